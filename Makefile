@@ -1,0 +1,47 @@
+# make demo, make test, make check, make bench. Everything lives in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SERVE ?= 1
+
+.PHONY: help demo test check bench clean
+
+help:
+	@echo "make demo    import the sample site, train, compare the lists, serve on http://127.0.0.1:8000"
+	@echo "             (make demo SERVE=0 stops before serving)"
+	@echo "make test    the whole test suite"
+	@echo "make check   format, lint, types and the fast tests"
+	@echo "make bench   speed, memory and quality beside peers and floors"
+
+$(VENV)/demo.stamp: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable ".[fast]"
+	touch $@
+
+$(VENV)/test.stamp: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable ".[test]"
+	touch $@ $(VENV)/demo.stamp
+
+demo: $(VENV)/demo.stamp
+ifeq ($(SERVE),0)
+	$(BIN)/recommender demo --no-serve
+else
+	$(BIN)/recommender demo
+endif
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest --numprocesses 2
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --numprocesses 2 --quiet -m "not slow"
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .demo build *.egg-info

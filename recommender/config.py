@@ -1,0 +1,72 @@
+"""Settings: environment variables ``RECOMMENDER_*`` over ``recommender.toml`` over defaults.
+
+An unknown setting is an error, because a setting that is silently ignored is worse than none.
+
+>>> settings({"RECOMMENDER_MODELS": "/srv/models"}, folder=Path("/nowhere")).models
+PosixPath('/srv/models')
+>>> settings({"RECOMMENDER_MODLES": "x"}, folder=Path("/nowhere"))
+Traceback (most recent call last):
+recommender.errors.SettingsError: environment: unknown setting RECOMMENDER_MODLES; known: ...
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from recommender.errors import SettingsError
+
+PREFIX = "RECOMMENDER_"
+FILE = "recommender.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are. ``html_*`` are CSS selectors for pages that need a hint."""
+
+    database: str = "sqlite:///recommender.db"
+    models: Path = Path("models")
+    editorial: Path = Path("editorial.csv")
+    html_title: str = ""
+    html_body: str = ""
+    html_recommended: str = ""
+
+
+def settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
+    """Read the settings in force for a process started in ``folder``.
+
+    Raises ``SettingsError`` naming the place and the setting.
+    """
+    values = _from_file(folder / FILE)
+    for name, value in environment.items():
+        if name.startswith(PREFIX):
+            key = name.removeprefix(PREFIX).lower()
+            _check(key, name, where="environment")
+            values[key] = value
+    for key in ("models", "editorial"):
+        if key in values:
+            values[key] = Path(values[key])
+    return Settings(**values)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{path}: {exc}") from exc
+    for key, value in values.items():
+        _check(key, key, where=str(path))
+        if not isinstance(value, str):
+            raise SettingsError(f"{path}: {key} must be a string, not {type(value).__name__}")
+    return values
+
+
+def _check(key: str, written: str, *, where: str) -> None:
+    known = [field.name for field in fields(Settings)]
+    if key not in known:
+        raise SettingsError(f"{where}: unknown setting {written}; known: {', '.join(known)}")

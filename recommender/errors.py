@@ -1,0 +1,72 @@
+"""What can go wrong, as one tree.
+
+Every error a user can cause is a ``RecommenderError``; its text is one sentence that says
+what, where and which. The command line prints it and exits with 1, the web process turns it
+into the one error shape.
+
+    RecommenderError
+    ├── SettingsError        a setting is unknown or has no meaning
+    ├── InputError           a file cannot be read at all
+    ├── ArticleError         an article record or page cannot be understood
+    ├── EventError           an event cannot be understood
+    ├── TooManyBadRecords    an import was refused as a whole
+    ├── StoreError           the store is missing, too new, or out of reach
+    ├── EditorialError       the editors' rules have a faulty line
+    ├── TrainingError        there is nothing to train on
+    ├── BundleError          a bundle is missing, damaged or of an unknown layout
+    ├── EvaluationError      there is nothing to judge
+    └── MissingExtra         an optional dependency is not installed
+"""
+
+from __future__ import annotations
+
+
+class RecommenderError(Exception):
+    """Something the caller can put right; the text says what, where and which."""
+
+
+class SettingsError(RecommenderError):
+    """A setting is unknown or has a value without meaning."""
+
+
+class InputError(RecommenderError):
+    """A file cannot be read: missing, wrong encoding, damaged compression."""
+
+
+class ArticleError(RecommenderError):
+    """An article record or page cannot be understood."""
+
+
+class EventError(RecommenderError):
+    """An event cannot be understood."""
+
+
+class TooManyBadRecords(RecommenderError):  # noqa: N818 - reads as the sentence it is
+    """An import was refused as a whole because too many of its records are bad."""
+
+
+class StoreError(RecommenderError):
+    """The store is missing, was made by a newer release, or is out of reach."""
+
+
+class EditorialError(RecommenderError):
+    """A line of the editors' rules has a fault."""
+
+
+class TrainingError(RecommenderError):
+    """There is nothing to train on."""
+
+
+class BundleError(RecommenderError):
+    """A bundle is missing, damaged, half-written or of an unknown layout."""
+
+
+class EvaluationError(RecommenderError):
+    """There is nothing to judge."""
+
+
+class MissingExtra(RecommenderError):  # noqa: N818
+    """An optional dependency is not installed."""
+
+    def __init__(self, job: str, extra: str) -> None:
+        super().__init__(f"{job} needs an optional part: pip install 'recommender[{extra}]'")

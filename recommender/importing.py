@@ -1,0 +1,193 @@
+"""Articles out of files of any known kind, as one batch that can be applied or refused whole.
+
+Reading and storing are apart: what comes out of here is a value, checked and linked, and the
+store applies it in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from recommender import html_pages, pages
+from recommender.articles import Article, from_record, stub_for
+from recommender.errors import ArticleError, InputError, TooManyBadRecords
+from recommender.html_pages import Selectors
+from recommender.linking import TitleIndex
+from recommender.pages import Page
+from recommender.progress import Progress, Silent, tracked
+from recommender.records import (
+    Problem,
+    decode,
+    files_in,
+    format_of,
+    read_bytes,
+    read_records,
+    stem_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How many bad records an import bears: more than ``share`` of all, and more than
+    ``at_least``, and nothing is imported. The floor keeps one bad line of four from undoing
+    a small file.
+    """
+
+    share: float = 0.2
+    at_least: int = 3
+
+    @classmethod
+    def parse(cls, text: str) -> Tolerance:
+        """``"5"`` bears five bad records, ``"10%"`` a tenth of all.
+
+        >>> Tolerance.parse("10%"), Tolerance.parse("5")
+        (Tolerance(share=0.1, at_least=0), Tolerance(share=0.0, at_least=5))
+        """
+        try:
+            if text.endswith("%"):
+                return cls(share=float(text[:-1]) / 100, at_least=0)
+            return cls(share=0.0, at_least=int(text))
+        except ValueError:
+            raise InputError(f"--max-bad {text!r}: must be a number or a percentage") from None
+
+    def check(self, problems: list[Problem], n_records: int) -> None:
+        """Raise ``TooManyBadRecords``, with the first faults, if there are too many."""
+        n_bad = len(problems)
+        if n_bad and (n_bad == n_records or n_bad > max(self.at_least, self.share * n_records)):
+            first = "; ".join(problem.text for problem in problems[:3])
+            raise TooManyBadRecords(
+                f"nothing imported: {n_bad:,} of {n_records:,} records are bad: {first}"
+            )
+
+
+@dataclass(slots=True)
+class RawPage:
+    """A text page as it came: where below the imported folder, and its bytes uncompressed."""
+
+    path: str
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """Articles to apply, by id; ``pages`` are the text pages they came from, for export."""
+
+    articles: dict[str, Article] = field(default_factory=dict)
+    pages: dict[str, RawPage] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    n_records: int = 0
+    # The titles each page points at, until ``link`` knows every article there is.
+    drafts: dict[str, Page] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+
+    def add(self, article: Article, where: str) -> bool:
+        """Take the article, unless its id came before; then the second one is the problem."""
+        if article.id in self.articles:
+            if self.articles[article.id] != article:
+                first = self.places[article.id]
+                self.problems.append(
+                    Problem(f"{where}: field id: {article.id!r} stands at {first} already")
+                )
+            return False
+        self.articles[article.id] = article
+        self.places[article.id] = where
+        return True
+
+
+def read_articles(
+    paths: list[Path],
+    *,
+    kind: str = "auto",
+    selectors: Selectors | None = None,
+    progress: Progress | None = None,
+) -> Batch:
+    """Read articles from files and folders. Raises ``InputError`` for a path that is not there.
+
+    ``kind`` is ``auto`` (told by the file's name), ``pages``, ``html``, ``jsonl``, ``csv`` or
+    ``parquet``. The batch is not linked yet: titles are still titles.
+    """
+    progress = progress or Silent()
+    batch = Batch()
+    roots = {
+        file: path if path.is_dir() else path.parent for path in paths for file in files_in([path])
+    }
+    progress.stage("reading articles", len(roots))
+    for file in tracked(roots, progress):
+        file_kind = format_of(file) if kind == "auto" else kind
+        if file_kind in ("pages", "html"):
+            batch.n_records += 1
+            _read_page(batch, file, roots[file], file_kind, selectors)
+        else:
+            for found in read_records(file, file_kind):
+                batch.n_records += 1
+                if isinstance(found, Problem):
+                    batch.problems.append(found)
+                    continue
+                try:
+                    batch.add(from_record(found.fields, where=found.where), found.where)
+                except ArticleError as exc:
+                    batch.problems.append(Problem(str(exc)))
+    if batch.n_records == 0:
+        batch.problems.append(Problem(f"{', '.join(map(str, paths))}: no record in it"))
+        batch.n_records = 1
+    return batch
+
+
+def _read_page(
+    batch: Batch, file: Path, root: Path, kind: str, selectors: Selectors | None
+) -> None:
+    where = str(file)
+    try:
+        raw = read_bytes(file)
+        text = decode(raw, where=where)
+        if kind == "html":
+            page = html_pages.parse(text, where=where, selectors=selectors)
+        else:
+            page = pages.parse(text, where=where)
+        record = {"id": stem_of(file), "title": page.title, "body": page.body, "url": page.url}
+        article = from_record({**record, "language": page.language}, where=where)
+    except (InputError, ArticleError) as exc:
+        batch.problems.append(Problem(str(exc)))
+        return
+    if batch.add(article, where):
+        batch.drafts[article.id] = page
+        if kind == "pages":
+            name = file.relative_to(root).as_posix().removesuffix(".gz")
+            batch.pages[article.id] = RawPage(name, raw)
+
+
+def link(batch: Batch, known: Iterable[Article]) -> dict[str, str]:
+    """Turn the titles of the batch's pages into ids; what no article bears becomes a stub.
+
+    ``known`` are the articles of the store. Returns which of its stubs are real articles now,
+    as ``{stub id: article id}``, so that the store can mend older lists.
+    """
+    stored = [article for article in known if article.id not in batch.articles]
+    real = [article for article in stored if not article.stub]
+    index = TitleIndex([*batch.articles.values(), *real])
+    stubs: dict[str, Article] = {}
+
+    def resolve(title: str, teaser: str = "") -> str:
+        if (found := index.find(title)) is not None:
+            return found
+        stub = stub_for(title, teaser=teaser)
+        # The block with a teaser knows more than the arrow without.
+        if stub.id not in stubs or (teaser and not stubs[stub.id].teaser):
+            stubs[stub.id] = stub
+        return stub.id
+
+    for source, page in batch.drafts.items():
+        batch.articles[source] = replace(
+            batch.articles[source],
+            recommended=tuple(resolve(title, teaser) for title, teaser in page.recommended),
+            previous=resolve(page.previous) if page.previous else None,
+            next=resolve(page.next) if page.next else None,
+        )
+    batch.articles.update(stubs)
+    found_now = {}
+    for article in stored:
+        if article.stub and (id := index.find(article.title)) is not None:
+            found_now[article.id] = id
+    return found_now

@@ -1,0 +1,61 @@
+"""The store's tables, as the ordered steps that made them.
+
+A new store runs every step, an older one those it lacks; each step and the record that it ran
+share one transaction. A store made by a newer release is refused, not guessed at.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
+from recommender.errors import StoreError
+
+
+def _first(connection: Connection) -> None:
+    blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
+    for statement in f"""
+        CREATE TABLE articles (
+            id TEXT PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL, teaser TEXT NOT NULL,
+            url TEXT, category TEXT, tags TEXT NOT NULL, published_at TEXT, updated_at TEXT,
+            language TEXT, recommended TEXT NOT NULL, previous TEXT, next TEXT,
+            sensitive INTEGER NOT NULL, stub INTEGER NOT NULL, digest TEXT NOT NULL);
+        CREATE TABLE ids (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+        CREATE TABLE slates (
+            slate INTEGER PRIMARY KEY, digest {blob} NOT NULL UNIQUE, source INTEGER NOT NULL,
+            list TEXT NOT NULL, ordered INTEGER NOT NULL);
+        CREATE TABLE slate_links (
+            slate INTEGER NOT NULL, rank INTEGER NOT NULL, item INTEGER NOT NULL,
+            position INTEGER, propensity DOUBLE PRECISION, PRIMARY KEY (slate, rank));
+        CREATE TABLE views (
+            view_id TEXT PRIMARY KEY, ts BIGINT NOT NULL, slate INTEGER NOT NULL,
+            session TEXT NOT NULL, layout TEXT NOT NULL, arm TEXT NOT NULL);
+        CREATE INDEX views_by_time ON views (ts);
+        CREATE TABLE clicks (
+            view_id TEXT NOT NULL, item INTEGER NOT NULL, ts BIGINT NOT NULL,
+            PRIMARY KEY (view_id, item));
+        CREATE TABLE pageviews (
+            ts BIGINT NOT NULL, session TEXT NOT NULL, article INTEGER NOT NULL,
+            referrer INTEGER NOT NULL, UNIQUE (ts, session, article, referrer))
+    """.split(";"):
+        connection.execute(sql.text(statement))
+
+
+STEPS = (_first,)
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the store up to date. ``StoreError`` if it was made by a newer release."""
+    connection.execute(
+        sql.text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+    )
+    version = connection.scalar(sql.text("SELECT MAX(version) FROM schema_version")) or 0
+    if version > len(STEPS):
+        raise StoreError(
+            f"the store has schema version {version}, this release knows {len(STEPS)}: upgrade"
+        )
+    for number, step in enumerate(STEPS[version:], start=version + 1):
+        step(connection)
+        connection.execute(
+            sql.text("INSERT INTO schema_version (version) VALUES (:version)"), {"version": number}
+        )
