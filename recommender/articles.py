@@ -17,7 +17,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from recommender.errors import ArticleError
@@ -84,9 +84,16 @@ def title_key(title: str) -> str:
     True
     """
     folded = unicodedata.normalize("NFKC", title).casefold()
-    kept = "".join(character for character in folded if character.isalnum())
+    kept = "".join(character for character in folded if is_kept(character))
     # A title of symbols alone ("???") still needs a key of its own.
     return kept or folded.strip()
+
+
+def is_kept(character: str) -> bool:
+    """Whether a character tells titles apart: letters, digits, and marks such as the vowel
+    signs of Hindi and the tones of Thai, without which two words become one.
+    """
+    return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
 def stub_for(title: str, *, teaser: str = "") -> Article:
@@ -104,7 +111,8 @@ def from_record(record: Mapping[str, Any], *, where: str) -> Article:
     fields = _Fields(record, where)
     return Article(
         id=fields.identifier("id"),
-        title=fields.required_text("title"),
+        # A title is one line: pages, tables and lists rely on it.
+        title=" ".join(fields.required_text("title").split()),
         body=fields.text("body"),
         teaser=fields.text("teaser"),
         url=fields.text("url") or None,
@@ -186,7 +194,7 @@ class _Fields:
 
     def timestamp(self, name: str) -> str | None:
         value = self.record.get(name)
-        if isinstance(value, datetime):
+        if isinstance(value, date):  # Parquet has types for time
             return value.isoformat()
         text = self.text(name)
         if not text:

@@ -1,22 +1,38 @@
 """Titles to articles: what the ``Recommend`` blocks of text pages point at.
 
-A title is matched aside from case, spaces and punctuation; failing that, aside from a small
-typo. A typo makes a word nobody else uses, so a title is never taken for another whose
-differing word the site knows: "hypothyroidism" is no misspelt "hyperthyroidism".
+A title is matched aside from case, spaces and punctuation; failing that, aside from small
+typos. A typo makes a word nobody else uses and leaves the rest of the title alone, so a title
+is never taken for another whose differing word the site knows, nor for one with another number,
+letter or opposite: "type 1" is no misspelt "type 2", "hepatitis A" no "hepatitis B".
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 
-from recommender.articles import Article, title_key
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
-WORD = re.compile(r"\w+")
-# Below this a single edit makes another title: "Gout?" and "Gut?".
-MIN_CHARACTERS_FOR_TYPOS = 10
-CHARACTERS_PER_EDIT = 12
+from recommender.articles import Article, is_kept, title_key
+
+# At most so many words of a title may be misspelt, each by one edit: two edits in one word
+# already lead from diverticulitis to diverticulosis.
 MAX_EDITS = 3
+# Shorter words are an edit away from too many others: rash and rush.
+MIN_LETTERS = 5
+# Parts of words that are an edit or two apart and mean the opposite.
+OPPOSITES = ("hyper", "hypo", "macro", "micro", "inter", "intra", "ante", "anti", "abduc", "adduc")
+VOWELS = "aeiou"
+# A word in so many titles, and in such a share of them, is grammar ("of", "are"), and however
+# short it is, one edit makes no other word of it.
+COMMON_TITLES = 5
+COMMON_SHARE = 0.05
+ROMAN_DIGITS = "ivx"
+APOSTROPHES = re.compile("['’ʼ]")
 
 
 class TitleIndex:
@@ -30,47 +46,86 @@ class TitleIndex:
     """
 
     def __init__(self, articles: Iterable[Article]) -> None:
-        self.by_key: dict[str, str] = {}
-        self.words: set[str] = set()
+        self.by_title: dict[str, str] = {}
+        self.by_key: dict[str, Article] = {}
+        self.words: Counter[str] = Counter()
         # Of two articles with one title, the same one answers whatever order they came in.
         for article in sorted(articles, key=lambda article: article.id):
-            self.by_key.setdefault(title_key(article.title), article.id)
-            self.words.update(_words(article.title))
-        self.keys = list(self.by_key)
+            self.by_title.setdefault(article.title, article.id)
+            self.by_key.setdefault(title_key(article.title), article)
+            self.words.update(set(_words(article.title)))
+        self.n_common = max(COMMON_TITLES, COMMON_SHARE * len(self.by_title))
+        self.keys_by_length: dict[int, list[str]] = defaultdict(list)
+        for key in self.by_key:
+            self.keys_by_length[len(key)].append(key)
 
     def find(self, title: str) -> str | None:
         """The id of the article with this title, or None."""
+        if title in self.by_title:  # "What is C?" and "What is C++?" have one key
+            return self.by_title[title]
         key = title_key(title)
-        return self.by_key.get(key) or self._misspelt(title, key)
+        if key in self.by_key:
+            return self.by_key[key].id
+        return self._misspelt(title, key)
 
     def _misspelt(self, title: str, key: str) -> str | None:
-        from rapidfuzz import process
-        from rapidfuzz.distance import OSA
-
-        if len(key) < MIN_CHARACTERS_FOR_TYPOS:
+        written = _words(title)
+        if all(word in self.words for word in written):
             return None
-        limit = min(MAX_EDITS, 1 + len(key) // CHARACTERS_PER_EDIT)
-        near = process.extract(key, self.keys, scorer=OSA.distance, score_cutoff=limit, limit=2)
-        if not near or (len(near) == 2 and near[0][1] == near[1][1]):
-            return None  # none, or two equally near: no telling which was meant
-        found: str = near[0][0]
-        if _digits(found) != _digits(key):
-            return None  # type 1 and type 2 are not a typo apart
-        if ("hyper" in found) != ("hyper" in key) or ("hypo" in found) != ("hypo" in key):
-            return None  # two letters apart, and the opposite
-        foreign = _words(title) - self._words_of(found)
-        if foreign & self.words:
-            return None
-        return self.by_key[found]
+        lengths = range(len(key) - MAX_EDITS, len(key) + MAX_EDITS + 1)
+        keys = [near for length in lengths for near in self.keys_by_length.get(length, ())]
+        found = process.extract(key, keys, scorer=OSA.distance, score_cutoff=MAX_EDITS, limit=None)
+        near = sorted(
+            (distance, self.by_key[other].id)
+            for other, distance, _ in found
+            if self._is_misspelling(written, _words(self.by_key[other].title))
+        )
+        # Two equally near: no telling which was meant.
+        tied = len(near) > 1 and near[0][0] == near[1][0]
+        return near[0][1] if near and not tied else None
 
-    def _words_of(self, key: str) -> set[str]:
-        """Words written with the letters of ``key``, as far as this title's words need them."""
-        return {word for word in self.words if word in key}
+    def _is_misspelling(self, written: list[str], meant: list[str]) -> bool:
+        """Whether every difference between the two titles is a typo in ``written``."""
+        matcher = SequenceMatcher(None, written, meant, autojunk=False)
+        for change, start, end, meant_start, meant_end in matcher.get_opcodes():
+            ours, theirs = written[start:end], meant[meant_start:meant_end]
+            if len(ours) != len(theirs):  # "kneepian" for "knee pain"
+                ours, theirs = ["".join(ours)], ["".join(theirs)]
+            if change != "equal" and not all(map(self._is_typo, ours, theirs)):
+                return False
+        return True
+
+    def _is_typo(self, word: str, other: str) -> bool:
+        """Whether ``word`` may be ``other`` with one slip of the finger."""
+        if word == other:
+            return True
+        if not word or not other or word in self.words:
+            return False
+        if OSA.distance(word, other, score_cutoff=1) > 1:
+            return False
+        if any(letter.isdigit() or _is_word_of_its_own(letter) for letter in word + other):
+            return False
+        if any((part in word) != (part in other) for part in OPPOSITES):
+            return False
+        if sorted(word) == sorted(other) or _undoubled(word) == _undoubled(other):
+            return len(word) > 2  # letters swapped, or one doubled
+        if self.words[other] >= self.n_common and len(word) > 1 and other.strip(ROMAN_DIGITS):
+            return True
+        short, long = sorted((word, other), key=len)
+        if word[0] != other[0]:  # "typical" and "atypical" are a first letter apart, and no typo
+            return len(short) > MIN_LETTERS and not (long[1:] == short and long[0] in VOWELS)
+        return len(long) >= MIN_LETTERS
 
 
-def _words(title: str) -> set[str]:
-    return set(WORD.findall(title.casefold()))
+def _is_word_of_its_own(letter: str) -> bool:
+    """Chinese, Japanese and Korean signs: one more or less is another word, not a typo."""
+    return letter >= "\u2e80" and unicodedata.category(letter) == "Lo"
 
 
-def _digits(key: str) -> str:
-    return "".join(character for character in key if character.isdigit())
+def _undoubled(word: str) -> str:
+    return re.sub(r"(.)\1+", r"\1", word)
+
+
+def _words(title: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", APOSTROPHES.sub("", title)).casefold()
+    return "".join(letter if is_kept(letter) else " " for letter in folded).split()
