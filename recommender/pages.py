@@ -25,8 +25,7 @@ after it, and the hand-picked list as pairs of title and teaser:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from recommender.errors import ArticleError
@@ -34,8 +33,7 @@ from recommender.errors import ArticleError
 MARKER = "Recommend"
 PREVIOUS = "<<:"
 NEXT = ">>:"
-# The line that opens the list, at the end of which everything up to the end of file belongs to it.
-BLOCK = re.compile(rb"(?m)^[ \t\xa0\xc2]*Recommend[ \t\xa0\xc2]*\r?$")
+DOTS = ("...", "…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +51,20 @@ class Page:
 
 def parse(text: str, *, where: str) -> Page:
     """Read a page; ``ArticleError`` names ``where`` if it has no title."""
-    lines = [line.strip() for line in text.replace("\x00", "").splitlines()]
-    blocks = [line for line in lines if line]
+    lines = [_clean(line) for line in text.splitlines()]
+    marker = _marker(lines)
+    blocks = [line for line in lines[:marker] if line]
     if not blocks:
-        raise ArticleError(f"{where}: field title: the page is empty")
+        what = "the page is empty" if marker is None else f"missing, the page begins with {MARKER}"
+        raise ArticleError(f"{where}: field title: {what}")
     title, rest = blocks[0], blocks[1:]
-    if title == MARKER or title.startswith((PREVIOUS, NEXT)):
-        raise ArticleError(f"{where}:1: field title: missing, the page begins with {title!r}")
-    if rest and rest[0] == title:
+    if title.startswith((PREVIOUS, NEXT)):
+        raise ArticleError(f"{where}: field title: missing, the page begins with {title!r}")
+    if rest and rest[0].split() == title.split():
         rest = rest[1:]
-    # The last one: an article may well have a heading called "Recommend" of its own.
-    marker = max((at for at, line in enumerate(rest) if line == MARKER), default=len(rest))
     body: list[str] = []
     beside: dict[str, str | None] = {PREVIOUS: None, NEXT: None}
-    for line in rest[:marker]:
+    for line in rest:
         if line[:3] in beside:
             beside[line[:3]] = line[3:].strip() or None
         else:
@@ -76,29 +74,15 @@ def parse(text: str, *, where: str) -> Page:
         body="\n\n".join(body),
         previous=beside[PREVIOUS],
         next=beside[NEXT],
-        recommended=tuple(_pairs(rest[marker + 1 :])),
+        recommended=tuple(_pairs([] if marker is None else lines[marker + 1 :])),
     )
-
-
-def _pairs(lines: list[str]) -> Iterable[tuple[str, str]]:
-    """Titles with their teasers; a teaser ends in three dots, and a title may lack one."""
-    at = 0
-    while at < len(lines):
-        title, at = lines[at], at + 1
-        if at < len(lines) and lines[at].endswith(("...", "…")):
-            yield title, lines[at]
-            at += 1
-        else:
-            yield title, ""
 
 
 def n_links(raw: bytes) -> int:
     """How many links the page's ``Recommend`` block holds; 0 if it has none."""
-    block = _block(raw)
-    if block is None:
-        return 0
-    lines = [line.strip() for line in raw[block.end() :].decode("utf-8").splitlines()]
-    return len(list(_pairs([line for line in lines if line])))
+    lines = [_clean(line) for line in _decode(raw).splitlines()]
+    marker = _marker(lines)
+    return 0 if marker is None else len(_pairs(lines[marker + 1 :]))
 
 
 def rewrite(raw: bytes, links: Iterable[tuple[str, str]]) -> bytes:
@@ -107,21 +91,65 @@ def rewrite(raw: bytes, links: Iterable[tuple[str, str]]) -> bytes:
     A page without a ``Recommend`` block comes back unchanged: where the site shows no list,
     none is invented.
     """
-    block = _block(raw)
-    if block is None:
+    lines = _decode(raw).splitlines(keepends=True)
+    marker = _marker([_clean(line) for line in lines])
+    if marker is None:
         return raw
     newline = "\r\n" if b"\r\n" in raw else "\n"
-    parts = [part for link in links for part in link if part]
-    text = "".join(newline * 2 + part for part in parts)
-    # The marker's line may carry its own \r: the new block brings both.
-    head = raw[: block.end()].removesuffix(b"\r")
-    tail = raw[len(raw.rstrip(b"\r\n")) :]
-    return head + text.encode("utf-8") + tail
+    # A title or teaser with a line break in it would become two.
+    parts = [" ".join(part.splitlines()) for link in links for part in link if part]
+    old_block = "".join(lines[marker:])
+    before = "".join(lines[:marker]) + lines[marker].rstrip("\r\n")
+    after = old_block[len(old_block.rstrip("\r\n")) :]
+    return _encode(before + "".join(newline * 2 + part for part in parts) + after)
 
 
-def _block(raw: bytes) -> re.Match[bytes] | None:
-    """Where the last ``Recommend`` line stands."""
-    found = None
-    for match in BLOCK.finditer(raw):
-        found = match
-    return found
+def _clean(line: str) -> str:
+    return line.replace("\x00", "").strip()
+
+
+def _decode(raw: bytes) -> str:
+    # Whatever stands on the page must come out as it went in, faulty bytes too.
+    return raw.decode("utf-8", errors="surrogateescape")
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", errors="surrogateescape")
+
+
+def _marker(lines: Sequence[str]) -> int | None:
+    """Where the line stands that opens the list; None if the page has no list.
+
+    An article may have a heading called "Recommend", and a list may recommend an article with
+    that title: the list is opened by the last such line that is followed by a list.
+    """
+    for at in range(len(lines) - 1, -1, -1):
+        if lines[at] == MARKER:
+            following = [line for line in lines[at + 1 :] if line]
+            if not _begins_with_lone_teaser(following) and _reads_as_list(following):
+                return at
+    return None
+
+
+def _begins_with_lone_teaser(lines: Sequence[str]) -> bool:
+    """Then the line before is a title: after the marker stands a title, and then its teaser."""
+    return [line.endswith(DOTS) for line in lines[:2]] in ([True], [True, False])
+
+
+def _reads_as_list(lines: Sequence[str]) -> bool:
+    """Titles and teasers: no arrows to other pages, and full stops only if there are teasers."""
+    if any(line.startswith((PREVIOUS, NEXT)) for line in lines):
+        return False
+    has_teasers = any(line.endswith(DOTS) for line in lines)
+    return has_teasers or not any(line.endswith((".", "。")) for line in lines)
+
+
+def _pairs(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Titles with their teasers; a teaser ends in three dots, and a title may lack one."""
+    pairs: list[tuple[str, str]] = []
+    for line in filter(None, lines):
+        if line.endswith(DOTS) and pairs and not pairs[-1][1]:
+            pairs[-1] = (pairs[-1][0], line)
+        else:
+            pairs.append((line, ""))
+    return pairs
