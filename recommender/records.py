@@ -13,29 +13,28 @@ import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from recommender.errors import InputError, MissingExtra
 
 # Ten megabytes of text is a book; a longer line is a broken export, and reading it whole would
 # let one file decide how much memory the process takes.
 MAX_RECORD_BYTES = 10_000_000
+BLOCK = 1 << 20
+JSON = json.JSONDecoder()
 GZIP_MAGIC = b"\x1f\x8b"
 TABLES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv"}
 FORMATS = {**TABLES, ".parquet": "parquet", ".txt": "pages", ".html": "html", ".htm": "html"}
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Why a record was left out: one sentence that begins with ``file:line``."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record and where it stands, as ``file:line``."""
 
     where: str
@@ -48,8 +47,7 @@ def format_of(path: Path) -> str:
     >>> format_of(Path("dump/knee.txt.gz"))
     'pages'
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    found = FORMATS.get(suffixes[-1]) if suffixes else None
+    found = FORMATS.get(_unpacked(path).suffix.lower())
     if found is None:
         raise InputError(
             f"{path}: unknown kind of file; known: {', '.join(FORMATS)}, each with .gz"
@@ -63,19 +61,19 @@ def stem_of(path: Path) -> str:
     >>> stem_of(Path("dump/knee.v2.txt.gz"))
     'knee.v2'
     """
-    name = path.name.removesuffix(".gz")
-    return Path(name).stem
+    return _unpacked(path).stem
 
 
-def files_in(paths: list[Path]) -> list[Path]:
-    """The files meant by ``paths``: a folder stands for every known file below it, sorted.
+def files_in(paths: list[Path], kind: str = "auto") -> list[Path]:
+    """The files meant by ``paths``: a folder stands for every file of this ``kind`` below it,
+    sorted; files and folders whose names begin with a dot are left alone.
 
     Raises ``InputError`` for a path that is not there, or when a folder holds nothing we read.
     """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            below = sorted(file for file in path.rglob("*") if file.is_file() and _known(file))
+            below = sorted(file for file in path.rglob("*") if _is_meant(file, path, kind))
             if not below:
                 raise InputError(f"{path}: no file in it that can be read ({', '.join(FORMATS)})")
             files.extend(below)
@@ -83,12 +81,17 @@ def files_in(paths: list[Path]) -> list[Path]:
             files.append(path)
         else:
             raise InputError(f"{path}: no such file or folder")
-    return files
+    return list(dict.fromkeys(files))
 
 
-def _known(path: Path) -> bool:
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    return bool(suffixes) and suffixes[-1] in FORMATS and not path.name.startswith(".")
+def _is_meant(file: Path, folder: Path, kind: str) -> bool:
+    found = FORMATS.get(_unpacked(file).suffix.lower())
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return found is not None and kind in ("auto", found) and not hidden and file.is_file()
+
+
+def _unpacked(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() == ".gz" else path
 
 
 @contextmanager
@@ -126,73 +129,116 @@ def decode(raw: bytes, *, where: str) -> str:
 
 
 def read_records(path: Path, kind: str) -> Iterator[Record | Problem]:
-    """The records of a ``jsonl``, ``csv`` or ``parquet`` file, in order."""
-    reader = {"jsonl": _json_lines, "csv": _csv_rows, "parquet": _parquet_rows}[kind]
+    """The records of a ``jsonl``, ``csv`` or ``parquet`` file, in order.
+
+    Raises ``InputError`` for another kind; what is wrong with the file is in the stream.
+    """
+    readers = {"jsonl": _json_lines, "csv": _csv_rows, "parquet": _parquet_rows}
+    if kind not in readers:
+        raise InputError(f"{path}: no records in a file of kind {kind!r}; {', '.join(readers)}")
     try:
-        yield from reader(path)
+        yield from readers[kind](path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
         yield Problem(f"{path}: the file is damaged or cut short: {exc}")
+    except OSError as exc:
+        yield Problem(f"{path}: cannot be read: {exc}")
 
 
 def _json_lines(path: Path) -> Iterator[Record | Problem]:
     with opened(path) as file:
-        for where, raw in _lines(path, file):
-            if isinstance(raw, Problem):
-                yield raw
-                continue
+        for number, line in enumerate(_lines(file), start=1):
+            where = f"{path}:{number}"
             try:
-                fields = json.loads(decode(raw, where=where))
+                text = _text(line, where).strip("\x00 \t\r\n")
+                if not text:
+                    continue
+                fields, end = JSON.raw_decode(text)
             except InputError as exc:
                 yield Problem(str(exc))
                 continue
             except (ValueError, RecursionError) as exc:
                 yield Problem(f"{where}: not JSON: {exc}")
                 continue
-            if isinstance(fields, dict):
+            if end != len(text):
+                yield Problem(f"{where}: not JSON: more follows after column {end}")
+            elif isinstance(fields, dict):
                 yield Record(where, fields)
             else:
                 yield Problem(f"{where}: must be a JSON object, not {type(fields).__name__}")
 
 
-def _lines(path: Path, file: IO[bytes]) -> Iterator[tuple[str, bytes | Problem]]:
-    """Lines that are not blank, each with its place; an overlong one is skipped, not held."""
-    number = 0
-    while True:
-        raw = file.readline(MAX_RECORD_BYTES)
-        if not raw:
-            return
-        number += 1
-        where = f"{path}:{number}"
-        if len(raw) == MAX_RECORD_BYTES and not raw.endswith(b"\n"):
-            while raw and not raw.endswith(b"\n"):
-                raw = file.readline(MAX_RECORD_BYTES)
-            yield where, Problem(f"{where}: the line is longer than {MAX_RECORD_BYTES:,} bytes")
-        elif raw.strip(b"\x00 \t\r\n"):
-            yield where, raw
+def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
+    """The file's lines without their line feeds. One that is too long is skipped in pieces,
+    never held; None stands in its place.
+    """
+    rest: list[bytes] = []  # pieces of a line whose end has not come yet
+    held = 0
+    while block := file.read1(BLOCK):  # type: ignore[attr-defined]
+        first, *more = block.split(b"\n")
+        held += len(first)
+        if held <= MAX_RECORD_BYTES:
+            rest.append(first)
+        if more:
+            yield b"".join(rest) if held <= MAX_RECORD_BYTES else None
+            yield from more[:-1]
+            rest, held = [more[-1]], len(more[-1])
+    if held:
+        yield b"".join(rest) if held <= MAX_RECORD_BYTES else None
+
+
+def _text(line: bytes | None, where: str) -> str:
+    if line is None:
+        raise InputError(f"{where}: the line is longer than {MAX_RECORD_BYTES:,} bytes")
+    try:
+        return line.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return decode(line, where=where)  # which says what is wrong
 
 
 def _csv_rows(path: Path) -> Iterator[Record | Problem]:
     csv.field_size_limit(MAX_RECORD_BYTES)
     with opened(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        reader = csv.DictReader(text)
+        lines = _CsvLines(path, file)
+        names: list[str] = []
         while True:
+            where = f"{path}:{lines.number + 1}"
             try:
-                row = next(reader)
-            except StopIteration:
-                return
-            except UnicodeDecodeError as exc:
-                # The decoder works on blocks, so what follows in the file is lost with it.
-                yield Problem(f"{path}:{reader.line_num + 1}: not UTF-8: {exc.reason}; convert it")
-                return
+                # A reader is done with once its lines raised; a new one goes on after them.
+                for row in csv.reader(lines):
+                    if not names:
+                        names = [name.strip() for name in row]
+                    elif len(row) > len(names):
+                        yield Problem(f"{where}: more cells than the heading has names")
+                    elif row:
+                        # A row may be short: what it lacks is empty.
+                        cells = zip(names, row, strict=False)
+                        yield Record(where, {name: cell for name, cell in cells if cell})
+                    where = f"{path}:{lines.number + 1}"
+            except InputError as exc:
+                yield Problem(str(exc))
             except csv.Error as exc:
-                yield Problem(f"{path}:{reader.line_num + 1}: {exc}")
-                continue
-            where = f"{path}:{reader.line_num}"
-            if None in row:
-                yield Problem(f"{where}: more cells than the heading has names")
-                continue
-            yield Record(where, {name: cell for name, cell in row.items() if cell})
+                yield Problem(f"{where}: {exc}")
+            else:
+                return
+            if not names:
+                return  # without its heading a table says nothing
+
+
+class _CsvLines:
+    """A file's lines for a CSV reader, which needs their ends; ``number`` have been read."""
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self.path = path
+        self.lines = _lines(file)
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self.lines)
+        self.number += 1
+        return _text(line, f"{self.path}:{self.number}") + "\n"
 
 
 def _parquet_rows(path: Path) -> Iterator[Record | Problem]:
@@ -203,12 +249,15 @@ def _parquet_rows(path: Path) -> Iterator[Record | Problem]:
         raise MissingExtra("reading Parquet", "parquet") from exc
     number = 0
     try:
-        # Parquet is read from its end, so a gzip'd one is unpacked whole.
-        with opened(path) as file, parquet.ParquetFile(io.BytesIO(file.read())) as table:
-            for batch in table.iter_batches(batch_size=5_000):
-                for row in batch.to_pylist():
-                    number += 1
-                    fields = {name: value for name, value in row.items() if value is not None}
-                    yield Record(f"{path}:row {number}", fields)
+        with opened(path) as file:
+            # Parquet is read from its end, so a gzip'd one is unpacked whole.
+            source = file if isinstance(file, io.BufferedReader) else io.BytesIO(file.read())
+            with parquet.ParquetFile(source) as table:
+                for batch in table.iter_batches(batch_size=5_000):
+                    for row in batch.to_pylist():
+                        number += 1
+                        fields = {name: value for name, value in row.items() if value is not None}
+                        yield Record(f"{path}:row {number}", fields)
     except arrow.ArrowException as exc:
-        yield Problem(f"{path}:row {number + 1}: not Parquet that can be read: {exc}")
+        text = str(exc).splitlines()[0]
+        yield Problem(f"{path}:row {number + 1}: not Parquet that can be read: {text}")
