@@ -8,8 +8,8 @@ Click(view_id='v1', ts=1795341600000, clicked='knee')
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ from recommender.errors import EventError
 # A slate is a list somebody could look at; wikis show some hundred links on a page.
 MAX_SHOWN = 5_000
 MAX_NAME_CHARACTERS = 200
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 class Impression(NamedTuple):
@@ -67,18 +69,17 @@ def parse(record: Mapping[str, Any], *, where: str) -> Event:
 
 def _impression(record: Mapping[str, Any], where: str) -> Impression:
     shown = _ids(record, "shown", where)
-    propensities = _propensities(record, len(shown), where)
-    return Impression(
-        view_id=_id(record, "view_id", where),
-        ts=_ts(record, where),
-        source_id=_id(record, "source_id", where),
-        shown=shown,
-        ordered=_ordered(record, where),
-        session_id=_name(record, "session_id", where),
-        layout=_name(record, "layout", where),
-        list=_name(record, "list", where),
-        arm=_name(record, "arm", where),
-        propensities=propensities,
+    return Impression(  # by position, because millions are read
+        _id(record, "view_id", where),
+        _ts(record, where),
+        _id(record, "source_id", where),
+        shown,
+        _ordered(record, where),
+        _name(record, "session_id", where),
+        _name(record, "layout", where),
+        _name(record, "list", where),
+        _name(record, "arm", where),
+        _propensities(record, len(shown), where),
     )
 
 
@@ -122,7 +123,7 @@ def _id(record: Mapping[str, Any], name: str, where: str) -> str:
 
 
 def _name(record: Mapping[str, Any], name: str, where: str) -> str:
-    if record.get(name) in (None, ""):
+    if record.get(name, "") in ("", None):
         return ""
     value = _id(record, name, where)
     if len(value) > MAX_NAME_CHARACTERS:
@@ -148,7 +149,7 @@ def _checked(ids: tuple[Any, ...]) -> tuple[str, ...]:
     return tuple(_id({"shown": entry}, "shown", "") for entry in ids)
 
 
-def _list(record: Mapping[str, Any], name: str, where: str) -> list[Any] | None:
+def _list(record: Mapping[str, Any], name: str, where: str) -> Sequence[Any] | None:
     value = record.get(name)
     if value is None or value == "":
         return None
@@ -161,7 +162,7 @@ def _list(record: Mapping[str, Any], name: str, where: str) -> list[Any] | None:
             raise EventError(f"{where}: field {name}: not a JSON list: {exc}") from exc
     if not isinstance(value, list | tuple):
         raise EventError(f"{where}: field {name}: must be a list, not {type(value).__name__}")
-    return list(value)
+    return value
 
 
 def _propensities(record: Mapping[str, Any], n_shown: int, where: str) -> tuple[float, ...] | None:
@@ -182,18 +183,30 @@ def _propensities(record: Mapping[str, Any], n_shown: int, where: str) -> tuple[
 
 def _ordered(record: Mapping[str, Any], where: str) -> bool:
     value = record.get("ordered", True)
-    if isinstance(value, str) and value.lower() in ("true", "false"):
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):  # a cell of a CSV
         return value.lower() == "true"
-    if not isinstance(value, bool):
-        raise EventError(f"{where}: field ordered: must be true or false, not {value!r}")
-    return value
+    raise EventError(f"{where}: field ordered: must be true or false, not {value!r}")
 
 
 def _ts(record: Mapping[str, Any], where: str) -> int:
     value = record.get("ts")
     try:
-        moment = value if isinstance(value, datetime) else parse_timestamp(str(value))
-        return int(moment.timestamp() * 1000)
-    except (ValueError, OverflowError):
+        if isinstance(value, datetime):  # Parquet has types for time
+            return _milliseconds(value if value.tzinfo else value.replace(tzinfo=UTC))
+        return _milliseconds_of(str(value))
+    except ValueError:
         what = "missing" if value is None else f"not an ISO 8601 time: {str(value)[:40]!r}"
         raise EventError(f"{where}: field ts: {what}") from None
+
+
+@lru_cache(maxsize=10_000)
+def _milliseconds_of(text: str) -> int:
+    """Imports often carry one timestamp for a whole session: each is read once."""
+    return _milliseconds(parse_timestamp(text))
+
+
+def _milliseconds(moment: datetime) -> int:
+    # Whole numbers throughout: .timestamp() * 1000 loses a millisecond now and then.
+    return (moment - EPOCH) // MILLISECOND

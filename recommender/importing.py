@@ -1,7 +1,7 @@
 """Articles out of files of any known kind, as one batch that can be applied or refused whole.
 
-Reading and storing are apart: what comes out of here is a value, checked and linked, and the
-store applies it in one transaction.
+Reading and storing are apart: what comes out of here is a value, and the store links it to what
+it holds and applies it, in one transaction.
 """
 
 from __future__ import annotations
@@ -52,9 +52,11 @@ class Tolerance:
         except ValueError:
             raise InputError(f"--max-bad {text!r}: must be a number or a percentage") from None
 
-    def check(self, problems: list[Problem], n_records: int) -> None:
-        """Raise ``TooManyBadRecords``, with the first faults, if there are too many."""
-        n_bad = len(problems)
+    def check(self, problems: list[Problem], n_records: int, *, n_bad: int | None = None) -> None:
+        """Raise ``TooManyBadRecords``, with the first faults, if there are too many; ``n_bad`` if
+        not all of them are at hand.
+        """
+        n_bad = len(problems) if n_bad is None else n_bad
         if n_bad and (n_bad == n_records or n_bad > max(self.at_least, self.share * n_records)):
             first = "; ".join(problem.text for problem in problems[:3])
             raise TooManyBadRecords(
@@ -82,10 +84,12 @@ class Batch:
     drafts: dict[str, Page] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
 
-    def add(self, article: Article, where: str) -> bool:
-        """Take the article, unless its id came before; then the second one is the problem."""
+    def add(self, article: Article, where: str, page: Page | None = None) -> bool:
+        """Take the article, unless its id came before; then the second one is the problem,
+        if it says anything else.
+        """
         if article.id in self.articles:
-            if self.articles[article.id] != article:
+            if (self.articles[article.id], self.drafts.get(article.id)) != (article, page):
                 first = self.places[article.id]
                 self.problems.append(
                     Problem(f"{where}: field id: {article.id!r} stands at {first} already")
@@ -93,6 +97,8 @@ class Batch:
             return False
         self.articles[article.id] = article
         self.places[article.id] = where
+        if page is not None:
+            self.drafts[article.id] = page
         return True
 
 
@@ -106,12 +112,14 @@ def read_articles(
     """Read articles from files and folders. Raises ``InputError`` for a path that is not there.
 
     ``kind`` is ``auto`` (told by the file's name), ``pages``, ``html``, ``jsonl``, ``csv`` or
-    ``parquet``. The batch is not linked yet: titles are still titles.
+    ``parquet``. The batch is not linked: the titles of its pages are still titles.
     """
     progress = progress or Silent()
     batch = Batch()
     roots = {
-        file: path if path.is_dir() else path.parent for path in paths for file in files_in([path])
+        file: path if path.is_dir() else path.parent
+        for path in paths
+        for file in files_in([path], kind)
     }
     progress.stage("reading articles", len(roots))
     for file in tracked(roots, progress):
@@ -151,21 +159,29 @@ def _read_page(
     except (InputError, ArticleError) as exc:
         batch.problems.append(Problem(str(exc)))
         return
-    if batch.add(article, where):
-        batch.drafts[article.id] = page
-        if kind == "pages":
-            name = file.relative_to(root).as_posix().removesuffix(".gz")
-            batch.pages[article.id] = RawPage(name, raw)
+    if batch.add(article, where, page) and kind == "pages":
+        name = file.relative_to(root).as_posix().removesuffix(".gz")
+        batch.pages[article.id] = RawPage(name, raw)
 
 
-def link(batch: Batch, known: Iterable[Article]) -> dict[str, str]:
-    """Turn the titles of the batch's pages into ids; what no article bears becomes a stub.
-
-    ``known`` are the articles of the store. Returns which of its stubs are real articles now,
-    as ``{stub id: article id}``, so that the store can mend older lists.
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A batch whose titles have become ids. ``stubs`` are the titles no article bears;
+    ``aliases`` tells which stubs of the store have become real, as ``{stub id: article id}``.
     """
-    stored = [article for article in known if article.id not in batch.articles]
-    real = [article for article in stored if not article.stub]
+
+    articles: dict[str, Article]
+    stubs: dict[str, Article]
+    aliases: dict[str, str]
+
+
+def link(batch: Batch, known: Iterable[Article]) -> Linked:
+    """Turn the titles of the batch's pages into ids, of the batch itself and of ``known``, the
+    articles of the store. What a format cannot say stays as ``known`` has it.
+    """
+    stored = {article.id: article for article in known}
+    others = [article for article in stored.values() if article.id not in batch.articles]
+    real = [article for article in others if not article.stub]
     index = TitleIndex([*batch.articles.values(), *real])
     stubs: dict[str, Article] = {}
 
@@ -178,16 +194,41 @@ def link(batch: Batch, known: Iterable[Article]) -> dict[str, str]:
             stubs[stub.id] = stub
         return stub.id
 
-    for source, page in batch.drafts.items():
-        batch.articles[source] = replace(
-            batch.articles[source],
-            recommended=tuple(resolve(title, teaser) for title, teaser in page.recommended),
-            previous=resolve(page.previous) if page.previous else None,
-            next=resolve(page.next) if page.next else None,
-        )
-    batch.articles.update(stubs)
-    found_now = {}
-    for article in stored:
-        if article.stub and (id := index.find(article.title)) is not None:
-            found_now[article.id] = id
-    return found_now
+    aliases = {
+        article.id: id
+        for article in others
+        if article.stub and (id := index.find(article.title)) is not None
+    }
+    articles = {}
+    for article in batch.articles.values():
+        old = stored.get(article.id)
+        if page := batch.drafts.get(article.id):
+            articles[article.id] = replace(
+                _of_page(article, old),
+                recommended=tuple(resolve(title, teaser) for title, teaser in page.recommended),
+                previous=resolve(page.previous) if page.previous else None,
+                next=resolve(page.next) if page.next else None,
+            )
+        elif old is not None:  # a record cannot tell what stands before and after
+            articles[article.id] = replace(
+                article,
+                previous=old.previous and aliases.get(old.previous, old.previous),
+                next=old.next and aliases.get(old.next, old.next),
+            )
+        else:
+            articles[article.id] = article
+    return Linked(articles, stubs, aliases)
+
+
+def _of_page(new: Article, old: Article | None) -> Article:
+    """A page knows no category and no tags, nor that it is sensitive: those of ``old`` stay."""
+    if old is None:
+        return new
+    return replace(
+        old,
+        title=new.title,
+        body=new.body,
+        url=new.url or old.url,
+        language=new.language or old.language,
+        stub=False,
+    )

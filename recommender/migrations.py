@@ -13,7 +13,10 @@ from recommender.errors import StoreError
 
 
 def _first(connection: Connection) -> None:
-    blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
+    postgresql = connection.dialect.name == "postgresql"
+    blob = "BYTEA" if postgresql else "BLOB"
+    # SQLite keeps a second tree beside a table with a primary key, unless told not to.
+    tight = "" if postgresql else "WITHOUT ROWID"
     for statement in f"""
         CREATE TABLE articles (
             id TEXT PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL, teaser TEXT NOT NULL,
@@ -26,14 +29,14 @@ def _first(connection: Connection) -> None:
             list TEXT NOT NULL, ordered INTEGER NOT NULL);
         CREATE TABLE slate_links (
             slate INTEGER NOT NULL, rank INTEGER NOT NULL, item INTEGER NOT NULL,
-            position INTEGER, propensity DOUBLE PRECISION, PRIMARY KEY (slate, rank));
+            position INTEGER, propensity DOUBLE PRECISION, PRIMARY KEY (slate, rank)) {tight};
         CREATE TABLE views (
             view_id TEXT PRIMARY KEY, ts BIGINT NOT NULL, slate INTEGER NOT NULL,
-            session TEXT NOT NULL, layout TEXT NOT NULL, arm TEXT NOT NULL);
+            session TEXT NOT NULL, layout TEXT NOT NULL, arm TEXT NOT NULL) {tight};
         CREATE INDEX views_by_time ON views (ts);
         CREATE TABLE clicks (
             view_id TEXT NOT NULL, item INTEGER NOT NULL, ts BIGINT NOT NULL,
-            PRIMARY KEY (view_id, item));
+            PRIMARY KEY (view_id, item)) {tight};
         CREATE TABLE pageviews (
             ts BIGINT NOT NULL, session TEXT NOT NULL, article INTEGER NOT NULL,
             referrer INTEGER NOT NULL, UNIQUE (ts, session, article, referrer))
@@ -41,11 +44,24 @@ def _first(connection: Connection) -> None:
         connection.execute(sql.text(statement))
 
 
-STEPS = (_first,)
+def _pages(connection: Connection) -> None:
+    blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
+    connection.execute(
+        sql.text(
+            f"CREATE TABLE pages (id TEXT PRIMARY KEY, path TEXT NOT NULL, raw {blob} NOT NULL)"
+        )
+    )
+
+
+STEPS = (_first, _pages)
+# Any number will do, as long as nothing else in the database locks it.
+MIGRATION_LOCK = 7_263_550_142
 
 
 def migrate(connection: Connection) -> None:
     """Bring the store up to date. ``StoreError`` if it was made by a newer release."""
+    if connection.dialect.name == "postgresql":  # SQLite's writers come one at a time anyway
+        connection.execute(sql.text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
     connection.execute(
         sql.text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     )

@@ -1,0 +1,95 @@
+"""What several test files need: a store of each kind, and a PostgreSQL server of our own."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recommender.store import Store
+
+SERVER_PATHS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin")
+
+
+def _server_programs() -> Path | None:
+    """The folder that holds ``initdb`` and ``postgres``."""
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    folders = [folder for pattern in SERVER_PATHS for folder in Path("/").glob(pattern[1:])]
+    return next((folder for folder in sorted(folders) if (folder / "initdb").exists()), None)
+
+
+def _unprivileged() -> str | None:
+    """Whom to run the server as: it refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    names = {user.pw_name for user in pwd.getpwall()}
+    return next((name for name in ("postgres", "nobody") if name in names), None)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a private PostgreSQL server, without a database name at its end."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    programs = _server_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server (initdb) on this machine")
+    user = _unprivileged()
+    if os.geteuid() == 0 and user is None:
+        pytest.skip("PostgreSQL does not run as root, and there is no other user")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # Not tmp_path: the path of a socket may have some hundred characters only.
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
+        if user:
+            shutil.chown(folder, user)
+
+        def run(*command: object) -> None:
+            subprocess.run(
+                list(map(str, command)), check=True, cwd=folder, user=user, timeout=120,
+                stdout=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+            )  # fmt: skip
+
+        data = Path(folder) / "data"
+        run(programs / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "-N")
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        log = Path(folder) / "log"
+        run(programs / "pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "-o", options, "start")
+        try:
+            yield f"postgresql://tester@127.0.0.1:{port}"
+        finally:
+            run(programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A new, empty database."""
+    import psycopg
+
+    name = f"test_{abs(hash(request.node.nodeid))}"
+    with psycopg.connect(f"{postgresql_server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield f"{postgresql_server}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    """An empty store, once of each kind."""
+    with Store(database) as opened:
+        yield opened
