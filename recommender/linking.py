@@ -55,9 +55,10 @@ class TitleIndex:
             self.by_key.setdefault(title_key(article.title), article)
             self.words.update(set(_words(article.title)))
         self.n_common = max(COMMON_TITLES, COMMON_SHARE * len(self.by_title))
-        self.keys_by_length: dict[int, list[str]] = defaultdict(list)
-        for key in self.by_key:
-            self.keys_by_length[len(key)].append(key)
+        self.keys_with: dict[str, list[str]] = defaultdict(list)
+        for key, article in self.by_key.items():
+            for word in set(_words(article.title)):
+                self.keys_with[word].append(key)
 
     def find(self, title: str) -> str | None:
         """The id of the article with this title, or None."""
@@ -70,10 +71,13 @@ class TitleIndex:
 
     def _misspelt(self, title: str, key: str) -> str | None:
         written = _words(title)
-        if all(word in self.words for word in written):
+        unknown = [word for word in written if word not in self.words]
+        # Two words written as one make one more unknown word, hardly every time.
+        if not 0 < len(unknown) <= 2 * MAX_EDITS:
             return None
-        lengths = range(len(key) - MAX_EDITS, len(key) + MAX_EDITS + 1)
-        keys = [near for length in lengths for near in self.keys_by_length.get(length, ())]
+        keys = [
+            near for near in self._candidates(written) if abs(len(near) - len(key)) <= MAX_EDITS
+        ]
         found = process.extract(key, keys, scorer=OSA.distance, score_cutoff=MAX_EDITS, limit=None)
         near = sorted(
             (distance, self.by_key[other].id)
@@ -83,6 +87,15 @@ class TitleIndex:
         # Two equally near: no telling which was meant.
         tied = len(near) > 1 and near[0][0] == near[1][0]
         return near[0][1] if near and not tied else None
+
+    def _candidates(self, written: list[str]) -> Iterable[str]:
+        """Keys of the titles with one of the two rarest words that are spelt right; two, because
+        one may be half of a word.
+        """
+        known = sorted({word for word in written if word in self.words}, key=self.words.__getitem__)
+        if not known:
+            return self.by_key
+        return {key for word in known[:2] for key in self.keys_with[word]}
 
     def _is_misspelling(self, written: list[str], meant: list[str]) -> bool:
         """Whether every difference between the two titles is a typo in ``written``."""
@@ -107,8 +120,9 @@ class TitleIndex:
             return False
         if any((part in word) != (part in other) for part in OPPOSITES):
             return False
-        if sorted(word) == sorted(other) or _undoubled(word) == _undoubled(other):
-            return len(word) > 2  # letters swapped, or one doubled
+        swapped_or_doubled = sorted(word) == sorted(other) or _undoubled(word) == _undoubled(other)
+        if swapped_or_doubled and len(word) > 2:
+            return True
         if self.words[other] >= self.n_common and len(word) > 1 and other.strip(ROMAN_DIGITS):
             return True
         short, long = sorted((word, other), key=len)
