@@ -74,7 +74,7 @@ def parse(text: str, *, where: str) -> Page:
         body="\n\n".join(body),
         previous=beside[PREVIOUS],
         next=beside[NEXT],
-        recommended=tuple(_pairs([] if marker is None else lines[marker + 1 :])),
+        recommended=tuple(pairs_in([] if marker is None else lines[marker + 1 :])),
     )
 
 
@@ -82,7 +82,7 @@ def n_links(raw: bytes) -> int:
     """How many links the page's ``Recommend`` block holds; 0 if it has none."""
     lines = [_clean(line) for line in _decode(raw).splitlines()]
     marker = _marker(lines)
-    return 0 if marker is None else len(_pairs(lines[marker + 1 :]))
+    return 0 if marker is None else len(pairs_in(lines[marker + 1 :]))
 
 
 def rewrite(raw: bytes, links: Iterable[tuple[str, str]]) -> bytes:
@@ -137,14 +137,17 @@ def _begins_with_lone_teaser(lines: Sequence[str]) -> bool:
 
 
 def _reads_as_list(lines: Sequence[str]) -> bool:
-    """Titles and teasers: no arrows to other pages, and full stops only if there are teasers."""
+    """Titles and teasers: no arrows to other pages, and no more sentences than teasers."""
     if any(line.startswith((PREVIOUS, NEXT)) for line in lines):
         return False
-    has_teasers = any(line.endswith(DOTS) for line in lines)
-    return has_teasers or not any(line.endswith((".", "。")) for line in lines)
+    n_teasers = sum(line.endswith(DOTS) for line in lines)
+    n_sentences = sum(line.endswith((".", "。")) for line in lines) - sum(
+        line.endswith("...") for line in lines
+    )
+    return n_sentences <= n_teasers
 
 
-def _pairs(lines: Iterable[str]) -> list[tuple[str, str]]:
+def pairs_in(lines: Iterable[str]) -> list[tuple[str, str]]:
     """Titles with their teasers; a teaser ends in three dots, and a title may lack one."""
     pairs: list[tuple[str, str]] = []
     for line in filter(None, lines):

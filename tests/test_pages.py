@@ -107,6 +107,7 @@ def test_a_heading_called_recommend_is_text():
     assert with_list.body.count("Recommend\n") == 1
     assert with_list.recommended == (("A", "Aa..."),)
     assert parse(article, where="t.txt").recommended == ()
+    assert parse(page(article, "And so on..."), where="t.txt").recommended == ()
     assert parse(neighbours, where="t.txt").recommended == ()
     assert rewrite(article.encode(), [("B", "Bb...")]) == article.encode()
 
