@@ -138,15 +138,18 @@ def _ids(record: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
     if not 0 < len(value) <= MAX_SHOWN:
         raise EventError(f"{where}: field {name}: {len(value):,} links; 1 to {MAX_SHOWN:,} fit")
     try:
-        return _checked(tuple(value))
-    except (EventError, TypeError):  # TypeError: an entry that cannot be hashed is no id either
-        return tuple(_id({name: entry}, name, where) for entry in value)
+        ids = _checked("\x00".join(value))
+        if len(ids) == len(value):
+            return ids
+    except (EventError, TypeError):  # TypeError: not all of them are text
+        pass
+    return tuple(_id({name: entry}, name, where) for entry in value)
 
 
 @lru_cache(maxsize=50_000)
-def _checked(ids: tuple[Any, ...]) -> tuple[str, ...]:
+def _checked(joined: str) -> tuple[str, ...]:
     """The ids, checked. A site shows the same slates over and over: each is checked once."""
-    return tuple(_id({"shown": entry}, "shown", "") for entry in ids)
+    return tuple(_id({"shown": id}, "shown", "") for id in joined.split("\x00"))
 
 
 def _list(record: Mapping[str, Any], name: str, where: str) -> Sequence[Any] | None:

@@ -46,11 +46,14 @@ class Tolerance:
         (Tolerance(share=0.1, at_least=0), Tolerance(share=0.0, at_least=5))
         """
         try:
-            if text.endswith("%"):
-                return cls(share=float(text[:-1]) / 100, at_least=0)
-            return cls(share=0.0, at_least=int(text))
+            share, at_least = (
+                (float(text[:-1]) / 100, 0) if text.endswith("%") else (0.0, int(text))
+            )
         except ValueError:
-            raise InputError(f"--max-bad {text!r}: must be a number or a percentage") from None
+            share, at_least = -1.0, -1
+        if not (0 <= share <= 1 and at_least >= 0):
+            raise InputError(f"--max-bad {text!r}: must be a number or a percentage")
+        return cls(share, at_least)
 
     def check(self, problems: list[Problem], n_records: int, *, n_bad: int | None = None) -> None:
         """Raise ``TooManyBadRecords``, with the first faults, if there are too many; ``n_bad`` if
