@@ -1,0 +1,138 @@
+"""How often a link is followed, over how often it was to be expected.
+
+A click is a choice among the links of a slate. Under Luce's choice model, with examination by
+position, link *i* is chosen with chance ``examination_i x strength_i`` over the slate's sum; the
+strengths of all targets come from minorise-maximise steps with a gamma prior (Hunter 2004,
+"MM algorithms for generalized Bradley-Terry models", section 5). What a pair got beyond the
+clicks expected from its target's strength is the pair's own: its lift.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.counts import UNKNOWN, Log
+from recommender.positions import Examination
+
+N_STEPS = 30
+# Clicks' worth of belief that a target is like any other.
+PRIOR_CLICKS = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Every (source, item) that was ever shown, as sorted ``keys`` ``source * n + item``: items
+    ``item[heads[s]:heads[s + 1]]`` stood beside source ``s``.
+    """
+
+    keys: np.ndarray
+    heads: np.ndarray
+    item: np.ndarray
+
+    @property
+    def source(self) -> np.ndarray:
+        """The source of each pair."""
+        return np.repeat(np.arange(len(self.heads) - 1), np.diff(self.heads))
+
+    def find(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """The number of each pair, -1 for pairs that were never shown."""
+        return find(self.keys, np.asarray(sources, dtype=np.int64) * (len(self.heads) - 1) + items)
+
+
+def find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where each of ``wanted`` stands in the sorted ``keys``, -1 where it does not.
+
+    >>> find(np.array([3, 5, 8]), np.array([5, 4]))
+    array([ 1, -1])
+    """
+    if len(keys) == 0:
+        return np.full(len(wanted), -1)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    places: np.ndarray = np.where(keys[at] == wanted, at, -1)
+    return places
+
+
+def at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """``values[places]``, and 0 where a place is -1."""
+    if len(values) == 0:
+        return np.zeros(len(places))
+    found: np.ndarray = np.where(places >= 0, values[places], 0.0)
+    return found
+
+
+def pairs_in(log: Log, *, n_articles: int) -> tuple[Pairs, np.ndarray]:
+    """The pairs of a log, and which one each of its links is, -1 for links to nowhere."""
+    source = log.link_source
+    known = (source != UNKNOWN) & (log.item != UNKNOWN) & (source != log.item)
+    key = source[known].astype(np.int64) * n_articles + log.item[known]
+    keys, number = np.unique(key, return_inverse=True)
+    of_link = np.full(len(log.item), -1, dtype=np.int64)
+    of_link[known] = number
+    sources, items = np.divmod(keys, n_articles)
+    heads = np.searchsorted(sources, np.arange(n_articles + 1))
+    return Pairs(keys, heads.astype(np.int64), items.astype(np.int32)), of_link
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Appeal:
+    """What a stretch of the log says. By pair: ``clicked``, ``expected`` clicks under its
+    target's strength, and ``chances``, the clicks made on slates it stood in. By article:
+    ``strength`` as a target (1 is average), ``target_clicks``, ``target_expected`` (clicks if
+    all links were alike), ``source_clicks`` made on its own list.
+    """
+
+    clicked: np.ndarray
+    expected: np.ndarray
+    chances: np.ndarray
+    strength: np.ndarray
+    target_clicks: np.ndarray
+    target_expected: np.ndarray
+    source_clicks: np.ndarray
+
+    @property
+    def n_clicks(self) -> int:
+        """Clicks in all."""
+        return int(self.clicked.sum())
+
+
+def measure(log: Log, pairs: Pairs, of_link: np.ndarray, examination: Examination) -> Appeal:
+    """Count a stretch of the log and fit the strengths of its targets."""
+    n_articles = len(pairs.heads) - 1
+    _, clicked = log.shown_and_clicked()
+    slate = log.link_slate
+    in_slate = np.bincount(slate, weights=clicked, minlength=len(log.source))
+    made = in_slate[slate]
+    usable = (of_link >= 0) & (made > 0)
+    slate, made, clicks = slate[usable], made[usable], clicked[usable]
+    item, pair = log.item[usable], of_link[usable]
+    seen = examination.at(log.position[usable])
+    n_slates = len(log.source)
+    strength = np.ones(n_articles)
+    got = np.bincount(item, weights=clicks, minlength=n_articles)
+    for _ in range(N_STEPS):
+        chance = _share(slate, seen * strength[item], n_slates)
+        due = np.bincount(item, weights=made * chance / strength[item], minlength=n_articles)
+        strength = (got + PRIOR_CLICKS) / (due + PRIOR_CLICKS)
+    chance = _share(slate, seen * strength[item], n_slates)
+    n_pairs = len(pairs.item)
+    clicked_by_pair = np.bincount(pair, weights=clicks, minlength=n_pairs)
+    return Appeal(
+        clicked=clicked_by_pair,
+        expected=np.bincount(pair, weights=made * chance, minlength=n_pairs),
+        chances=np.bincount(pair, weights=made, minlength=n_pairs),
+        strength=strength,
+        target_clicks=got,
+        target_expected=np.bincount(
+            item, weights=made * _share(slate, seen, n_slates), minlength=n_articles
+        ),
+        source_clicks=np.bincount(pairs.source, weights=clicked_by_pair, minlength=n_articles),
+    )
+
+
+def _share(slate: np.ndarray, weight: np.ndarray, n_slates: int) -> np.ndarray:
+    """Each link's share of its slate's weight."""
+    whole = np.bincount(slate, weights=weight, minlength=n_slates)
+    share: np.ndarray = weight / np.maximum(whole[slate], 1e-12)
+    return share

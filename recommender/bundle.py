@@ -1,0 +1,173 @@
+"""A trained bundle in Python: its lists, any pair's score, and why a link is there.
+
+    bundle = recommender.load("models")
+    bundle.related("why-does-my-knee-click", k=10)
+    bundle.score("why-does-my-knee-click", ["knee-pain-stairs", "gout"])
+
+Lists come from mapped arrays, as the web process reads them. Scoring other pairs takes the
+trained trees, which are a joblib file: it is opened on first use, and only if its bytes are
+those of the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recommender import manifest
+from recommender.arrays import load
+from recommender.editorial import Rules
+from recommender.lists import DEFAULT_K, Link, Lists
+
+if TYPE_CHECKING:
+    from recommender.features import History, Site
+    from recommender.ranker import Ranker
+
+TREES = "ranker.joblib"
+CARD = "MODEL_CARD.md"
+
+
+class Bundle:
+    """A published bundle. ``rules`` are the editors', applied to every list at ``now``."""
+
+    def __init__(self, folder: Path, *, rules: Rules | None = None, now: datetime | None = None):
+        self.lists = Lists(folder)
+        self.folder = folder
+        self.rules = rules
+        self.now = now
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.name!r}, {len(self.lists.stub):,} articles, decided by {self.decided_by})"
+
+    @property
+    def name(self) -> str:
+        """The bundle's name, which sorts by time."""
+        return self.lists.name
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The manifest: when and from what the bundle was built, and what it scored."""
+        return self.lists.about
+
+    @property
+    def decided_by(self) -> str:
+        """``model`` if the lists were learned from clicks, ``text`` if text alone decided."""
+        return str(self.about["decided_by"])
+
+    @property
+    def card(self) -> str:
+        """The model card, in Markdown."""
+        return (self.folder / CARD).read_text(encoding="utf-8")
+
+    def related(self, id: str, k: int = DEFAULT_K, *, exclude: Collection[str] = ()) -> list[Link]:
+        """The list of an article, best link first. ``KeyError`` for an unknown id or a stub."""
+        row = self._row(id)
+        return self.lists.related(row, k=k, exclude=exclude, rules=self.rules, now=self.now)
+
+    def related_to_text(self, title: str, body: str = "", k: int = DEFAULT_K) -> list[Link]:
+        """The list of a text that is not stored."""
+        return self.lists.related_to_text(title, body, k=k, rules=self.rules, now=self.now)
+
+    def score(self, id: str, candidates: Sequence[str]) -> np.ndarray:
+        """How well each candidate stands beside the article: ``(n,)``, higher is better.
+
+        Scores compare candidates of one source. Any pair has one, shown or not. ``KeyError``
+        names an unknown id.
+        """
+        from recommender.features import features, text_score
+
+        source = self._row(id)
+        items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
+        sources = np.full(len(items), source, dtype=np.int64)
+        if len(items) == 0:
+            return np.zeros(0)
+        if self._ranker is not None:
+            return self._ranker.score(self._site, sources, items)
+        seen = features(self._site, self._history, sources, items)
+        return text_score(seen).astype(np.float64)
+
+    def features(self, id: str, candidates: Sequence[str]) -> dict[str, np.ndarray]:
+        """What the ranker sees of each pair, by feature; every array is ``(n,)``."""
+        from recommender.features import NAMES, features
+
+        items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
+        sources = np.full(len(items), self._row(id), dtype=np.int64)
+        seen = features(self._site, self._history, sources, items)
+        return dict(zip(NAMES, seen.T, strict=True))
+
+    def why(self, id: str, candidate: str) -> str:
+        """One sentence an editor can read on what speaks for a link of the article's list."""
+        row = self._row(id)
+        figures = self.lists.why(row, candidate)
+        if figures is None:
+            rules = self.rules.about(id, self.now) if self.rules and self.now else []
+            reasons = [rule.reason for rule in rules if rule.target == candidate and rule.reason]
+            return reasons[0] if reasons else "not in the list the bundle prepared"
+        return sentence(figures)
+
+    def _row(self, id: str) -> int:
+        row = self.lists.row(id)
+        if row is None:
+            raise KeyError(id)
+        return row
+
+    def _any_row(self, id: str) -> int:
+        row = self.lists.ids.find(id)
+        if row is None:
+            raise KeyError(id)
+        return row
+
+    @cached_property
+    def _site(self) -> Site:
+        from recommender.features import Site
+
+        return load(self.folder, "site", Site)
+
+    @cached_property
+    def _history(self) -> History:
+        from recommender.features import History
+
+        return load(self.folder, "history", History)
+
+    @cached_property
+    def _ranker(self) -> Ranker | None:
+        if self.decided_by != "model":
+            return None
+        import joblib
+
+        from recommender.ranker import Ranker
+
+        path = manifest.check_file(self.folder, TREES, self.about)
+        return Ranker(joblib.load(path), self._history)
+
+
+def sentence(figures: dict[str, Any]) -> str:
+    """The figures of ``Lists.why`` in words.
+
+    >>> sentence({"cosine": 0.42, "clicked": 9, "expected": 4.5, "visits": 0, "hand_picked": 1})
+    'texts 42 % alike; followed 9 times where 4.5 were to be expected; in the hand-picked list'
+    """
+    parts = [f"texts {figures['cosine']:.0%} alike".replace("%", " %")]
+    if figures["clicked"] or figures["expected"] >= 1:
+        times = "once" if figures["clicked"] == 1 else f"{figures['clicked']:.0f} times"
+        parts.append(f"followed {times} where {figures['expected']:.1f} were to be expected")
+    if figures["visits"]:
+        parts.append(f"read with it in {figures['visits']:.0f} visits")
+    if figures["hand_picked"]:
+        parts.append("in the hand-picked list")
+    return "; ".join(parts)
+
+
+def load_bundle(
+    models: str | Path, *, rules: Rules | None = None, now: datetime | None = None
+) -> Bundle:
+    """The live bundle below ``models``, or the bundle ``models`` itself.
+
+    Raises ``BundleError`` if there is none, or it is damaged or of an unknown layout.
+    """
+    return Bundle(manifest.resolve(Path(models)), rules=rules, now=now)

@@ -1,0 +1,105 @@
+"""Which articles may stand beside which: the one shape every stage of a build passes on.
+
+>>> text = Candidates(np.array([[1, 2], [0, EMPTY]]), np.array([[0.9, 0.4], [0.9, -np.inf]]))
+>>> union([text, hand_picked([(2, 2, 0), ()], n_articles=3)]).items
+array([[ 1,  2],
+       [ 0, -1]])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+EMPTY = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Articles that may be shown beside each source, best first.
+
+    ``items`` and ``scores`` are ``(n_sources, list_size)``, row *i* for article *i*; an unused
+    slot holds item ``EMPTY`` and score ``-inf``. What is used is told by ``items`` alone.
+    """
+
+    items: np.ndarray
+    scores: np.ndarray
+
+    @property
+    def used(self) -> np.ndarray:
+        """True where a slot holds an article."""
+        mask: np.ndarray = self.items != EMPTY
+        return mask
+
+    def keep(self, mask: np.ndarray) -> Candidates:
+        """Empty every slot where ``mask`` is false and close the gaps, order unchanged."""
+        items = np.where(mask, self.items, EMPTY)
+        scores = np.where(mask & (items != EMPTY), self.scores, -np.inf)
+        return Candidates(items, scores).arranged(np.argsort(items == EMPTY, axis=1, kind="stable"))
+
+    def ranked(self, scores: np.ndarray) -> Candidates:
+        """The same articles under new scores, best first; of equals the smaller number first."""
+        scores = np.where(self.used, scores, -np.inf)
+        order = np.lexsort((np.where(self.used, self.items, np.iinfo(np.int32).max), -scores))
+        return Candidates(self.items, scores).arranged(order)
+
+    def arranged(self, order: np.ndarray) -> Candidates:
+        """Slots in the ``order`` given for each row, ``(n_sources, list_size)``."""
+        return Candidates(
+            np.take_along_axis(self.items, order, axis=1),
+            np.take_along_axis(self.scores, order, axis=1),
+        )
+
+    def first(self, size: int) -> Candidates:
+        """The first ``size`` slots of every row."""
+        return Candidates(self.items[:, :size], self.scores[:, :size])
+
+
+def from_lists(lists: Sequence[Sequence[int]], scores: Sequence[Sequence[float]]) -> Candidates:
+    """Candidates out of lists of unequal length."""
+    size = max([1, *map(len, lists)])
+    items = np.full((len(lists), size), EMPTY, dtype=np.int32)
+    padded = np.full((len(lists), size), -np.inf, dtype=np.float32)
+    for row, (found, values) in enumerate(zip(lists, scores, strict=True)):
+        items[row, : len(found)] = found
+        padded[row, : len(found)] = values
+    return Candidates(items, padded)
+
+
+def hand_picked(lists: Sequence[Sequence[int]], *, n_articles: int) -> Candidates:
+    """The editors' lists, cleaned: no link twice, none to itself, none to a missing article."""
+    cleaned = []
+    for source, items in enumerate(lists):
+        wanted = dict.fromkeys(item for item in items if item != source)
+        cleaned.append([item for item in wanted if 0 <= item < n_articles])
+    # Earlier on the page is better, as far as an editor's order says anything.
+    return from_lists(cleaned, [[-float(place) for place in range(len(row))] for row in cleaned])
+
+
+def from_pairs(
+    sources: np.ndarray, items: np.ndarray, scores: np.ndarray, *, n_sources: int, size: int
+) -> Candidates:
+    """The ``size`` best items of each source out of a flat list of scored pairs."""
+    order = np.lexsort((items, -scores, sources))
+    sources, items, scores = sources[order], items[order], scores[order]
+    heads = np.searchsorted(sources, np.arange(n_sources))
+    slot = np.arange(len(sources)) - heads[sources]
+    kept = (slot < size) & (items != sources)
+    filled = np.full((n_sources, size), EMPTY, dtype=np.int32)
+    padded = np.full((n_sources, size), -np.inf, dtype=np.float32)
+    filled[sources[kept], slot[kept]] = items[kept]
+    padded[sources[kept], slot[kept]] = scores[kept]
+    return Candidates(filled, padded).keep(filled != EMPTY)
+
+
+def union(parts: Sequence[Candidates]) -> Candidates:
+    """Every article any part proposes, once; scores are forgotten, the first part's order leads."""
+    items = np.concatenate([part.items for part in parts], axis=1)
+    order = np.argsort(items, axis=1, kind="stable")
+    ascending = np.take_along_axis(items, order, axis=1)
+    repeated = np.zeros_like(items, dtype=bool)
+    np.put_along_axis(repeated, order[:, 1:], ascending[:, 1:] == ascending[:, :-1], axis=1)
+    merged = Candidates(items, np.zeros(items.shape, dtype=np.float32)).keep(~repeated)
+    return merged.first(max(1, int(merged.used.sum(axis=1).max(initial=0))))

@@ -1,0 +1,97 @@
+"""The model card: what a bundle was made from, what decided, and what it is not good for.
+
+Sections follow Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019), as far as they
+apply to a list of links.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from recommender.pipeline import Built
+
+BAR = 30
+
+
+def model_card(name: str, about: dict[str, Any], built: Built) -> str:
+    """The card as Markdown."""
+    first, last = about["data_window"]
+    window = f"{first} to {last}" if first else "no views"
+    n_links = built.finished.n_relevant
+    real = np.array([not article.stub for article in built.articles])
+    lengths = n_links[real]
+    return "\n".join(
+        [
+            f"# Bundle {name}",
+            "",
+            f"Built {about['built']} from {about['n_articles']:,} articles "
+            f"({about['n_stubs']:,} more known by title only), {about['n_views']:,} views and "
+            f"{about['n_clicks']:,} clicks ({window}).",
+            "",
+            "## What decided",
+            "",
+            f"**{'The learned ranker' if about['decided_by'] == 'model' else 'Text alone'}**: "
+            f"{about['reason']}.",
+            "",
+            *_trial(about["scores"]),
+            "## Position",
+            "",
+            *_examination(built),
+            "",
+            "## The lists",
+            "",
+            f"{(lengths >= 10).mean():.1%} of the articles have ten relevant links or more, "
+            f"{(lengths < 3).mean():.1%} fewer than three; these are filled up by the fallback "
+            "chain. A link is relevant if the texts are alike "
+            f"(cosine {about['relevance_floor']:.2f} or more) or readers followed it more often "
+            "than was to be expected.",
+            "",
+            "## Not for",
+            "",
+            "Medical urgency: the lists know what is alike and what is followed, not what a reader "
+            "must know first. Pin such pages in `editorial.csv`.",
+            "",
+            "## Made with",
+            "",
+            ", ".join(f"{part} {version}" for part, version in about["versions"].items()) + ".",
+            "",
+        ]
+    )
+
+
+def _trial(scores: dict[str, float]) -> list[str]:
+    if not scores:
+        return []
+    lines = [
+        "Orders of the links shown on the last tenth or so of the log, learned without it; mean "
+        "discounted gain per click:",
+        "",
+        "| order | worth |",
+        "|---|---|",
+        *(f"| {order} | {worth:.4f} |" for order, worth in scores.items()),
+        "",
+    ]
+    return lines
+
+
+def _examination(built: Built) -> list[str]:
+    examination = built.examination
+    if not examination.identified:
+        return [f"Position was not corrected for: {examination.reason}."]
+    shown = int(min(np.bincount(built.log.position).nonzero()[0].max(initial=1), 10))
+    return [
+        f"Estimated from {examination.n_clicks:,} clicks on links that stood at several "
+        "positions; 95 % intervals by bootstrap:",
+        "",
+        "| position | looked at, beside position 1 | |",
+        "|---|---|---|",
+        *(
+            f"| {place} | {examination.chance[place]:.2f} "
+            f"({examination.low[place]:.2f} to {examination.high[place]:.2f}) "
+            f"| {'█' * round(BAR * min(1.0, float(examination.chance[place])))} |"
+            for place in range(1, shown + 1)
+        ),
+    ]

@@ -1,0 +1,304 @@
+"""What is known of a pair: how alike the texts are, and what readers did.
+
+One row a pair, one column a feature, whoever asks: training, list making, ``bundle.score``. The
+click features take a ``History``, counted on a stretch of the log that ends before the clicks
+they are to explain; leaking the future is impossible without building a wrong history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender import appeal as appeals
+from recommender import coreading
+from recommender.appeal import Appeal, Pairs, at, find
+from recommender.candidates import EMPTY
+from recommender.coreading import CoReading
+from recommender.counts import Log
+from recommender.kernels import pair_dots, transfer
+from recommender.positions import Examination
+from recommender.tfidf import Text
+
+# Clicks on a source's list that weigh as much as what its targets' strengths say (validated on
+# wikispeedia: 5 to 20 do equally well).
+PRIOR_CHOICES = 10.0
+# Clicks' worth of belief that a group of pairs is like all others.
+PRIOR_GROUP = 5.0
+PRIOR_TRANSFER = 0.5
+# On editors' own lists a link within the category is worth this much more than its text says:
+# nDCG@10 .390 without, .417 with it, .422 at 0.8 (benchmarks/README.md, "Text").
+CATEGORY_BONUS = 0.5
+CHUNKS = 8
+# Pairs looked at in one go; bounds the memory of a build.
+BLOCK = 500_000
+
+# Name, and +1 where more of it can never make a link less wanted, all else being equal.
+FEATURES = (
+    ("cosine", 1),
+    ("title_cosine", 1),
+    ("same_category", 0),
+    ("shared_tags", 0),
+    ("hand_picked", 0),
+    ("fullness", 0),
+    ("target_words", 0),
+    ("target_title_words", 0),
+    ("strength", 0),
+    ("target_clicks", 0),
+    ("target_expected", 0),
+    ("source_clicks", 0),
+    ("chances", 0),
+    ("clicked", 0),
+    ("lift_3", 0),
+    ("lift_30", 0),
+    ("reverse_lift", 0),
+    ("co_read", 0),
+    ("co_read_cosine", 0),
+    ("category_pair", 0),
+    ("category_to_target", 0),
+    ("source_to_category", 0),
+    ("similar_sources", 0),
+    ("similar_targets", 0),
+)
+NAMES = tuple(name for name, _ in FEATURES)
+TEXT_FEATURES = ("cosine", "same_category", "fullness")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """What is known of the articles without readers. ``near`` and ``near_cosine`` are their
+    neighbours ``(n, k)``; ``tag_heads`` and ``tag`` their tags as sorted numbers;
+    ``picked`` the hand-picked pairs as sorted keys ``source * n + item``.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    weights: np.ndarray
+    title_weights: np.ndarray
+    fullness: np.ndarray
+    words: np.ndarray
+    title_words: np.ndarray
+    category: np.ndarray
+    tag_heads: np.ndarray
+    tag: np.ndarray
+    picked: np.ndarray
+    near: np.ndarray
+    near_cosine: np.ndarray
+
+    @property
+    def n_articles(self) -> int:
+        """How many articles there are, stubs included."""
+        return len(self.category)
+
+    def cosine(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Cosine of the texts of each pair."""
+        dots: np.ndarray = pair_dots(self.indptr, self.indices, self.weights, sources, items)
+        return dots
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Clicks and expected clicks of groups of pairs, by sorted ``keys``."""
+
+    keys: np.ndarray
+    clicked: np.ndarray
+    expected: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What a stretch of the log says about pairs, articles and groups of articles."""
+
+    pairs: Pairs
+    appeal: Appeal
+    reading: CoReading
+    category_pair: Group
+    category_to_target: Group
+    source_to_category: Group
+
+    def lift(self, pair: np.ndarray, prior: float) -> np.ndarray:
+        """Log of clicks over expected clicks of each pair (-1: never shown), pulled towards 0.
+
+        The prior is worth ``prior`` choices among the source's links, of which this pair's
+        expected share would be its own.
+        """
+        clicked, expected = at(self.appeal.clicked, pair), at(self.appeal.expected, pair)
+        chances = at(self.appeal.chances, pair)
+        belief = prior * np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
+        lifts: np.ndarray = np.log((clicked + belief) / (expected + belief))
+        return lifts
+
+
+def text_score(seen: np.ndarray) -> np.ndarray:
+    """What decides before there are clicks, from the features of pairs: how alike the texts are,
+    more so in one category and if the target has much to say.
+    """
+    cosine, same, full = (seen[:, NAMES.index(name)] for name in TEXT_FEATURES)
+    score: np.ndarray = cosine * (1 + CATEGORY_BONUS * same) * full
+    return score
+
+
+def history_of(
+    site: Site, log: Log, pairs: Pairs, of_link: np.ndarray, examination: Examination
+) -> History:
+    """Count a stretch of the log, whose links are pairs ``of_link``."""
+    appeal = appeals.measure(log, pairs, of_link, examination)
+    return History(
+        pairs=pairs,
+        appeal=appeal,
+        reading=coreading.count(log, pairs, appeal),
+        category_pair=_group(site, pairs, appeal, "category", "category"),
+        category_to_target=_group(site, pairs, appeal, "category", "article"),
+        source_to_category=_group(site, pairs, appeal, "article", "category"),
+    )
+
+
+def offset(history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """What counting alone says of each pair: log strength of the target plus the pair's lift."""
+    pair = history.pairs.find(sources, items)
+    said: np.ndarray = np.log(history.appeal.strength[items]) + history.lift(pair, PRIOR_CHOICES)
+    return said
+
+
+def features(site: Site, history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """The features of pairs, ``(n_pairs, n_features)``; ``sources`` must come in runs."""
+    sources = np.asarray(sources, dtype=np.int64)
+    items = np.asarray(items, dtype=np.int64)
+    appeal, reading = history.appeal, history.reading
+    pair, back = history.pairs.find(sources, items), history.pairs.find(items, sources)
+    read = reading.find(sources, items)
+    near = transferred(site, history, sources, items)
+
+    def lift_of(group: Group, left: str, right: str) -> np.ndarray:
+        place = find(group.keys, _group_key(site, sources, items, left, right))
+        # Its own clicks are left out: the group is to say what the pair itself cannot.
+        clicked = np.maximum(at(group.clicked, place) - at(appeal.clicked, pair), 0)
+        expected = np.maximum(at(group.expected, place) - at(appeal.expected, pair), 0)
+        lifts: np.ndarray = np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))
+        return lifts
+
+    columns = (
+        site.cosine(sources, items),
+        pair_dots(site.indptr, site.indices, site.title_weights, sources, items),
+        _same(site.category[sources], site.category[items]),
+        _overlap(site.tag_heads, site.tag, sources, items),
+        find(site.picked, sources * site.n_articles + items) >= 0,
+        site.fullness[items],
+        np.log1p(site.words[items]),
+        site.title_words[items],
+        np.log(appeal.strength[items]),
+        np.log1p(appeal.target_clicks[items]),
+        np.log1p(appeal.target_expected[items]),
+        np.log1p(appeal.source_clicks[sources]),
+        np.log1p(at(appeal.chances, pair)),
+        np.log1p(at(appeal.clicked, pair)),
+        history.lift(pair, 3.0),
+        history.lift(pair, 30.0),
+        history.lift(back, PRIOR_CHOICES),
+        np.log1p(at(reading.together, read)),
+        at(reading.cosine, read),
+        lift_of(history.category_pair, "category", "category"),
+        lift_of(history.category_to_target, "category", "article"),
+        lift_of(history.source_to_category, "article", "category"),
+        np.log((near[:, 0] + PRIOR_TRANSFER) / (near[:, 1] + PRIOR_TRANSFER)),
+        np.log((near[:, 2] + PRIOR_TRANSFER) / (near[:, 3] + PRIOR_TRANSFER)),
+    )
+    return np.column_stack(columns).astype(np.float32)
+
+
+def transferred(site: Site, history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Clicks and expected clicks of similar pairs, ``(n_pairs, 4)``, see ``kernels.transfer``.
+
+    Similarity counts squared, so that a close neighbour outweighs many faint ones.
+    """
+    groups = np.flatnonzero(np.concatenate([[True], sources[1:] != sources[:-1], [True]]))
+    near: np.ndarray = transfer(
+        site.near,
+        site.near_cosine**2,
+        history.pairs.heads,
+        history.pairs.item,
+        history.appeal.clicked.astype(np.float32),
+        history.appeal.expected.astype(np.float32),
+        groups,
+        sources,
+        items,
+        CHUNKS,
+    )
+    return near
+
+
+def _group(site: Site, pairs: Pairs, appeal: Appeal, left: str, right: str) -> Group:
+    """Sums over pairs whose sources share a ``left`` and whose items share a ``right``."""
+    keys, number = np.unique(
+        _group_key(site, pairs.source, pairs.item, left, right), return_inverse=True
+    )
+    return Group(
+        keys,
+        np.bincount(number, weights=appeal.clicked, minlength=len(keys)),
+        np.bincount(number, weights=appeal.expected, minlength=len(keys)),
+    )
+
+
+def _group_key(
+    site: Site, sources: np.ndarray, items: np.ndarray, left: str, right: str
+) -> np.ndarray:
+    """One number for a pair of groups; "article" is a group of its own."""
+    # No category is a category like any other: there is nothing better to assume.
+    category = site.category.astype(np.int64) + 1
+    size = site.n_articles + int(category.max(initial=0)) + 1
+    from_group = category[sources] if left == "category" else sources.astype(np.int64)
+    to_group = category[items] if right == "category" else items.astype(np.int64)
+    key: np.ndarray = from_group * size + to_group
+    return key
+
+
+def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    same: np.ndarray = (left == right) & (left != EMPTY)
+    return same
+
+
+def _overlap(
+    heads: np.ndarray, tag: np.ndarray, sources: np.ndarray, items: np.ndarray
+) -> np.ndarray:
+    """Jaccard overlap of the tags of each pair."""
+    ones = np.ones(len(tag), dtype=np.float32)
+    shared = pair_dots(heads, tag, ones, sources, items)
+    size = np.diff(heads)
+    either = size[sources] + size[items] - shared
+    overlap: np.ndarray = shared / np.maximum(either, 1)
+    return overlap
+
+
+def site_of(
+    text: Text,
+    *,
+    titles: list[str],
+    categories: list[str | None],
+    tags: list[tuple[str, ...]],
+    picked: np.ndarray,
+    near: np.ndarray,
+    near_cosine: np.ndarray,
+) -> Site:
+    """Number the categories and tags, and put everything known without readers in one place."""
+    category_number = {name: at for at, name in enumerate(sorted({c for c in categories if c}))}
+    tag_number = {name: at for at, name in enumerate(sorted({tag for row in tags for tag in row}))}
+    numbered = [sorted({tag_number[tag] for tag in row}) for row in tags]
+    source, slot = np.nonzero(picked != EMPTY)
+    return Site(
+        indptr=text.indptr,
+        indices=text.indices,
+        weights=text.weights,
+        title_weights=text.title_weights,
+        fullness=text.fullness,
+        words=text.lengths,
+        title_words=np.array([len(title.split()) for title in titles], dtype=np.float32),
+        category=np.array(
+            [category_number.get(c or "", EMPTY) for c in categories], dtype=np.int32
+        ),
+        tag_heads=np.cumsum([0, *map(len, numbered)]).astype(np.int64),
+        tag=np.array([tag for row in numbered for tag in row], dtype=np.int32),
+        picked=np.unique(source.astype(np.int64) * len(titles) + picked[source, slot]),
+        near=near,
+        near_cosine=near_cosine,
+    )

@@ -1,0 +1,203 @@
+"""The loops that must be compiled, because they touch every pair of articles or of links.
+
+All go through numba, run on every core, and give the same bytes on one core as on many,
+because each row is the work of one thread.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+# Columns of the product looked at together: their sums stay in the cache of one core.
+TILE = 8192
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def tile_top(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    indptr,
+    indices,
+    weights,
+    heads,
+    columns,
+    values,
+    first,
+    last,
+    rows_from,
+    rows_to,
+    k,
+    best,
+    score,
+):
+    """Merge the neighbours among articles ``first..last`` into each row's ``k`` best so far."""
+    for at in prange(rows_to - rows_from):
+        row = rows_from + at
+        sums = np.zeros(last - first, dtype=np.float32)
+        for entry in range(indptr[row], indptr[row + 1]):
+            term, weight = indices[entry], weights[entry]
+            for post in range(heads[term], heads[term + 1]):
+                sums[columns[post]] += weight * values[post]
+        if first <= row < last:
+            sums[row - first] = 0.0
+        lowest = score[row, k - 1]
+        for column in range(last - first):
+            value = sums[column]
+            # Strictly greater: of equals the one with the smaller number stays.
+            if value > lowest:
+                place = k - 1
+                while place > 0 and score[row, place - 1] < value:
+                    score[row, place] = score[row, place - 1]
+                    best[row, place] = best[row, place - 1]
+                    place -= 1
+                score[row, place] = value
+                best[row, place] = first + column
+                lowest = score[row, k - 1]
+
+
+@njit(cache=True, nogil=True)
+def postings(indptr, indices, weights, first, last, n_terms):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Rows ``first..last`` turned round: for each term the rows that have it, counted from 0."""
+    heads = np.zeros(n_terms + 1, dtype=np.int64)
+    for entry in range(indptr[first], indptr[last]):
+        heads[indices[entry] + 1] += 1
+    for term in range(n_terms):
+        heads[term + 1] += heads[term]
+    free = heads[:-1].copy()
+    columns = np.empty(heads[-1], dtype=np.int32)
+    values = np.empty(heads[-1], dtype=np.float32)
+    for row in range(first, last):
+        for entry in range(indptr[row], indptr[row + 1]):
+            place = free[indices[entry]]
+            columns[place] = row - first
+            values[place] = weights[entry]
+            free[indices[entry]] += 1
+    return heads, columns, values
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def pair_dots(indptr, indices, weights, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Dot products ``(n_pairs,)`` of rows ``left`` and ``right`` of one CSR matrix.
+
+    ``indices`` must be sorted within each row; a negative row number gives 0.
+    """
+    dots = np.zeros(len(left), dtype=np.float32)
+    for pair in prange(len(left)):
+        if left[pair] < 0 or right[pair] < 0:
+            continue
+        a, a_end = indptr[left[pair]], indptr[left[pair] + 1]
+        b, b_end = indptr[right[pair]], indptr[right[pair] + 1]
+        total = 0.0
+        while a < a_end and b < b_end:
+            if indices[a] == indices[b]:
+                total += weights[a] * weights[b]
+                a += 1
+                b += 1
+            elif indices[a] < indices[b]:
+                a += 1
+            else:
+                b += 1
+        dots[pair] = total
+    return dots
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def transfer(  # type: ignore[no-untyped-def]  # pragma: no cover
+    near, weight, heads, item, clicked, expected, groups, sources, items, n_chunks
+):
+    """Clicks and expected clicks that similar pairs had, for each wanted pair ``(n_pairs, 4)``.
+
+    ``groups`` bounds runs of wanted pairs with one source. Columns: clicks and expected clicks of
+    the same item beside similar sources, then of similar items beside the same source.
+    """
+    n = len(heads) - 1
+    found = np.zeros((len(items), 4), dtype=np.float32)
+    n_groups = len(groups) - 1
+    for chunk in prange(n_chunks):
+        clicks = np.zeros(n, dtype=np.float32)
+        due = np.zeros(n, dtype=np.float32)
+        for group in range(chunk * n_groups // n_chunks, (chunk + 1) * n_groups // n_chunks):
+            first, last = groups[group], groups[group + 1]
+            source = sources[first]
+            for slot in range(near.shape[1]):
+                other = near[source, slot]
+                if other < 0:
+                    break
+                for pair in range(heads[other], heads[other + 1]):
+                    clicks[item[pair]] += weight[source, slot] * clicked[pair]
+                    due[item[pair]] += weight[source, slot] * expected[pair]
+            for at in range(first, last):
+                if items[at] >= 0:
+                    found[at, 0] = clicks[items[at]]
+                    found[at, 1] = due[items[at]]
+            for slot in range(near.shape[1]):
+                other = near[source, slot]
+                if other < 0:
+                    break
+                for pair in range(heads[other], heads[other + 1]):
+                    clicks[item[pair]] = 0.0
+                    due[item[pair]] = 0.0
+            for pair in range(heads[source], heads[source + 1]):
+                clicks[item[pair]] = clicked[pair]
+                due[item[pair]] = expected[pair]
+            for at in range(first, last):
+                if items[at] >= 0:
+                    for slot in range(near.shape[1]):
+                        other = near[items[at], slot]
+                        if other < 0:
+                            break
+                        found[at, 2] += weight[items[at], slot] * clicks[other]
+                        found[at, 3] += weight[items[at], slot] * due[other]
+            for pair in range(heads[source], heads[source + 1]):
+                clicks[item[pair]] = 0.0
+                due[item[pair]] = 0.0
+    return found
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def spread(indptr, indices, weights, items, worth, trade, depth):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Maximal marginal relevance: the order in which each row's items are taken, ``(n, size)``.
+
+    ``worth`` is ``(n, size)`` in 0..1; the first ``depth`` places are chosen one by one by
+    ``trade * worth - (1 - trade) * (largest cosine with what is chosen)``, the rest keep theirs.
+    """
+    n, size = items.shape
+    order = np.empty((n, size), dtype=np.int64)
+    for row in prange(n):
+        closest = np.zeros(size, dtype=np.float32)
+        taken = np.zeros(size, dtype=np.bool_)
+        used = 0
+        while used < size and items[row, used] >= 0:
+            used += 1
+        for place in range(min(depth, used)):
+            best, best_value = -1, np.float32(-1e30)
+            for slot in range(used):
+                if not taken[slot]:
+                    value = trade * worth[row, slot] - (1.0 - trade) * closest[slot]
+                    if value > best_value:
+                        best, best_value = slot, value
+            taken[best] = True
+            order[row, place] = best
+            if place + 1 == min(depth, used):
+                break
+            for slot in range(used):
+                if taken[slot]:
+                    continue
+                a, a_end = indptr[items[row, best]], indptr[items[row, best] + 1]
+                b, b_end = indptr[items[row, slot]], indptr[items[row, slot] + 1]
+                dot = 0.0
+                while a < a_end and b < b_end:
+                    if indices[a] == indices[b]:
+                        dot += weights[a] * weights[b]
+                        a += 1
+                        b += 1
+                    elif indices[a] < indices[b]:
+                        a += 1
+                    else:
+                        b += 1
+                closest[slot] = max(closest[slot], dot)
+        place = min(depth, used)
+        for slot in range(size):
+            if not taken[slot]:
+                order[row, place] = slot
+                place += 1
+    return order

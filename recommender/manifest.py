@@ -1,0 +1,226 @@
+"""A bundle on disk: a folder that never changes, a manifest of its files, and a pointer.
+
+    models/
+    ├── CURRENT                one line: the live bundle's name
+    ├── PREVIOUS               the names that were live before it, newest last
+    └── 20261122-101500-3f2a/  manifest.json, MODEL_CARD.md, arrays
+
+A bundle is written under a name that begins with a dot and renamed when every file is on disk,
+so a folder with a plain name is whole. Its manifest lists every file with size and SHA-256 sum:
+sums are verified when it is published and activated, sizes at every start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from recommender.errors import BundleError
+
+LAYOUT = 1
+MANIFEST = "manifest.json"
+CURRENT = "CURRENT"
+PREVIOUS = "PREVIOUS"
+
+
+def publish(scratch: Path, models: Path, name: str, about: dict[str, Any]) -> Path:
+    """Seal the files in ``scratch`` and give the folder its name; returns the bundle's folder.
+
+    ``scratch`` must stand in ``models``, since only a rename within one file system is atomic.
+    """
+    files = {}
+    for path in sorted(scratch.rglob("*")):
+        if path.is_file():
+            _to_disk(path)
+            name_inside = path.relative_to(scratch).as_posix()
+            files[name_inside] = {"size": path.stat().st_size, "sha256": _sha256(path)}
+    manifest = {"layout": LAYOUT, "name": name, **about, "files": files}
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    (scratch / MANIFEST).write_text(text, encoding="utf-8")
+    _to_disk(scratch / MANIFEST)
+    _to_disk(scratch)
+    target = models / name
+    if target.exists():
+        raise BundleError(
+            f"{target}: there is a bundle of this name already, and bundles never change"
+        )
+    scratch.rename(target)
+    _to_disk(models)
+    verify(target)
+    return target
+
+
+@contextlib.contextmanager
+def scratch_folder(models: Path, name: str) -> Iterator[Path]:
+    """A folder to write a bundle into; removed if it is still there at the end."""
+    models.mkdir(parents=True, exist_ok=True)
+    folder = models / f".{name}.{os.getpid()}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read(bundle: Path) -> dict[str, Any]:
+    """The manifest, with every file present at its size. ``BundleError`` says what is wrong."""
+    path = bundle / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        what = "half-written: it has no manifest" if bundle.is_dir() else "there is no such bundle"
+        raise BundleError(f"{bundle}: {what}") from None
+    except (OSError, ValueError) as exc:
+        raise BundleError(f"{path}: cannot be read: {exc}") from exc
+    layout = manifest.get("layout") if isinstance(manifest, dict) else None
+    if layout != LAYOUT:
+        raise BundleError(
+            f"{bundle}: layout {layout!r} is not the one this release reads ({LAYOUT})"
+        )
+    for name, entry in manifest["files"].items():
+        file = bundle / name
+        size = file.stat().st_size if file.is_file() else None
+        if size != entry["size"]:
+            found = "missing" if size is None else f"{size:,} bytes instead of {entry['size']:,}"
+            raise BundleError(f"{file}: {found}; the bundle is damaged")
+    return dict(manifest)
+
+
+def verify(bundle: Path) -> dict[str, Any]:
+    """As ``read``, and every byte is compared with the sums of the manifest."""
+    manifest = read(bundle)
+    for name in manifest["files"]:
+        check_file(bundle, name, manifest)
+    return manifest
+
+
+def check_file(bundle: Path, name: str, manifest: dict[str, Any]) -> Path:
+    """The path of one file whose bytes match the manifest; ``BundleError`` if they do not."""
+    path = bundle / name
+    if name not in manifest["files"] or _sha256(path) != manifest["files"][name]["sha256"]:
+        raise BundleError(f"{path}: its SHA-256 sum is not the manifest's; the bundle is damaged")
+    return path
+
+
+def names(models: Path) -> list[str]:
+    """The published bundles, oldest first."""
+    if not models.is_dir():
+        return []
+    found = [path.name for path in models.iterdir() if (path / MANIFEST).is_file()]
+    return sorted(name for name in found if not name.startswith("."))
+
+
+def current(models: Path) -> str | None:
+    """The live bundle's name, or None where nothing is live yet."""
+    try:
+        name = (models / CURRENT).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise BundleError(f"{models / CURRENT}: cannot be read: {exc}") from exc
+    return name or None
+
+
+def resolve(models: Path) -> Path:
+    """The bundle meant by ``models``: itself if it is one, else the live one below it."""
+    if (models / MANIFEST).is_file():
+        return models
+    name = current(models)
+    if name is None:
+        if models.is_dir() and models.parent.joinpath(CURRENT).is_file():
+            raise BundleError(f"{models}: half-written: it has no manifest")
+        raise BundleError(f"{models}: no bundle is live there yet; run: recommender train")
+    return inside(models, name)
+
+
+def inside(models: Path, name: str) -> Path:
+    """The folder of a bundle; ``BundleError`` for a name that leads elsewhere."""
+    if not name or name.startswith(".") or Path(name).name != name:
+        raise BundleError(f"{name!r} is no bundle's name")
+    return models / name
+
+
+def activate(models: Path, name: str) -> None:
+    """Verify the bundle and make it the live one. On any fault the old one stays live."""
+    verify(inside(models, name))
+    before = current(models)
+    if before == name:
+        return
+    if before is not None:
+        _replace(models / PREVIOUS, "\n".join([*_previous(models), before]) + "\n")
+    _replace(models / CURRENT, name + "\n")
+
+
+def rollback(models: Path) -> str:
+    """Make the bundle live that was live before; returns its name."""
+    history = _previous(models)
+    while history:
+        name = history.pop()
+        if (models / name / MANIFEST).is_file() and name != current(models):
+            verify(models / name)
+            _replace(models / CURRENT, name + "\n")
+            _replace(models / PREVIOUS, "".join(f"{old}\n" for old in history))
+            return name
+    raise BundleError(f"{models}: no bundle was live before this one")
+
+
+def prune(models: Path, *, keep: int) -> list[str]:
+    """Delete all but the newest ``keep`` bundles, never the live one; returns what went."""
+    if keep < 1:
+        raise BundleError(f"keep {keep}: at least one bundle must stay")
+    live = current(models)
+    gone = [name for name in names(models)[:-keep] if name != live]
+    for name in gone:
+        # Renamed first: a deletion that is cut short leaves no half bundle under a plain name.
+        doomed = models / f".{name}.pruned"
+        (models / name).rename(doomed)
+        shutil.rmtree(doomed)
+    return gone
+
+
+def new_name(models: Path, now: datetime, digest: str) -> str:
+    """A name that sorts by time and tells builds of one second apart."""
+    base = f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{digest[:6]}"
+    taken = set(names(models))
+    if base not in taken:
+        return base
+    return next(name for n in range(2, 10_000) if (name := f"{base}-{n}") not in taken)
+
+
+def _previous(models: Path) -> list[str]:
+    try:
+        return (models / PREVIOUS).read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return []
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a small file whole or not at all, and have it on disk before returning."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.write_text(text, encoding="utf-8")
+    _to_disk(scratch)
+    scratch.replace(path)
+    _to_disk(path.parent)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as exc:
+        raise BundleError(f"{path}: cannot be read: {exc.strerror}") from exc
