@@ -75,9 +75,10 @@ def test_the_three_formats_give_the_same_articles(tmp_path: Path):
         ("a.txt", PAGE),
         ("a.txt", PAGE.replace("\n", "\r\n") + "\r\n"),
         ("a.txt", "\ufeff" + PAGE),
-        ("a.txt.gz", gzip.compress(PAGE.encode())),
+        ("a.txt.gz", gzip.compress(PAGE.encode(), mtime=0)),
         ("sub/folder/a.txt", PAGE),
     ],
+    ids=["as it is", "CRLF", "byte order mark", "packed", "below"],
 )
 def test_a_page_is_an_article_with_the_name_of_its_file(
     tmp_path: Path, name: str, content: str | bytes
@@ -110,12 +111,22 @@ def test_a_folder_may_hold_every_kind(tmp_path: Path):
     [
         ("bad.txt", b"", "bad.txt: field title: the page is empty"),
         ("bad.txt", b"caf\xe9", "bad.txt: not UTF-8: byte 0xe9 at offset 3; convert the file"),
-        ("bad.txt.gz", gzip.compress(b"x" * 999)[:-9], "bad.txt.gz: cannot be read: "),
+        ("bad.txt.gz", gzip.compress(b"x" * 999, mtime=0)[:-9], "bad.txt.gz: cannot be read: "),
         ("bad.txt", b"x" * 50_000_000, "bad.txt: larger than 10,000,000 bytes, so it is no page"),
         ("bad.html", b"<p>No heading.</p>", "bad.html: field title: "),
         ("bad.jsonl", b'{"id": "x"}', "bad.jsonl:1: field title: missing"),
         ("bad.csv", b"id\nx", "bad.csv:2: field title: missing"),
         ("bad.jsonl", b'{"id": "x", "title": "X", "tags": 3}', "bad.jsonl:1: field tags: must be"),
+    ],
+    ids=[
+        "empty",
+        "Latin-1",
+        "truncated",
+        "too large",
+        "no title",
+        "no title in JSON",
+        "no title in CSV",
+        "wrong type",
     ],
 )
 def test_a_bad_file_costs_only_itself(tmp_path: Path, name: str, content: bytes, problem: str):
