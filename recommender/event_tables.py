@@ -30,6 +30,24 @@ LOOK_UP = 500
 # Enough for every list of a large site; beyond it what is remembered is looked up anew.
 MAX_REMEMBERED = 200_000
 
+COLUMNS = {
+    "ids": {"key": "integer", "id": "text"},
+    "slates": {
+        "slate": "integer", "digest": "bytea", "source": "integer", "list": "text",
+        "ordered": "integer",
+    },
+    "slate_links": {
+        "slate": "integer", "rank": "integer", "item": "integer", "position": "integer",
+        "propensity": "double precision",
+    },
+    "views": {
+        "view_id": "text", "ts": "bigint", "slate": "integer", "session": "text",
+        "layout": "text", "arm": "text",
+    },
+    "clicks": {"view_id": "text", "item": "integer", "ts": "bigint"},
+    "pageviews": {"ts": "bigint", "session": "text", "article": "integer", "referrer": "integer"},
+}  # fmt: skip
+
 
 @dataclass(slots=True)
 class Received:
@@ -89,32 +107,25 @@ class EventWriter:
             (event.source_id, event.shown, event.ordered, event.list, event.propensities)
             for event in events
         ]
-        self._number_slates(
-            {
-                content: event
-                for content, event in zip(contents, events, strict=True)
-                if content not in self.slates
-            }
-        )
-        for content, times in Counter(contents).items():
-            self._note(self.slates[content][1], times)
-        rows = [
-            (
-                event.view_id,
-                event.ts,
-                self.slates[content][0],
-                event.session_id,
-                event.layout,
-                event.arm,
-            )
-            for event, content in zip(events, contents, strict=True)
+        # Each content is hashed once: a slate may be long.
+        found = [self.slates.get(content) for content in contents]
+        fresh = {at for at, slate in enumerate(found) if slate is None}
+        self._number_slates({contents[at]: events[at] for at in fresh})
+        slates = [
+            slate or self.slates[content] for slate, content in zip(found, contents, strict=True)
         ]
-        return self._insert("views", "view_id, ts, slate, session, layout, arm", rows)
+        for (_, unknown), times in Counter(slates).items():
+            self._note(unknown, times)
+        rows = [
+            (event.view_id, event.ts, slate, event.session_id, event.layout, event.arm)
+            for event, (slate, _) in zip(events, slates, strict=True)
+        ]
+        return self._insert("views", rows)
 
     def _add_clicks(self, events: list[Click]) -> int:
         self._count_unknown([event.clicked for event in events])
         rows = [(event.view_id, self.keys[event.clicked], event.ts) for event in events]
-        return self._insert("clicks", "view_id, item, ts", rows)
+        return self._insert("clicks", rows)
 
     def _add_page_views(self, events: list[PageView]) -> int:
         self._number_ids({event.referrer_id for event in events if event.referrer_id})
@@ -125,7 +136,7 @@ class EventWriter:
             (event.ts, event.session_id, keys[event.article_id], keys[event.referrer_id])
             for event in events
         ]
-        return self._insert("pageviews", "ts, session, article, referrer", rows)
+        return self._insert("pageviews", rows)
 
     def _count_unknown(self, ids: list[str]) -> None:
         times = Counter(ids)
@@ -150,7 +161,7 @@ class EventWriter:
             self.last_key += 1
             self.keys[id] = self.last_key
             rows.append((self.last_key, id))
-        self._insert("ids", "key, id", rows)
+        self._insert("ids", rows)
         found = self._look_up("SELECT id FROM articles WHERE id IN :values", new)
         self.unknown |= new - {row.id for row in found}
 
@@ -178,8 +189,8 @@ class EventWriter:
                 links.extend(self._links(self.last_slate, event))
             unknown = tuple(id for id in (event.source_id, *event.shown) if id in self.unknown)
             self.slates[content] = numbers[digest], unknown
-        self._insert("slates", "slate, digest, source, list, ordered", slates)
-        self._insert("slate_links", "slate, rank, item, position, propensity", links)
+        self._insert("slates", slates)
+        self._insert("slate_links", links)
 
     def _links(self, slate: int, event: Impression) -> Iterator[tuple[Any, ...]]:
         chances = event.propensities or (None,) * len(event.shown)
@@ -194,14 +205,20 @@ class EventWriter:
         for part in chunks(values, LOOK_UP):
             yield from self.connection.execute(query, {"values": part})
 
-    def _insert(self, table: str, names: str, rows: list[tuple[Any, ...]]) -> int:
+    def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> int:
         """Insert what is not there yet, and say how many rows that was."""
         if not rows:
             return 0
+        columns = COLUMNS[table]
+        head, tail = f"INSERT INTO {table} ({', '.join(columns)})", "ON CONFLICT DO NOTHING"
         # Straight to the driver: a dict and a compiled statement per row would double the time.
-        mark = "%s" if self.connection.dialect.name == "postgresql" else "?"
-        marks = ", ".join([mark] * len(rows[0]))
-        statement = f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+        if self.connection.dialect.name == "postgresql":
+            # Column by column in one statement, because each row is a message otherwise.
+            arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+            statement = f"{head} SELECT * FROM unnest({arrays}) {tail}"  # noqa: S608
+            values = tuple(list(column) for column in zip(*rows, strict=True))
+            return self.connection.exec_driver_sql(statement, values).rowcount
+        statement = f"{head} VALUES ({', '.join('?' * len(columns))}) {tail}"
         return self.connection.exec_driver_sql(statement, rows).rowcount
 
 

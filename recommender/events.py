@@ -123,7 +123,8 @@ def _id(record: Mapping[str, Any], name: str, where: str) -> str:
 
 
 def _name(record: Mapping[str, Any], name: str, where: str) -> str:
-    if record.get(name, "") in ("", None):
+    value = record.get(name)
+    if value is None or value == "":
         return ""
     value = _id(record, name, where)
     if len(value) > MAX_NAME_CHARACTERS:
