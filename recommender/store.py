@@ -10,6 +10,8 @@ Everything that writes does so in one transaction: an import is there whole or n
 from __future__ import annotations
 
 import re
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -159,10 +161,24 @@ def _sqlite(url: sql.URL) -> sql.Engine:
     def durable(connection: Any, record: Any) -> None:
         # The driver must not open transactions behind our back: we say BEGIN IMMEDIATE.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Several processes may open a new file at once, and SQLite does not wait for this one."""
+    patience = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > patience:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -365,6 +367,21 @@ def test_writers_wait_for_one_another(database: str):
 
 
 # Opening
+
+
+def _open(database: str) -> int:
+    with Store(database) as store:
+        return store.n_articles()
+
+
+def test_several_processes_may_open_a_new_store_at_once(tmp_path: Path):
+    """As the workers of a web server do; none finds it locked."""
+    databases = [f"sqlite:///{tmp_path / str(number)}.db" for number in range(10)]
+
+    with ProcessPoolExecutor(6, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(_open, [database for database in databases for _ in range(6)]))
+
+    assert found == [0] * 60
 
 
 def test_opening_again_finds_what_was_there(database: str):
