@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,14 @@ FILE = "recommender.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are. ``html_*`` are CSS selectors for pages that need a hint."""
+    """Where things are. ``html_*`` are CSS selectors for pages that need a hint; without an
+    ``admin_key``, what takes one does not exist.
+    """
 
     database: str = "sqlite:///recommender.db"
     models: Path = Path("models")
     editorial: Path = Path("editorial.csv")
+    admin_key: str = field(default="", repr=False)
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
@@ -67,6 +70,6 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _check(key: str, written: str, *, where: str) -> None:
-    known = [field.name for field in fields(Settings)]
+    known = [each.name for each in fields(Settings)]
     if key not in known:
         raise SettingsError(f"{where}: unknown setting {written}; known: {', '.join(known)}")

@@ -1,0 +1,133 @@
+"""The live bundle and the editors' rules, picked up when they change, without a restart.
+
+What is new is loaded aside and put in place by replacing one reference; requests under way keep
+the old. What is broken is told once and the old keeps serving. A process that starts with
+something broken runs, says that it is not ready and why, and looks again until it is repaired.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+from api.answers import Answers
+from api.wire import Refusal
+from recommender import editorial, manifest
+from recommender.editorial import Rules
+from recommender.errors import RecommenderError
+from recommender.lists import Lists
+
+POLL_SECONDS = 0.5
+# A bundle can be repaired without its pointer being touched, so a fault is looked at again.
+RETRY_TICKS = 8
+# What a manifest or array that is not what it should be can raise beside BundleError.
+DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
+
+logger = logging.getLogger("api")
+
+
+class Live:
+    """What is being served now. ``answers`` is None until there is a bundle and rules to serve;
+    ``fault`` says what could not be loaded.
+    """
+
+    def __init__(self, models: Path, rules_file: Path) -> None:
+        self.models = models
+        self.rules_file = rules_file
+        self.answers: Answers | None = None
+        self.fault: str | None = None
+        self._lists: Lists | None = None
+        self._rules: Rules | None = None
+        self._stamp: object = None
+        self._loading = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.refresh()
+
+    def current(self) -> Answers:
+        """What to answer from; ``Refusal`` while there is nothing."""
+        answers = self.answers
+        if answers is None:
+            raise Refusal(503, "no_bundle", "No bundle is live yet.", {"Retry-After": "5"})
+        return answers
+
+    def refresh(self) -> None:
+        """Load what the files name now, and serve it if it is whole."""
+        with self._loading:
+            # Before loading: what changes meanwhile is seen at the next look.
+            self._stamp = self._look()
+            faults = [fault for fault in (self._load_lists(), self._load_rules()) if fault]
+            lists, rules, old = self._lists, self._rules, self.answers
+            if lists and rules and not (old and old.lists is lists and old.rules is rules):
+                self.answers = Answers(lists, rules)
+                logger.info("serving %s under %d editors' rules", lists.name, len(rules.rules))
+            fault = "; ".join(faults) or None
+            if fault and fault != self.fault:
+                kept = f"{lists.name} keeps serving" if self.answers and lists else "not ready"
+                logger.error("%s (%s)", fault, kept)
+            self.fault = fault
+
+    def _load_lists(self) -> str | None:
+        try:
+            folder = manifest.resolve(self.models)
+            if self._lists is None or self._lists.folder != folder:
+                self._lists = Lists(folder)
+        except RecommenderError as exc:
+            return str(exc)
+        except DAMAGE as exc:
+            return f"{self.models}: the live bundle cannot be opened: {exc!r}"
+        return None
+
+    def _load_rules(self) -> str | None:
+        try:
+            rules = editorial.load(self.rules_file)
+            if self._rules is None or self._rules.rules != rules.rules:
+                self._rules = rules
+        except RecommenderError as exc:
+            return str(exc)
+        return None
+
+    def _look(self) -> object:
+        """Something that differs whenever the pointer or the rules have been written."""
+        return [_stamp(self.models / manifest.CURRENT), _stamp(self.rules_file)]
+
+    # Watching
+
+    def watch(self) -> None:
+        """Look for changes in the background until ``close``."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._watch, name="live", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _watch(self) -> None:
+        before = self._stamp
+        ticks = 0
+        while not self._stop.wait(POLL_SECONDS):
+            stamp = self._look()
+            # A file that is still being written looks different every time: half of it
+            # must not be read.
+            changed = stamp != self._stamp and stamp == before
+            before = stamp
+            ticks = ticks + 1 if self.fault else 0
+            if changed or ticks >= RETRY_TICKS:
+                ticks = 0
+                try:
+                    self.refresh()
+                except Exception:  # this thread must outlive whatever a file may hold
+                    logger.exception("looking for changes failed")
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
