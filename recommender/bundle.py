@@ -42,7 +42,8 @@ class Bundle:
         self.now = now
 
     def __repr__(self) -> str:
-        return f"Bundle({self.name!r}, {len(self.lists.stub):,} articles, decided by {self.decided_by})"
+        n_articles = len(self.lists.stub)
+        return f"Bundle({self.name!r}, {n_articles:,} articles, decided by {self.decided_by})"
 
     @property
     def name(self) -> str:
@@ -79,25 +80,38 @@ class Bundle:
         Scores compare candidates of one source. Any pair has one, shown or not. ``KeyError``
         names an unknown id.
         """
-        from recommender.features import features, text_score
-
         source = self._row(id)
         items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
-        sources = np.full(len(items), source, dtype=np.int64)
+        return self.score_rows(np.full(len(items), source, dtype=np.int64), items)
+
+    def score_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """``score`` for pairs given by the articles' numbers; ``sources`` must come in runs."""
+        from recommender.features import features, known_of, text_score
+
         if len(items) == 0:
             return np.zeros(0)
         if self._ranker is not None:
             return self._ranker.score(self._site, sources, items)
-        seen = features(self._site, self._history, sources, items)
-        return text_score(seen).astype(np.float64)
+        known = known_of(self._history, sources, items, unseen=False)
+        scores: np.ndarray = text_score(features(self._site, self._history, known, sources, items))
+        return scores.astype(np.float64)
+
+    def cosine_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """TF-IDF cosine of pairs given by the articles' numbers."""
+        return self._site.cosine(sources, items)
+
+    def target_clicks(self) -> np.ndarray:
+        """Clicks on each article as a target, in the bundle's data window."""
+        return self._history.appeal.target_clicks
 
     def features(self, id: str, candidates: Sequence[str]) -> dict[str, np.ndarray]:
         """What the ranker sees of each pair, by feature; every array is ``(n,)``."""
-        from recommender.features import NAMES, features
+        from recommender.features import NAMES, features, known_of
 
         items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
         sources = np.full(len(items), self._row(id), dtype=np.int64)
-        seen = features(self._site, self._history, sources, items)
+        known = known_of(self._history, sources, items, unseen=False)
+        seen = features(self._site, self._history, known, sources, items)
         return dict(zip(NAMES, seen.T, strict=True))
 
     def why(self, id: str, candidate: str) -> str:
@@ -143,7 +157,8 @@ class Bundle:
         from recommender.ranker import Ranker
 
         path = manifest.check_file(self.folder, TREES, self.about)
-        return Ranker(joblib.load(path), self._history)
+        shown, unseen = joblib.load(path)
+        return Ranker(shown, unseen, self._history)
 
 
 def sentence(figures: dict[str, Any]) -> str:

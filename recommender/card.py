@@ -65,7 +65,7 @@ def model_card(name: str, about: dict[str, Any], built: Built) -> str:
 def _trial(scores: dict[str, float]) -> list[str]:
     if not scores:
         return []
-    lines = [
+    return [
         "Orders of the links shown on the last tenth or so of the log, learned without it; mean "
         "discounted gain per click:",
         "",
@@ -74,7 +74,6 @@ def _trial(scores: dict[str, float]) -> list[str]:
         *(f"| {order} | {worth:.4f} |" for order, worth in scores.items()),
         "",
     ]
-    return lines
 
 
 def _examination(built: Built) -> list[str]:

@@ -195,15 +195,14 @@ def _readings(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Session, day and article of every reading, sessions numbered, overlong ones left out."""
     numbers: dict[str, int] = {}
-    blocks = []
     result = connection.execution_options(yield_per=50_000).execute(sql.text(READINGS), limit)
-    for rows in result.partitions():
-        blocks.append(
-            np.array(
-                [(numbers.setdefault(row[0], len(numbers)), row[1], row[2]) for row in rows],
-                dtype=np.int64,
-            )
+    blocks = [
+        np.array(
+            [(numbers.setdefault(row[0], len(numbers)), row[1], row[2]) for row in rows],
+            dtype=np.int64,
         )
+        for rows in result.partitions()
+    ]
     if not blocks:
         empty = np.zeros(0, dtype=np.int64)
         return empty, empty.astype(np.int32), empty
@@ -220,4 +219,5 @@ def _readings(
 def empty_log() -> Log:
     """The log of a site that has none."""
     arrays = {field.name: np.zeros(0, dtype=np.int64) for field in fields(Log)[:14]}
-    return Log(**{**arrays, "heads": np.zeros(1, dtype=np.int64)})
+    arrays["heads"] = np.zeros(1, dtype=np.int64)
+    return Log(**arrays)  # type: ignore[arg-type]

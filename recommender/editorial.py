@@ -3,7 +3,7 @@
 They are applied last, over whatever the model says, and a block beats a pin. A file with a
 faulty line is refused whole, with the line's number, so that half a file never goes live.
 
->>> rules = parse("action,source,target,position\\nblock,*,sugar,\\npin,knee,gout,1\\n", where="e.csv")
+>>> rules = parse("action,source,target,position\\nblock,*,sugar,\\npin,knee,gout,1", where="e.csv")
 >>> rules.apply("knee", ["salt", "sugar", "gout"], now=datetime(2026, 11, 22, tzinfo=UTC))
 [('gout', True), ('salt', False)]
 """

@@ -34,34 +34,32 @@ CHUNKS = 8
 # Pairs looked at in one go; bounds the memory of a build.
 BLOCK = 500_000
 
-# Name, and +1 where more of it can never make a link less wanted, all else being equal.
-FEATURES = (
-    ("cosine", 1),
-    ("title_cosine", 1),
-    ("same_category", 0),
-    ("shared_tags", 0),
-    ("hand_picked", 0),
-    ("fullness", 0),
-    ("target_words", 0),
-    ("target_title_words", 0),
-    ("strength", 0),
-    ("target_clicks", 0),
-    ("target_expected", 0),
-    ("source_clicks", 0),
-    ("chances", 0),
-    ("clicked", 0),
-    ("lift_3", 0),
-    ("lift_30", 0),
-    ("reverse_lift", 0),
-    ("co_read", 0),
-    ("co_read_cosine", 0),
-    ("category_pair", 0),
-    ("category_to_target", 0),
-    ("source_to_category", 0),
-    ("similar_sources", 0),
-    ("similar_targets", 0),
+NAMES = (
+    "cosine",
+    "title_cosine",
+    "same_category",
+    "shared_tags",
+    "hand_picked",
+    "fullness",
+    "target_words",
+    "target_title_words",
+    "strength",
+    "target_clicks",
+    "target_expected",
+    "source_clicks",
+    "chances",
+    "clicked",
+    "lift_3",
+    "lift_30",
+    "reverse_lift",
+    "co_read",
+    "co_read_cosine",
+    "category_pair",
+    "category_to_target",
+    "source_to_category",
+    "similar_sources",
+    "similar_targets",
 )
-NAMES = tuple(name for name, _ in FEATURES)
 TEXT_FEATURES = ("cosine", "same_category", "fullness")
 
 
@@ -154,27 +152,65 @@ def history_of(
     )
 
 
-def offset(history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What a history knows of pairs. ``own`` is each pair's number, -1 if it was never shown;
+    ``pair`` is the same, or -1 throughout where pairs are to be seen as if they never had been:
+    then their clicks are taken out of what is known of their targets too.
+    """
+
+    own: np.ndarray
+    pair: np.ndarray
+    log_strength: np.ndarray
+    target_clicks: np.ndarray
+    target_expected: np.ndarray
+
+
+def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen: bool) -> Known:
+    """What is known of pairs, or would be if they had never been shown."""
+    appeal = history.appeal
+    own = history.pairs.find(sources, items)
+    strength = appeal.strength[items]
+    if not unseen:
+        return Known(
+            own, own, np.log(strength), appeal.target_clicks[items], appeal.target_expected[items]
+        )
+    clicked, expected = at(appeal.clicked, own), at(appeal.expected, own)
+    got = np.maximum(appeal.target_clicks[items] - clicked, 0)
+    # The strength solves got + 1 = strength x (due + 1); the pair's share of what was due goes.
+    due = np.maximum((appeal.target_clicks[items] + 1) / strength - 1 - expected / strength, 0)
+    return Known(
+        own=own,
+        pair=np.full_like(own, -1),
+        log_strength=np.log((got + 1) / (due + 1)),
+        target_clicks=got,
+        target_expected=np.maximum(appeal.target_expected[items] - expected / strength, 0),
+    )
+
+
+def offset(history: History, known: Known) -> np.ndarray:
     """What counting alone says of each pair: log strength of the target plus the pair's lift."""
-    pair = history.pairs.find(sources, items)
-    said: np.ndarray = np.log(history.appeal.strength[items]) + history.lift(pair, PRIOR_CHOICES)
+    said: np.ndarray = known.log_strength + history.lift(known.pair, PRIOR_CHOICES)
     return said
 
 
-def features(site: Site, history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+def features(
+    site: Site, history: History, known: Known, sources: np.ndarray, items: np.ndarray
+) -> np.ndarray:
     """The features of pairs, ``(n_pairs, n_features)``; ``sources`` must come in runs."""
     sources = np.asarray(sources, dtype=np.int64)
     items = np.asarray(items, dtype=np.int64)
-    appeal, reading = history.appeal, history.reading
-    pair, back = history.pairs.find(sources, items), history.pairs.find(items, sources)
+    appeal, reading, pair = history.appeal, history.reading, known.pair
+    back = history.pairs.find(items, sources)
     read = reading.find(sources, items)
     near = transferred(site, history, sources, items)
+    picked = find(site.picked, sources * site.n_articles + items) >= 0
 
     def lift_of(group: Group, left: str, right: str) -> np.ndarray:
         place = find(group.keys, _group_key(site, sources, items, left, right))
         # Its own clicks are left out: the group is to say what the pair itself cannot.
-        clicked = np.maximum(at(group.clicked, place) - at(appeal.clicked, pair), 0)
-        expected = np.maximum(at(group.expected, place) - at(appeal.expected, pair), 0)
+        clicked = np.maximum(at(group.clicked, place) - at(appeal.clicked, known.own), 0)
+        expected = np.maximum(at(group.expected, place) - at(appeal.expected, known.own), 0)
         lifts: np.ndarray = np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))
         return lifts
 
@@ -183,13 +219,14 @@ def features(site: Site, history: History, sources: np.ndarray, items: np.ndarra
         pair_dots(site.indptr, site.indices, site.title_weights, sources, items),
         _same(site.category[sources], site.category[items]),
         _overlap(site.tag_heads, site.tag, sources, items),
-        find(site.picked, sources * site.n_articles + items) >= 0,
+        # A pair nobody has shown is in nobody's list.
+        picked & ((known.own < 0) | (pair >= 0)),
         site.fullness[items],
         np.log1p(site.words[items]),
         site.title_words[items],
-        np.log(appeal.strength[items]),
-        np.log1p(appeal.target_clicks[items]),
-        np.log1p(appeal.target_expected[items]),
+        known.log_strength,
+        np.log1p(known.target_clicks),
+        np.log1p(known.target_expected),
         np.log1p(appeal.source_clicks[sources]),
         np.log1p(at(appeal.chances, pair)),
         np.log1p(at(appeal.clicked, pair)),
@@ -212,6 +249,8 @@ def transferred(site: Site, history: History, sources: np.ndarray, items: np.nda
 
     Similarity counts squared, so that a close neighbour outweighs many faint ones.
     """
+    if len(sources) == 0:
+        return np.zeros((0, 4), dtype=np.float32)
     groups = np.flatnonzero(np.concatenate([[True], sources[1:] != sources[:-1], [True]]))
     near: np.ndarray = transfer(
         site.near,

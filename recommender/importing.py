@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import quote
 
 from recommender import html_pages, pages
 from recommender.articles import Article, from_record, stub_for
@@ -110,13 +111,17 @@ def read_articles(
     *,
     kind: str = "auto",
     selectors: Selectors | None = None,
+    url: str = "",
     progress: Progress | None = None,
 ) -> Batch:
     """Read articles from files and folders. Raises ``InputError`` for a path that is not there.
 
     ``kind`` is ``auto`` (told by the file's name), ``pages``, ``html``, ``jsonl``, ``csv`` or
-    ``parquet``. The batch is not linked: the titles of its pages are still titles.
+    ``parquet``. ``url`` is the address of pages that do not say theirs, with ``{id}`` in place of
+    the id. The batch is not linked: the titles of its pages are still titles.
     """
+    if url and "{id}" not in url:
+        raise InputError(f"--url {url!r}: must hold {{id}}, or all pages would have one address")
     progress = progress or Silent()
     batch = Batch()
     roots = {
@@ -129,7 +134,7 @@ def read_articles(
         file_kind = format_of(file) if kind == "auto" else kind
         if file_kind in ("pages", "html"):
             batch.n_records += 1
-            _read_page(batch, file, roots[file], file_kind, selectors)
+            _read_page(batch, file, roots[file], file_kind, selectors, url)
         else:
             for found in read_records(file, file_kind):
                 batch.n_records += 1
@@ -147,7 +152,7 @@ def read_articles(
 
 
 def _read_page(
-    batch: Batch, file: Path, root: Path, kind: str, selectors: Selectors | None
+    batch: Batch, file: Path, root: Path, kind: str, selectors: Selectors | None, url: str
 ) -> None:
     where = str(file)
     try:
@@ -157,7 +162,9 @@ def _read_page(
             page = html_pages.parse(text, where=where, selectors=selectors)
         else:
             page = pages.parse(text, where=where)
-        record = {"id": stem_of(file), "title": page.title, "body": page.body, "url": page.url}
+        id = stem_of(file)
+        address = page.url or url.replace("{id}", quote(id, safe="")) or None
+        record = {"id": id, "title": page.title, "body": page.body, "url": address}
         article = from_record({**record, "language": page.language}, where=where)
     except (InputError, ArticleError) as exc:
         batch.problems.append(Problem(str(exc)))

@@ -20,7 +20,7 @@ import numpy as np
 from recommender import manifest
 from recommender.arrays import load_array, load_index, load_strings
 from recommender.editorial import Rules
-from recommender.strings import Index, Strings
+from recommender.strings import Index
 from recommender.tfidf import count, weigh
 from recommender.urls import url_key
 
@@ -89,7 +89,7 @@ class Lists:
     """A published bundle, opened for looking up."""
 
     def __init__(self, folder: Path, about: dict[str, Any] | None = None) -> None:
-        """Open the bundle in ``folder``; a build hands over ``about`` before there is a manifest."""
+        """Open the bundle in ``folder``; a build says ``about`` before there is a manifest."""
         self.folder = folder
         self.about = manifest.read(folder) if about is None else about
         self.name: str = self.about["name"]
@@ -247,7 +247,7 @@ class Lists:
     def why(self, row: int, id: str) -> dict[str, Any] | None:
         """The figures behind a link of a prepared list, or None if it is not in it."""
         item = self.ids.find(id)
-        slots = np.flatnonzero(self.items[row] == item) if item is not None else []
+        slots = np.flatnonzero(self.items[row] == (EMPTY - 1 if item is None else item))
         if len(slots) == 0:
             return None
         names = self.about["evidence"]

@@ -45,6 +45,10 @@ def _first(connection: Connection) -> None:
 
 
 def _pages(connection: Connection) -> None:
+    """Pages as they came, for export; and clicks find their link without walking its slate."""
+    connection.execute(
+        sql.text("CREATE INDEX slate_links_by_item ON slate_links (slate, item, rank)")
+    )
     blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
     connection.execute(
         sql.text(

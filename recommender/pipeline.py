@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from recommender import counts, manifest, positions, similarity, tfidf
-from recommender.appeal import at
+from recommender.appeal import at, find
 from recommender.arrays import save, save_index
 from recommender.articles import Article
 from recommender.bundle import CARD, TREES, Bundle
@@ -26,7 +26,16 @@ from recommender.candidates import EMPTY, Candidates, from_pairs, hand_picked, u
 from recommender.card import model_card
 from recommender.counts import Log
 from recommender.errors import TrainingError
-from recommender.features import BLOCK, History, Site, features, find, site_of, text_score
+from recommender.features import (
+    BLOCK,
+    History,
+    Site,
+    features,
+    known_of,
+    offset,
+    site_of,
+    text_score,
+)
 from recommender.lists import DEFAULT_K, Lists, answer
 from recommender.positions import Examination
 from recommender.progress import Progress, Silent
@@ -39,6 +48,7 @@ from recommender.urls import url_key
 
 N_NEIGHBOURS = 60
 N_BY_READERS = 20
+N_SHOWN = 40
 # Blocks of articles that are counted apart; fewer articles than one block are not worth a process.
 COUNT_BLOCK = 4_000
 N_POPULAR = 100
@@ -100,14 +110,15 @@ def build(
     examination = positions.estimate(log, seed=options.seed)
     learned = learn(site, log, examination, seed=options.seed, progress=progress)
 
-    candidates = union([near, by_readers(learned.history), picked])
+    shown = on_the_page(picked, learned.history)
+    candidates = union([near, by_readers(learned.history), shown])
     scored = scores(site, learned, candidates, progress)
     finished = finish(
         site,
         scored,
         learned.history if learned.ranker else None,
         near=near,
-        picked=picked,
+        picked=shown,
         cluster=cluster,
         titles=[article.title for article in articles],
         stub=stub,
@@ -166,6 +177,16 @@ def by_readers(history: History) -> Candidates:
     return union([followed, read])
 
 
+def on_the_page(picked: Candidates, history: History) -> Candidates:
+    """The editors' lists; where none is known, what the page showed, by what counting says."""
+    sources, items = history.pairs.source, history.pairs.item.astype(np.int64)
+    if len(items) == 0:
+        return picked
+    said = offset(history, known_of(history, sources, items, unseen=False))
+    shown = from_pairs(sources, items, said, n_sources=len(picked.items), size=N_SHOWN)
+    return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
+
+
 def scores(site: Site, learned: Learned, candidates: Candidates, progress: Progress) -> Candidates:
     """The candidates ranked by the model, or by text where there is none."""
     sources, slots = np.nonzero(candidates.used)
@@ -177,7 +198,9 @@ def scores(site: Site, learned: Learned, candidates: Candidates, progress: Progr
         if learned.ranker:
             found[part] = learned.ranker.score(site, sources[part], items[part])
         else:
-            found[part] = text_score(features(site, learned.history, sources[part], items[part]))
+            pairs = sources[part], items[part]
+            known = known_of(learned.history, *pairs, unseen=False)
+            found[part] = text_score(features(site, learned.history, known, *pairs))
         progress.advance()
     table = np.full(candidates.items.shape, -np.inf)
     table[sources, slots] = found
@@ -249,7 +272,8 @@ def write(built: Built, models: Path, options: Options, progress: Progress) -> B
         if built.learned.ranker:
             import joblib
 
-            joblib.dump(built.learned.ranker.trees, folder / TREES)
+            ranker = built.learned.ranker
+            joblib.dump((ranker.shown, ranker.unseen), folder / TREES)
         about = built.about()
         (folder / CARD).write_text(model_card(name, about, built), encoding="utf-8")
         progress.advance()

@@ -25,7 +25,7 @@ MIN_CLICKS = 200
 MAX_SPAN = 2.5
 # Positions that hold this share of all views must be well known; rarer ones borrow from above.
 MIN_SHARE_OF_VIEWS = 0.02
-N_BOOTSTRAP = 200
+N_BOOTSTRAP = 100
 N_STEPS = 100
 
 

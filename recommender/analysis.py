@@ -1,0 +1,235 @@
+"""The front door for analysts: connect, load, train, evaluate.
+
+Like the command line, this is an edge of the library: it may read the clock, where a caller does
+not give the time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sql
+
+from recommender import editorial
+from recommender.articles import Article, from_record
+from recommender.bundle import Bundle, load_bundle
+from recommender.errors import ArticleError, InputError
+from recommender.evaluation import Report, judge
+from recommender.events import Event, parse
+from recommender.importing import Batch, Tolerance, read_articles
+from recommender.importing_events import EventReader
+from recommender.pipeline import Options, build
+from recommender.progress import Progress
+from recommender.records import Problem
+from recommender.replay import clicked_views
+from recommender.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Paths = str | Path | Sequence[str | Path]
+
+
+class Site:
+    """A site's articles and log as data frames."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def articles(self) -> pd.DataFrame:
+        """One row an article, stubs included; columns as in the contract's article record."""
+        import pandas as pd
+
+        names = list(Article.__slots__)
+        rows = [
+            {name: getattr(article, name) for name in names} for article in self.store.articles()
+        ]
+        frame = pd.DataFrame(rows, columns=names)
+        for name in ("tags", "recommended"):
+            frame[name] = [list(values) for values in frame[name]]
+        return frame
+
+    def impressions(self) -> pd.DataFrame:
+        """One row a view: ``view_id``, ``ts`` (UTC), ``source_id``, ``shown`` (ids in order),
+        ``ordered``, ``session_id``, ``list``, ``layout``, ``arm``, ``propensities`` or None.
+        """
+        import pandas as pd
+
+        with self.store.reading() as connection:
+            names = {r.key: r.id for r in connection.execute(sql.text("SELECT key, id FROM ids"))}
+            shown: dict[int, list[str]] = {}
+            chances: dict[int, list[float | None]] = {}
+            for row in connection.execute(
+                sql.text("SELECT slate, item, propensity FROM slate_links ORDER BY slate, rank")
+            ):
+                shown.setdefault(row.slate, []).append(names[row.item])
+                chances.setdefault(row.slate, []).append(row.propensity)
+            rows = connection.execute(
+                sql.text(
+                    "SELECT v.view_id, v.ts, s.source, v.slate, s.ordered, v.session, s.list, "
+                    "v.layout, v.arm FROM views v JOIN slates s ON s.slate = v.slate "
+                    "ORDER BY v.ts, v.view_id"
+                )
+            ).all()
+        return pd.DataFrame(
+            {
+                "view_id": [row.view_id for row in rows],
+                "ts": pd.to_datetime([row.ts for row in rows], unit="ms", utc=True),
+                "source_id": [names[row.source] for row in rows],
+                # One list a slate, shared by its views: frames of millions of views stay small.
+                "shown": [shown[row.slate] for row in rows],
+                "ordered": [bool(row.ordered) for row in rows],
+                "session_id": [row.session for row in rows],
+                "list": [row.list for row in rows],
+                "layout": [row.layout for row in rows],
+                "arm": [row.arm for row in rows],
+                "propensities": [
+                    None if None in chances[row.slate] else chances[row.slate] for row in rows
+                ],
+            }
+        )
+
+    def clicks(self) -> pd.DataFrame:
+        """One row a click: ``view_id``, ``ts`` (UTC), ``clicked`` (the article's id)."""
+        import pandas as pd
+
+        with self.store.reading() as connection:
+            rows = connection.execute(
+                sql.text(
+                    "SELECT c.view_id, c.ts, i.id FROM clicks c JOIN ids i ON i.key = c.item "
+                    "ORDER BY c.ts, c.view_id, i.id"
+                )
+            ).all()
+        return pd.DataFrame(
+            {
+                "view_id": [row.view_id for row in rows],
+                "ts": pd.to_datetime([row.ts for row in rows], unit="ms", utc=True),
+                "clicked": [row.id for row in rows],
+            }
+        )
+
+
+def connect(database: str = "sqlite:///recommender.db") -> Site:
+    """Open a site's store, any database URL. ``StoreError`` if it cannot be reached."""
+    return Site(Store(database))
+
+
+def load(models: str | Path = "models", *, editorial_file: str | Path | None = None) -> Bundle:
+    """The live bundle below ``models``, or the bundle ``models`` itself.
+
+    With ``editorial_file``, the editors' pins and blocks in force now are applied to its lists.
+    """
+    if editorial_file is None:
+        return load_bundle(models)
+    return load_bundle(models, rules=editorial.load(Path(editorial_file)), now=datetime.now(UTC))
+
+
+def train(
+    *,
+    articles: pd.DataFrame | Paths,
+    events: pd.DataFrame | Sequence[pd.DataFrame] | Paths | None = None,
+    models: str | Path = "models",
+    now: datetime | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Bundle:
+    """Train a bundle from data frames or files, publish it below ``models`` and make it live.
+
+    ``articles`` and ``events`` are paths of files and folders, or frames with the columns of the
+    contract's records; ``events`` may be several frames, and a frame without ``type`` is told by
+    its columns, so ``[site.impressions(), site.clicks()]`` is fine.
+    """
+    with Store("sqlite://") as store:
+        store.apply(_batch(articles))
+        if events is not None:
+            store.add_events(_events(events))
+        moment = now or datetime.now(UTC)
+        return build(store, Path(models), now=moment, options=Options(seed=seed), progress=progress)
+
+
+def evaluate(
+    bundle: Bundle,
+    events: Site | Store | pd.DataFrame | Sequence[pd.DataFrame] | Paths,
+    k: int = 10,
+    *,
+    seed: int = 0,
+) -> Report:
+    """Judge a bundle by views it has not seen.
+
+    ``events`` are files or frames of held-out events, all of which are judged; or a connected
+    site, of which the views after the bundle's data window are. ``EvaluationError`` if there are
+    none.
+    """
+    if isinstance(events, Site | Store):
+        store = events.store if isinstance(events, Site) else events
+        until = bundle.about["data_until_ms"]
+        return judge(
+            bundle, clicked_views(store, after=-1 if until is None else until), k=k, seed=seed
+        )
+    with Store("sqlite://") as store:
+        store.add_events(_events(events))
+        return judge(bundle, clicked_views(store), k=k, seed=seed)
+
+
+def _batch(articles: pd.DataFrame | Paths) -> Batch:
+    if isinstance(articles, str | Path | Sequence):
+        batch = read_articles(_paths(articles))
+    else:
+        batch = Batch()
+        for number, record in enumerate(_records(articles), start=1):
+            batch.n_records += 1
+            where = f"articles:row {number}"
+            try:
+                batch.add(from_record(record, where=where), where)
+            except ArticleError as exc:
+                batch.problems.append(Problem(str(exc)))
+    Tolerance().check(batch.problems, batch.n_records)
+    return batch
+
+
+def _events(events: Any) -> Iterable[Event]:
+    if isinstance(events, str | Path):
+        return EventReader(_paths(events))
+    if isinstance(events, Sequence):
+        if all(isinstance(entry, str | Path) for entry in events):
+            return EventReader(_paths(events))
+        return (event for frame in events for event in _frame_events(frame))
+    return _frame_events(events)
+
+
+def _frame_events(frame: pd.DataFrame) -> Iterator[Event]:
+    columns = set(frame.columns)
+    marks = {"shown": "impression", "clicked": "click", "article_id": "pageview"}
+    kind = next((kind for mark, kind in marks.items() if mark in columns), None)
+    if "type" not in columns and kind is None:
+        raise InputError("a frame of events takes a column type, shown, clicked or article_id")
+    for number, record in enumerate(_records(frame), start=1):
+        yield parse({"type": kind, **record}, where=f"events:row {number}")
+
+
+def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+    """Rows as plain records: no NaN, no arrays."""
+    for row in frame.to_dict("records"):
+        plain = {name: _plain(value) for name, value in row.items()}
+        yield {str(name): value for name, value in plain.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # numpy's arrays and scalars
+        value = value.tolist()
+    if isinstance(value, float) and value != value:
+        return None
+    return None if type(value).__name__ in ("NaTType", "NAType") else value
+
+
+def _paths(paths: Paths) -> list[Path]:
+    return [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+
+
+def as_json(rows: Any) -> str:
+    """JSON for programs, one document."""
+    return json.dumps(rows, ensure_ascii=False, indent=2)

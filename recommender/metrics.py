@@ -1,0 +1,55 @@
+"""How good an order of shown links is, measured against what readers followed.
+
+Every metric has one signature. ``ranks`` are the places, from 1, that an order gave to the
+followed links, flat; ``view`` says which view each belongs to, ascending; ``size`` is how many
+links each view showed. The result is ``(n_views,)``, left unaveraged so that it can be sliced,
+resampled and checked. Gains are binary.
+
+Two views of four links: the first followed its link at rank 2, the second those at 1 and 4.
+
+>>> ranks, view, size = np.array([2, 1, 4]), np.array([0, 1, 1]), np.array([4, 4])
+>>> reciprocal_rank(ranks, view, size)
+array([0.5, 1. ])
+>>> auc(ranks, view, size).round(3)
+array([0.667, 0.5  ])
+>>> ndcg(ranks, view, size, k=3).round(3)
+array([0.631, 0.613])
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def reciprocal_rank(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """1 over the place of the best-placed followed link; 0 if there is none."""
+    best = np.full(len(size), np.inf)
+    np.minimum.at(best, view, ranks)
+    return 1 / best
+
+
+def ndcg(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -> np.ndarray:
+    """Normalised discounted cumulative gain of the first ``k`` (Järvelin & Kekäläinen 2002).
+
+    The ideal puts every followed link first, as far as ``k`` reaches.
+    """
+    gains = np.where(ranks <= k, 1 / np.log2(1 + ranks), 0.0)
+    got = np.bincount(view, weights=gains, minlength=len(size))
+    ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(1 + np.arange(1, k + 1)))])
+    best = ideal[np.minimum(np.bincount(view, minlength=len(size)), k)]
+    normalised: np.ndarray = got / np.where(best > 0, best, 1)
+    return normalised
+
+
+def auc(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Chance that a followed link stands before one that was not; NaN if all were followed."""
+    n_followed = np.bincount(view, minlength=len(size))
+    order = np.lexsort((ranks, view))
+    # Of the links behind the i-th followed one, those that were followed do not count.
+    first = np.concatenate([[0], np.cumsum(n_followed)[:-1]])
+    place = np.arange(len(view)) - first[view]
+    behind = size[view] - ranks[order] - (n_followed[view] - 1 - place)
+    pairs = n_followed * (size - n_followed)
+    right = np.bincount(view, weights=behind, minlength=len(size))
+    chance: np.ndarray = np.where(pairs > 0, right / np.maximum(pairs, 1), np.nan)
+    return chance

@@ -1,0 +1,92 @@
+"""Held-out views, whole: the slates readers saw and the links they followed.
+
+The learner works from counts; judging takes each view with its whole slate, and keeps the
+session, because the views of one visit are not independent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sql
+
+from recommender.store import Store
+
+VIEWS = """
+    SELECT v.view_id AS view_id, v.slate AS slate, v.session AS session, c.item AS item
+    FROM views v JOIN clicks c ON c.view_id = v.view_id
+    WHERE v.ts > :after
+    ORDER BY v.ts, v.view_id, c.item
+"""
+N_VIEWS = "SELECT COUNT(*) FROM views WHERE ts > :after"
+SLATES = "SELECT slate, source, ordered FROM slates ORDER BY slate"
+LINKS = "SELECT slate, item FROM slate_links ORDER BY slate, rank"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Views:
+    """Clicked views of slates with at least two links.
+
+    Slate ``s`` stood beside article ``source[s]`` and held ``items[heads[s]:heads[s + 1]]`` in the
+    order shown; ``ordered[s]`` says whether that order is known. View ``v`` showed ``slate[v]`` in
+    ``session[v]``. The followed links are ``followed`` (numbers into ``items``), of view
+    ``of_view``, ascending. ``n_shown`` counts all views, clicked or not.
+    """
+
+    source: list[str]
+    heads: np.ndarray
+    items: list[str]
+    ordered: np.ndarray
+    slate: np.ndarray
+    session: np.ndarray
+    of_view: np.ndarray
+    followed: np.ndarray
+    n_shown: int
+
+    @property
+    def size(self) -> np.ndarray:
+        """How many links each view showed."""
+        sizes: np.ndarray = np.diff(self.heads)[self.slate]
+        return sizes
+
+
+def clicked_views(store: Store, *, after: int = -1) -> Views:
+    """The views later than ``after`` (milliseconds since 1970) in which something was followed."""
+    limit = {"after": after}
+    with store.reading() as connection:
+        names = {row.key: row.id for row in connection.execute(sql.text("SELECT key, id FROM ids"))}
+        slates = connection.execute(sql.text(SLATES)).all()
+        links = connection.execute(sql.text(LINKS)).all()
+        rows = connection.execute(sql.text(VIEWS), limit).all()
+        n_shown = int(connection.scalar(sql.text(N_VIEWS), limit) or 0)
+    sizes = np.bincount([row.slate - 1 for row in links], minlength=len(slates))
+    heads = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    place: dict[tuple[int, int], int] = {}
+    for at, row in enumerate(links):
+        place.setdefault((row.slate, row.item), at)
+    number: dict[str, int] = {}
+    sessions: dict[str, int] = {}
+    slate, session, of_view, followed = [], [], [], []
+    for row in rows:
+        link = place.get((row.slate, row.item))
+        if link is None or sizes[row.slate - 1] < 2:
+            continue
+        if row.view_id not in number:
+            number[row.view_id] = len(number)
+            slate.append(row.slate - 1)
+            # A view without a session is a visit of its own.
+            session.append(sessions.setdefault(row.session or f"\0{row.view_id}", len(sessions)))
+        of_view.append(number[row.view_id])
+        followed.append(link)
+    return Views(
+        source=[names[row.source] for row in slates],
+        heads=heads,
+        items=[names[row.item] for row in links],
+        ordered=np.array([bool(row.ordered) for row in slates], dtype=bool),
+        slate=np.array(slate, dtype=np.int64),
+        session=np.array(session, dtype=np.int64),
+        of_view=np.array(of_view, dtype=np.int64),
+        followed=np.array(followed, dtype=np.int64),
+        n_shown=n_shown,
+    )
