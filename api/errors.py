@@ -12,6 +12,7 @@ from api.wire import Refusal
 
 # What the framework says by itself, in our words.
 SAID = {
+    400: ("invalid_json", "The body is not valid JSON."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take this method."),
 }
@@ -27,7 +28,7 @@ def add(app: FastAPI) -> None:
             return response(refused(exc.status_code, exc.code, exc.detail, headers))
         if exc.status_code == 405:
             headers["Allow"] = ", ".join(_methods(app, request))
-        code, detail = SAID.get(exc.status_code, ("bad_request", exc.detail))
+        code, detail = SAID.get(exc.status_code, ("refused", exc.detail))
         return response(refused(exc.status_code, code, detail, headers))
 
     @app.exception_handler(RequestValidationError)
@@ -38,9 +39,9 @@ def add(app: FastAPI) -> None:
             detail = "Send the body as application/json."
             return response(refused(415, "unsupported_media_type", detail))
         if fault["type"] == "json_invalid":
-            return response(refused(400, "invalid_json", "The body is not valid JSON."))
+            return response(refused(400, *SAID[400]))
         place = ".".join(str(part) for part in fault["loc"] if part != "body") or "the body"
-        return response(refused(422, "invalid_body", f"{place}: {fault['msg']}."))
+        return response(refused(422, "invalid_body", f"{place}: {fault['msg']}"))
 
     @app.exception_handler(Exception)
     async def failed(request: Request, exc: Exception) -> Response:

@@ -48,7 +48,8 @@ def _matches(wanted: bytes, tag: bytes) -> bool:
 
 def refused(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> Reply:
     """The one shape of every error."""
-    content = {"error": code, "detail": detail}
+    sentence = detail if detail.endswith(".") else f"{detail}."
+    content = {"error": code, "detail": sentence}
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     more = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
     length = (b"content-length", b"%d" % len(body))

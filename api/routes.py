@@ -106,7 +106,7 @@ def _models(app: FastAPI, live: Live, related: Related) -> None:
         "/v1/models/{name}/activate",
         tags=["model"],
         summary="Make a bundle the live one",
-        responses=_documented(401, 404, 409),
+        responses=_documented(401, 404, 409, 422),
         dependencies=[Depends(ADMIN)],
     )
     def activate(name: str, request: Request) -> Model:
