@@ -29,7 +29,7 @@ PAIR_BONUS = 1.0
 # A title's words earn no bonus if this many titles have them: "what are the symptoms of" is the
 # form of a question, not its subject. Small sites need the floor.
 TEMPLATE_SHARE = 0.05
-MIN_TEMPLATE = 10
+MIN_TEMPLATE = 5
 # How far a long article is favoured over a short one where neither says more than the other
 # (pivoted length normalisation, Singhal et al., SIGIR 1996): stubs of pages sink.
 PIVOT = 0.25
@@ -99,7 +99,10 @@ def count_block(titles: Sequence[str], bodies: Sequence[str], boilerplate: set[i
     """Count a block of articles; blocks are independent, so they can run anywhere."""
     numbers: defaultdict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__
-    lengths, ids, tf, bonuses = [], [], [], []
+    lengths: list[int] = []
+    ids: list[int] = []
+    tf: list[int] = []
+    bonuses: list[float] = []
     for title, body in zip(titles, bodies, strict=True):
         both, bonus = count(title, body, boilerplate)
         lengths.append(len(both))
