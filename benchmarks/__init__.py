@@ -1,0 +1,1 @@
+"""Speed, memory and quality as ratios against peers and floors: ``make bench``."""

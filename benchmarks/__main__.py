@@ -1,0 +1,18 @@
+"""Run every benchmark, or those named: ``python -m benchmarks [speed] [serving] [quality]``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from benchmarks import quality, serving, speed
+
+ROOMS = {"speed": speed.run, "serving": serving.run, "quality": quality.run}
+
+for name in sys.argv[1:] or ROOMS:
+    if name not in ROOMS:
+        sys.exit(f"no benchmark {name!r}; there are {', '.join(ROOMS)}")
+    print(f"\n## {name}\n", flush=True)
+    ROOMS[name]()

@@ -1,0 +1,93 @@
+"""How good the lists are: simulated readers whose taste is known, and real data where it is."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks.corpus import REAL, table
+from recommender import demo
+from recommender.analysis import evaluate
+from recommender.bundle import Bundle
+from recommender.importing import read_articles
+from recommender.importing_events import EventReader
+from recommender.pipeline import Options, build
+from recommender.store import Store
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+TRAINED_SHARE = 0.8
+
+
+def run() -> None:
+    """Print a table for each site there is."""
+    with TemporaryDirectory() as folder:
+        demo.prepare(Path(folder) / "demo", now=NOW)
+    if not REAL.is_dir():
+        print(f"\nNo real data at {REAL}: set BENCH_DATA to measure on it.")
+        return
+    wikispeedia(REAL / "wikispeedia")
+    for name in ("va", "msdocs"):
+        picked(REAL / name)
+
+
+def wikispeedia(folder: Path) -> None:
+    """Real clicks: learn from the first four fifths of the views, judge the rest."""
+    events = _records(folder / "events.jsonl.gz")
+    starts = sorted(event["ts"] for event in events if event["type"] == "impression")
+    cut = starts[int(TRAINED_SHARE * len(starts))]
+    with TemporaryDirectory() as scratch, Store(f"sqlite:///{scratch}/store.db") as store:
+        store.apply(read_articles([folder / "articles.jsonl.gz"]))
+        store.add_events(EventReader([folder / "events.jsonl.gz"]))
+        until = int(datetime.fromisoformat(cut).timestamp() * 1000)
+        start = time.perf_counter()
+        bundle = build(store, Path(scratch), now=NOW, options=Options(until=until))
+        seconds = time.perf_counter() - start
+        report = evaluate(bundle, store)
+    print(f"\nwikispeedia, views from {cut} on; trained in {seconds:.0f} s. {report.verdict}\n")
+    names = ("AUC", "MRR", "nDCG@5", "nDCG@10")
+    rows = [
+        (str(order), *(f"{row[name]:.4f}" for name in names))
+        for order, row in report.table.iterrows()
+    ]
+    table(("order of the links shown", *names), rows)
+
+
+def picked(folder: Path) -> None:
+    """Editors' lists as the truth: final lists of pages with three picked links or more, made
+    without knowing any list.
+    """
+    records = _records(folder / "articles.jsonl.gz")
+    truth = {record["id"]: set(record.pop("recommended", ())) for record in records}
+    with TemporaryDirectory() as scratch, Store(f"sqlite:///{scratch}/store.db") as store:
+        path = Path(scratch) / "articles.jsonl"
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        store.apply(read_articles([path]))
+        start = time.perf_counter()
+        bundle = build(store, Path(scratch) / "models", now=NOW)
+        seconds = time.perf_counter() - start
+        values = [_ndcg(bundle, id, wanted & truth.keys() - {id}) for id, wanted in truth.items()]
+    judged = [value for value in values if value is not None]
+    print(
+        f"{folder.name}: nDCG@10 of the final lists {np.mean(judged):.4f} over {len(judged):,} "
+        f"pages; built in {seconds:.0f} s"
+    )
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def _ndcg(bundle: Bundle, id: str, wanted: set[str]) -> float | None:
+    if len(wanted) < 3:
+        return None
+    weights = 1 / np.log2(np.arange(2, 12))
+    got = sum(weights[place] for place, link in enumerate(bundle.related(id)) if link.id in wanted)
+    return float(got / weights[: min(10, len(wanted))].sum())

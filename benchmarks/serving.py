@@ -1,0 +1,100 @@
+"""The web process: requests per second of a prepared list beside the same answer by FastAPI's
+own way and beside a bare ASGI application, in one process, without a network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks.corpus import synthetic, table
+from recommender.articles import Article
+from recommender.config import Settings
+from recommender.importing import Batch
+from recommender.pipeline import build
+from recommender.store import Store
+
+N_ARTICLES = 5_000
+N_REQUESTS = 20_000
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def run() -> None:
+    """Print the table of requests and that of new texts."""
+    from api.app import create_app
+
+    titles, bodies = synthetic(N_ARTICLES)
+    with TemporaryDirectory() as folder:
+        batch = Batch()
+        for number, (title, body) in enumerate(zip(titles, bodies, strict=True)):
+            url = f"https://example.org/{number}"
+            batch.add(Article(f"article/{number}", title, body=body, url=url), "benchmark")
+        with Store("sqlite://") as store:
+            store.apply(batch)
+            bundle = build(store, Path(folder), now=NOW)
+        app = create_app(Settings(models=Path(folder)), clock=lambda: NOW)
+        queries = [
+            f"id=article%2F{n}".encode()
+            for n in np.random.default_rng(0).integers(0, N_ARTICLES, N_REQUESTS)
+        ]
+        body = bundle.lists.answers.bytes_at(0)
+        bare = asyncio.run(_rate(_bare(body), queries))
+        fast = asyncio.run(_rate(app, queries))
+        routed = asyncio.run(_rate(app.by_route, queries[:3_000]))  # type: ignore[attr-defined]
+        start = time.perf_counter()
+        for number in range(200):
+            bundle.related_to_text(titles[number], bodies[number] + " new")
+        text = (time.perf_counter() - start) / 200
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    table(
+        ("GET /v1/related, no network", "requests/s", "beside FastAPI's way"),
+        [
+            ("recommender", f"{fast:,.0f}", f"{fast / routed:.1f}"),
+            ("the same through FastAPI's routing", f"{routed:,.0f}", "1"),
+            ("floor: ASGI that sends one constant", f"{bare:,.0f}", f"{bare / routed:.1f}"),
+        ],
+    )
+    print(
+        f"A new text among {N_ARTICLES:,}: {1000 * text:.1f} ms. "
+        f"Peak memory with training: {peak:,.0f} MB."
+    )
+
+
+def _bare(body: bytes) -> Callable[..., Awaitable[None]]:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+async def _rate(app: Callable[..., Awaitable[None]], queries: list[bytes]) -> float:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            assert message["status"] == 200, message
+
+    start = time.perf_counter()
+    for query in queries:
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+            "scheme": "http", "path": "/v1/related", "raw_path": b"/v1/related",
+            "root_path": "", "query_string": query, "headers": [(b"host", b"localhost")],
+            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "extensions": {}, "state": {},
+        }  # fmt: skip
+        await app(scope, receive, send)
+    return len(queries) / (time.perf_counter() - start)
