@@ -6,23 +6,22 @@ apply to a list of links.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from recommender.pipeline import Built
+from recommender.counts import Log
+from recommender.positions import Examination
 
 BAR = 30
 
 
-def model_card(name: str, about: dict[str, Any], built: Built) -> str:
-    """The card as Markdown."""
+def model_card(
+    name: str, about: dict[str, Any], *, examination: Examination, log: Log, lengths: np.ndarray
+) -> str:
+    """The card as Markdown; ``lengths`` says how many relevant links each page's list has."""
     first, last = about["data_window"]
     window = f"{first} to {last}" if first else "no views"
-    n_links = built.finished.n_relevant
-    real = np.array([not article.stub for article in built.articles])
-    lengths = n_links[real]
     return "\n".join(
         [
             f"# Bundle {name}",
@@ -39,7 +38,7 @@ def model_card(name: str, about: dict[str, Any], built: Built) -> str:
             *_trial(about["scores"]),
             "## Position",
             "",
-            *_examination(built),
+            *_examination(examination, log),
             "",
             "## The lists",
             "",
@@ -76,11 +75,10 @@ def _trial(scores: dict[str, float]) -> list[str]:
     ]
 
 
-def _examination(built: Built) -> list[str]:
-    examination = built.examination
+def _examination(examination: Examination, log: Log) -> list[str]:
     if not examination.identified:
         return [f"Position was not corrected for: {examination.reason}."]
-    shown = int(min(np.bincount(built.log.position).nonzero()[0].max(initial=1), 10))
+    shown = int(min(np.bincount(log.position).nonzero()[0].max(initial=1), 10))
     return [
         f"Estimated from {examination.n_clicks:,} clicks on links that stood at several "
         "positions; 95 % intervals by bootstrap:",

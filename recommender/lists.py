@@ -19,17 +19,14 @@ import numpy as np
 
 from recommender import manifest
 from recommender.arrays import load_array, load_index, load_strings
+from recommender.candidates import EMPTY, MIN_LINKS, ORIGINS
 from recommender.editorial import Rules
 from recommender.strings import Index
 from recommender.tfidf import count, weigh
 from recommender.urls import url_key
 
-EMPTY = -1
 DEFAULT_K = 10
 MAX_K = 50
-# Below this a list looks broken rather than short, and the fallback chain fills it up.
-MIN_LINKS = 3
-ORIGINS = ("model", "text", "hand-picked", "fallback", "pinned", "explored")
 # A stored article closer than this to a new text is the text itself, or a copy of it.
 SAME_TEXT = 0.95
 

@@ -275,7 +275,15 @@ def write(built: Built, models: Path, options: Options, progress: Progress) -> B
             ranker = built.learned.ranker
             joblib.dump((ranker.shown, ranker.unseen), folder / TREES)
         about = built.about()
-        (folder / CARD).write_text(model_card(name, about, built), encoding="utf-8")
+        stub = np.array([article.stub for article in built.articles])
+        card = model_card(
+            name,
+            about,
+            examination=built.examination,
+            log=built.log,
+            lengths=built.finished.n_relevant[~stub],
+        )
+        (folder / CARD).write_text(card, encoding="utf-8")
         progress.advance()
         _write_answers(folder, name, about)
         bundle = manifest.publish(folder, models, name, about)

@@ -12,10 +12,9 @@ import numpy as np
 
 from recommender.appeal import at
 from recommender.articles import title_key
-from recommender.candidates import EMPTY, Candidates, union
+from recommender.candidates import EMPTY, MIN_LINKS, ORIGINS, Candidates, union
 from recommender.features import PRIOR_CHOICES, History, Site
 from recommender.kernels import spread
-from recommender.lists import MIN_LINKS, ORIGINS
 from recommender.similarity import clusters
 
 # Slots a prepared list holds: ten are shown, the others stand in for what a page leaves out.
@@ -34,7 +33,7 @@ DEPTH = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finished:
-    """Lists to publish. ``origins`` are numbers into ``lists.ORIGINS``; ``n_relevant`` is how
+    """Lists to publish. ``origins`` are numbers into ``ORIGINS``; ``n_relevant`` is how
     many links of each list passed the floor, before the fallback chain filled it up.
     """
 
