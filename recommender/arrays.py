@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -29,9 +29,10 @@ def load_array(folder: Path, name: str) -> np.ndarray:
     """Read one array, mapped into memory if it is of any size."""
     path = folder / f"{name}.npy"
     try:
-        mode = "r" if path.stat().st_size > SMALL else None
-        array: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)  # type: ignore[call-overload]
-    except (OSError, ValueError) as exc:
+        mapped: Literal["r"] | None = "r" if path.stat().st_size > SMALL else None
+        # As a plain array: a memmap makes every slice of itself a memmap, at twice the price.
+        array = np.load(path, mmap_mode=mapped, allow_pickle=False).view(np.ndarray)
+    except (OSError, ValueError, EOFError) as exc:
         raise BundleError(f"{path}: cannot be read: {exc}") from exc
     return array
 
