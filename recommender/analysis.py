@@ -6,7 +6,8 @@ not give the time.
 
 from __future__ import annotations
 
-import json
+import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,10 +144,13 @@ def train(
     contract's records; ``events`` may be several frames, and a frame without ``type`` is told by
     its columns, so ``[site.impressions(), site.clicks()]`` is fine.
     """
+    # Read when scikit-learn is loaded: threads that spin while they wait make two shared cores
+    # twenty times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with Store("sqlite://") as store:
         store.apply(_batch(articles))
         if events is not None:
-            store.add_events(_events(events))
+            _add(store, events)
         moment = now or datetime.now(UTC)
         return build(store, Path(models), now=moment, options=Options(seed=seed), progress=progress)
 
@@ -171,7 +175,7 @@ def evaluate(
             bundle, clicked_views(store, after=-1 if until is None else until), k=k, seed=seed
         )
     with Store("sqlite://") as store:
-        store.add_events(_events(events))
+        _add(store, events)
         return judge(bundle, clicked_views(store), k=k, seed=seed)
 
 
@@ -188,7 +192,21 @@ def _batch(articles: pd.DataFrame | Paths) -> Batch:
             except ArticleError as exc:
                 batch.problems.append(Problem(str(exc)))
     Tolerance().check(batch.problems, batch.n_records)
+    _warn(batch.problems, len(batch.problems))
     return batch
+
+
+def _add(store: Store, events: Any) -> None:
+    found = _events(events)
+    store.add_events(found)
+    if isinstance(found, EventReader):
+        _warn(found.problems, found.n_bad)
+
+
+def _warn(problems: Sequence[Problem], n_bad: int) -> None:
+    if n_bad:
+        text = f"{n_bad:,} bad records left out, such as {problems[0].text}"
+        warnings.warn(text, stacklevel=4)
 
 
 def _events(events: Any) -> Iterable[Event]:
@@ -228,8 +246,3 @@ def _plain(value: Any) -> Any:
 
 def _paths(paths: Paths) -> list[Path]:
     return [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-
-
-def as_json(rows: Any) -> str:
-    """JSON for programs, one document."""
-    return json.dumps(rows, ensure_ascii=False, indent=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def load_array(folder: Path, name: str) -> np.ndarray:
     try:
         mapped: Literal["r"] | None = "r" if path.stat().st_size > SMALL else None
         # As a plain array: a memmap makes every slice of itself a memmap, at twice the price.
-        array = np.load(path, mmap_mode=mapped, allow_pickle=False).view(np.ndarray)
+        array: np.ndarray = np.load(path, mmap_mode=mapped, allow_pickle=False).view(np.ndarray)
     except (OSError, ValueError, EOFError) as exc:
         raise BundleError(f"{path}: cannot be read: {exc}") from exc
     return array
@@ -43,7 +43,9 @@ def load(folder: Path, name: str, kind: type[Held]) -> Held:
     for field, hint in get_type_hints(kind).items():
         inner = f"{name}_{field}"
         values[field] = (
-            load(folder, inner, hint) if is_dataclass(hint) else load_array(folder, inner)
+            load(folder, inner, cast(type[Any], hint))
+            if is_dataclass(hint)
+            else load_array(folder, inner)
         )
     return kind(**values)
 

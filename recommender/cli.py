@@ -8,6 +8,7 @@ the work could not be done (the reason on stderr, in one line), 2 for wrong usag
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     # Trees are fitted by threads that would otherwise spin while they wait for one another.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for stream in (sys.stdout, sys.stderr):
+        # A title a terminal cannot write must not end the command that shows it.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     wanted = _parser().parse_args(arguments)
     try:
         wanted.settings = settings(os.environ, folder=Path.cwd())

@@ -33,7 +33,9 @@ def _say(text: str) -> None:
 def _json(content: Any) -> None:
     import json
 
-    print(json.dumps(content, ensure_ascii=False, indent=2))
+    # What a terminal cannot write as it is would be lost to the program that reads it.
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    print(json.dumps(content, ensure_ascii=plain, indent=2))
 
 
 def _warn(lines: Iterable[str], *, n_all: int) -> None:

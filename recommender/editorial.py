@@ -14,7 +14,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from recommender.articles import parse_timestamp
@@ -123,6 +123,8 @@ def parse(text: str, *, where: str) -> Rules:
     for name in names:
         if name not in COLUMNS:
             raise EditorialError(f"{where}:1: unknown column {name!r}; known: {', '.join(COLUMNS)}")
+        if names.count(name) > 1:
+            raise EditorialError(f"{where}:1: column {name} stands there twice")
     for name in ("action", "source", "target"):
         if name not in names:
             raise EditorialError(f"{where}:1: column {name} is missing")
@@ -175,7 +177,8 @@ def _position(fields: dict[str, str], action: str, where: str) -> int | None:
         return None
     if action == "block":
         raise EditorialError(f"{where}: field position: a block has none")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_POSITION:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_POSITION))
+    if not is_number or not 1 <= int(text) <= MAX_POSITION:
         raise EditorialError(f"{where}: field position: {text!r} is not 1 to {MAX_POSITION}")
     return int(text)
 
@@ -186,7 +189,10 @@ def _moment(fields: dict[str, str], name: str, where: str) -> datetime | None:
         return None
     try:
         moment = parse_timestamp(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise EditorialError(f"{where}: field {name}: not an ISO 8601 date: {text!r}") from None
-    # "until 2026-11-30" means to the end of that day, as an editor would read it.
-    return moment + timedelta(days=1) if name == "until" and len(text) == 10 else moment
+    if name == "from" or len(text) != len("2026-11-30"):
+        return moment
+    # "until 2026-11-30" means to the end of that day, as an editor would read it, and until
+    # 9999-12-31 for ever.
+    return moment + timedelta(days=1) if moment.date() < date.max else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from recommender import pages
 from recommender.bundle import Bundle
 from recommender.errors import InputError, RecommenderError
 from recommender.importing import RawPage
-from recommender.lists import DEFAULT_K, MAX_K, Link
+from recommender.lists import DEFAULT_K, Link
 from recommender.progress import Progress, Silent, tracked
 
 FORMATS = ("json", "html", "pages")
@@ -88,10 +89,16 @@ def fragment(links: Iterable[Link]) -> str:
     lines = ['<nav class="recommender" aria-label="Recommend">', "  <ul>"]
     for link in links:
         title = html.escape(link.title)
-        if link.url and link.url.split(":", 1)[0].lower() not in ("javascript", "data", "vbscript"):
+        if link.url and _leads_to_page(link.url):
             title = f'<a href="{html.escape(link.url)}">{title}</a>'
         lines.append(f"    <li>{title} <span>{html.escape(link.teaser)}</span></li>")
     return "\n".join([*lines, "  </ul>", "</nav>", ""])
+
+
+def _leads_to_page(url: str) -> bool:
+    """False for ``javascript:`` and the like, also where blanks hide it, as browsers drop them."""
+    scheme = re.match(r"([a-z][a-z0-9+.-]*):", re.sub(r"[\x00-\x20]", "", url).lower())
+    return scheme is None or scheme[1] in ("http", "https")
 
 
 def file_name(id: str, suffix: str) -> str:
@@ -128,7 +135,7 @@ def _pages(
             left.append(f"{page.path}: not in bundle {bundle.name}; train again")
         else:
             links = bundle.lists.related(
-                row, k=min(n_links, MAX_K), rules=bundle.rules, now=bundle.now, least=n_links
+                row, k=n_links, rules=bundle.rules, now=bundle.now, least=n_links
             )
             raw = pages.rewrite(page.raw, [(link.title, link.teaser) for link in links])
             n_rewritten += 1
@@ -146,6 +153,7 @@ def _inside(folder: Path, name: str) -> Path:
 
 def _write(path: Path, raw: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}"[:250])
+    # Not made of the file's own name, which may be as long as names may be.
+    scratch = path.with_name(f".{os.getpid()}.part")
     scratch.write_bytes(raw)
     scratch.replace(path)

@@ -179,7 +179,7 @@ class Lists:
         size = min(len(worth), 4 * MAX_K)
         near = np.argpartition(-worth, size - 1)[:size] if size else np.zeros(0, dtype=int)
         near = near[np.lexsort((near, -worth[near]))]
-        seen = {self._text_of(row) for row in np.flatnonzero(cosines >= SAME_TEXT)}
+        seen = {self._text_of(int(row)) for row in np.flatnonzero(cosines >= SAME_TEXT)}
         scored: dict[int, tuple[float, str]] = {}
         for row in map(int, near[worth[near] > 0]):
             if self._text_of(row) not in seen:
@@ -266,5 +266,9 @@ def as_record(link: Link) -> dict[str, Any]:
 
 def answer(article_id: str | None, model: str, links: Iterable[Link]) -> bytes:
     """The JSON a page gets."""
-    content = {"article_id": article_id, "model": model, "items": [as_record(link) for link in links]}
+    content = {
+        "article_id": article_id,
+        "model": model,
+        "items": [as_record(link) for link in links],
+    }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

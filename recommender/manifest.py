@@ -6,8 +6,9 @@
     └── 20261122-101500-3f2a/  manifest.json, MODEL_CARD.md, arrays
 
 A bundle is written under a name that begins with a dot and renamed when every file is on disk,
-so a folder with a plain name is whole. Its manifest lists every file with size and SHA-256 sum:
-sums are verified when it is published and activated, sizes at every start.
+so a folder with a plain name is whole. Its manifest lists every file with size and SHA-256 sum, and
+ends with a sum of its own: the manifest and the sizes are checked at every start, the files' sums
+when a bundle is published and activated.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +30,7 @@ LAYOUT = 1
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"
+PRUNED = ".pruned"
 
 
 def publish(scratch: Path, models: Path, name: str, about: dict[str, Any]) -> Path:
@@ -41,7 +44,8 @@ def publish(scratch: Path, models: Path, name: str, about: dict[str, Any]) -> Pa
             _to_disk(path)
             name_inside = path.relative_to(scratch).as_posix()
             files[name_inside] = {"size": path.stat().st_size, "sha256": _sha256(path)}
-    manifest = {"layout": LAYOUT, "name": name, **about, "files": files}
+    manifest = {**about, "layout": LAYOUT, "name": name, "files": files}
+    manifest["sum"] = _own_sum(manifest)
     text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     (scratch / MANIFEST).write_text(text, encoding="utf-8")
     _to_disk(scratch / MANIFEST)
@@ -77,13 +81,15 @@ def read(bundle: Path) -> dict[str, Any]:
     except FileNotFoundError:
         what = "half-written: it has no manifest" if bundle.is_dir() else "there is no such bundle"
         raise BundleError(f"{bundle}: {what}") from None
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise BundleError(f"{path}: cannot be read: {exc}") from exc
     layout = manifest.get("layout") if isinstance(manifest, dict) else None
     if layout != LAYOUT:
         raise BundleError(
             f"{bundle}: layout {layout!r} is not the one this release reads ({LAYOUT})"
         )
+    if manifest.get("sum") != _own_sum(manifest):
+        raise BundleError(f"{path}: its sum is not its own; the bundle is damaged")
     for name, entry in manifest["files"].items():
         file = bundle / name
         size = file.stat().st_size if file.is_file() else None
@@ -94,8 +100,14 @@ def read(bundle: Path) -> dict[str, Any]:
 
 
 def verify(bundle: Path) -> dict[str, Any]:
-    """As ``read``, and every byte is compared with the sums of the manifest."""
+    """As ``read``, and every byte is compared with the sums of the manifest; what it does not
+    list must not be there.
+    """
     manifest = read(bundle)
+    for path in sorted(bundle.rglob("*")):
+        name = path.relative_to(bundle).as_posix()
+        if path.is_file() and name != MANIFEST and name not in manifest["files"]:
+            raise BundleError(f"{path}: not in the manifest; the bundle is damaged")
     for name in manifest["files"]:
         check_file(bundle, name, manifest)
     return manifest
@@ -123,7 +135,7 @@ def current(models: Path) -> str | None:
         name = (models / CURRENT).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return None
-    except OSError as exc:
+    except (OSError, ValueError) as exc:
         raise BundleError(f"{models / CURRENT}: cannot be read: {exc}") from exc
     return name or None
 
@@ -160,27 +172,29 @@ def activate(models: Path, name: str) -> None:
 
 def rollback(models: Path) -> str:
     """Make the bundle live that was live before; returns its name."""
+    name = _before(models)
+    if name is None:
+        raise BundleError(f"{models}: no bundle was live before this one")
+    verify(models / name)
     history = _previous(models)
-    while history:
-        name = history.pop()
-        if (models / name / MANIFEST).is_file() and name != current(models):
-            verify(models / name)
-            _replace(models / CURRENT, name + "\n")
-            _replace(models / PREVIOUS, "".join(f"{old}\n" for old in history))
-            return name
-    raise BundleError(f"{models}: no bundle was live before this one")
+    del history[len(history) - 1 - history[::-1].index(name) :]
+    _replace(models / CURRENT, name + "\n")
+    _replace(models / PREVIOUS, "".join(f"{old}\n" for old in history))
+    return name
 
 
 def prune(models: Path, *, keep: int) -> list[str]:
-    """Delete all but the newest ``keep`` bundles, never the live one; returns what went."""
+    """Delete all but the newest ``keep`` bundles, never the live one nor the one that
+    ``rollback`` would go to; returns what went.
+    """
     if keep < 1:
         raise BundleError(f"keep {keep}: at least one bundle must stay")
-    live = current(models)
-    gone = [name for name in names(models)[:-keep] if name != live]
+    needed = {current(models), _before(models)}
+    gone = [name for name in names(models)[:-keep] if name not in needed]
     for name in gone:
         # Renamed first: a deletion that is cut short leaves no half bundle under a plain name.
-        doomed = models / f".{name}.pruned"
-        (models / name).rename(doomed)
+        (models / name).rename(models / f".{name}{PRUNED}")
+    for doomed in models.glob(f".*{PRUNED}"):
         shutil.rmtree(doomed)
     return gone
 
@@ -194,16 +208,26 @@ def new_name(models: Path, now: datetime, digest: str) -> str:
     return next(name for n in range(2, 10_000) if (name := f"{base}-{n}") not in taken)
 
 
+def _before(models: Path) -> str | None:
+    """The newest bundle that was live before the one that is, and is still there."""
+    live = current(models)
+    there = set(names(models)) - {live}
+    return next((name for name in reversed(_previous(models)) if name in there), None)
+
+
 def _previous(models: Path) -> list[str]:
     try:
-        return (models / PREVIOUS).read_text(encoding="utf-8").split()
+        return (models / PREVIOUS).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return []
+    except (OSError, ValueError) as exc:
+        raise BundleError(f"{models / PREVIOUS}: cannot be read: {exc}") from exc
 
 
 def _replace(path: Path, text: str) -> None:
     """Write a small file whole or not at all, and have it on disk before returning."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    # Several processes may do so at once, and several threads of one.
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     scratch.write_text(text, encoding="utf-8")
     _to_disk(scratch)
     scratch.replace(path)
@@ -216,6 +240,12 @@ def _to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _own_sum(manifest: dict[str, Any]) -> str:
+    """The sum of everything a manifest says but the sum."""
+    said = {name: value for name, value in manifest.items() if name != "sum"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -23,10 +23,14 @@ def url_key(url: str) -> str:
     Parameters are put in order. A text that is no address comes back as it is.
     """
     try:
-        parts = urlsplit(url.strip())
-        host, port = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:
+        return _key(url.strip())
+    except ValueError:  # a port that is no number, half of a surrogate pair
         return url.strip()
+
+
+def _key(url: str) -> str:
+    parts = urlsplit(url)
+    host, port = (parts.hostname or "").rstrip("."), parts.port
     kept = sorted(
         (name, value)
         for name, value in parse_qsl(parts.query, keep_blank_values=True)

@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from recommender.bundle import Bundle
 from recommender.store import Store
+
+# Read when scikit-learn is loaded; without it, threads that wait slow one another twenty times.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 SERVER_PATHS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin")
 
@@ -93,3 +97,34 @@ def store(database: str) -> Iterator[Store]:
     """An empty store, once of each kind."""
     with Store(database) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sample site: ``site.db``, ``events.jsonl`` of ten days, and ``models``,
+    whose live bundle was learned from them. To be read alone.
+    """
+    from sites import NOW
+
+    from recommender.demo import write_log
+    from recommender.importing import read_articles
+    from recommender.importing_events import EventReader
+    from recommender.pipeline import build
+    from recommender.sample import PAGES, readers
+
+    folder = tmp_path_factory.mktemp("sample")
+    with Store(f"sqlite:///{folder / 'site.db'}") as store:
+        store.apply(read_articles([PAGES], url="https://example.org/{id}"))
+        lists = {page.id: page.recommended for page in store.articles() if not page.stub}
+        write_log(folder / "events.jsonl", readers.visits(lists, seed=1, days=10, a_day=200))
+        store.add_events(EventReader([folder / "events.jsonl"]))
+        build(store, folder / "models", now=NOW)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def learned(sample: Path) -> Bundle:
+    """The live bundle of ``sample``; clicks decided."""
+    bundle = Bundle(next((sample / "models").glob("2*")))
+    assert bundle.decided_by == "model"
+    return bundle
