@@ -60,18 +60,16 @@ class Texts:
     def cosines(self, title: str, body: str) -> np.ndarray:
         """Cosine of a text with every article, ``(n_articles,)``: its row as training makes it."""
         counts, bonus = count(title, body, self.boilerplate)
-        names = sorted(counts)
-        numbers = [self.vocabulary.find(name) for name in names]
+        number_of = {name: self.vocabulary.find(name) for name in sorted(counts)}
+        forms = {name for name, at in number_of.items() if at is not None and self.template[at]}
+        # A pair with a word of the form says nothing, as in training (``tfidf.fit``).
+        names = [name for name in number_of if " " not in name or forms.isdisjoint(name.split(" "))]
+        numbers = [number_of[name] for name in names]
         # A term nobody has used is as rare as can be; it matches nothing but has its weight.
         unseen = np.log(1 + self.n_articles) + 1
         idf = np.array([unseen if at is None else self.idf[at] for at in numbers])
         tf = np.array([counts[name] for name in names], dtype=np.float64)
-        gains = np.array(
-            [
-                0.0 if at is not None and self.template[at] else bonus.get(name, 0.0)
-                for name, at in zip(names, numbers, strict=True)
-            ]
-        )
+        gains = np.array([0.0 if name in forms else bonus.get(name, 0.0) for name in names])
         weights = weigh(tf, gains, idf)
         length = float(np.sqrt((weights**2).sum())) or 1.0
         found = np.zeros(self.n_articles, dtype=np.float32)

@@ -20,7 +20,7 @@ from recommender.similarity import clusters
 # Slots a prepared list holds: ten are shown, the others stand in for what a page leaves out.
 LIST_SIZE = 30
 # Pairs below this cosine have stray words in common (read by eye: DECISIONS.md, "Floor").
-RELEVANCE_FLOOR = 0.08
+RELEVANCE_FLOOR = 0.1
 # What readers did also makes a link relevant: so many clicks above expectation, or visits.
 MIN_PAIR_CLICKS = 3
 MIN_VISITS = 3

@@ -156,12 +156,16 @@ def fit(blocks: Sequence[Counts], boilerplate: np.ndarray) -> Text:
     in_title = bonus > 0
     title_df = np.bincount(ids[in_title], minlength=len(vocabulary))
     template = title_df > max(MIN_TEMPLATE, TEMPLATE_SHARE * n)
+    # "how long" is as much a form as "how" is: pairs with such a word say nothing.
+    for number, term in enumerate(vocabulary):
+        if " " in term and any(template[numbers[word]] for word in term.split(" ")):
+            idf[number] = 0
     bonus = np.where(template[ids], 0, bonus)
     weights, norm = _unit(weigh(tf, bonus, idf[ids]), rows, n)
     title_weights, _ = _unit(idf[ids] * in_title, rows, n)
     flat_weights, _ = _unit(weigh(tf, np.zeros_like(bonus), idf[ids]), rows, n)
     mean = norm[norm > 0].mean() if norm.any() else 1.0
-    kept = (df[ids] > 1) & ~common[ids]
+    kept = (df[ids] > 1) & (idf[ids] > 0)
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows[kept], minlength=n))])
     return Text(
         vocabulary=vocabulary,

@@ -22,3 +22,4 @@ fetch("/v1/related?id=" + encodeURIComponent(list.dataset.id))
   .catch((error) => {
     document.getElementById("model").textContent = String(error.message);
   });
+if (location.hash === "#before") document.querySelector("details").open = true;
