@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,10 +30,11 @@ BY_HAND = ("pinned", "fallback")
 
 
 class Question(NamedTuple):
-    """A query that asks for the usual list of a known article, and the tag of that list."""
+    """A query for the list of a known article, understood; ``tag`` is that of its prepared list."""
 
     row: int
     id: str
+    k: int
     tag: bytes
 
 
@@ -69,21 +70,36 @@ class Answers:
         key = (row, k, tuple(rule.line for rule in in_force))
         body = None if exclude else self._composed.get(key)
         if body is None:
-            rules = self.rules if in_force else None
-            links = self.lists.related(row, k=k, exclude=exclude, rules=rules, now=now)
-            body = answer(id, self.lists.name, links)
+            body = self._compose(row, id, now, k, exclude, bool(in_force))
             if not exclude:
                 keep(self._composed, key, body, at_most=MAX_COMPOSED)
         return body
 
-    def of_id(self, id: str, now: datetime, *, k: int, exclude: Collection[str] = ()) -> bytes:
+    def _compose(
+        self,
+        row: int | None,
+        id: str | None,
+        now: datetime,
+        k: int,
+        exclude: Collection[str],
+        ruled: bool,
+    ) -> bytes:
+        if row is not None and k < DEFAULT_K and not exclude and not ruled:
+            return first(k, self.prepared(row))
+        rules = self.rules if ruled else None
+        links = self.lists.related(row, k=k, exclude=exclude, rules=rules, now=now)
+        return answer(id, self.lists.name, links)
+
+    def of_id(self, id: str, now: datetime, *, k: int) -> bytes:
         """The list of the page with this id, known or not."""
         row = self.lists.row(id)
-        return self.of(row, now, k=k, exclude=self.without_itself(id, exclude))
+        return self.of(row, now, k=k, exclude=self.beside(id) if row is None else ())
 
-    def without_itself(self, id: str | None, exclude: Collection[str]) -> frozenset[str]:
-        """A page known by its title alone gets fallbacks, among which it may stand itself."""
-        if id is None or self.lists.row(id) is not None or self.lists.ids.find(id) is None:
+    def beside(self, id: str | None, exclude: Collection[str] = ()) -> frozenset[str]:
+        """What not to show on a page that has no list: an article known by its title alone may
+        stand among its own fallbacks.
+        """
+        if id is None or self.lists.ids.find(id) is None:
             return frozenset(exclude)
         return frozenset({*exclude, id})
 
@@ -99,7 +115,17 @@ class Answers:
             link["why"] = None
             if row is not None and link["origin"] not in BY_HAND:
                 link["why"] = self.lists.why(row, link["id"])
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        return _json(content)
+
+
+def first(k: int, body: bytes) -> bytes:
+    """A shorter list is the beginning of the usual one, and ten times as fast cut as composed."""
+    content = json.loads(body)
+    return _json({**content, "items": content["items"][:k]})
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def tag_of(body: bytes) -> bytes:

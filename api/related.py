@@ -34,11 +34,6 @@ class Asked:
     exclude: frozenset[str]
     explain: bool
 
-    @property
-    def usual(self) -> bool:
-        """Is it the list as it was prepared?"""
-        return self.k == DEFAULT_K and not self.exclude and not self.explain
-
 
 class Related:
     """Answers the query for one page's list."""
@@ -53,21 +48,24 @@ class Related:
         answers = self.live.current()
         now = self.clock()
         question = answers.questions.get(query)
-        if question is not None and not answers.rules.about(question.id, now):
-            return cached(answers.prepared(question.row), question.tag, headers)
+        if question is not None:
+            if question.k == DEFAULT_K and not answers.rules.about(question.id, now):
+                return cached(answers.prepared(question.row), question.tag, headers)
+            body = answers.of(question.row, now, k=question.k)
+            return cached(body, tag_of(body), headers)
         asked = parse(query, explainable=bool(self.admin_key))
         if asked.explain:
             check_key(self.admin_key, headers)
         row = _row(answers, asked)
-        exclude = answers.without_itself(asked.id, asked.exclude)
+        exclude = asked.exclude if row is not None else answers.beside(asked.id, asked.exclude)
         body = answers.of(row, now, k=asked.k, exclude=exclude)
         if asked.explain:
             return stored_nowhere(answers.explained(row, body))
         if row is None:
             return stored_nowhere(body)
-        if asked.usual and len(query) <= MAX_QUESTION_BYTES:
+        if not asked.exclude and len(query) <= MAX_QUESTION_BYTES:
             id = answers.lists.ids.column[row]
-            known = Question(row, id, tag_of(answers.prepared(row)))
+            known = Question(row, id, asked.k, tag_of(answers.prepared(row)))
             keep(answers.questions, query, known, at_most=MAX_QUESTIONS)
         return cached(body, tag_of(body), headers)
 

@@ -77,13 +77,13 @@ def change_manifest(bundle: Path, **changes: object) -> None:
     (bundle / "manifest.json").write_text(json.dumps({**about, **changes}))
 
 
-BREAKAGES: dict[str, Callable[[Path], None]] = {
+BREAKAGES: dict[str, Callable[[Path], object]] = {
     "it has no manifest": lose_manifest,
     "missing": lose_array,
     "bytes instead of": cut_array,
     "cannot be read": garble_array,
     "layout 99": lambda bundle: change_manifest(bundle, layout=99),
-    "cannot be opened": lambda bundle: change_manifest(bundle, files=None),
+    "Expecting value": lambda bundle: (bundle / "manifest.json").write_text("nonsense"),
     "no such bundle": shutil.rmtree,
 }
 
