@@ -134,7 +134,8 @@ def count(store: Store, ids: Sequence[str], *, until: int | None = None) -> Log:
     ``ids`` gives the articles their numbers.
     """
     limit = {"until": until if until is not None else np.iinfo(np.int64).max}
-    with store.engine.connect() as connection:
+    with store.reading() as connection:
+        _hold_still(connection)
         number = _numbers(connection, ids)
         slates = _columns(connection, SLATES, "qqq", {})
         links = _columns(connection, LINKS, "qqdd", {})
@@ -165,6 +166,14 @@ def count(store: Store, ids: Sequence[str], *, until: int | None = None) -> Log:
         first_ts=first,
         last_ts=last,
     )
+
+
+def _hold_still(connection: Connection) -> None:
+    """Have every statement see the log as it stands now, whatever is written meanwhile."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+    else:
+        connection.exec_driver_sql("BEGIN")
 
 
 def _numbers(connection: Connection, ids: Sequence[str]) -> np.ndarray:
