@@ -25,8 +25,9 @@ from recommender.editorial import Rules
 from recommender.lists import DEFAULT_K, Link, Lists
 
 if TYPE_CHECKING:
-    from recommender.features import History, Site
+    from recommender.features import History
     from recommender.ranker import Ranker
+    from recommender.site import Site
 
 TREES = "ranker.joblib"
 CARD = "MODEL_CARD.md"
@@ -138,7 +139,7 @@ class Bundle:
 
     @cached_property
     def _site(self) -> Site:
-        from recommender.features import Site
+        from recommender.site import Site
 
         return load(self.folder, "site", Site)
 

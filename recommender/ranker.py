@@ -25,7 +25,6 @@ from recommender.counts import Log
 from recommender.features import (
     NAMES,
     History,
-    Site,
     features,
     history_of,
     known_of,
@@ -34,6 +33,7 @@ from recommender.features import (
 )
 from recommender.positions import Examination
 from recommender.progress import Progress, Silent
+from recommender.site import Site
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor

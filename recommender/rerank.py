@@ -13,9 +13,10 @@ import numpy as np
 from recommender.appeal import at
 from recommender.articles import title_key
 from recommender.candidates import EMPTY, MIN_LINKS, ORIGINS, Candidates, union
-from recommender.features import PRIOR_CHOICES, History, Site
+from recommender.features import PRIOR_CHOICES, History
 from recommender.kernels import spread
 from recommender.similarity import clusters
+from recommender.site import Site
 
 # Slots a prepared list holds: ten are shown, the others stand in for what a page leaves out.
 LIST_SIZE = 30

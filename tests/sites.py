@@ -12,12 +12,12 @@ from recommender.bundle import Bundle
 from recommender.candidates import EMPTY, Candidates
 from recommender.counts import Log
 from recommender.events import Click, Event, Impression
-from recommender.features import Site, site_of
 from recommender.importing import Batch
 from recommender.pipeline import Options, build, picked_lists, read_text
 from recommender.positions import Examination, unidentified
 from recommender.progress import Silent
 from recommender.similarity import neighbours
+from recommender.site import Site, site_of
 from recommender.store import Store
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
