@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
-from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,33 +16,11 @@ from recommender import editorial, manifest
 from recommender.errors import BundleError, RecommenderError
 from recommender.lists import MAX_K
 from recommender.progress import Shown
-
-MAX_NAMED = 20
+from recommender.saying import say, say_json, warn
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _say(text: str) -> None:
-    print(text)
-
-
-def _json(content: Any) -> None:
-    import json
-
-    # What a terminal cannot write as it is would be lost to the program that reads it.
-    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    print(json.dumps(content, ensure_ascii=plain, indent=2))
-
-
-def _warn(lines: Iterable[str], *, n_all: int) -> None:
-    """The first lines on stderr, and how many more there are."""
-    for n_said, line in enumerate(lines):
-        if n_said == MAX_NAMED:
-            print(f"... and {n_all - MAX_NAMED:,} more", file=sys.stderr)
-            break
-        print(line, file=sys.stderr)
 
 
 def import_articles(wanted: Namespace) -> None:
@@ -66,23 +42,23 @@ def import_articles(wanted: Namespace) -> None:
             url=wanted.url,
             progress=progress,
         )
-        _warn((problem.text for problem in batch.problems), n_all=len(batch.problems))
+        warn((problem.text for problem in batch.problems), n_all=len(batch.problems))
         tolerance.check(batch.problems, batch.n_records)
         progress.stage("writing to the store")
         with Store(wanted.settings.database) as store:
             changes = store.apply(batch, full=wanted.full)
     if wanted.json:
-        _json({**asdict(changes), "problems": [problem.text for problem in batch.problems]})
+        say_json({**asdict(changes), "problems": [problem.text for problem in batch.problems]})
         return
-    _say(
+    say(
         f"{len(changes.added):,} articles added, {len(changes.updated):,} updated, "
         f"{changes.n_unchanged:,} unchanged, {len(changes.removed):,} removed; "
         f"{changes.n_stubs:,} titles without a page; {len(batch.problems):,} bad records left out"
     )
     for id in changes.removed:
-        _say(f"removed: {id}")
+        say(f"removed: {id}")
     if changes.spared:
-        _say(
+        say(
             f"{len(changes.spared):,} articles are no longer there, but none was removed, because "
             "bad records may be theirs: mend these and import again"
         )
@@ -103,19 +79,19 @@ def import_events(wanted: Namespace) -> None:
             with Store(wanted.settings.database) as store:
                 received = store.add_events(reader)
         finally:
-            _warn((problem.text for problem in reader.problems), n_all=reader.n_bad)
+            warn((problem.text for problem in reader.problems), n_all=reader.n_bad)
     if wanted.json:
         problems = [problem.text for problem in reader.problems]
-        _json({**asdict(received), "n_bad": reader.n_bad, "problems": problems})
+        say_json({**asdict(received), "n_bad": reader.n_bad, "problems": problems})
         return
-    _say(
+    say(
         f"{received.impressions:,} impressions, {received.clicks:,} clicks, "
         f"{received.pageviews:,} page views; {received.duplicates:,} duplicates; "
         f"{reader.n_bad:,} bad records left out"
     )
     if received.n_unknown_events:
         named = ", ".join(sorted(received.unknown)[:5])
-        _say(
+        say(
             f"{received.n_unknown_events:,} events name {len(received.unknown):,} articles the "
             f"store does not have (such as {named}); they count once these are imported"
         )
@@ -141,11 +117,11 @@ def train(wanted: Namespace) -> None:
             progress=progress,
         )
     if wanted.json:
-        _json({"name": bundle.name, "live": options.activate, **_summary(bundle.about)})
+        say_json({"name": bundle.name, "live": options.activate, **_summary(bundle.about)})
         return
     state = "live" if options.activate else "published, not live"
-    _say(f"{bundle.name} ({state}): {bundle.about['reason']}")
-    _say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
+    say(f"{bundle.name} ({state}): {bundle.about['reason']}")
+    say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
 
 
 def _summary(about: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +145,7 @@ def related(wanted: Namespace) -> None:
         items = [asdict(link) for link in links]
         if wanted.explain:
             items = [{**item, "why": bundle.why(wanted.id, item["id"])} for item in items]
-        _json({"article_id": wanted.id, "model": bundle.name, "items": items})
+        say_json({"article_id": wanted.id, "model": bundle.name, "items": items})
         return
     table = Table(title=Text(bundle.lists.titles[row]), title_justify="left")
     table.add_column("#", justify="right")
@@ -206,8 +182,8 @@ def export(wanted: Namespace) -> None:
             k=min(wanted.k, MAX_K),
             progress=progress,
         )
-    _say(f"{done.n_written:,} lists of bundle {bundle.name} written to {wanted.folder}")
-    _warn(done.left, n_all=len(done.left))
+    say(f"{done.n_written:,} lists of bundle {bundle.name} written to {wanted.folder}")
+    warn(done.left, n_all=len(done.left))
 
 
 def evaluate(wanted: Namespace) -> None:
@@ -243,9 +219,9 @@ def evaluate(wanted: Namespace) -> None:
             cells[-1] = ""
         table.add_row(str(order), *cells)
     Console().print(table)
-    _say(report.verdict)
+    say(report.verdict)
     for note in report.notes:
-        _say(f"- {note}")
+        say(f"- {note}")
 
 
 def models_list(wanted: Namespace) -> None:
@@ -260,7 +236,7 @@ def models_list(wanted: Namespace) -> None:
         except BundleError as exc:
             rows.append({"name": name, "live": name == live, "fault": str(exc)})
     if wanted.json:
-        _json(rows)
+        say_json(rows)
         return
     table = Table()
     for column in ("bundle", "", "built", "decided by", "articles", "clicks"):
@@ -278,18 +254,18 @@ def models_list(wanted: Namespace) -> None:
 def models_activate(wanted: Namespace) -> None:
     """``recommender models activate``"""
     manifest.activate(wanted.settings.models, wanted.name)
-    _say(f"{wanted.name} is live")
+    say(f"{wanted.name} is live")
 
 
 def models_rollback(wanted: Namespace) -> None:
     """``recommender models rollback``"""
-    _say(f"{manifest.rollback(wanted.settings.models)} is live")
+    say(f"{manifest.rollback(wanted.settings.models)} is live")
 
 
 def models_prune(wanted: Namespace) -> None:
     """``recommender models prune``"""
     gone = manifest.prune(wanted.settings.models, keep=wanted.keep)
-    _say(f"{len(gone)} bundles deleted" + "".join(f"\ndeleted: {name}" for name in gone))
+    say(f"{len(gone)} bundles deleted" + "".join(f"\ndeleted: {name}" for name in gone))
 
 
 def serve(wanted: Namespace) -> None:

@@ -116,7 +116,7 @@ def load(path: Path) -> Rules:
 def parse(text: str, *, where: str) -> Rules:
     """Check and read the text of a rules file; ``where`` is its name in complaints."""
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    if reader.fieldnames is None:
+    if reader.fieldnames is None or not text.strip():
         return Rules()
     names = [name.strip() for name in reader.fieldnames]
     reader.fieldnames = names

@@ -31,7 +31,7 @@ ORDER = (
     # judging
     "metrics", "replay", "evaluation",
     # front doors
-    "analysis", "__init__", "sample", "sample.readers", "demo", "commands", "cli",
+    "analysis", "__init__", "sample", "sample.readers", "demo", "saying", "commands", "cli",
 )  # fmt: skip
 # What the command line alone may reach, and only inside a function.
 EDGES = {"commands"}
