@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.counts import UNKNOWN, Log
+from recommender.similarity import clusters
 
 # Positions further down share one value: lists longer than this are looked at as a whole.
 MAX_POSITION = 50
@@ -26,7 +27,11 @@ MAX_SPAN = 2.5
 # Positions that hold this share of all views must be well known; rarer ones borrow from above.
 MIN_SHARE_OF_VIEWS = 0.02
 N_BOOTSTRAP = 100
-N_STEPS = 100
+# Draws of fewer pairs than this vary too little to say how far the estimate may be off.
+MIN_PAIRS = 20
+# Clicks' worth of belief that a position is like any other: one without clicks is not impossible.
+PRIOR_CLICKS = 0.5
+N_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,19 +85,33 @@ def estimate(log: Log, *, seed: int) -> Examination:
         )
     _, pair = np.unique(pair[moved], return_inverse=True)
     place, views, clicks = place[moved], views[moved], clicks[moved]
-    chance = _fit(pair, place, views, clicks, np.ones(pair.max() + 1))
-    random = np.random.default_rng(seed)
-    draws = np.array(
-        [
-            _fit(pair, place, views, clicks, random.poisson(1.0, pair.max() + 1).astype(float))
-            for _ in range(N_BOOTSTRAP)
-        ]
-    )
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    n_pairs = int(pair.max()) + 1
+    if n_pairs < MIN_PAIRS:
+        return unidentified(
+            f"only {n_pairs} followed links were seen at more than one position; "
+            f"{MIN_PAIRS} are needed to say how sure the estimate is",
+            n_clicks,
+        )
     share = (
         np.bincount(position, weights=shown[known], minlength=MAX_POSITION + 1) / shown[known].sum()
     )
     matters = share >= MIN_SHARE_OF_VIEWS
+    apart = matters & ~_tied_to_first(pair, place)
+    if apart.any():
+        return unidentified(
+            f"position {int(np.flatnonzero(apart)[0])} cannot be compared with position 1: no "
+            "chain of followed links that changed place leads from one to the other",
+            n_clicks,
+        )
+    chance = _fit(pair, place, views, clicks, np.ones(n_pairs), np.ones(MAX_POSITION + 1))
+    random = np.random.default_rng(seed)
+    draws = np.array(
+        [
+            _fit(pair, place, views, clicks, random.poisson(1.0, n_pairs).astype(float), chance)
+            for _ in range(N_BOOTSTRAP)
+        ]
+    )
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     wide = matters & ~(high <= MAX_SPAN * np.maximum(low, 1e-9))
     if wide.any():
         return unidentified(
@@ -104,29 +123,56 @@ def estimate(log: Log, *, seed: int) -> Examination:
 
 
 def _fit(
-    pair: np.ndarray, place: np.ndarray, views: np.ndarray, clicks: np.ndarray, weight: np.ndarray
+    pair: np.ndarray,
+    place: np.ndarray,
+    views: np.ndarray,
+    clicks: np.ndarray,
+    weight: np.ndarray,
+    start: np.ndarray,
 ) -> np.ndarray:
-    """Maximum of the conditional likelihood, by minorise-maximise steps (Hunter 2004, section 2).
+    """Maximum of the conditional likelihood, by Newton steps: in the logarithms it is concave.
 
-    ``weight`` counts each pair that often, which is what a bootstrap draw does.
+    ``weight`` counts each pair that often, which is what a bootstrap draw does; ``pair`` ascends.
+    (Minorise-maximise steps creep where only neighbours change place: after 100 of them position
+    10 was 29 % off.)
     """
+    from scipy.sparse import csr_array
+
+    n_places, n_pairs = MAX_POSITION + 1, len(weight)
+    heads = np.searchsorted(pair, np.arange(n_pairs + 1))
     weighted = clicks * weight[pair]
-    total = np.bincount(pair, weights=weighted)
-    got = np.bincount(place, weights=weighted, minlength=MAX_POSITION + 1)
-    chance = np.ones(MAX_POSITION + 1)
+    total = np.bincount(pair, weights=weighted, minlength=n_pairs)[pair]
+    got = np.bincount(place, weights=weighted, minlength=n_places)
+    log_chance = np.log(start)
     for _ in range(N_STEPS):
-        exposure = np.bincount(pair, weights=views * chance[place])
-        due = np.bincount(
-            place, weights=views * (total / exposure)[pair], minlength=MAX_POSITION + 1
+        chance = np.exp(log_chance)
+        exposure = views * chance[place]
+        share = exposure / np.bincount(pair, weights=exposure, minlength=n_pairs)[pair]
+        due = np.bincount(place, weights=total * share, minlength=n_places)
+        shares, dues = (
+            csr_array((values, place, heads), shape=(n_pairs, n_places))
+            for values in (share, total * share)
         )
-        # Half a click in hand keeps a position without any from being impossible.
-        new = (got + 0.5) / (due + 0.5)
-        new /= new[1]
-        if np.abs(new - chance).max() < 1e-6:
+        curve = np.diag(due + PRIOR_CLICKS * chance) - (shares.T @ dues).toarray()
+        step = np.linalg.solve(curve, got - due + PRIOR_CLICKS * (1 - chance))
+        length = np.abs(step).max()
+        log_chance += step / max(1.0, length)
+        if length < 1e-6:
             break
-        chance = new
+    chance = np.exp(log_chance - log_chance[1])
     chance[0] = 1.0
     return chance
+
+
+def _tied_to_first(pair: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """True for positions with a chain of pairs, each seen at two of them, that leads to the first.
+
+    The likelihood is the same whatever the ratio between positions no pair has in common.
+    """
+    n_places = MAX_POSITION + 1
+    smallest = clusters(n_places + int(pair.max()) + 1, place, n_places + pair)
+    tied: np.ndarray = smallest[:n_places] == 1
+    return tied
 
 
 def _borrowed(

@@ -1,0 +1,126 @@
+"""Strengths are what was planted, wherever the links stood and whatever stood beside them."""
+
+import numpy as np
+import pytest
+from sites import EVENLY, Shown, known_examination, log_of
+
+from recommender.appeal import Appeal, at, find, measure, pairs_in
+from recommender.counts import UNKNOWN, Log
+from recommender.positions import Examination
+
+
+def measured(log: Log, n: int, examination: Examination = EVENLY) -> tuple[Appeal, dict]:
+    """What the log says, and the number of each pair."""
+    pairs, of_link = pairs_in(log, n_articles=n)
+    numbers = {
+        pair: number
+        for number, pair in enumerate(zip(pairs.source.tolist(), pairs.item.tolist(), strict=True))
+    }
+    return measure(log, pairs, of_link, examination), numbers
+
+
+def test_planted_strengths_come_out_of_biased_slates():
+    """Strong links stand at the bottom, weak ones on top, and readers look at the top: once
+    examination is known, the strengths come out all the same.
+    """
+    random = np.random.default_rng(0)
+    n, size = 30, 6
+    truth = np.exp(random.normal(0, 0.8, n))
+    chance = np.array([1, 0.6, 0.4, 0.3, 0.25, 0.2])
+    slates = []
+    for source in range(n):
+        others = [item for item in range(n) if item != source]
+        for _ in range(6):
+            items = sorted(random.choice(others, size, replace=False), key=lambda i: truth[i])
+            weight = chance * truth[items]
+            clicks = random.multinomial(400, weight / weight.sum())
+            slates.append(Shown(source, items, clicks.tolist()))
+    log = log_of(*slates)
+
+    known, _ = measured(log, n, known_examination(chance.tolist()))
+    naive, _ = measured(log, n)
+
+    def error(found: Appeal) -> float:
+        ratio = np.log(found.strength / truth)
+        return float(np.abs(ratio - ratio.mean()).max())
+
+    assert error(known) < 0.15
+    assert error(naive) > 0.5
+
+
+def test_two_links_three_to_one():
+    """By hand: 300 clicks on one, 100 on the other, 1 click of belief in being like the rest."""
+    found, number = measured(log_of(Shown(0, [1, 2], [300, 100])), 3)
+
+    ratio = found.strength[1] / found.strength[2]
+    assert ratio == pytest.approx(3, rel=0.02)
+    assert found.strength[0] == 1
+    assert found.target_clicks.tolist() == [0, 300, 100]
+    assert found.target_expected.tolist() == [0, 200, 200]
+    assert found.source_clicks.tolist() == [400, 0, 0]
+    assert found.chances[number[0, 1]] == 400
+    assert found.n_clicks == 400
+
+
+def test_a_pairs_lift_is_what_its_targets_strength_does_not_explain():
+    """One target is liked everywhere; another only beside source 0."""
+    slates = [Shown(source, [3, 4, 5], [60, 20, 20]) for source in (1, 2)]
+    slates.append(Shown(0, [3, 4, 5], [30, 60, 10]))
+
+    found, number = measured(log_of(*slates), 6)
+
+    lift = {pair: found.clicked[at] / found.expected[at] for pair, at in number.items()}
+    assert lift[0, 4] > 1.5
+    assert lift[0, 3] < 0.7
+    assert lift[1, 3] > 1 > lift[1, 4]
+    assert found.expected.sum() == pytest.approx(300)
+
+
+def test_views_without_a_click_are_no_choices():
+    """A slate nobody followed says nothing about its links."""
+    some = [Shown(0, [1, 2], [3, 1])]
+
+    found, _ = measured(log_of(*some, Shown(0, [2, 1], [0, 0], views=10**6)), 3)
+
+    assert found.strength.tolist() == measured(log_of(*some), 3)[0].strength.tolist()
+
+
+def test_links_to_nowhere_and_to_oneself_are_no_pairs():
+    """Old ids and self-links stand in slates, but nothing is learned of them."""
+    log = log_of(Shown(0, [0, UNKNOWN, 1], [5, 5, 5]), Shown(UNKNOWN, [1, 2], [5, 5]))
+
+    pairs, of_link = pairs_in(log, n_articles=3)
+    found = measure(log, pairs, of_link, EVENLY)
+
+    assert of_link.tolist() == [-1, -1, 0, -1, -1]
+    assert (pairs.source.tolist(), pairs.item.tolist()) == ([0], [1])
+    assert pairs.heads.tolist() == [0, 1, 1, 1]
+    assert found.clicked.tolist() == [5]
+    assert np.isfinite(found.strength).all()
+
+
+def test_pairs_are_found_by_their_articles():
+    """Every shown pair has one number; one never shown has -1."""
+    log = log_of(Shown(2, [0, 1], [1, 1]), Shown(0, [2], [1]), Shown(2, [1], [1]))
+
+    pairs, of_link = pairs_in(log, n_articles=3)
+
+    assert pairs.find(np.array([0, 2, 2, 1]), np.array([2, 0, 1, 0])).tolist() == [0, 1, 2, -1]
+    assert of_link.tolist() == [1, 2, 0, 2]
+
+
+def test_find_and_at_on_nothing():
+    """No keys: nothing is found, and what is not found is worth 0."""
+    nothing = np.zeros(0)
+
+    assert find(nothing, np.array([1, 2])).tolist() == [-1, -1]
+    assert at(nothing, np.array([-1])).tolist() == [0]
+    assert at(np.array([7.0, 8.0]), np.array([1, -1, 0])).tolist() == [8, 0, 7]
+
+
+def test_a_log_without_clicks_makes_all_alike():
+    """Strength 1 for everybody, no NaN."""
+    found, _ = measured(log_of(Shown(0, [1, 2], [0, 0])), 3)
+
+    assert found.strength.tolist() == [1, 1, 1]
+    assert not found.expected.any()

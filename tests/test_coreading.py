@@ -1,0 +1,106 @@
+"""What the same readers read in one visit, less the steps they took from one to the other."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from sites import EVENLY, Shown, click, log_of, stored, view
+
+from recommender import coreading
+from recommender.appeal import measure, pairs_in
+from recommender.articles import Article
+from recommender.coreading import PRIOR_READS, CoReading
+from recommender.counts import UNKNOWN, Log
+from recommender.counts import count as count_log
+from recommender.events import PageView
+from recommender.store import Store
+
+
+def counted(log: Log, n: int) -> CoReading:
+    pairs, of_link = pairs_in(log, n_articles=n)
+    return coreading.count(log, pairs, measure(log, pairs, of_link, EVENLY))
+
+
+def together(found: CoReading) -> dict[tuple[int, int], int]:
+    """How many visits read both of each pair."""
+    n = len(found.reads)
+    pairs = zip((found.keys // n).tolist(), (found.keys % n).tolist(), strict=True)
+    return dict(zip(pairs, found.together.astype(int).tolist(), strict=True))
+
+
+VISITS = [(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0), (2, 1, 0), (2, 2, 0), (3, 3, 0)]
+
+
+def test_by_hand():
+    """Visits {0, 1}, {0, 1}, {1, 2} and {3}: 0 and 1 twice, 1 and 2 once, both ways round."""
+    found = counted(log_of(readings=VISITS), 4)
+
+    assert together(found) == {(0, 1): 2, (1, 0): 2, (1, 2): 1, (2, 1): 1}
+    assert found.reads.tolist() == [2, 3, 1, 1]
+    assert found.cosine[0] == pytest.approx(2 / np.sqrt((2 + PRIOR_READS) * (3 + PRIOR_READS)))
+    assert found.find(np.array([2, 0]), np.array([1, 3])).tolist() == [3, -1]
+
+
+def test_direct_steps_are_taken_out():
+    """One of the two visits that read 0 and 1 followed the link from 0 to 1."""
+    log = log_of(Shown(0, [1, 2], [1, 0]), readings=VISITS)
+
+    assert together(counted(log, 4)) == {(0, 1): 1, (1, 0): 1, (1, 2): 1, (2, 1): 1}
+
+
+def test_links_alone_teach_no_coreading():
+    """Readers who only follow shown links would learn the old lists back: they count nothing."""
+    readings = [(session, article, 0) for session in range(50) for article in (0, 1)]
+
+    assert together(counted(log_of(Shown(0, [1], [50]), readings=readings), 2)) == {}
+    assert together(counted(log_of(Shown(1, [0], [80]), readings=readings), 2)) == {}
+
+
+def test_random_visits_count_as_a_dictionary_would():
+    """Against a slow count of all pairs in all visits."""
+    random = np.random.default_rng(4)
+    visits = [
+        np.unique(random.integers(-1, 12, random.integers(1, 6))).tolist() for _ in range(200)
+    ]
+    readings = [(session, article, 0) for session, read in enumerate(visits) for article in read]
+
+    expected: dict[tuple[int, int], int] = {}
+    for read in visits:
+        for one, other in combinations([article for article in read if article != UNKNOWN], 2):
+            for pair in ((one, other), (other, one)):
+                expected[pair] = expected.get(pair, 0) + 1
+    assert together(counted(log_of(readings=readings), 12)) == expected
+
+
+def test_nobody_reads():
+    """A log without sessions has no co-reading, and no error."""
+    found = counted(log_of(Shown(0, [1], [1])), 3)
+
+    assert together(found) == {}
+    assert found.reads.tolist() == [0, 0, 0]
+
+
+def test_a_crawler_makes_nothing_related():
+    """A session that reads the whole site is left out; two readers of the same pair are not."""
+    ids = [f"a{number:03}" for number in range(150)]
+    events = [PageView(number, id, "crawler") for number, id in enumerate(ids)]
+    for name in ("one", "two"):
+        events += [PageView(1, "a003", name), PageView(2, "a007", name)]
+    with Store("sqlite://") as store:
+        stored(store, [Article(id=id, title=id) for id in ids], events)
+        log = count_log(store, ids)
+
+    assert together(counted(log, len(ids))) == {(3, 7): 2, (7, 3): 2}
+
+
+def test_from_a_store():
+    """A reader opens gout, follows the link to knee, and then looks for salt: gout and salt,
+    and knee and salt were read together; gout and knee were only a step.
+    """
+    ids = ["gout", "knee", "salt"]
+    with Store("sqlite://") as store:
+        events = [view("v", "gout", "knee", session_id="s"), click("v", "knee")]
+        stored(store, [Article(id=id, title=id) for id in ids], [*events, PageView(9, "salt", "s")])
+        log = count_log(store, ids)
+
+    assert set(together(counted(log, 3))) == {(0, 2), (2, 0), (1, 2), (2, 1)}
