@@ -148,18 +148,21 @@ def learn(
     history = history_of(site, log, pairs, of_link, examination)
     n_clicks = history.appeal.n_clicks
     cuts = _cuts(log) if len(log.view_day) else []
-    if n_clicks < MIN_CLICKS or len(cuts) <= MIN_BLOCKS:
+    blocks: list[tuple[Examples, Examples]] = []
+    if n_clicks >= MIN_CLICKS and len(cuts) > MIN_BLOCKS:
+        progress.stage("learning from clicks", len(cuts) + 2)
+        for first, last in pairwise(cuts):
+            block = _examples(site, log, pairs, of_link, examination, first, last)
+            # Days on which nobody clicked, as at the end of a late import, teach nothing.
+            blocks += [block] if len(block[0].row) else []
+            progress.advance()
+    if len(blocks) < MIN_BLOCKS:
         reason = (
             f"text alone decides: learning takes {MIN_CLICKS:,} clicks spread over "
             f"{MIN_BLOCKS} days or more, and there are {n_clicks:,} clicks on "
-            f"{len(np.unique(log.view_day)):,} days"
+            f"{len(np.unique(log.click_day)):,} days"
         )
         return Learned(None, history, reason, {}, n_clicks)
-    progress.stage("learning from clicks", len(cuts) + 2)
-    blocks: list[tuple[Examples, Examples]] = []
-    for first, last in pairwise(cuts):
-        blocks.append(_examples(site, log, pairs, of_link, examination, first, last))
-        progress.advance()
     trial = _trial(blocks, seed)
     progress.advance()
     if min(trial["ranker"], trial["ranker, links as if new"]) <= trial["text"]:
