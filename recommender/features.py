@@ -27,6 +27,7 @@ PRIOR_CHOICES = 10.0
 # Clicks' worth of belief that a group of pairs is like all others.
 PRIOR_GROUP = 5.0
 PRIOR_TRANSFER = 0.5
+N_FOLDS = 5
 # On editors' own lists a link within the category is worth this much more than its text says:
 # nDCG@10 .390 without, .417 with it, .422 at 0.8 (benchmarks/README.md, "Text").
 CATEGORY_BONUS = 0.5
@@ -65,11 +66,26 @@ TEXT_FEATURES = ("cosine", "same_category", "fullness")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Clicks and expected clicks of groups of pairs, by sorted ``keys``."""
+    """Clicks and expected clicks of groups of pairs, by sorted ``keys`` and, ``(n_groups,
+    N_FOLDS + 1)``, by the fold a pair falls into; the last column is all zeros.
+
+    What a group says of a pair that was shown leaves out the pair's whole fold. Leaving out the
+    pair alone would tell its clicks after all, as what is missing from the sum.
+    """
 
     keys: np.ndarray
     clicked: np.ndarray
     expected: np.ndarray
+
+    def without(self, keys: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Clicks and expected clicks of the groups ``keys``, each without one fold."""
+        place = find(self.keys, keys)
+        found = place >= 0
+        if not found.any():
+            return np.zeros(len(keys)), np.zeros(len(keys))
+        clicked = self.clicked.sum(axis=1)[place] - self.clicked[place, fold]
+        expected = self.expected.sum(axis=1)[place] - self.expected[place, fold]
+        return np.where(found, clicked, 0.0), np.where(found, expected, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +95,7 @@ class History:
     pairs: Pairs
     appeal: Appeal
     reading: CoReading
+    target: Group
     category_pair: Group
     category_to_target: Group
     source_to_category: Group
@@ -110,13 +127,15 @@ def history_of(
 ) -> History:
     """Count a stretch of the log, whose links are pairs ``of_link``."""
     appeal = appeals.measure(log, pairs, of_link, examination)
+    ends = pairs.source, pairs.item
     return History(
         pairs=pairs,
         appeal=appeal,
         reading=coreading.count(log, pairs, appeal),
-        category_pair=_group(site, pairs, appeal, "category", "category"),
-        category_to_target=_group(site, pairs, appeal, "category", "article"),
-        source_to_category=_group(site, pairs, appeal, "article", "category"),
+        target=_group(pairs, appeal, pairs.item),
+        category_pair=_group(pairs, appeal, _group_key(site, *ends, "category", "category")),
+        category_to_target=_group(pairs, appeal, _group_key(site, *ends, "category", "article")),
+        source_to_category=_group(pairs, appeal, _group_key(site, *ends, "article", "category")),
     )
 
 
@@ -124,10 +143,11 @@ def history_of(
 class Known:
     """What a history knows of pairs. ``own`` is each pair's number, -1 if it was never shown;
     ``pair`` is the same, or -1 throughout where pairs are to be seen as if they never had been:
-    then their clicks are taken out of what is known of their targets too.
+    then their fold is taken out of what is known of their targets too.
     """
 
     own: np.ndarray
+    fold: np.ndarray
     pair: np.ndarray
     log_strength: np.ndarray
     target_clicks: np.ndarray
@@ -138,21 +158,22 @@ def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen
     """What is known of pairs, or would be if they had never been shown."""
     appeal = history.appeal
     own = history.pairs.find(sources, items)
+    fold = np.where(own >= 0, _fold(history.pairs, sources, items), N_FOLDS)
     strength = appeal.strength[items]
+    got, due = appeal.target_clicks[items], appeal.target_expected[items]
     if not unseen:
-        return Known(
-            own, own, np.log(strength), appeal.target_clicks[items], appeal.target_expected[items]
-        )
-    clicked, expected = at(appeal.clicked, own), at(appeal.expected, own)
-    got = np.maximum(appeal.target_clicks[items] - clicked, 0)
-    # The strength solves got + 1 = strength x (due + 1); the pair's share of what was due goes.
-    due = np.maximum((appeal.target_clicks[items] + 1) / strength - 1 - expected / strength, 0)
+        return Known(own, fold, own, np.log(strength), got, due)
+    clicked, expected = history.target.without(np.asarray(items), fold)
+    # What is expected under the strength, over the strength, is what is due to an average target.
+    # The prior of one click is the one the strengths were fitted with.
+    share = np.where(got > 0, clicked / np.maximum(got, 1e-12), 1.0)
     return Known(
         own=own,
+        fold=fold,
         pair=np.full_like(own, -1),
-        log_strength=np.log((got + 1) / (due + 1)),
-        target_clicks=got,
-        target_expected=np.maximum(appeal.target_expected[items] - expected / strength, 0),
+        log_strength=np.log((clicked + 1) / (expected / strength + 1)),
+        target_clicks=clicked,
+        target_expected=due * share,
     )
 
 
@@ -175,10 +196,8 @@ def features(
     picked = find(site.picked, sources * site.n_articles + items) >= 0
 
     def lift_of(group: Group, left: str, right: str) -> np.ndarray:
-        place = find(group.keys, _group_key(site, sources, items, left, right))
-        # Its own clicks are left out: the group is to say what the pair itself cannot.
-        clicked = np.maximum(at(group.clicked, place) - at(appeal.clicked, known.own), 0)
-        expected = np.maximum(at(group.expected, place) - at(appeal.expected, known.own), 0)
+        key = _group_key(site, sources, items, left, right)
+        clicked, expected = group.without(key, known.fold)
         lifts: np.ndarray = np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))
         return lifts
 
@@ -235,15 +254,25 @@ def transferred(site: Site, history: History, sources: np.ndarray, items: np.nda
     return near
 
 
-def _group(site: Site, pairs: Pairs, appeal: Appeal, left: str, right: str) -> Group:
-    """Sums over pairs whose sources share a ``left`` and whose items share a ``right``."""
-    keys, number = np.unique(
-        _group_key(site, pairs.source, pairs.item, left, right), return_inverse=True
+def _fold(pairs: Pairs, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """The fold of each pair, a number below ``N_FOLDS`` that has nothing to do with either end."""
+    keys = np.asarray(sources, dtype=np.uint64) * np.uint64(len(pairs.heads) - 1) + np.asarray(
+        items, dtype=np.uint64
     )
+    mixed = keys * np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, Knuth 6.4
+    fold: np.ndarray = ((mixed >> np.uint64(40)) % np.uint64(N_FOLDS)).astype(np.int64)
+    return fold
+
+
+def _group(pairs: Pairs, appeal: Appeal, key: np.ndarray) -> Group:
+    """Sums over the pairs that share a ``key``, fold by fold."""
+    keys, number = np.unique(key, return_inverse=True)
+    cell = number * (N_FOLDS + 1) + _fold(pairs, pairs.source, pairs.item)
+    size, shape = len(keys) * (N_FOLDS + 1), (len(keys), N_FOLDS + 1)
     return Group(
-        keys,
-        np.bincount(number, weights=appeal.clicked, minlength=len(keys)),
-        np.bincount(number, weights=appeal.expected, minlength=len(keys)),
+        keys.astype(np.int64),
+        np.bincount(cell, weights=appeal.clicked, minlength=size).reshape(shape),
+        np.bincount(cell, weights=appeal.expected, minlength=size).reshape(shape),
     )
 
 
