@@ -12,6 +12,7 @@ those of the manifest.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -156,9 +157,13 @@ class Bundle:
         import joblib
 
         from recommender.ranker import Ranker
+        from recommender.trees import Trees
 
         path = manifest.check_file(self.folder, TREES, self.about)
-        shown, unseen = joblib.load(path)
+        shown, unseen = (
+            replace(correction, trees=Trees.of(correction.trees))
+            for correction in joblib.load(path)
+        )
         return Ranker(shown, unseen, self._history)
 
 

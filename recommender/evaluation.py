@@ -142,20 +142,17 @@ def judge(bundle: Bundle, views: Views, *, k: int = 10, seed: int = 0) -> Report
                 for name, column in columns.items()}
         for order, score in scored.items()
     }  # fmt: skip
-    sessions = int(views.session.max()) + 1
-    draws = random.poisson(1.0, size=(N_BOOTSTRAP, sessions)).astype(np.float32)
     metric = f"nDCG@{k}"
-    rows = []
     for order in scored:
-        row: dict[str, Any] = {"order": order}
-        for name in columns:
-            row |= _interval(name, values[order][name], views.session, draws)
-        gain = values[MODEL][metric] - values[order][metric]
-        row |= _interval("gain", gain, views.session, draws)
-        rows.append(row)
-    notes = _notes(bundle, views)
-    table = pd.DataFrame(rows).set_index("order").rename_axis("order of the links")
-    return Report(table, notes, len(views.slate), sessions, metric, bundle.name)
+        values[order]["gain"] = values[MODEL][metric] - values[order][metric]
+    cells = [(order, name) for order in scored for name in values[order]]
+    found = _intervals([values[order][name] for order, name in cells], views.session, random)
+    rows: dict[str, dict[str, float]] = {order: {} for order in scored}
+    for (order, name), (mean, low, high) in zip(cells, found, strict=True):
+        rows[order] |= {name: mean, f"{name} low": low, f"{name} high": high}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("order of the links")
+    n_sessions = len(np.unique(views.session))
+    return Report(table, _notes(bundle, views), len(views.slate), n_sessions, metric, bundle.name)
 
 
 def _scores(bundle: Bundle, views: Views, random: np.random.Generator) -> dict[str, np.ndarray]:
@@ -195,18 +192,34 @@ def _ranks(views: Views, score: np.ndarray, tie: np.ndarray) -> np.ndarray:
     return followed
 
 
-def _interval(
-    name: str, values: np.ndarray, session: np.ndarray, draws: np.ndarray
-) -> dict[str, float]:
-    """Mean over views and its 95 % interval, drawing whole sessions."""
-    good = ~np.isnan(values)
-    n_sessions = draws.shape[1]
-    total = np.bincount(session[good], weights=values[good], minlength=n_sessions)
-    count = np.bincount(session[good], minlength=n_sessions)
-    drawn = (draws @ total) / np.maximum(draws @ count, 1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    mean = float(values[good].mean()) if good.any() else float("nan")
-    return {name: mean, f"{name} low": float(low), f"{name} high": float(high)}
+def _intervals(
+    columns: list[np.ndarray], session: np.ndarray, random: np.random.Generator
+) -> list[tuple[float, float, float]]:
+    """Mean over views of each column and its 95 % interval, drawing whole sessions; a NaN is left out."""
+    good = [~np.isnan(values) for values in columns]
+    size = int(session.max()) + 1
+    totals, counts = (
+        np.column_stack(
+            [
+                np.bincount(session[there], weights=what[there], minlength=size)
+                for there, what in zip(good, weights, strict=True)
+            ]
+        )
+        for weights in (columns, [np.ones(len(session))] * len(columns))
+    )
+    drawn = []
+    for _ in range(N_BOOTSTRAP):  # one draw at a time: a log has millions of sessions
+        times = random.poisson(1.0, size).astype(np.float64)
+        drawn.append((times @ totals, times @ counts))
+    sums, views = (np.array(part) for part in zip(*drawn, strict=True))
+    means = np.divide(sums, views, out=np.full_like(sums, np.nan), where=views > 0)
+    found = []
+    for at, (values, there) in enumerate(zip(columns, good, strict=True)):
+        known = means[:, at][~np.isnan(means[:, at])]
+        low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+        mean = values[there].mean() if there.any() else np.nan
+        found.append((float(mean), float(low), float(high)))
+    return found
 
 
 def _notes(bundle: Bundle, views: Views) -> list[str]:

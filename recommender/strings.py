@@ -61,9 +61,10 @@ class Index:
 
     def find(self, value: str) -> int | None:
         """The number of ``value``, or None."""
-        at = int(np.searchsorted(self.prints, np.uint64(fingerprint(value))))
+        mark = np.uint64(fingerprint(value))
+        at = int(self.prints.searchsorted(mark))
         wanted = value.encode()
-        while at < len(self.prints) and self.prints[at] == fingerprint(value):
+        while at < len(self.prints) and self.prints[at] == mark:
             if self.column.bytes_at(int(self.numbers[at])) == wanted:
                 return int(self.numbers[at])
             at += 1

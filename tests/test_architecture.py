@@ -23,7 +23,7 @@ ORDER = (
     # clicks
     "positions", "appeal", "coreading",
     # ranking
-    "candidates", "site", "features", "ranker",
+    "candidates", "site", "features", "ranker", "trees",
     # re-ranking
     "rerank", "editorial",
     # publishing
