@@ -12,7 +12,7 @@ import html
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -195,7 +195,7 @@ def _ranks(views: Views, score: np.ndarray, tie: np.ndarray) -> np.ndarray:
 def _intervals(
     columns: list[np.ndarray], session: np.ndarray, random: np.random.Generator
 ) -> list[tuple[float, float, float]]:
-    """Mean over views of each column and its 95 % interval, drawing whole sessions; a NaN is left out."""
+    """Mean of each column and its 95 % interval, drawing whole sessions; NaN is left out."""
     good = [~np.isnan(values) for values in columns]
     size = int(session.max()) + 1
     totals, counts = (
