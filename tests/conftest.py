@@ -7,11 +7,16 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from recommender.bundle import Bundle
+from recommender.demo import SEED
+from recommender.importing import read_articles
+from recommender.pipeline import build
+from recommender.sample import PAGES, readers
 from recommender.store import Store
 
 # Read when scikit-learn is loaded; without it, threads that wait slow one another twenty times.
@@ -101,7 +106,7 @@ def store(database: str) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sample site: ``site.db``, ``events.jsonl`` of ten days, and ``models``,
+    """A folder with the sample site: ``site.db``, ``events.jsonl`` of 20 days, and ``models``,
     whose live bundle was learned from them. To be read alone.
     """
     from sites import NOW
@@ -116,7 +121,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Store(f"sqlite:///{folder / 'site.db'}") as store:
         store.apply(read_articles([PAGES], url="https://example.org/{id}"))
         lists = {page.id: page.recommended for page in store.articles() if not page.stub}
-        write_log(folder / "events.jsonl", readers.visits(lists, seed=1, days=10, a_day=200))
+        write_log(folder / "events.jsonl", readers.visits(lists, seed=1, days=20, a_day=300))
         store.add_events(EventReader([folder / "events.jsonl"]))
         build(store, folder / "models", now=NOW)
     return folder
@@ -128,3 +133,24 @@ def learned(sample: Path) -> Bundle:
     bundle = Bundle(next((sample / "models").glob("2*")))
     assert bundle.decided_by == "model"
     return bundle
+
+
+@pytest.fixture(scope="session")
+def learned_sample(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The sample site, trained on the log its simulated readers left."""
+    return _sample(tmp_path_factory.mktemp("learned"), with_readers=True)
+
+
+@pytest.fixture(scope="session")
+def text_sample(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The sample site before it had readers."""
+    return _sample(tmp_path_factory.mktemp("text"), with_readers=False)
+
+
+def _sample(folder: Path, *, with_readers: bool) -> Bundle:
+    with Store(f"sqlite:///{folder / 'store.db'}") as store:
+        store.apply(read_articles([PAGES]))
+        if with_readers:
+            lists = {article.id: article.recommended for article in store.articles()}
+            store.add_events(readers.visits(lists, seed=SEED))
+        return build(store, folder / "models", now=datetime(2026, 11, 22, tzinfo=UTC))

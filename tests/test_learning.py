@@ -1,0 +1,119 @@
+"""What simulated readers want, whose taste is stated and hidden from the model, is learned."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from sites import built, click, view
+
+from recommender.articles import Article
+from recommender.bundle import Bundle
+from recommender.importing import read_articles
+from recommender.sample import PAGES, readers, truth
+from recommender.store import Store
+
+
+def worth(list_of: Callable[[str], Sequence[str]]) -> float:
+    """Clicks a view of the sample site's lists wins, mean over its pages."""
+    return float(np.mean([readers.expected_clicks(id, list_of(id)) for id in truth()]))
+
+
+def hand_picked() -> Callable[[str], Sequence[str]]:
+    with Store("sqlite://") as store:
+        store.apply(read_articles([PAGES]))
+        lists = {article.id: article.recommended for article in store.articles()}
+    return lists.__getitem__
+
+
+def learned_list(bundle: Bundle) -> Callable[[str], list[str]]:
+    return lambda id: [link.id for link in bundle.related(id)]
+
+
+def nearest_texts(bundle: Bundle) -> Callable[[str], list[str]]:
+    others = list(truth())
+
+    def nearest(id: str) -> list[str]:
+        cosine = bundle.features(id, others)["cosine"]
+        cosine[others.index(id)] = -1
+        return [others[at] for at in (-cosine).argsort(kind="stable")[:10]]
+
+    return nearest
+
+
+def test_learned_lists_win_more_clicks(learned_sample: Bundle):
+    """More than the lists an editor picked, by half, and more than the nearest texts, by a tenth;
+    nothing wins more than the best possible lists.
+    """
+    learned = worth(learned_list(learned_sample))
+
+    assert learned_sample.decided_by == "model"
+    assert learned > 1.5 * worth(hand_picked())
+    assert learned > 1.1 * worth(nearest_texts(learned_sample))
+    assert learned < worth(lambda id: readers.best_list(id, 10))
+
+
+def test_before_there_are_readers_text_does_well(text_sample: Bundle, learned_sample: Bundle):
+    """Lists by text beat the hand-picked ones, and clicks beat text."""
+    by_text = worth(learned_list(text_sample))
+
+    assert text_sample.decided_by == "text"
+    assert worth(hand_picked()) < by_text < worth(learned_list(learned_sample))
+
+
+def test_examination_is_found_out(learned_sample: Bundle):
+    """One view in five in random order is enough to learn how far down readers look."""
+    chance = np.load(learned_sample.folder / "examination.npy")[0]
+
+    truth_of = np.array([readers.examination(place) for place in range(1, 11)])
+    assert learned_sample.about["examination"]["identified"]
+    assert np.abs(chance[1:11] / truth_of - 1).max() < 0.2
+
+
+def test_scores_follow_the_readers_taste(learned_sample: Bundle):
+    """Over all pairs, shown or not, the score says more of appeal than the text does."""
+    ids = sorted(truth())
+    gains = []
+    for id in ids[::5]:
+        others = [other for other in ids if other != id]
+        appeal = np.array([readers.appeal(id, other) for other in others])
+        score = learned_sample.score(id, others)
+        cosine = learned_sample.features(id, others)["cosine"]
+        found = [appeal[(-values).argsort()[:20]].sum() for values in (score, cosine)]
+        gains.append(found[0] / found[1])
+
+    assert np.mean(gains) > 1.05
+
+
+def test_what_text_cannot_know_shows_in_the_list(tmp_path: Path):
+    """Beside pages on knees, readers follow those on zebras, which share no word with them, and
+    the other way round: the lists follow the readers.
+    """
+    random = np.random.default_rng(0)
+    articles = [
+        Article(
+            id=f"{topic}{number}",
+            title=f"{topic}{number}",
+            body=" ".join(f"{topic}{word}" for word in random.integers(0, 30, 40)),
+        )
+        for topic in ("knee", "zebra")
+        for number in range(8)
+    ]
+    ids = [article.id for article in articles]
+    events = []
+    for number in range(3000):
+        source = ids[int(random.integers(16))]
+        shown = [id for id in random.permutation(ids).tolist() if id != source][:8]
+        liked = [id for id in shown if id[:4] != source[:4]]
+        name, day = f"v{number}", 30 * number / 3000
+        events.append(view(name, source, *shown, day=day))
+        if liked and random.random() < 0.6:
+            events.append(click(name, liked[0], day=day))
+
+    by_text = built(tmp_path / "text", articles)
+    learned = built(tmp_path / "clicks", articles, events)
+
+    assert learned.decided_by == "model"
+    for id in ids:
+        assert all(link.id[:4] == id[:4] for link in by_text.related(id, k=7))
+        top = learned.related(id, k=4)
+        assert all(link.id[:4] != id[:4] and link.origin == "model" for link in top)
