@@ -12,6 +12,8 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import numpy as np
 
 from recommender import manifest
 from recommender.arrays import load_array, load_index, load_strings
+from recommender.articles import title_key
 from recommender.candidates import EMPTY, MIN_LINKS, ORIGINS
 from recommender.editorial import Rules
 from recommender.strings import Index
@@ -29,6 +32,8 @@ DEFAULT_K = 10
 MAX_K = 50
 # A stored article closer than this to a new text is the text itself, or a copy of it.
 SAME_TEXT = 0.95
+# ... if of both rows at least this much, as squared length, are words that others use too.
+KNOWN_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,11 @@ class Texts:
     n_articles: int
 
     def cosines(self, title: str, body: str) -> np.ndarray:
-        """Cosine of a text with every article, ``(n_articles,)``: its row as training makes it."""
+        """Cosine of a text with every article, ``(n_articles,)``."""
+        return self.dots(*self.row(title, body))
+
+    def row(self, title: str, body: str) -> tuple[np.ndarray, np.ndarray]:
+        """The terms of a text that articles share, and their weights, as training makes them."""
         counts, bonus = count(title, body, self.boilerplate)
         number_of = {name: self.vocabulary.find(name) for name in sorted(counts)}
         forms = {name for name, at in number_of.items() if at is not None and self.template[at]}
@@ -72,11 +81,16 @@ class Texts:
         gains = np.array([0.0 if name in forms else bonus.get(name, 0.0) for name in names])
         weights = weigh(tf, gains, idf)
         length = float(np.sqrt((weights**2).sum())) or 1.0
+        heads = self.post_heads
+        shared = np.array([at is not None and heads[at] < heads[at + 1] for at in numbers], bool)
+        return np.array(numbers)[shared], weights[shared] / length
+
+    def dots(self, terms: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The product of a row with that of every article, ``(n_articles,)``."""
         found = np.zeros(self.n_articles, dtype=np.float32)
-        for number, weight in zip(numbers, weights / length, strict=True):
-            if number is not None:
-                posts = slice(self.post_heads[number], self.post_heads[number + 1])
-                found[self.post_rows[posts]] += weight * self.post_weights[posts]
+        for number, weight in zip(terms.tolist(), weights, strict=True):
+            posts = slice(self.post_heads[number], self.post_heads[number + 1])
+            found[self.post_rows[posts]] += weight * self.post_weights[posts]
         return found
 
 
@@ -100,7 +114,7 @@ class Lists:
         self.origins = load_array(folder, "list_origins")
         self.evidence = load_array(folder, "list_evidence")
         self.category = load_array(folder, "category")
-        self.cluster = load_array(folder, "cluster")
+        self.same = load_array(folder, "same")
         self.stub = load_array(folder, "stub")
         self.appeal = load_array(folder, "appeal")
         self.popular = load_array(folder, "popular")
@@ -170,20 +184,33 @@ class Lists:
         """The list of a text that is not stored: by its words, and by what readers make of the
         articles that share them.
         """
-        cosines = self.texts.cosines(title, body)
+        terms, weights = self.texts.row(title, body)
+        cosines = self.texts.dots(terms, weights)
+        # What an article says alone is in no row; a text is known again by the rest.
+        mine, theirs = float((weights**2).sum()), self._lengths
+        same = cosines >= SAME_TEXT * np.sqrt(mine * theirs)
+        same &= np.minimum(mine, theirs) >= KNOWN_SHARE
         floor = float(self.about["relevance_floor"])
-        worth = np.where((cosines < SAME_TEXT) & (self.stub == 0), cosines * self.appeal, 0.0)
+        worth = np.where(~same & (self.stub == 0), cosines * self.appeal, 0.0)
         worth[cosines < floor] = 0.0
         size = min(len(worth), 4 * MAX_K)
         near = np.argpartition(-worth, size - 1)[:size] if size else np.zeros(0, dtype=int)
         near = near[np.lexsort((near, -worth[near]))]
-        seen = {self._text_of(int(row)) for row in np.flatnonzero(cosines >= SAME_TEXT)}
+        seen = {self._text_of(int(row)) for row in np.flatnonzero(same)}
         scored: dict[int, tuple[float, str]] = {}
         for row in map(int, near[worth[near] > 0]):
-            if self._text_of(row) not in seen:
+            # To a reader, a link under the title of the page is the page.
+            if self._text_of(row) not in seen and title_key(self.titles[row]) != title_key(title):
                 seen.add(self._text_of(row))
                 scored[row] = float(worth[row]), "text"
         return self._arranged(None, scored, k, (), rules, now, MIN_LINKS)
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """Squared length of every article's row, ``(n_articles,)``."""
+        texts = self.texts
+        squares = np.square(texts.post_weights, dtype=np.float64)
+        return np.bincount(texts.post_rows, weights=squares, minlength=texts.n_articles)
 
     def _arranged(
         self,
@@ -221,6 +248,12 @@ class Lists:
                 if self._text_of(row) not in taken and id not in exclude and id not in blocked:
                     chosen.append((row, 0.0, "fallback"))
                     taken.add(self._text_of(row))
+            if not chosen:  # a site of copies: a copy is still better than nothing
+                others = (row for row in self._fallback(source) if row != source)
+                allowed = (
+                    row for row in others if self.ids.column[row] not in {*exclude, *blocked}
+                )
+                chosen = [(row, 0.0, "fallback") for row in islice(allowed, 1)]
         return [self._link(*link, place) for place, link in enumerate(chosen[:k], start=1)]
 
     def _fallback(self, source: int | None) -> Iterable[int]:
@@ -234,7 +267,7 @@ class Lists:
 
     def _text_of(self, row: int) -> int:
         """A number an article shares with its near-duplicates."""
-        return int(self.cluster[row])
+        return int(self.same[row])
 
     def _link(self, row: int, score: float, origin: str, position: int) -> Link:
         return Link(

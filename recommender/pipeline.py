@@ -111,7 +111,7 @@ def build(
         stub=stub,
         origin="model" if learned.ranker else "text",
     )
-    built = Built(articles, text, site, log, examination, learned, cluster, finished, now)
+    built = Built(articles, text, site, log, examination, learned, finished, now)
     return write(built, models, live=options.activate, progress=progress)
 
 

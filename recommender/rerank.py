@@ -35,12 +35,14 @@ DEPTH = 10
 @dataclass(frozen=True, slots=True, eq=False)
 class Finished:
     """Lists to publish. ``origins`` are numbers into ``ORIGINS``; ``n_relevant`` is how
-    many links of each list passed the floor, before the fallback chain filled it up.
+    many links of each list passed the floor, before the fallback chain filled it up; ``same`` is
+    a number that articles share if a list may hold only one of them.
     """
 
     lists: Candidates
     origins: np.ndarray
     n_relevant: np.ndarray
+    same: np.ndarray
 
 
 def finish(
@@ -148,4 +150,4 @@ def filled(
             items[row, slot] = found[slot]
             scores[row, slot] = min(0.0, float(scores[row, slot - 1])) if slot else 0.0
             origins[row, slot] = texts[0] if by_text else texts[1]
-    return Finished(Candidates(items, scores), origins, n_relevant)
+    return Finished(Candidates(items, scores), origins, n_relevant, same)

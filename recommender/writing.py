@@ -43,7 +43,6 @@ class Built:
     log: Log
     examination: Examination
     learned: Learned
-    cluster: np.ndarray
     finished: Finished
     now: datetime
 
@@ -135,7 +134,7 @@ def _write_articles(built: Built, folder: Path) -> None:
     save(folder, "links", Strings.of(article.url or "" for article in articles))
     save(folder, "stub", np.array([article.stub for article in articles], dtype=np.uint8))
     save(folder, "category", built.site.category)
-    save(folder, "cluster", built.cluster)
+    save(folder, "same", built.finished.same)
     save(folder, "appeal", worth_of_targets(built.learned, built.text))
     _write_popular(built, folder)
 
