@@ -27,7 +27,7 @@ ORDER = (
     # re-ranking
     "rerank", "editorial",
     # publishing
-    "strings", "arrays", "manifest", "lists", "bundle", "card", "writing", "pipeline", "export",
+    "strings", "arrays", "manifest", "texts", "lists", "bundle", "card", "writing", "pipeline", "export",
     # judging
     "metrics", "replay", "evaluation",
     # front doors
@@ -38,7 +38,7 @@ EDGES = {"commands"}
 # What the web process may load of the library: no training, no judging, no database.
 SERVING = {
     "__init__", "errors", "config", "articles", "urls", "terms", "tfidf", "candidates", "editorial",
-    "strings", "arrays", "manifest", "lists",
+    "strings", "arrays", "manifest", "texts", "lists",
 }  # fmt: skip
 HEAVY = {
     "sklearn", "scipy", "joblib", "numba", "pandas", "sqlalchemy", "matplotlib", "pyarrow",
