@@ -82,22 +82,27 @@ def pair_dots(indptr, indices, weights, left, right):  # type: ignore[no-untyped
     """
     dots = np.zeros(len(left), dtype=np.float32)
     for pair in prange(len(left)):
-        if left[pair] < 0 or right[pair] < 0:
-            continue
-        a, a_end = indptr[left[pair]], indptr[left[pair] + 1]
-        b, b_end = indptr[right[pair]], indptr[right[pair] + 1]
-        total = 0.0
-        while a < a_end and b < b_end:
-            if indices[a] == indices[b]:
-                total += weights[a] * weights[b]
-                a += 1
-                b += 1
-            elif indices[a] < indices[b]:
-                a += 1
-            else:
-                b += 1
-        dots[pair] = total
+        if left[pair] >= 0 and right[pair] >= 0:
+            dots[pair] = _dot(indptr, indices, weights, left[pair], right[pair])
     return dots
+
+
+@njit(cache=True, nogil=True)
+def _dot(indptr, indices, weights, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The dot product of two rows, by walking both in step."""
+    a, a_end = indptr[left], indptr[left + 1]
+    b, b_end = indptr[right], indptr[right + 1]
+    total = 0.0
+    while a < a_end and b < b_end:
+        if indices[a] == indices[b]:
+            total += weights[a] * weights[b]
+            a += 1
+            b += 1
+        elif indices[a] < indices[b]:
+            a += 1
+        else:
+            b += 1
+    return total
 
 
 @njit(cache=True, parallel=True, nogil=True)
@@ -168,33 +173,26 @@ def spread(indptr, indices, weights, items, worth, trade, depth):  # type: ignor
         used = 0
         while used < size and items[row, used] >= 0:
             used += 1
+        # What stands above only ever lowers a value, so values computed against fewer of those
+        # are bounds, and only the slot that leads by its bound is compared with the rest of them.
+        compared = np.zeros(size, dtype=np.int64)
         for place in range(min(depth, used)):
-            best, best_value = -1, np.float32(-1e30)
-            for slot in range(used):
-                if not taken[slot]:
-                    value = trade * worth[row, slot] - (1.0 - trade) * closest[slot]
-                    if value > best_value:
-                        best, best_value = slot, value
+            best = -1
+            while best < 0 or compared[best] < place:
+                if best >= 0:
+                    for above in range(compared[best], place):
+                        other = items[row, order[row, above]]
+                        near = _dot(indptr, indices, weights, items[row, best], other)
+                        closest[best] = max(closest[best], near)
+                    compared[best] = place
+                best, best_value = -1, np.float32(-1e30)
+                for slot in range(used):
+                    if not taken[slot]:
+                        value = trade * worth[row, slot] - (1.0 - trade) * closest[slot]
+                        if value > best_value:
+                            best, best_value = slot, value
             taken[best] = True
             order[row, place] = best
-            if place + 1 == min(depth, used):
-                break
-            for slot in range(used):
-                if taken[slot]:
-                    continue
-                a, a_end = indptr[items[row, best]], indptr[items[row, best] + 1]
-                b, b_end = indptr[items[row, slot]], indptr[items[row, slot] + 1]
-                dot = 0.0
-                while a < a_end and b < b_end:
-                    if indices[a] == indices[b]:
-                        dot += weights[a] * weights[b]
-                        a += 1
-                        b += 1
-                    elif indices[a] < indices[b]:
-                        a += 1
-                    else:
-                        b += 1
-                closest[slot] = max(closest[slot], dot)
         place = min(depth, used)
         for slot in range(size):
             if not taken[slot]:
