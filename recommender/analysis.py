@@ -18,7 +18,7 @@ import sqlalchemy as sql
 from recommender import editorial
 from recommender.articles import Article, from_record
 from recommender.bundle import Bundle, load_bundle
-from recommender.errors import ArticleError, InputError
+from recommender.errors import ArticleError, EvaluationError, InputError
 from recommender.evaluation import Report, judge
 from recommender.events import Event, parse
 from recommender.importing import Batch, Tolerance, read_articles
@@ -170,13 +170,29 @@ def evaluate(
     """
     if isinstance(events, Site | Store):
         store = events.store if isinstance(events, Site) else events
-        until = bundle.about["data_until_ms"]
-        return judge(
-            bundle, clicked_views(store, after=-1 if until is None else until), k=k, seed=seed
-        )
+        views = clicked_views(store, after=_end_of_data(bundle))
+        if views.n_shown == 0:
+            raise EvaluationError(
+                f"no view to judge bundle {bundle.name} by: the store holds none after the "
+                f"bundle's data, which ends {bundle.about['data_window'][1]}"
+            )
+        return judge(bundle, views, k=k, seed=seed)
     with Store("sqlite://") as store:
         _add(store, events)
-        return judge(bundle, clicked_views(store), k=k, seed=seed)
+        views = clicked_views(store)
+        report = judge(bundle, views, k=k, seed=seed)
+        n_old = views.n_shown - clicked_views(store, after=_end_of_data(bundle)).n_shown
+    if n_old:
+        report.notes.append(
+            f"{n_old:,} of these views are not later than the bundle's data: if it learned from "
+            "them, the figures flatter it."
+        )
+    return report
+
+
+def _end_of_data(bundle: Bundle) -> int:
+    until = bundle.about["data_until_ms"]
+    return -1 if until is None else int(until)
 
 
 def _batch(articles: pd.DataFrame | Paths) -> Batch:

@@ -91,13 +91,13 @@ def _add_import(groups: Groups) -> None:  # type: ignore[valid-type]
         "recommender import articles pages/ --url 'https://example.org/{id}.html'",
     )
     kinds = ["auto", "pages", "html", "jsonl", "csv", "parquet"]
-    articles.add_argument("paths", nargs="+", type=Path, metavar="PATH")
-    articles.add_argument("--format", choices=kinds, default="auto")
+    articles.add_argument("--format", choices=kinds, default="auto", help="auto: by the name")
     articles.add_argument("--full", action="store_true", help="remove what is no longer there")
     articles.add_argument("--url", default="", help="address of pages without one; {id} is the id")
-    for name in ("title", "body", "recommended"):
+    places = {"title": "title", "body": "main text", "recommended": "hand-picked list"}
+    for name, what in places.items():
         articles.add_argument(
-            f"--{name}-selector", metavar="CSS", help=f"where HTML has its {name}"
+            f"--{name}-selector", metavar="CSS", help=f"where HTML has its {what}"
         )
     events = _command(
         importing,
@@ -105,9 +105,14 @@ def _add_import(groups: Groups) -> None:  # type: ignore[valid-type]
         "import impressions, clicks and page views: JSON Lines, CSV, Parquet, plain or gzip'd",
         "recommender import events clicks.jsonl.gz",
     )
-    events.add_argument("paths", nargs="+", type=Path, metavar="PATH")
-    events.add_argument("--format", choices=["auto", "jsonl", "csv", "parquet"], default="auto")
+    events.add_argument(
+        "--format",
+        choices=["auto", "jsonl", "csv", "parquet"],
+        default="auto",
+        help="auto: by the name",
+    )
     for command in (articles, events):
+        command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
         command.add_argument(
             "--max-bad",
             metavar="N|P%",
@@ -140,10 +145,10 @@ def _add_lists(groups: Groups) -> None:  # type: ignore[valid-type]
         "show the list of an article",
         "recommender related why-does-my-knee-click -k 5 --explain",
     )
-    related.add_argument("id", metavar="ID")
-    related.add_argument("-k", type=_positive, default=10)
+    related.add_argument("id", metavar="ID", help="the article's id")
+    related.add_argument("-k", type=_positive, default=10, help="links to show (10)")
     related.add_argument("--explain", action="store_true", help="say why each link is there")
-    related.add_argument("--json", action="store_true")
+    related.add_argument("--json", action="store_true", help="the list as JSON")
     related.set_defaults(run=commands.related)
     export = _command(
         groups,
@@ -151,9 +156,14 @@ def _add_lists(groups: Groups) -> None:  # type: ignore[valid-type]
         "write the lists of all articles as files",
         "recommender export out/ --format pages",
     )
-    export.add_argument("folder", type=Path, metavar="DIR")
-    export.add_argument("--format", choices=["json", "html", "pages"], required=True)
-    export.add_argument("-k", type=_positive, default=10, help="links a list, json and html only")
+    export.add_argument("folder", type=Path, metavar="DIR", help="where to write")
+    export.add_argument(
+        "--format",
+        choices=["json", "html", "pages"],
+        required=True,
+        help="one file for all, a fragment an article, or the text pages with their lists replaced",
+    )
+    export.add_argument("-k", type=_positive, default=10, help="links a list (10); not for pages")
     export.set_defaults(run=commands.export)
 
 
@@ -166,9 +176,9 @@ def _add_evaluate(groups: Groups) -> None:  # type: ignore[valid-type]
     )
     evaluate.add_argument("--bundle", metavar="NAME", help="instead of the live one")
     evaluate.add_argument("--events", type=Path, metavar="PATH", help="instead of the store's log")
-    evaluate.add_argument("-k", type=_positive, default=10)
-    evaluate.add_argument("--json", type=Path, metavar="FILE")
-    evaluate.add_argument("--html", type=Path, metavar="FILE")
+    evaluate.add_argument("-k", type=_positive, default=10, help="links that count (10)")
+    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    evaluate.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     evaluate.set_defaults(run=commands.evaluate)
 
 
@@ -177,7 +187,7 @@ def _add_models(groups: Groups) -> None:  # type: ignore[valid-type]
         groups, "models", "list, switch and clear away bundles", "recommender models rollback"
     ).add_subparsers(metavar="ACTION", required=True)
     listing = _command(actions, "list", "show the bundles", "recommender models list")
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help="the bundles as JSON")
     listing.set_defaults(run=commands.models_list)
     activate = _command(
         actions,
@@ -185,7 +195,7 @@ def _add_models(groups: Groups) -> None:  # type: ignore[valid-type]
         "make a bundle live",
         "recommender models activate 20261122-101500-3f2a9c",
     )
-    activate.add_argument("name", metavar="NAME")
+    activate.add_argument("name", metavar="NAME", help="as `models list` shows it")
     activate.set_defaults(run=commands.models_activate)
     rollback = _command(
         actions, "rollback", "go back to the bundle before", "recommender models rollback"
@@ -197,7 +207,7 @@ def _add_models(groups: Groups) -> None:  # type: ignore[valid-type]
         "delete old bundles, never the live one",
         "recommender models prune --keep 5",
     )
-    prune.add_argument("--keep", type=_positive, required=True, metavar="N")
+    prune.add_argument("--keep", type=_positive, required=True, metavar="N", help="newest to keep")
     prune.set_defaults(run=commands.models_prune)
 
 
@@ -208,9 +218,9 @@ def _add_serve(groups: Groups) -> None:  # type: ignore[valid-type]
         "serve the live bundle over HTTP",
         "recommender serve --port 8000 --workers 2",
     )
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=_port, default=8000)
-    serve.add_argument("--workers", type=_positive, default=1)
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
+    serve.add_argument("--workers", type=_positive, default=1, help="processes (1)")
     serve.set_defaults(run=commands.serve)
     demo = _command(
         groups,
@@ -219,7 +229,7 @@ def _add_serve(groups: Groups) -> None:  # type: ignore[valid-type]
         "recommender demo --no-serve",
     )
     demo.add_argument("--no-serve", action="store_true", help="stop before serving")
-    demo.add_argument("--port", type=_port, default=8000)
+    demo.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
     demo.set_defaults(run=commands.demo)
 
 

@@ -6,7 +6,7 @@ from argparse import Namespace
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +17,9 @@ from recommender.errors import BundleError, RecommenderError
 from recommender.lists import MAX_K
 from recommender.progress import Shown
 from recommender.saying import say, say_json, warn
+
+if TYPE_CHECKING:
+    from recommender.bundle import Bundle
 
 
 def _now() -> datetime:
@@ -139,7 +142,7 @@ def related(wanted: Namespace) -> None:
     bundle = load_bundle(wanted.settings.models, rules=rules, now=_now())
     row = bundle.lists.row(wanted.id)
     if row is None:
-        raise RecommenderError(f"{wanted.id}: no such article in bundle {bundle.name}")
+        raise RecommenderError(_no_such_article(wanted.id, bundle))
     links = bundle.related(wanted.id, wanted.k)
     if wanted.json:
         items = [asdict(link) for link in links]
@@ -159,6 +162,16 @@ def related(wanted: Namespace) -> None:
         cells += [bundle.why(wanted.id, link.id)] if wanted.explain else []
         table.add_row(*map(Text, cells))
     Console().print(table)
+
+
+def _no_such_article(id: str, bundle: Bundle) -> str:
+    from rapidfuzz import process
+
+    text = f"{id}: no such article in bundle {bundle.name}"
+    lists = bundle.lists
+    ids = [lists.ids.column[row] for row in range(len(lists.stub)) if not lists.stub[row]]
+    near = process.extractOne(id, ids, score_cutoff=75)
+    return f"{text}; did you mean {near[0]}?" if near else text
 
 
 def export(wanted: Namespace) -> None:
@@ -205,15 +218,13 @@ def evaluate(wanted: Namespace) -> None:
     if wanted.html:
         wanted.html.write_text(report.to_html(), encoding="utf-8")
     table = Table(title=f"bundle {bundle.name}", title_justify="left")
-    names = [name for name in report.table.columns if not name.endswith((" low", " high"))]
     table.add_column("order of the links")
+    names = (report.metric, "MRR", "AUC", "gain")
     for name in names:
-        table.add_column(
-            name if name != "gain" else f"model's gain, {report.metric}", justify="right"
-        )
+        table.add_column(name if name != "gain" else "model's gain", justify="right")
     for order, row in report.table.iterrows():
         cells = [
-            f"{row[n]:.3f}\n[dim]{row[n + ' low']:.3f} to {row[n + ' high']:.3f}[/]" for n in names
+            f"{row[n]:.3f}\n[dim]{row[n + ' low']:.3f}-{row[n + ' high']:.3f}[/]" for n in names
         ]
         if order == "model":
             cells[-1] = ""
@@ -239,16 +250,19 @@ def models_list(wanted: Namespace) -> None:
         say_json(rows)
         return
     table = Table()
-    for column in ("bundle", "", "built", "decided by", "articles", "clicks"):
+    # Names are there to be copied, so they are never cut short.
+    table.add_column("bundle", min_width=max((len(row["name"]) for row in rows), default=0))
+    for column in ("", "built", "decided by", "articles", "clicks"):
         table.add_column(column, justify="right" if column in ("articles", "clicks") else "left")
     for row in rows:
         state = "live" if row["live"] else ""
         if row["fault"]:
-            table.add_row(row["name"], state, Text(row["fault"]), "", "", "")
+            table.add_row(row["name"], state, "damaged", "", "", "")
         else:
             counts = f"{row['n_articles']:,}", f"{row['n_clicks']:,}"
-            table.add_row(row["name"], state, row["built"], row["decided_by"], *counts)
+            table.add_row(row["name"], state, row["built"][:10], row["decided_by"], *counts)
     Console().print(table)
+    warn((row["fault"] for row in rows if row["fault"]), n_all=len(rows))
 
 
 def models_activate(wanted: Namespace) -> None:

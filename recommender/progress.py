@@ -52,7 +52,6 @@ class Shown:
         self.task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        self.bar.start()
         return self
 
     def __exit__(
@@ -63,9 +62,12 @@ class Shown:
     ) -> None:
         if error is None:
             self._finish()
-        self.bar.stop()
+        if self.task is not None:
+            self.bar.stop()
 
     def stage(self, name: str, total: int | None = None) -> None:
+        if self.task is None:  # before it, there is nothing to draw, not even an empty line
+            self.bar.start()
         self._finish()
         self.task = self.bar.add_task(name, total=total)
 
