@@ -159,9 +159,9 @@ def _fit(
         log_chance += step / max(1.0, length)
         if length < 1e-6:
             break
-    chance = np.exp(log_chance - log_chance[1])
-    chance[0] = 1.0
-    return chance
+    found: np.ndarray = np.exp(log_chance - log_chance[1])
+    found[0] = 1.0
+    return found
 
 
 def _tied_to_first(pair: np.ndarray, place: np.ndarray) -> np.ndarray:
