@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from recommender.events import Click, Event, Impression
 from recommender.importing import read_articles
 from recommender.importing_events import EventReader
 from recommender.pipeline import build
-from recommender.progress import Shown
+from recommender.progress import Progress, Shown
 from recommender.sample import PAGES, readers, truth
 from recommender.store import Store
 
@@ -32,8 +33,10 @@ SHOWN_ARTICLE = "pain-after-miscarriage"
 URL = "/pages/{id}"
 
 
-def prepare(folder: Path, *, now: datetime) -> Settings:
-    """Import the sample site and its readers' log, train, and print what it is worth."""
+def prepare(folder: Path, *, now: datetime, progress: Progress | None = None) -> Settings:
+    """Import the sample site and its readers' log, train, and print what it is worth. Bars are
+    drawn unless the work is to be reported to another ``progress``.
+    """
     console = Console()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -42,7 +45,8 @@ def prepare(folder: Path, *, now: datetime) -> Settings:
         models=folder / "models",
         editorial=folder / "editorial.csv",
     )
-    with Shown() as progress, Store(settings.database) as store:
+    drawn = Shown() if progress is None else nullcontext(progress)
+    with drawn as progress, Store(settings.database) as store:
         store.apply(read_articles([PAGES], url=URL, progress=progress))
         articles = {article.id: article for article in store.articles()}
         lists = {id: article.recommended for id, article in articles.items() if not article.stub}
