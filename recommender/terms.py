@@ -52,7 +52,7 @@ FUNCTION_WORDS = frozenset(
     can could should would will shall may might must
     what which who whom whose when where why how
     i'm it'll they're we're you're
-    """.split()
+    """.split()  # noqa: SIM905 - a paragraph is easier to read than a column
 )
 # Where one statement of a text ends and the next begins.
 SEGMENT_END = re.compile(r"[\r\n]+|(?<=[.!?])\s+|(?<=[。！？])")
