@@ -46,7 +46,8 @@ def test_the_three_formats_give_the_same_articles(tmp_path: Path):
     """Lists, flags, line breaks and every script; packed or not."""
     records: list[dict[str, Any]] = [
         {"id": "a/1", "url": None, "title": "膝盖为什么会响？", "body": "one\n\ntwo, “three”",
-         "sensitive": True, "tags": ["x", "y|z"], "recommended": ["../b", "a/1"], "published_at": "2026-11-22"},
+         "sensitive": True, "tags": ["x", "y|z"],
+         "recommended": ["../b", "a/1"], "published_at": "2026-11-22"},
         {"id": "../b", "title": "لماذا تطقطق ركبتي؟", "url": "/b", "tags": ["x"]},
     ]  # fmt: skip
     json_lines(tmp_path / "a.jsonl", *records)
