@@ -83,8 +83,8 @@ class Group:
         found = place >= 0
         if not found.any():
             return np.zeros(len(keys)), np.zeros(len(keys))
-        clicked = self.clicked.sum(axis=1)[place] - self.clicked[place, fold]
-        expected = self.expected.sum(axis=1)[place] - self.expected[place, fold]
+        clicked = self.clicked[place].sum(axis=1) - self.clicked[place, fold]
+        expected = self.expected[place].sum(axis=1) - self.expected[place, fold]
         return np.where(found, clicked, 0.0), np.where(found, expected, 0.0)
 
 
