@@ -66,6 +66,8 @@ def scratch_folder(models: Path, name: str) -> Iterator[Path]:
     """A folder to write a bundle into; removed if it is still there at the end."""
     models.mkdir(parents=True, exist_ok=True)
     folder = models / f".{name}.{os.getpid()}"
+    # Left by a build of this name that was killed: containers hand out the same number again.
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:
         yield folder

@@ -267,6 +267,15 @@ def test_prune_keeps_the_newest_the_live_one_and_the_way_back(models: Path):
     assert names(models) == ["b", "d"]
 
 
+def test_what_a_killed_build_left_is_no_obstacle(models: Path):
+    """The same name and the same process number again, as in a container that restarts."""
+    with manifest.scratch_folder(models, "b9") as left:
+        (left / "half").write_text("x")
+        with manifest.scratch_folder(models, "b9") as again:
+            assert again == left
+            assert not list(again.iterdir())
+
+
 def test_prune_keeps_one_at_least(models: Path):
     """An empty folder serves nobody."""
     with pytest.raises(BundleError, match="at least one bundle must stay"):

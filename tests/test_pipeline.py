@@ -292,12 +292,13 @@ def test_a_build_that_is_killed_leaves_the_old_bundle_live(tmp_path: Path):
         "print('ready', flush=True)\n"
         "with Store(sys.argv[1]) as store:\n"
         "    for second in range(50):\n"
-        "        build(store, Path(sys.argv[2]), now=datetime(2027, 1, 1, 0, 0, second, 0, UTC))\n"
+        "        now = datetime(2027, 1, 1, 0, int(sys.argv[3]), second, 0, UTC)\n"
+        "        build(store, Path(sys.argv[2]), now=now)\n"
     )
     before = live.name
     for attempt in range(10):
         victim = subprocess.Popen(
-            [sys.executable, "-c", program, url, str(models)], stdout=subprocess.PIPE
+            [sys.executable, "-c", program, url, str(models), str(attempt)], stdout=subprocess.PIPE
         )
         assert victim.stdout is not None
         assert victim.stdout.readline() == b"ready\n"
