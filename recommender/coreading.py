@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.appeal import Appeal, Pairs, find
+from recommender.appeal import Pairs, find
 from recommender.counts import UNKNOWN, Log
 
 # Cosines of rare articles are pulled towards 0 as if each had been read this much more.
@@ -34,8 +34,8 @@ class CoReading:
         return find(self.keys, np.asarray(sources, dtype=np.int64) * len(self.reads) + items)
 
 
-def count(log: Log, pairs: Pairs, appeal: Appeal) -> CoReading:
-    """Count co-read pairs of a stretch of the log."""
+def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
+    """Count co-read pairs of a stretch of the log, whose links are pairs ``of_link``."""
     from scipy.sparse import csr_array
 
     n_articles = len(pairs.heads) - 1
@@ -46,8 +46,13 @@ def count(log: Log, pairs: Pairs, appeal: Appeal) -> CoReading:
         shape=(len(sessions), n_articles),
     )
     both = (read.T @ read).tocsr()
-    steps = csr_array((appeal.clicked, pairs.item, pairs.heads), shape=(n_articles, n_articles))
-    indirect = (both - steps - steps.T).tocsr()
+    pair = of_link[log.click_link]
+    # Steps of readers without a session are in no session to be taken out of.
+    steps = np.bincount(
+        pair[pair >= 0], weights=log.n_in_sessions[pair >= 0], minlength=len(pairs.item)
+    )
+    direct = csr_array((steps, pairs.item, pairs.heads), shape=(n_articles, n_articles))
+    indirect = (both - direct - direct.T).tocsr()
     indirect.setdiag(0)
     indirect.data = np.maximum(indirect.data, 0)
     indirect.eliminate_zeros()

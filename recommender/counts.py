@@ -33,10 +33,11 @@ DAILY_VIEWS = """
 # A link that stands twice in a slate is credited where it stands first: nobody knows which of the
 # two was followed. The inner query must come first, whatever a planner without statistics thinks.
 DAILY_CLICKS = """
-    SELECT k.day AS day, k.slate AS slate, k.n AS n,
+    SELECT k.day AS day, k.slate AS slate, k.n AS n, k.n_in_sessions AS n_in_sessions,
         (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = k.slate AND l.item = k.item) AS rank
     FROM (
-        SELECT v.ts / 86400000 AS day, v.slate AS slate, c.item AS item, COUNT(*) AS n
+        SELECT v.ts / 86400000 AS day, v.slate AS slate, c.item AS item, COUNT(*) AS n,
+            SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END) AS n_in_sessions
         FROM clicks c JOIN views v ON v.view_id = c.view_id
         WHERE v.ts < :until
         GROUP BY v.ts / 86400000, v.slate, c.item
@@ -67,7 +68,8 @@ class Log:
     Slates: ``source``, and ``heads`` such that links ``heads[s]`` to ``heads[s + 1]`` belong to
     slate ``s``. Links: ``item``, ``position`` (0 where unknown), ``propensity`` (NaN where
     unknown). Daily views: ``view_day``, ``view_slate``, ``n_views``. Daily clicks:
-    ``click_day``, ``click_link`` (a link's number), ``n_clicks``. Readings, one a session and
+    ``click_day``, ``click_link`` (a link's number), ``n_clicks``, of which ``n_in_sessions`` were
+    made in a session. Readings, one a session and
     article: ``read_session``, ``read_article``, ``read_day``. Days count from 1970-01-01, UTC.
     """
 
@@ -82,6 +84,7 @@ class Log:
     click_day: np.ndarray
     click_link: np.ndarray
     n_clicks: np.ndarray
+    n_in_sessions: np.ndarray
     read_session: np.ndarray
     read_article: np.ndarray
     read_day: np.ndarray
@@ -112,7 +115,7 @@ class Log:
             **{name: getattr(self, name)[views] for name in ("view_day", "view_slate", "n_views")},
             **{
                 name: getattr(self, name)[clicks]
-                for name in ("click_day", "click_link", "n_clicks")
+                for name in ("click_day", "click_link", "n_clicks", "n_in_sessions")
             },
             **{
                 name: getattr(self, name)[reads]
@@ -140,11 +143,11 @@ def count(store: Store, ids: Sequence[str], *, until: int | None = None) -> Log:
         slates = _columns(connection, SLATES, "qqq", {})
         links = _columns(connection, LINKS, "qqdd", {})
         views = _columns(connection, DAILY_VIEWS, "qqq", limit)
-        clicks = _columns(connection, DAILY_CLICKS, "qqqd", limit)
+        clicks = _columns(connection, DAILY_CLICKS, "qqqqd", limit)
         sessions, days, articles = _readings(connection, limit)
         first, last = connection.execute(sql.text(WINDOW), limit).one()
     # A click on what its slate did not hold has no rank, and does not count.
-    clicks = [column[~np.isnan(clicks[3])] for column in clicks]
+    clicks = [column[~np.isnan(clicks[4])] for column in clicks]
     # The store numbers slates from 1 without gaps, so a slate's number is its place.
     heads = np.concatenate([[0], np.cumsum(np.bincount(links[0] - 1, minlength=len(slates[0])))])
     heads = heads.astype(np.int64)
@@ -158,8 +161,9 @@ def count(store: Store, ids: Sequence[str], *, until: int | None = None) -> Log:
         view_slate=views[1] - 1,
         n_views=views[2],
         click_day=clicks[0].astype(np.int32),
-        click_link=heads[clicks[1] - 1] + clicks[3].astype(np.int64) - 1,
+        click_link=heads[clicks[1] - 1] + clicks[4].astype(np.int64) - 1,
         n_clicks=clicks[2],
+        n_in_sessions=clicks[3],
         read_session=sessions,
         read_article=number[articles],
         read_day=days,
@@ -227,6 +231,6 @@ def _readings(
 
 def empty_log() -> Log:
     """The log of a site that has none."""
-    arrays = {field.name: np.zeros(0, dtype=np.int64) for field in fields(Log)[:14]}
+    arrays = {field.name: np.zeros(0, dtype=np.int64) for field in fields(Log)[:15]}
     arrays["heads"] = np.zeros(1, dtype=np.int64)
     return Log(**arrays)  # type: ignore[arg-type]

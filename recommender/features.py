@@ -131,7 +131,7 @@ def history_of(
     return History(
         pairs=pairs,
         appeal=appeal,
-        reading=coreading.count(log, pairs, appeal),
+        reading=coreading.count(log, pairs, of_link),
         target=_group(pairs, appeal, pairs.item),
         category_pair=_group(pairs, appeal, _group_key(site, *ends, "category", "category")),
         category_to_target=_group(pairs, appeal, _group_key(site, *ends, "category", "article")),

@@ -90,6 +90,7 @@ def log_of(*slates: Shown, readings: Sequence[tuple[int, int, int]] = ()) -> Log
         click_day=np.array([slates[at].day for at, _ in links], dtype=np.int32),
         click_link=np.arange(len(links)),
         n_clicks=np.array([slates[at].clicks[place] for at, place in links], dtype=np.int64),
+        n_in_sessions=np.array([slates[at].clicks[place] for at, place in links], dtype=np.int64),
         read_session=table[:, 0],
         read_article=table[:, 1],
         read_day=table[:, 2].astype(np.int32),

@@ -1,13 +1,14 @@
 """What the same readers read in one visit, less the steps they took from one to the other."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
-from sites import EVENLY, Shown, click, log_of, stored, view
+from sites import Shown, click, log_of, stored, view
 
 from recommender import coreading
-from recommender.appeal import measure, pairs_in
+from recommender.appeal import pairs_in
 from recommender.articles import Article
 from recommender.coreading import PRIOR_READS, CoReading
 from recommender.counts import UNKNOWN, Log
@@ -18,7 +19,7 @@ from recommender.store import Store
 
 def counted(log: Log, n: int) -> CoReading:
     pairs, of_link = pairs_in(log, n_articles=n)
-    return coreading.count(log, pairs, measure(log, pairs, of_link, EVENLY))
+    return coreading.count(log, pairs, of_link)
 
 
 def together(found: CoReading) -> dict[tuple[int, int], int]:
@@ -46,6 +47,14 @@ def test_direct_steps_are_taken_out():
     log = log_of(Shown(0, [1, 2], [1, 0]), readings=VISITS)
 
     assert together(counted(log, 4)) == {(0, 1): 1, (1, 0): 1, (1, 2): 1, (2, 1): 1}
+
+
+def test_steps_of_readers_without_a_session_take_nothing_away():
+    """They are in no session: what readers with one read together still counts."""
+    log = log_of(Shown(0, [1, 2], [1, 0]), readings=VISITS)
+    anonymous = replace(log, n_in_sessions=np.zeros_like(log.n_in_sessions))
+
+    assert together(counted(anonymous, 4)) == {(0, 1): 2, (1, 0): 2, (1, 2): 1, (2, 1): 1}
 
 
 def test_links_alone_teach_no_coreading():

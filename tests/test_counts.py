@@ -59,6 +59,17 @@ def test_views_and_clicks_by_link(store: Store):
     assert (log.first_ts, log.last_ts) == (0, DAY)
 
 
+def test_clicks_of_readers_with_a_session_are_told_apart(store: Store):
+    """Three clicks of one day on one link, two of them in sessions."""
+    log = counted(
+        store,
+        *(view(f"v{at}", "knee", "gout", session_id=f"s{at}" if at else "") for at in range(3)),
+        *(click(f"v{at}", "gout") for at in range(3)),
+    )
+
+    assert (log.n_clicks.tolist(), log.n_in_sessions.tolist()) == ([3], [2])
+
+
 def test_half_of_an_event_does_not_count(store: Store):
     """A click without its view, and a click on what the slate did not hold."""
     log = counted(
