@@ -154,3 +154,16 @@ def _sample(folder: Path, *, with_readers: bool) -> Bundle:
             lists = {article.id: article.recommended for article in store.articles()}
             store.add_events(readers.visits(lists, seed=SEED))
         return build(store, folder / "models", now=datetime(2026, 11, 22, tzinfo=UTC))
+
+
+# What trains on thousands of clicks, or starts and stops servers: `make check` goes without.
+SLOW_FIXTURES = {"learned", "learned_sample", "watched_build"}
+SLOW_MODULES = {"test_learning", "test_promises", "test_ranker", "test_serving"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what builds on slow ground."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & SLOW_FIXTURES or item.path.stem in SLOW_MODULES:
+            item.add_marker(pytest.mark.slow)
