@@ -72,7 +72,10 @@ def picked(folder: Path) -> None:
         start = time.perf_counter()
         bundle = build(store, Path(scratch) / "models", now=NOW)
         seconds = time.perf_counter() - start
-        values = [_ndcg(bundle, id, wanted & truth.keys() - {id}) for id, wanted in truth.items()]
+        values = [
+            _ndcg(bundle, id, {link for link in wanted if link in truth and link != id})
+            for id, wanted in truth.items()
+        ]
     judged = [value for value in values if value is not None]
     print(
         f"{folder.name}: nDCG@10 of the final lists {np.mean(judged):.4f} over {len(judged):,} "
