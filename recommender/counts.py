@@ -18,7 +18,6 @@ from sqlalchemy.engine import Connection
 
 from recommender.store import Store
 
-DAY = 86_400_000  # milliseconds
 UNKNOWN = -1
 # A reader of more articles in one visit is a crawler or a kiosk, and would make every pair of
 # them look related.

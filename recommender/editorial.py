@@ -92,10 +92,6 @@ class Rules:
                 listed.append((places.pop(min(places)), True))
         return listed
 
-    def blocked_everywhere(self, now: datetime) -> set[str]:
-        """Targets no page may show."""
-        return {rule.target for rule in self.about(None, now) if rule.action == "block"}
-
 
 def load(path: Path) -> Rules:
     """Read the rules; no file means no rules. ``EditorialError`` names file, line and field."""

@@ -55,7 +55,7 @@ def test_a_page_nobody_knows_gets_the_rules_for_all_pages():
     lines = ["block,*,a,,,,", "block,knee,b,,,,"]
 
     assert listed(*lines, source=None) == ["b", "c"]
-    assert rules(*lines).blocked_everywhere(NOW) == {"a"}
+    assert {rule.target for rule in rules(*lines).about(None, NOW)} == {"a"}
 
 
 def test_an_empty_list_still_gets_its_pins():
