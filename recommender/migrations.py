@@ -57,7 +57,48 @@ def _pages(connection: Connection) -> None:
     )
 
 
-STEPS = (_first, _pages)
+def _live(connection: Connection) -> None:
+    """Events that come while the site is read, articles that come and go, and what is kept of
+    events that are forgotten.
+
+    ``live`` is 0 for what was imported, 1 for what readers' pages sent, 2 if a known crawler did.
+    """
+    postgresql = connection.dialect.name == "postgresql"
+    tight = "" if postgresql else "WITHOUT ROWID"
+    for statement in f"""
+        ALTER TABLE views ADD COLUMN variant INTEGER;
+        ALTER TABLE views ADD COLUMN live INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE clicks ADD COLUMN live INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE pageviews ADD COLUMN live INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE slate_links ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+        CREATE INDEX views_by_session ON views (session) WHERE session <> '';
+        CREATE INDEX pageviews_by_session ON pageviews (session) WHERE session <> '';
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) {tight};
+        CREATE TABLE changes (
+            id TEXT PRIMARY KEY, number BIGINT NOT NULL UNIQUE, removed INTEGER NOT NULL);
+        CREATE TABLE tallies (
+            day INTEGER NOT NULL, name TEXT NOT NULL, n BIGINT NOT NULL,
+            PRIMARY KEY (day, name)) {tight};
+        CREATE TABLE imports (
+            file TEXT PRIMARY KEY, head TEXT NOT NULL, records BIGINT NOT NULL) {tight};
+        CREATE TABLE past_views (
+            day INTEGER NOT NULL, slate INTEGER NOT NULL, n BIGINT NOT NULL,
+            PRIMARY KEY (day, slate)) {tight};
+        CREATE TABLE past_clicks (
+            day INTEGER NOT NULL, slate INTEGER NOT NULL, item INTEGER NOT NULL,
+            n BIGINT NOT NULL, n_in_sessions BIGINT NOT NULL,
+            PRIMARY KEY (day, slate, item)) {tight};
+        CREATE TABLE past_reads (
+            day INTEGER NOT NULL, article INTEGER NOT NULL, n BIGINT NOT NULL,
+            PRIMARY KEY (day, article)) {tight};
+        CREATE TABLE past_pairs (
+            day INTEGER NOT NULL, article INTEGER NOT NULL, other INTEGER NOT NULL,
+            n BIGINT NOT NULL, PRIMARY KEY (day, article, other)) {tight}
+    """.split(";"):
+        connection.execute(sql.text(statement))
+
+
+STEPS = (_first, _pages, _live)
 # Any number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK = 7_263_550_142
 
