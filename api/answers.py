@@ -1,58 +1,117 @@
 """A bundle's lists under the editors' rules, as the bytes that are sent.
 
-Most pages ask for the usual ten links and no rule speaks of them: their answers were made when
-the bundle was built, and are copied from the mapped file. All others are composed, and those
-that may be asked for again are kept. An object of this class never changes in what it says, so
-that it can be replaced whole while requests are under way.
+Most pages ask for the usual ten links and no rule speaks of them: these were written down when the
+bundle was built, and are copied from the mapped file behind a head that names the slate. All others
+are composed, and those that may be asked for again are kept. An object of this class never changes
+in what it says, so that it can be replaced whole while requests are under way.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from recommender.editorial import Rules
-from recommender.lists import DEFAULT_K, Lists, answer
+from recommender.exploration import BEST, DEPTH, EXPLORE, slate_of
+from recommender.lists import Lists
+from recommender.patched import Patched
+from recommender.shelf import BEST_SLATE, DEFAULT_K, Placed, answer, items_json
+from recommender.tokens import N_VARIANTS, Signer, Slate
 
 # A composed answer takes some 3 to 10 kB, and 50 times as long to make as to find again.
 MAX_COMPOSED = 2_000
-# Queries that have been understood once; some 500 bytes each.
+# Queries that have been understood once; some 800 bytes each.
 MAX_QUESTIONS = 20_000
 MAX_QUESTION_BYTES = 300
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 BY_HAND = ("pinned", "fallback")
+FALLBACK = b'"origin":"fallback"'
+
+
+class Seal(NamedTuple):
+    """What slates are signed with, and the store's numbers of the articles: of the bundle's by
+    row, of those that came later by row too.
+    """
+
+    signer: Signer
+    keys: np.ndarray
+    later: Mapping[int, int]
+
+    def key(self, row: int) -> int:
+        """The store's number of an article."""
+        return int(self.keys[row]) if row < len(self.keys) else self.later[row]
+
+
+class Sent(NamedTuple):
+    """What is sent: everything up to the links, the links, and the articles' share of fallbacks."""
+
+    head: bytes
+    items: bytes
+
+    def body(self) -> bytes:
+        """The answer."""
+        return b'%b,"items":%b}' % self
+
+    @property
+    def is_fallback(self) -> bool:
+        """Is there a link that only fills up?"""
+        return FALLBACK in self.items
 
 
 class Question(NamedTuple):
-    """A query for the list of a known article, understood; ``tag`` is that of its prepared list."""
+    """A query for the list of a known article, understood. ``head`` and ``tag`` are those of the
+    prepared list, None if another is asked for.
+    """
 
     row: int
     id: str
     k: int
+    variant: int | None
+    head: bytes | None
     tag: bytes
+    is_fallback: bool
+
+
+class Composed(NamedTuple):
+    """A list that was put together: its links as sent, and who stands where with what chance."""
+
+    items: bytes
+    placed: list[Placed]
+    chances: tuple[float, ...]
 
 
 class Answers:
     """What is being served."""
 
-    def __init__(self, lists: Lists, rules: Rules) -> None:
+    def __init__(
+        self, lists: Lists, rules: Rules, *, seal: Seal | None = None, patch: Patched | None = None
+    ) -> None:
         self.lists = lists
         self.rules = rules
+        self.seal = seal
+        self.shelf = patch or lists
+        self.touched: Collection[int] = patch.touched if patch else ()
         self.questions: dict[bytes, Question] = {}
-        self._composed: dict[tuple[int | None, int, tuple[int, ...]], bytes] = {}
+        self._composed: dict[tuple[int | None, int, int, tuple[int, ...]], Composed] = {}
         # Slices of a memoryview cost a tenth of those of a mapped array.
         self._data = np.asarray(lists.answers.data).data
         self._heads = np.asarray(lists.answers.heads).data
+        self._n_prepared = len(lists.stub)
 
     def prepared(self, row: int) -> bytes:
         """The usual ten links of an article, as they stand in the bundle."""
         return bytes(self._data[self._heads[row] : self._heads[row + 1]])
+
+    def is_plain(self, id: str, row: int, now: datetime) -> bool:
+        """Does what was prepared for the article still hold?"""
+        return row < self._n_prepared and row not in self.touched and not self.rules.about(id, now)
 
     def of(
         self,
@@ -61,70 +120,127 @@ class Answers:
         *,
         k: int = DEFAULT_K,
         exclude: Collection[str] = frozenset(),
-    ) -> bytes:
+        variant: int | None = None,
+    ) -> Sent:
         """The list of an article at this moment; None stands for a page nobody knows."""
-        id = None if row is None else self.lists.ids.column[row]
-        in_force = self.rules.about(id, now)
-        if row is not None and k == DEFAULT_K and not exclude and not in_force:
-            return self.prepared(row)
-        key = (row, k, tuple(rule.line for rule in in_force))
-        body = None if exclude else self._composed.get(key)
-        if body is None:
-            body = self._compose(row, id, now, k, exclude, bool(in_force))
-            if not exclude:
-                keep(self._composed, key, body, at_most=MAX_COMPOSED)
-        return body
+        slate = (
+            BEST_SLATE if variant is None or row is None else slate_of(variant, self.lists.share)
+        )
+        if row is None:
+            composed = self._compose(None, now, k, exclude, slate)
+            return Sent(self._head(None, None), composed.items)
+        id = self.shelf.id_of(row)
+        plain = not exclude and k <= DEPTH and self.is_plain(id, row, now)
+        if plain and slate == BEST_SLATE:
+            items = self.prepared(row)
+            items = items if k == DEFAULT_K else first(k, items)
+            placed = self.lists.composed(row, k=k)
+            chances = self._planned(row, slate, len(placed))
+        else:
+            items, placed, chances = self._compose(row, now, k, exclude, slate)
+        return Sent(self._head(id, self._token(row, variant, slate, placed, chances)), items)
+
+    def _head(self, id: str | None, token: str | None) -> bytes:
+        return answer(id, self.lists.name, token, b"")[: -len(b',"items":}')]
+
+    def _token(
+        self,
+        row: int,
+        variant: int | None,
+        slate: int,
+        placed: list[Placed],
+        chances: tuple[float, ...],
+    ) -> str | None:
+        """What the page names the slate by; without a store there is none."""
+        seal = self.seal
+        if seal is None:
+            return None
+        arm = "" if variant is None else BEST if slate == BEST_SLATE else EXPLORE
+        return seal.signer.sign(
+            Slate(
+                bundle=self.lists.name,
+                variant=variant,
+                arm=arm,
+                source=seal.key(row),
+                items=tuple(seal.key(each.row) for each in placed),
+                origins=tuple(each.origin for each in placed),
+                chances=None if variant is None else chances,
+            )
+        )
+
+    def _planned(self, row: int, slate: int, n_placed: int) -> tuple[float, ...]:
+        """The chances the build worked out; what only fills up stands there in every variant."""
+        chances = self.lists.chances_of(row, slate)[:n_placed]
+        chances += [N_VARIANTS] * (n_placed - len(chances))
+        return tuple(chance / N_VARIANTS for chance in chances)
 
     def _compose(
-        self,
-        row: int | None,
-        id: str | None,
-        now: datetime,
-        k: int,
-        exclude: Collection[str],
-        ruled: bool,
-    ) -> bytes:
-        if row is not None and k < DEFAULT_K and not exclude and not ruled:
-            return first(k, self.prepared(row))
-        rules = self.rules if ruled else None
-        links = self.lists.related(row, k=k, exclude=exclude, rules=rules, now=now)
-        return answer(id, self.lists.name, links)
+        self, row: int | None, now: datetime, k: int, exclude: Collection[str], slate: int
+    ) -> Composed:
+        id = None if row is None else self.shelf.id_of(row)
+        in_force = self.rules.about(id, now)
+        key = (row, k, slate, tuple(rule.line for rule in in_force))
+        composed = None if exclude else self._composed.get(key)
+        if composed is not None:
+            return composed
+        rules = self.rules if in_force else None
 
-    def of_id(self, id: str, now: datetime, *, k: int) -> bytes:
+        def placed(number: int) -> list[Placed]:
+            return self.shelf.composed(
+                row, k=k, exclude=exclude, rules=rules, now=now, slate=number
+            )
+
+        sent = placed(slate)
+        if row is not None and not exclude and k <= DEPTH and self.is_plain(str(id), row, now):
+            chances = self._planned(row, slate, len(sent))
+        else:
+            # What pins, blocks and changes make of every slate there is: a chance is how many of
+            # the hundred variants agree.
+            agree: Counter[tuple[int, int]] = Counter()
+            for number in range(self.lists.share + 1 if row is not None else 1):
+                weight = 1 if number else N_VARIANTS - self.lists.share
+                for place, each in enumerate(placed(number)):
+                    agree[each.row, place] += weight
+            chances = tuple(agree[each.row, place] / N_VARIANTS for place, each in enumerate(sent))
+        composed = Composed(items_json(self.shelf.links(sent)), sent, chances)
+        if not exclude:
+            keep(self._composed, key, composed, at_most=MAX_COMPOSED)
+        return composed
+
+    def of_id(self, id: str, now: datetime, *, k: int) -> Sent:
         """The list of the page with this id, known or not."""
-        row = self.lists.row(id)
+        row = self.shelf.row(id)
         return self.of(row, now, k=k, exclude=self.beside(id) if row is None else ())
 
     def beside(self, id: str | None, exclude: Collection[str] = ()) -> frozenset[str]:
         """What not to show on a page that has no list: an article known by its title alone may
         stand among its own fallbacks.
         """
-        if id is None or self.lists.ids.find(id) is None:
+        if id is None or self.shelf.find(id) is None:
             return frozenset(exclude)
         return frozenset({*exclude, id})
 
     def of_text(self, title: str, body: str, now: datetime, *, k: int) -> bytes:
         """The list of a text that is not stored."""
-        links = self.lists.related_to_text(title, body, k=k, rules=self.rules, now=now)
-        return answer(None, self.lists.name, links)
+        links = self.shelf.related_to_text(title, body, k=k, rules=self.rules, now=now)
+        return answer(None, self.lists.name, None, items_json(links))
 
     def explained(self, row: int | None, body: bytes) -> bytes:
         """An answer with the figures behind each link that readers or texts have chosen."""
         content = json.loads(body)
         for link in content["items"]:
             link["why"] = None
-            if row is not None and link["origin"] not in BY_HAND:
+            if row is not None and row < self._n_prepared and link["origin"] not in BY_HAND:
                 link["why"] = self.lists.why(row, link["id"])
         return _json(content)
 
 
-def first(k: int, body: bytes) -> bytes:
+def first(k: int, items: bytes) -> bytes:
     """A shorter list is the beginning of the usual one, and ten times as fast cut as composed."""
-    content = json.loads(body)
-    return _json({**content, "items": content["items"][:k]})
+    return _json(json.loads(items)[:k])
 
 
-def _json(content: dict[str, Any]) -> bytes:
+def _json(content: Any) -> bytes:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 

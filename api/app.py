@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,42 +17,67 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 import recommender
-from api import errors, routes
+from api import admin, errors, routes
+from api.clients import Clients
 from api.edge import pass_edge
+from api.events import Events
 from api.live import Live
+from api.metrics import Metrics
 from api.related import Related
-from api.replies import broken, refused, send_reply
+from api.replies import Reply, broken, refused, send_reply
+from api.stored import Stored
 from api.wire import Refusal
 from recommender.config import Settings, settings
 
-RELATED = "/v1/related"
+RELATED, EVENTS = "/v1/related", "/v1/events"
 DESCRIPTION = """
-Lists of related articles. Reads are open to every origin. Every error has the same shape:
-`{"error": "snake_case_code", "detail": "one sentence"}`.
+Lists of related articles. Reads are open to every origin, events to those that are allowed. Every
+error has the same shape: `{"error": "snake_case_code", "detail": "one sentence"}`.
 """
 
 logger = logging.getLogger("api")
 
 
 class Api(FastAPI):
-    """FastAPI with a short way in front of it for the one question that pages ask."""
+    """FastAPI with a short way in front of it for what pages ask and send all day."""
 
     related: Related
+    events: Events
+    metrics: Metrics
+    stored: Stored
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an ASGI request."""
-        method = scope.get("method")
-        if method in ("GET", "HEAD") and scope["path"] == RELATED:
-            try:
-                reply = self.related(scope["query_string"], scope["headers"])
-            except Refusal as exc:
-                reply = refused(exc.status_code, exc.code, exc.detail, exc.headers)
-            except Exception:
-                logger.exception("GET %s?%s failed", RELATED, scope["query_string"][:500])
-                reply = broken()
+        if scope["type"] != "http":
+            await self.by_route(scope, receive, send)
+            return
+        since, method, path = time.perf_counter(), scope["method"], scope["path"]
+        if path == RELATED and method in ("GET", "HEAD"):
+            reply = await self._said(self.related(scope["query_string"], scope["headers"]), scope)
             await send_reply(reply, send, head=method == "HEAD")
+            self.metrics.took("related", since)
+        elif path == EVENTS and method == "POST":
+            await send_reply(await self._said(self.events(scope, receive), scope), send)
+            self.metrics.took("events", since)
+        elif path == EVENTS and method == "OPTIONS":
+            await send_reply(await self._said(self._preflight(scope), scope), send)
         else:
             await self.by_route(scope, receive, send)
+            self.metrics.took("other", since)
+
+    async def _preflight(self, scope: Scope) -> Reply:
+        return self.events.preflight(scope)
+
+    async def _said(self, answer: Awaitable[Reply], scope: Scope) -> Reply:
+        """The reply, or what is said when there is none."""
+        try:
+            return await answer
+        except Refusal as exc:
+            return refused(exc.status_code, exc.code, exc.detail, exc.headers)
+        except Exception:
+            query = scope["query_string"][:500]
+            logger.exception("%s %s?%s failed", scope["method"], scope["path"], query)
+            return broken()
 
     async def by_route(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by FastAPI's routes alone."""
@@ -71,13 +97,21 @@ def create_app(
 
     What is live is loaded now, and looked after while the application runs.
     """
-    live = Live(settings.models, settings.editorial)
+    clients = Clients(
+        rate=settings.event_rate,
+        trusted_proxies=settings.trusted_proxies,
+        allowed_origins=settings.allowed_origins,
+    )
+    stored = Stored(settings, clock=clock)
+    live = Live(settings.models, settings.editorial, stored)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         live.watch()
+        stored.watch(live.catch_up)
         yield
         live.close()
+        stored.close()
 
     app = Api(
         title="recommender",
@@ -87,9 +121,14 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.related = Related(live, clock=clock, admin_key=settings.admin_key)
+    app.metrics, app.stored = Metrics(), stored
+    key = settings.admin_key
+    app.related = Related(live, clock=clock, admin_key=key, metrics=app.metrics)
+    app.events = Events(live, stored, clients, app.metrics, clock=clock, admin_key=key)
     errors.add(app)
-    routes.add(app, live, app.related)
+    routes.add(app, live, app.related, app.events)
+    if key:
+        admin.add(app, live, stored, app.metrics, settings=settings, clock=clock)
     if extra is not None:
         extra(app)
     return app

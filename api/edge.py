@@ -11,8 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.replies import NOT_STORED, OPEN, Reply, refused, send_reply
 
 MAX_BODY_BYTES = 256 * 1024
-# What takes the admin key is not for pages of other sites.
-PUBLIC, ADMIN = "/v1/", "/v1/models/"
+# An editor's system may put a few hundred whole articles at once.
+ARTICLES, MAX_ARTICLES_BYTES = "/v1/articles", 16 * 1024 * 1024
+# What takes the admin key is not for pages of other sites, and events choose their pages.
+PUBLIC, CLOSED = "/v1/", ("/v1/models/", ARTICLES, "/v1/events")
 PREFLIGHT = [
     OPEN,
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
@@ -25,14 +27,15 @@ async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send) ->
     """Hand the request to ``app`` if it may pass, and its answer back."""
     path = scope["path"].removeprefix(scope.get("root_path", ""))
     ours = path.startswith((PUBLIC, "/health/"))
-    public = path.startswith(PUBLIC) and not path.startswith(ADMIN)
-    if scope["method"] == "OPTIONS" and public and _header(scope, b"access-control-request-method"):
+    public = path.startswith(PUBLIC) and not path.startswith(CLOSED)
+    if scope["method"] == "OPTIONS" and public and header(scope, b"access-control-request-method"):
         await send_reply(Reply(204, PREFLIGHT, b""), send)
         return
     if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-        body = await _body(scope, receive)
+        most = MAX_ARTICLES_BYTES if path == ARTICLES else MAX_BODY_BYTES
+        body = await read_body(scope, receive, most)
         if body is None:
-            detail = f"A body has at most {MAX_BODY_BYTES} bytes."
+            detail = f"A body has at most {most} bytes."
             await send_reply(refused(413, "body_too_large", detail), send)
             return
         receive = _replayed(body, receive)
@@ -55,21 +58,24 @@ async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send) ->
     await app(scope, receive, answered)
 
 
-def _header(scope: Scope, wanted: bytes) -> bytes | None:
+def header(scope: Scope, wanted: bytes) -> bytes | None:
+    """The first header of this name."""
     return next((value for name, value in scope["headers"] if name == wanted), None)
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body, or None if it is too large; what was announced too large is not read."""
-    announced = _header(scope, b"content-length") or b"0"
-    if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+async def read_body(scope: Scope, receive: Receive, most: int) -> bytes | None:
+    """The whole body, or None if it has more than ``most`` bytes; what was announced too large is
+    not read.
+    """
+    announced = header(scope, b"content-length") or b"0"
+    if announced.isdigit() and int(announced) > most:
         return None
     body, more = bytearray(), True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most:
             return None
     return bytes(body)
 

@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 
 from api.answers import Answers
+from api.patching import Added, Patching
+from api.stored import Stored
 from api.wire import Refusal
 from recommender import editorial, manifest
 from recommender.editorial import Rules
@@ -32,11 +34,13 @@ class Live:
     ``fault`` says what could not be loaded.
     """
 
-    def __init__(self, models: Path, rules_file: Path) -> None:
+    def __init__(self, models: Path, rules_file: Path, stored: Stored | None = None) -> None:
         self.models = models
         self.rules_file = rules_file
         self.answers: Answers | None = None
         self.fault: str | None = None
+        self._patching = Patching(stored) if stored else None
+        self._made: tuple[Lists, Rules, Added] | None = None
         self._lists: Lists | None = None
         self._rules: Rules | None = None
         self._stamp: object = None
@@ -52,21 +56,43 @@ class Live:
             raise Refusal(503, "no_bundle", "No bundle is live yet.", {"Retry-After": "5"})
         return answers
 
+    def key_of(self, id: str) -> int | None:
+        """The store's number of an article that is served, or None."""
+        answers = self.answers
+        row = answers.shelf.row(id) if answers else None
+        return answers.seal.key(row) if answers and answers.seal and row is not None else None
+
     def refresh(self) -> None:
-        """Load what the files name now, and serve it if it is whole."""
+        """Load what the files and the store name now, and serve it if it is whole."""
         with self._loading:
             # Before loading: what changes meanwhile is seen at the next look.
             self._stamp = self._look()
             faults = [fault for fault in (self._load_lists(), self._load_rules()) if fault]
-            lists, rules, old = self._lists, self._rules, self.answers
-            if lists and rules and not (old and old.lists is lists and old.rules is rules):
-                self.answers = Answers(lists, rules)
-                logger.info("serving %s under %d editors' rules", lists.name, len(rules.rules))
+            if self._lists and self._rules:
+                self._serve(self._lists, self._rules)
             fault = "; ".join(faults) or None
             if fault and fault != self.fault:
-                kept = f"{lists.name} keeps serving" if self.answers and lists else "not ready"
+                serving = self._lists if self.answers else None
+                kept = f"{serving.name} keeps serving" if serving else "not ready"
                 logger.error("%s (%s)", fault, kept)
             self.fault = fault
+
+    def catch_up(self) -> None:
+        """Take notice of articles that came or went a moment ago. ``StoreError`` if the store is
+        out of reach.
+        """
+        if self._patching is not None and self._lists is not None and self._patching.is_stale():
+            self.refresh()
+
+    def _serve(self, lists: Lists, rules: Rules) -> None:
+        added = self._patching.load(lists) if self._patching else Added(lists)
+        old = self._made
+        if old and old[0] is lists and old[1] is rules and (old[2] is added or not self._patching):
+            return
+        self.answers = Answers(lists, rules, seal=added.seal, patch=added.patch)
+        self._made = lists, rules, added
+        if not old or old[0] is not lists or old[1] is not rules:
+            logger.info("serving %s under %d editors' rules", lists.name, len(rules.rules))
 
     def _load_lists(self) -> str | None:
         try:

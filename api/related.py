@@ -6,22 +6,34 @@ that FastAPI documents.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl
 
-from api.answers import MAX_QUESTION_BYTES, MAX_QUESTIONS, Answers, Question, keep, tag_of
+from anyio import to_thread
+
+from api.answers import MAX_QUESTION_BYTES, MAX_QUESTIONS, Answers, Question, Sent, keep, tag_of
 from api.live import Live
+from api.metrics import Metrics
 from api.replies import Headers, Reply, cached, stored_nowhere
 from api.wire import Refusal
 from recommender.articles import MAX_ID_CHARACTERS
-from recommender.lists import DEFAULT_K, MAX_K
+from recommender.errors import StoreError
+from recommender.exploration import slate_of
+from recommender.shelf import BEST_SLATE, DEFAULT_K, MAX_K
+from recommender.tokens import N_VARIANTS
 
 # Beyond twice of this uvicorn's parser gives up, and its error is not in our shape.
 MAX_QUERY_BYTES = 32 * 1024
 MAX_URL_CHARACTERS = 8_000
+# Requests for unknown articles that may ask the store at one time.
+MAX_CONSULTING = 4
+
+logger = logging.getLogger("api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,41 +45,93 @@ class Asked:
     k: int
     exclude: frozenset[str]
     explain: bool
+    variant: int | None = None
 
 
 class Related:
     """Answers the query for one page's list."""
 
-    def __init__(self, live: Live, *, clock: Callable[[], datetime], admin_key: str) -> None:
+    def __init__(
+        self, live: Live, *, clock: Callable[[], datetime], admin_key: str, metrics: Metrics
+    ) -> None:
         self.live = live
         self.clock = clock
         self.admin_key = admin_key
+        self.metrics = metrics
+        self._consulting = asyncio.Semaphore(MAX_CONSULTING)
 
-    def __call__(self, query: bytes, headers: Headers) -> Reply:
+    async def __call__(self, query: bytes, headers: Headers) -> Reply:
         """The reply; ``Refusal`` if the query makes no sense or nothing is live."""
         answers = self.live.current()
-        now = self.clock()
         question = answers.questions.get(query)
         if question is not None:
-            if question.k == DEFAULT_K and not answers.rules.about(question.id, now):
-                return cached(answers.prepared(question.row), question.tag, headers)
-            body = answers.of(question.row, now, k=question.k)
-            return cached(body, tag_of(body), headers)
+            return self._again(answers, question, headers)
         asked = parse(query, explainable=bool(self.admin_key))
         if asked.explain:
             check_key(self.admin_key, headers)
         row = _row(answers, asked)
+        # Perhaps the article came a moment ago and the store knows of it. A store that takes its
+        # time must not keep pages waiting.
+        if row is None and not self._consulting.locked():
+            async with self._consulting:
+                await to_thread.run_sync(self._consult)
+            answers = self.live.current()
+            row = _row(answers, asked)
+        return self._first(answers, asked, row, query, headers)
+
+    def _consult(self) -> None:
+        try:
+            self.live.catch_up()
+        except StoreError as exc:
+            logger.warning("an unknown article was not looked up: %s", exc)
+
+    def _again(self, answers: Answers, question: Question, headers: Headers) -> Reply:
+        """The reply to a query that came before."""
+        row, head, now = question.row, question.head, self.clock()
+        if head is not None and answers.is_plain(question.id, row, now):
+            self.metrics.answered(is_fallback=question.is_fallback)
+            return cached(Sent(head, answers.prepared(row)).body(), question.tag, headers)
+        return self._told(answers.of(row, now, k=question.k, variant=question.variant), headers)
+
+    def _first(
+        self, answers: Answers, asked: Asked, row: int | None, query: bytes, headers: Headers
+    ) -> Reply:
+        """The reply to a query that is new to us, or not worth remembering."""
+        now = self.clock()
         exclude = asked.exclude if row is not None else answers.beside(asked.id, asked.exclude)
-        body = answers.of(row, now, k=asked.k, exclude=exclude)
+        sent = answers.of(row, now, k=asked.k, exclude=exclude, variant=asked.variant)
         if asked.explain:
-            return stored_nowhere(answers.explained(row, body))
+            return stored_nowhere(answers.explained(row, sent.body()))
         if row is None:
-            return stored_nowhere(body)
+            self.metrics.answered(is_fallback=True)
+            return stored_nowhere(sent.body())
         if not asked.exclude and len(query) <= MAX_QUESTION_BYTES:
-            id = answers.lists.ids.column[row]
-            known = Question(row, id, asked.k, tag_of(answers.prepared(row)))
-            keep(answers.questions, query, known, at_most=MAX_QUESTIONS)
+            question = _understood(answers, row, asked, sent, now)
+            keep(answers.questions, query, question, at_most=MAX_QUESTIONS)
+        return self._told(sent, headers)
+
+    def _told(self, sent: Sent, headers: Headers) -> Reply:
+        self.metrics.answered(is_fallback=sent.is_fallback)
+        body = sent.body()
         return cached(body, tag_of(body), headers)
+
+
+def _understood(answers: Answers, row: int, asked: Asked, sent: Sent, now: datetime) -> Question:
+    id = answers.shelf.id_of(row)
+    plain = (
+        asked.k == DEFAULT_K
+        and (asked.variant is None or slate_of(asked.variant, answers.lists.share) == BEST_SLATE)
+        and answers.is_plain(id, row, now)
+    )
+    return Question(
+        row=row,
+        id=id,
+        k=asked.k,
+        variant=asked.variant,
+        head=sent.head if plain else None,
+        tag=tag_of(sent.body()),
+        is_fallback=sent.is_fallback,
+    )
 
 
 def parse(query: bytes, *, explainable: bool = False) -> Asked:
@@ -82,7 +146,7 @@ def parse(query: bytes, *, explainable: bool = False) -> Asked:
     fields: dict[str, list[str]] = {}
     for name, value in parse_qsl(query.decode(errors="replace"), keep_blank_values=True):
         fields.setdefault(name, []).append(value)
-    for name in ("id", "url", "k"):
+    for name in ("id", "url", "k", "variant"):
         if len(fields.get(name, ())) > 1:
             raise Refusal(400, "repeated_parameter", f"The parameter {name} is given twice.")
     id = next(iter(fields.get("id", ())), None)
@@ -103,6 +167,7 @@ def parse(query: bytes, *, explainable: bool = False) -> Asked:
         k=_size(fields.get("k", [str(DEFAULT_K)])[0]),
         exclude=frozenset(fields.get("exclude", ())) - {""},
         explain=explainable and _truth(fields.get("explain", ["false"])[0]),
+        variant=_variant(fields.get("variant", [None])[0]),
     )
 
 
@@ -110,6 +175,16 @@ def _size(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MAX_K:
         return int(text)
     raise Refusal(422, "invalid_parameter", f"k must be a whole number from 1 to {MAX_K}.")
+
+
+def _variant(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < N_VARIANTS:
+        return int(text)
+    raise Refusal(
+        422, "invalid_parameter", f"variant must be a whole number from 0 to {N_VARIANTS - 1}."
+    )
 
 
 def _truth(text: str) -> bool:
@@ -120,8 +195,8 @@ def _truth(text: str) -> bool:
 
 def _row(answers: Answers, asked: Asked) -> int | None:
     if asked.id is not None:
-        return answers.lists.row(asked.id)
-    return answers.lists.row_of_url(asked.url or "")
+        return answers.shelf.row(asked.id)
+    return answers.shelf.row_of_url(asked.url or "")
 
 
 def check_key(key: str, headers: Headers) -> None:

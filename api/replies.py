@@ -34,14 +34,14 @@ def stored_nowhere(body: bytes) -> Reply:
 def cached(body: bytes, tag: bytes, headers: Headers) -> Reply:
     """A reply that caches may keep, or the word that the caller's copy is still good."""
     for name, value in headers:
-        if name == b"if-none-match" and _matches(value, tag):
+        if name == b"if-none-match" and matches(value, tag):
             return Reply(304, [(b"etag", tag), CACHED, OPEN], b"")
     length = (b"content-length", b"%d" % len(body))
     return Reply(200, [JSON, length, (b"etag", tag), CACHED, OPEN], body)
 
 
-def _matches(wanted: bytes, tag: bytes) -> bool:
-    """Weak comparison, as RFC 9110 asks for here."""
+def matches(wanted: bytes, tag: bytes) -> bool:
+    """Does ``If-None-Match`` name the tag? Weak comparison, as RFC 9110 asks for here."""
     tags = [part.strip().removeprefix(b"W/") for part in wanted.split(b",")]
     return tag in tags or tags == [b"*"]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBearer
 
+from api.answers import tag_of
 from api.errors import response
+from api.events import Events
 from api.live import Live
-from api.related import MAX_URL_CHARACTERS, Related, check_key
-from api.replies import stored_nowhere
+from api.related import MAX_URL_CHARACTERS, Related
+from api.replies import OPEN, Reply, matches, stored_nowhere
 from api.wire import (
     Alive,
     Answer,
@@ -20,22 +23,42 @@ from api.wire import (
     Ready,
     Refusal,
     Results,
+    Taken,
     TextQuestion,
 )
-from recommender import manifest
 from recommender.articles import MAX_ID_CHARACTERS
-from recommender.errors import BundleError
-from recommender.lists import DEFAULT_K, MAX_K
+from recommender.shelf import DEFAULT_K, MAX_K
+from recommender.tokens import N_VARIANTS
 
 # The shape of the header; the key itself is compared in ``check_key``.
 ADMIN = HTTPBearer(auto_error=False, scheme_name="admin key")
 
 
-def add(app: FastAPI, live: Live, related: Related) -> None:
-    """Give ``app`` the routes of the contract."""
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "examples": {
+                "impression": {
+                    "value": {"type": "impression", "view_id": "3f2a9c", "slate": "AQ…"}
+                },
+                "click": {
+                    "value": {"type": "click", "view_id": "3f2a9c", "slate": "AQ…", "position": 2}
+                },
+                "pageview": {"value": {"type": "pageview", "article_id": "knee"}},
+            }
+        }
+    },
+}  # fmt: skip
+
+
+def add(app: FastAPI, live: Live, related: Related, events: Events) -> None:
+    """Give ``app`` the routes that are open to everyone."""
     _lists(app, live, related)
+    _events(app, events)
+    _widget(app)
     _health(app, live)
-    _models(app, live, related)
+    _models(app, live)
 
 
 def _lists(app: FastAPI, live: Live, related: Related) -> None:
@@ -44,20 +67,20 @@ def _lists(app: FastAPI, live: Live, related: Related) -> None:
         tags=["lists"],
         summary="The list of an article",
         response_model=Answer,
-        responses=_documented(400, *([401] if related.admin_key else []), 414, 422, 503),
+        responses=documented(400, *([401] if related.admin_key else []), 414, 422, 503),
         dependencies=[Depends(ADMIN)] if related.admin_key else [],
         openapi_extra={"parameters": _parameters(explainable=bool(related.admin_key))},
     )
     async def of_article(request: Request) -> Response:
         """Give `id` or `url`. An unknown article gets popular ones, `"article_id": null`."""
-        return response(related(request.scope["query_string"], request.scope["headers"]))
+        return response(await related(request.scope["query_string"], request.scope["headers"]))
 
     @app.post(
         "/v1/related",
         tags=["lists"],
         summary="The list of a text that is not stored",
         response_model=Answer,
-        responses=_documented(400, 413, 415, 422, 503),
+        responses=documented(400, 413, 415, 422, 503),
     )
     def of_text(question: TextQuestion) -> Response:
         """Ranked by its words and by what is known of the articles that share them."""
@@ -71,12 +94,12 @@ def _lists(app: FastAPI, live: Live, related: Related) -> None:
         tags=["lists"],
         summary="The lists of several articles",
         response_model=Results,
-        responses=_documented(400, 413, 415, 422, 503),
+        responses=documented(400, 413, 415, 422, 503),
     )
     def of_articles(question: BatchQuestion) -> Response:
         """In the order of `ids`; an unknown one gets what it would get alone."""
         answers, now = live.current(), related.clock()
-        bodies = [answers.of_id(id, now, k=question.k) for id in question.ids]
+        bodies = [answers.of_id(id, now, k=question.k).body() for id in question.ids]
         return response(stored_nowhere(b'{"results":[' + b",".join(bodies) + b"]}"))
 
 
@@ -85,7 +108,7 @@ def _health(app: FastAPI, live: Live) -> None:
     async def alive() -> Alive:
         return Alive()
 
-    @app.get("/health/ready", tags=["health"], summary="Can it answer?", responses=_documented(503))
+    @app.get("/health/ready", tags=["health"], summary="Can it answer?", responses=documented(503))
     async def ready() -> Ready:
         """503 until a bundle is live; `detail` says what is missing."""
         if live.answers is None:
@@ -93,36 +116,45 @@ def _health(app: FastAPI, live: Live) -> None:
         return Ready(model=live.answers.lists.name, fault=live.fault)
 
 
-def _models(app: FastAPI, live: Live, related: Related) -> None:
-    @app.get("/v1/model", tags=["model"], summary="The live bundle", responses=_documented(503))
+def _models(app: FastAPI, live: Live) -> None:
+    @app.get("/v1/model", tags=["model"], summary="The live bundle", responses=documented(503))
     async def model() -> Model:
         """What it was built from, what decided its lists, and how it scored."""
         return Model.model_validate(live.current().lists.about)
 
-    if not related.admin_key:
-        return
 
+def _events(app: FastAPI, events: Events) -> None:
     @app.post(
-        "/v1/models/{name}/activate",
-        tags=["model"],
-        summary="Make a bundle the live one",
-        responses=_documented(401, 404, 409, 422),
-        dependencies=[Depends(ADMIN)],
+        "/v1/events",
+        tags=["events"],
+        summary="What readers saw and followed",
+        status_code=202,
+        response_model=Taken,
+        responses=documented(400, 403, 413, 415, 429, 503),
+        openapi_extra={"requestBody": _BODY},
     )
-    def activate(name: str, request: Request) -> Model:
-        """Every file is compared with the manifest first; on any fault the old one stays."""
-        check_key(related.admin_key, request.scope["headers"])
-        if name not in manifest.names(live.models):
-            raise Refusal(404, "unknown_model", "There is no bundle of this name.")
-        try:
-            manifest.activate(live.models, name)
-        except BundleError as exc:
-            raise Refusal(409, "damaged_model", str(exc)) from exc
-        live.refresh()
-        return Model.model_validate(live.current().lists.about)
+    async def of_pages(request: Request) -> Response:
+        """One event or a list, as JSON or `text/plain`. Answered when they are durable."""
+        return response(await events(request.scope, request.receive))
 
 
-def _documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def _widget(app: FastAPI) -> None:
+    script = files("api").joinpath("static", "widget.js").read_bytes()
+    tag = tag_of(script)
+    kind = (b"content-type", b"text/javascript; charset=utf-8")
+    kept = (b"cache-control", b"public, max-age=3600")
+
+    @app.get("/widget.js", tags=["widget"], summary="The list for any page, as a script")
+    async def widget(request: Request) -> Response:
+        """One script tag puts the list on a page; see the README."""
+        if matches(request.headers.get("if-none-match", "").encode(), tag):
+            return response(Reply(304, [(b"etag", tag), kept, OPEN], b""))
+        length = (b"content-length", b"%d" % len(script))
+        return response(Reply(200, [kind, length, (b"etag", tag), kept, OPEN], script))
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Statuses that come with an error of the one shape."""
     return {status: {"model": Error} for status in statuses}
 
 
@@ -138,6 +170,12 @@ def _parameters(*, explainable: bool) -> list[dict[str, Any]]:
             "instead of the id; scheme, fragment, tracking parameters and final slash do not count",
         ),
         ("k", size, "how many links at most"),
+        (
+            "variant",
+            {"type": "integer", "minimum": 0, "maximum": N_VARIANTS - 1},
+            "drawn evenly for each view; `GET /v1/model` tells what each means. Without it the "
+            "best slate, outside experiments",
+        ),
         ("exclude", {"type": "array", "items": text}, "ids to leave out; may be repeated"),
     ]
     if explainable:

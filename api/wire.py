@@ -8,7 +8,7 @@ from fastapi import HTTPException
 from pydantic import AfterValidator, BaseModel, Field
 
 from recommender.articles import MAX_ID_CHARACTERS
-from recommender.lists import DEFAULT_K, MAX_K
+from recommender.shelf import DEFAULT_K, MAX_K
 
 MAX_BATCH = 100
 
@@ -55,7 +55,7 @@ class Link(BaseModel):
     teaser: str
     position: int = Field(description="from 1")
     score: float = Field(description="higher is better; compares links of one list alone")
-    origin: str = Field(description="pinned, model, text, hand-picked or fallback")
+    origin: str = Field(description="pinned, model, text, explored, hand-picked or fallback")
     why: dict[str, float] | None = Field(
         default=None, description="the figures behind the link, only if asked to explain"
     )
@@ -66,6 +66,9 @@ class Answer(BaseModel):
 
     article_id: str | None = Field(description="null for a page nobody knows, or a text")
     model: str = Field(description="the bundle that answered")
+    slate: str | None = Field(
+        description="what events name this list by; null for a page nobody knows, or a text"
+    )
     items: list[Link]
 
 
@@ -73,6 +76,45 @@ class Results(BaseModel):
     """The lists of several pages, in the order they were asked for."""
 
     results: list[Answer]
+
+
+class Refused(BaseModel):
+    """An event that was not taken."""
+
+    index: int = Field(description="its place in the post, from 0")
+    reason: str = Field(description="a snake_case code", examples=["forged"])
+    detail: str = Field(description="one sentence")
+
+
+class Taken(BaseModel):
+    """What became of the events of one post."""
+
+    accepted: int = Field(description="events that are new, and durable now")
+    duplicate: int = Field(description="events that were there already")
+    rejected: list[Refused]
+
+
+class Put(BaseModel):
+    """What putting articles did."""
+
+    added: int
+    updated: int
+    unchanged: int
+
+
+class Removed(BaseModel):
+    """The articles that were taken out."""
+
+    removed: list[str]
+
+
+class Variant(BaseModel):
+    """What the variants ``from`` to ``to`` mean."""
+
+    first: int = Field(alias="from")
+    last: int = Field(alias="to")
+    arm: str = Field(description="which policy chose the slate: best or explore")
+    slate: int = Field(description="0 is the best slate, each other one explores")
 
 
 class TextQuestion(BaseModel):
@@ -100,6 +142,7 @@ class Model(BaseModel):
     reason: str = Field(description="why it was decided so")
     scores: dict[str, Any]
     n_articles: int
+    variants: list[Variant] = Field(description="what each variant, 0 to 99, means")
 
 
 class Alive(BaseModel):

@@ -40,7 +40,7 @@ def run() -> None:
         with Store("sqlite://") as store:
             store.apply(batch)
             bundle = build(store, Path(folder), now=NOW)
-        app = create_app(Settings(models=Path(folder)), clock=lambda: NOW)
+        app = create_app(Settings(database="sqlite://", models=Path(folder)), clock=lambda: NOW)
         queries = [
             f"id=article%2F{n}".encode()
             for n in np.random.default_rng(0).integers(0, N_ARTICLES, N_REQUESTS)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from recommender.bundle import Bundle
     from recommender.errors import RecommenderError
     from recommender.evaluation import Report
-    from recommender.lists import Link
+    from recommender.shelf import Link
 
 __version__ = "0.1.0"
 __all__ = [

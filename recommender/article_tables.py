@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -12,8 +12,8 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.articles import Article
-from recommender.event_tables import CHUNK, LOOK_UP, chunks
 from recommender.importing import Batch, Linked, RawPage, link
+from recommender.numbering import CHUNK, LOOK_UP, chunks
 
 COLUMNS = [column.name for column in fields(Article)]
 LISTS = ("tags", "recommended")
@@ -56,8 +56,7 @@ def read_articles(
 
 def apply(connection: Connection, batch: Batch, *, full: bool) -> Changes:
     """Link the batch to what is stored and write it; see ``Store.apply``."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sql.text("LOCK TABLE articles IN SHARE ROW EXCLUSIVE MODE"))
+    _lock(connection)
     rows = connection.execute(sql.text("SELECT id, digest, stub FROM articles")).all()
     digests = {row.id: row.digest for row in rows}
     stubs = {row.id for row in rows if row.stub}
@@ -90,6 +89,57 @@ def apply(connection: Connection, batch: Batch, *, full: bool) -> Changes:
         n_unchanged=len(linked.articles) - len(changed),
         n_stubs=len(linked.stubs),
     )
+
+
+def note(connection: Connection, ids: Collection[str], *, removed: bool) -> None:
+    """Number a change of each of ``ids``, for running servers to see."""
+    _lock(connection)
+    first = last_change(connection) + 1
+    rows = [
+        {"id": id, "number": number, "removed": int(removed)}
+        for number, id in enumerate(sorted(ids), start=first)
+    ]
+    if rows:
+        connection.execute(
+            sql.text(
+                "INSERT INTO changes (id, number, removed) VALUES (:id, :number, :removed) "
+                "ON CONFLICT (id) DO UPDATE "
+                "SET number = excluded.number, removed = excluded.removed"
+            ),
+            rows,
+        )
+
+
+def remove(connection: Connection, ids: Collection[str]) -> list[str]:
+    """Take articles out; returns the ids of those there were. See ``Store.remove``."""
+    _lock(connection)
+    there = [article.id for article in read_articles(connection, with_body=False, ids=ids)]
+    _delete(connection, "articles", there)
+    _delete(connection, "pages", there)
+    note(connection, there, removed=True)
+    return there
+
+
+def last_change(connection: Connection) -> int:
+    """The number of the last change."""
+    return int(connection.scalar(sql.text("SELECT MAX(number) FROM changes")) or 0)
+
+
+def changed_since(connection: Connection, number: int) -> tuple[int, list[Article], list[str]]:
+    """See ``Store.changed_since``."""
+    rows = connection.execute(
+        sql.text("SELECT id, number FROM changes WHERE number > :number"), {"number": number}
+    ).all()
+    ids = [row.id for row in rows]
+    here = read_articles(connection, ids=ids)
+    gone = sorted(set(ids) - {article.id for article in here})
+    return max((row.number for row in rows), default=number), here, gone
+
+
+def _lock(connection: Connection) -> None:
+    """One writer of articles at a time, so that changes are numbered in the order they happen."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sql.text("LOCK TABLE articles IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def read_pages(connection: Connection) -> list[tuple[str, RawPage]]:

@@ -23,7 +23,9 @@ import numpy as np
 from recommender import manifest
 from recommender.arrays import load
 from recommender.editorial import Rules
-from recommender.lists import DEFAULT_K, Link, Lists
+from recommender.exploration import slate_of
+from recommender.lists import Lists
+from recommender.shelf import BEST_SLATE, DEFAULT_K, Link
 
 if TYPE_CHECKING:
     from recommender.features import History
@@ -67,10 +69,23 @@ class Bundle:
         """The model card, in Markdown."""
         return (self.folder / CARD).read_text(encoding="utf-8")
 
-    def related(self, id: str, k: int = DEFAULT_K, *, exclude: Collection[str] = ()) -> list[Link]:
-        """The list of an article, best link first. ``KeyError`` for an unknown id or a stub."""
+    def related(
+        self,
+        id: str,
+        k: int = DEFAULT_K,
+        *,
+        exclude: Collection[str] = (),
+        variant: int | None = None,
+    ) -> list[Link]:
+        """The list of an article, best link first. ``KeyError`` for an unknown id or a stub.
+
+        ``variant``, 0 to 99, asks for what a page that drew it would show.
+        """
         row = self._row(id)
-        return self.lists.related(row, k=k, exclude=exclude, rules=self.rules, now=self.now)
+        slate = BEST_SLATE if variant is None else slate_of(variant, self.lists.share)
+        return self.lists.related(
+            row, k=k, exclude=exclude, rules=self.rules, now=self.now, slate=slate
+        )
 
     def related_to_text(self, title: str, body: str = "", k: int = DEFAULT_K) -> list[Link]:
         """The list of a text that is not stored."""

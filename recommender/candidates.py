@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 EMPTY = -1
-# Why a link is in a list; a bundle stores numbers into this.
-ORIGINS = ("model", "text", "hand-picked", "fallback", "pinned", "explored")
 # Below this a list looks broken rather than short, and the fallback chain fills it up.
 MIN_LINKS = 3
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recommender import __version__, commands
+from recommender import __version__, commands, operating
 from recommender.articles import parse_timestamp
 from recommender.config import settings
 from recommender.errors import RecommenderError
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     groups = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_import(groups)
     _add_train(groups)
+    _add_forget(groups)
     _add_lists(groups)
     _add_evaluate(groups)
     _add_models(groups)
@@ -102,14 +103,18 @@ def _add_import(groups: Groups) -> None:  # type: ignore[valid-type]
     events = _command(
         importing,
         "events",
-        "import impressions, clicks and page views: JSON Lines, CSV, Parquet, plain or gzip'd",
+        "import impressions, clicks and page views: JSON Lines, CSV, Parquet, GA4, Snowplow, UBI, "
+        "access logs, plain or gzip'd",
         "recommender import events clicks.jsonl.gz",
     )
     events.add_argument(
         "--format",
-        choices=["auto", "jsonl", "csv", "parquet"],
+        choices=["auto", "jsonl", "csv", "parquet", "ga4", "snowplow", "ubi", "access"],
         default="auto",
-        help="auto: by the name",
+        help="auto: by the name and the first record",
+    )
+    events.add_argument(
+        "--again", action="store_true", help="read files that were imported before from the start"
     )
     for command in (articles, events):
         command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
@@ -133,9 +138,33 @@ def _add_train(groups: Groups) -> None:  # type: ignore[valid-type]
     train.add_argument("--until", type=_moment, metavar="TS", help="leave out views from then on")
     train.add_argument("--jobs", type=_positive, default=2, metavar="N", help="processes (2)")
     train.add_argument("--now", type=_moment, metavar="TS", help="the time of the build")
+    train.add_argument(
+        "--if-new",
+        type=_positive,
+        metavar="N",
+        help="do nothing unless N clicks came since the live bundle was built",
+    )
     train.add_argument("--no-activate", action="store_true", help="publish, but do not make live")
     train.add_argument("--json", action="store_true", help="say what was done as JSON")
-    train.set_defaults(run=commands.train)
+    train.set_defaults(run=operating.train)
+
+
+def _add_forget(groups: Groups) -> None:  # type: ignore[valid-type]
+    forget = _command(
+        groups,
+        "forget",
+        "remove raw events; what was counted of them by day stays",
+        "recommender forget --older-than 90",
+    )
+    which = forget.add_mutually_exclusive_group(required=True)
+    which.add_argument("--session", metavar="ID", help="what this session did")
+    which.add_argument(
+        "--older-than",
+        type=_age,
+        metavar="DAYS",
+        help="what is older than so many days, or than a date",
+    )
+    forget.set_defaults(run=operating.forget)
 
 
 def _add_lists(groups: Groups) -> None:  # type: ignore[valid-type]
@@ -188,7 +217,7 @@ def _add_models(groups: Groups) -> None:  # type: ignore[valid-type]
     ).add_subparsers(metavar="ACTION", required=True)
     listing = _command(actions, "list", "show the bundles", "recommender models list")
     listing.add_argument("--json", action="store_true", help="the bundles as JSON")
-    listing.set_defaults(run=commands.models_list)
+    listing.set_defaults(run=operating.models_list)
     activate = _command(
         actions,
         "activate",
@@ -196,11 +225,11 @@ def _add_models(groups: Groups) -> None:  # type: ignore[valid-type]
         "recommender models activate 20261122-101500-3f2a9c",
     )
     activate.add_argument("name", metavar="NAME", help="as `models list` shows it")
-    activate.set_defaults(run=commands.models_activate)
+    activate.set_defaults(run=operating.models_activate)
     rollback = _command(
         actions, "rollback", "go back to the bundle before", "recommender models rollback"
     )
-    rollback.set_defaults(run=commands.models_rollback)
+    rollback.set_defaults(run=operating.models_rollback)
     prune = _command(
         actions,
         "prune",
@@ -208,7 +237,7 @@ def _add_models(groups: Groups) -> None:  # type: ignore[valid-type]
         "recommender models prune --keep 5",
     )
     prune.add_argument("--keep", type=_positive, required=True, metavar="N", help="newest to keep")
-    prune.set_defaults(run=commands.models_prune)
+    prune.set_defaults(run=operating.models_prune)
 
 
 def _add_serve(groups: Groups) -> None:  # type: ignore[valid-type]
@@ -221,7 +250,7 @@ def _add_serve(groups: Groups) -> None:  # type: ignore[valid-type]
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     serve.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
     serve.add_argument("--workers", type=_positive, default=1, help="processes (1)")
-    serve.set_defaults(run=commands.serve)
+    serve.set_defaults(run=operating.serve)
     demo = _command(
         groups,
         "demo",
@@ -230,7 +259,7 @@ def _add_serve(groups: Groups) -> None:  # type: ignore[valid-type]
     )
     demo.add_argument("--no-serve", action="store_true", help="stop before serving")
     demo.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
-    demo.set_defaults(run=commands.demo)
+    demo.set_defaults(run=operating.demo)
 
 
 def _moment(text: str) -> datetime:
@@ -238,6 +267,12 @@ def _moment(text: str) -> datetime:
         return parse_timestamp(text).astimezone(UTC)
     except ValueError as exc:
         raise argparse.ArgumentTypeError(f"not an ISO 8601 time: {text!r}") from exc
+
+
+def _age(text: str) -> int | datetime:
+    """Days, such as 90 or 90d, or a moment."""
+    days = text.removesuffix("d")
+    return _positive(days) if days.isascii() and days.isdigit() else _moment(text)
 
 
 def _positive(text: str) -> int:

@@ -1,22 +1,21 @@
-"""What each command does, once its words are understood; see ``cli``."""
+"""What the commands of analysts and editors do, once their words are understood; see ``cli``."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from recommender import editorial, manifest
-from recommender.errors import BundleError, RecommenderError
-from recommender.lists import MAX_K
+from recommender.errors import RecommenderError
 from recommender.progress import Shown
 from recommender.saying import say, say_json, warn
+from recommender.shelf import MAX_K
 
 if TYPE_CHECKING:
     from recommender.bundle import Bundle
@@ -70,7 +69,7 @@ def import_articles(wanted: Namespace) -> None:
 def import_events(wanted: Namespace) -> None:
     """``recommender import events``"""
     from recommender.importing import Tolerance
-    from recommender.importing_events import EventReader
+    from recommender.importing_events import EventReader, import_events
     from recommender.store import Store
 
     tolerance = Tolerance.parse(wanted.max_bad) if wanted.max_bad else Tolerance()
@@ -80,56 +79,35 @@ def import_events(wanted: Namespace) -> None:
         )
         try:
             with Store(wanted.settings.database) as store:
-                received = store.add_events(reader)
+                received = import_events(store, reader, again=wanted.again)
         finally:
             warn((problem.text for problem in reader.problems), n_all=reader.n_bad)
     if wanted.json:
+        resumed = {str(path): n for path, n in reader.resumed.items()}
+        already = [str(path) for path in reader.already]
         problems = [problem.text for problem in reader.problems]
-        say_json({**asdict(received), "n_bad": reader.n_bad, "problems": problems})
+        done = {**asdict(received), "skipped": reader.skipped, "n_bad": reader.n_bad}
+        say_json({**done, "resumed": resumed, "already_imported": already, "problems": problems})
         return
+    for path, n_records in reader.resumed.items():
+        say(f"{path}: resumed at record {n_records + 1:,}")
+    warn(
+        (f"{path}: already imported; --again reads it anew" for path in reader.already),
+        n_all=len(reader.already),
+    )
     say(
         f"{received.impressions:,} impressions, {received.clicks:,} clicks, "
         f"{received.pageviews:,} page views; {received.duplicates:,} duplicates; "
         f"{reader.n_bad:,} bad records left out"
     )
+    if reader.skipped:
+        say(f"{reader.skipped.total():,} records of no use: {reader.reasons()}")
     if received.n_unknown_events:
         named = ", ".join(sorted(received.unknown)[:5])
         say(
             f"{received.n_unknown_events:,} events name {len(received.unknown):,} articles the "
             f"store does not have (such as {named}); they count once these are imported"
         )
-
-
-def train(wanted: Namespace) -> None:
-    """``recommender train``"""
-    from recommender.pipeline import Options, build
-    from recommender.store import Store
-
-    options = Options(
-        until=int(wanted.until.timestamp() * 1000) if wanted.until else None,
-        jobs=wanted.jobs,
-        activate=not wanted.no_activate,
-    )
-    editorial.load(wanted.settings.editorial)  # a faulty line is better known before than after
-    with Shown() as progress, Store(wanted.settings.database) as store:
-        bundle = build(
-            store,
-            wanted.settings.models,
-            now=wanted.now or _now(),
-            options=options,
-            progress=progress,
-        )
-    if wanted.json:
-        say_json({"name": bundle.name, "live": options.activate, **_summary(bundle.about)})
-        return
-    state = "live" if options.activate else "published, not live"
-    say(f"{bundle.name} ({state}): {bundle.about['reason']}")
-    say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
-
-
-def _summary(about: dict[str, Any]) -> dict[str, Any]:
-    names = ("built", "data_window", "decided_by", "reason", "scores", "n_articles", "n_clicks")
-    return {name: about[name] for name in names}
 
 
 def related(wanted: Namespace) -> None:
@@ -233,68 +211,3 @@ def evaluate(wanted: Namespace) -> None:
     say(report.verdict)
     for note in report.notes:
         say(f"- {note}")
-
-
-def models_list(wanted: Namespace) -> None:
-    """``recommender models list``"""
-    models: Path = wanted.settings.models
-    live = manifest.current(models)
-    rows = []
-    for name in manifest.names(models):
-        try:
-            about = manifest.read(models / name)
-            rows.append({"name": name, "live": name == live, **_summary(about), "fault": None})
-        except BundleError as exc:
-            rows.append({"name": name, "live": name == live, "fault": str(exc)})
-    if wanted.json:
-        say_json(rows)
-        return
-    table = Table()
-    # Names are there to be copied, so they are never cut short.
-    table.add_column("bundle", min_width=max((len(row["name"]) for row in rows), default=0))
-    for column in ("", "built", "decided by", "articles", "clicks"):
-        table.add_column(column, justify="right" if column in ("articles", "clicks") else "left")
-    for row in rows:
-        state = "live" if row["live"] else ""
-        if row["fault"]:
-            table.add_row(row["name"], state, "damaged", "", "", "")
-        else:
-            counts = f"{row['n_articles']:,}", f"{row['n_clicks']:,}"
-            table.add_row(row["name"], state, row["built"][:10], row["decided_by"], *counts)
-    Console().print(table)
-    warn((row["fault"] for row in rows if row["fault"]), n_all=len(rows))
-
-
-def models_activate(wanted: Namespace) -> None:
-    """``recommender models activate``"""
-    manifest.activate(wanted.settings.models, wanted.name)
-    say(f"{wanted.name} is live")
-
-
-def models_rollback(wanted: Namespace) -> None:
-    """``recommender models rollback``"""
-    say(f"{manifest.rollback(wanted.settings.models)} is live")
-
-
-def models_prune(wanted: Namespace) -> None:
-    """``recommender models prune``"""
-    gone = manifest.prune(wanted.settings.models, keep=wanted.keep)
-    say(f"{len(gone)} bundles deleted" + "".join(f"\ndeleted: {name}" for name in gone))
-
-
-def serve(wanted: Namespace) -> None:
-    """``recommender serve``"""
-    from api.serve import serve as run
-
-    run(wanted.settings, host=wanted.host, port=wanted.port, workers=wanted.workers)
-
-
-def demo(wanted: Namespace) -> None:
-    """``recommender demo``"""
-    from recommender import demo as showing
-
-    site = showing.prepare(Path(".demo"), now=_now())
-    if not wanted.no_serve:
-        from api.demo import serve_demo
-
-        serve_demo(site, port=wanted.port)

@@ -26,16 +26,35 @@ FILE = "recommender.toml"
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where things are. ``html_*`` are CSS selectors for pages that need a hint; without an
-    ``admin_key``, what takes one does not exist.
+    ``admin_key``, what takes one does not exist. ``allowed_origins`` and ``trusted_proxies`` are
+    lists with commas. ``explore`` is how many of a hundred views explore, ``event_rate`` how many
+    posts of events a client may make in a minute (0: any number), ``session_clicks`` and
+    ``pair_clicks`` are the caps of clicks that count (``flags.Caps``).
     """
 
     database: str = "sqlite:///recommender.db"
     models: Path = Path("models")
     editorial: Path = Path("editorial.csv")
     admin_key: str = field(default="", repr=False)
+    signing_key: str = field(default="", repr=False)
+    allowed_origins: str = ""
+    trusted_proxies: str = ""
+    event_rate: int = 600
+    explore: int = 20
+    session_clicks: int = 30
+    pair_clicks: int = 100
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
+
+
+# Settings that are whole numbers, and between what.
+NUMBERS = {
+    "event_rate": (0, 1_000_000),
+    "explore": (0, 90),
+    "session_clicks": (1, 1_000_000),
+    "pair_clicks": (1, 1_000_000_000),
+}
 
 
 def settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
@@ -48,7 +67,7 @@ def settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
         if name.startswith(PREFIX):
             key = name.removeprefix(PREFIX).lower()
             _check(key, name, where="environment")
-            values[key] = value
+            values[key] = _number(value, name, key, "environment") if key in NUMBERS else value
     for key in ("models", "editorial"):
         if key in values:
             values[key] = Path(values[key])
@@ -64,9 +83,18 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: {exc}") from exc
     for key, value in values.items():
         _check(key, key, where=str(path))
-        if not isinstance(value, str):
+        if key in NUMBERS:
+            values[key] = _number(str(value), key, key, str(path))
+        elif not isinstance(value, str):
             raise SettingsError(f"{path}: {key} must be a string, not {type(value).__name__}")
     return values
+
+
+def _number(text: str, written: str, key: str, where: str) -> int:
+    low, high = NUMBERS[key]
+    if text.isascii() and text.isdigit() and low <= int(text) <= high:
+        return int(text)
+    raise SettingsError(f"{where}: {written}: {text!r} is no whole number from {low} to {high:,}")
 
 
 def _check(key: str, written: str, *, where: str) -> None:

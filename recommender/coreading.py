@@ -7,6 +7,7 @@ are counted with the direct steps from one to the other taken out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
         (np.ones(len(rows), dtype=np.float32), (rows, log.read_article[known])),
         shape=(len(sessions), n_articles),
     )
-    both = (read.T @ read).tocsr()
+    both = (read.T @ read + _past(log, n_articles)).tocsr()
     pair = of_link[log.click_link]
     # Steps of readers without a session are in no session to be taken out of.
     steps = np.bincount(
@@ -58,7 +59,11 @@ def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
     indirect.eliminate_zeros()
     indirect.sort_indices()
     source, item = indirect.tocoo().coords
-    reads = np.bincount(log.read_article[known], minlength=n_articles).astype(np.float32)
+    articles = np.concatenate([log.read_article, log.past_read_article])
+    times = np.concatenate([np.ones(len(log.read_article)), log.n_past_reads])
+    known = articles != UNKNOWN
+    reads = np.bincount(articles[known], weights=times[known], minlength=n_articles)
+    reads = reads.astype(np.float32)
     together = indirect.data.astype(np.float32)
     return CoReading(
         keys=source.astype(np.int64) * n_articles + item,
@@ -66,3 +71,15 @@ def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
         cosine=together / np.sqrt((reads + PRIOR_READS)[source] * (reads + PRIOR_READS)[item]),
         reads=reads,
     )
+
+
+def _past(log: Log, n_articles: int) -> Any:
+    """How many forgotten visits read two articles, both ways round, as a sparse matrix."""
+    from scipy.sparse import csr_array
+
+    known = (log.past_pair_article != UNKNOWN) & (log.past_pair_other != UNKNOWN)
+    pairs = log.past_pair_article[known], log.past_pair_other[known]
+    past = csr_array(
+        (log.n_past_pairs[known].astype(np.float32), pairs), shape=(n_articles, n_articles)
+    )
+    return past + past.T

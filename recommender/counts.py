@@ -9,55 +9,45 @@ the build, and -1 stands for an article the site does not have.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
+from recommender.daily import (
+    DAILY_CLICKS,
+    DAILY_VIEWS,
+    LINKS,
+    PAST_PAIRS,
+    PAST_READS,
+    READINGS,
+    SLATES,
+    WINDOW,
+)
+from recommender.flags import Caps
 from recommender.store import Store
 
 UNKNOWN = -1
+DAY_MS = 86_400_000
 # A reader of more articles in one visit is a crawler or a kiosk, and would make every pair of
 # them look related.
 MAX_READ_IN_SESSION = 100
 
-DAILY_VIEWS = """
-    SELECT ts / 86400000 AS day, slate, COUNT(*) AS n
-    FROM views WHERE ts < :until
-    GROUP BY ts / 86400000, slate
-    ORDER BY day, slate
-"""
-# A link that stands twice in a slate is credited where it stands first: nobody knows which of the
-# two was followed. The inner query must come first, whatever a planner without statistics thinks.
-DAILY_CLICKS = """
-    SELECT k.day AS day, k.slate AS slate, k.n AS n, k.n_in_sessions AS n_in_sessions,
-        (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = k.slate AND l.item = k.item) AS rank
-    FROM (
-        SELECT v.ts / 86400000 AS day, v.slate AS slate, c.item AS item, COUNT(*) AS n,
-            SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END) AS n_in_sessions
-        FROM clicks c JOIN views v ON v.view_id = c.view_id
-        WHERE v.ts < :until
-        GROUP BY v.ts / 86400000, v.slate, c.item
-    ) k
-    ORDER BY day, slate, rank
-"""
-READINGS = """
-    SELECT v.session AS session, v.ts / 86400000 AS day, s.source AS article
-    FROM views v JOIN slates s ON s.slate = v.slate
-    WHERE v.session <> '' AND v.ts < :until
-    UNION
-    SELECT v.session, v.ts / 86400000, c.item
-    FROM clicks c JOIN views v ON v.view_id = c.view_id
-    WHERE v.session <> '' AND v.ts < :until
-    UNION
-    SELECT session, ts / 86400000, article
-    FROM pageviews WHERE session <> '' AND ts < :until
-"""
-SLATES = "SELECT slate, source, ordered FROM slates ORDER BY slate"
-LINKS = "SELECT slate, item, position, propensity FROM slate_links ORDER BY slate, rank"
-WINDOW = "SELECT MIN(ts), MAX(ts) FROM views WHERE ts < :until"
+
+def _none() -> np.ndarray:
+    return np.zeros(0, dtype=np.int64)
+
+
+# Columns of ``Log`` that go together, the day first.
+BY_DAY = (
+    ("view_day", "view_slate", "n_views"),
+    ("click_day", "click_link", "n_clicks", "n_in_sessions"),
+    ("read_day", "read_session", "read_article"),
+    ("past_read_day", "past_read_article", "n_past_reads"),
+    ("past_pair_day", "past_pair_article", "past_pair_other", "n_past_pairs"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,8 +58,9 @@ class Log:
     slate ``s``. Links: ``item``, ``position`` (0 where unknown), ``propensity`` (NaN where
     unknown). Daily views: ``view_day``, ``view_slate``, ``n_views``. Daily clicks:
     ``click_day``, ``click_link`` (a link's number), ``n_clicks``, of which ``n_in_sessions`` were
-    made in a session. Readings, one a session and
-    article: ``read_session``, ``read_article``, ``read_day``. Days count from 1970-01-01, UTC.
+    made in a session. Readings, one a session and article: ``read_session``, ``read_article``,
+    ``read_day``. What is left of forgotten sessions: how many read an article, how many two
+    (``past_``). Days count from 1970-01-01, UTC.
     """
 
     source: np.ndarray
@@ -89,6 +80,13 @@ class Log:
     read_day: np.ndarray
     first_ts: int | None = None
     last_ts: int | None = None
+    past_read_day: np.ndarray = field(default_factory=_none)
+    past_read_article: np.ndarray = field(default_factory=_none)
+    n_past_reads: np.ndarray = field(default_factory=_none)
+    past_pair_day: np.ndarray = field(default_factory=_none)
+    past_pair_article: np.ndarray = field(default_factory=_none)
+    past_pair_other: np.ndarray = field(default_factory=_none)
+    n_past_pairs: np.ndarray = field(default_factory=_none)
 
     @property
     def link_slate(self) -> np.ndarray:
@@ -106,21 +104,12 @@ class Log:
         The one splitter by time: click features of an example are counted on
         ``log.between(0, day)`` for a ``day`` not after the example's own.
         """
-        views = (self.view_day >= first) & (self.view_day < last)
-        clicks = (self.click_day >= first) & (self.click_day < last)
-        reads = (self.read_day >= first) & (self.read_day < last)
-        return replace(
-            self,
-            **{name: getattr(self, name)[views] for name in ("view_day", "view_slate", "n_views")},
-            **{
-                name: getattr(self, name)[clicks]
-                for name in ("click_day", "click_link", "n_clicks", "n_in_sessions")
-            },
-            **{
-                name: getattr(self, name)[reads]
-                for name in ("read_session", "read_article", "read_day")
-            },
-        )
+        changes: dict[str, np.ndarray] = {}
+        for names in BY_DAY:
+            day = getattr(self, names[0])
+            kept = (day >= first) & (day < last)
+            changes |= {name: getattr(self, name)[kept] for name in names}
+        return replace(self, **changes)  # type: ignore[arg-type]
 
     def shown_and_clicked(self) -> tuple[np.ndarray, np.ndarray]:
         """How often each link was shown and followed; both ``(n_links,)``."""
@@ -130,12 +119,15 @@ class Log:
         return shown, clicked
 
 
-def count(store: Store, ids: Sequence[str], *, until: int | None = None) -> Log:
-    """Count the store's log of views before ``until`` (milliseconds since 1970).
+def count(
+    store: Store, ids: Sequence[str], *, until: int | None = None, caps: Caps | None = None
+) -> Log:
+    """Count the store's log of views before ``until`` (milliseconds since 1970), less what is
+    flagged under ``caps``.
 
     ``ids`` gives the articles their numbers.
     """
-    limit = {"until": until if until is not None else np.iinfo(np.int64).max}
+    limit = _limit(until, caps)
     with store.reading() as connection:
         _hold_still(connection)
         number = _numbers(connection, ids)
@@ -144,7 +136,9 @@ def count(store: Store, ids: Sequence[str], *, until: int | None = None) -> Log:
         views = _columns(connection, DAILY_VIEWS, "qqq", limit)
         clicks = _columns(connection, DAILY_CLICKS, "qqqqd", limit)
         sessions, days, articles = _readings(connection, limit)
-        first, last = connection.execute(sql.text(WINDOW), limit).one()
+        past_reads = _columns(connection, PAST_READS, "iqq", limit)
+        past_pairs = _columns(connection, PAST_PAIRS, "iqqq", limit)
+        first, last = _window(connection, limit, views[0])
     # A click on what its slate did not hold has no rank, and does not count.
     clicks = [column[~np.isnan(clicks[4])] for column in clicks]
     # The store numbers slates from 1 without gaps, so a slate's number is its place.
@@ -168,7 +162,40 @@ def count(store: Store, ids: Sequence[str], *, until: int | None = None) -> Log:
         read_day=days,
         first_ts=first,
         last_ts=last,
+        past_read_day=past_reads[0],
+        past_read_article=number[past_reads[1]],
+        n_past_reads=past_reads[2],
+        past_pair_day=past_pairs[0],
+        past_pair_article=number[past_pairs[1]],
+        past_pair_other=number[past_pairs[2]],
+        n_past_pairs=past_pairs[3],
     )
+
+
+def n_clicks(store: Store, *, caps: Caps | None = None) -> int:
+    """How many clicks of the store's log count today."""
+    with store.reading() as connection:
+        rows = connection.execute(sql.text(DAILY_CLICKS), _limit(None, caps))
+        return sum(int(row.n) for row in rows if row.rank is not None)
+
+
+def _limit(until: int | None, caps: Caps | None) -> dict[str, int]:
+    until = until if until is not None else np.iinfo(np.int64).max
+    return {"until": until, "until_day": -(-until // DAY_MS), **(caps or Caps()).values()}
+
+
+def _window(
+    connection: Connection, limit: dict[str, int], days: np.ndarray
+) -> tuple[int | None, int | None]:
+    """The first and the last moment of the log; of what is forgotten, its first and last day."""
+    first, last = connection.execute(sql.text(WINDOW), limit).one()
+    if len(days) == 0:
+        return first, last
+    start, end = int(days.min()) * DAY_MS, int(days.max() + 1) * DAY_MS - 1
+    # Within a day whose views are still there, their own moments are more exact.
+    first = start if first is None or first // DAY_MS > days.min() else first
+    last = end if last is None or last // DAY_MS < days.max() else last
+    return first, last
 
 
 def _hold_still(connection: Connection) -> None:
@@ -230,6 +257,6 @@ def _readings(
 
 def empty_log() -> Log:
     """The log of a site that has none."""
-    arrays = {field.name: np.zeros(0, dtype=np.int64) for field in fields(Log)[:15]}
+    arrays = {each.name: _none() for each in fields(Log)[:15]}
     arrays["heads"] = np.zeros(1, dtype=np.int64)
     return Log(**arrays)  # type: ignore[arg-type]

@@ -10,6 +10,8 @@ into the one error shape.
     ├── ArticleError         an article record or page cannot be understood
     ├── EventError           an event cannot be understood
     ├── TooManyBadRecords    an import was refused as a whole
+    ├── TokenError           a slate token is not one of ours
+    ├── Rejected             an event that a page sent is refused
     ├── StoreError           the store is missing, too new, or out of reach
     ├── EditorialError       the editors' rules have a faulty line
     ├── TrainingError        there is nothing to train on
@@ -43,6 +45,18 @@ class EventError(RecommenderError):
 
 class TooManyBadRecords(RecommenderError):  # noqa: N818 - reads as the sentence it is
     """An import was refused as a whole because too many of its records are bad."""
+
+
+class TokenError(RecommenderError):
+    """A slate token was not signed here."""
+
+
+class Rejected(RecommenderError):  # noqa: N818 - what becomes of the event, not of us
+    """An event that a page sent is refused; ``reason`` is a snake_case code for programs."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class StoreError(RecommenderError):

@@ -19,6 +19,8 @@ from recommender.errors import EventError
 # A slate is a list somebody could look at; wikis show some hundred links on a page.
 MAX_SHOWN = 5_000
 MAX_NAME_CHARACTERS = 200
+# Why a link is in a slate; bundles and tokens hold numbers into this.
+ORIGINS = ("model", "text", "hand-picked", "fallback", "pinned", "explored")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -195,14 +197,20 @@ def _ordered(record: Mapping[str, Any], where: str) -> bool:
 
 
 def _ts(record: Mapping[str, Any], where: str) -> int:
-    value = record.get("ts")
     try:
-        if isinstance(value, datetime):  # Parquet has types for time
-            return _milliseconds(value if value.tzinfo else value.replace(tzinfo=UTC))
-        return _milliseconds_of(str(value))
+        return milliseconds(record)
     except ValueError:
+        value = record.get("ts")
         what = "missing" if value is None else f"not an ISO 8601 time: {str(value)[:40]!r}"
         raise EventError(f"{where}: field ts: {what}") from None
+
+
+def milliseconds(record: Mapping[str, Any]) -> int:
+    """The field ``ts`` in milliseconds since 1970, UTC; ``ValueError`` if it is no time."""
+    value = record.get("ts")
+    if isinstance(value, datetime):  # Parquet has types for time
+        return _milliseconds(value if value.tzinfo else value.replace(tzinfo=UTC))
+    return _milliseconds_of(str(value))
 
 
 @lru_cache(maxsize=10_000)

@@ -15,8 +15,8 @@ from recommender import pages
 from recommender.bundle import Bundle
 from recommender.errors import InputError, RecommenderError
 from recommender.importing import RawPage
-from recommender.lists import DEFAULT_K, Link
 from recommender.progress import Progress, Silent, tracked
+from recommender.shelf import DEFAULT_K, Link
 
 FORMATS = ("json", "html", "pages")
 # File systems take names of 255 bytes; escaping triples some of them.

@@ -8,7 +8,7 @@ log ─▶ counts ─▶ examination ─▶ history ─▶ ranker
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from recommender.articles import Article
 from recommender.bundle import Bundle
 from recommender.candidates import EMPTY, Candidates, from_pairs, hand_picked, union
 from recommender.errors import TrainingError
+from recommender.exploration import DEFAULT_SHARE, explore
 from recommender.features import (
     BLOCK,
     History,
@@ -27,13 +28,15 @@ from recommender.features import (
     offset,
     text_score,
 )
+from recommender.flags import Caps
+from recommender.identity import known_name
 from recommender.progress import Progress, Silent
 from recommender.ranker import Learned, learn
 from recommender.rerank import finish
 from recommender.site import Site, site_of
 from recommender.store import Store
 from recommender.tfidf import Text
-from recommender.writing import Built, write
+from recommender.writing import Built, Stored, write
 
 N_NEIGHBOURS = 60
 N_BY_READERS = 20
@@ -45,13 +48,16 @@ COUNT_BLOCK = 4_000
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to build. ``until`` (milliseconds since 1970) bounds the log; ``jobs`` is the number
-    of processes for counting text; ``seed`` settles every draw.
+    of processes for counting text; ``seed`` settles every draw; ``explore`` is how many of a
+    hundred views show a slate that explores; ``caps`` bound what clicks can do.
     """
 
     until: int | None = None
     jobs: int = 2
     seed: int = 0
     activate: bool = True
+    explore: int = DEFAULT_SHARE
+    caps: Caps = field(default_factory=Caps)
 
 
 def build(
@@ -69,6 +75,7 @@ def build(
     """
     options, progress = options or Options(), progress or Silent()
     progress.stage("reading the store")
+    change = store.last_change()
     articles = store.articles()
     if len(articles) < 2:
         raise TrainingError(f"{len(articles)} articles in the store; a list takes two")
@@ -93,7 +100,7 @@ def build(
     )
 
     progress.stage("counting the log")
-    log = counts.count(store, ids, until=options.until)
+    log = counts.count(store, ids, until=options.until, caps=options.caps)
     examination = positions.estimate(log, seed=options.seed)
     learned = learn(site, log, examination, seed=options.seed, progress=progress)
 
@@ -111,7 +118,16 @@ def build(
         stub=stub,
         origin="model" if learned.ranker else "text",
     )
-    built = Built(articles, text, site, log, examination, learned, finished, now)
+    explored = explore(
+        finished.lists.items,
+        finished.n_relevant,
+        np.array([article.sensitive for article in articles]),
+        share=options.explore,
+        # Another deal at every build, so that in time every candidate is tried.
+        seed=options.seed + int(now.timestamp()),
+    )
+    stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
+    built = Built(articles, text, site, log, examination, learned, finished, explored, stored, now)
     return write(built, models, live=options.activate, progress=progress)
 
 

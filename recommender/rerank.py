@@ -12,7 +12,8 @@ import numpy as np
 
 from recommender.appeal import at
 from recommender.articles import title_key
-from recommender.candidates import EMPTY, MIN_LINKS, ORIGINS, Candidates, union
+from recommender.candidates import EMPTY, MIN_LINKS, Candidates, union
+from recommender.events import ORIGINS
 from recommender.features import PRIOR_CHOICES, History
 from recommender.kernels import spread
 from recommender.similarity import clusters

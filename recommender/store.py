@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +28,7 @@ from recommender.event_tables import EventWriter, Received
 from recommender.events import Event
 from recommender.importing import Batch, RawPage
 from recommender.migrations import migrate
+from recommender.numbering import Numbers
 
 __all__ = ["Changes", "Received", "Store"]
 
@@ -44,9 +45,10 @@ class Store:
     0
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        """Open the database at ``url``; other writers are waited for ``busy_seconds``."""
         self.url = url
-        self.engine = _engine(url)
+        self.engine = _engine(url, busy_seconds)
         try:
             with self.transaction() as connection:
                 migrate(connection)
@@ -112,6 +114,77 @@ class Store:
         with self.transaction() as connection:
             return article_tables.apply(connection, batch, full=full)
 
+    def put(self, batch: Batch) -> Changes:
+        """As ``apply``, and running servers take notice."""
+        with self.transaction() as connection:
+            changes = article_tables.apply(connection, batch, full=False)
+            article_tables.note(connection, batch.articles, removed=False)
+            return changes
+
+    def remove(self, ids: Collection[str]) -> list[str]:
+        """Take articles out, and have running servers take notice; returns those there were."""
+        with self.transaction() as connection:
+            return article_tables.remove(connection, ids)
+
+    def article(self, id: str) -> Article | None:
+        """One article, or None."""
+        with self.reading() as connection:
+            return next(iter(article_tables.read_articles(connection, ids=[id])), None)
+
+    def last_change(self) -> int:
+        """The number of the last article put or removed while serving; 0 if none was."""
+        with self.reading() as connection:
+            return article_tables.last_change(connection)
+
+    def changed_since(self, number: int) -> tuple[int, list[Article], list[str]]:
+        """The number of the last change; of what was put or removed after ``number``, the articles
+        that are here now and the ids of those that are gone.
+        """
+        with self.reading() as connection:
+            return article_tables.changed_since(connection, number)
+
+    # Numbers and what is kept once
+
+    def keys_of(self, ids: Sequence[str]) -> list[int]:
+        """The store's numbers of ids; those it has not met are given one."""
+        numbers = Numbers()
+        with self.transaction() as connection:
+            numbers.number_ids(connection, set(ids))
+        return [numbers.keys[id] for id in ids]
+
+    def value(self, name: str) -> str | None:
+        """What is kept under ``name``, or None."""
+        with self.reading() as connection:
+            found = connection.scalar(
+                sql.text("SELECT value FROM meta WHERE name = :name"), {"name": name}
+            )
+        return None if found is None else str(found)
+
+    def kept(self, name: str, make: Callable[[], str]) -> str:
+        """What is kept under ``name``; the first to ask decides what that is."""
+        found = self.value(name)
+        if found is not None:
+            return found
+        with self.transaction() as connection:
+            connection.execute(
+                sql.text(
+                    "INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING"
+                ),
+                {"name": name, "value": make()},
+            )
+        return self.value(name) or ""
+
+    def keep(self, name: str, value: str) -> None:
+        """Keep another value under ``name``."""
+        with self.transaction() as connection:
+            connection.execute(
+                sql.text(
+                    "INSERT INTO meta (name, value) VALUES (:name, :value) "
+                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+                ),
+                {"name": name, "value": value},
+            )
+
     # Events
 
     def add_events(self, events: Iterable[Event]) -> Received:
@@ -123,7 +196,7 @@ class Store:
             return EventWriter(connection).write(events)
 
 
-def _engine(url: str) -> sql.Engine:
+def _engine(url: str, busy_seconds: float) -> sql.Engine:
     try:
         parsed = sql.make_url(url)
     except (sql.exc.ArgumentError, ValueError) as exc:
@@ -132,29 +205,37 @@ def _engine(url: str) -> sql.Engine:
         ) from exc
     kind = parsed.get_backend_name()
     if kind in ("postgresql", "postgres"):
-        return _postgresql(parsed)
+        return _postgresql(parsed, busy_seconds)
     if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
-        return _sqlite(parsed)
+        return _sqlite(parsed, busy_seconds)
     raise StoreError(f"{parsed.drivername}: no such kind of database; sqlite or postgresql")
 
 
-def _postgresql(url: sql.URL) -> sql.Engine:
+def _postgresql(url: sql.URL, busy_seconds: float) -> sql.Engine:
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
     patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
     try:
-        return sql.create_engine(url, pool_pre_ping=True, connect_args=patience)
+        engine = sql.create_engine(url, pool_pre_ping=True, connect_args=patience)
     except (ModuleNotFoundError, sql.exc.NoSuchModuleError) as exc:
         raise StoreError(
             f"{url.drivername}: its driver is not installed: pip install 'recommender[postgresql]'"
         ) from exc
 
+    @sql.event.listens_for(engine, "connect")
+    def patient(connection: Any, record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {round(1000 * busy_seconds)}")
+        connection.commit()
 
-def _sqlite(url: sql.URL) -> sql.Engine:
+    return engine
+
+
+def _sqlite(url: sql.URL, busy_seconds: float) -> sql.Engine:
     memory = url.database in (None, "", ":memory:")
     pool = {"poolclass": sql.pool.StaticPool} if memory else {}
     engine = sql.create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **pool
+        url, connect_args={"timeout": busy_seconds, "check_same_thread": False}, **pool
     )
 
     @sql.event.listens_for(engine, "connect")
@@ -186,7 +267,7 @@ def _told(url: str) -> Iterator[None]:
     """What the database complains about, as one sentence that says which store."""
     try:
         yield
-    except sql.exc.SQLAlchemyError as exc:
+    except (sql.exc.SQLAlchemyError, sqlite3.Error) as exc:
         cause = str(getattr(exc, "orig", None) or exc).strip() or type(exc).__name__
         raise StoreError(f"{_masked(url)}: {_masked(cause.splitlines()[0])}") from exc
 

@@ -19,11 +19,13 @@ from recommender.bundle import CARD, TREES, Bundle
 from recommender.candidates import EMPTY
 from recommender.card import model_card
 from recommender.counts import Log
-from recommender.lists import DEFAULT_K, Lists, answer
+from recommender.exploration import Explored, variant_table
+from recommender.lists import Lists
 from recommender.positions import Examination
 from recommender.progress import Progress
 from recommender.ranker import Learned
 from recommender.rerank import RELEVANCE_FLOOR, Finished
+from recommender.shelf import DEFAULT_K, items_json
 from recommender.site import Site
 from recommender.strings import Strings
 from recommender.tfidf import Text
@@ -31,6 +33,18 @@ from recommender.urls import url_key
 
 N_POPULAR = 100
 EVIDENCE = ("cosine", "clicked", "expected", "visits", "hand_picked")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """What ties a bundle to the store it was built from: the store's name, its numbers of the
+    articles, the last change of an article that the build knows of, and the clicks it held.
+    """
+
+    store: str
+    keys: list[int]
+    change: int
+    n_clicks: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +58,8 @@ class Built:
     examination: Examination
     learned: Learned
     finished: Finished
+    explored: Explored
+    stored: Stored
     now: datetime
 
     def about(self) -> dict[str, Any]:
@@ -69,6 +85,11 @@ class Built:
                 "n_clicks": self.examination.n_clicks,
             },
             "relevance_floor": RELEVANCE_FLOOR,
+            "explore": self.explored.slates.shape[1],
+            "variants": variant_table(self.explored.slates.shape[1]),
+            "store": self.stored.store,
+            "change": self.stored.change,
+            "n_logged_clicks": self.stored.n_clicks,
             "evidence": list(EVIDENCE),
             "versions": {
                 "python": platform.python_version(),
@@ -121,6 +142,7 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
 def _write_articles(built: Built, folder: Path) -> None:
     articles = built.articles
     save_index(folder, "ids", [article.id for article in articles])
+    save(folder, "keys", np.array(built.stored.keys, dtype=np.int64))
     # Of two articles at one address the first answers for it; without one, none can be asked for.
     keys = [url_key(article.url) if article.url else "" for article in articles]
     first: dict[str, int] = {}
@@ -188,6 +210,7 @@ def _write_lists(built: Built, folder: Path) -> None:
     save(folder, "list_scores", np.where(lists.used, lists.scores, 0).astype(np.float32))
     save(folder, "list_origins", built.finished.origins)
     save(folder, "list_evidence", evidence)
+    save(folder, "explored", built.explored)
 
 
 def _write_text(text: Text, folder: Path) -> None:
@@ -210,8 +233,7 @@ def _write_answers(folder: Path, name: str, about: dict[str, Any]) -> None:
     save(folder, "answers", Strings.of([]))
     lists = Lists(folder, {**about, "name": name})
     ready = (
-        b"" if lists.stub[row] else answer(lists.ids.column[row], name, lists.related(row))
-        for row in range(len(lists.stub))
+        b"" if lists.stub[row] else items_json(lists.related(row)) for row in range(len(lists.stub))
     )
     answers = Strings.of(ready)
     save(folder, "answers", answers)
@@ -220,7 +242,10 @@ def _write_answers(folder: Path, name: str, about: dict[str, Any]) -> None:
 def _digest(built: Built) -> str:
     """Tells bundles apart by what they say."""
     digest = hashlib.sha256()
-    for array in (built.finished.lists.items, built.finished.lists.scores):
+    for array in (
+        built.finished.lists.items, built.finished.lists.scores, built.explored.slates,
+        np.array(built.stored.keys, dtype=np.int64),
+    ):  # fmt: skip
         digest.update(np.ascontiguousarray(array).tobytes())
     for article in built.articles:
         digest.update(f"{article.id}\0{article.title}\0{article.url}\0".encode())

@@ -96,7 +96,7 @@ def test_a_new_bundle_is_served(live: Live, models: Path, old: str, new: str):
     live.refresh()
 
     assert (before.lists.name, serving(live)) == (old, new)
-    assert json.loads(before.of_id("knee-1", NOW, k=10))["model"] == old
+    assert json.loads(before.of_id("knee-1", NOW, k=10).body())["model"] == old
 
 
 @pytest.mark.parametrize("reason", BREAKAGES)
@@ -162,7 +162,9 @@ def test_a_process_that_starts_with_a_broken_bundle_is_alive_and_not_ready(
 
 def test_while_nothing_is_live_every_question_is_refused(tmp_path: Path):
     """503 in the one shape, everywhere but at the probe of life."""
-    settings = Settings(models=tmp_path / "none", editorial=tmp_path / "none.csv")
+    settings = Settings(
+        database="sqlite://", models=tmp_path / "none", editorial=tmp_path / "none.csv"
+    )
     client = Client(create_app(settings, clock=lambda: NOW))
 
     asked = [
@@ -250,7 +252,9 @@ def test_what_is_remembered_is_bounded(live: Live, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def client(models: Path, tmp_path: Path) -> Client:
-    settings = Settings(models=models, editorial=tmp_path / "editorial.csv", admin_key=KEY)
+    settings = Settings(
+        database="sqlite://", models=models, editorial=tmp_path / "editorial.csv", admin_key=KEY
+    )
     return Client(create_app(settings, clock=lambda: NOW))
 
 

@@ -12,8 +12,8 @@ from recommender.bundle import Bundle
 from recommender.errors import InputError, RecommenderError
 from recommender.export import export, file_name, fragment
 from recommender.importing import RawPage, read_articles
-from recommender.lists import Link
 from recommender.pipeline import build
+from recommender.shelf import Link
 from recommender.store import Store
 
 # Beginnings of pages: two links, one with CRLF, one with a byte order mark, none, five.

@@ -11,7 +11,9 @@ from sites import built, random_articles, random_events
 from recommender import editorial
 from recommender.articles import title_key
 from recommender.bundle import Bundle
-from recommender.lists import MIN_LINKS, ORIGINS, Link
+from recommender.candidates import MIN_LINKS
+from recommender.events import ORIGINS
+from recommender.shelf import Link
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ListOf = Callable[[Bundle], list[Link]]

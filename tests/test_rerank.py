@@ -9,10 +9,10 @@ from sites import EVENLY, Shown, lists_in, log_of, random_articles, site_from
 from recommender import rerank
 from recommender.appeal import pairs_in
 from recommender.articles import Article, title_key
-from recommender.candidates import EMPTY, Candidates, from_lists, hand_picked
+from recommender.candidates import EMPTY, MIN_LINKS, Candidates, from_lists, hand_picked
 from recommender.counts import Log, empty_log
+from recommender.events import ORIGINS
 from recommender.features import History, history_of
-from recommender.lists import MIN_LINKS, ORIGINS
 from recommender.rerank import (
     RELEVANCE_FLOOR,
     Finished,

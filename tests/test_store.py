@@ -12,10 +12,10 @@ import sqlalchemy as sql
 
 from recommender.articles import Article, stub_for
 from recommender.errors import EventError, StoreError
-from recommender.event_tables import CHUNK
 from recommender.events import Click, Event, Impression, PageView
 from recommender.importing import Batch, RawPage
 from recommender.migrations import STEPS
+from recommender.numbering import CHUNK
 from recommender.pages import Page
 from recommender.records import Problem
 from recommender.store import Store

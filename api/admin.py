@@ -1,0 +1,207 @@
+"""What takes the admin key: articles that come and go, bundles, figures for the operator.
+
+None of it exists while no key is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Body, Depends, FastAPI, Query, Request, Response
+from fastapi.security import HTTPBearer
+from prometheus_client.core import Metric
+
+from api.live import Live
+from api.metrics import Metrics, gauge, gauges
+from api.related import check_key
+from api.routes import documented
+from api.stored import Stored
+from api.wire import Model, Put, Refusal, Removed
+from recommender import manifest
+from recommender.articles import MAX_ID_CHARACTERS, from_record
+from recommender.config import Settings
+from recommender.errors import ArticleError, BundleError, StoreError
+from recommender.flags import Caps, count_flagged
+from recommender.importing import Batch
+from recommender.store import Store
+
+MAX_ARTICLES = 500
+# Counting what is flagged reads the log; an operator's system asks every few seconds.
+FLAGGED_SECONDS = 60
+
+# The shape of the header; the key itself is compared in ``check_key``.
+SHAPE = HTTPBearer(auto_error=False, scheme_name="admin key")
+
+
+def add(
+    app: FastAPI,
+    live: Live,
+    stored: Stored,
+    metrics: Metrics,
+    *,
+    settings: Settings,
+    clock: Callable[[], datetime],
+) -> None:
+    """Give ``app`` the routes that take the admin key."""
+
+    def admin(request: Request) -> None:
+        check_key(settings.admin_key, request.scope["headers"])
+
+    needed = [Depends(SHAPE), Depends(admin)]
+    _articles(app, live, stored, needed)
+    _activation(app, live, needed)
+    figures = Figures(live, stored, settings, clock)
+
+    @app.get(
+        "/metrics",
+        tags=["health"],
+        summary="Figures for Prometheus, summed over workers",
+        responses=documented(401),
+        dependencies=needed,
+    )
+    def measured() -> Response:
+        return Response(metrics.text(figures.now()), media_type="text/plain; version=0.0.4")
+
+
+def _articles(app: FastAPI, live: Live, stored: Stored, needed: list[Any]) -> None:
+    def store() -> Store:
+        if stored.store is None:
+            raise Refusal(503, "store_unavailable", str(stored.fault), {"Retry-After": "5"})
+        return stored.store
+
+    @app.put(
+        "/v1/articles",
+        tags=["articles"],
+        summary="New or changed articles",
+        responses=documented(400, 401, 413, 415, 422, 503),
+        dependencies=needed,
+    )
+    def put(records: Annotated[list[dict[str, Any]], Body(max_length=MAX_ARTICLES)]) -> Put:
+        """Each has a list of its own in the next request, and stands in others' within a second,
+        without training. One that is faulty, and nothing is changed.
+        """
+        batch = _batch(records)
+        try:
+            changes = store().put(batch)
+            live.catch_up()
+        except StoreError as exc:
+            raise Refusal(503, "store_unavailable", str(exc), {"Retry-After": "5"}) from exc
+        return Put(
+            added=len(changes.added),
+            updated=len(changes.updated),
+            unchanged=changes.n_unchanged,
+        )
+
+    @app.delete(
+        "/v1/articles",
+        tags=["articles"],
+        summary="Articles that are gone",
+        responses=documented(401, 404, 422, 503),
+        dependencies=needed,
+    )
+    def delete(
+        ids: Annotated[
+            list[Annotated[str, Query(max_length=MAX_ID_CHARACTERS)]],
+            Query(alias="id", min_length=1, max_length=MAX_ARTICLES),
+        ],
+    ) -> Removed:
+        """Out of every list within a second, out of caches within a minute."""
+        try:
+            removed = store().remove(ids)
+            live.catch_up()
+        except StoreError as exc:
+            raise Refusal(503, "store_unavailable", str(exc), {"Retry-After": "5"}) from exc
+        if not removed:
+            raise Refusal(404, "unknown_article", "There is no article of this id.")
+        return Removed(removed=removed)
+
+
+def _batch(records: list[dict[str, Any]]) -> Batch:
+    batch = Batch()
+    for number, record in enumerate(records):
+        where = f"article {number}"
+        try:
+            article = from_record(record, where=where)
+            "\n".join((article.id, article.title, article.body)).encode()
+        except ArticleError as exc:
+            raise Refusal(422, "invalid_article", str(exc)) from exc
+        except UnicodeEncodeError:
+            raise Refusal(
+                422, "invalid_article", f"{where}: holds half of a surrogate pair"
+            ) from None
+        batch.add(article, where)
+    if batch.problems:
+        raise Refusal(422, "invalid_article", batch.problems[0].text)
+    return batch
+
+
+def _activation(app: FastAPI, live: Live, needed: list[Any]) -> None:
+    @app.post(
+        "/v1/models/{name}/activate",
+        tags=["model"],
+        summary="Make a bundle the live one",
+        responses=documented(401, 404, 409, 422),
+        dependencies=needed,
+    )
+    def activate(name: str) -> Model:
+        """Every file is compared with the manifest first; on any fault the old one stays."""
+        if name not in manifest.names(live.models):
+            raise Refusal(404, "unknown_model", "There is no bundle of this name.")
+        try:
+            manifest.activate(live.models, name)
+        except BundleError as exc:
+            raise Refusal(409, "damaged_model", str(exc)) from exc
+        live.refresh()
+        return Model.model_validate(live.current().lists.about)
+
+
+class Figures:
+    """Gauges of the moment: the bundle's age, the store, what is flagged."""
+
+    def __init__(
+        self, live: Live, stored: Stored, settings: Settings, clock: Callable[[], datetime]
+    ) -> None:
+        self.live = live
+        self.stored = stored
+        self.caps = Caps(settings.session_clicks, settings.pair_clicks)
+        self.clock = clock
+        self._flagged: dict[str, int] = {}
+        self._counted = 0.0
+
+    def now(self) -> Iterable[Metric]:
+        """All gauges."""
+        moment, answers = self.clock(), self.live.answers
+        if answers is not None:
+            built = datetime.fromisoformat(answers.lists.about["built"])
+            age = (moment - built).total_seconds()
+            yield gauge("recommender_bundle_age_seconds", "Since the live bundle was built", age)
+        yield gauge(
+            "recommender_bundle_fault",
+            "1 if a newer bundle, or newer rules, cannot be served",
+            float(self.live.fault is not None),
+        )
+        flagged = self._flags(moment.timestamp())
+        yield gauge(
+            "recommender_store_up", "0 if the store is out of reach", float(flagged is not None)
+        )
+        if flagged is not None:
+            yield gauges(
+                "recommender_events_flagged",
+                "Events in the store that will not be counted, by reason",
+                "reason",
+                flagged,
+            )
+
+    def _flags(self, now: float) -> dict[str, int] | None:
+        store = self.stored.store
+        if store is None:
+            return None
+        try:
+            with store.reading() as connection:
+                if not self._flagged or now >= self._counted + FLAGGED_SECONDS:
+                    self._flagged, self._counted = count_flagged(connection, self.caps), now
+        except StoreError:
+            return None  # told as recommender_store_up
+        return self._flagged

@@ -1,0 +1,229 @@
+"""``POST /v1/events``: what pages send, checked, made durable, answered.
+
+The one implementation behind both ways to it, as in ``related``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from anyio import to_thread
+from starlette.types import Receive, Scope
+
+from api.clients import Clients
+from api.edge import header, read_body
+from api.live import Live
+from api.metrics import Metrics
+from api.related import check_key
+from api.replies import JSON, NOT_STORED, OPEN, Reply
+from api.stored import Stored
+from api.wire import Refusal
+from recommender.crawlers import is_crawler
+from recommender.errors import Rejected, StoreError
+from recommender.incoming import Gate, Incoming
+from recommender.journal import Journal, Outcome
+
+MAX_BODY_BYTES = 256 * 1024
+MAX_EVENTS = 1_000
+# What a page may say it sends: sendBeacon cannot say JSON across origins without asking first.
+KINDS = (b"", b"application/json", b"text/plain")
+PREFLIGHT = [
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"content-type"),
+    (b"access-control-max-age", b"86400"),
+]
+
+
+class Events:
+    """Takes what pages send."""
+
+    def __init__(
+        self,
+        live: Live,
+        stored: Stored,
+        clients: Clients,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], datetime],
+        admin_key: str,
+    ) -> None:
+        self.live = live
+        self.stored = stored
+        self.clients = clients
+        self.metrics = metrics
+        self.clock = clock
+        self.admin_key = admin_key
+        self._letters = Letters()
+
+    def preflight(self, scope: Scope) -> Reply:
+        """What a browser asks before it lets a page send JSON to us."""
+        origin = (header(scope, b"origin") or b"").decode("latin-1")
+        host = (header(scope, b"host") or b"").decode("latin-1")
+        if not self.clients.may_post_from(origin, host):
+            raise Refusal(403, "origin_not_allowed", "Pages of this origin may not send events.")
+        return Reply(204, [*PREFLIGHT, *open_to(origin)], b"")
+
+    async def __call__(self, scope: Scope, receive: Receive) -> Reply:
+        """The reply; ``Refusal`` for a request that is refused as a whole."""
+        trusted = self._is_trusted(scope)
+        origin = self._check_client(scope, trusted=trusted)
+        body = await read_body(scope, receive, MAX_BODY_BYTES)
+        if body is None:
+            raise Refusal(413, "body_too_large", f"A body has at most {MAX_BODY_BYTES} bytes.")
+        records = _records(scope, body)
+        journal = self.stored.journal
+        if journal is None:
+            later = {"Retry-After": "5"}
+            raise Refusal(503, "store_unavailable", "Events cannot be stored now.", later)
+        gate = self._gate(scope, trusted=trusted)
+        try:
+            accepted, rejected = _read(gate, records)
+            if any(fault.reason == "forged" for _, fault in rejected) and await self._renewed():
+                gate = self._gate(scope, trusted=trusted)
+                accepted, rejected = _read(gate, records)
+            new = await self._durable(journal, accepted, rejected)
+        except StoreError as exc:
+            self.metrics.events("lost", len(records))
+            raise Refusal(
+                503, "store_unavailable", "Events cannot be stored now.", {"Retry-After": "5"}
+            ) from exc
+        n_new = sum(new)
+        self.metrics.events("accepted", n_new)
+        self.metrics.events("duplicate", len(new) - n_new)
+        self.metrics.rejected(Counter(fault.reason for _, fault in rejected))
+        faults = [
+            {"index": index, "reason": fault.reason, "detail": str(fault)}
+            for index, fault in rejected
+        ]
+        told = {"accepted": n_new, "duplicate": len(new) - n_new, "rejected": faults}
+        return reply(202, json.dumps(told, separators=(",", ":")).encode(), origin)
+
+    def _is_trusted(self, scope: Scope) -> bool:
+        if not self.admin_key or header(scope, b"authorization") is None:
+            return False
+        check_key(self.admin_key, scope["headers"])
+        return True
+
+    def _check_client(self, scope: Scope, *, trusted: bool) -> str | None:
+        """The origin the answer is open to. ``Refusal`` for strangers and those in a hurry."""
+        named = header(scope, b"origin")
+        origin = None if named is None else named.decode("latin-1")
+        host = (header(scope, b"host") or b"").decode("latin-1")
+        if not self.clients.may_post_from(origin, host):
+            raise Refusal(403, "origin_not_allowed", "Pages of this origin may not send events.")
+        if not trusted:
+            wait = self.clients.wait(self.clients.address(scope), self.clock().timestamp())
+            if wait:
+                self.metrics.limited()
+                later = {"Retry-After": f"{int(wait) + 1}"}
+                raise Refusal(429, "too_many_requests", "Too many posts of this client.", later)
+        return origin
+
+    def _gate(self, scope: Scope, *, trusted: bool) -> Gate:
+        agent = (header(scope, b"user-agent") or b"").decode("latin-1")
+        return Gate(
+            signer=self.stored.signer,
+            key_of=self.live.key_of,
+            now_ms=self.stored.now_ms(),
+            crawler=not trusted and is_crawler(agent),
+            trusted=trusted,
+        )
+
+    async def _renewed(self) -> bool:
+        """Did another process bring a new signing key?"""
+        if not self.stored.keys_may_be_old():
+            return False
+        renewed = await to_thread.run_sync(self.stored.renewed_keys)
+        if renewed:
+            await to_thread.run_sync(self.live.refresh)
+        return renewed
+
+    async def _durable(
+        self, journal: Journal, accepted: list[Incoming], rejected: list[tuple[int, Rejected]]
+    ) -> list[bool]:
+        """Wait until the events are on disk; which of them were new."""
+        tallies = Counter(f"rejected {fault.reason}" for _, fault in rejected)
+        tallies["received"] = len(accepted) + len(rejected)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        if not journal.add(accepted, self._letters.to(future), tallies):
+            later = {"Retry-After": "1"}
+            raise Refusal(503, "overloaded", "Too many events are waiting already.", later)
+        outcome = await future
+        if isinstance(outcome, StoreError):
+            raise outcome
+        return outcome
+
+
+class Letters:
+    """Brings the journal's outcomes to those who wait in the event loop, a group at a time: waking
+    the loop for each would cost more than writing the events.
+    """
+
+    def __init__(self) -> None:
+        self._ready: list[tuple[asyncio.Future[Outcome], Outcome]] = []
+        self._lock = threading.Lock()
+
+    def to(self, future: asyncio.Future[Outcome]) -> Callable[[Outcome], None]:
+        """What the journal calls when the outcome is known."""
+
+        def done(outcome: Outcome) -> None:
+            with self._lock:
+                self._ready.append((future, outcome))
+                first = len(self._ready) == 1
+            if first:
+                future.get_loop().call_soon_threadsafe(self._deliver)
+
+        return done
+
+    def _deliver(self) -> None:
+        with self._lock:
+            ready, self._ready = self._ready, []
+        for future, outcome in ready:
+            if not future.done():  # whoever waited may be gone
+                future.set_result(outcome)
+
+
+def reply(status: int, body: bytes, origin: str | None) -> Reply:
+    """An answer open to the origin that asked."""
+    length = (b"content-length", b"%d" % len(body))
+    return Reply(status, [JSON, length, NOT_STORED, *open_to(origin)], body)
+
+
+def open_to(origin: str | None) -> list[tuple[bytes, bytes]]:
+    """Headers that let a page of this origin read the answer."""
+    if origin is None:
+        return []
+    return [(OPEN[0], origin.encode("latin-1")), (b"vary", b"Origin")]
+
+
+def _records(scope: Scope, body: bytes) -> list[Any]:
+    kind = (header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
+    if kind not in KINDS:
+        detail = "Send events as application/json or text/plain."
+        raise Refusal(415, "unsupported_media_type", detail)
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refusal(400, "invalid_json", "The body is not valid JSON.") from None
+    records = content if isinstance(content, list) else [content]
+    if len(records) > MAX_EVENTS:
+        detail = f"A post has at most {MAX_EVENTS} events, not {len(records)}."
+        raise Refusal(413, "too_many_events", detail)
+    return records
+
+
+def _read(gate: Gate, records: list[Any]) -> tuple[list[Incoming], list[tuple[int, Rejected]]]:
+    accepted: list[Incoming] = []
+    rejected: list[tuple[int, Rejected]] = []
+    for index, record in enumerate(records):
+        try:
+            accepted.append(gate.read(record))
+        except Rejected as fault:
+            rejected.append((index, fault))
+    return accepted, rejected

@@ -1,0 +1,125 @@
+"""What an operator watches, in Prometheus' format: a library counts, this says what.
+
+With several workers each counts in a file of its own, and whichever is asked adds them up.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+    multiprocess,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+# When a counter was made is of no use to anyone here, and doubles the page.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """Counters of one application."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        answers = Counter(
+            "recommender_answers",
+            "Lists that were sent; fallback: for an unknown page, or with links that only fill up",
+            ["list"],
+            registry=self.registry,
+        )
+        self._own, self._fallback = answers.labels("own"), answers.labels("fallback")
+        self._events = Counter(
+            "recommender_events",
+            "Events that pages sent",
+            ["outcome"],
+            registry=self.registry,
+        )
+        for outcome in ("accepted", "duplicate", "rejected", "lost"):
+            self._events.labels(outcome)
+        self._rejected = Counter(
+            "recommender_events_rejected",
+            "Events that were refused, by reason",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._limited = Counter(
+            "recommender_posts_limited",
+            "Posts that were refused because their client sent too many",
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "recommender_request_seconds",
+            "Time from a request to its answer",
+            ["route"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._took = {
+            route: self._seconds.labels(route) for route in ("related", "events", "other")
+        }
+
+    def answered(self, *, is_fallback: bool) -> None:
+        """A list was sent."""
+        (self._fallback if is_fallback else self._own).inc()
+
+    def events(self, outcome: str, n: int) -> None:
+        """So many events ``accepted``, ``duplicate``, or ``lost`` because the store failed."""
+        if n:
+            self._events.labels(outcome).inc(n)
+
+    def rejected(self, reasons: Mapping[str, int]) -> None:
+        """Events were refused."""
+        for reason, n in reasons.items():
+            self._rejected.labels(reason).inc(n)
+            self._events.labels("rejected").inc(n)
+
+    def limited(self) -> None:
+        """A client sent too many posts."""
+        self._limited.inc()
+
+    def took(self, route: str, since: float) -> None:
+        """A request was answered that came at ``since`` (``time.perf_counter``)."""
+        self._took[route].observe(time.perf_counter() - since)
+
+    def text(self, gauges: Iterable[Metric]) -> bytes:
+        """The page, with ``gauges`` of the moment."""
+        registry = self.registry
+        if FOLDER in os.environ:
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        moment = CollectorRegistry()
+        moment.register(_Moment(gauges))
+        return bytes(generate_latest(registry) + generate_latest(moment))
+
+
+class _Moment:
+    """Gauges that are worked out when they are asked for."""
+
+    def __init__(self, gauges: Iterable[Metric]) -> None:
+        self.gauges = list(gauges)
+
+    def collect(self) -> Iterable[Metric]:
+        return self.gauges
+
+
+def gauge(name: str, what: str, value: float) -> Metric:
+    """One figure."""
+    return GaugeMetricFamily(name, what, value=value)
+
+
+def gauges(name: str, what: str, label: str, values: Mapping[str, float]) -> Metric:
+    """One figure for each value of a label."""
+    family = GaugeMetricFamily(name, what, labels=[label])
+    for of, value in values.items():
+        family.add_metric([of], value)
+    return family

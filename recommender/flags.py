@@ -1,0 +1,75 @@
+"""Which live events are doubtful, decided when they are counted.
+
+Nothing a page sends proves that a reader sent it, so what looks wrong is flagged, kept, and left
+out of the counts together with its view: a known crawler; a click sooner after its list came into
+view than a hand can be; more clicks in a session's hour than anyone reads; and, whoever made them,
+more clicks on one pair in a day than ``Caps`` allow. The last bounds what a forger can do who
+passes all other tests. What was imported is never flagged: its clocks are too coarse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
+from recommender.incoming import BY_CRAWLER
+
+# From seeing to clicking; the eye alone takes a fifth of a second.
+TOO_FAST_MS = 300
+REASONS = ("crawler", "fast", "session", "pair")
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How many clicks count, at most, of one session in an hour and of one pair in a day."""
+
+    session_clicks_an_hour: int = 30
+    pair_clicks_a_day: int = 100
+
+    def values(self) -> dict[str, int]:
+        """The parameters of ``FLAGGED``."""
+        return {"in_session": self.session_clicks_an_hour, "of_pair": self.pair_clicks_a_day}
+
+
+# Common table expressions, to stand in front of a statement that reads ``flagged``. A session's
+# surplus does not use up the pair's allowance.
+FLAGGED = f"""
+    WITH both_halves AS (
+        SELECT c.view_id AS view_id, c.item AS item, c.ts AS ts, s.source AS source,
+            v.session AS session, c.ts - v.ts AS after,
+            CASE WHEN c.live = {BY_CRAWLER} OR v.live = {BY_CRAWLER} THEN 1 ELSE 0 END AS crawler
+        FROM clicks c JOIN views v ON v.view_id = c.view_id JOIN slates s ON s.slate = v.slate
+        WHERE c.live > 0 AND v.live > 0
+    ), plausible AS (
+        SELECT view_id, item, ts, source, CASE WHEN session = '' THEN 0 ELSE ROW_NUMBER() OVER (
+            PARTITION BY session, ts / 3600000 ORDER BY ts, view_id, item) END AS nth_in_session
+        FROM both_halves WHERE crawler = 0 AND NOT (after >= 0 AND after < {TOO_FAST_MS})
+    ), moderate AS (
+        SELECT view_id, ROW_NUMBER() OVER (
+            PARTITION BY source, item, ts / 86400000 ORDER BY ts, view_id) AS nth_of_pair
+        FROM plausible WHERE nth_in_session <= :in_session
+    ), flagged AS (
+        SELECT view_id, 'crawler' AS reason FROM views WHERE live = {BY_CRAWLER}
+        UNION SELECT view_id, 'crawler' FROM clicks WHERE live = {BY_CRAWLER}
+        UNION ALL SELECT view_id, 'fast' FROM both_halves
+            WHERE crawler = 0 AND after >= 0 AND after < {TOO_FAST_MS}
+        UNION ALL SELECT view_id, 'session' FROM plausible WHERE nth_in_session > :in_session
+        UNION ALL SELECT view_id, 'pair' FROM moderate WHERE nth_of_pair > :of_pair
+    )
+"""
+COUNTS = FLAGGED + "SELECT reason, COUNT(*) AS n FROM flagged GROUP BY reason"
+EXAMPLES = FLAGGED + "SELECT view_id FROM flagged WHERE reason = :reason ORDER BY view_id LIMIT 3"
+
+
+def count_flagged(connection: Connection, caps: Caps) -> dict[str, int]:
+    """How many views (of crawlers) and clicks are flagged, by reason."""
+    rows = connection.execute(sql.text(COUNTS), caps.values())
+    return dict.fromkeys(REASONS, 0) | {row.reason: row.n for row in rows}
+
+
+def examples(connection: Connection, caps: Caps, reason: str) -> list[str]:
+    """A few views that are flagged for ``reason``."""
+    rows = connection.execute(sql.text(EXAMPLES), {**caps.values(), "reason": reason})
+    return [row.view_id for row in rows]

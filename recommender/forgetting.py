@@ -1,0 +1,121 @@
+"""Forgetting events: the raw ones go, what was counted of them by day stays.
+
+A session's events, or all before a moment, are added to daily counts that hold no session and no
+view, and then deleted, in one transaction. What is flagged is deleted without being counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
+from recommender.counts import MAX_READ_IN_SESSION
+from recommender.flags import FLAGGED, Caps
+from recommender.store import Store
+
+DAY_MS = 86_400_000
+COUNTED = "view_id NOT IN (SELECT view_id FROM flagged)"
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many raw events went."""
+
+    views: int
+    clicks: int
+    pageviews: int
+
+
+def forget_session(store: Store, session: str, *, caps: Caps | None = None) -> Forgotten:
+    """Forget what one session did."""
+    return _forget(store, "{name} = :session", {"session": session}, caps)
+
+
+def forget_before(store: Store, ts: int, *, caps: Caps | None = None) -> Forgotten:
+    """Forget what happened before the day of ``ts`` (milliseconds since 1970, UTC).
+
+    Whole days go, so that what a day's caps leave out is decided once.
+    """
+    return _forget(store, "{ts} < :before", {"before": ts // DAY_MS * DAY_MS}, caps)
+
+
+def _forget(store: Store, doomed: str, values: dict[str, Any], caps: Caps | None) -> Forgotten:
+    views = doomed.format(name="v.session", ts="v.ts")
+    pages = doomed.format(name="p.session", ts="p.ts")
+    limits = {**values, **(caps or Caps()).values()}
+    with store.transaction() as connection:
+        for statement in _keeping(views, pages):
+            connection.execute(sql.text(FLAGGED + statement), limits)
+        clicks = _delete(
+            connection,
+            f"DELETE FROM clicks WHERE view_id IN (SELECT v.view_id FROM views v WHERE {views})",
+            values,
+        )
+        if "before" in values:  # clicks whose view never came
+            clicks += _delete(connection, "DELETE FROM clicks WHERE ts < :before", values)
+        return Forgotten(
+            views=_delete(connection, f"DELETE FROM views AS v WHERE {views}", values),
+            clicks=clicks,
+            pageviews=_delete(connection, f"DELETE FROM pageviews AS p WHERE {pages}", values),
+        )
+
+
+def _keeping(views: str, pages: str) -> list[str]:
+    """The statements that add what is about to go to the daily counts."""
+    read = f"""
+        SELECT v.session AS session, MIN(v.ts / 86400000) AS day, s.source AS article
+        FROM views v JOIN slates s ON s.slate = v.slate
+        WHERE v.session <> '' AND {views} AND v.{COUNTED}
+        GROUP BY v.session, s.source
+        UNION ALL
+        SELECT v.session, MIN(v.ts / 86400000), c.item
+        FROM clicks c JOIN views v ON v.view_id = c.view_id
+        WHERE v.session <> '' AND {views} AND v.{COUNTED}
+        GROUP BY v.session, c.item
+        UNION ALL
+        SELECT p.session, MIN(p.ts / 86400000), p.article FROM pageviews p
+        WHERE p.session <> '' AND {pages} AND p.live < 2
+        GROUP BY p.session, p.article
+    """
+    reads = f"SELECT session, MIN(day) AS day, article FROM ({read}) k GROUP BY session, article"
+    return [
+        f"""
+        INSERT INTO past_views (day, slate, n)
+        SELECT v.ts / 86400000, v.slate, COUNT(*) FROM views v
+        WHERE {views} AND v.{COUNTED} GROUP BY v.ts / 86400000, v.slate
+        ON CONFLICT (day, slate) DO UPDATE SET n = past_views.n + excluded.n
+        """,
+        f"""
+        INSERT INTO past_clicks (day, slate, item, n, n_in_sessions)
+        SELECT v.ts / 86400000, v.slate, c.item, COUNT(*),
+            SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END)
+        FROM clicks c JOIN views v ON v.view_id = c.view_id
+        WHERE {views} AND v.{COUNTED} GROUP BY v.ts / 86400000, v.slate, c.item
+        ON CONFLICT (day, slate, item) DO UPDATE SET n = past_clicks.n + excluded.n,
+            n_in_sessions = past_clicks.n_in_sessions + excluded.n_in_sessions
+        """,
+        f"""
+        INSERT INTO past_pairs (day, article, other, n)
+        SELECT CASE WHEN a.day < b.day THEN a.day ELSE b.day END, a.article, b.article, COUNT(*)
+        FROM ({reads}) a JOIN ({reads}) b ON a.session = b.session AND a.article < b.article
+        WHERE a.session IN (SELECT session FROM ({reads}) m GROUP BY session
+                            HAVING COUNT(*) <= {MAX_READ_IN_SESSION})
+        GROUP BY CASE WHEN a.day < b.day THEN a.day ELSE b.day END, a.article, b.article
+        ON CONFLICT (day, article, other) DO UPDATE SET n = past_pairs.n + excluded.n
+        """,
+        f"""
+        INSERT INTO past_reads (day, article, n)
+        SELECT day, article, COUNT(*) FROM ({reads}) k
+        WHERE session IN (SELECT session FROM ({reads}) m GROUP BY session
+                          HAVING COUNT(*) <= {MAX_READ_IN_SESSION})
+        GROUP BY day, article
+        ON CONFLICT (day, article) DO UPDATE SET n = past_reads.n + excluded.n
+        """,
+    ]
+
+
+def _delete(connection: Connection, statement: str, values: dict[str, Any]) -> int:
+    return connection.execute(sql.text(statement), values).rowcount

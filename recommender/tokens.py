@@ -1,0 +1,130 @@
+"""Slate tokens: what was sent to a page, signed, small enough to travel with every event.
+
+A token holds the slate whole: the bundle that made it, the source, the items in the order sent
+with the reason and the chance of each, variant and arm. Articles stand in it as the store's
+numbers, which are never given to another, so that a token means the same when its bundle is gone.
+
+>>> signer = Signer([b"secret"])
+>>> slate = Slate("b1", 37, "best", 4, (7, 9), ("model", "explored"), (0.8, 0.01))
+>>> signer.open(signer.sign(slate)) == slate
+True
+>>> Signer([b"other"]).open(signer.sign(slate))
+Traceback (most recent call last):
+recommender.errors.TokenError: the slate was not signed here
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from recommender.errors import TokenError
+from recommender.events import ORIGINS
+
+VERSION = 1
+MAX_CHARACTERS = 1_200
+MAC_BYTES = 12
+# A variant is one of a hundred, so every chance is so many hundredths.
+N_VARIANTS = 100
+NO_VARIANT = 255
+
+
+class Slate(NamedTuple):
+    """One list as it was sent. ``source`` and ``items`` are the store's numbers of articles;
+    ``chances`` is None outside experiments.
+    """
+
+    bundle: str
+    variant: int | None
+    arm: str
+    source: int
+    items: tuple[int, ...]
+    origins: tuple[str, ...]
+    chances: tuple[float, ...] | None
+
+
+class Signer:
+    """Signs with the first of ``keys`` and accepts them all, so that a key can be replaced."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self.keys = [hashlib.sha256(key).digest() for key in keys]
+
+    def sign(self, slate: Slate) -> str:
+        """The slate's token: letters, digits, ``-`` and ``_``."""
+        payload = _pack(slate)
+        return base64.urlsafe_b64encode(payload + _mac(self.keys[0], payload)).decode().rstrip("=")
+
+    def open(self, token: str) -> Slate:
+        """The slate a token stands for; ``TokenError`` if it was not signed with our keys."""
+        if len(token) > MAX_CHARACTERS:
+            raise TokenError("the slate is longer than any we sign")
+        try:
+            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise TokenError("the slate is no token") from None
+        payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
+        if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in self.keys):
+            raise TokenError("the slate was not signed here")
+        return _unpacked(payload)
+
+
+def _mac(key: bytes, payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, key=key, digest_size=MAC_BYTES).digest()
+
+
+def _pack(slate: Slate) -> bytes:
+    bundle, arm = slate.bundle.encode(), slate.arm.encode()
+    packed = bytearray((VERSION, NO_VARIANT if slate.variant is None else slate.variant))
+    packed += bytes((len(bundle),)) + bundle + bytes((len(arm),)) + arm
+    _put(packed, slate.source)
+    packed.append(len(slate.items))
+    chances = slate.chances or (0.0,) * len(slate.items)
+    for item, origin, chance in zip(slate.items, slate.origins, chances, strict=True):
+        _put(packed, item)
+        packed.append(ORIGINS.index(origin))
+        packed.append(round(chance * N_VARIANTS))
+    return bytes(packed)
+
+
+# A page's events name one slate several times, and many pages the same one.
+@lru_cache(maxsize=4_096)
+def _unpacked(payload: bytes) -> Slate:
+    """What ``_pack`` packed; nobody else's bytes come here, since they carry our signature."""
+    given = iter(payload)
+    if next(given) != VERSION:
+        raise TokenError("the slate was signed by another release")
+    variant = next(given)
+    bundle, arm = (bytes(next(given) for _ in range(next(given))).decode() for _ in range(2))
+    source = _take(given)
+    links = [(_take(given), ORIGINS[next(given)], next(given)) for _ in range(next(given))]
+    chances = tuple(hundredths / N_VARIANTS for *_, hundredths in links)
+    return Slate(
+        bundle=bundle,
+        variant=None if variant == NO_VARIANT else variant,
+        arm=arm,
+        source=source,
+        items=tuple(item for item, *_ in links),
+        origins=tuple(origin for _, origin, _ in links),
+        chances=chances if variant != NO_VARIANT else None,
+    )
+
+
+def _put(packed: bytearray, number: int) -> None:
+    """Seven bits a byte, the last byte below 128."""
+    while number > 127:
+        packed.append(number & 127 | 128)
+        number >>= 7
+    packed.append(number)
+
+
+def _take(given: Iterator[int]) -> int:
+    number, shift = 0, 0
+    while (byte := next(given)) > 127:
+        number |= (byte & 127) << shift
+        shift += 7
+    return number | byte << shift
