@@ -21,8 +21,9 @@ from recommender.bundle import Bundle, load_bundle
 from recommender.errors import ArticleError, EvaluationError, InputError
 from recommender.evaluation import Report, judge
 from recommender.events import Event, parse
+from recommender.finding import Finder
 from recommender.importing import Batch, Tolerance, read_articles
-from recommender.importing_events import EventReader
+from recommender.importing_events import EventReader, import_events
 from recommender.pipeline import Options, build
 from recommender.progress import Progress
 from recommender.records import Problem
@@ -178,7 +179,9 @@ def evaluate(
             )
         return judge(bundle, views, k=k, seed=seed)
     with Store("sqlite://") as store:
-        _add(store, events)
+        lists = bundle.lists
+        addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
+        _add(store, events, addresses)
         views = clicked_views(store)
         report = judge(bundle, views, k=k, seed=seed)
         n_old = views.n_shown - clicked_views(store, after=_end_of_data(bundle)).n_shown
@@ -212,11 +215,16 @@ def _batch(articles: pd.DataFrame | Paths) -> Batch:
     return batch
 
 
-def _add(store: Store, events: Any) -> None:
+def _add(store: Store, events: Any, addresses: Iterable[tuple[str, str]] | None = None) -> None:
+    """With ``addresses`` of articles, where the store has none."""
     found = _events(events)
-    store.add_events(found)
-    if isinstance(found, EventReader):
-        _warn(found.problems, found.n_bad)
+    if not isinstance(found, EventReader):
+        store.add_events(found)
+        return
+    if addresses is not None and found.needs_finder:
+        found.finder = Finder(addresses)
+    import_events(store, found)
+    _warn(found.problems, found.n_bad)
 
 
 def _warn(problems: Sequence[Problem], n_bad: int) -> None:

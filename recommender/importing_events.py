@@ -1,77 +1,61 @@
-"""Events out of files, one at a time, so that a log of any size passes through.
+"""Events out of files into the store, block by block.
 
->>> reader = EventReader([Path("nowhere.jsonl")])
-Traceback (most recent call last):
-recommender.errors.InputError: nowhere.jsonl: no such file or folder
+Each block is one transaction, in which a mark says how far its files have been read. So an import
+that was stopped, by whatever, goes on at its last block, and a log that grew goes on from its old
+end. Nothing depends on the marks but time: what comes twice counts once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
-from recommender.errors import EventError
-from recommender.events import Event, parse
-from recommender.importing import Tolerance
-from recommender.progress import Progress, Silent
-from recommender.records import Problem, files_in, format_of, read_records
+from recommender.event_reader import EventReader
+from recommender.event_tables import EventWriter, Received
+from recommender.finding import Finder
+from recommender.marks import Mark, read_marks, write_marks
+from recommender.store import Store
 
-# The first so many are told; the rest are counted.
-MAX_PROBLEMS = 1_000
-RECORDS_PER_STEP = 10_000
+__all__ = ["EventReader", "import_events"]
 
 
-class EventReader:
-    """The events in files and folders, to hand to ``Store.add_events``.
+def import_events(store: Store, reader: EventReader, *, again: bool = False) -> Received:
+    """Add a reader's events to the store, block by block, going on where an earlier import of its
+    files stopped; with ``again``, from the start.
 
-    What could not be read is in ``problems`` (the first thousand) and ``n_bad``. If that is more
-    than ``tolerance`` bears, ``TooManyBadRecords`` is raised after the last event: the store then
-    undoes them all.
+    What is raised on the way undoes its block; those before stay. Events that earlier imports of
+    these files brought count as duplicates.
     """
+    if reader.needs_finder:
+        reader.finder = Finder((article.id, article.url)
+                               for article in store.articles(with_body=False))  # fmt: skip
+    marks = {} if again else _standing(store, reader)
+    total = Received()
+    for block in reader.blocks(marks):
+        with store.transaction() as connection:
+            received = EventWriter(connection).write(block)
+            reader.check()
+            write_marks(connection, reader.marks())
+        _sum(total, received)
+    total.duplicates += reader.n_before
+    return total
 
-    def __init__(
-        self,
-        paths: list[Path],
-        *,
-        kind: str = "auto",
-        tolerance: Tolerance | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        self.files = [(path, format_of(path) if kind == "auto" else kind)
-                      for path in files_in(paths, kind)]  # fmt: skip
-        self.tolerance = tolerance or Tolerance()
-        self.progress = progress or Silent()
-        self.problems: list[Problem] = []
-        self.n_bad = 0
-        self.n_records = 0
 
-    def __iter__(self) -> Iterator[Event]:
-        self.problems, self.n_bad, self.n_records = [], 0, 0
-        # One big file shows its records, many files show how many are done.
-        many = len(self.files) > 1
-        self.progress.stage("reading events", len(self.files) if many else None)
-        for path, kind in self.files:
-            for step, found in zip(count(1), read_records(path, kind), strict=False):
-                self.n_records += 1
-                if not many and step % RECORDS_PER_STEP == 0:
-                    self.progress.advance(RECORDS_PER_STEP)
-                if isinstance(found, Problem):
-                    self._note(found)
-                    continue
-                try:
-                    event = parse(found.fields, where=found.where)
-                except EventError as exc:
-                    self._note(Problem(str(exc)))
-                else:
-                    yield event
-            self.progress.advance(1 if many else self.n_records % RECORDS_PER_STEP)
-        if self.n_records == 0:
-            self.n_records = 1
-            self._note(Problem(f"{', '.join(str(path) for path, _ in self.files)}: no event in it"))
-        self.tolerance.check(self.problems, self.n_records, n_bad=self.n_bad)
+def _standing(store: Store, reader: EventReader) -> dict[Path, Mark]:
+    """The marks of files that are still the same."""
+    formats = dict(reader.files)
+    with store.reading() as connection:
+        marks = read_marks(connection, formats)
+    return {
+        path: mark
+        for path, mark in marks.items()
+        if mark.is_of(path)
+        # A table of columns does not grow: it is written anew.
+        and (formats[path].records != "parquet" or not mark.size or mark.ends(path))
+    }
 
-    def _note(self, problem: Problem) -> None:
-        self.n_bad += 1
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(problem)
+
+def _sum(total: Received, received: Received) -> None:
+    for id, times in received.unknown.items():
+        total.unknown[id] = total.unknown.get(id, 0) + times
+    for name in ("impressions", "clicks", "pageviews", "duplicates", "n_unknown_events"):
+        setattr(total, name, getattr(total, name) + getattr(received, name))

@@ -1,4 +1,4 @@
-"""Records out of files: JSON Lines, CSV and Parquet, plain or gzip'd, one dict at a time.
+"""Records out of files: JSON Lines, CSV, Parquet or lines, plain or gzip'd, one dict at a time.
 
 A fault in one record becomes a ``Problem`` in the stream and reading goes on with the next, so
 that one bad line does not cost its neighbours.
@@ -11,8 +11,9 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -21,6 +22,7 @@ from recommender.errors import InputError, MissingExtra
 # Ten megabytes of text is a book; a longer line is a broken export, and reading it whole would
 # let one file decide how much memory the process takes.
 MAX_RECORD_BYTES = 10_000_000
+TOO_LONG = f"the line is longer than {MAX_RECORD_BYTES:,} bytes"
 BLOCK = 1 << 20
 JSON = json.JSONDecoder()
 GZIP_MAGIC = b"\x1f\x8b"
@@ -47,12 +49,17 @@ def format_of(path: Path) -> str:
     >>> format_of(Path("dump/knee.txt.gz"))
     'pages'
     """
-    found = FORMATS.get(_unpacked(path).suffix.lower())
+    found = named_kind(path)
     if found is None:
         raise InputError(
             f"{path}: unknown kind of file; known: {', '.join(FORMATS)}, each with .gz"
         )
     return found
+
+
+def named_kind(path: Path) -> str | None:
+    """As ``format_of``; None for a name that promises nothing."""
+    return FORMATS.get(unpacked(path).suffix.lower())
 
 
 def stem_of(path: Path) -> str:
@@ -61,21 +68,28 @@ def stem_of(path: Path) -> str:
     >>> stem_of(Path("dump/knee.v2.txt.gz"))
     'knee.v2'
     """
-    return _unpacked(path).stem
+    return unpacked(path).stem
 
 
-def files_in(paths: list[Path], kind: str = "auto") -> list[Path]:
+def files_in(
+    paths: list[Path],
+    kind: str = "auto",
+    *,
+    named: Callable[[Path], str | None] = named_kind,
+    known: str = ", ".join(FORMATS),
+) -> list[Path]:
     """The files meant by ``paths``: a folder stands for every file of this ``kind`` below it,
-    sorted; files and folders whose names begin with a dot are left alone.
+    sorted; files and folders whose names begin with a dot are left alone. ``named`` tells kinds
+    by name, ``known`` says which there are.
 
     Raises ``InputError`` for a path that is not there, or when a folder holds nothing we read.
     """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            below = sorted(file for file in path.rglob("*") if _is_meant(file, path, kind))
+            below = sorted(file for file in path.rglob("*") if _is_meant(file, path, kind, named))
             if not below:
-                raise InputError(f"{path}: no file in it that can be read ({', '.join(FORMATS)})")
+                raise InputError(f"{path}: no file in it that can be read ({known})")
             files.extend(below)
         elif path.is_file():
             files.append(path)
@@ -84,13 +98,14 @@ def files_in(paths: list[Path], kind: str = "auto") -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def _is_meant(file: Path, folder: Path, kind: str) -> bool:
-    found = FORMATS.get(_unpacked(file).suffix.lower())
+def _is_meant(file: Path, folder: Path, kind: str, named: Callable[[Path], str | None]) -> bool:
+    found = named(file)
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
     return found is not None and kind in ("auto", found) and not hidden and file.is_file()
 
 
-def _unpacked(path: Path) -> Path:
+def unpacked(path: Path) -> Path:
+    """The file's name without ``.gz``."""
     return path.with_suffix("") if path.suffix.lower() == ".gz" else path
 
 
@@ -128,25 +143,32 @@ def decode(raw: bytes, *, where: str) -> str:
         ) from exc
 
 
-def read_records(path: Path, kind: str) -> Iterator[Record | Problem]:
-    """The records of a ``jsonl``, ``csv`` or ``parquet`` file, in order.
+def read_records(path: Path, kind: str, *, after: int = 0) -> Iterator[Record | Problem]:
+    """The records of a ``jsonl``, ``csv``, ``parquet`` or ``lines`` file, in order, without the
+    first ``after``, faulty ones counted.
 
     Raises ``InputError`` for another kind; what is wrong with the file is in the stream.
     """
-    readers = {"jsonl": _json_lines, "csv": _csv_rows, "parquet": _parquet_rows}
-    if kind not in readers:
-        raise InputError(f"{path}: no records in a file of kind {kind!r}; {', '.join(readers)}")
+    readers = {"csv": _csv_rows, "parquet": _parquet_rows, "lines": _text_lines}
+    if kind != "jsonl" and kind not in readers:
+        raise InputError(f"{path}: no records in a file of kind {kind!r}; jsonl, csv, parquet")
     try:
-        yield from readers[kind](path)
+        if kind == "jsonl":
+            yield from _json_lines(path, after)
+        else:
+            yield from islice(readers[kind](path), after, None)
     except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
         yield Problem(f"{path}: the file is damaged or cut short: {exc}")
     except OSError as exc:
         yield Problem(f"{path}: cannot be read: {exc}")
 
 
-def _json_lines(path: Path) -> Iterator[Record | Problem]:
+def _json_lines(path: Path, after: int) -> Iterator[Record | Problem]:
     with opened(path) as file:
         for number, line in enumerate(_lines(file), start=1):
+            if after:  # counted, not decoded, which is most of the work
+                after -= not _is_blank(line)
+                continue
             where = f"{path}:{number}"
             try:
                 text = _text(line, where).strip("\x00 \t\r\n")
@@ -186,9 +208,23 @@ def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
         yield b"".join(rest) if held <= MAX_RECORD_BYTES else None
 
 
+def _text_lines(path: Path) -> Iterator[Record | Problem]:
+    """Each line as ``{"line": text}``. Servers write what they were sent, UTF-8 or not."""
+    with opened(path) as file:
+        for number, line in enumerate(_lines(file), start=1):
+            if line is None:
+                yield Problem(f"{path}:{number}: {TOO_LONG}")
+            elif not _is_blank(line):
+                yield Record(f"{path}:{number}", {"line": line.decode("utf-8-sig", "replace")})
+
+
+def _is_blank(line: bytes | None) -> bool:
+    return line is not None and not line.removeprefix(b"\xef\xbb\xbf").strip(b"\x00 \t\r\n")
+
+
 def _text(line: bytes | None, where: str) -> str:
     if line is None:
-        raise InputError(f"{where}: the line is longer than {MAX_RECORD_BYTES:,} bytes")
+        raise InputError(f"{where}: {TOO_LONG}")
     try:
         return line.decode().removeprefix("\ufeff")
     except UnicodeDecodeError:
