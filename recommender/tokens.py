@@ -67,6 +67,9 @@ class Signer:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raise TokenError("the slate is no token") from None
+        # Padding and spare bits would make other tokens of the same slate.
+        if base64.b64encode(raw, b"-_").rstrip(b"=") != token.encode():
+            raise TokenError("the slate is no token")
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in self.keys):
             raise TokenError("the slate was not signed here")
