@@ -21,14 +21,24 @@ from recommender.editorial import Rules
 from recommender.exploration import BEST, DEPTH, EXPLORE, slate_of
 from recommender.lists import Lists
 from recommender.patched import Patched
-from recommender.shelf import BEST_SLATE, DEFAULT_K, Placed, answer, items_json
-from recommender.tokens import N_VARIANTS, Signer, Slate
+from recommender.shelf import (
+    BEST_SLATE,
+    DEFAULT_K,
+    Placed,
+    answer,
+    ending,
+    head_json,
+    items_json,
+)
+from recommender.tokens import N_VARIANTS, Signer, head_of, tail_of
 
 # A composed answer takes some 3 to 10 kB, and 50 times as long to make as to find again.
 MAX_COMPOSED = 2_000
 # Queries that have been understood once; some 800 bytes each.
 MAX_QUESTIONS = 20_000
 MAX_QUESTION_BYTES = 300
+# What tokens say of a slate, some 200 bytes each; all variants of a best slate share one.
+MAX_TAILS = 100_000
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 BY_HAND = ("pinned", "fallback")
@@ -50,14 +60,14 @@ class Seal(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What is sent: everything up to the links, the links, and the articles' share of fallbacks."""
+    """What is sent: everything up to the links, and the links."""
 
     head: bytes
     items: bytes
 
     def body(self) -> bytes:
         """The answer."""
-        return b'%b,"items":%b}' % self
+        return answer(*self)
 
     @property
     def is_fallback(self) -> bool:
@@ -66,15 +76,16 @@ class Sent(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A query for the list of a known article, understood. ``head`` and ``tag`` are those of the
-    prepared list, None if another is asked for.
+    """A query for the list of a known article, understood; ``head`` and ``tag`` are those of the
+    list that was prepared for it.
     """
 
     row: int
     id: str
     k: int
     variant: int | None
-    head: bytes | None
+    slate: int
+    head: bytes
     tag: bytes
     is_fallback: bool
 
@@ -100,18 +111,24 @@ class Answers:
         self.touched: Collection[int] = patch.touched if patch else ()
         self.questions: dict[bytes, Question] = {}
         self._composed: dict[tuple[int | None, int, int, tuple[int, ...]], Composed] = {}
+        self._tails: dict[tuple[int, int, int], bytes] = {}
+        name, share = lists.name, lists.share
+        self._token_heads = [head_of(name, at, _arm(at, share)) for at in range(N_VARIANTS)]
+        self._token_heads.append(head_of(name, None, ""))
         # Slices of a memoryview cost a tenth of those of a mapped array.
         self._data = np.asarray(lists.answers.data).data
         self._heads = np.asarray(lists.answers.heads).data
         self._n_prepared = len(lists.stub)
 
-    def prepared(self, row: int) -> bytes:
-        """The usual ten links of an article, as they stand in the bundle."""
-        return bytes(self._data[self._heads[row] : self._heads[row + 1]])
-
     def is_plain(self, id: str, row: int, now: datetime) -> bool:
         """Does what was prepared for the article still hold?"""
         return row < self._n_prepared and row not in self.touched and not self.rules.about(id, now)
+
+    def plain_items(self, row: int, k: int, slate: int) -> bytes:
+        """The links of an article as prepared; the usual ten are copied as they are."""
+        if k == DEFAULT_K and slate == BEST_SLATE:
+            return bytes(self._data[self._heads[row] : self._heads[row + 1]])
+        return self._items(self.lists.composed(row, k=k, slate=slate))
 
     def of(
         self,
@@ -123,50 +140,51 @@ class Answers:
         variant: int | None = None,
     ) -> Sent:
         """The list of an article at this moment; None stands for a page nobody knows."""
-        slate = (
-            BEST_SLATE if variant is None or row is None else slate_of(variant, self.lists.share)
-        )
         if row is None:
-            composed = self._compose(None, now, k, exclude, slate)
-            return Sent(self._head(None, None), composed.items)
+            items = self._compose(None, now, k, exclude, BEST_SLATE).items
+            return Sent(head_json(None, self.lists.name, None), items)
+        slate = BEST_SLATE if variant is None else slate_of(variant, self.lists.share)
         id = self.shelf.id_of(row)
-        plain = not exclude and k <= DEPTH and self.is_plain(id, row, now)
-        if plain and slate == BEST_SLATE:
-            items = self.prepared(row)
-            items = items if k == DEFAULT_K else first(k, items)
-            placed = self.lists.composed(row, k=k)
-            chances = self._planned(row, slate, len(placed))
+        if not exclude and k <= DEPTH and self.is_plain(id, row, now):
+            items = self.plain_items(row, k, slate)
+            tail = self._tails.get((row, k, slate))
+            if tail is None:
+                placed = self.lists.composed(row, k=k, slate=slate)
+                tail = self._tail(row, placed, self._planned(row, slate, len(placed)))
+                keep(self._tails, (row, k, slate), tail, at_most=MAX_TAILS)
         else:
             items, placed, chances = self._compose(row, now, k, exclude, slate)
-        return Sent(self._head(id, self._token(row, variant, slate, placed, chances)), items)
+            tail = self._tail(row, placed, chances)
+        return Sent(head_json(id, self.lists.name, self._token(variant, tail)), items)
 
-    def _head(self, id: str | None, token: str | None) -> bytes:
-        return answer(id, self.lists.name, token, b"")[: -len(b',"items":}')]
-
-    def _token(
-        self,
-        row: int,
-        variant: int | None,
-        slate: int,
-        placed: list[Placed],
-        chances: tuple[float, ...],
-    ) -> str | None:
+    def _token(self, variant: int | None, tail: bytes) -> str | None:
         """What the page names the slate by; without a store there is none."""
+        if self.seal is None:
+            return None
+        head = self._token_heads[N_VARIANTS if variant is None else variant]
+        return self.seal.signer.seal(head, tail)
+
+    def _tail(self, row: int, placed: list[Placed], chances: tuple[float, ...]) -> bytes:
         seal = self.seal
         if seal is None:
-            return None
-        arm = "" if variant is None else BEST if slate == BEST_SLATE else EXPLORE
-        return seal.signer.sign(
-            Slate(
-                bundle=self.lists.name,
-                variant=variant,
-                arm=arm,
-                source=seal.key(row),
-                items=tuple(seal.key(each.row) for each in placed),
-                origins=tuple(each.origin for each in placed),
-                chances=None if variant is None else chances,
-            )
+            return b""
+        return tail_of(
+            source=seal.key(row),
+            items=[seal.key(each.row) for each in placed],
+            origins=[each.origin for each in placed],
+            chances=chances,
         )
+
+    def _items(self, placed: list[Placed]) -> bytes:
+        """Links as they are sent; their beginnings stand in the bundle."""
+        n, fragments = self._n_prepared, self.lists.fragments
+        links = [
+            fragments.bytes_at(each.row) + ending(at, each.score, each.origin)
+            if each.row < n and not self.shelf.is_changed(each.row)
+            else items_json([self.shelf.link(each, at)])[1:-1]
+            for at, each in enumerate(placed, start=1)
+        ]
+        return b"[%b]" % b",".join(links)
 
     def _planned(self, row: int, slate: int, n_placed: int) -> tuple[float, ...]:
         """The chances the build worked out; what only fills up stands there in every variant."""
@@ -223,7 +241,7 @@ class Answers:
     def of_text(self, title: str, body: str, now: datetime, *, k: int) -> bytes:
         """The list of a text that is not stored."""
         links = self.shelf.related_to_text(title, body, k=k, rules=self.rules, now=now)
-        return answer(None, self.lists.name, None, items_json(links))
+        return answer(head_json(None, self.lists.name, None), items_json(links))
 
     def explained(self, row: int | None, body: bytes) -> bytes:
         """An answer with the figures behind each link that readers or texts have chosen."""
@@ -235,9 +253,8 @@ class Answers:
         return _json(content)
 
 
-def first(k: int, items: bytes) -> bytes:
-    """A shorter list is the beginning of the usual one, and ten times as fast cut as composed."""
-    return _json(json.loads(items)[:k])
+def _arm(variant: int, share: int) -> str:
+    return EXPLORE if slate_of(variant, share) else BEST
 
 
 def _json(content: Any) -> bytes:

@@ -6,6 +6,7 @@ Addresses stand in this process's memory alone, and only as long as they are cou
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.types import Scope
@@ -103,6 +104,7 @@ def _origin(text: str) -> str:
     return text if text == ANY else f"{parts.scheme}://{parts.netloc}"
 
 
+@lru_cache(maxsize=MAX_CLIENTS)
 def _address(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text.strip("[]"))
@@ -113,6 +115,7 @@ def _address(text: str) -> Address | None:
     return address
 
 
+@lru_cache(maxsize=MAX_CLIENTS)
 def _who(text: str) -> str | None:
     """What of an address tells clients apart; None for this machine itself."""
     address = _address(text)

@@ -60,7 +60,10 @@ async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send) ->
 
 def header(scope: Scope, wanted: bytes) -> bytes | None:
     """The first header of this name."""
-    return next((value for name, value in scope["headers"] if name == wanted), None)
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return bytes(value)
+    return None
 
 
 async def read_body(scope: Scope, receive: Receive, most: int) -> bytes | None:

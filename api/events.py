@@ -96,13 +96,9 @@ class Events:
         n_new = sum(new)
         self.metrics.events("accepted", n_new)
         self.metrics.events("duplicate", len(new) - n_new)
-        self.metrics.rejected(Counter(fault.reason for _, fault in rejected))
-        faults = [
-            {"index": index, "reason": fault.reason, "detail": str(fault)}
-            for index, fault in rejected
-        ]
-        told = {"accepted": n_new, "duplicate": len(new) - n_new, "rejected": faults}
-        return reply(202, json.dumps(told, separators=(",", ":")).encode(), origin)
+        if rejected:
+            self.metrics.rejected(Counter(fault.reason for _, fault in rejected))
+        return _taken(n_new, len(new) - n_new, rejected, origin)
 
     def _is_trusted(self, scope: Scope) -> bool:
         if not self.admin_key or header(scope, b"authorization") is None:
@@ -148,8 +144,9 @@ class Events:
         self, journal: Journal, accepted: list[Incoming], rejected: list[tuple[int, Rejected]]
     ) -> list[bool]:
         """Wait until the events are on disk; which of them were new."""
-        tallies = Counter(f"rejected {fault.reason}" for _, fault in rejected)
-        tallies["received"] = len(accepted) + len(rejected)
+        tallies = {"received": len(accepted) + len(rejected)}
+        if rejected:
+            tallies |= Counter(f"rejected {fault.reason}" for _, fault in rejected)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if not journal.add(accepted, self._letters.to(future), tallies):
             later = {"Retry-After": "1"}
@@ -189,10 +186,17 @@ class Letters:
                 future.set_result(outcome)
 
 
-def reply(status: int, body: bytes, origin: str | None) -> Reply:
-    """An answer open to the origin that asked."""
+def _taken(
+    n_new: int, n_duplicate: int, rejected: list[tuple[int, Rejected]], origin: str | None
+) -> Reply:
+    """The answer, open to the origin that asked."""
+    faults = [
+        {"index": index, "reason": fault.reason, "detail": str(fault)} for index, fault in rejected
+    ]
+    told = json.dumps(faults, separators=(",", ":")).encode() if faults else b"[]"
+    body = b'{"accepted":%d,"duplicate":%d,"rejected":%b}' % (n_new, n_duplicate, told)
     length = (b"content-length", b"%d" % len(body))
-    return Reply(status, [JSON, length, NOT_STORED, *open_to(origin)], body)
+    return Reply(202, [JSON, length, NOT_STORED, *open_to(origin)], body)
 
 
 def open_to(origin: str | None) -> list[tuple[bytes, bytes]]:

@@ -44,8 +44,10 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
-        for outcome in ("accepted", "duplicate", "rejected", "lost"):
-            self._events.labels(outcome)
+        self._of_outcome = {
+            outcome: self._events.labels(outcome)
+            for outcome in ("accepted", "duplicate", "rejected", "lost")
+        }
         self._rejected = Counter(
             "recommender_events_rejected",
             "Events that were refused, by reason",
@@ -75,13 +77,13 @@ class Metrics:
     def events(self, outcome: str, n: int) -> None:
         """So many events ``accepted``, ``duplicate``, or ``lost`` because the store failed."""
         if n:
-            self._events.labels(outcome).inc(n)
+            self._of_outcome[outcome].inc(n)
 
     def rejected(self, reasons: Mapping[str, int]) -> None:
         """Events were refused."""
         for reason, n in reasons.items():
             self._rejected.labels(reason).inc(n)
-            self._events.labels("rejected").inc(n)
+            self._of_outcome["rejected"].inc(n)
 
     def limited(self) -> None:
         """A client sent too many posts."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from anyio import to_thread
 
@@ -23,8 +23,8 @@ from api.replies import Headers, Reply, cached, stored_nowhere
 from api.wire import Refusal
 from recommender.articles import MAX_ID_CHARACTERS
 from recommender.errors import StoreError
-from recommender.exploration import slate_of
-from recommender.shelf import BEST_SLATE, DEFAULT_K, MAX_K
+from recommender.exploration import DEPTH, slate_of
+from recommender.shelf import BEST_SLATE, DEFAULT_K, MAX_K, answer
 from recommender.tokens import N_VARIANTS
 
 # Beyond twice of this uvicorn's parser gives up, and its error is not in our shape.
@@ -87,11 +87,13 @@ class Related:
 
     def _again(self, answers: Answers, question: Question, headers: Headers) -> Reply:
         """The reply to a query that came before."""
-        row, head, now = question.row, question.head, self.clock()
-        if head is not None and answers.is_plain(question.id, row, now):
+        row, k, now = question.row, question.k, self.clock()
+        if k <= DEPTH and answers.is_plain(question.id, row, now):
             self.metrics.answered(is_fallback=question.is_fallback)
-            return cached(Sent(head, answers.prepared(row)).body(), question.tag, headers)
-        return self._told(answers.of(row, now, k=question.k, variant=question.variant), headers)
+            body = answer(question.head, answers.plain_items(row, k, question.slate))
+            return cached(body, question.tag, headers)
+        sent = answers.of(row, now, k=k, variant=question.variant)
+        return self._told(sent, tag_of(sent.body()), headers)
 
     def _first(
         self, answers: Answers, asked: Asked, row: int | None, query: bytes, headers: Headers
@@ -105,31 +107,29 @@ class Related:
         if row is None:
             self.metrics.answered(is_fallback=True)
             return stored_nowhere(sent.body())
+        tag = tag_of(sent.body())
         if not asked.exclude and len(query) <= MAX_QUESTION_BYTES:
-            question = _understood(answers, row, asked, sent, now)
-            keep(answers.questions, query, question, at_most=MAX_QUESTIONS)
-        return self._told(sent, headers)
+            question = _understood(answers, row, asked, sent, tag)
+            # What is under a rule that begins or ends is worked out anew.
+            if answers.is_plain(question.id, row, now):
+                keep(answers.questions, query, question, at_most=MAX_QUESTIONS)
+        return self._told(sent, tag, headers)
 
-    def _told(self, sent: Sent, headers: Headers) -> Reply:
+    def _told(self, sent: Sent, tag: bytes, headers: Headers) -> Reply:
         self.metrics.answered(is_fallback=sent.is_fallback)
-        body = sent.body()
-        return cached(body, tag_of(body), headers)
+        return cached(sent.body(), tag, headers)
 
 
-def _understood(answers: Answers, row: int, asked: Asked, sent: Sent, now: datetime) -> Question:
-    id = answers.shelf.id_of(row)
-    plain = (
-        asked.k == DEFAULT_K
-        and (asked.variant is None or slate_of(asked.variant, answers.lists.share) == BEST_SLATE)
-        and answers.is_plain(id, row, now)
-    )
+def _understood(answers: Answers, row: int, asked: Asked, sent: Sent, tag: bytes) -> Question:
+    variant, share = asked.variant, answers.lists.share
     return Question(
         row=row,
-        id=id,
+        id=answers.shelf.id_of(row),
         k=asked.k,
-        variant=asked.variant,
-        head=sent.head if plain else None,
-        tag=tag_of(sent.body()),
+        variant=variant,
+        slate=BEST_SLATE if variant is None else slate_of(variant, share),
+        head=sent.head,
+        tag=tag,
         is_fallback=sent.is_fallback,
     )
 
@@ -144,7 +144,7 @@ def parse(query: bytes, *, explainable: bool = False) -> Asked:
     if len(query) > MAX_QUERY_BYTES:
         raise Refusal(414, "query_too_long", f"A query has at most {MAX_QUERY_BYTES} bytes.")
     fields: dict[str, list[str]] = {}
-    for name, value in parse_qsl(query.decode(errors="replace"), keep_blank_values=True):
+    for name, value in _pairs(query.decode(errors="replace")):
         fields.setdefault(name, []).append(value)
     for name in ("id", "url", "k", "variant"):
         if len(fields.get(name, ())) > 1:
@@ -169,6 +169,18 @@ def parse(query: bytes, *, explainable: bool = False) -> Asked:
         explain=explainable and _truth(fields.get("explain", ["false"])[0]),
         variant=_variant(fields.get("variant", [None])[0]),
     )
+
+
+def _pairs(query: str) -> Iterable[tuple[str, str]]:
+    """Names and values, as ``parse_qsl`` has them, in a tenth of its time."""
+    for part in query.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            yield _plain(name), _plain(value)
+
+
+def _plain(text: str) -> str:
+    return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 def _size(text: str) -> int:

@@ -46,6 +46,7 @@ class Lists(Shelf):
         self.teasers = load_strings(folder, "teasers")
         self.addresses = load_strings(folder, "links")
         self.answers = load_strings(folder, "answers")
+        self.fragments = load_strings(folder, "fragments")
         self.items = load_array(folder, "list_items")
         self.scores = load_array(folder, "list_scores")
         self.origins = load_array(folder, "list_origins")
@@ -104,25 +105,23 @@ class Lists(Shelf):
     # Lists
 
     def prepared(self, row: int, slate: int = BEST_SLATE) -> list[Placed]:
-        slots = list(
-            zip(
-                self.items[row].tolist(),
-                self.scores[row].tolist(),
-                self.origins[row].tolist(),
-                strict=True,
-            )
-        )
-        order: list[int] = []
-        if slate != BEST_SLATE:
-            order = self.slates[row, slate - 1].tolist()
+        items, scores = self.items[row].tolist(), self.scores[row].tolist()
+        origins = self.origins[row].tolist()
+        order: list[int] = [] if slate == BEST_SLATE else self.slates[row, slate - 1].tolist()
         depth = len(order)
-        order += [slot for slot in range(len(slots)) if slot not in order]
-        listed = []
-        for place, slot in enumerate(order):
-            item, score, origin = slots[slot]
-            if item != EMPTY:
-                explored = place < depth <= slot
-                listed.append(Placed(item, score, "explored" if explored else ORIGINS[origin]))
+        rest = range(len(items)) if not order else (
+            slot for slot in range(len(items)) if slot not in order
+        )  # fmt: skip
+        # An item from below that stands among the first is there to be tried.
+        listed = [
+            Placed(items[slot], scores[slot],
+                   "explored" if slot >= depth else ORIGINS[origins[slot]])
+            for slot in order if items[slot] != EMPTY
+        ]  # fmt: skip
+        listed += [
+            Placed(items[slot], scores[slot], ORIGINS[origins[slot]])
+            for slot in rest if items[slot] != EMPTY
+        ]  # fmt: skip
         return listed
 
     def chances_of(self, row: int, slate: int) -> list[int]:

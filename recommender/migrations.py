@@ -71,8 +71,6 @@ def _live(connection: Connection) -> None:
         ALTER TABLE clicks ADD COLUMN live INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE pageviews ADD COLUMN live INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE slate_links ADD COLUMN origin TEXT NOT NULL DEFAULT '';
-        CREATE INDEX views_by_session ON views (session) WHERE session <> '';
-        CREATE INDEX pageviews_by_session ON pageviews (session) WHERE session <> '';
         CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) {tight};
         CREATE TABLE changes (
             id TEXT PRIMARY KEY, number BIGINT NOT NULL UNIQUE, removed INTEGER NOT NULL);

@@ -6,7 +6,6 @@ events is looked up once and remembered (``numbering``).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,10 +14,12 @@ from sqlalchemy.engine import Connection
 
 from recommender.events import Click, Impression, PageView
 from recommender.incoming import Followed, Incoming, Opened, Shown
-from recommender.numbering import COLUMNS, Content, Numbers, arrays, by_column
+from recommender.numbering import COLUMNS, Content, Numbers, arrays, by_column, chunks
 
 TRUSTED = 0
 MAX_REMEMBERED = 100_000
+# Databases limit how many values one statement may carry.
+ROWS_AT_ONCE = 500
 # What tells two rows of a table apart.
 IDENTITY = {
     "views": ("view_id",),
@@ -115,26 +116,59 @@ def _insert(
 ) -> list[int]:
     """Insert what is not there yet; the places of the rows that were new."""
     columns = list(COLUMNS[table])
-    head = f"INSERT INTO {table} ({', '.join(columns)})"
-    if connection.dialect.name != "postgresql":
-        statement = f"{head} VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING"
-        cursor = connection.connection.cursor()
-        # One by one, straight to the driver: five microseconds each, and each says what it did.
-        return [place for place, row in rows if cursor.execute(statement, row).rowcount]
-    identity = IDENTITY[table]
-    at = [columns.index(name) for name in identity]
-    # In one order, or two processes that add the same events would wait for each other.
-    rows = sorted(rows, key=lambda pair: [pair[1][column] for column in at])
-    statement = (
-        f"{head} SELECT * FROM unnest({arrays(table)}) "  # noqa: S608
-        f"ON CONFLICT DO NOTHING RETURNING {', '.join(identity)}"
-    )
-    found = connection.exec_driver_sql(statement, by_column([row for _, row in rows]))
-    fresh = Counter(tuple(row) for row in found)
-    new = []
+    at = [columns.index(name) for name in IDENTITY[table]]
+    first: dict[tuple[Any, ...], tuple[int, tuple[Any, ...]]] = {}
     for place, row in rows:
-        key = tuple(row[column] for column in at)
-        if fresh[key]:
-            fresh[key] -= 1
-            new.append(place)
+        first.setdefault(tuple([row[column] for column in at]), (place, row))
+    # In one order, or two processes that add the same events would wait for each other.
+    identities = sorted(first)
+    insert = _insert_many if connection.dialect.name == "postgresql" else _insert_few
+    new: list[int] = []
+    for part in chunks(identities, ROWS_AT_ONCE):
+        fresh = insert(connection, table, part, [first[identity][1] for identity in part])
+        new += [first[identity][0] for identity in part if identity in fresh]
     return new
+
+
+def _insert_many(
+    connection: Connection,
+    table: str,
+    identities: list[tuple[Any, ...]],
+    rows: list[tuple[Any, ...]],
+) -> set[tuple[Any, ...]]:
+    """On PostgreSQL, where others write at the same time and only the insert itself can tell."""
+    statement = (
+        f"INSERT INTO {table} ({', '.join(COLUMNS[table])}) "  # noqa: S608
+        f"SELECT * FROM unnest({arrays(table)}) "
+        f"ON CONFLICT DO NOTHING RETURNING {', '.join(IDENTITY[table])}"
+    )
+    return {tuple(row) for row in connection.exec_driver_sql(statement, by_column(rows))}
+
+
+def _insert_few(
+    connection: Connection,
+    table: str,
+    identities: list[tuple[Any, ...]],
+    rows: list[tuple[Any, ...]],
+) -> set[tuple[Any, ...]]:
+    """On SQLite, where nobody else writes now, look first. Two statements instead of one a row:
+    each gives up Python's lock and has to wait for it again while requests are being answered.
+    """
+    names = IDENTITY[table]
+    holders = ", ".join("?" * len(identities))
+    found = connection.exec_driver_sql(
+        f"SELECT {', '.join(names)} FROM {table} WHERE {names[0]} IN ({holders})",  # noqa: S608
+        tuple(identity[0] for identity in identities),
+    )
+    there = {tuple(row) for row in found}
+    fresh = [(identity, row) for identity, row in zip(identities, rows, strict=True)
+             if identity not in there]  # fmt: skip
+    if fresh:
+        columns = COLUMNS[table]
+        one = f"({', '.join('?' * len(columns))})"
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608
+            f"VALUES {', '.join([one] * len(fresh))}",
+            tuple(value for _, row in fresh for value in row),
+        )
+    return {identity for identity, _ in fresh}

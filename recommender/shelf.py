@@ -88,6 +88,10 @@ class Shelf(ABC):
     def link(self, placed: Placed, position: int) -> Link:
         """What the page shows of it."""
 
+    def is_changed(self, row: int) -> bool:
+        """Does the article say something else than when the bundle was built?"""
+        return False
+
     # Lists
 
     def related(
@@ -143,6 +147,8 @@ class Shelf(ABC):
         """``related`` as rows."""
         listed = [] if row is None else self.prepared(row, slate)
         least = max(k, least) if row is None else least
+        if not exclude and rules is None and len(listed) >= min(k, least):
+            return listed[:k]
         return self._arranged(row, listed, k, exclude, rules, now, least)
 
     def _arranged(
@@ -193,6 +199,24 @@ class Shelf(ABC):
             chosen += [Placed(row, 0.0, "fallback") for row in islice(allowed, 1)]
 
 
+def fragment(link: Link) -> bytes:
+    """The beginning of a link in an answer, which is the same in every list.
+
+    >>> link = Link("knee", None, "Knees", "", 2, 0.25, "text")
+    >>> fragment(link) + ending(link.position, link.score, link.origin)
+    b'{"id":"knee","url":null,"title":"Knees","teaser":"","position":2,"score":0.25,"origin":"text"}'
+    """
+    record = as_record(link)
+    return _dumps({name: record[name] for name in ("id", "url", "title", "teaser")})[:-1]
+
+
+def ending(position: int, score: float, origin: str) -> bytes:
+    """The end of a link in an answer."""
+    return b',"position":%d,"score":%b,"origin":"%b"}' % (
+        position, repr(round(score, 6)).encode(), origin.encode()
+    )  # fmt: skip
+
+
 def as_record(link: Link) -> dict[str, Any]:
     """A link as the wire has it. (``dataclasses.asdict`` copies deeply, ten times slower.)"""
     return {name: getattr(link, name) for name in Link.__slots__}
@@ -200,15 +224,18 @@ def as_record(link: Link) -> dict[str, Any]:
 
 def items_json(links: Iterable[Link]) -> bytes:
     """The links as they stand in an answer."""
-    records = [as_record(link) for link in links]
-    return json.dumps(records, ensure_ascii=False, separators=(",", ":")).encode()
+    return _dumps([as_record(link) for link in links])
 
 
-def answer(article_id: str | None, model: str, slate: str | None, items: bytes) -> bytes:
-    """The JSON a page gets; ``items`` is that of ``items_json``."""
-    head = json.dumps(
-        {"article_id": article_id, "model": model, "slate": slate},
-        ensure_ascii=False,
-        separators=(",", ":"),
-    ).encode()
-    return b'%b,"items":%b}' % (head[:-1], items)
+def head_json(article_id: str | None, model: str, slate: str | None) -> bytes:
+    """An answer up to its links."""
+    return _dumps({"article_id": article_id, "model": model, "slate": slate})[:-1]
+
+
+def answer(head: bytes, items: bytes) -> bytes:
+    """The JSON a page gets, of ``head_json`` and ``items_json``."""
+    return b'%b,"items":%b}' % (head, items)
+
+
+def _dumps(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

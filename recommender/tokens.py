@@ -56,8 +56,17 @@ class Signer:
 
     def sign(self, slate: Slate) -> str:
         """The slate's token: letters, digits, ``-`` and ``_``."""
-        payload = _pack(slate)
-        return base64.urlsafe_b64encode(payload + _mac(self.keys[0], payload)).decode().rstrip("=")
+        head = head_of(slate.bundle, slate.variant, slate.arm)
+        chances = slate.chances or (0.0,) * len(slate.items)
+        return self.seal(head, tail_of(slate.source, slate.items, slate.origins, chances))
+
+    def seal(self, head: bytes, tail: bytes) -> str:
+        """The token of what ``head_of`` and ``tail_of`` packed: a page's slate is sent under a
+        hundred heads.
+        """
+        payload = head + tail
+        signed = base64.b64encode(payload + _mac(self.keys[0], payload), b"-_")
+        return signed.rstrip(b"=").decode()
 
     def open(self, token: str) -> Slate:
         """The slate a token stands for; ``TokenError`` if it was not signed with our keys."""
@@ -80,14 +89,21 @@ def _mac(key: bytes, payload: bytes) -> bytes:
     return hashlib.blake2b(payload, key=key, digest_size=MAC_BYTES).digest()
 
 
-def _pack(slate: Slate) -> bytes:
-    bundle, arm = slate.bundle.encode(), slate.arm.encode()
-    packed = bytearray((VERSION, NO_VARIANT if slate.variant is None else slate.variant))
-    packed += bytes((len(bundle),)) + bundle + bytes((len(arm),)) + arm
-    _put(packed, slate.source)
-    packed.append(len(slate.items))
-    chances = slate.chances or (0.0,) * len(slate.items)
-    for item, origin, chance in zip(slate.items, slate.origins, chances, strict=True):
+def head_of(bundle: str, variant: int | None, arm: str) -> bytes:
+    """Which policy sent a slate, packed."""
+    name, policy = bundle.encode(), arm.encode()
+    first = bytes((VERSION, NO_VARIANT if variant is None else variant))
+    return first + bytes((len(name),)) + name + bytes((len(policy),)) + policy
+
+
+def tail_of(
+    source: int, items: Sequence[int], origins: Sequence[str], chances: Sequence[float]
+) -> bytes:
+    """What stands in a slate, packed; the chances mean nothing if there is no variant."""
+    packed = bytearray()
+    _put(packed, source)
+    packed.append(len(items))
+    for item, origin, chance in zip(items, origins, chances, strict=True):
         _put(packed, item)
         packed.append(ORIGINS.index(origin))
         packed.append(round(chance * N_VARIANTS))
@@ -97,7 +113,7 @@ def _pack(slate: Slate) -> bytes:
 # A page's events name one slate several times, and many pages the same one.
 @lru_cache(maxsize=4_096)
 def _unpacked(payload: bytes) -> Slate:
-    """What ``_pack`` packed; nobody else's bytes come here, since they carry our signature."""
+    """What was packed; nobody else's bytes come here, since they carry our signature."""
     given = iter(payload)
     if next(given) != VERSION:
         raise TokenError("the slate was signed by another release")

@@ -25,7 +25,7 @@ from recommender.positions import Examination
 from recommender.progress import Progress
 from recommender.ranker import Learned
 from recommender.rerank import RELEVANCE_FLOOR, Finished
-from recommender.shelf import DEFAULT_K, items_json
+from recommender.shelf import DEFAULT_K, Placed, fragment, items_json
 from recommender.site import Site
 from recommender.strings import Strings
 from recommender.tfidf import Text
@@ -231,12 +231,16 @@ def _write_text(text: Text, folder: Path) -> None:
 def _write_answers(folder: Path, name: str, about: dict[str, Any]) -> None:
     """What every article's page gets when it asks for the usual ten: ready to be sent."""
     save(folder, "answers", Strings.of([]))
+    save(folder, "fragments", Strings.of([]))
     lists = Lists(folder, {**about, "name": name})
     ready = (
         b"" if lists.stub[row] else items_json(lists.related(row)) for row in range(len(lists.stub))
     )
     answers = Strings.of(ready)
+    rows = (Placed(row, 0.0, "") for row in range(len(lists.stub)))
+    fragments = Strings.of(fragment(lists.link(placed, 0)) for placed in rows)
     save(folder, "answers", answers)
+    save(folder, "fragments", fragments)
 
 
 def _digest(built: Built) -> str:
