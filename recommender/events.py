@@ -177,7 +177,7 @@ def _propensities(record: Mapping[str, Any], n_shown: int, where: str) -> tuple[
         return None
     try:
         chances = tuple(float(chance) for chance in value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise EventError(f"{where}: field propensities: must be numbers") from None
     if len(chances) != n_shown or not all(0 < chance <= 1 for chance in chances):
         raise EventError(

@@ -88,7 +88,8 @@ class Gate:
         live = BY_CRAWLER if self.crawler and not self.trusted else BY_READER
         if record["type"] == "pageview":
             article = self._article(record, "article_id")
-            referrer = self._article(record, "referrer_id") if record.get("referrer_id") else 0
+            named = record.get("referrer_id") not in (None, "")
+            referrer = self._article(record, "referrer_id") if named else 0
             return Opened(ts, article, _name(record, "session_id"), referrer, live)
         view_id = _name(record, "view_id", needed=True)
         slate = self._slate(record)
@@ -127,26 +128,36 @@ class Gate:
 
     def _moment(self, record: Mapping[str, Any]) -> int:
         age = record.get("age_ms", 0)
-        if not isinstance(age, int | float) or not 0 <= age <= MAX_AGE_MS:
+        is_number = isinstance(age, int | float) and not isinstance(age, bool)
+        if not is_number or not 0 <= age <= MAX_AGE_MS:
             raise Rejected("malformed", f"field age_ms: must be a number from 0 to {MAX_AGE_MS}")
         return self.now_ms - int(age)
 
     def _article(self, record: Mapping[str, Any], name: str) -> int:
-        key = self.key_of(_name(record, name, needed=True))
+        id = _text(record, name, most=MAX_ID_CHARACTERS, needed=True)
+        # Ids hold what the site likes, joiners that cannot be printed too; but whole characters.
+        if "\x00" in id or id.encode(errors="ignore").decode() != id:
+            raise Rejected("malformed", f"field {name}: holds what is no character")
+        key = self.key_of(id)
         if key is None:
             raise Rejected("unknown_article", f"field {name}: no such article")
         return key
 
 
 def _name(record: Mapping[str, Any], name: str, *, needed: bool = False) -> str:
+    value = _text(record, name, most=MAX_NAME, needed=needed)
+    if not value.isprintable():
+        raise Rejected("malformed", f"field {name}: holds what cannot be printed")
+    return value
+
+
+def _text(record: Mapping[str, Any], name: str, *, most: int, needed: bool) -> str:
     value = record.get(name)
     if value is None and not needed:
         return ""
     if not isinstance(value, str) or (needed and not value):
-        raise Rejected("malformed", f"field {name}: {'missing' if value is None else 'not text'}")
-    most = MAX_ID_CHARACTERS if name.endswith("e_id") else MAX_NAME
+        what = "missing" if value in (None, "") else "not text"
+        raise Rejected("malformed", f"field {name}: {what}")
     if len(value) > most:
         raise Rejected("oversized", f"field {name}: longer than {most} characters")
-    if not value.isprintable() or "\x00" in value:
-        raise Rejected("malformed", f"field {name}: holds what cannot be printed")
     return value
