@@ -139,6 +139,8 @@ class Ubi:
         if action is None:
             yield self._impression(fields, query, where)
             return
+        if action == "impression":
+            raise Skip("impression of one hit: the query's record has them all")
         if action not in ("click", "click_through"):
             raise Skip(f"other event: {str(action)[:40]}")
         if not query:

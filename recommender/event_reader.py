@@ -83,8 +83,7 @@ class EventReader:
         self._marks = marks
         self._opened: list[Source] = []
         self._translators: dict[type[Translator], Translator] = {}
-        self._checked = 0, 0
-        self._fresh_problems: list[Problem] = []
+        self._n_checked = 0
 
     @property
     def needs_finder(self) -> bool:
@@ -112,33 +111,32 @@ class EventReader:
             yield self._block(steps, size or BLOCK)
 
     def check(self) -> None:
-        """Raise ``TooManyBadRecords`` if what came since the last check is too bad and, at the
-        end, ``InputError`` if nothing could be used.
+        """Raise ``TooManyBadRecords`` if what has been read is too bad and, at the end,
+        ``InputError`` if nothing could be used.
         """
         before = bool(self.resumed or self.already)
         names = ", ".join(str(path) for path, _ in self.files)
         if self.finished and self.n_records == 0 and not before:
             self.n_records = 1
             self._note(Problem(f"{names}: no event in it"))
-        start, bad_before = self._checked
-        n_records, n_bad = self.n_records - start, self.n_bad - bad_before
-        # The one line by which a log grew may be bad without the log being so.
-        few = before and n_bad <= self.tolerance.at_least
+        # The few lines by which a log grew may all be bad without the log being so.
+        few = before and self.n_bad <= self.tolerance.at_least
         try:
             if not few:
-                self.tolerance.check(self._fresh_problems, n_records, n_bad=n_bad)
+                self.tolerance.check(self.problems, self.n_records, n_bad=self.n_bad)
         except TooManyBadRecords as exc:
-            if not (start or before):
+            if not (self._n_checked or before):
                 raise
             reason = str(exc).removeprefix("nothing imported: ")
             raise TooManyBadRecords(
-                f"what came before stays imported, {start:,} records of this run too: {reason}"
+                f"what came before stays imported, {self._n_checked:,} records of this run too: "
+                f"{reason}"
             ) from exc
         if self.finished and self.skipped and not (self.n_events or before):
             known = self.finder is not None and self.finder.by_key
             hint = "" if known else "; no article has an address: import articles with theirs first"
             raise InputError(f"{names}: nothing in it could be used: {self.reasons()}{hint}")
-        self._checked, self._fresh_problems = (self.n_records, self.n_bad), []
+        self._n_checked = self.n_records
 
     def reasons(self) -> str:
         """Why records were skipped, with how many, as one line."""
@@ -243,8 +241,6 @@ class EventReader:
         self.n_bad += 1
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
-        if len(self._fresh_problems) < MAX_PROBLEMS:
-            self._fresh_problems.append(problem)
 
 
 def _may_be_cut(source: Source) -> bool:

@@ -93,7 +93,7 @@ def test_ubi_by_example(tmp_path: Path):
     assert (shown.ordered, shown.list) == (True, "related")
     assert clicked == Click(shown.view_id, 1795341609123, "gout")
     assert reader.skipped == {
-        "other event: impression": 1,
+        "impression of one hit: the query's record has them all": 1,
         "query that is no article's id or address": 1,
     }
 

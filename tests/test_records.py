@@ -248,3 +248,28 @@ def test_reading_may_stop_early(tmp_path: Path):
     records = read_records(path, "jsonl")
     assert isinstance(next(records), Record | Problem)
     records.close()  # type: ignore[attr-defined]
+
+
+def test_lines_are_records_of_any_text(tmp_path: Path):
+    """Blank ones aside; what is no UTF-8 is marked, what is too long is told."""
+    raw = b"\xef\xbb\xbfone\n\n \r\ncaf\xe9\x00\n" + b"x" * (MAX_RECORD_BYTES + 1) + b"\nlast"
+
+    assert outcome(written(tmp_path / "a.log", raw), "lines") == [
+        {"line": "one"}, {"line": "caf\ufffd\x00"},
+        f"a.log:5: the line is longer than {MAX_RECORD_BYTES:,} bytes", {"line": "last"},
+    ]  # fmt: skip
+
+
+def test_the_first_records_may_be_left_out(tmp_path: Path):
+    """Faulty ones are counted and blank lines are not, whether they are decoded or not."""
+    jsonl = b'\xef\xbb\xbf\n{"id": 1}\n\n{\n\xff\n\x00\n[7]\n{"id": 5}\n' + b'{"id": 6}'
+    files = {
+        "jsonl": written(tmp_path / "r.jsonl", jsonl),
+        "csv": written(tmp_path / "r.csv", 'id,body\n1,"two\nlines"\n\n2,x\n3,x,too many\n4,x'),
+        "lines": written(tmp_path / "r.log", jsonl),
+    }
+    for kind, path in files.items():
+        found = list(read_records(path, kind))
+        assert len(found) >= 4
+        for after in range(len(found) + 2):
+            assert list(read_records(path, kind, after=after)) == found[after:]
