@@ -34,6 +34,9 @@ def add(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, exc: RequestValidationError) -> Response:
         fault = exc.errors()[0]
+        if fault["loc"][0] == "query":
+            detail = f"{fault['loc'][1]}: {fault['msg']}"
+            return response(refused(422, "invalid_parameter", detail))
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not kind.endswith("json"):
             detail = "Send the body as application/json."
