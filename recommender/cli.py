@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     groups = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_import(groups)
+    _add_validate(groups)
     _add_train(groups)
     _add_forget(groups)
     _add_lists(groups)
@@ -126,6 +127,17 @@ def _add_import(groups: Groups) -> None:  # type: ignore[valid-type]
         command.add_argument("--json", action="store_true", help="say what was done as JSON")
     articles.set_defaults(run=commands.import_articles)
     events.set_defaults(run=commands.import_events)
+
+
+def _add_validate(groups: Groups) -> None:  # type: ignore[valid-type]
+    validate = _command(
+        groups,
+        "validate",
+        "is the data fit to train on? named checks, PASS or FAIL; exit status 1 if one failed",
+        "recommender validate --json",
+    )
+    validate.add_argument("--json", action="store_true", help="the checks as JSON")
+    validate.set_defaults(run=operating.validate)
 
 
 def _add_train(groups: Groups) -> None:  # type: ignore[valid-type]

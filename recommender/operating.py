@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from recommender import editorial, manifest
 from recommender.config import Settings
@@ -28,6 +30,28 @@ def _now() -> datetime:
 def caps_of(settings: Settings) -> Caps:
     """How many clicks count."""
     return Caps(settings.session_clicks, settings.pair_clicks)
+
+
+def validate(wanted: Namespace) -> int:
+    """``recommender validate``"""
+    from recommender.store import Store
+    from recommender.validation import validate as ask
+
+    now_ms = int(_now().timestamp() * 1000)
+    with Store(wanted.settings.database) as store:
+        checks = ask(store, now_ms=now_ms, caps=caps_of(wanted.settings))
+    if wanted.json:
+        say_json({"checks": [asdict(check) for check in checks]})
+    else:
+        table = Table(title="Is the data fit to learn from?", title_justify="left")
+        for column in ("", "check", "found", "for example"):
+            table.add_column(column, overflow="fold")
+        for check in checks:
+            state = "[green]PASS[/]" if check.passed else "[bold red]FAIL[/]"
+            cells = [check.name, check.says, "\n".join(check.examples)]
+            table.add_row(state, *map(Text, cells))
+        Console().print(table)
+    return 0 if all(check.passed for check in checks) else 1
 
 
 def train(wanted: Namespace) -> None:

@@ -33,7 +33,7 @@ ORDER = (
     "strings", "arrays", "manifest", "texts", "shelf", "lists", "patched", "bundle", "card", "writing", "pipeline",
     "export",
     # judging
-    "metrics", "replay", "evaluation",
+    "metrics", "replay", "evaluation", "validation",
     # front doors
     "analysis", "__init__", "sample", "sample.readers", "demo", "saying", "commands", "operating", "cli",
 )  # fmt: skip
