@@ -77,7 +77,10 @@ class Journal:
             start = 0
             for part, done in group:
                 end = start + len(part)
-                done(outcome[start:end] if isinstance(outcome, list) else outcome)
+                try:
+                    done(outcome[start:end] if isinstance(outcome, list) else outcome)
+                except Exception:  # whoever waited is gone; the others are not
+                    logger.exception("the outcome of %d events could not be told", len(part))
                 start = end
 
     def _next_group(self) -> list[tuple[Sequence[Incoming], Done]]:
