@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urljoin
 
@@ -275,6 +276,7 @@ def _number(entity: Mapping[str, Any], name: str) -> float:
     return float(value) if isinstance(value, int) else 0.0
 
 
+@lru_cache(maxsize=MAX_PAGES)
 def _joined(page_url: str, link: str) -> str:
     try:
         return urljoin(page_url, link)
