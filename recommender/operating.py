@@ -15,11 +15,11 @@ from rich.text import Text
 from recommender import editorial, manifest
 from recommender.config import Settings
 from recommender.errors import BundleError
-from recommender.flags import Caps
 from recommender.progress import Shown
 from recommender.saying import say, say_json, warn
 
 if TYPE_CHECKING:
+    from recommender.flags import Caps
     from recommender.store import Store
 
 
@@ -29,6 +29,8 @@ def _now() -> datetime:
 
 def caps_of(settings: Settings) -> Caps:
     """How many clicks count."""
+    from recommender.flags import Caps
+
     return Caps(settings.session_clicks, settings.pair_clicks)
 
 
@@ -185,6 +187,11 @@ def demo(wanted: Namespace) -> None:
     """``recommender demo``"""
     from recommender import demo as showing
 
+    if wanted.readers:
+        from recommender.loop import show
+
+        show(Path(".demo"), readers=wanted.readers, rounds=wanted.rounds, port=wanted.port)
+        return
     site = showing.prepare(Path(".demo"), now=_now())
     if not wanted.no_serve:
         from api.demo import serve_demo

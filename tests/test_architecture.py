@@ -35,7 +35,7 @@ ORDER = (
     # judging
     "metrics", "replay", "evaluation", "validation",
     # front doors
-    "analysis", "__init__", "sample", "sample.readers", "demo", "saying", "commands", "operating", "cli",
+    "analysis", "__init__", "sample", "sample.readers", "demo", "loop", "saying", "commands", "operating", "parsers", "cli",
 )  # fmt: skip
 # What the command line alone may reach, and only inside a function.
 EDGES = {"operating"}

@@ -12,7 +12,8 @@ import pytest
 from sites import NOW, built
 
 from recommender.articles import Article
-from recommender.cli import _parser, main
+from recommender.cli import main
+from recommender.parsers import command_parser
 
 RECORDS = [
     {"id": "knee/1", "title": "Knee", "body": "knee joint stairs clicks when going up"},
@@ -65,7 +66,7 @@ def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> li
     return found
 
 
-@pytest.mark.parametrize("words", commands(_parser()), ids=" ".join)
+@pytest.mark.parametrize("words", commands(command_parser()), ids=" ".join)
 def test_every_command_has_help_with_an_example(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ):
@@ -77,14 +78,14 @@ def test_every_command_has_help_with_an_example(
     assert caught.value.code == 0
     example = text.partition("example:\n  ")[2].strip()
     assert example.startswith(f"recommender {words[0]}")
-    assert _parser().parse_args(example.replace("'", "").split()[1:]).run
+    assert command_parser().parse_args(example.replace("'", "").split()[1:]).run
 
 
 def test_every_option_says_what_it_is_for():
     """But for those every program has."""
     silent = []
-    for words in commands(_parser()):
-        parser = _parser()
+    for words in commands(command_parser()):
+        parser = command_parser()
         for word in words:
             (group,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
             parser = group.choices[word]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recommender.cli import _parser
+from recommender.parsers import command_parser
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -55,10 +55,10 @@ def test_every_command_line_is_understood(page: str, line: str):
     """Its words are those of the command line; it is not run."""
     words = shlex.split(line, comments=True)[1:]
 
-    assert _parser().parse_args(words).run
+    assert command_parser().parse_args(words).run
 
 
-@pytest.mark.parametrize("command", parsers(_parser()))
+@pytest.mark.parametrize("command", parsers(command_parser()))
 def test_every_command_is_documented(command: str):
     """Somewhere in the README, whatever its arguments."""
     assert f"recommender {command}" in README.read_text(encoding="utf-8")

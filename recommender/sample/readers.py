@@ -97,17 +97,33 @@ def visits(
                     name, ts, page, shown, session_id=f"s{number}", layout="bottom",
                     list="hand-picked" if chances is None else "shuffled", propensities=chances,
                 )  # fmt: skip
-                drawn = random.random(len(shown))
-                followed = [
-                    link
-                    for place, link in enumerate(shown, start=1)
-                    if drawn[place - 1] < examination(place) * appeal(page, link)
-                ]
-                for link in dict.fromkeys(followed):
-                    ts += 1000 * int(random.integers(20, 180))
+                links = followed(page, shown, random)
+                for link in links:
+                    ts += pause(random)
                     yield Click(name, ts, link)
-                reads_on = followed and random.random() < CHANCE_OF_READING_ON
-                page = followed[-1] if reads_on else None
+                page = next_page(links, random)
+
+
+def followed(page: str, shown: Sequence[str], random: np.random.Generator) -> list[str]:
+    """The links a reader of ``page`` follows, from the top, each once."""
+    drawn = random.random(len(shown))
+    found = [
+        link
+        for place, link in enumerate(shown, start=1)
+        if drawn[place - 1] < examination(place) * appeal(page, link)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def pause(random: np.random.Generator) -> int:
+    """Milliseconds until the next click."""
+    return 1000 * int(random.integers(20, 180))
+
+
+def next_page(links: Sequence[str], random: np.random.Generator) -> str | None:
+    """Where a reader who followed ``links`` reads on, or None."""
+    reads_on = bool(links) and random.random() < CHANCE_OF_READING_ON
+    return links[-1] if reads_on else None
 
 
 def _slate(
