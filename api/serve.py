@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from fastapi import FastAPI
 from uvicorn.config import LOGGING_CONFIG
 
 from api.app import create_app
+from api.metrics import FOLDER
 from recommender.config import PREFIX, Settings
 from recommender.errors import SettingsError
 
@@ -46,24 +49,30 @@ def serve(
         # Workers are processes of their own and read their settings from the environment.
         for field in fields(settings):
             os.environ[PREFIX + field.name.upper()] = str(getattr(settings, field.name))
+        # Each counts in a file of this folder, and whichever is asked adds them up.
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="recommender-")
         app: Callable[[], FastAPI] | str = "api.app:from_environment"
     else:
         app = partial(create_app, settings, clock=lambda: datetime.now(UTC), extra=site)
         # uvicorn finishes what is under way and then raises the signal once more.
         signal.signal(signal.SIGTERM, _leave)
         signal.signal(signal.SIGINT, _leave)
-    uvicorn.run(
-        app,
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        log_config=_logging(),
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    try:
+        uvicorn.run(
+            app,
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            log_config=_logging(),
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    finally:
+        if FOLDER in os.environ and workers > 1:
+            shutil.rmtree(os.environ.pop(FOLDER))
 
 
 def _leave(signal_number: int, frame: FrameType | None) -> NoReturn:
