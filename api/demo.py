@@ -1,7 +1,7 @@
 """The demo website: the sample pages as plain HTML, each list drawn from the API beside it.
 
-What a customer's site would do: the page is its own, the list comes from ``GET /v1/related``. The
-hand-picked list the page came with stands folded below, for comparison.
+What a customer's site would do: the page is its own, one script tag puts the list beside it. The
+hand-picked list the page came with stands folded below, for comparison; ``#before`` unfolds it.
 """
 
 from __future__ import annotations
@@ -43,11 +43,7 @@ def add_pages(app: FastAPI) -> None:
 
     @app.get("/demo.css", include_in_schema=False)
     def style() -> Response:
-        return Response(_static("demo.css"), media_type="text/css")
-
-    @app.get("/demo.js", include_in_schema=False)
-    def script() -> Response:
-        return Response(_static("demo.js"), media_type="text/javascript")
+        return Response(_style(), media_type="text/css")
 
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> Response:
@@ -55,8 +51,8 @@ def add_pages(app: FastAPI) -> None:
 
 
 @cache
-def _static(name: str) -> str:
-    return files("api").joinpath("static", name).read_text(encoding="utf-8")
+def _style() -> str:
+    return files("api").joinpath("static", "demo.css").read_text(encoding="utf-8")
 
 
 @cache
@@ -83,7 +79,7 @@ def index_html() -> str:
 
 
 def page_html(id: str) -> str:
-    """One article, an empty list for the script to fill, and the hand-picked one."""
+    """One article, a place for the widget to fill, and the hand-picked list."""
     page = _page(id)
     body = "".join(_block(line) for line in page.body.split("\n\n"))
     old = "".join(
@@ -93,11 +89,12 @@ def page_html(id: str) -> str:
     return _document(
         page.title,
         f"<main><article><h1>{html.escape(page.title)}</h1>{body}</article>"
-        f'<aside><nav aria-labelledby="new"><h2 id="new">Recommend</h2>'
-        f'<ol id="related" data-id="{html.escape(id)}"></ol>'
-        f'<p class="model" id="model"></p></nav>'
-        f"<details><summary>The hand-picked list it replaces</summary><ol>{old}</ol></details>"
-        f'</aside></main><script src="/demo.js"></script>',
+        f'<aside><div id="related"></div>'
+        # A browser unfolds what holds the target of an address.
+        f'<details><summary>The hand-picked list it replaces</summary><ol id="before">{old}</ol>'
+        f"</details></aside></main>"
+        f'<script src="/widget.js" data-id="{html.escape(id)}" data-target="#related"'
+        f' data-layout="sidebar" async></script>',
     )
 
 

@@ -1,59 +1,54 @@
-"""The demo website: every page there, and its list drawn by a real browser from the API."""
+"""The demo website: every page there, and its list drawn by the widget in a real browser."""
 
 from __future__ import annotations
 
-import html
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from browser import chromium, free_port
 
 from api.demo import index_html, page_html
-from recommender.bundle import Bundle
-from recommender.sample import truth
+from recommender.analysis import Site
+from recommender.importing import read_articles
+from recommender.pipeline import build
+from recommender.sample import PAGES, truth
+from recommender.store import Store
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--virtual-time-budget=10000",
-)  # fmt: skip
 PAGE = "pain-after-miscarriage"
 SERVE = """
 import sys
 from pathlib import Path
 from api.demo import serve_demo
 from recommender.config import Settings
-serve_demo(Settings(models=Path(sys.argv[1]), editorial=Path("none.csv")), port=int(sys.argv[2]))
+serve_demo(Settings(editorial=Path("none.csv")), port=int(sys.argv[1]))
 """
 
 
-@contextmanager
-def demo(models: Path, folder: Path) -> Iterator[str]:
-    """A running demo website; yields its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", SERVE, str(models), str(port)]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
-        address = f"http://127.0.0.1:{port}"
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """Where a demo website runs."""
+    with Store(f"sqlite:///{tmp_path / 'recommender.db'}") as store:
+        store.apply(read_articles([PAGES], url="/pages/{id}"))
+        build(store, tmp_path / "models", now=datetime(2026, 11, 22, tzinfo=UTC))
+    port = free_port()
+    command = [sys.executable, "-c", SERVE, str(port)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
         try:
             for _ in range(300):
                 try:
-                    with urllib.request.urlopen(f"{address}/health/ready"):
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready"):
                         break
                 except (urllib.error.URLError, ConnectionError):
                     time.sleep(0.1)
-            yield address
+            yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
 
@@ -75,18 +70,28 @@ def test_a_page_shows_its_text_and_folds_the_old_list():
     assert page.count("<li>") == 10
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_a_browser_draws_the_list_from_the_api(text_sample: Bundle, tmp_path: Path):
-    """What stands on the page is what the API answers, in its order."""
-    wanted = [link.title for link in text_sample.related(PAGE)]
+@pytest.mark.slow
+def test_a_browser_draws_the_list_and_unfolds_the_old_one(address: str, tmp_path: Path):
+    """The widget's ten links to other pages; a click is reported; ``#before`` unfolds in place."""
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"{address}/pages/{PAGE}")
+        page.wait_for_selector("#related a")
+        links = page.locator("#related a")
+        hrefs = {link.get_attribute("href") for link in links.all()}
+        folded = page.locator("#before li").first.is_hidden()
+        with page.expect_response("**/v1/events") as reported:
+            links.nth(1).click(button="middle")
+        status = reported.value.status
+        page.goto("about:blank")
+        page.goto(f"{address}/pages/{PAGE}#before")
+        page.wait_for_selector("#related a")
+        unfolded = page.locator("#before li").first.is_visible()
+        scrolled = page.evaluate("scrollY")
 
-    with demo(text_sample.folder.parent, tmp_path) as address:
-        drawn = subprocess.run(
-            [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
-             f"{address}/pages/{PAGE}"],
-            capture_output=True, text=True, timeout=120, check=True,
-        ).stdout  # fmt: skip
-
-    listed = drawn[drawn.index('id="related"') : drawn.index("</ol>")]
-    assert [html.unescape(title) for title in re.findall(r"<a[^>]*>([^<]+)</a>", listed)] == wanted
-    assert text_sample.name in drawn
+    assert len(hrefs) == 10
+    assert hrefs < {f"{address}/pages/{id}" for id in truth()} - {f"{address}/pages/{PAGE}"}
+    assert status == 202
+    with Store(f"sqlite:///{tmp_path / 'recommender.db'}") as store:
+        assert len(Site(store).clicks()) == 1
+    assert (folded, unfolded, scrolled) == (True, True, 0)
