@@ -49,6 +49,9 @@
       byte.toString(16).padStart(2, "0")
     ).join("");
 
+  // Ids that begin with the time lie together in the store's index, and are written faster.
+  const viewId = () => Date.now().toString(16).padStart(12, "0") + hex().slice(12);
+
   // Asking
 
   // 0 to 99, each as likely: bytes from 200 on would favour the first 56.
@@ -167,30 +170,32 @@
     }
   };
 
-  // fetch with keepalive outlives the page as sendBeacon does, and beyond that sends no cookies
-  // of the API's domain and tells when the server has failed; where it is missing: sendBeacon.
-  const post = async (body) => {
+  // A click leaves the page, which sendBeacon is made to outlive. Impressions go by fetch, which
+  // sends no cookies of the API's domain and tells when the server has failed.
+  const post = async (body, leaving) => {
     const url = `${api}/v1/events`;
-    if (!("keepalive" in Request.prototype)) return navigator.sendBeacon(url, body);
+    const byFetch = "keepalive" in Request.prototype;
+    if ((leaving || !byFetch) && navigator.sendBeacon(url, body)) return true;
+    if (!byFetch) return false;
     const request = { method: "POST", body, keepalive: true, credentials: "omit" };
     const { status } = await fetch(url, request);
     return status < 500 && status !== 429;
   };
 
   const failed = [];
-  const send = async (events, last) => {
+  const send = async (events, { leaving, last } = {}) => {
     const now = performance.now();
     const aged = ({ at, ...event }) => ({
       ...event,
       age_ms: Math.min(Math.round(now - at), 3600000),
     });
-    const arrived = await post(JSON.stringify(events.map(aged))).catch(() => false);
+    const arrived = await post(JSON.stringify(events.map(aged)), leaving).catch(() => false);
     if (arrived || last) return;
     failed.push(...events);
     setTimeout(retry, RETRY_MS);
   };
   const retry = () => {
-    if (failed.length) send(failed.splice(0), true);
+    if (failed.length) send(failed.splice(0), { last: true });
   };
 
   const report = (list, slate) => {
@@ -232,7 +237,7 @@
       observer.observe(list);
     };
     const begin = () => {
-      view = hex();
+      view = viewId();
       clicked = new Set();
       seen = enough = false;
       firstSeen = undefined;
@@ -247,7 +252,7 @@
       clicked.add(position);
       const now = performance.now();
       const before = seen ? [] : [impression(firstSeen ?? now)];
-      send([...before, event("click", now, { position })]);
+      send([...before, event("click", now, { position })], { leaving: true });
     };
 
     begin();
