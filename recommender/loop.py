@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -75,7 +75,8 @@ def show(folder: Path, *, readers: int, rounds: int, port: int) -> list[Round]:
     console.print("expected clicks per 100 views")
     for name, worth in marks.items():
         console.print(f"{name:>24} {worth:6.1f} {_bar(worth, top)}")
-    found = [Round(0, 0, 0, marks["text alone"], "text")]
+    found = [Round(0, 0, 0, _worth(lists, bundle), bundle.decided_by)]
+    console.print(f"{'day 0, nothing known':>24} {found[0].worth:6.1f} {_bar(found[0].worth, top)}")
     with _serving(database, models, folder, port) as site:
         for day in range(1, rounds + 1):
             views, clicks = _a_day(site, sorted(lists), readers, day)
@@ -83,7 +84,7 @@ def show(folder: Path, *, readers: int, rounds: int, port: int) -> list[Round]:
                 bundle = _trained(store, models, day=day)
             site.wait_for(bundle.name)
             last = found[-1]
-            worth = price({id: [link.id for link in bundle.related(id)] for id in lists})
+            worth = _worth(lists, bundle)
             found.append(
                 Round(day, last.n_views + views, last.n_clicks + clicks, worth, bundle.decided_by)
             )
@@ -101,9 +102,13 @@ def _marks(lists: dict[str, list[str]], bundle: Bundle) -> dict[str, float]:
     """What other lists are worth: the old ones, the nearest texts, the best there could be."""
     return {
         "hand-picked": price(lists),
-        "text alone": price({id: by_text(bundle, id) for id in lists}),
+        "nearest texts": price({id: by_text(bundle, id) for id in lists}),
         "best possible": price({id: readers.best_list(id, 10) for id in lists}),
     }
+
+
+def _worth(pages: Iterable[str], bundle: Bundle) -> float:
+    return price({id: [link.id for link in bundle.related(id)] for id in pages})
 
 
 def _bar(worth: float, top: float) -> str:
@@ -254,20 +259,19 @@ def plot(rounds: list[Round], marks: dict[str, float], path: Path) -> None:
     except ModuleNotFoundError as exc:
         raise MissingExtra("the picture of the loop", "plot") from exc
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    days = [each.day for each in rounds]
+    days, worths = [each.day for each in rounds], [each.worth for each in rounds]
+    beside: dict[str, Any] = {"va": "center", "clip_on": False}
     for name, worth in marks.items():
         axes.axhline(worth, color="0.6", linewidth=1, linestyle=(0, (4, 3)))
-        axes.text(days[-1] + 0.15, worth, f"{name}, {worth:.0f}", va="center", color="0.35")
-    worths = [each.worth for each in rounds]
-    axes.plot(days, worths, color="#0b6e99", linewidth=2.5, marker="o")
-    axes.text(
-        days[-1] + 0.15, worths[-1], f"recommender, {worths[-1]:.0f}",
-        va="center", color="#0b6e99", fontweight="bold",
-    )  # fmt: skip
+        axes.text(1.02 * days[-1], worth, f"{name}, {worth:.0f}", color="0.35", **beside)
+    axes.plot(days, worths, color="#0b6e99", linewidth=2.5, marker="o", clip_on=False)
+    name = f"recommender, {worths[-1]:.0f}"
+    axes.text(1.02 * days[-1], worths[-1], name, color="#0b6e99", fontweight="bold", **beside)
     axes.set(
-        xlabel="simulated day", xlim=(-0.3, days[-1] + 0.3), ylim=(0, 1.08 * max(marks.values())),
+        xlabel="simulated day", xlim=(0, days[-1]), ylim=(0, 1.08 * max(marks.values())),
         title="Expected clicks per 100 views, by day of the loop",
     )  # fmt: skip
     axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xticks(range(0, days[-1] + 1, max(1, days[-1] // 10)))
     figure.savefig(path, dpi=120)
     plt.close(figure)
