@@ -7,13 +7,14 @@ Each leaves out what is flagged and adds what is left of events that were forgot
 from __future__ import annotations
 
 from recommender.flags import FLAGGED
+from recommender.incoming import BY_CRAWLER
 
 DAILY_VIEWS = (
     FLAGGED
     + """
     SELECT day, slate, SUM(n) AS n FROM (
-        SELECT ts / 86400000 AS day, slate, COUNT(*) AS n FROM views
-        WHERE ts < :until AND view_id NOT IN (SELECT view_id FROM flagged)
+        SELECT ts / 86400000 AS day, slate, COUNT(*) AS n FROM sound
+        WHERE ts < :until
         GROUP BY ts / 86400000, slate
         UNION ALL SELECT day, slate, n FROM past_views WHERE day < :until_day
     ) k
@@ -30,8 +31,8 @@ DAILY_CLICKS = (
     FROM (
         SELECT v.ts / 86400000 AS day, v.slate AS slate, c.item AS item, COUNT(*) AS n,
             SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END) AS n_in_sessions
-        FROM clicks c JOIN views v ON v.view_id = c.view_id
-        WHERE v.ts < :until AND v.view_id NOT IN (SELECT view_id FROM flagged)
+        FROM clicks c JOIN sound v ON v.view_id = c.view_id
+        WHERE v.ts < :until
         GROUP BY v.ts / 86400000, v.slate, c.item
         UNION ALL SELECT day, slate, item, n, n_in_sessions FROM past_clicks WHERE day < :until_day
     ) k
@@ -39,30 +40,36 @@ DAILY_CLICKS = (
     ORDER BY day, slate, rank
 """
 )
-# A page that was opened from another, in no known session, is a visit of two pages.
-READINGS = (
-    FLAGGED
-    + """
-    SELECT v.session AS session, v.ts / 86400000 AS day, s.source AS article
-    FROM views v JOIN slates s ON s.slate = v.slate
-    WHERE v.session <> '' AND v.ts < :until AND v.view_id NOT IN (SELECT view_id FROM flagged)
-    UNION
-    SELECT v.session, v.ts / 86400000, c.item
-    FROM clicks c JOIN views v ON v.view_id = c.view_id
-    WHERE v.session <> '' AND v.ts < :until AND v.view_id NOT IN (SELECT view_id FROM flagged)
-    UNION
-    SELECT session, ts / 86400000, article FROM pageviews
-    WHERE session <> '' AND ts < :until AND live < 2
-    UNION
-    SELECT '@' || CAST(ts AS TEXT) || ' ' || CAST(article AS TEXT) || ' ' || CAST(referrer AS TEXT),
-        ts / 86400000, article
-    FROM pageviews WHERE session = '' AND referrer <> 0 AND ts < :until AND live < 2
-    UNION
-    SELECT '@' || CAST(ts AS TEXT) || ' ' || CAST(article AS TEXT) || ' ' || CAST(referrer AS TEXT),
-        ts / 86400000, referrer
-    FROM pageviews WHERE session = '' AND referrer <> 0 AND ts < :until AND live < 2
-"""
-)
+
+
+def readings(views: str, pages: str) -> str:
+    """Who read what on which day, of views ``v`` and page views ``p`` that meet a condition; to
+    stand behind ``FLAGGED``. A page that was opened from another, in no known session, is a visit
+    of two pages.
+    """
+    step = """'@' || CAST(p.ts AS TEXT) || ' ' || CAST(p.article AS TEXT) || ' '
+            || CAST(p.referrer AS TEXT)"""
+    return f"""
+        SELECT v.session AS session, v.ts / 86400000 AS day, s.source AS article
+        FROM sound v JOIN slates s ON s.slate = v.slate
+        WHERE v.session <> '' AND {views}
+        UNION
+        SELECT v.session, v.ts / 86400000, c.item
+        FROM clicks c JOIN sound v ON v.view_id = c.view_id
+        WHERE v.session <> '' AND {views}
+        UNION
+        SELECT p.session, p.ts / 86400000, p.article FROM pageviews p
+        WHERE p.session <> '' AND p.live < {BY_CRAWLER} AND {pages}
+        UNION
+        SELECT {step}, p.ts / 86400000, p.article FROM pageviews p
+        WHERE p.session = '' AND p.referrer <> 0 AND p.live < {BY_CRAWLER} AND {pages}
+        UNION
+        SELECT {step}, p.ts / 86400000, p.referrer FROM pageviews p
+        WHERE p.session = '' AND p.referrer <> 0 AND p.live < {BY_CRAWLER} AND {pages}
+    """
+
+
+READINGS = FLAGGED + readings("v.ts < :until", "p.ts < :until")
 PAST_READS = "SELECT day, article, n FROM past_reads WHERE day < :until_day"
 PAST_PAIRS = "SELECT day, article, other, n FROM past_pairs WHERE day < :until_day"
 SLATES = "SELECT slate, source, ordered FROM slates ORDER BY slate"

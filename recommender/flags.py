@@ -33,22 +33,25 @@ class Caps:
         return {"in_session": self.session_clicks_an_hour, "of_pair": self.pair_clicks_a_day}
 
 
-# Common table expressions, to stand in front of a statement that reads ``flagged``. A session's
-# surplus does not use up the pair's allowance.
+# Common table expressions, to stand in front of a statement that reads ``flagged`` or ``sound``,
+# the views that are left. A session's surplus does not use up the pair's allowance. A pair's day
+# is that of its views, on which the clicks are counted; so no day's count goes beyond the cap.
+# ``sound`` is a join, because NOT IN of many thousands takes PostgreSQL hours.
 FLAGGED = f"""
     WITH both_halves AS (
         SELECT c.view_id AS view_id, c.item AS item, c.ts AS ts, s.source AS source,
-            v.session AS session, c.ts - v.ts AS after,
+            v.session AS session, v.ts / 86400000 AS day, c.ts - v.ts AS after,
             CASE WHEN c.live = {BY_CRAWLER} OR v.live = {BY_CRAWLER} THEN 1 ELSE 0 END AS crawler
         FROM clicks c JOIN views v ON v.view_id = c.view_id JOIN slates s ON s.slate = v.slate
         WHERE c.live > 0 AND v.live > 0
     ), plausible AS (
-        SELECT view_id, item, ts, source, CASE WHEN session = '' THEN 0 ELSE ROW_NUMBER() OVER (
-            PARTITION BY session, ts / 3600000 ORDER BY ts, view_id, item) END AS nth_in_session
+        SELECT view_id, item, ts, source, day,
+            CASE WHEN session = '' THEN 0 ELSE ROW_NUMBER() OVER (
+                PARTITION BY session, ts / 3600000 ORDER BY ts, view_id, item) END AS nth_in_session
         FROM both_halves WHERE crawler = 0 AND NOT (after >= 0 AND after < {TOO_FAST_MS})
     ), moderate AS (
         SELECT view_id, ROW_NUMBER() OVER (
-            PARTITION BY source, item, ts / 86400000 ORDER BY ts, view_id) AS nth_of_pair
+            PARTITION BY source, item, day ORDER BY ts, view_id) AS nth_of_pair
         FROM plausible WHERE nth_in_session <= :in_session
     ), flagged AS (
         SELECT view_id, 'crawler' AS reason FROM views WHERE live = {BY_CRAWLER}
@@ -57,6 +60,9 @@ FLAGGED = f"""
             WHERE crawler = 0 AND after >= 0 AND after < {TOO_FAST_MS}
         UNION ALL SELECT view_id, 'session' FROM plausible WHERE nth_in_session > :in_session
         UNION ALL SELECT view_id, 'pair' FROM moderate WHERE nth_of_pair > :of_pair
+    ), sound AS (
+        SELECT v.view_id AS view_id, v.ts AS ts, v.slate AS slate, v.session AS session
+        FROM views v LEFT JOIN flagged f ON f.view_id = v.view_id WHERE f.view_id IS NULL
     )
 """
 COUNTS = FLAGGED + "SELECT reason, COUNT(*) AS n FROM flagged GROUP BY reason"
