@@ -13,11 +13,11 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.counts import MAX_READ_IN_SESSION
+from recommender.daily import readings
 from recommender.flags import FLAGGED, Caps
 from recommender.store import Store
 
 DAY_MS = 86_400_000
-COUNTED = "view_id NOT IN (SELECT view_id FROM flagged)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ class Forgotten:
 
 
 def forget_session(store: Store, session: str, *, caps: Caps | None = None) -> Forgotten:
-    """Forget what one session did."""
+    """Forget what one session did. Readers without a session are no session."""
+    if not session:
+        return Forgotten(0, 0, 0)
     return _forget(store, "{name} = :session", {"session": session}, caps)
 
 
@@ -47,6 +49,9 @@ def _forget(store: Store, doomed: str, values: dict[str, Any], caps: Caps | None
     pages = doomed.format(name="p.session", ts="p.ts")
     limits = {**values, **(caps or Caps()).values()}
     with store.transaction() as connection:
+        if connection.dialect.name == "postgresql":
+            # Events that come meanwhile are neither counted nor deleted.
+            connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         for statement in _keeping(views, pages):
             connection.execute(sql.text(FLAGGED + statement), limits)
         clicks = _delete(
@@ -55,7 +60,12 @@ def _forget(store: Store, doomed: str, values: dict[str, Any], caps: Caps | None
             values,
         )
         if "before" in values:  # clicks whose view never came
-            clicks += _delete(connection, "DELETE FROM clicks WHERE ts < :before", values)
+            clicks += _delete(
+                connection,
+                "DELETE FROM clicks WHERE ts < :before AND NOT EXISTS "
+                "(SELECT 1 FROM views v WHERE v.view_id = clicks.view_id)",
+                values,
+            )
         return Forgotten(
             views=_delete(connection, f"DELETE FROM views AS v WHERE {views}", values),
             clicks=clicks,
@@ -65,45 +75,31 @@ def _forget(store: Store, doomed: str, values: dict[str, Any], caps: Caps | None
 
 def _keeping(views: str, pages: str) -> list[str]:
     """The statements that add what is about to go to the daily counts."""
-    read = f"""
-        SELECT v.session AS session, MIN(v.ts / 86400000) AS day, s.source AS article
-        FROM views v JOIN slates s ON s.slate = v.slate
-        WHERE v.session <> '' AND {views} AND v.{COUNTED}
-        GROUP BY v.session, s.source
-        UNION ALL
-        SELECT v.session, MIN(v.ts / 86400000), c.item
-        FROM clicks c JOIN views v ON v.view_id = c.view_id
-        WHERE v.session <> '' AND {views} AND v.{COUNTED}
-        GROUP BY v.session, c.item
-        UNION ALL
-        SELECT p.session, MIN(p.ts / 86400000), p.article FROM pageviews p
-        WHERE p.session <> '' AND {pages} AND p.live < 2
-        GROUP BY p.session, p.article
-    """
+    read = readings(views, pages)
     reads = f"SELECT session, MIN(day) AS day, article FROM ({read}) k GROUP BY session, article"
     return [
         f"""
         INSERT INTO past_views (day, slate, n)
-        SELECT v.ts / 86400000, v.slate, COUNT(*) FROM views v
-        WHERE {views} AND v.{COUNTED} GROUP BY v.ts / 86400000, v.slate
+        SELECT v.ts / 86400000, v.slate, COUNT(*) FROM sound v
+        WHERE {views} GROUP BY v.ts / 86400000, v.slate
         ON CONFLICT (day, slate) DO UPDATE SET n = past_views.n + excluded.n
         """,
         f"""
         INSERT INTO past_clicks (day, slate, item, n, n_in_sessions)
         SELECT v.ts / 86400000, v.slate, c.item, COUNT(*),
             SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END)
-        FROM clicks c JOIN views v ON v.view_id = c.view_id
-        WHERE {views} AND v.{COUNTED} GROUP BY v.ts / 86400000, v.slate, c.item
+        FROM clicks c JOIN sound v ON v.view_id = c.view_id
+        WHERE {views} GROUP BY v.ts / 86400000, v.slate, c.item
         ON CONFLICT (day, slate, item) DO UPDATE SET n = past_clicks.n + excluded.n,
             n_in_sessions = past_clicks.n_in_sessions + excluded.n_in_sessions
         """,
         f"""
         INSERT INTO past_pairs (day, article, other, n)
-        SELECT CASE WHEN a.day < b.day THEN a.day ELSE b.day END, a.article, b.article, COUNT(*)
+        SELECT CASE WHEN a.day > b.day THEN a.day ELSE b.day END, a.article, b.article, COUNT(*)
         FROM ({reads}) a JOIN ({reads}) b ON a.session = b.session AND a.article < b.article
         WHERE a.session IN (SELECT session FROM ({reads}) m GROUP BY session
                             HAVING COUNT(*) <= {MAX_READ_IN_SESSION})
-        GROUP BY CASE WHEN a.day < b.day THEN a.day ELSE b.day END, a.article, b.article
+        GROUP BY CASE WHEN a.day > b.day THEN a.day ELSE b.day END, a.article, b.article
         ON CONFLICT (day, article, other) DO UPDATE SET n = past_pairs.n + excluded.n
         """,
         f"""
