@@ -21,8 +21,9 @@ from recommender.tokens import Signer, Slate
 MAX_NAME = 128
 # A page that failed to send an event tries again, at the latest when it is left.
 MAX_AGE_MS = 3_600_000
-# What stands in the store's ``live`` columns; 0 is for what was imported.
-BY_READER, BY_CRAWLER = 1, 2
+# What stands in the store's ``live`` columns. What a site imports, by file or with its key, is
+# taken as it is; what pages send may be flagged when it is counted.
+IMPORTED, BY_READER, BY_CRAWLER = 0, 1, 2
 
 
 class Shown(NamedTuple):
@@ -82,10 +83,10 @@ class Gate:
             return self._trusted(record, signed)
         if not signed:
             raise Rejected("unsigned", "field slate: missing; full records take the admin key")
-        return self._signed(record, self._moment(record))
+        by_crawler = self.crawler and not self.trusted
+        return self._signed(record, self._moment(record), BY_CRAWLER if by_crawler else BY_READER)
 
-    def _signed(self, record: Mapping[str, Any], ts: int) -> Incoming:
-        live = BY_CRAWLER if self.crawler and not self.trusted else BY_READER
+    def _signed(self, record: Mapping[str, Any], ts: int, live: int) -> Incoming:
         if record["type"] == "pageview":
             article = self._article(record, "article_id")
             named = record.get("referrer_id") not in (None, "")
@@ -104,13 +105,13 @@ class Gate:
         return Followed(view_id, ts, slate.items[position - 1], live)
 
     def _trusted(self, record: Mapping[str, Any], signed: bool) -> Incoming:
-        """A record with the site's own time, or whole as an import has it."""
+        """A record with the site's own time, or whole: what the site imports, in other words."""
         if signed:
             try:
                 ts = events.milliseconds(record)
             except ValueError:
                 raise Rejected("malformed", "field ts: not an ISO 8601 time") from None
-            return self._signed(record, ts)
+            return self._signed(record, ts, IMPORTED)
         try:
             now = datetime.fromtimestamp(self.now_ms / 1000, UTC)
             return events.parse({"ts": now, **record}, where="event")

@@ -13,10 +13,9 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.events import Click, Impression, PageView
-from recommender.incoming import Followed, Incoming, Opened, Shown
+from recommender.incoming import IMPORTED, Followed, Incoming, Opened, Shown
 from recommender.numbering import COLUMNS, Content, Numbers, arrays, by_column, chunks
 
-TRUSTED = 0
 MAX_REMEMBERED = 100_000
 # Databases limit how many values one statement may carry.
 ROWS_AT_ONCE = 500
@@ -91,18 +90,18 @@ class Recorder:
             case Impression():
                 number = self.numbers.slates[self._content(event)]
                 return "views", (event.view_id, event.ts, number, event.session_id,
-                                 event.layout, event.arm, None, TRUSTED)  # fmt: skip
+                                 event.layout, event.arm, None, IMPORTED)  # fmt: skip
             case Followed():
                 return "clicks", (event.view_id, event.item, event.ts, event.live)
             case Click():
-                return "clicks", (event.view_id, keys[event.clicked], event.ts, TRUSTED)
+                return "clicks", (event.view_id, keys[event.clicked], event.ts, IMPORTED)
             case Opened():
                 return "pageviews", (event.ts, event.session_id, event.article, event.referrer,
                                      event.live)  # fmt: skip
             case PageView():
                 referrer = keys[event.referrer_id] if event.referrer_id else 0
                 return "pageviews", (event.ts, event.session_id, keys[event.article_id],
-                                     referrer, TRUSTED)  # fmt: skip
+                                     referrer, IMPORTED)  # fmt: skip
 
 
 def add_tallies(connection: Connection, day: int, tallies: Mapping[str, int]) -> None:

@@ -207,7 +207,7 @@ def test_the_admin_key_brings_time_and_whole_records(client: Client, settings: S
     assert taken(send(client, whole))[2] == [(0, "unsigned")]
     assert is_error(send(client, whole, authorization="Bearer guess"), 401, "unauthorized")
     days = "SELECT view_id, ts / 86400000, live FROM views ORDER BY view_id"
-    assert rows(settings.database, days) == [("v1", 20777, 1), ("v2", 20778, 0)]
+    assert rows(settings.database, days) == [("v1", 20777, 0), ("v2", 20778, 0)]
 
 
 def test_a_slate_is_known_after_its_bundle_is_gone(

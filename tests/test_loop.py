@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from json import dumps, loads
 from pathlib import Path
@@ -122,21 +122,21 @@ def test_what_was_answered_survives_a_power_cut(tmp_path: Path, models: Path):
     slate = ask(running.port, "GET", "/v1/related?id=knee-1&variant=7")[1]["slate"]
 
     def load(name: str, stop: threading.Event) -> None:
-        connection = HTTPConnection("127.0.0.1", running.port, timeout=10)
         number = 0
-        while not stop.is_set():
-            number += 1
-            views = [f"{name}-{number}-{part}" for part in range(3)]
-            events = [{"type": "impression", "view_id": view, "slate": slate} for view in views]
-            try:
-                connection.request("POST", "/v1/events", dumps(events), BROWSER)
-                response = connection.getresponse()
-                answer = loads(response.read())
-            except (OSError, HTTPException, ValueError):
-                return
-            if response.status == 202:
-                assert answer["accepted"] == 3
-                taken.update(views)
+        with closing(HTTPConnection("127.0.0.1", running.port, timeout=10)) as connection:
+            while not stop.is_set():
+                number += 1
+                views = [f"{name}-{number}-{part}" for part in range(3)]
+                events = [{"type": "impression", "view_id": view, "slate": slate} for view in views]
+                try:
+                    connection.request("POST", "/v1/events", dumps(events), BROWSER)
+                    with connection.getresponse() as response:
+                        status, answer = response.status, loads(response.read())
+                except (OSError, HTTPException, ValueError):
+                    return
+                if status == 202:
+                    assert answer["accepted"] == 3
+                    taken.update(views)
 
     for kill in range(N_KILLS):
         stop = threading.Event()
