@@ -11,7 +11,15 @@ import sqlalchemy as sql
 from recommender import recording
 from recommender.errors import StoreError
 from recommender.events import Click, Impression, PageView
-from recommender.incoming import BY_CRAWLER, BY_READER, Followed, Incoming, Opened, Shown
+from recommender.incoming import (
+    BY_CRAWLER,
+    BY_READER,
+    IMPORTED,
+    Followed,
+    Incoming,
+    Opened,
+    Shown,
+)
 from recommender.recording import Recorder, add_tallies
 from recommender.store import Store
 from recommender.tokens import Slate
@@ -161,7 +169,7 @@ def test_full_records_are_what_an_import_would_have_made(store: Store):
     assert record(store, *events) == [False, False, True, True]
     assert store.add_events(events).duplicates == 4
     assert rows(store, "SELECT COUNT(*) FROM slates") == [(1,)]
-    assert rows(store, "SELECT DISTINCT live FROM pageviews") == [(recording.TRUSTED,)]
+    assert rows(store, "SELECT DISTINCT live FROM pageviews") == [(IMPORTED,)]
 
 
 @pytest.mark.parametrize("seed", range(3))
