@@ -14,6 +14,7 @@ from recommender.events import Click, Impression, PageView
 from recommender.incoming import (
     BY_CRAWLER,
     BY_READER,
+    IMPORTED,
     MAX_AGE_MS,
     MAX_NAME,
     Followed,
@@ -254,13 +255,13 @@ def test_the_site_itself_may_send_full_records():
 
 
 def test_the_site_itself_may_say_when():
-    """Of signed events too, before or after the server's own time."""
-    trusted, ts = gate(trusted=True), NOON - 2 * 3_600_000
+    """Of signed events too, before or after the server's own time; these are taken as an import."""
+    trusted, ts = gate(trusted=True, crawler=True), NOON - 2 * 3_600_000
     when = {"ts": "2026-11-22T11:00:00+01:00", "age_ms": "not looked at"}
 
-    assert trusted.read({**IMPRESSION, **when}) == Shown("v1", ts, SLATE, "", "", BY_READER)
-    assert trusted.read({**CLICK, **when}) == Followed("v1", ts, 9, BY_READER)
-    assert trusted.read({**PAGE_VIEW, **when}) == Opened(ts, 3, "", 0, BY_READER)
+    assert trusted.read({**IMPRESSION, **when}) == Shown("v1", ts, SLATE, "", "", IMPORTED)
+    assert trusted.read({**CLICK, **when}) == Followed("v1", ts, 9, IMPORTED)
+    assert trusted.read({**PAGE_VIEW, **when}) == Opened(ts, 3, "", 0, IMPORTED)
     assert trusted.read({**CLICK, "age_ms": 7}) == Followed("v1", NOON - 7, 9, BY_READER)
 
 
