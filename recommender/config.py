@@ -42,7 +42,7 @@ class Settings:
     event_rate: int = 600
     explore: int = 20
     session_clicks: int = 30
-    pair_clicks: int = 100
+    pair_clicks: int = 0
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
@@ -53,7 +53,7 @@ NUMBERS = {
     "event_rate": (0, 1_000_000),
     "explore": (0, 90),
     "session_clicks": (1, 1_000_000),
-    "pair_clicks": (1, 1_000_000_000),
+    "pair_clicks": (0, 1_000_000_000),
 }
 
 

@@ -127,9 +127,9 @@ def count(
 
     ``ids`` gives the articles their numbers.
     """
-    limit = _limit(until, caps)
     with store.reading() as connection:
         _hold_still(connection)
+        limit = _limit(connection, until, caps)
         number = _numbers(connection, ids)
         slates = _columns(connection, SLATES, "qqq", {})
         links = _columns(connection, LINKS, "qqdd", {})
@@ -175,13 +175,14 @@ def count(
 def n_clicks(store: Store, *, caps: Caps | None = None) -> int:
     """How many clicks of the store's log count today."""
     with store.reading() as connection:
-        rows = connection.execute(sql.text(DAILY_CLICKS), _limit(None, caps))
+        rows = connection.execute(sql.text(DAILY_CLICKS), _limit(connection, None, caps))
         return sum(int(row.n) for row in rows if row.rank is not None)
 
 
-def _limit(until: int | None, caps: Caps | None) -> dict[str, int]:
+def _limit(connection: Connection, until: int | None, caps: Caps | None) -> dict[str, int]:
     until = until if until is not None else np.iinfo(np.int64).max
-    return {"until": until, "until_day": -(-until // DAY_MS), **(caps or Caps()).values()}
+    limits = (caps or Caps()).limits(connection)
+    return {"until": until, "until_day": -(-until // DAY_MS), **limits}
 
 
 def _window(

@@ -2,14 +2,16 @@
 
 Nothing a page sends proves that a reader sent it, so what looks wrong is flagged, kept, and left
 out of the counts together with its view: a known crawler; a click sooner after its list came into
-view than a hand can be; more clicks in a session's hour than anyone reads; and, whoever made them,
-more clicks on one pair in a day than ``Caps`` allow. The last bounds what a forger can do who
-passes all other tests. What was imported is never flagged: its clocks are too coarse.
+view than a hand can be; a session's second click on one pair in a day, and more clicks in its hour
+than anyone reads; and, whoever made them, more clicks on one pair in a day than ``Caps`` allow. The
+last bounds what a forger can do who passes all other tests. What was imported is never flagged: its
+clocks are too coarse.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
@@ -19,18 +21,39 @@ from recommender.incoming import BY_CRAWLER
 # From seeing to clicking; the eye alone takes a fifth of a second.
 TOO_FAST_MS = 300
 REASONS = ("crawler", "fast", "session", "pair")
+# The best link of a busy page wins about a hundredth of a site's clicks.
+PAIR_SHARE = 0.01
+PAIR_CLICKS = 20
+# Clicks on each of the last days that have any.
+DAYS = """
+    SELECT day, SUM(n) AS n FROM (
+        SELECT ts / 86400000 AS day, COUNT(*) AS n FROM clicks GROUP BY ts / 86400000
+        UNION ALL SELECT day, n FROM past_clicks
+    ) k GROUP BY day ORDER BY day DESC LIMIT 28
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How many clicks count, at most, of one session in an hour and of one pair in a day."""
+    """How many clicks count, at most, of one session in an hour and of one pair in a day; 0 for a
+    pair stands for ``PAIR_SHARE`` of the clicks on a usual day, at least ``PAIR_CLICKS``.
+    """
 
     session_clicks_an_hour: int = 30
-    pair_clicks_a_day: int = 100
+    pair_clicks_a_day: int = 0
 
-    def values(self) -> dict[str, int]:
+    def limits(self, connection: Connection) -> dict[str, int]:
         """The parameters of ``FLAGGED``."""
-        return {"in_session": self.session_clicks_an_hour, "of_pair": self.pair_clicks_a_day}
+        of_pair = self.pair_clicks_a_day or max(
+            PAIR_CLICKS, round(PAIR_SHARE * _usual_clicks(connection))
+        )
+        return {"in_session": self.session_clicks_an_hour, "of_pair": of_pair}
+
+
+def _usual_clicks(connection: Connection) -> float:
+    """The median of the daily clicks; a day of forgeries hardly moves it."""
+    days = [int(row.n) for row in connection.execute(sql.text(DAYS))]
+    return median(days) if days else 0.0
 
 
 # Common table expressions, to stand in front of a statement that reads ``flagged`` or ``sound``,
@@ -47,18 +70,23 @@ FLAGGED = f"""
     ), plausible AS (
         SELECT view_id, item, ts, source, day,
             CASE WHEN session = '' THEN 0 ELSE ROW_NUMBER() OVER (
-                PARTITION BY session, ts / 3600000 ORDER BY ts, view_id, item) END AS nth_in_session
+                PARTITION BY session, ts / 3600000 ORDER BY ts, view_id, item
+            ) END AS nth_in_session,
+            CASE WHEN session = '' THEN 1 ELSE ROW_NUMBER() OVER (
+                PARTITION BY session, source, item, day ORDER BY ts, view_id
+            ) END AS nth_on_pair
         FROM both_halves WHERE crawler = 0 AND NOT (after >= 0 AND after < {TOO_FAST_MS})
     ), moderate AS (
         SELECT view_id, ROW_NUMBER() OVER (
             PARTITION BY source, item, day ORDER BY ts, view_id) AS nth_of_pair
-        FROM plausible WHERE nth_in_session <= :in_session
+        FROM plausible WHERE nth_in_session <= :in_session AND nth_on_pair = 1
     ), flagged AS (
         SELECT view_id, 'crawler' AS reason FROM views WHERE live = {BY_CRAWLER}
         UNION SELECT view_id, 'crawler' FROM clicks WHERE live = {BY_CRAWLER}
         UNION ALL SELECT view_id, 'fast' FROM both_halves
             WHERE crawler = 0 AND after >= 0 AND after < {TOO_FAST_MS}
-        UNION ALL SELECT view_id, 'session' FROM plausible WHERE nth_in_session > :in_session
+        UNION ALL SELECT view_id, 'session' FROM plausible
+            WHERE nth_in_session > :in_session OR nth_on_pair > 1
         UNION ALL SELECT view_id, 'pair' FROM moderate WHERE nth_of_pair > :of_pair
     ), sound AS (
         SELECT v.view_id AS view_id, v.ts AS ts, v.slate AS slate, v.session AS session
@@ -71,11 +99,11 @@ EXAMPLES = FLAGGED + "SELECT view_id FROM flagged WHERE reason = :reason ORDER B
 
 def count_flagged(connection: Connection, caps: Caps) -> dict[str, int]:
     """How many views (of crawlers) and clicks are flagged, by reason."""
-    rows = connection.execute(sql.text(COUNTS), caps.values())
+    rows = connection.execute(sql.text(COUNTS), caps.limits(connection))
     return dict.fromkeys(REASONS, 0) | {row.reason: row.n for row in rows}
 
 
 def examples(connection: Connection, caps: Caps, reason: str) -> list[str]:
     """A few views that are flagged for ``reason``."""
-    rows = connection.execute(sql.text(EXAMPLES), {**caps.values(), "reason": reason})
+    rows = connection.execute(sql.text(EXAMPLES), {**caps.limits(connection), "reason": reason})
     return [row.view_id for row in rows]

@@ -47,11 +47,11 @@ def forget_before(store: Store, ts: int, *, caps: Caps | None = None) -> Forgott
 def _forget(store: Store, doomed: str, values: dict[str, Any], caps: Caps | None) -> Forgotten:
     views = doomed.format(name="v.session", ts="v.ts")
     pages = doomed.format(name="p.session", ts="p.ts")
-    limits = {**values, **(caps or Caps()).values()}
     with store.transaction() as connection:
         if connection.dialect.name == "postgresql":
             # Events that come meanwhile are neither counted nor deleted.
             connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        limits = {**values, **(caps or Caps()).limits(connection)}
         for statement in _keeping(views, pages):
             connection.execute(sql.text(FLAGGED + statement), limits)
         clicks = _delete(

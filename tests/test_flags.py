@@ -128,23 +128,36 @@ def test_one_fast_click_takes_the_whole_view_out(site: Store):
 
 def test_a_sessions_thirty_first_click_in_an_hour_does_not_count(site: Store):
     """With its view; the thirty before it do, and so do the next hour's, and another session's."""
-    ours = [visit(f"v{at:02}", (GOUT, SALT)[at % 2], at=at * 60 * SECOND, session="s")
+    pages = site.keys_of([f"page {at}" for at in range(37)])
+    ours = [visit(f"v{at:02}", at=at * 60 * SECOND, session="s", source=pages[at])
             for at in range(33)]  # fmt: skip
-    later = [visit(f"w{at}", at=HOUR + at, session="s") for at in range(2)]
-    theirs = [visit(f"x{at}", at=at, session="other") for at in range(2)]
+    later = [visit(f"w{at}", at=HOUR + at, session="s", source=pages[33 + at]) for at in range(2)]
+    theirs = [visit(f"x{at}", at=at, session="other", source=pages[35 + at]) for at in range(2)]
     record(site, *many(reversed(ours)), *many(later), *many(theirs))
 
     assert flagged(site) == {"session": 3}
     assert named(site, "session") == ["v30", "v31", "v32"]
     assert counted(site) == (34, 34)
-    assert sorted(count(site, IDS).n_in_sessions.tolist())[-1] == 15 + 2 + 2
+
+
+def test_a_session_counts_once_for_a_link_and_day(site: Store):
+    """Going back and forth says nothing new, and three sessions are three clicks however busy;
+    the next day, and another link of the same list, count again.
+    """
+    busy = [visit(f"v{at}", at=at * SECOND, session=f"s{at % 3}") for at in range(60)]
+    other = visit("salt", SALT, at=5, session="s0")
+    later = visit("later", at=DAY, session="s0")
+    record(site, *many(busy), *other, *later)
+
+    assert flagged(site) == {"session": 57}
+    assert counted(site) == (5, 5)
 
 
 def test_readers_without_a_session_have_no_such_cap(site: Store):
     """They are many, and nobody knows which clicks are whose."""
     record(site, *many(visit(f"v{at}", at=at) for at in range(60)))
 
-    assert flagged(site) == {}
+    assert flagged(site, Caps(pair_clicks_a_day=100)) == {}
 
 
 # Pairs
@@ -152,6 +165,7 @@ def test_readers_without_a_session_have_no_such_cap(site: Store):
 
 def test_a_pairs_hundred_and_first_click_of_a_day_does_not_count(site: Store):
     """Whoever made them; the next day another hundred, and another link of the list is free."""
+    caps = Caps(pair_clicks_a_day=100)
     record(
         site,
         *many(visit(f"v{at:03}", at=at * SECOND, session=f"s{at}") for at in range(103)),
@@ -160,14 +174,27 @@ def test_a_pairs_hundred_and_first_click_of_a_day_does_not_count(site: Store):
         *many(visit(f"y{at}", at=at, source=SUGAR) for at in range(2)),
     )
 
-    assert flagged(site) == {"pair": 3}
-    assert named(site, "pair") == ["v100", "v101", "v102"]
-    assert counted(site) == (106, 106)
+    assert flagged(site, caps) == {"pair": 3}
+    assert named(site, "pair", caps) == ["v100", "v101", "v102"]
+    assert counted(site, caps) == (106, 106)
+
+
+def test_the_usual_cap_grows_with_the_site(site: Store):
+    """A hundredth of the clicks on a usual day, at least twenty; one wild day does not move it."""
+    record(site, *many(visit(f"v{at}", at=at * SECOND) for at in range(60)))
+    small = flagged(site)
+    for day, n in enumerate((3_000, 3_500, 9_000), start=1):
+        views = [view(f"d{day}-{at}", "salt", "sugar", day=day) for at in range(n)]
+        site.add_events([*views, *(click(each.view_id, "sugar", day=day) for each in views)])
+
+    large = flagged(site)
+
+    assert (small, large) == ({"pair": 40}, {"pair": 28})  # the median of 60, 3,000, 3,500, 9,000
 
 
 def test_a_replayed_token_moves_a_pair_no_further_than_its_cap(site: Store):
     """A forger follows one link under hundreds of new views, in sessions of his own or in none, at
-    a reader's speed: a day of his is worth a hundred clicks, and honest pairs stay what they were.
+    a reader's speed: a day of his is worth twenty clicks, and honest pairs stay what they were.
     """
     honest = [visit(f"h{at}", SALT, at=at * HOUR, session=f"h{at}") for at in range(20)]
     record(site, *many(honest))
@@ -178,10 +205,10 @@ def test_a_replayed_token_moves_a_pair_no_further_than_its_cap(site: Store):
 
     after = count(site, IDS)
 
-    assert clicks_on(after, GOUT) == 100
+    assert clicks_on(after, GOUT) == 20
     assert clicks_on(after, SALT) == clicks_on(before, SALT) == 20
-    assert after.n_views.sum() == 20 + 100
-    assert flagged(site) == {"pair": 300}
+    assert after.n_views.sum() == 20 + 20
+    assert flagged(site) == {"pair": 380}
 
 
 def test_the_cap_of_a_pair_holds_for_the_day_its_views_count_on(site: Store):
@@ -202,14 +229,15 @@ def test_the_cap_of_a_pair_holds_for_the_day_its_views_count_on(site: Store):
 
 
 def test_a_sessions_surplus_does_not_use_up_the_pairs_allowance(site: Store):
-    """One session's forty clicks in the morning leave room for seventy other readers."""
+    """One session's forty clicks in the morning leave room for seventy-one other readers."""
+    caps = Caps(pair_clicks_a_day=72)
     greedy = [visit(f"g{at:02}", at=at, session="greedy") for at in range(40)]
-    readers = [visit(f"r{at:02}", at=2 * HOUR + at) for at in range(71)]
+    readers = [visit(f"r{at:02}", at=2 * HOUR + at) for at in range(72)]
     record(site, *many(greedy), *many(readers))
 
-    assert flagged(site) == {"session": 10, "pair": 1}
-    assert named(site, "pair") == ["r70"]
-    assert counted(site) == (100, 100)
+    assert flagged(site, caps) == {"session": 39, "pair": 1}
+    assert named(site, "pair", caps) == ["r71"]
+    assert counted(site, caps) == (72, 72)
 
 
 def test_crawlers_and_the_hasty_use_up_nothing(site: Store):
@@ -222,8 +250,8 @@ def test_crawlers_and_the_hasty_use_up_nothing(site: Store):
         *many(visit(f"r{at}", at=9 + at, session="s") for at in range(3)),
     )
 
-    assert flagged(site, caps) == {"crawler": 5, "fast": 5, "session": 1}
-    assert counted(site, caps) == (2, 2)
+    assert flagged(site, caps) == {"crawler": 5, "fast": 5, "session": 2}
+    assert counted(site, caps) == (1, 1)
 
 
 # What is not flagged
@@ -254,8 +282,8 @@ def test_imports_use_up_nothing_of_the_caps(site: Store):
         site.add_events([view(f"v{at}", "knee", "gout", session_id="s"), click(f"v{at}", "gout")])
     record(site, *many(visit(f"w{at}", at=at, session="s") for at in range(3)))
 
-    assert flagged(site, caps) == {"session": 1}
-    assert counted(site, caps) == (7, 7)
+    assert flagged(site, caps) == {"session": 2}
+    assert counted(site, caps) == (6, 6)
 
 
 def test_an_empty_log_has_nothing_to_flag(store: Store):
@@ -270,14 +298,19 @@ def test_an_empty_log_has_nothing_to_flag(store: Store):
 
 
 def test_caps_are_settings():
-    """Of the environment, by way of ``config``; 30 and 100 by default."""
-    assert caps_of(Settings()) == Caps() == Caps(30, 100)
+    """Of the environment, by way of ``config``; 30, and what is usual, by default."""
+    assert caps_of(Settings()) == Caps() == Caps(30, 0)
     assert caps_of(Settings(session_clicks=3, pair_clicks=7)) == Caps(3, 7)
 
 
 def test_other_caps_flag_the_same_log_otherwise(site: Store):
     """Nothing is decided when an event comes: a build under other caps counts other clicks."""
-    record(site, *many(visit(f"v{at}", at=at, session="s") for at in range(10)))
+    pages = site.keys_of([f"page {at}" for at in range(10)])
+    record(
+        site,
+        *many(visit(f"v{at}", at=at, session="s", source=pages[at]) for at in range(10)),
+        *many(visit(f"w{at}", at=at) for at in range(10)),
+    )
 
-    for session, pair, left in ((30, 100, 10), (4, 100, 4), (30, 6, 6), (4, 3, 3), (1, 1, 1)):
+    for session, pair, left in ((30, 100, 20), (4, 100, 14), (30, 6, 16), (4, 3, 7), (1, 1, 2)):
         assert counted(site, Caps(session, pair)) == (left, left)

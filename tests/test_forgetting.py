@@ -326,7 +326,7 @@ def test_what_is_flagged_vanishes_uncounted(store: Store):
 
     assert gone == Forgotten(views=9, clicks=8, pageviews=3)
     assert all_counts(store, caps) == before
-    assert rows(store, "SELECT n, n_in_sessions FROM past_clicks") == [(3, 2)]
+    assert rows(store, "SELECT n, n_in_sessions FROM past_clicks") == [(3, 1)]
     assert rows(store, "SELECT n FROM past_views") == [(3,)]
     assert rows(store, "SELECT article, n FROM past_reads ORDER BY article") == [(1, 1), (2, 1)]
 
