@@ -1,4 +1,5 @@
-"""Run every benchmark, or those named: ``python -m benchmarks [speed] [serving] [quality]``."""
+"""Run every benchmark, or those named: ``python -m benchmarks [speed] [serving] [events]
+[quality]``."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ import sys
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from benchmarks import quality, serving, speed
+from benchmarks import events, quality, serving, speed
 
-ROOMS = {"speed": speed.run, "serving": serving.run, "quality": quality.run}
+ROOMS = {"speed": speed.run, "serving": serving.run, "events": events.run, "quality": quality.run}
 
 for name in sys.argv[1:] or ROOMS:
     if name not in ROOMS:
