@@ -159,9 +159,7 @@ class Lists(Shelf):
         length of its row. What an article says alone is in no row; a text is known again by the
         rest.
         """
-        same = cosines >= SAME_TEXT * np.sqrt(square * self.squares)
-        same &= np.minimum(square, self.squares) >= KNOWN_SHARE
-        return np.asarray(same)
+        return is_same_text(cosines, square, self.squares)
 
     @cached_property
     def squares(self) -> np.ndarray:
@@ -187,3 +185,12 @@ class Lists(Shelf):
             return None
         names = self.about["evidence"]
         return dict(zip(names, map(float, self.evidence[row, slots[0]]), strict=True))
+
+
+def is_same_text(
+    cosines: np.ndarray | float, square: float, squares: np.ndarray | float
+) -> np.ndarray:
+    """True where a text and another are one and the same, given both rows' squared lengths."""
+    near = np.asarray(cosines) >= SAME_TEXT * np.sqrt(square * np.asarray(squares))
+    same: np.ndarray = near & (np.minimum(square, squares) >= KNOWN_SHARE)
+    return same

@@ -10,35 +10,18 @@ Objects of this class never change; a new one takes over what the old one worked
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.articles import Article, title_key
+from recommender.articles import Article
 from recommender.candidates import EMPTY, MIN_LINKS
+from recommender.likeness import Read, compare, dot
 from recommender.lists import Lists
 from recommender.shelf import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf
 from recommender.urls import url_key
 
-# A new article joins the lists of so many others at most, the closest.
-REACH = 200
 # A known article whose new text is less like its old one than this is another article.
 REWRITTEN = 0.5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Read:
-    """What an article's text says of it: terms and weights of its row; the closest articles of the
-    bundle, with cosines, at most ``REACH``; which are the same text over again; and how like it is
-    to what the bundle knows under its id, 0 for nothing.
-    """
-
-    article: Article
-    terms: dict[int, float]
-    near: np.ndarray
-    cosines: np.ndarray
-    same: list[int]
-    likeness: float
 
 
 class Patched(Shelf):
@@ -60,7 +43,7 @@ class Patched(Shelf):
         self.row_of = {article.id: self.n_base + at for at, article in enumerate(fresh)}
         self.row_of |= {id: row for id, row in rows.items() if row is not None}
         self.read: dict[int, Read] = {
-            self.row_of[article.id]: _kept(known, article) or _read(base, article)
+            self.row_of[article.id]: _kept(known, article) or compare(base, article)
             for article in articles
         }
         self.gone = {row for row in map(base.find, removed) if row is not None}
@@ -72,8 +55,12 @@ class Patched(Shelf):
             for row, read in self.read.items()
             if row < self.n_base and read.likeness < REWRITTEN
         }
+        # Nothing is explored on their pages any more, nor are they on others'.
+        self.still = {row for row, read in self.read.items() if read.article.sensitive}
+        self._alike: dict[tuple[int, int], bool] = {}
         self.joins = self._joins()
         self.touched = self._touched()
+        self._by_text: dict[int, list[Placed]] = {}
 
     # Finding articles
 
@@ -97,11 +84,11 @@ class Patched(Shelf):
         return read.article.id if read else self.base.id_of(row)
 
     def text_of(self, row: int) -> int:
-        if row < self.n_base:
+        if row < self.n_base and row not in self.rewritten:
             return self.base.text_of(row)
-        same = self.read[row].same
-        # Minus: numbers of the bundle's own are not negative.
-        return self.base.text_of(same[0]) if same else -row
+        same = [other for other in self.read[row].same if other != row]
+        # Below 0: numbers of the bundle's own are not.
+        return self.base.text_of(same[0]) if same else ~row
 
     def is_changed(self, row: int) -> bool:
         return row in self.read
@@ -125,12 +112,11 @@ class Patched(Shelf):
 
     def prepared(self, row: int, slate: int = BEST_SLATE) -> list[Placed]:
         if row >= self.n_base or row in self.rewritten:
-            article = self.read[row].article
-            near = self.near_text(article.title, article.body)
-            return [placed for placed in near if placed.row != row]
-        listed = [
-            placed for placed in self.base.prepared(row, slate) if placed.row not in self.gone
-        ]
+            if row not in self._by_text:
+                near = self._near(self.read[row])
+                self._by_text[row] = [placed for placed in near if placed.row != row]
+            return list(self._by_text[row])
+        listed = [placed for placed in self._explored(row, slate) if placed.row not in self.gone]
         for place, new, _ in self.joins.get(row, ()):
             place = min(place, len(listed))
             ends = [placed.score for placed in listed[max(0, place - 1) : place + 1]]
@@ -138,21 +124,43 @@ class Patched(Shelf):
             listed.insert(place, Placed(new, score, "text"))
         return listed
 
+    def _explored(self, row: int, slate: int) -> list[Placed]:
+        """The bundle's slate, or its best one if a slate moves what has become sensitive."""
+        listed = self.base.prepared(row, slate)
+        if slate == BEST_SLATE or not self.still:
+            return listed
+        best = self.base.prepared(row)
+        moved = any(
+            one.row != other.row and not self.still.isdisjoint((one.row, other.row))
+            for one, other in zip(listed, best, strict=True)
+        )
+        return best if moved or row in self.still else listed
+
     def near_text(self, title: str, body: str) -> list[Placed]:
+        return self._near(compare(self.base, Article("", title, body)))
+
+    def _near(self, asked: Read) -> list[Placed]:
+        near = self.base.near_text(asked.article.title, asked.article.body)
         listed = [
-            placed for placed in self.base.near_text(title, body)
+            placed for placed in near
             if placed.row not in self.gone and placed.row not in self.rewritten
+            and not (placed.row in self.read and asked.is_like(self.read[placed.row]))
         ]  # fmt: skip
-        terms, weights = self.base.texts.row(title, body)
-        row = dict(zip(terms.tolist(), weights.tolist(), strict=True))
         floor = float(self.base.about["relevance_floor"])
-        titles = {title_key(title)}
-        for new, read in self.read.items():
-            cosine = _dot(row, read.terms)
-            fresh = new >= self.n_base or new in self.rewritten
-            if fresh and cosine >= floor and title_key(read.article.title) not in titles:
-                titles.add(title_key(read.article.title))
-                listed.append(Placed(new, cosine, "text"))
+        fresh = [
+            (-cosine, new)
+            for new, read in self.read.items()
+            if (new >= self.n_base or new in self.rewritten)
+            and (cosine := dot(asked.terms, read.terms)) >= floor
+            and not asked.is_like(read)
+        ]
+        shown = [self.read[placed.row] for placed in listed if placed.row in self.read]
+        seen = {self.text_of(placed.row) for placed in listed}
+        for minus_cosine, new in sorted(fresh):
+            read = self.read[new]
+            if self.text_of(new) not in seen and not any(map(read.is_like, shown)):
+                shown.append(read)
+                listed.append(Placed(new, -minus_cosine, "text"))
         return sorted(listed, key=lambda placed: (-placed.score, placed.row))
 
     def fallback(self, row: int | None) -> Iterator[int]:
@@ -170,29 +178,58 @@ class Patched(Shelf):
         """For each list that new articles join: place, row, cosine, in the order of insertion."""
         joins: dict[int, list[tuple[int, int, float]]] = {}
         at = self.base.about["evidence"].index("cosine")
+        gone = list(self.gone)
+        # What is gone, or another article by now, makes room: its text may have moved.
+        lost = self.gone | self.rewritten
         for new, read in self.read.items():
             if new < self.n_base:
                 continue
-            listed = self.base.items[read.near, :DEFAULT_K]
+            listed = self.base.items[read.near]
+            first = listed[:, :DEFAULT_K]
             closer = self.base.evidence[read.near, :DEFAULT_K, at] >= read.cosines[:, None]
-            places = (closer & (listed != EMPTY)).sum(axis=1)
-            copies = set(read.same)
-            title = title_key(read.article.title)
-            columns = (read.near, places, read.cosines, listed)
-            for row, place, cosine, items in zip(*map(np.ndarray.tolist, columns), strict=True):
-                same = copies.intersection(items) or title == title_key(self.base.titles[row])
-                if place < DEFAULT_K and not same and row not in self.gone:
+            places = (closer & (first != EMPTY) & ~np.isin(first, gone)).sum(axis=1)
+            copies = np.isin(
+                self.base.same, self.base.same[[o for o in read.same if o not in lost]]
+            )
+            copies[list(lost)] = False
+            beside_copy = ((listed != EMPTY) & copies[listed]).any(axis=1) | copies[read.near]
+            columns = (read.near, places, read.cosines, beside_copy, listed)
+            for row, place, cosine, is_double, items in zip(
+                *map(np.ndarray.tolist, columns), strict=True
+            ):
+                changed = [other for other in (row, *items) if other in self.read]
+                if (
+                    place < DEFAULT_K
+                    and not is_double
+                    and row not in self.gone
+                    and not any(self._are_like(new, other) for other in changed)
+                ):
                     joins.setdefault(row, []).append((place, new, cosine))
-        # From the end on, so that places counted before stay right; the closest goes in last
-        # and so stands first among those of one place.
-        return {
-            row: sorted(found, key=lambda join: (-join[0], join[2])) for row, found in joins.items()
-        }
+        return {row: self._arranged_joins(found) for row, found in joins.items()}
+
+    def _arranged_joins(self, found: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+        """From the end on, so that places counted before stay right; the closest goes in last
+        and so stands first among those of one place. Of copies the closest comes alone.
+        """
+        kept: list[tuple[int, int, float]] = []
+        for join in sorted(found, key=lambda join: -join[2]):
+            if len(kept) < DEFAULT_K and not any(
+                self._are_like(join[1], new) for _, new, _ in kept
+            ):
+                kept.append(join)
+        return sorted(kept, key=lambda join: (-join[0], join[2]))
+
+    def _are_like(self, one: int, other: int) -> bool:
+        """``Read.is_like``, worked out once: the same two meet in many lists."""
+        pair = (one, other) if one < other else (other, one)
+        if pair not in self._alike:
+            self._alike[pair] = self.read[one].is_like(self.read[other])
+        return self._alike[pair]
 
     def _touched(self) -> set[int]:
         """Rows of the bundle whose prepared answers do not hold any more."""
         changed = self.gone | {row for row in self.read if row < self.n_base}
-        touched = set(self.joins) | self.rewritten
+        touched = set(self.joins) | self.rewritten | self.still
         if changed:
             rows = np.fromiter(changed, dtype=np.int64)
             touched |= set(np.flatnonzero(np.isin(self.base.items, rows).any(axis=1)).tolist())
@@ -202,31 +239,6 @@ class Patched(Shelf):
         return touched
 
 
-def _read(base: Lists, article: Article) -> Read:
-    terms, weights = base.texts.row(article.title, article.body)
-    cosines, square = base.texts.dots(terms, weights), float((weights**2).sum())
-    same = base.same_text(cosines, square)
-    own = base.find(article.id)
-    length = 0.0 if own is None else float(np.sqrt(square * base.squares[own]))
-    others = np.where(same | (base.stub != 0), 0.0, cosines)
-    near = np.argsort(-others, kind="stable")[:REACH]
-    near = near[others[near] >= float(base.about["relevance_floor"])]
-    return Read(
-        article=article,
-        terms=dict(zip(terms.tolist(), weights.tolist(), strict=True)),
-        near=near,
-        cosines=others[near],
-        same=np.flatnonzero(same).tolist(),
-        likeness=float(cosines[own]) / length if length else 0.0,
-    )
-
-
 def _kept(known: dict[str, Read], article: Article) -> Read | None:
     read = known.get(article.id)
     return read if read is not None and read.article == article else None
-
-
-def _dot(one: dict[int, float], other: dict[int, float]) -> float:
-    if len(other) < len(one):
-        one, other = other, one
-    return sum(weight * other.get(term, 0.0) for term, weight in one.items())

@@ -17,10 +17,10 @@ ORDER = (
     # reading
     "pages", "html_pages", "records", "linking", "importing",
     # events
-    "events", "tokens", "incoming", "vendors", "analytics", "snowplow", "access_log", "event_formats",
-    "migrations", "numbering", "event_tables",
-    "recording", "article_tables", "store", "marks", "event_reader", "importing_events", "identity", "journal", "flags", "daily", "counts",
-    "forgetting",
+    "events", "tokens", "incoming", "vendors", "analytics", "snowplow", "access_log",
+    "event_formats", "migrations", "numbering", "event_tables", "recording", "article_tables",
+    "store", "marks", "event_reader", "importing_events", "identity", "journal", "flags", "daily",
+    "counts", "forgetting",
     # text
     "terms", "tfidf", "kernels", "similarity",
     # clicks
@@ -30,22 +30,23 @@ ORDER = (
     # re-ranking
     "rerank", "exploration", "editorial",
     # publishing
-    "strings", "arrays", "manifest", "texts", "shelf", "lists", "patched", "bundle", "card", "writing", "pipeline",
-    "export",
+    "strings", "arrays", "manifest", "texts", "shelf", "lists", "likeness", "patched", "bundle",
+    "card", "writing", "pipeline", "export",
     # judging
     "metrics", "replay", "evaluation", "validation",
     # front doors
-    "analysis", "__init__", "sample", "sample.readers", "demo", "loop", "saying", "commands", "operating", "parsers", "cli",
+    "analysis", "__init__", "sample", "sample.readers", "demo", "loop", "saying", "commands",
+    "operating", "parsers", "cli",
 )  # fmt: skip
 # What the command line alone may reach, and only inside a function.
 EDGES = {"operating"}
 # What the web process may load of the library: no training, no judging.
 SERVING = {
-    "__init__", "errors", "config", "progress", "articles", "urls", "pages", "html_pages", "records",
-    "linking", "importing", "events", "tokens", "incoming", "crawlers", "migrations", "numbering",
-    "event_tables", "recording", "article_tables", "store", "identity", "journal", "flags",
-    "terms", "tfidf", "candidates", "exploration", "editorial", "strings", "arrays", "manifest",
-    "texts", "shelf", "lists", "patched",
+    "__init__", "errors", "config", "progress", "articles", "urls", "pages", "html_pages",
+    "records", "linking", "importing", "events", "tokens", "incoming", "crawlers", "migrations",
+    "numbering", "event_tables", "recording", "article_tables", "store", "identity", "journal",
+    "flags", "terms", "tfidf", "candidates", "exploration", "editorial", "strings", "arrays",
+    "manifest", "texts", "shelf", "lists", "likeness", "patched",
 }  # fmt: skip
 HEAVY = {
     "sklearn", "scipy", "joblib", "numba", "pandas", "matplotlib", "pyarrow",
