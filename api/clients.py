@@ -39,7 +39,7 @@ class Clients:
         """May a page of this origin send events to us? Without one it is no other site's page."""
         if origin is None or ANY in self.origins or origin.lower() in self.origins:
             return True
-        return host is not None and urlsplit(origin.lower()).netloc == host.lower()
+        return bool(host) and origin.lower().partition("://")[2] == str(host).lower()
 
     def address(self, scope: Scope) -> str:
         """Where a request comes from: the last address that no proxy of ours has."""
@@ -50,7 +50,8 @@ class Clients:
         for text in reversed(named.decode("latin-1").split(",")):
             address = text.strip()
             if address and not self._is_proxy(address):
-                return address
+                # Garbage that a proxy passes on would be another client every time.
+                return address if _address(address) else str(peer)
         return str(peer)
 
     def wait(self, address: str, now: float) -> float:
@@ -98,29 +99,42 @@ def _network(text: str) -> Network:
 
 
 def _origin(text: str) -> str:
-    parts = urlsplit(text.lower())
-    if text != ANY and (not parts.scheme or not parts.netloc or parts.path not in ("", "/")):
+    if text == ANY:
+        return ANY
+    try:
+        parts = urlsplit(text.lower())
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.scheme or not parts.netloc or parts.path not in ("", "/"):
         raise SettingsError(f"allowed_origins: {text!r} is no origin such as https://example.org")
-    return text if text == ANY else f"{parts.scheme}://{parts.netloc}"
+    # As browsers write it: without the port that goes without saying.
+    place = parts.netloc.removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, ":"))
+    return f"{parts.scheme}://{place}"
 
 
 @lru_cache(maxsize=MAX_CLIENTS)
 def _address(text: str) -> Address | None:
-    try:
-        address = ipaddress.ip_address(text.strip("[]"))
-    except ValueError:
-        return None
+    address = _parsed(text) or _parsed(text.rpartition(":")[0])  # some proxies name the port
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         return address.ipv4_mapped
     return address
 
 
+def _parsed(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+
+
 @lru_cache(maxsize=MAX_CLIENTS)
 def _who(text: str) -> str | None:
-    """What of an address tells clients apart; None for this machine itself."""
+    """What of an address tells clients apart; None for this machine itself, which has no address
+    when it comes by a socket file.
+    """
     address = _address(text)
     if address is None:
-        return text
+        return text or None
     if address.is_loopback:
         return None
     if address.version == 6:
