@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -31,13 +32,18 @@ from recommender.journal import Journal, Outcome
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_EVENTS = 1_000
-# What a page may say it sends: sendBeacon cannot say JSON across origins without asking first.
-KINDS = (b"", b"application/json", b"text/plain")
+# What a page may say it sends: sendBeacon cannot say JSON across origins without asking first, and
+# curl says form unless it is told.
+KINDS = (b"", b"application/json", b"text/plain", b"application/x-www-form-urlencoded")
+# A store that fails does so for every post.
+TELL_SECONDS = 10
 PREFLIGHT = [
     (b"access-control-allow-methods", b"POST"),
     (b"access-control-allow-headers", b"content-type"),
     (b"access-control-max-age", b"86400"),
 ]
+
+logger = logging.getLogger("api")
 
 
 class Events:
@@ -60,6 +66,7 @@ class Events:
         self.clock = clock
         self.admin_key = admin_key
         self._letters = Letters()
+        self._told = 0.0
 
     def preflight(self, scope: Scope) -> Reply:
         """What a browser asks before it lets a page send JSON to us."""
@@ -90,6 +97,7 @@ class Events:
             new = await self._durable(journal, accepted, rejected)
         except StoreError as exc:
             self.metrics.events("lost", len(records))
+            self._tell(exc)
             raise Refusal(
                 503, "store_unavailable", "Events cannot be stored now.", {"Retry-After": "5"}
             ) from exc
@@ -99,6 +107,13 @@ class Events:
         if rejected:
             self.metrics.rejected(Counter(fault.reason for _, fault in rejected))
         return _taken(n_new, len(new) - n_new, rejected, origin)
+
+    def _tell(self, fault: StoreError) -> None:
+        """Say in the log what the store complains of, now and then."""
+        now = self.clock().timestamp()
+        if now >= self._told + TELL_SECONDS:
+            self._told = now
+            logger.error("events cannot be stored: %s", fault)
 
     def _is_trusted(self, scope: Scope) -> bool:
         if not self.admin_key or header(scope, b"authorization") is None:

@@ -737,6 +737,27 @@ def test_the_documentation_names_the_parameters(client: Client):
     assert [each["name"] for each in asked] == ["id", "url", "k", "variant", "exclude", "explain"]
 
 
+# The widget
+
+
+def test_the_widget_comes_packed_to_who_can_unpack(client: Client):
+    """Under 5 kB; kept for an hour, and not sent again while it is the same."""
+    packed = client.get("/widget.js", headers={"accept-encoding": "gzip, br"})
+    plain = client.get("/widget.js", headers={"accept-encoding": "identity"})
+    again = client.get(
+        "/widget.js",
+        headers={"accept-encoding": "identity", "if-none-match": plain.headers["etag"]},
+    )
+
+    assert int(packed.headers["content-length"]) < 5_000
+    assert packed.content == plain.content  # unpacked by the client
+    assert packed.headers["etag"] != plain.headers["etag"]
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert plain.headers["cache-control"] == "public, max-age=3600"
+    assert plain.headers["content-type"].startswith("text/javascript")
+    assert (again.status_code, again.content) == (304, b"")
+
+
 # What the process may hold
 
 
