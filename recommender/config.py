@@ -92,7 +92,8 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 def _number(text: str, written: str, key: str, where: str) -> int:
     low, high = NUMBERS[key]
-    if text.isascii() and text.isdigit() and low <= int(text) <= high:
+    # Python reads no number of thousands of digits.
+    if text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high:
         return int(text)
     raise SettingsError(f"{where}: {written}: {text!r} is no whole number from {low} to {high:,}")
 
