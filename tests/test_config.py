@@ -75,7 +75,7 @@ def test_a_number_may_come_from_either_place(tmp_path: Path, name: str):
 )
 def test_what_is_no_number_is_refused(tmp_path: Path, value: str):
     """Wherever it stands, with the setting and its bounds."""
-    with pytest.raises(SettingsError, match="environment: RECOMMENDER_EXPLORE: .* from 0 to 90$"):
+    with pytest.raises(SettingsError, match=r"environment: RECOMMENDER_EXPLORE: .* from 0 to 90$"):
         settings({"RECOMMENDER_EXPLORE": value}, folder=tmp_path)
     (tmp_path / "recommender.toml").write_text(f'explore = "{value}"\n', encoding="utf-8")
     with pytest.raises(SettingsError, match=r"recommender\.toml: explore: "):

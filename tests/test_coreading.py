@@ -113,3 +113,55 @@ def test_from_a_store():
         log = count_log(store, ids)
 
     assert set(together(counted(log, 3))) == {(0, 2), (2, 0), (1, 2), (2, 1)}
+
+
+def test_a_page_that_was_opened_from_another_is_read_with_it(store: Store):
+    """Also by readers without a session: three went from gout to salt, one to knee, in their own
+    time; who came from elsewhere, twice at once or from the page itself joins nothing.
+    """
+    ids = ["gout", "knee", "salt"]
+    steps = [("salt", "gout"), ("salt", "gout"), ("gout", "salt"), ("knee", "gout"), ("salt", "")]
+    events = [PageView(at, page, "", referrer) for at, (page, referrer) in enumerate(steps)]
+    events += [PageView(0, "salt", "", "gout"), PageView(9, "knee", "", "knee")]
+    stored(store, [Article(id=id, title=id) for id in ids], events)
+
+    found = counted(count_log(store, ids), 3)
+
+    assert together(found) == {(0, 2): 3, (2, 0): 3, (0, 1): 1, (1, 0): 1}
+    assert found.reads.tolist() == [4, 2, 3]
+
+
+def test_forgotten_visits_count_beside_those_that_are_known():
+    """Five forgotten visits read 0 and 1, two read 1 and 3; one of the known ones is as before."""
+    log = replace(
+        log_of(Shown(0, [1, 2], [2, 0]), readings=VISITS),
+        past_read_day=np.zeros(3, dtype=np.int32),
+        past_read_article=np.array([0, 1, 3]),
+        n_past_reads=np.array([5, 7, 2]),
+        past_pair_day=np.zeros(3, dtype=np.int32),
+        past_pair_article=np.array([0, 1, UNKNOWN]),
+        past_pair_other=np.array([1, 3, 2]),
+        n_past_pairs=np.array([5, 2, 9]),
+    )
+
+    found = counted(log, 4)
+
+    # Two visits read 0 and 1 and two clicks led from the one to the other: the past's five stay.
+    assert together(found) == {
+        (0, 1): 5, (1, 0): 5, (1, 2): 1, (2, 1): 1, (1, 3): 2, (3, 1): 2,
+    }  # fmt: skip
+    assert found.reads.tolist() == [2 + 5, 3 + 7, 1, 1 + 2]
+
+
+def test_what_was_read_on_later_days_teaches_nothing_about_earlier_ones():
+    """Of forgotten visits too: a pair is known on the day the second of the two was read."""
+    log = replace(
+        log_of(readings=[(0, 0, 0), (0, 1, 2)]),
+        past_pair_day=np.array([2]),
+        past_pair_article=np.array([0]),
+        past_pair_other=np.array([1]),
+        n_past_pairs=np.array([4]),
+    )
+
+    assert together(counted(log.between(0, 2), 2)) == {}
+    assert together(counted(log.between(0, 3), 2)) == {(0, 1): 5, (1, 0): 5}

@@ -1,16 +1,19 @@
 """The log is counted by hand and by the store alike, on every kind of database."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
-from sites import DAY, Shown, click, log_of, stored, view
+from sites import DAY, NOW, Shown, click, log_of, stored, view
 
 from recommender import counts
 from recommender.articles import Article
-from recommender.counts import UNKNOWN, Log, count, empty_log
+from recommender.counts import UNKNOWN, Log, count, empty_log, n_clicks
 from recommender.errors import StoreError
 from recommender.events import Event, PageView
+from recommender.forgetting import forget_before
+from recommender.pipeline import Options, build
 from recommender.store import Store
 
 IDS = ["gout", "knee", "salt", "sugar"]
@@ -297,3 +300,84 @@ def test_random_logs_count_as_a_dictionary_would(store: Store):
                 position = shown.index(event.clicked) + 1
                 expected[IDS.index(source), IDS.index(event.clicked), position][1] += 1
     assert links(log) == {key: tuple(seen) for key, seen in expected.items()}
+
+
+# Readers without a session
+
+
+def test_page_views_without_a_session_are_read_with_their_referrer(store: Store):
+    """One visit of two pages each; who came from nowhere known is in no visit."""
+    log = counted(
+        store,
+        PageView(5, "salt", "", "gout"),
+        PageView(5, "knee", "", "gout"),
+        PageView(DAY, "salt", "", "gout"),
+        PageView(DAY, "sugar"),
+        PageView(DAY, "sugar", "s", "gout"),
+    )
+
+    visits: dict[int, set[tuple[int, int]]] = {}
+    for session, article, day in zip(
+        log.read_session.tolist(), log.read_article.tolist(), log.read_day.tolist(), strict=True
+    ):
+        visits.setdefault(session, set()).add((article, day))
+    assert sorted(visits.values(), key=sorted) == sorted(
+        [{(GOUT, 0), (SALT, 0)}, {(GOUT, 0), (KNEE, 0)}, {(GOUT, 1), (SALT, 1)}, {(SUGAR, 1)}],
+        key=sorted,
+    )
+
+
+# How many clicks there are
+
+
+def test_the_clicks_that_count_are_those_a_build_logs(store: Store, tmp_path: Path):
+    """Not the half ones, nor on what was not shown; on articles that are gone they do; and what is
+    forgotten is not lost.
+    """
+    assert n_clicks(store) == 0
+    events = [
+        view("v1", "knee", "gout", "gone"),
+        view("v2", "gone", "gout", day=1),
+        *(click("v1", id) for id in ("gout", "gone", "salt", "knee")),
+        click("v2", "gout", day=1),
+        click("lost", "gout"),
+    ]
+    log = counted(store, *events)
+
+    assert n_clicks(store) == log.n_clicks.sum() == 3
+    bundle = build(store, tmp_path, now=NOW)
+    assert bundle.about["n_logged_clicks"] == 3
+    forget_before(store, DAY)
+    assert n_clicks(store) == 3
+    until = build(store, tmp_path, now=NOW, options=Options(until=DAY))
+    assert until.about["n_logged_clicks"] == 2
+
+
+# What is left of forgotten events
+
+
+def test_forgotten_days_count_up_to_until(store: Store):
+    """Whole days: that of ``until`` counts if it has begun."""
+    counted(
+        store, view("v1", "knee", "gout"), view("v2", "knee", "gout", day=1.5), click("v1", "gout")
+    )
+    forget_before(store, 2 * DAY)
+
+    found = {until: int(count(store, IDS, until=until).n_views.sum())
+             for until in (0, 1, DAY, DAY + 1, 2 * DAY)}  # fmt: skip
+
+    assert found == {0: 0, 1: 1, DAY: 1, DAY + 1: 2, 2 * DAY: 2}
+    assert int(count(store, IDS, until=1).n_clicks.sum()) == 1
+
+
+def test_of_forgotten_days_the_window_knows_the_days(store: Store):
+    """Within a day whose views are there, their own moments are told."""
+    counted(store, view("v1", "knee", "gout", day=0.5), view("v2", "knee", "gout", day=2.5))
+
+    forget_before(store, DAY)
+    log = count(store, IDS)
+    assert (log.first_ts, log.last_ts) == (0, 2.5 * DAY)
+
+    forget_before(store, 3 * DAY)
+    log = count(store, IDS)
+    assert (log.first_ts, log.last_ts) == (0, 3 * DAY - 1)
