@@ -229,6 +229,111 @@ def test_a_failed_import_leaves_no_trace(store: Store):
     assert store.n_articles() == 0
 
 
+# Articles that come and go while they are served
+
+
+def test_what_is_put_is_noted_and_what_is_imported_is_not(store: Store):
+    """Running servers look for numbers above the last they know of."""
+    assert store.last_change() == 0
+    store.apply(batch_of(Article("old", "Old"), Article("a", "A")))
+    assert store.last_change() == 0
+
+    changes = store.put(batch_of(Article("b", "B"), Article("a", "A changed")))
+
+    assert (changes.added, changes.updated) == (["b"], ["a"])
+    assert store.last_change() == 2
+    number, articles, removed = store.changed_since(0)
+    assert (number, [article.title for article in articles], removed) == (2, ["A changed", "B"], [])
+    assert store.article("b") == Article("b", "B")
+    assert store.article("nobody") is None
+
+
+def test_what_is_removed_is_noted(store: Store):
+    """Only what was there; its page goes with it."""
+    store.apply(with_page(batch_of(Article("b", "B")), "a", "A title"))
+
+    assert store.remove(["a", "nobody", "a"]) == ["a"]
+
+    assert store.changed_since(0) == (1, [], ["a"])
+    assert ([article.id for article in store.articles()], store.pages()) == (["b"], [])
+    assert store.remove(["a", "nobody"]) == []
+    assert store.remove([]) == []
+    assert store.last_change() == 1
+
+
+def test_only_the_last_word_on_an_article_counts(store: Store):
+    """Put, removed, put again: one change, with a number above all before it."""
+    store.put(batch_of(Article("a", "A"), Article("b", "B")))
+    store.remove(["a"])
+    assert store.changed_since(2) == (3, [], ["a"])
+
+    store.put(batch_of(Article("a", "A again")))
+
+    assert store.last_change() == 4
+    assert store.changed_since(3) == (4, [Article("a", "A again")], [])
+    assert [article.id for article in store.changed_since(0)[1]] == ["a", "b"]
+    assert store.changed_since(4) == (4, [], [])
+
+
+def test_an_article_an_import_removed_is_gone_to_servers_too(store: Store):
+    """They had been told of it; what counts is what is there now."""
+    store.put(batch_of(Article("a", "A"), Article("b", "B")))
+
+    store.apply(batch_of(Article("b", "B")), full=True)
+
+    assert store.changed_since(0) == (2, [Article("b", "B")], ["a"])
+
+
+def test_changes_of_several_writers_are_numbered_once(database: str):
+    """In the order in which they happen, none twice, none left out."""
+
+    def put(number: int) -> None:
+        with Store(database) as store:
+            for n in range(5):
+                store.put(batch_of(Article(f"{number}-{n}", "Title")))
+
+    threads = [threading.Thread(target=put, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with Store(database) as store:
+        assert store.last_change() == 15
+        assert rows(store, "SELECT number FROM changes ORDER BY number") == [
+            (n,) for n in range(1, 16)
+        ]
+
+
+# Numbers, and what is kept once
+
+
+def test_an_id_has_one_number_for_good(store: Store):
+    """In the order asked for, however often, also of articles that are gone."""
+    first = store.keys_of(["b", "a", "b", "ü/1"])
+    store.put(batch_of(Article("a", "A")))
+    store.remove(["a"])
+
+    assert first == [2, 1, 2, 3]
+    assert store.keys_of(["ü/1", "c", "a"]) == [3, 4, 1]
+    assert store.keys_of([]) == []
+    assert store.keys_of([f"x{n}" for n in range(1200)] + ["a"])[-1] == 1
+
+
+def test_the_first_to_ask_decides_what_is_kept(store: Store):
+    """Nobody makes it a second time, unless it is replaced."""
+    assert store.value("name") is None
+    assert store.kept("name", lambda: "first") == "first"
+    assert store.kept("name", lambda: "second") == "first"
+    assert store.kept("nothing", lambda: "") == ""
+    assert store.kept("nothing", lambda: "something") == ""
+
+    store.keep("name", "third")
+    store.keep("new", "keep's own")
+
+    assert (store.value("name"), store.value("new")) == ("third", "keep's own")
+
+
 # Events
 
 
@@ -382,6 +487,13 @@ def test_several_processes_may_open_a_new_store_at_once(tmp_path: Path):
         found = list(pool.map(_open, [database for database in databases for _ in range(6)]))
 
     assert found == [0] * 60
+
+
+def test_what_is_committed_survives_a_power_cut(tmp_path: Path):
+    """SQLite flushes the log to disk before it says so."""
+    with Store(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        assert rows(store, "PRAGMA synchronous") == [(2,)]
+        assert rows(store, "PRAGMA journal_mode") == [("wal",)]
 
 
 def test_opening_again_finds_what_was_there(database: str):
