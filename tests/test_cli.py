@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,9 @@ def test_every_option_says_what_it_is_for():
         ["export", "out"], ["export", "out", "--format", "pdf"],
         ["models"], ["models", "prune"], ["models", "prune", "--keep", "0"],
         ["serve", "--port", "x"], ["serve", "--port", "70000"],
+        ["train", "--if-new", "0"], ["train", "--if-new", "x"],
+        ["forget"], ["forget", "--session", "s", "--older-than", "9"],
+        ["forget", "--older-than", "0"], ["forget", "--older-than", "long"],
     ],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2(words: list[str], here: Path, capsys):
@@ -435,3 +439,114 @@ def test_the_time_of_a_build_can_be_given(site: Path, capfd):
     name = (site / "models" / "CURRENT").read_text().strip()
 
     assert name.startswith(f"{NOW:%Y%m%d}-101500-")
+
+
+def bundles(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "models").glob("2*"))
+
+
+def test_training_waits_for_new_clicks(site: Path, capfd):
+    """One came, two are asked for: nothing is built, and it says so; one is asked for: it is."""
+    assert main(["train", "--if-new", "1"]) == 0
+    assert "not trained: 0 new clicks since the live bundle was built" in capfd.readouterr().out
+    main(["import", "events", write(site / "e.jsonl", events())])
+    before = bundles(site)
+    capfd.readouterr()
+
+    assert main(["train", "--if-new", "2"]) == 0
+    said = capfd.readouterr().out
+    assert main(["train", "--if-new", "2", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert said == "not trained: 1 new clicks since the live bundle was built, fewer than 2\n"
+    assert told == {"name": None, "live": False, "n_new_clicks": 1}
+    assert bundles(site) == before
+
+    now = ["--now", "2026-11-22T10:16:00Z"]
+    assert main(["train", "--if-new", "1", "--json", *now]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["name"] in bundles(site)
+    assert (told["live"], len(bundles(site))) == (True, len(before) + 1)
+    assert main(["train", "--if-new", "1"]) == 0
+    assert "0 new clicks" in capfd.readouterr().out
+
+
+def test_what_is_new_is_new_to_the_live_bundle(site: Path, capfd):
+    """Not to one that was published beside it."""
+    main(["import", "events", write(site / "e.jsonl", events())])
+    main(["train", "--no-activate", "--now", "2026-11-22T10:16:00Z"])
+    capfd.readouterr()
+
+    assert main(["train", "--if-new", "2"]) == 0
+    assert "1 new clicks" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("live", ["none", "damaged"])
+def test_without_a_live_bundle_training_waits_for_nothing(here: Path, live: str, capfd):
+    """The first night, and after an accident."""
+    main(["import", "articles", write(here / "articles.jsonl", RECORDS)])
+    if live == "damaged":
+        main(["train", "--now", "2026-11-22T10:15:00Z"])
+        next((here / "models").glob("2*/manifest.json")).unlink()
+    n_before = len(bundles(here))
+
+    assert main(["train", "--if-new", "1000", "--now", "2026-11-22T10:16:00Z"]) == 0
+
+    assert len(bundles(here)) == n_before + 1
+    assert bundles(here)[-1] in capfd.readouterr().out
+
+
+def visits(*days: str) -> list[dict[str, object]]:
+    """A view, a click and a page view on each day, in a session of that day."""
+    found: list[dict[str, object]] = []
+    for day in days:
+        view, click = events()
+        ts = {"ts": f"{day}T10:00:00Z"}
+        found += [
+            {**view, **ts, "view_id": day, "session_id": f"s{day}"},
+            {**click, **ts, "view_id": day},
+            {"type": "pageview", **ts, "article_id": "nap", "session_id": f"s{day}"},
+        ]
+    return found
+
+
+def forgotten(words: list[str], capfd) -> tuple[int, ...]:
+    """How many views, clicks and page views the command says it forgot."""
+    capfd.readouterr()
+    assert main(["forget", *words]) == 0
+    said = capfd.readouterr().out
+    assert said.endswith("forgotten; what was counted of them by day stays\n")
+    return tuple(int(word) for word in said.split() if word.isdigit())
+
+
+def test_events_are_forgotten_by_session_and_by_age(site: Path, capfd):
+    """One session; what is older than a date; than so many days, however these are written."""
+    today = datetime.now(UTC).date().isoformat()
+    log = visits("2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04", today)
+    main(["import", "events", write(site / "e.jsonl", log)])
+
+    assert forgotten(["--session", "nobody"], capfd) == (0, 0, 0)
+    assert forgotten(["--session", ""], capfd) == (0, 0, 0)
+    assert forgotten(["--session", "s2020-01-02"], capfd) == (1, 1, 1)
+    assert forgotten(["--older-than", "2020-01-02"], capfd) == (1, 1, 1)
+    assert forgotten(["--older-than", "2020-01-03T23:00:00Z"], capfd) == (0, 0, 0)
+    assert forgotten(["--older-than", "90d"], capfd) == (2, 2, 2)
+    assert forgotten(["--older-than", "1"], capfd) == (0, 0, 0)
+
+
+def test_training_after_forgetting_gives_the_same_lists(site: Path, capfd):
+    """And no click is new for that."""
+
+    def trained(now: str) -> list[dict[str, object]]:
+        assert main(["train", "--now", now]) == 0
+        capfd.readouterr()
+        assert main(["related", "hip", "--json", "--explain"]) == 0
+        return json.loads(capfd.readouterr().out)["items"]
+
+    main(["import", "events", write(site / "e.jsonl", visits("2020-01-01", "2020-01-02"))])
+    before = trained("2026-11-22T10:16:00Z")
+
+    assert forgotten(["--older-than", "2021-01-01"], capfd) == (2, 2, 2)
+
+    assert main(["train", "--if-new", "1"]) == 0
+    assert "0 new clicks" in capfd.readouterr().out
+    assert trained("2026-11-22T10:17:00Z") == before
