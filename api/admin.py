@@ -23,7 +23,7 @@ from recommender import manifest
 from recommender.articles import MAX_ID_CHARACTERS, from_record
 from recommender.config import Settings
 from recommender.errors import ArticleError, BundleError, StoreError
-from recommender.flags import Caps, count_flagged
+from recommender.flags import Caps, count_flagged, n_live
 from recommender.importing import Batch
 from recommender.store import Store
 
@@ -169,6 +169,7 @@ class Figures:
         self.clock = clock
         self._flagged: dict[str, int] = {}
         self._counted = 0.0
+        self._n_live = 0
 
     def now(self) -> Iterable[Metric]:
         """All gauges."""
@@ -193,6 +194,11 @@ class Figures:
                 "reason",
                 flagged,
             )
+            yield gauge(
+                "recommender_events_live",
+                "Events of pages in the store, flagged or not",
+                self._n_live,
+            )
 
     def _flags(self, now: float) -> dict[str, int] | None:
         store = self.stored.store
@@ -202,6 +208,7 @@ class Figures:
             with store.reading() as connection:
                 if not self._flagged or now >= self._counted + FLAGGED_SECONDS:
                     self._flagged, self._counted = count_flagged(connection, self.caps), now
+                    self._n_live = n_live(connection)
         except StoreError:
             return None  # told as recommender_store_up
         return self._flagged

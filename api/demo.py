@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from api.serve import serve
 from recommender import pages
@@ -47,7 +47,7 @@ def add_pages(app: FastAPI) -> None:
 
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> Response:
-        return RedirectResponse("data:,")
+        return Response(status_code=204)
 
 
 @cache

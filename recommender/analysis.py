@@ -57,7 +57,8 @@ class Site:
 
     def impressions(self) -> pd.DataFrame:
         """One row a view: ``view_id``, ``ts`` (UTC), ``source_id``, ``shown`` (ids in order),
-        ``ordered``, ``session_id``, ``list``, ``layout``, ``arm``, ``propensities`` or None.
+        ``ordered``, ``session_id``, ``list``, ``layout``, ``arm``, ``variant`` or NA,
+        ``propensities`` or None.
         """
         import pandas as pd
 
@@ -73,7 +74,7 @@ class Site:
             rows = connection.execute(
                 sql.text(
                     "SELECT v.view_id, v.ts, s.source, v.slate, s.ordered, v.session, s.list, "
-                    "v.layout, v.arm FROM views v JOIN slates s ON s.slate = v.slate "
+                    "v.layout, v.arm, v.variant FROM views v JOIN slates s ON s.slate = v.slate "
                     "ORDER BY v.ts, v.view_id"
                 )
             ).all()
@@ -89,6 +90,7 @@ class Site:
                 "list": [row.list for row in rows],
                 "layout": [row.layout for row in rows],
                 "arm": [row.arm for row in rows],
+                "variant": pd.array([row.variant for row in rows], dtype="Int64"),
                 "propensities": [
                     None if None in chances[row.slate] else chances[row.slate] for row in rows
                 ],

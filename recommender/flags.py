@@ -103,6 +103,14 @@ def count_flagged(connection: Connection, caps: Caps) -> dict[str, int]:
     return dict.fromkeys(REASONS, 0) | {row.reason: row.n for row in rows}
 
 
+def n_live(connection: Connection) -> int:
+    """How many views and clicks pages have sent."""
+    return sum(
+        int(connection.scalar(sql.text(f"SELECT COUNT(*) FROM {table} WHERE live > 0")) or 0)
+        for table in ("views", "clicks")
+    )
+
+
 def examples(connection: Connection, caps: Caps, reason: str) -> list[str]:
     """A few views that are flagged for ``reason``."""
     rows = connection.execute(sql.text(EXAMPLES), {**caps.limits(connection), "reason": reason})

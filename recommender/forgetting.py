@@ -39,7 +39,8 @@ def forget_session(store: Store, session: str, *, caps: Caps | None = None) -> F
 def forget_before(store: Store, ts: int, *, caps: Caps | None = None) -> Forgotten:
     """Forget what happened before the day of ``ts`` (milliseconds since 1970, UTC).
 
-    Whole days go, so that what a day's caps leave out is decided once.
+    Whole days go, so that what a day's caps leave out is decided once. A session over that midnight
+    becomes two visits.
     """
     return _forget(store, "{ts} < :before", {"before": ts // DAY_MS * DAY_MS}, caps)
 

@@ -11,15 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sql
 
+from recommender.flags import FLAGGED, Caps
 from recommender.store import Store
 
-VIEWS = """
+VIEWS = (
+    FLAGGED
+    + """
     SELECT v.view_id AS view_id, v.slate AS slate, v.session AS session, c.item AS item
-    FROM views v JOIN clicks c ON c.view_id = v.view_id
+    FROM sound v JOIN clicks c ON c.view_id = v.view_id
     WHERE v.ts > :after
     ORDER BY v.ts, v.view_id, c.item
 """
-N_VIEWS = "SELECT COUNT(*) FROM views WHERE ts > :after"
+)
+N_VIEWS = FLAGGED + "SELECT COUNT(*) FROM sound WHERE ts > :after"
 SLATES = "SELECT slate, source, ordered FROM slates ORDER BY slate"
 LINKS = "SELECT slate, item FROM slate_links ORDER BY slate, rank"
 
@@ -51,10 +55,12 @@ class Views:
         return sizes
 
 
-def clicked_views(store: Store, *, after: int = -1) -> Views:
-    """The views later than ``after`` (milliseconds since 1970) in which something was followed."""
-    limit = {"after": after}
+def clicked_views(store: Store, *, after: int = -1, caps: Caps | None = None) -> Views:
+    """The views later than ``after`` (milliseconds since 1970) in which something was followed,
+    less what is flagged under ``caps``.
+    """
     with store.reading() as connection:
+        limit = {"after": after, **(caps or Caps()).limits(connection)}
         names = {row.key: row.id for row in connection.execute(sql.text("SELECT key, id FROM ids"))}
         slates = connection.execute(sql.text(SLATES)).all()
         links = connection.execute(sql.text(LINKS)).all()

@@ -208,10 +208,7 @@ def _not_shown(connection: Connection) -> Check:
 
 
 def _flagged(connection: Connection, caps: Caps) -> Check:
-    total = sum(
-        _number(connection, f"SELECT COUNT(*) FROM {table} WHERE live > 0", {})
-        for table in ("views", "clicks")
-    )
+    total = flags.n_live(connection)
     found = {reason: n for reason, n in flags.count_flagged(connection, caps).items() if n}
     n = sum(found.values())
     told = ", ".join(f"{reason} {n:,}" for reason, n in found.items()) or "none"

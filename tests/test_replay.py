@@ -2,8 +2,11 @@
 
 from sites import DAY, click, view
 
+from recommender.incoming import BY_READER, Followed, Shown
+from recommender.recording import Recorder
 from recommender.replay import clicked_views
 from recommender.store import Store
+from recommender.tokens import Slate
 
 
 def test_a_view_is_its_slate_and_its_clicks(store: Store):
@@ -85,3 +88,24 @@ def test_an_order_that_is_not_known_is_told(store: Store):
     views = clicked_views(store)
 
     assert sorted(views.ordered[views.slate].tolist()) == [False, True]
+
+
+def test_what_is_flagged_is_not_judged():
+    """A bundle is not better because a robot likes it."""
+    with Store("sqlite://") as store:
+        keys = store.keys_of(["knee", "gout", "salt"])
+        slate = Slate("b", None, "", keys[0], (keys[1], keys[2]), ("model", "model"), None)
+        with store.transaction() as connection:
+            Recorder().write(
+                connection,
+                [
+                    Shown("robot", 0, slate, "", "", BY_READER),
+                    Followed("robot", 10, keys[1], BY_READER),
+                    Shown("reader", 0, slate, "", "", BY_READER),
+                    Followed("reader", 1000, keys[2], BY_READER),
+                ],
+            )
+
+        views = clicked_views(store)
+
+    assert (views.n_shown, [views.items[at] for at in views.followed]) == (1, ["salt"])
