@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from sites import NOW, built
+from test_recording import NOON, followed, record, shown
 
 from recommender.articles import Article
 from recommender.cli import main
 from recommender.parsers import command_parser
+from recommender.store import Store
 
 RECORDS = [
     {"id": "knee/1", "title": "Knee", "body": "knee joint stairs clicks when going up"},
@@ -550,3 +552,27 @@ def test_training_after_forgetting_gives_the_same_lists(site: Path, capfd):
     assert main(["train", "--if-new", "1"]) == 0
     assert "0 new clicks" in capfd.readouterr().out
     assert trained("2026-11-22T10:17:00Z") == before
+
+
+def test_caps_and_exploration_are_settings(site: Path, monkeypatch: pytest.MonkeyPatch, capfd):
+    """Three live clicks on one link, of which one counts: in training, for ``--if-new``, and when
+    they are forgotten. Five of a hundred views explore.
+    """
+    with Store("sqlite:///recommender.db") as store:
+        nap, hip = store.keys_of(["nap", "hip"])
+        for at in range(3):
+            record(store, shown(f"v{at}", nap, source=hip), followed(f"v{at}", nap, ts=NOON + 5000))
+    monkeypatch.setenv("RECOMMENDER_PAIR_CLICKS", "1")
+    monkeypatch.setenv("RECOMMENDER_EXPLORE", "5")
+
+    assert main(["train", "--if-new", "2", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["n_new_clicks"] == 1
+    assert main(["train", "--now", "2026-11-22T10:16:00Z"]) == 0
+
+    about = json.loads((site / "models" / bundles(site)[-1] / "manifest.json").read_text())
+    assert (about["explore"], about["n_logged_clicks"], about["n_views"]) == (5, 1, 1)
+    assert about["variants"][0] == {"from": 0, "to": 94, "arm": "best", "slate": 0}
+    assert forgotten(["--older-than", "2100-01-01"], capfd) == (3, 3, 0)
+    monkeypatch.delenv("RECOMMENDER_PAIR_CLICKS")
+    assert main(["train", "--if-new", "1"]) == 0
+    assert "0 new clicks" in capfd.readouterr().out
