@@ -1,6 +1,6 @@
 """Who sends: from which address, from which site, and how often.
 
-Addresses stand in this process's memory alone, and only as long as they are counted.
+Addresses stand in this process's memory alone, and go when others come.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Clients that are remembered; beyond, those that have been quiet are forgotten.
 MAX_CLIENTS = 50_000
+# Addresses that were understood a moment ago.
+REMEMBERED = 2_000
 # A reader's provider hands out so many bits of an IPv6 address.
 IPV6_PREFIX = 64
 ANY = "*"
@@ -112,7 +114,7 @@ def _origin(text: str) -> str:
     return f"{parts.scheme}://{place}"
 
 
-@lru_cache(maxsize=MAX_CLIENTS)
+@lru_cache(maxsize=REMEMBERED)
 def _address(text: str) -> Address | None:
     address = _parsed(text) or _parsed(text.rpartition(":")[0])  # some proxies name the port
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
@@ -127,7 +129,7 @@ def _parsed(text: str) -> Address | None:
         return None
 
 
-@lru_cache(maxsize=MAX_CLIENTS)
+@lru_cache(maxsize=REMEMBERED)
 def _who(text: str) -> str | None:
     """What of an address tells clients apart; None for this machine itself, which has no address
     when it comes by a socket file.

@@ -1,7 +1,8 @@
 """What the same readers read in one visit.
 
 A click on a shown link is itself a co-reading, and would only learn the old lists back; so pairs
-are counted with the direct steps from one to the other taken out.
+are counted with the direct steps from one to the other taken out. Anybody can make visits up, so a
+pair counts at most so many times a day as a hundredth of the visits of a usual day, and 20.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from recommender.counts import UNKNOWN, Log
 
 # Cosines of rare articles are pulled towards 0 as if each had been read this much more.
 PRIOR_READS = 3.0
+# How often a pair counts on one day, at most (``flags`` does the same for clicks).
+PAIR_SHARE = 0.01
+PAIR_VISITS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,13 +44,7 @@ def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
     from scipy.sparse import csr_array
 
     n_articles = len(pairs.heads) - 1
-    known = log.read_article != UNKNOWN
-    sessions, rows = np.unique(log.read_session[known], return_inverse=True)
-    read = csr_array(
-        (np.ones(len(rows), dtype=np.float32), (rows, log.read_article[known])),
-        shape=(len(sessions), n_articles),
-    )
-    both = (read.T @ read + _past(log, n_articles)).tocsr()
+    both = _together(log, n_articles)
     pair = of_link[log.click_link]
     # Steps of readers without a session are in no session to be taken out of.
     steps = np.bincount(
@@ -73,13 +71,39 @@ def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
     )
 
 
-def _past(log: Log, n_articles: int) -> Any:
-    """How many forgotten visits read two articles, both ways round, as a sparse matrix."""
+def _together(log: Log, n_articles: int) -> Any:
+    """How many visits read two articles, both ways round, as a sparse matrix."""
+    from scipy.sparse import csr_array
+
+    known = log.read_article != UNKNOWN
+    sessions, rows = np.unique(log.read_session[known], return_inverse=True)
+    day_of = np.full(len(sessions), np.iinfo(np.int64).max)
+    np.minimum.at(day_of, rows, log.read_day[known])
+    days, n_visits = np.unique(day_of, return_counts=True)
+    usual = float(np.median(n_visits)) if len(days) else 0.0
+    limit = max(PAIR_VISITS, round(PAIR_SHARE * usual))
+    read = csr_array(
+        (np.ones(len(rows), dtype=np.float32), (rows, log.read_article[known])),
+        shape=(len(sessions), n_articles),
+    )
+    # On a day of fewer visits than the limit no pair can go beyond it.
+    busy = np.isin(day_of, days[n_visits > limit])
+    quiet = read[~busy]
+    both = quiet.T @ quiet
+    for day in np.unique(day_of[busy]):
+        visits = read[day_of == day]
+        pairs = (visits.T @ visits).tocsr()
+        pairs.data = np.minimum(pairs.data, limit)
+        both = both + pairs
+    return (both + _past(log, n_articles, limit)).tocsr()
+
+
+def _past(log: Log, n_articles: int, limit: int) -> Any:
+    """The same of forgotten visits."""
     from scipy.sparse import csr_array
 
     known = (log.past_pair_article != UNKNOWN) & (log.past_pair_other != UNKNOWN)
     pairs = log.past_pair_article[known], log.past_pair_other[known]
-    past = csr_array(
-        (log.n_past_pairs[known].astype(np.float32), pairs), shape=(n_articles, n_articles)
-    )
+    times = np.minimum(log.n_past_pairs[known], limit).astype(np.float32)
+    past = csr_array((times, pairs), shape=(n_articles, n_articles))
     return past + past.T

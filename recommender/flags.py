@@ -24,11 +24,15 @@ REASONS = ("crawler", "fast", "session", "pair")
 # The best link of a busy page wins about a hundredth of a site's clicks.
 PAIR_SHARE = 0.01
 PAIR_CLICKS = 20
-# Clicks on each of the last days that have any.
+# Clicks on each of the last days that have any. One target counts a hundred times at most, or a
+# flood that lasts for weeks would raise the cap that is to hold it.
 DAYS = """
-    SELECT day, SUM(n) AS n FROM (
-        SELECT ts / 86400000 AS day, COUNT(*) AS n FROM clicks GROUP BY ts / 86400000
-        UNION ALL SELECT day, n FROM past_clicks
+    SELECT day, SUM(CASE WHEN n > 100 THEN 100 ELSE n END) AS n FROM (
+        SELECT day, item, SUM(n) AS n FROM (
+            SELECT ts / 86400000 AS day, item, COUNT(*) AS n FROM clicks
+            GROUP BY ts / 86400000, item
+            UNION ALL SELECT day, item, n FROM past_clicks
+        ) k GROUP BY day, item
     ) k GROUP BY day ORDER BY day DESC LIMIT 28
 """
 

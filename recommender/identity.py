@@ -31,11 +31,10 @@ def signing_keys(store: Store, given: str = "") -> list[bytes]:
     """
     key = store.kept(KEY, lambda: given or secrets.token_hex(32))
     previous = store.kept(PREVIOUS_KEY, lambda: "")
-    if given and given not in (key, previous):
+    if given and given != key:
+        # Also back to the one before, be it by an older process that runs on under it: both stay
+        # valid, and each process signs as it is told.
         store.keep(PREVIOUS_KEY, key)
         store.keep(KEY, given)
         key, previous = given, key
-    elif given and given == previous:
-        # An older process, still running under the key before: it signs as it is told.
-        key, previous = previous, key
     return [key.encode(), *([previous.encode()] if previous else [])]

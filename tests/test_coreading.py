@@ -165,3 +165,19 @@ def test_what_was_read_on_later_days_teaches_nothing_about_earlier_ones():
 
     assert together(counted(log.between(0, 2), 2)) == {}
     assert together(counted(log.between(0, 3), 2)) == {(0, 1): 5, (1, 0): 5}
+
+
+def test_visits_that_are_made_up_count_so_many_times_a_day():
+    """A hundred visits of one pair on one day are worth twenty, those of five days a hundred; on
+    a site of five thousand visits a day, fifty.
+    """
+    flood = [(n, article, 0) for n in range(100) for article in (0, 1)]
+    spread = [(n, article, n % 5) for n in range(100) for article in (0, 1)]
+    others = [(1000 + n, 2 + n % 2, 1 + n % 3) for n in range(15_000)]
+
+    found = [
+        together(counted(log_of(readings=readings), 4))[0, 1]
+        for readings in (flood, spread, [*flood, *others])
+    ]
+
+    assert found == [20, 100, 50]

@@ -184,12 +184,27 @@ def test_the_usual_cap_grows_with_the_site(site: Store):
     record(site, *many(visit(f"v{at}", at=at * SECOND) for at in range(60)))
     small = flagged(site)
     for day, n in enumerate((3_000, 3_500, 9_000), start=1):
-        views = [view(f"d{day}-{at}", "salt", "sugar", day=day) for at in range(n)]
-        site.add_events([*views, *(click(each.view_id, "sugar", day=day) for each in views)])
+        busy_day(site, day, n, targets=100)
 
     large = flagged(site)
 
     assert (small, large) == ({"pair": 40}, {"pair": 28})  # the median of 60, 3,000, 3,500, 9,000
+
+
+def test_a_flood_of_weeks_does_not_raise_the_cap(site: Store):
+    """One target counts a hundred times a day for what is usual, however often it is followed."""
+    record(site, *many(visit(f"v{at}", at=at * SECOND) for at in range(60)))
+    for day in range(1, 20):
+        busy_day(site, day, 500, targets=1)
+
+    assert flagged(site) == {"pair": 40}
+
+
+def busy_day(store: Store, day: int, n: int, *, targets: int) -> None:
+    """So many clicks, spread over so many targets."""
+    views = [view(f"d{day}-{at}", "salt", f"t{at % targets}", day=day) for at in range(n)]
+    clicks = [click(each.view_id, each.shown[0], day=day) for each in views]
+    store.add_events([*views, *clicks])
 
 
 def test_a_replayed_token_moves_a_pair_no_further_than_its_cap(site: Store):

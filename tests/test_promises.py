@@ -132,7 +132,7 @@ def test_every_link_can_be_shown_and_explained(bundle: Bundle):
             assert row is not None
             assert link.title == bundle.lists.titles[row]
             assert link.teaser == bundle.lists.teasers[row]
-            assert link.url == (bundle.lists.links[row] or None)
+            assert link.url == (bundle.lists.addresses[row] or None)
             assert bundle.why(id, link.id)
 
 

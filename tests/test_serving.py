@@ -30,7 +30,9 @@ from pathlib import Path
 from api.serve import serve
 from recommender.config import Settings
 models, rules, port, workers = sys.argv[1:]
-settings = Settings(database="sqlite://", models=Path(models), editorial=Path(rules), admin_key="key")
+settings = Settings(
+    database="sqlite://", models=Path(models), editorial=Path(rules), admin_key="key"
+)
 serve(settings, host="127.0.0.1", port=int(port), workers=int(workers))
 print("returned", flush=True)
 """
