@@ -146,16 +146,22 @@ class Answers:
         slate = BEST_SLATE if variant is None else slate_of(variant, self.lists.share)
         id = self.shelf.id_of(row)
         if not exclude and k <= DEPTH and self.is_plain(id, row, now):
-            items = self.plain_items(row, k, slate)
-            tail = self._tails.get((row, k, slate))
-            if tail is None:
-                placed = self.lists.composed(row, k=k, slate=slate)
-                tail = self._tail(row, placed, self._planned(row, slate, len(placed)))
-                keep(self._tails, (row, k, slate), tail, at_most=MAX_TAILS)
+            items, tail = self._plain(row, k, slate)
         else:
             items, placed, chances = self._compose(row, now, k, exclude, slate)
             tail = self._tail(row, placed, chances)
         return Sent(head_json(id, self.lists.name, self._token(variant, tail)), items)
+
+    def _plain(self, row: int, k: int, slate: int) -> tuple[bytes, bytes]:
+        """The links of an article as prepared, and what a token says of them."""
+        tail = self._tails.get((row, k, slate))
+        if tail is not None:
+            return self.plain_items(row, k, slate), tail
+        placed = self.lists.composed(row, k=k, slate=slate)
+        tail = self._tail(row, placed, self._planned(row, slate, len(placed)))
+        keep(self._tails, (row, k, slate), tail, at_most=MAX_TAILS)
+        usual = k == DEFAULT_K and slate == BEST_SLATE
+        return self.plain_items(row, k, slate) if usual else self._items(placed), tail
 
     def _token(self, variant: int | None, tail: bytes) -> str | None:
         """What the page names the slate by; without a store there is none."""

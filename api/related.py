@@ -33,6 +33,10 @@ MAX_URL_CHARACTERS = 8_000
 # Requests for unknown articles that may ask the store at one time.
 MAX_CONSULTING = 4
 
+# Parameters that may be given once, and how long texts may be.
+SINGLE = ("id", "url", "k", "variant")
+LONGEST = {"id": MAX_ID_CHARACTERS, "url": MAX_URL_CHARACTERS}
+
 logger = logging.getLogger("api")
 
 
@@ -146,29 +150,31 @@ def parse(query: bytes, *, explainable: bool = False) -> Asked:
     fields: dict[str, list[str]] = {}
     for name, value in _pairs(query.decode(errors="replace")):
         fields.setdefault(name, []).append(value)
-    for name in ("id", "url", "k", "variant"):
-        if len(fields.get(name, ())) > 1:
+    given = {name: fields[name] for name in SINGLE if name in fields}
+    for name, values in given.items():
+        if len(values) > 1:
             raise Refusal(400, "repeated_parameter", f"The parameter {name} is given twice.")
-    id = next(iter(fields.get("id", ())), None)
-    url = next(iter(fields.get("url", ())), None)
-    if id is None and url is None:
+        if name in LONGEST:
+            _check_length(name, values[0])
+    if "id" not in given and "url" not in given:
         raise Refusal(400, "missing_parameter", "Give the id or the url of an article.")
-    if id is not None and url is not None:
+    if "id" in given and "url" in given:
         raise Refusal(400, "conflicting_parameters", "Give either id or url, not both.")
-    for name, most in (("id", MAX_ID_CHARACTERS), ("url", MAX_URL_CHARACTERS)):
-        value = fields.get(name, ["-"])[0]
-        if value == "":
-            raise Refusal(422, "invalid_parameter", f"The parameter {name} is empty.")
-        if len(value) > most:
-            raise Refusal(400, f"{name}_too_long", f"{name} has more than {most} characters.")
     return Asked(
-        id=id,
-        url=url,
-        k=_size(fields.get("k", [str(DEFAULT_K)])[0]),
-        exclude=frozenset(fields.get("exclude", ())) - {""},
+        id=given["id"][0] if "id" in given else None,
+        url=given["url"][0] if "url" in given else None,
+        k=_size(given["k"][0]) if "k" in given else DEFAULT_K,
+        exclude=frozenset(fields["exclude"]) - {""} if "exclude" in fields else frozenset(),
         explain=explainable and _truth(fields.get("explain", ["false"])[0]),
-        variant=_variant(fields.get("variant", [None])[0]),
+        variant=_variant(given["variant"][0]) if "variant" in given else None,
     )
+
+
+def _check_length(name: str, value: str) -> None:
+    if value == "":
+        raise Refusal(422, "invalid_parameter", f"The parameter {name} is empty.")
+    if len(value) > LONGEST[name]:
+        raise Refusal(400, f"{name}_too_long", f"{name} has more than {LONGEST[name]} characters.")
 
 
 def _pairs(query: str) -> Iterable[tuple[str, str]]:
@@ -189,9 +195,7 @@ def _size(text: str) -> int:
     raise Refusal(422, "invalid_parameter", f"k must be a whole number from 1 to {MAX_K}.")
 
 
-def _variant(text: str | None) -> int | None:
-    if text is None:
-        return None
+def _variant(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < N_VARIANTS:
         return int(text)
     raise Refusal(

@@ -104,24 +104,22 @@ class Lists(Shelf):
 
     # Lists
 
-    def prepared(self, row: int, slate: int = BEST_SLATE) -> list[Placed]:
+    def prepared(
+        self, row: int, slate: int = BEST_SLATE, *, at_most: int | None = None
+    ) -> list[Placed]:
         items, scores = self.items[row].tolist(), self.scores[row].tolist()
         origins = self.origins[row].tolist()
         order: list[int] = [] if slate == BEST_SLATE else self.slates[row, slate - 1].tolist()
         depth = len(order)
-        rest = range(len(items)) if not order else (
-            slot for slot in range(len(items)) if slot not in order
-        )  # fmt: skip
-        # An item from below that stands among the first is there to be tried.
-        listed = [
-            Placed(items[slot], scores[slot],
-                   "explored" if slot >= depth else ORIGINS[origins[slot]])
-            for slot in order if items[slot] != EMPTY
-        ]  # fmt: skip
-        listed += [
-            Placed(items[slot], scores[slot], ORIGINS[origins[slot]])
-            for slot in rest if items[slot] != EMPTY
-        ]  # fmt: skip
+        if at_most is None or at_most > depth:
+            order += [slot for slot in range(len(items)) if slot not in order]
+        listed = []
+        for place, slot in enumerate(order[:at_most]):
+            if items[slot] != EMPTY:
+                # An item from below that stands among the first is there to be tried.
+                explored = place < depth <= slot
+                origin = "explored" if explored else ORIGINS[origins[slot]]
+                listed.append(Placed(items[slot], scores[slot], origin))
         return listed
 
     def chances_of(self, row: int, slate: int) -> list[int]:

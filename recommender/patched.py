@@ -110,7 +110,9 @@ class Patched(Shelf):
 
     # Lists
 
-    def prepared(self, row: int, slate: int = BEST_SLATE) -> list[Placed]:
+    def prepared(
+        self, row: int, slate: int = BEST_SLATE, *, at_most: int | None = None
+    ) -> list[Placed]:
         if row >= self.n_base or row in self.rewritten:
             if row not in self._by_text:
                 near = self._near(self.read[row])

@@ -73,8 +73,12 @@ class Shelf(ABC):
         """A number an article shares with its near-duplicates and namesakes."""
 
     @abstractmethod
-    def prepared(self, row: int, slate: int = BEST_SLATE) -> list[Placed]:
-        """All links that were prepared for a page, in the order of one of its slates."""
+    def prepared(
+        self, row: int, slate: int = BEST_SLATE, *, at_most: int | None = None
+    ) -> list[Placed]:
+        """The links that were prepared for a page, in the order of one of its slates; all of
+        them, or the first ``at_most``.
+        """
 
     @abstractmethod
     def near_text(self, title: str, body: str) -> list[Placed]:
@@ -145,9 +149,10 @@ class Shelf(ABC):
         slate: int = BEST_SLATE,
     ) -> list[Placed]:
         """``related`` as rows."""
-        listed = [] if row is None else self.prepared(row, slate)
         least = max(k, least) if row is None else least
-        if not exclude and rules is None and len(listed) >= min(k, least):
+        free = not exclude and rules is None
+        listed = [] if row is None else self.prepared(row, slate, at_most=k if free else None)
+        if free and len(listed) >= min(k, least):
             return listed[:k]
         return self._arranged(row, listed, k, exclude, rules, now, least)
 
