@@ -154,13 +154,15 @@ class Answers:
 
     def _plain(self, row: int, k: int, slate: int) -> tuple[bytes, bytes]:
         """The links of an article as prepared, and what a token says of them."""
-        tail = self._tails.get((row, k, slate))
+        usual = k == DEFAULT_K and slate == BEST_SLATE
+        seal, tail = self.seal, self._tails.get((row, k, slate))
+        if usual and seal is not None and seal.keys is self.lists.keys:
+            tail = self.lists.tails.bytes_at(row)
         if tail is not None:
             return self.plain_items(row, k, slate), tail
         placed = self.lists.composed(row, k=k, slate=slate)
-        tail = self._tail(row, placed, self._planned(row, slate, len(placed)))
+        tail = self.lists.tail(row, placed, slate, seal.key) if seal else b""
         keep(self._tails, (row, k, slate), tail, at_most=MAX_TAILS)
-        usual = k == DEFAULT_K and slate == BEST_SLATE
         return self.plain_items(row, k, slate) if usual else self._items(placed), tail
 
     def _token(self, variant: int | None, tail: bytes) -> str | None:
@@ -192,12 +194,6 @@ class Answers:
         ]
         return b"[%b]" % b",".join(links)
 
-    def _planned(self, row: int, slate: int, n_placed: int) -> tuple[float, ...]:
-        """The chances the build worked out; what only fills up stands there in every variant."""
-        chances = self.lists.chances_of(row, slate)[:n_placed]
-        chances += [N_VARIANTS] * (n_placed - len(chances))
-        return tuple(chance / N_VARIANTS for chance in chances)
-
     def _compose(
         self, row: int | None, now: datetime, k: int, exclude: Collection[str], slate: int
     ) -> Composed:
@@ -215,18 +211,15 @@ class Answers:
             )
 
         sent = placed(slate)
-        if row is not None and not exclude and k <= DEPTH and self.is_plain(str(id), row, now):
-            chances = self._planned(row, slate, len(sent))
-        else:
-            # What pins, blocks and changes make of every slate there is: a chance is how many of
-            # the hundred variants agree.
-            agree: Counter[tuple[int, int]] = Counter()
-            for number in range(self.lists.share + 1 if row is not None else 1):
-                weight = 1 if number else N_VARIANTS - self.lists.share
-                for place, each in enumerate(placed(number)):
-                    agree[each.row, place] += weight
-            chances = tuple(agree[each.row, place] / N_VARIANTS for place, each in enumerate(sent))
-        composed = Composed(items_json(self.shelf.links(sent)), sent, chances)
+        # What pins, blocks and changes make of every slate there is: a chance is how many of the
+        # hundred variants agree.
+        agree: Counter[tuple[int, int]] = Counter()
+        for number in range(self.lists.share + 1 if row is not None else 1):
+            weight = 1 if number else N_VARIANTS - self.lists.share
+            for place, each in enumerate(placed(number)):
+                agree[each.row, place] += weight
+        chances = tuple(agree[each.row, place] / N_VARIANTS for place, each in enumerate(sent))
+        composed = Composed(self._items(sent), sent, chances)
         if not exclude:
             keep(self._composed, key, composed, at_most=MAX_COMPOSED)
         return composed

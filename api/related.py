@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 
 from anyio import to_thread
 
-from api.answers import MAX_QUESTION_BYTES, MAX_QUESTIONS, Answers, Question, Sent, keep, tag_of
+from api.answers import MAX_QUESTION_BYTES, MAX_QUESTIONS, Answers, Question, keep, tag_of
 from api.live import Live
 from api.metrics import Metrics
 from api.replies import Headers, Reply, cached, stored_nowhere
@@ -97,7 +97,9 @@ class Related:
             body = answer(question.head, answers.plain_items(row, k, question.slate))
             return cached(body, question.tag, headers)
         sent = answers.of(row, now, k=k, variant=question.variant)
-        return self._told(sent, tag_of(sent.body()), headers)
+        self.metrics.answered(is_fallback=sent.is_fallback)
+        body = sent.body()
+        return cached(body, tag_of(body), headers)
 
     def _first(
         self, answers: Answers, asked: Asked, row: int | None, query: bytes, headers: Headers
@@ -111,31 +113,17 @@ class Related:
         if row is None:
             self.metrics.answered(is_fallback=True)
             return stored_nowhere(sent.body())
-        tag = tag_of(sent.body())
+        body = sent.body()
+        tag, is_fallback = tag_of(body), sent.is_fallback
         if not asked.exclude and len(query) <= MAX_QUESTION_BYTES:
-            question = _understood(answers, row, asked, sent, tag)
+            id, variant = answers.shelf.id_of(row), asked.variant
             # What is under a rule that begins or ends is worked out anew.
-            if answers.is_plain(question.id, row, now):
+            if answers.is_plain(id, row, now):
+                slate = BEST_SLATE if variant is None else slate_of(variant, answers.lists.share)
+                question = Question(row, id, asked.k, variant, slate, sent.head, tag, is_fallback)
                 keep(answers.questions, query, question, at_most=MAX_QUESTIONS)
-        return self._told(sent, tag, headers)
-
-    def _told(self, sent: Sent, tag: bytes, headers: Headers) -> Reply:
-        self.metrics.answered(is_fallback=sent.is_fallback)
-        return cached(sent.body(), tag, headers)
-
-
-def _understood(answers: Answers, row: int, asked: Asked, sent: Sent, tag: bytes) -> Question:
-    variant, share = asked.variant, answers.lists.share
-    return Question(
-        row=row,
-        id=answers.shelf.id_of(row),
-        k=asked.k,
-        variant=variant,
-        slate=BEST_SLATE if variant is None else slate_of(variant, share),
-        head=sent.head,
-        tag=tag,
-        is_fallback=sent.is_fallback,
-    )
+        self.metrics.answered(is_fallback=is_fallback)
+        return cached(body, tag, headers)
 
 
 def parse(query: bytes, *, explainable: bool = False) -> Asked:

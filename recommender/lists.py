@@ -7,7 +7,7 @@ stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ from recommender.candidates import EMPTY
 from recommender.events import ORIGINS
 from recommender.shelf import BEST_SLATE, MAX_K, Link, Placed, Shelf
 from recommender.texts import Texts
+from recommender.tokens import N_VARIANTS, tail_of
 from recommender.urls import url_key
+
+Key = Callable[[int], int]
 
 # A stored article closer than this to a new text is the text itself, or a copy of it.
 SAME_TEXT = 0.95
@@ -47,6 +50,7 @@ class Lists(Shelf):
         self.addresses = load_strings(folder, "links")
         self.answers = load_strings(folder, "answers")
         self.fragments = load_strings(folder, "fragments")
+        self.tails = load_strings(folder, "tails")
         self.items = load_array(folder, "list_items")
         self.scores = load_array(folder, "list_scores")
         self.origins = load_array(folder, "list_origins")
@@ -121,6 +125,19 @@ class Lists(Shelf):
                 origin = "explored" if explored else ORIGINS[origins[slot]]
                 listed.append(Placed(items[slot], scores[slot], origin))
         return listed
+
+    def tail(self, row: int, placed: Sequence[Placed], slate: int, key: Key) -> bytes:
+        """What a token says of a prepared slate; ``key`` is the store's number of a row. What
+        only fills up stands there in every variant.
+        """
+        chances = self.chances_of(row, slate)[: len(placed)]
+        chances += [N_VARIANTS] * (len(placed) - len(chances))
+        return tail_of(
+            source=key(row),
+            items=[key(each.row) for each in placed],
+            origins=[each.origin for each in placed],
+            chances=[chance / N_VARIANTS for chance in chances],
+        )
 
     def chances_of(self, row: int, slate: int) -> list[int]:
         """In how many of the hundred variants each place of this prepared slate holds what it

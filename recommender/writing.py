@@ -25,7 +25,7 @@ from recommender.positions import Examination
 from recommender.progress import Progress
 from recommender.ranker import Learned
 from recommender.rerank import RELEVANCE_FLOOR, Finished
-from recommender.shelf import DEFAULT_K, Placed, fragment, items_json
+from recommender.shelf import BEST_SLATE, DEFAULT_K, Placed, fragment, items_json
 from recommender.site import Site
 from recommender.strings import Strings
 from recommender.tfidf import Text
@@ -232,6 +232,7 @@ def _write_answers(folder: Path, name: str, about: dict[str, Any]) -> None:
     """What every article's page gets when it asks for the usual ten: ready to be sent."""
     save(folder, "answers", Strings.of([]))
     save(folder, "fragments", Strings.of([]))
+    save(folder, "tails", Strings.of([]))
     lists = Lists(folder, {**about, "name": name})
     ready = (
         b"" if lists.stub[row] else items_json(lists.related(row)) for row in range(len(lists.stub))
@@ -239,8 +240,15 @@ def _write_answers(folder: Path, name: str, about: dict[str, Any]) -> None:
     answers = Strings.of(ready)
     rows = (Placed(row, 0.0, "") for row in range(len(lists.stub)))
     fragments = Strings.of(fragment(lists.link(placed, 0)) for placed in rows)
+    tails = Strings.of(
+        b""
+        if lists.stub[row]
+        else lists.tail(row, lists.composed(row), BEST_SLATE, lambda at: int(lists.keys[at]))
+        for row in range(len(lists.stub))
+    )
     save(folder, "answers", answers)
     save(folder, "fragments", fragments)
+    save(folder, "tails", tails)
 
 
 def _digest(built: Built) -> str:
