@@ -227,7 +227,9 @@ def _serving(database: str, models: Path, folder: Path, port: int) -> Iterator[S
             env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
-            yield _started(server, port, key, log)
+            site = _started(server, port, key, log)
+            yield site
+            site.connection.close()
         finally:
             server.terminate()
             server.wait()
@@ -240,6 +242,7 @@ def _started(server: subprocess.Popen[bytes], port: int, key: str, log: Path) ->
         try:
             site._ask("GET", "/health/ready")
         except (OSError, HTTPException, ValueError):
+            site.connection.close()
             time.sleep(0.1)
         else:
             return site

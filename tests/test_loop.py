@@ -21,7 +21,7 @@ import pytest
 import sqlalchemy as sql
 from test_api import publish
 
-from recommender.loop import Round, plot
+from recommender.loop import Round, plot, show
 from recommender.store import Store
 
 KEY = "a secret"
@@ -295,6 +295,24 @@ def test_a_cache_in_front_does_not_change_the_shares(tmp_path: Path, models: Pat
     for item, position, chance, n in shown:
         spread = (3_000 * chance * (1 - chance)) ** 0.5
         assert abs(n - 3_000 * chance) <= 4 * spread + 1, (item, position, chance, n)
+
+
+def test_the_loop_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Two days of thirty readers through a server of its own: every night a bundle, every day views
+    that explore, and the price of the lists is told beside those it is to be compared with.
+    """
+    found = show(tmp_path / "demo", readers=30, rounds=2, port=free_port())
+
+    assert [each.day for each in found] == [0, 1, 2]
+    assert found[2].n_views > found[1].n_views >= 30
+    assert found[2].n_clicks > found[1].n_clicks > 0
+    database = f"sqlite:///{tmp_path / 'demo' / 'loop.db'}"
+    assert rows(database, "SELECT COUNT(*) FROM views") == [(found[2].n_views,)]
+    assert dict(rows(database, "SELECT arm, COUNT(*) FROM views GROUP BY arm"))["explore"] > 0
+    assert len(rows(database, "SELECT DISTINCT list FROM slates")) == 2
+    said = capsys.readouterr().out
+    for name in ("hand-picked", "nearest texts", "best possible", "day 2"):
+        assert name in said
 
 
 def test_the_picture_of_the_loop_is_drawn(tmp_path: Path):
