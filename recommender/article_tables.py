@@ -24,6 +24,7 @@ FLAGS = ("sensitive", "stub")
 class Changes:
     """What applying a batch of articles did, by id. Of a full import with problems nothing is
     removed, since what is missing may be what could not be read: those stand in ``spared``.
+    ``stubs_gone`` are titles without a page that have one now, or that nothing points at any more.
     """
 
     added: list[str] = field(default_factory=list)
@@ -32,6 +33,7 @@ class Changes:
     spared: list[str] = field(default_factory=list)
     n_unchanged: int = 0
     n_stubs: int = 0
+    stubs_gone: list[str] = field(default_factory=list)
 
 
 def read_articles(
@@ -77,7 +79,8 @@ def apply(connection: Connection, batch: Batch, *, full: bool) -> Changes:
     _upsert(connection, [*changed, *((a, _digest(a)) for a in (*mended, *new_stubs))])
     _write_pages(connection, batch)
     removed = missing if removing else []
-    _delete(connection, "articles", [*removed, *_unnamed(stubs, known, linked)])
+    stubs_gone = _unnamed(stubs, known, linked)
+    _delete(connection, "articles", [*removed, *stubs_gone])
     _delete(connection, "pages", removed)
     added = [article.id for article, _ in changed if article.id not in digests]
     updated = [article.id for article, _ in changed if article.id in digests]
@@ -88,6 +91,7 @@ def apply(connection: Connection, batch: Batch, *, full: bool) -> Changes:
         spared=[] if removing else missing,
         n_unchanged=len(linked.articles) - len(changed),
         n_stubs=len(linked.stubs),
+        stubs_gone=stubs_gone,
     )
 
 

@@ -119,6 +119,7 @@ class Store:
         with self.transaction() as connection:
             changes = article_tables.apply(connection, batch, full=False)
             article_tables.note(connection, batch.articles, removed=False)
+            article_tables.note(connection, changes.stubs_gone, removed=True)
             return changes
 
     def remove(self, ids: Collection[str]) -> list[str]:

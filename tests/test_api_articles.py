@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from test_api import BEARER, KEY, NOW, ODD, Client, articles, ids, is_error
+from test_api import BEARER, KEY, NOW, ODD, STUB, Client, articles, ids, is_error
 
 from api.app import create_app
 from recommender import manifest
@@ -133,6 +133,17 @@ def test_an_article_written_anew_has_another_list(client: Client):
     answer = related(client, "knee-1")
 
     assert all(item["id"].startswith("sleep") for item in answer["items"])
+
+
+def test_a_title_without_a_page_goes_when_its_page_comes(client: Client):
+    """It stood at the end of the fallbacks."""
+    before = ids(client.get("/v1/related?id=nobody&k=50"))
+
+    put(client, {"id": "real", "title": STUB.title, "body": "Somebody has written it."})
+
+    after = ids(client.get("/v1/related?id=nobody&k=50"))
+    assert STUB.id in before
+    assert STUB.id not in after
 
 
 def test_every_process_knows_and_a_restart_forgets_nothing(settings: Settings):
