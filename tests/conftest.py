@@ -157,7 +157,7 @@ def _sample(folder: Path, *, with_readers: bool) -> Bundle:
 
 
 # What trains on thousands of clicks, or starts and stops servers: `make check` goes without.
-SLOW_FIXTURES = {"learned", "learned_sample", "watched_build"}
+SLOW_FIXTURES = {"learned", "learned_sample", "postgresql_url", "sample", "watched_build"}
 SLOW_MODULES = {"test_learning", "test_loop", "test_promises", "test_ranker", "test_serving"}
 
 
@@ -165,5 +165,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what builds on slow ground."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & SLOW_FIXTURES or item.path.stem in SLOW_MODULES:
+        # What holds on one engine is run on both by `make test`.
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        on_server = params.get("database") == "postgresql"
+        if on_server or fixtures & SLOW_FIXTURES or item.path.stem in SLOW_MODULES:
             item.add_marker(pytest.mark.slow)
