@@ -10,15 +10,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
-from fastapi.security import HTTPBearer
 from prometheus_client.core import Metric
 
 from api.live import Live
 from api.metrics import Metrics, gauge, gauges
 from api.related import check_key
-from api.routes import documented
+from api.routes import ADMIN, documented
 from api.stored import Stored
-from api.wire import Model, Put, Refusal, Removed
+from api.wire import Model, Put, Refusal, Removed, no_store
 from recommender import manifest
 from recommender.articles import MAX_ID_CHARACTERS, from_record
 from recommender.config import Settings
@@ -30,9 +29,6 @@ from recommender.store import Store
 MAX_ARTICLES = 500
 # Counting what is flagged reads the log; an operator's system asks every few seconds.
 FLAGGED_SECONDS = 60
-
-# The shape of the header; the key itself is compared in ``check_key``.
-SHAPE = HTTPBearer(auto_error=False, scheme_name="admin key")
 
 
 def add(
@@ -49,7 +45,7 @@ def add(
     def admin(request: Request) -> None:
         check_key(settings.admin_key, request.scope["headers"])
 
-    needed = [Depends(SHAPE), Depends(admin)]
+    needed = [Depends(ADMIN), Depends(admin)]
     _articles(app, live, stored, needed)
     _activation(app, live, needed)
     figures = Figures(live, stored, settings, clock)
@@ -68,7 +64,7 @@ def add(
 def _articles(app: FastAPI, live: Live, stored: Stored, needed: list[Any]) -> None:
     def store() -> Store:
         if stored.store is None:
-            raise Refusal(503, "store_unavailable", str(stored.fault), {"Retry-After": "5"})
+            raise no_store(str(stored.fault))
         return stored.store
 
     @app.put(
@@ -87,7 +83,7 @@ def _articles(app: FastAPI, live: Live, stored: Stored, needed: list[Any]) -> No
             changes = store().put(batch)
             live.catch_up()
         except StoreError as exc:
-            raise Refusal(503, "store_unavailable", str(exc), {"Retry-After": "5"}) from exc
+            raise no_store(str(exc)) from exc
         return Put(
             added=len(changes.added),
             updated=len(changes.updated),
@@ -112,7 +108,7 @@ def _articles(app: FastAPI, live: Live, stored: Stored, needed: list[Any]) -> No
             removed = store().remove(ids)
             live.catch_up()
         except StoreError as exc:
-            raise Refusal(503, "store_unavailable", str(exc), {"Retry-After": "5"}) from exc
+            raise no_store(str(exc)) from exc
         if not removed:
             raise Refusal(404, "unknown_article", "There is no article of this id.")
         return Removed(removed=removed)

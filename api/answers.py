@@ -29,8 +29,9 @@ from recommender.shelf import (
     ending,
     head_json,
     items_json,
+    packed,
 )
-from recommender.tokens import N_VARIANTS, Signer, head_of, tail_of
+from recommender.tokens import N_VARIANTS, Signer, head_of
 
 # A composed answer takes some 3 to 10 kB, and 50 times as long to make as to find again.
 MAX_COMPOSED = 2_000
@@ -149,7 +150,7 @@ class Answers:
             items, tail = self._plain(row, k, slate)
         else:
             items, placed, chances = self._compose(row, now, k, exclude, slate)
-            tail = self._tail(row, placed, chances)
+            tail = packed(row, placed, chances, self.seal.key) if self.seal else b""
         return Sent(head_json(id, self.lists.name, self._token(variant, tail)), items)
 
     def _plain(self, row: int, k: int, slate: int) -> tuple[bytes, bytes]:
@@ -171,17 +172,6 @@ class Answers:
             return None
         head = self._token_heads[N_VARIANTS if variant is None else variant]
         return self.seal.signer.seal(head, tail)
-
-    def _tail(self, row: int, placed: list[Placed], chances: tuple[float, ...]) -> bytes:
-        seal = self.seal
-        if seal is None:
-            return b""
-        return tail_of(
-            source=seal.key(row),
-            items=[seal.key(each.row) for each in placed],
-            origins=[each.origin for each in placed],
-            chances=chances,
-        )
 
     def _items(self, placed: list[Placed]) -> bytes:
         """Links as they are sent; their beginnings stand in the bundle."""

@@ -24,7 +24,7 @@ from api.metrics import Metrics
 from api.related import check_key
 from api.replies import JSON, NOT_STORED, OPEN, Reply
 from api.stored import Stored
-from api.wire import Refusal
+from api.wire import Refusal, no_store
 from recommender.crawlers import is_crawler
 from recommender.errors import Rejected, StoreError
 from recommender.incoming import Gate, Incoming
@@ -35,6 +35,7 @@ MAX_EVENTS = 1_000
 # What a page may say it sends: sendBeacon cannot say JSON across origins without asking first, and
 # curl says form unless it is told.
 KINDS = (b"", b"application/json", b"text/plain", b"application/x-www-form-urlencoded")
+NOT_NOW = "Events cannot be stored now."
 # A store that fails does so for every post.
 TELL_SECONDS = 10
 PREFLIGHT = [
@@ -86,8 +87,7 @@ class Events:
         records = _records(scope, body)
         journal = self.stored.journal
         if journal is None:
-            later = {"Retry-After": "5"}
-            raise Refusal(503, "store_unavailable", "Events cannot be stored now.", later)
+            raise no_store(NOT_NOW)
         gate = self._gate(scope, trusted=trusted)
         try:
             accepted, rejected = _read(gate, records)
@@ -98,9 +98,7 @@ class Events:
         except StoreError as exc:
             self.metrics.events("lost", len(records))
             self._tell(exc)
-            raise Refusal(
-                503, "store_unavailable", "Events cannot be stored now.", {"Retry-After": "5"}
-            ) from exc
+            raise no_store(NOT_NOW) from exc
         n_new = sum(new)
         self.metrics.events("accepted", n_new)
         self.metrics.events("duplicate", len(new) - n_new)

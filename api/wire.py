@@ -39,6 +39,11 @@ class Refusal(HTTPException):
         self.code = code
 
 
+def no_store(detail: str) -> Refusal:
+    """The store is out of reach; who asks may come back."""
+    return Refusal(503, "store_unavailable", detail, {"Retry-After": "5"})
+
+
 class Error(BaseModel):
     """Every error of every kind."""
 

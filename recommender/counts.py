@@ -26,11 +26,11 @@ from recommender.daily import (
     SLATES,
     WINDOW,
 )
+from recommender.events import DAY_MS
 from recommender.flags import Caps
 from recommender.store import Store
 
 UNKNOWN = -1
-DAY_MS = 86_400_000
 # A reader of more articles in one visit is a crawler or a kiosk, and would make every pair of
 # them look related.
 MAX_READ_IN_SESSION = 100

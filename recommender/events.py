@@ -21,6 +21,7 @@ MAX_SHOWN = 5_000
 MAX_NAME_CHARACTERS = 200
 # Why a link is in a slate; bundles and tokens hold numbers into this.
 ORIGINS = ("model", "text", "hand-picked", "fallback", "pinned", "explored")
+DAY_MS = 86_400_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 

@@ -14,10 +14,9 @@ from sqlalchemy.engine import Connection
 
 from recommender.counts import MAX_READ_IN_SESSION
 from recommender.daily import readings
+from recommender.events import DAY_MS
 from recommender.flags import FLAGGED, Caps
 from recommender.store import Store
-
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)

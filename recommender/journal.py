@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from recommender.errors import StoreError
+from recommender.events import DAY_MS
 from recommender.incoming import Incoming
 from recommender.recording import Recorder, add_tallies
 from recommender.store import Store
@@ -20,7 +21,6 @@ from recommender.store import Store
 # Events that wait for their group; beyond, a caller is better told to come back.
 MAX_WAITING = 20_000
 MAX_GROUP = 5_000
-DAY_MS = 86_400_000
 
 logger = logging.getLogger("api")
 

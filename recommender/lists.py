@@ -7,7 +7,7 @@ stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,10 @@ from recommender.arrays import load_array, load_index, load_strings
 from recommender.articles import title_key
 from recommender.candidates import EMPTY
 from recommender.events import ORIGINS
-from recommender.shelf import BEST_SLATE, MAX_K, Link, Placed, Shelf
+from recommender.shelf import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf, packed
 from recommender.texts import Texts
-from recommender.tokens import N_VARIANTS, tail_of
+from recommender.tokens import N_VARIANTS
 from recommender.urls import url_key
-
-Key = Callable[[int], int]
 
 # A stored article closer than this to a new text is the text itself, or a copy of it.
 SAME_TEXT = 0.95
@@ -132,12 +130,7 @@ class Lists(Shelf):
         """
         chances = self.chances_of(row, slate)[: len(placed)]
         chances += [N_VARIANTS] * (len(placed) - len(chances))
-        return tail_of(
-            source=key(row),
-            items=[key(each.row) for each in placed],
-            origins=[each.origin for each in placed],
-            chances=[chance / N_VARIANTS for chance in chances],
-        )
+        return packed(row, placed, [chance / N_VARIANTS for chance in chances], key)
 
     def chances_of(self, row: int, slate: int) -> list[int]:
         """In how many of the hundred variants each place of this prepared slate holds what it

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -18,10 +18,12 @@ from typing import Any, NamedTuple
 
 from recommender.candidates import MIN_LINKS
 from recommender.editorial import Rules
+from recommender.tokens import tail_of
 
 DEFAULT_K = 10
 MAX_K = 50
 BEST_SLATE = 0
+Key = Callable[[int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,16 @@ class Shelf(ABC):
             others = (row for row in self.fallback(source) if row != source)
             allowed = (row for row in others if self.id_of(row) not in barred)
             chosen += [Placed(row, 0.0, "fallback") for row in islice(allowed, 1)]
+
+
+def packed(row: int, placed: Sequence[Placed], chances: Sequence[float], key: Key) -> bytes:
+    """What a token says of a list beside ``row``; ``key`` is the store's number of a row."""
+    return tail_of(
+        source=key(row),
+        items=[key(each.row) for each in placed],
+        origins=[each.origin for each in placed],
+        chances=chances,
+    )
 
 
 def fragment(link: Link) -> bytes:
