@@ -115,12 +115,20 @@ class Wire:
         return links
 
     @property
-    def events(self) -> list[dict[str, Any]]:
+    def sent(self) -> list[dict[str, Any]]:
         """All events that were sent, in their order, those that were refused included."""
         return [event for _, events in self.posts for event in events]
 
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Each event once: a page that is left before it has its answer sends them once more."""
+        once: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for event in self.sent:
+            once.setdefault((event["view_id"], event["type"], event.get("position")), event)
+        return [*once.values()]
+
     def kinds(self) -> list[str]:
-        """The types of the events that were sent."""
+        """The types of the events."""
         return [event["type"] for event in self.events]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
