@@ -103,14 +103,13 @@ class Bundle:
 
     def score_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """``score`` for pairs given by the articles' numbers; ``sources`` must come in runs."""
-        from recommender.features import features, known_of, text_score
+        from recommender.signals import signals, text_score
 
         if len(items) == 0:
             return np.zeros(0)
         if self._ranker is not None:
             return self._ranker.score(self._site, sources, items)
-        known = known_of(self._history, sources, items, unseen=False)
-        scores: np.ndarray = text_score(features(self._site, self._history, known, sources, items))
+        scores: np.ndarray = text_score(signals(self._site, sources, items))
         return scores.astype(np.float64)
 
     def cosine_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:

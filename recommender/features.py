@@ -14,11 +14,11 @@ import numpy as np
 from recommender import appeal as appeals
 from recommender import coreading
 from recommender.appeal import Appeal, Pairs, at, find
-from recommender.candidates import EMPTY
 from recommender.coreading import CoReading
 from recommender.counts import Log
-from recommender.kernels import pair_dots, transfer
+from recommender.kernels import transfer
 from recommender.positions import Examination
+from recommender.signals import SIGNALS, signals
 from recommender.site import Site
 
 # Clicks on a source's list that weigh as much as what its targets' strengths say (validated on
@@ -28,22 +28,13 @@ PRIOR_CHOICES = 10.0
 PRIOR_GROUP = 5.0
 PRIOR_TRANSFER = 0.5
 N_FOLDS = 5
-# On editors' own lists a link within the category is worth this much more than its text says:
-# nDCG@10 .390 without, .417 with it, .422 at 0.8 (benchmarks/README.md, "Text").
-CATEGORY_BONUS = 0.5
 CHUNKS = 8
 # Pairs looked at in one go; bounds the memory of a build.
 BLOCK = 500_000
 
 NAMES = (
-    "cosine",
-    "title_cosine",
-    "same_category",
-    "shared_tags",
+    *SIGNALS,
     "hand_picked",
-    "fullness",
-    "target_words",
-    "target_title_words",
     "strength",
     "target_clicks",
     "target_expected",
@@ -61,7 +52,6 @@ NAMES = (
     "similar_sources",
     "similar_targets",
 )
-TEXT_FEATURES = ("cosine", "same_category", "fullness")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,15 +101,6 @@ class History:
         belief = prior * np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
         lifts: np.ndarray = np.log((clicked + belief) / (expected + belief))
         return lifts
-
-
-def text_score(seen: np.ndarray) -> np.ndarray:
-    """What decides before there are clicks, from the features of pairs: how alike the texts are,
-    more so in one category and if the target has much to say.
-    """
-    cosine, same, full = (seen[:, NAMES.index(name)] for name in TEXT_FEATURES)
-    score: np.ndarray = cosine * (1 + CATEGORY_BONUS * same) * full
-    return score
 
 
 def history_of(
@@ -202,15 +183,9 @@ def features(
         return lifts
 
     columns = (
-        site.cosine(sources, items),
-        pair_dots(site.indptr, site.indices, site.title_weights, sources, items),
-        _same(site.category[sources], site.category[items]),
-        site.shared_tags(sources, items),
+        signals(site, sources, items),
         # A pair nobody has shown is in nobody's list.
         picked & ((known.own < 0) | (pair >= 0)),
-        site.fullness[items],
-        np.log1p(site.words[items]),
-        site.title_words[items],
         known.log_strength,
         np.log1p(known.target_clicks),
         np.log1p(known.target_expected),
@@ -287,8 +262,3 @@ def _group_key(
     to_group = category[items] if right == "category" else items.astype(np.int64)
     key: np.ndarray = from_group * size + to_group
     return key
-
-
-def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    same: np.ndarray = (left == right) & (left != EMPTY)
-    return same

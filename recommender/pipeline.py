@@ -23,16 +23,15 @@ from recommender.exploration import DEFAULT_SHARE, explore
 from recommender.features import (
     BLOCK,
     History,
-    features,
     known_of,
     offset,
-    text_score,
 )
 from recommender.flags import Caps
 from recommender.identity import known_name
 from recommender.progress import Progress, Silent
 from recommender.ranker import Learned, learn
 from recommender.rerank import finish
+from recommender.signals import signals, text_score
 from recommender.site import Site, site_of
 from recommender.store import Store
 from recommender.tfidf import Text
@@ -201,9 +200,7 @@ def scores(site: Site, learned: Learned, candidates: Candidates, progress: Progr
         if learned.ranker:
             found[part] = learned.ranker.score(site, sources[part], items[part])
         else:
-            pairs = sources[part], items[part]
-            known = known_of(learned.history, *pairs, unseen=False)
-            found[part] = text_score(features(site, learned.history, known, *pairs))
+            found[part] = text_score(signals(site, sources[part], items[part]))
         progress.advance()
     table = np.full(candidates.items.shape, -np.inf)
     table[sources, slots] = found

@@ -29,10 +29,10 @@ from recommender.features import (
     history_of,
     known_of,
     offset,
-    text_score,
 )
 from recommender.positions import Examination
 from recommender.progress import Progress, Silent
+from recommender.signals import text_score
 from recommender.site import Site
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ ORDER = (
     # clicks
     "positions", "appeal", "coreading",
     # ranking
-    "candidates", "site", "features", "ranker", "trees",
+    "candidates", "site", "signals", "features", "ranker", "trees",
     # re-ranking
     "rerank", "exploration", "editorial",
     # publishing

@@ -9,14 +9,13 @@ from recommender.appeal import pairs_in
 from recommender.articles import Article
 from recommender.counts import Log, empty_log
 from recommender.features import (
-    CATEGORY_BONUS,
     NAMES,
     History,
     features,
     history_of,
     known_of,
-    text_score,
 )
+from recommender.signals import CATEGORY_BONUS, text_score
 from recommender.site import Site
 
 N = 36
