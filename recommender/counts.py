@@ -25,6 +25,8 @@ from recommender.daily import (
     READINGS,
     SLATES,
     WINDOW,
+    Names,
+    columns,
 )
 from recommender.events import DAY_MS
 from recommender.flags import Caps
@@ -54,8 +56,9 @@ BY_DAY = (
 class Log:
     """Counts of what was shown and followed.
 
-    Slates: ``source``, and ``heads`` such that links ``heads[s]`` to ``heads[s + 1]`` belong to
-    slate ``s``. Links: ``item``, ``position`` (0 where unknown), ``propensity`` (NaN where
+    Slates, each in one layout: ``source``, ``layout`` and ``list`` (numbers into ``layouts`` and
+    ``lists``), and ``heads`` such that links ``heads[s]`` to ``heads[s + 1]`` belong to slate
+    ``s``. Links: ``item``, ``position`` (0 where unknown), ``propensity`` (NaN where
     unknown). Daily views: ``view_day``, ``view_slate``, ``n_views``. Daily clicks:
     ``click_day``, ``click_link`` (a link's number), ``n_clicks``, of which ``n_in_sessions`` were
     made in a session. Readings, one a session and article: ``read_session``, ``read_article``,
@@ -87,6 +90,16 @@ class Log:
     past_pair_article: np.ndarray = field(default_factory=_none)
     past_pair_other: np.ndarray = field(default_factory=_none)
     n_past_pairs: np.ndarray = field(default_factory=_none)
+    layout: np.ndarray = field(default_factory=_none)
+    list: np.ndarray = field(default_factory=_none)
+    layouts: tuple[str, ...] = ("",)
+    lists: tuple[str, ...] = ("",)
+
+    def __post_init__(self) -> None:
+        """Where nobody says in which layout, under which name, it is the one without a name."""
+        for name in ("layout", "list"):
+            if len(getattr(self, name)) != len(self.source):
+                object.__setattr__(self, name, np.zeros(len(self.source), dtype=np.int32))
 
     @property
     def link_slate(self) -> np.ndarray:
@@ -131,32 +144,40 @@ def count(
         _hold_still(connection)
         limit = _limit(connection, until, caps)
         number = _numbers(connection, ids)
-        slates = _columns(connection, SLATES, "qqq", {})
-        links = _columns(connection, LINKS, "qqdd", {})
-        views = _columns(connection, DAILY_VIEWS, "qqq", limit)
-        clicks = _columns(connection, DAILY_CLICKS, "qqqqd", limit)
+        lists, layouts = Names(), Names()
+        slates = columns(connection, SLATES, "qqs", {}, lists)
+        links = columns(connection, LINKS, "qqdd", {})
+        views = columns(connection, DAILY_VIEWS, "qqsq", limit, layouts)
+        clicks = columns(connection, DAILY_CLICKS, "qqsqqd", limit, layouts)
         sessions, days, articles = _readings(connection, limit)
-        past_reads = _columns(connection, PAST_READS, "iqq", limit)
-        past_pairs = _columns(connection, PAST_PAIRS, "iqqq", limit)
+        past_reads = columns(connection, PAST_READS, "iqq", limit)
+        past_pairs = columns(connection, PAST_PAIRS, "iqqq", limit)
         first, last = _window(connection, limit, views[0])
     # A click on what its slate did not hold has no rank, and does not count.
-    clicks = [column[~np.isnan(clicks[4])] for column in clicks]
-    # The store numbers slates from 1 without gaps, so a slate's number is its place.
-    heads = np.concatenate([[0], np.cumsum(np.bincount(links[0] - 1, minlength=len(slates[0])))])
-    heads = heads.astype(np.int64)
+    clicks = [column[~np.isnan(clicks[5])] for column in clicks]
+    # The store numbers slates from 1 without gaps, so a slate's number is its place. Here a slate
+    # is one in each layout it was seen in.
+    stored, layout = _in_layouts(len(slates[0]), views[1] - 1, views[2], layouts)
+    n_layouts = len(layouts)
+    keys = stored * n_layouts + layout
+    ends = np.cumsum(np.bincount(links[0] - 1, minlength=len(slates[0])))
+    sizes = np.diff(ends, prepend=0)[stored]
+    heads = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    link = np.arange(heads[-1]) - np.repeat(heads[:-1] - (ends[stored] - sizes), sizes)
+    slate_of_click = np.searchsorted(keys, (clicks[1] - 1) * n_layouts + clicks[2])
     return Log(
-        source=number[slates[1]],
+        source=number[slates[1][stored]],
         heads=heads,
-        item=number[links[1]],
-        position=np.nan_to_num(links[2], nan=0).astype(np.int32),
-        propensity=links[3].astype(np.float32),
+        item=number[links[1][link]],
+        position=np.nan_to_num(links[2][link], nan=0).astype(np.int32),
+        propensity=links[3][link].astype(np.float32),
         view_day=views[0].astype(np.int32),
-        view_slate=views[1] - 1,
-        n_views=views[2],
+        view_slate=np.searchsorted(keys, (views[1] - 1) * n_layouts + views[2]),
+        n_views=views[3],
         click_day=clicks[0].astype(np.int32),
-        click_link=heads[clicks[1] - 1] + clicks[4].astype(np.int64) - 1,
-        n_clicks=clicks[2],
-        n_in_sessions=clicks[3],
+        click_link=heads[slate_of_click] + clicks[5].astype(np.int64) - 1,
+        n_clicks=clicks[3],
+        n_in_sessions=clicks[4],
         read_session=sessions,
         read_article=number[articles],
         read_day=days,
@@ -169,7 +190,22 @@ def count(
         past_pair_article=number[past_pairs[1]],
         past_pair_other=number[past_pairs[2]],
         n_past_pairs=past_pairs[3],
+        layout=layout.astype(np.int32),
+        list=slates[2][stored].astype(np.int32),
+        layouts=tuple(layouts),
+        lists=tuple(lists),
     )
+
+
+def _in_layouts(
+    n_slates: int, slate: np.ndarray, layout: np.ndarray, layouts: Names
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every slate in every layout it was seen in, in order; unseen ones in that without a name."""
+    unseen = np.setdiff1d(np.arange(n_slates), slate)
+    nameless = layouts.of("") if len(unseen) else 0
+    keys = np.concatenate([slate * len(layouts) + layout, unseen * len(layouts) + nameless])
+    stored, layout = np.divmod(np.unique(keys), max(1, len(layouts)))
+    return stored, layout
 
 
 def n_clicks(store: Store, *, caps: Caps | None = None) -> int:
@@ -215,19 +251,6 @@ def _numbers(connection: Connection, ids: Sequence[str]) -> np.ndarray:
     for key, id in rows:
         number[key] = place.get(id, UNKNOWN)
     return number
-
-
-def _columns(
-    connection: Connection, statement: str, kinds: str, values: dict[str, Any]
-) -> list[np.ndarray]:
-    """A statement's columns as arrays; ``q`` for whole numbers, ``d`` for NULL or a number."""
-    result = connection.execution_options(yield_per=50_000).execute(sql.text(statement), values)
-    blocks = [np.array(rows, dtype=np.float64) for rows in map(list, result.partitions())]
-    if not blocks:
-        return [np.zeros(0, dtype=kind) for kind in kinds]
-    table = np.concatenate(blocks)
-    # Whole numbers below 2**53 survive the way through floats.
-    return [table[:, at].astype(kind) for at, kind in enumerate(kinds)]
 
 
 def _readings(

@@ -93,7 +93,8 @@ FLAGGED = f"""
             WHERE nth_in_session > :in_session OR nth_on_pair > 1
         UNION ALL SELECT view_id, 'pair' FROM moderate WHERE nth_of_pair > :of_pair
     ), sound AS (
-        SELECT v.view_id AS view_id, v.ts AS ts, v.slate AS slate, v.session AS session
+        SELECT v.view_id AS view_id, v.ts AS ts, v.slate AS slate, v.session AS session,
+            v.layout AS layout
         FROM views v LEFT JOIN flagged f ON f.view_id = v.view_id WHERE f.view_id IS NULL
     )
 """

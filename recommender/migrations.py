@@ -96,7 +96,28 @@ def _live(connection: Connection) -> None:
         connection.execute(sql.text(statement))
 
 
-STEPS = (_first, _pages, _live)
+def _layouts(connection: Connection) -> None:
+    """What is kept of forgotten views tells their layout; of those forgotten before nobody can."""
+    tight = "" if connection.dialect.name == "postgresql" else "WITHOUT ROWID"
+    for statement in (
+        "ALTER TABLE past_views RENAME TO older_views",
+        f"""CREATE TABLE past_views (
+            day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL, n BIGINT NOT NULL,
+            PRIMARY KEY (day, slate, layout)) {tight}""",
+        "INSERT INTO past_views SELECT day, slate, '', n FROM older_views",
+        "DROP TABLE older_views",
+        "ALTER TABLE past_clicks RENAME TO older_clicks",
+        f"""CREATE TABLE past_clicks (
+            day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL,
+            item INTEGER NOT NULL, n BIGINT NOT NULL, n_in_sessions BIGINT NOT NULL,
+            PRIMARY KEY (day, slate, layout, item)) {tight}""",
+        "INSERT INTO past_clicks SELECT day, slate, '', item, n, n_in_sessions FROM older_clicks",
+        "DROP TABLE older_clicks",
+    ):
+        connection.execute(sql.text(statement))
+
+
+STEPS = (_first, _pages, _live, _layouts)
 # Any number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK = 7_263_550_142
 

@@ -16,6 +16,7 @@ from recommender import counts, flags, positions
 from recommender.articles import Article
 from recommender.counts import Log
 from recommender.flags import Caps
+from recommender.harvesting import MAX_POSITION
 from recommender.ranker import MIN_CLICKS
 from recommender.store import Store
 
@@ -104,7 +105,7 @@ def _without_clicks(log: Log) -> Check:
 def _positions(log: Log) -> Check:
     name = "click rate by position is plausible"
     shown, clicked = log.shown_and_clicked()
-    place = np.minimum(log.position, positions.MAX_POSITION)
+    place = np.minimum(log.position, MAX_POSITION)
     views = np.bincount(place, weights=shown)
     clicks = np.bincount(place, weights=clicked, minlength=len(views))
     enough = np.flatnonzero((views >= MIN_VIEWS) & (np.arange(len(views)) > 0))

@@ -24,7 +24,7 @@ ORDER = (
     # text
     "terms", "tfidf", "kernels", "similarity",
     # clicks
-    "positions", "appeal", "coreading",
+    "harvesting", "positions", "appeal", "coreading",
     # ranking
     "candidates", "site", "signals", "features", "ranker", "trees",
     # re-ranking

@@ -170,6 +170,38 @@ def test_propensities_stand_beside_their_links(store: Store):
     assert np.array_equal(log.propensity, [0.5, 0.25, np.nan, np.nan], equal_nan=True)
 
 
+def test_views_and_clicks_in_each_layout(store: Store):
+    """One slate in two layouts is two; lists and layouts go by their names, also forgotten ones."""
+    log = counted(
+        store,
+        view("v1", "knee", "gout", "salt", layout="side", list="picked"),
+        view("v2", "knee", "gout", "salt", layout="end", list="picked"),
+        view("v3", "knee", "gout", "salt", layout="end", list="picked"),
+        view("v4", "gout", "salt", layout="end"),
+        click("v1", "gout"),
+        click("v3", "salt"),
+        click("v2", "salt"),
+    )
+
+    def seen(log: Log) -> dict[tuple[str, str, int, int], tuple[int, int]]:
+        shown, clicked = log.shown_and_clicked()
+        return {
+            (log.layouts[log.layout[slate]], log.lists[log.list[slate]], int(log.source[slate]),
+             int(log.item[link])): (int(shown[link]), int(clicked[link]))
+            for link, slate in enumerate(log.link_slate.tolist())
+        }  # fmt: skip
+
+    assert seen(log) == {
+        ("side", "picked", KNEE, GOUT): (1, 1), ("side", "picked", KNEE, SALT): (1, 0),
+        ("end", "picked", KNEE, GOUT): (2, 0), ("end", "picked", KNEE, SALT): (2, 2),
+        ("end", "", GOUT, SALT): (1, 0),
+    }  # fmt: skip
+    forget_before(store, DAY)
+    assert seen(count(store, IDS)) == seen(log)
+    # What nobody saw until then is in no layout.
+    assert {key[0] for key in seen(count(store, IDS, until=0))} == {""}
+
+
 def test_readings_of_a_visit(store: Store):
     """Sources, what was followed, page views; each article once a visit, on its first day."""
     log = counted(
@@ -236,10 +268,10 @@ def test_counting_stands_still_while_others_write(store: Store, monkeypatch: pyt
     if store.engine.dialect.name == "sqlite" and store.engine.url.database == ":memory:":
         pytest.skip("one connection only")
     stored(store, [Article(id=id, title=id.title()) for id in IDS], [view("v1", "knee", "gout")])
-    columns = counts._columns
+    columns = counts.columns
 
-    def and_then_somebody_writes(connection, statement, kinds, values):
-        found = columns(connection, statement, kinds, values)
+    def and_then_somebody_writes(connection, statement, *more):
+        found = columns(connection, statement, *more)
         if statement == counts.SLATES:
 
             def write() -> None:
@@ -251,7 +283,7 @@ def test_counting_stands_still_while_others_write(store: Store, monkeypatch: pyt
             writer.join()
         return found
 
-    monkeypatch.setattr(counts, "_columns", and_then_somebody_writes)
+    monkeypatch.setattr(counts, "columns", and_then_somebody_writes)
 
     assert links(count(store, IDS)) == {(KNEE, GOUT, 1): (1, 0)}
     monkeypatch.undo()

@@ -521,6 +521,24 @@ def test_an_older_store_is_brought_up_to_date(database: str):
         assert store.pages() == []
 
 
+def test_what_was_forgotten_before_layouts_counted_is_kept(database: str):
+    """It was in a layout nobody knows."""
+    engine = sql.create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        for step in STEPS[:3]:
+            step(connection)
+        connection.execute(sql.text("CREATE TABLE schema_version (version INTEGER NOT NULL)"))
+        connection.execute(sql.text("INSERT INTO schema_version VALUES (3)"))
+        connection.execute(sql.text("INSERT INTO past_views VALUES (1, 2, 3)"))
+        connection.execute(sql.text("INSERT INTO past_clicks VALUES (1, 2, 4, 5, 6)"))
+    engine.dispose()
+
+    with Store(database) as store:
+        views = rows(store, "SELECT day, slate, layout, n FROM past_views")
+        clicks = rows(store, "SELECT day, slate, layout, item, n, n_in_sessions FROM past_clicks")
+        assert (views, clicks) == ([(1, 2, "", 3)], [(1, 2, "", 4, 5, 6)])
+
+
 def test_a_store_of_a_newer_release_is_refused(database: str):
     """It is not guessed at, and not changed."""
     with Store(database) as store, store.transaction() as connection:
