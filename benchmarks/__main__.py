@@ -1,5 +1,7 @@
 """Run every benchmark, or those named: ``python -m benchmarks [speed] [serving] [events]
-[quality]``."""
+[quality]
+[positions]``.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,15 @@ import sys
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from benchmarks import events, quality, serving, speed
+from benchmarks import events, positions, quality, serving, speed
 
-ROOMS = {"speed": speed.run, "serving": serving.run, "events": events.run, "quality": quality.run}
+ROOMS = {
+    "speed": speed.run,
+    "serving": serving.run,
+    "events": events.run,
+    "quality": quality.run,
+    "positions": positions.run,
+}
 
 for name in sys.argv[1:] or ROOMS:
     if name not in ROOMS:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from recommender.counts import Log
+from recommender.harvesting import Curve
 from recommender.positions import Examination
 
 BAR = 30
@@ -76,19 +77,28 @@ def _trial(scores: dict[str, float]) -> list[str]:
 
 
 def _examination(examination: Examination, log: Log) -> list[str]:
-    if not examination.identified:
-        return [f"Position was not corrected for: {examination.reason}."]
+    said = [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in examination.says()]
+    curves: dict[str, Curve] = {"whole site": examination} if examination.identified else {}
+    for (layout, list), curve in examination.apart.items():
+        if curve.identified or examination.identified:
+            curves[" ".join(filter(None, (layout or "unnamed", list)))] = curve
+    if not curves:
+        return said
     shown = int(min(np.bincount(log.position).nonzero()[0].max(initial=1), 10))
     return [
-        f"Estimated from {examination.n_clicks:,} clicks on links that stood at several "
-        "positions; 95 % intervals by bootstrap:",
+        *said,
         "",
-        "| position | looked at, beside position 1 | |",
-        "|---|---|---|",
+        "How likely a position is to be looked at, beside position 1; 95 % intervals by bootstrap:",
+        "",
+        f"| position | {' | '.join(curves)} | |",
+        "|---" * (len(curves) + 2) + "|",
         *(
-            f"| {place} | {examination.chance[place]:.2f} "
-            f"({examination.low[place]:.2f} to {examination.high[place]:.2f}) "
-            f"| {'█' * round(BAR * min(1.0, float(examination.chance[place])))} |"
+            f"| {place} | {' | '.join(_at(curve, place) for curve in curves.values())} "
+            f"| {'█' * round(BAR * min(1.0, float(next(iter(curves.values())).chance[place])))} |"
             for place in range(1, shown + 1)
         ),
     ]
+
+
+def _at(curve: Curve, place: int) -> str:
+    return f"{curve.chance[place]:.2f} ({curve.low[place]:.2f} to {curve.high[place]:.2f})"

@@ -26,11 +26,15 @@ MAX_POSITION = 50
 N_PLACES = MAX_POSITION + 1
 # Clicks on pairs that changed place. Below it intervals are too wide to be of use.
 MIN_CLICKS = 200
-# A position's 95 % interval may span at most this factor, for the positions people mostly see.
+# A position's 95 % interval may span at most this factor. If one further up is wider there is no
+# curve; if one further down is, the curve ends above it.
 MAX_SPAN = 2.5
+N_NEEDED = 3
 N_BOOTSTRAP = 1000
 # Pairs are drawn in so many blocks at most; more would say the same and take longer.
-N_BLOCKS = 400
+N_BLOCKS = 200
+# By how much the logarithms of two layouts' curves usually differ, where nothing is known of one.
+SPREAD = 0.5
 # Draws of fewer pairs than this vary too little to say how far the estimate may be off.
 MIN_PAIRS = 20
 # Clicks' worth of belief that a position is like any other: one without clicks is not impossible.
@@ -42,8 +46,8 @@ N_STEPS = 50
 class Curve:
     """``chance[p]`` is the examination propensity of position ``p``, that of position 1 being 1;
     place 0 stands for an unknown position. ``low`` and ``high`` bound 95 % intervals. Where the
-    log did not identify it, ``chance`` is 1 throughout and ``reason`` says why. ``caveat`` is what
-    must be said of an estimate that rests on more than chance.
+    log did not identify it ``reason`` says why, and ``chance`` is 1 throughout, or what another
+    curve lets expect. ``caveat`` is what must be said of an estimate that is used.
     """
 
     chance: np.ndarray
@@ -91,40 +95,81 @@ def gather(
     return Cells(of, pair, place[moved], shown[moved], clicked[moved])
 
 
-def harvest(cells: Cells, matters: np.ndarray, *, seed: int) -> Curve:
+def harvest(cells: Cells, matters: np.ndarray, *, seed: int, towards: Curve | None = None) -> Curve:
     """Estimate examination with bootstrap intervals over pairs, or refuse. ``matters``,
-    ``(N_PLACES,)``, tells the positions that must be known well; others borrow from above.
+    ``(N_PLACES,)``, tells the positions that must be known well; others borrow from above. Where
+    the log says too little, what it says is weighed against the curve ``towards``.
     """
-    n_clicks = int(cells.clicks.sum())
+    n_clicks, n_pairs = int(cells.clicks.sum()), len(np.unique(cells.pair))
+    few = ""
     if n_clicks < MIN_CLICKS:
-        return refused(
+        few = (
             f"only {n_clicks} clicks fell on links that were seen at more than one position; "
-            f"{MIN_CLICKS} are needed to tell a good link from a well-placed one",
-            n_clicks,
+            f"{MIN_CLICKS} are needed to tell a good link from a well-placed one"
         )
-    n_pairs = int(cells.pair.max()) + 1
-    if n_pairs < MIN_PAIRS:
-        return refused(
+    elif n_pairs < MIN_PAIRS:
+        few = (
             f"only {n_pairs} followed links were seen at more than one position; "
-            f"{MIN_PAIRS} are needed to say how sure the estimate is",
-            n_clicks,
+            f"{MIN_PAIRS} are needed to say how sure the estimate is"
         )
-    apart = matters & ~_tied_to_first(cells)
-    if apart.any():
-        return refused(
-            f"position {int(np.flatnonzero(apart)[0])} cannot be compared with position 1: no "
-            "chain of followed links that changed place leads from one to the other",
-            n_clicks,
-        )
-    chance, low, high = _fit(cells, np.random.default_rng(seed))
-    wide = matters & ~(high <= MAX_SPAN * np.maximum(low, 1e-9))
-    if wide.any():
-        return refused(
-            f"the 95 % interval of position {int(np.flatnonzero(wide)[0])} spans more than a "
-            f"factor of {MAX_SPAN}",
-            n_clicks,
-        )
-    return Curve(*_borrowed(chance, low, high, matters), True, "", n_clicks)
+    if few:
+        return _leaning(None, towards, few, n_clicks) if towards else refused(few, n_clicks)
+    tied = _tied_to_first(cells)
+    if tied.sum() == 1:
+        low, high = np.zeros(N_PLACES), np.full(N_PLACES, np.inf)
+        fitted = np.ones(N_PLACES), low, high
+    else:
+        fitted = _fit(cells, np.random.default_rng(seed))
+    chance, low, high = fitted
+    low[~tied], high[~tied] = 0.0, np.inf
+    doubtful = np.flatnonzero(matters & ~(high <= MAX_SPAN * low))
+    if len(doubtful) == 0:
+        return Curve(*_borrowed(chance, low, high, matters), True, "", n_clicks)
+    first = int(doubtful[0])
+    why = (
+        f"the 95 % interval of position {first} spans more than a factor of {MAX_SPAN}"
+        if tied[first]
+        else f"position {first} cannot be compared with position 1: no chain of followed links "
+        "that changed place leads from one to the other"
+    )
+    if first <= N_NEEDED:
+        return _leaning(fitted, towards, why, n_clicks) if towards else refused(why, n_clicks)
+    below = np.arange(N_PLACES) >= first
+    if towards:
+        known = (chance, low, high)
+        other = _leaning(fitted, towards, why, n_clicks)
+        leaning = (other.chance, other.low, other.high)
+        chance, low, high = (np.where(below, *each) for each in zip(leaning, known, strict=True))
+        caveat = f"from position {first} on it leans on the whole site: {why}"
+        return Curve(*_borrowed(chance, low, high, matters), True, "", n_clicks, caveat)
+    lowest = low[below & matters].min()
+    chance, low, high = _borrowed(chance, low, high, matters & ~below)
+    low[below] = np.minimum(low[below], lowest)
+    caveat = f"from position {first} on links count as if they stood just above it: {why}"
+    return Curve(chance, low, high, True, "", n_clicks, caveat)
+
+
+def _leaning(
+    own: tuple[np.ndarray, np.ndarray, np.ndarray] | None, towards: Curve, why: str, n_clicks: int
+) -> Curve:
+    """A curve that is not known well enough, weighed against another by how sure each is."""
+    middle = np.log(np.maximum(towards.chance, 1e-9))
+    variance = SPREAD**2 + error(towards.low, towards.high) ** 2
+    if own is not None:
+        chance, low, high = own
+        share = variance / (variance + error(low, high) ** 2)
+        middle += share * (np.log(np.maximum(chance, 1e-9)) - middle)
+        variance *= 1 - share
+    middle[:2], variance[:2] = 0.0, 0.0
+    half = 1.96 * np.sqrt(variance)
+    return Curve(np.exp(middle), np.exp(middle - half), np.exp(middle + half), False, why, n_clicks)
+
+
+def error(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The standard error of a logarithm, from its 95 % interval; 10 if nothing is known."""
+    span = np.log(np.clip(high, 1e-9, 1e9) / np.clip(low, 1e-9, 1e9))
+    found: np.ndarray = np.minimum(span / (2 * 1.96), 10.0)
+    return found
 
 
 def _tied_to_first(cells: Cells) -> np.ndarray:

@@ -91,6 +91,8 @@ def train(wanted: Namespace) -> None:
         return
     state = "live" if options.activate else "published, not live"
     say(f"{bundle.name} ({state}): {bundle.about['reason']}")
+    for sentence in bundle.about["examination"]["says"]:
+        say(sentence)
     say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
 
 

@@ -100,7 +100,7 @@ def build(
 
     progress.stage("counting the log")
     log = counts.count(store, ids, until=options.until, caps=options.caps)
-    examination = positions.estimate(log, seed=options.seed)
+    examination = positions.estimate(log, seed=options.seed, alike=site.cosine)
     learned = learn(site, log, examination, seed=options.seed, progress=progress)
 
     shown = on_the_page(picked, learned.history)

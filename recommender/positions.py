@@ -8,25 +8,27 @@ what decided its places stood still: under one bundle; beside one list that neve
 shuffled by lot; else within one day. Where that is too little, changes between builds are used, and
 the estimate bears a caveat. A site whose links never move gets none.
 
-A layout that has enough clicks of its own gets a curve of its own, any other that of the whole
-site. Within a layout a list may have one too, but only if it differs beyond doubt: readers do not
-see who chose a list.
+A layout that has enough clicks of its own gets a curve of its own; elsewhere what little there is
+is weighed against the curve of the whole site. Within a layout a list may have one too, but only
+if it differs beyond doubt: readers do not see who chose a list.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from recommender.counts import UNKNOWN, Log
+from recommender.guessing import Alike, guess
 from recommender.harvesting import (
     MAX_POSITION,
     N_PLACES,
     Cells,
     Curve,
+    error,
     gather,
     harvest,
     refused,
@@ -52,10 +54,12 @@ DAYS = 1 << 20
 @dataclass(frozen=True, slots=True, eq=False)
 class Examination(Curve):
     """The curve of the whole site, and by layout, or layout and list, those that were looked for
-    ``apart``; a list of None stands for all of a layout's.
+    ``apart``; a list of None stands for all of a layout's. ``guessed`` is what a model of appeal
+    makes of a log that does not identify any: to be told, not to be used.
     """
 
     apart: Mapping[tuple[str, str | None], Curve] = field(default_factory=dict)
+    guessed: Curve | None = None
 
     def at(self, position: np.ndarray) -> np.ndarray:
         """The propensity at each of ``position`` on the whole site; 1 where it is unknown."""
@@ -79,11 +83,8 @@ class Examination(Curve):
 
     def curve(self, layout: str, list: str) -> Curve:
         """What holds for a list in a layout: its own curve, the layout's, or the site's."""
-        for key in ((layout, family(list)), (layout, None)):
-            own = self.apart.get(key)
-            if own is not None and own.identified:
-                return own
-        return self
+        own = self.apart.get((layout, family(list)))
+        return own or self.apart.get((layout, None)) or self
 
     def says(self) -> list[str]:
         """What was corrected for and what not, in sentences without an end."""
@@ -101,10 +102,22 @@ class Examination(Curve):
                 told = f"by {curve.n_clicks:,} clicks of its own"
                 told += f"; {curve.caveat}" if curve.caveat else ""
             else:
-                told = "as on the whole site" if self.identified else "not corrected for"
+                told = "mostly as on the whole site" if self.identified else "not corrected for"
                 told += f": {curve.reason}"
             found.append(f"{name}: {told}")
+        if self.guessed is not None:
+            found.append(_told(self.guessed))
         return found
+
+
+def _told(guessed: Curve) -> str:
+    if guessed.reason:
+        return f"a model of what appeals says no more: {guessed.reason}"
+    return (
+        f"if target and text explained all that appeals, position 5 would be looked at "
+        f"{guessed.chance[5]:.2f} times as often as position 1 ({guessed.low[5]:.2f} to "
+        f"{guessed.high[5]:.2f}); that hangs on the model and is not used"
+    )
 
 
 def unidentified(reason: str, n_clicks: int = 0) -> Examination:
@@ -122,63 +135,64 @@ def family(name: str) -> str:
     return BUNDLES if BUNDLE.fullmatch(name) else name
 
 
-def estimate(log: Log, *, seed: int) -> Examination:
+def estimate(log: Log, *, seed: int, alike: Alike | None = None) -> Examination:
     """Estimate examination by position with bootstrap intervals, or refuse; on the whole site and,
-    where there are several, in each layout.
+    where there are several, in each layout. With ``alike``, how alike texts are, what is refused is
+    guessed at.
     """
     shown, _ = log.shown_and_clicked()
     known = (log.position > 0) & (log.link_source != UNKNOWN) & (log.item != UNKNOWN)
     if not (known & (shown > 0)).any():
         return unidentified("the log does not say at which position a link stood")
-    steady, mixed = _Moves(log, known, _steady(log)), _Moves(log, known, None)
     families = sorted({family(name) for name in log.lists})
     of_list = np.array([families.index(family(name)) for name in log.lists])[log.list]
 
-    def look(slates: np.ndarray) -> Curve:
+    def look(moves: _Moves, slates: np.ndarray, towards: Curve | None = None) -> Curve:
         """The curve of some slates."""
         links = slates[log.link_slate] & known
-        if not links.any():
-            return refused("the log does not say at which position a link stood")
         place = np.minimum(log.position[links], MAX_POSITION)
         share = np.bincount(place, weights=shown[links], minlength=N_PLACES)
         matters = share >= MIN_SHARE_OF_VIEWS * max(share.sum(), 1)
-        found = harvest(steady.cells(slates), matters, seed=seed)
-        if found.identified:
-            return found
-        found = harvest(mixed.cells(slates), matters, seed=seed)
-        return _with(found, caveat=CAVEAT) if found.identified else found
+        matters[0] = False
+        found = harvest(moves.cells(slates), matters, seed=seed, towards=towards)
+        if moves.mixed and found.identified:
+            return replace(found, caveat="; ".join(filter(None, (CAVEAT, found.caveat))))
+        return found
 
-    whole = look(np.ones(len(log.source), dtype=bool))
+    everywhere = np.ones(len(log.source), dtype=bool)
+    moves = _Moves(log, known, _steady(log))
+    whole = look(moves, everywhere)
+    if not whole.identified:
+        moves = _Moves(log, known, None)
+        whole = look(moves, everywhere)
+    site = whole if whole.identified else None
     seen = np.bincount(log.view_slate, weights=log.n_views, minlength=len(log.source)) > 0
     apart: dict[tuple[str, str | None], Curve] = {}
     layouts = np.unique(log.layout[seen]).tolist()
     for layout in sorted(layouts, key=lambda number: log.layouts[number]):
         inside = seen & (log.layout == layout)
-        curve = look(inside) if len(layouts) > 1 else whole
+        curve = whole
         if len(layouts) > 1:
-            apart[log.layouts[layout], None] = curve
+            curve = apart[log.layouts[layout], None] = look(moves, inside, site)
         lists = np.unique(of_list[inside]).tolist()
         for number in lists if len(lists) > 1 and curve.identified else ():
-            own = look(inside & (of_list == number))
+            own = look(moves, inside & (of_list == number))
             if _differs(own, curve):
                 apart[log.layouts[layout], families[number]] = own
+    known_at_all = whole.identified or any(curve.identified for curve in apart.values())
+    guessed = None if known_at_all or alike is None else guess(log, alike, seed=seed)
     return Examination(
         whole.chance, whole.low, whole.high, whole.identified, whole.reason, whole.n_clicks,
-        whole.caveat, apart,
+        whole.caveat, apart, guessed,
     )  # fmt: skip
-
-
-def _with(curve: Curve, *, caveat: str) -> Curve:
-    return Curve(curve.chance, curve.low, curve.high, True, "", curve.n_clicks, caveat)
 
 
 def _differs(own: Curve, other: Curve) -> bool:
     """Whether a curve that needs no caveat is beyond doubt another one."""
     if not own.identified or own.caveat:
         return False
-    error = np.log(np.maximum(own.high, 1e-9) / np.maximum(own.low, 1e-9)) / (2 * 1.96)
-    apart = np.abs(np.log(own.chance / other.chance))
-    return bool((apart > MIN_APART * np.maximum(error, 1e-9))[2:].any())
+    distance = np.abs(np.log(own.chance / other.chance))
+    return bool((distance > MIN_APART * error(own.low, own.high))[2:].any())
 
 
 def _steady(log: Log) -> np.ndarray:
@@ -204,6 +218,7 @@ class _Moves:
 
     def __init__(self, log: Log, known: np.ndarray, steady: np.ndarray | None) -> None:
         """Without ``steady`` all time is one stretch."""
+        self.mixed = steady is None
         of_click = log.link_slate[log.click_link]
         if steady is None:
             view_era, click_era = np.zeros_like(log.view_slate), np.zeros_like(of_click)

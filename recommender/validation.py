@@ -130,11 +130,9 @@ def _randomised(log: Log, seed: int) -> Check:
     n_views = int(log.n_views[drawn[log.view_slate] > 0].sum())
     examination = positions.estimate(log, seed=seed)
     says = f"{n_views:,} of {int(log.n_views.sum()):,} views are randomised with known chances; "
-    if examination.identified:
-        says += f"position's strength is known from {examination.n_clicks:,} clicks"
-    else:
-        says += f"position's strength is not known: {examination.reason}"
-    return Check("enough randomised views", examination.identified, says)
+    first, *others = examination.says()
+    passed = examination.identified or any(curve.identified for curve in examination.apart.values())
+    return Check("enough randomised views", passed, says + first, others[:N_EXAMPLES])
 
 
 def _one_pair(log: Log, ids: list[str]) -> Check:

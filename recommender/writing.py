@@ -83,6 +83,17 @@ class Built:
                 "identified": self.examination.identified,
                 "reason": self.examination.reason,
                 "n_clicks": self.examination.n_clicks,
+                "says": self.examination.says(),
+                "layouts": [
+                    {
+                        "layout": layout,
+                        "list": list,
+                        "identified": curve.identified,
+                        "reason": curve.reason,
+                        "n_clicks": curve.n_clicks,
+                    }
+                    for (layout, list), curve in self.examination.apart.items()
+                ],
             },
             "relevance_floor": RELEVANCE_FLOOR,
             "explore": self.explored.slates.shape[1],
@@ -112,9 +123,11 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         progress.advance()
         save(folder, "site", built.site)
         save(folder, "history", built.learned.history)
-        save(folder, "examination", np.array(
-            [built.examination.chance, built.examination.low, built.examination.high]
-        ))  # fmt: skip
+        # The whole site's curve, then those of ``about["examination"]["layouts"]``.
+        curves = [built.examination, *built.examination.apart.values()]
+        tables = [np.array([curve.chance, curve.low, curve.high]) for curve in curves]
+        save(folder, "examination", tables[0])
+        save(folder, "examination_apart", np.array(tables[1:]).reshape(-1, *tables[0].shape))
         if built.learned.ranker:
             import joblib
 

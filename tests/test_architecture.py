@@ -24,7 +24,7 @@ ORDER = (
     # text
     "terms", "tfidf", "kernels", "similarity",
     # clicks
-    "harvesting", "positions", "appeal", "coreading",
+    "harvesting", "guessing", "positions", "appeal", "coreading",
     # ranking
     "candidates", "site", "signals", "features", "ranker", "trees",
     # re-ranking

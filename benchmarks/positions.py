@@ -1,0 +1,251 @@
+"""How well examination by position is recovered from simulated logs whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from benchmarks.corpus import table
+from recommender.counts import Log, empty_log
+from recommender.guessing import guess
+from recommender.positions import estimate
+
+N_LOGS = 200
+N_LINKS = 10
+# Two layouts that are read differently: a list down the side, and tiles at the end of a page,
+# of which the second row is hardly looked at.
+PLACES = np.arange(1, N_LINKS + 1)
+TRUTH = {
+    "side": PLACES**-0.7,
+    "end": np.where(PLACES <= 5, 1.05 ** (1 - PLACES), 0.45 * 0.97 ** (PLACES - 6)),
+}
+LAYOUTS = tuple(TRUTH)
+
+
+@dataclass(frozen=True)
+class Site:
+    """``n_sources`` pages whose readers look at ``views`` lists a day in each layout; of these
+    ``share`` are drawn by lot: all of a list is shuffled, or only neighbours change places.
+    ``rebuilt`` sites order their lists by yesterday's clicks, others best link first for good;
+    ``drift`` is by how much a link's appeal changes from one day to the next.
+    """
+
+    n_sources: int = 60
+    n_days: int = 20
+    views: float = 60
+    share: float = 0.2
+    shuffled: bool = True
+    rebuilt: bool = False
+    drift: float = 0.0
+    n_items: int = N_LINKS
+
+
+# And how many logs are simulated of each.
+SITES = {
+    "lists stay, a fifth of the views shuffled": (Site(), N_LOGS),
+    "rebuilt every night, a fifth shuffled": (Site(rebuilt=True, n_items=20), N_LOGS),
+    "the same, and tastes drift": (Site(rebuilt=True, n_items=20, drift=0.15), 50),
+    "lists stay, a tenth of the readers": (Site(views=6), 50),
+    "lists stay, neighbours swapped in a fifth": (Site(shuffled=False), 50),
+    "rebuilt every night, nothing by lot": (Site(rebuilt=True, n_items=20, share=0.0), 20),
+    "lists stay, nothing by lot": (Site(share=0.0), 20),
+}
+
+
+N_DRAWN = 6
+
+
+def simulate(site: Site, seed: int) -> tuple[Log, np.ndarray]:
+    """The log of such a site, its lists named after a bundle a day if it is rebuilt; and how many
+    clicks each position of each layout had in views that were drawn.
+
+    Each day has, beside a source in a layout, one list in its best order and six that are drawn.
+    """
+    random = np.random.default_rng(seed)
+    appeal = np.minimum(random.gamma(1.0, 0.06, (site.n_sources, site.n_items)), 0.6)
+    appeal = -np.sort(-appeal, axis=1)
+    followed, due = np.zeros_like(appeal), np.zeros_like(appeal)
+    sources = np.arange(site.n_sources)
+    rows: list[tuple[np.ndarray, ...]] = []
+    by_lot = np.zeros((len(TRUTH), N_LINKS), dtype=np.int64)
+    for day in range(site.n_days):
+        if site.drift:
+            appeal = np.clip(appeal * np.exp(random.normal(0, site.drift, appeal.shape)), 1e-3, 0.6)
+        rate = (followed + 2) / (due + 2 / 0.06)
+        best = np.argsort(-rate, axis=1, kind="stable") if site.rebuilt else np.argsort(-appeal)
+        best = best[:, :N_LINKS]
+        for layout, truth in enumerate(TRUTH.values()):
+            n_views = random.poisson(site.views, site.n_sources)
+            n_drawn = random.binomial(n_views, site.share)
+            for at in range(1 + N_DRAWN):
+                items = _drawn(best, site, random) if at else best
+                views = (n_drawn + at - 1) // N_DRAWN if at else n_views - n_drawn
+                clicks = random.binomial(
+                    views[:, None], truth * np.take_along_axis(appeal, items, axis=1)
+                )
+                by_lot[layout] += clicks.sum(axis=0) * (at > 0)
+                np.add.at(followed, (sources[:, None], items), clicks)
+                np.add.at(due, (sources[:, None], items), views[:, None] * truth)
+                chances = _chances(best, items, site)
+                if not at and not site.rebuilt:
+                    chances = np.full_like(chances, np.nan)
+                whole = np.full_like(sources, 0)
+                rows.append((sources, whole + layout, whole + day, views, items, chances, clicks))
+    columns = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return _log(*columns, rebuilt=site.rebuilt), by_lot
+
+
+def run() -> None:
+    """Print what is recovered of each site, and what a model of appeal makes of lists that stay."""
+    rows = [_judged(name, site, n_logs) for name, (site, n_logs) in SITES.items()]
+    head = (
+        "site", "clicks a log", "curves found", "intervals that hold the truth", "the worst",
+        "mean error", "largest bias", "within 10 %, 500 clicks by lot", "error by chance weights",
+    )  # fmt: skip
+    table(head, rows)
+    print()
+    table(
+        ("lists that stay, ordered by", "position 5, told over true", "position 10", "intervals"),
+        [_guessed(name, hidden) for name, hidden in HIDDEN.items()],
+    )
+
+
+def _judged(name: str, site: Site, n_logs: int) -> tuple[str, ...]:
+    """A row: over logs, layouts and the positions from 2 on."""
+    errors, holds, weighted, safe, clicks = [], [], [], [], 0
+    for seed in range(n_logs):
+        log, by_lot = simulate(site, seed)
+        clicks += int(log.n_clicks.sum())
+        found = estimate(log, seed=seed)
+        for layout, (where, truth) in enumerate(TRUTH.items()):
+            curve = found.curve(where, "")
+            if not curve.identified:
+                continue
+            error = np.log(curve.chance[PLACES] / truth)
+            errors.append(error[1:])
+            holds.append(((curve.low[PLACES] <= truth) & (curve.high[PLACES] >= truth))[1:])
+            enough = (by_lot[layout] >= 500)[1:]
+            safe.append(np.where(enough, np.abs(np.expm1(error[1:])) <= 0.1, np.nan))
+            if site.rebuilt and site.share:
+                weighted.append(np.log(_by_chance(log, layout) / truth)[1:])
+    found_share = f"{len(errors) / (n_logs * len(TRUTH)):.0%}"
+    if not errors:
+        return name, f"{clicks / n_logs:,.0f}", found_share, *[""] * 6
+    held, within = np.mean(holds, axis=0), np.array(safe)
+    return (
+        name, f"{clicks / n_logs:,.0f}", found_share, f"{held.mean():.1%}", f"{held.min():.1%}",
+        f"{np.abs(errors).mean():.3f}", f"{np.abs(np.mean(errors, axis=0)).max():.3f}",
+        f"{np.nanmean(within):.1%}" if np.isfinite(within).any() else "",
+        f"{np.abs(weighted).mean():.3f}" if weighted else "",
+    )  # fmt: skip
+
+
+def _by_chance(log: Log, layout: int) -> np.ndarray:
+    """Clicks over the chance of their place, position by position, beside the first."""
+    _, clicked = log.shown_and_clicked()
+    inside = log.layout[log.link_slate] == layout
+    worth = np.bincount(
+        log.position[inside], weights=(clicked / log.propensity)[inside], minlength=N_LINKS + 1
+    )
+    return np.asarray(worth[PLACES] / worth[1])
+
+
+# How far the judgement of who picks goes beyond what target and text say, in logarithms; None
+# stands for lists in any order.
+HIDDEN = {"chance": None, "what target and text say": 0.0, "a little more": 0.3, "much more": 1.0}
+
+
+def _guessed(name: str, hidden: float | None, n_logs: int = 20) -> tuple[str, ...]:
+    """A row: what regression says of 150 lists of which no link ever moves."""
+    ratios, widths, none = [], [], 0
+    n, truth = 150, TRUTH["side"]
+    for seed in range(n_logs):
+        random = np.random.default_rng(seed)
+        items = np.array([random.choice(n, N_LINKS, replace=False) for _ in range(n)])
+        alike = random.gamma(2, 0.5, items.shape)
+        known = 0.3 * np.log(alike * random.gamma(2, 0.5, n)[items])
+        beyond = (0.5 if hidden is None else hidden) * random.normal(size=items.shape)
+        appeal = np.minimum(0.05 * np.exp(known + beyond), 0.7)
+        order = np.argsort(random.random(items.shape) if hidden is None else -appeal, axis=1)
+        items, alike, appeal = (
+            np.take_along_axis(each, order, axis=1) for each in (items, alike, appeal)
+        )
+        zero, views = np.zeros(n, dtype=np.int64), np.full(n, 400)
+        clicks = random.binomial(400, truth * appeal)
+        nothing = np.full(items.shape, np.nan)
+        log = _log(np.arange(n), zero, zero, views, items, nothing, clicks, rebuilt=False)
+        log = replace(log, item=items.ravel() + 1000)
+        assert not estimate(log, seed=seed).identified
+        found = guess(log, lambda *_, alike=alike: alike.ravel(), seed=seed)
+        none += bool(found.reason)
+        if not found.reason:
+            ratios.append((found.chance[PLACES] / truth)[[4, 9]])
+            widths.append((found.high / found.low)[10])
+    if not ratios:
+        return name, "", "", f"{none} of {n_logs} logs refused"
+    five, ten = np.mean(ratios, axis=0)
+    return (
+        name,
+        f"{five:.2f}",
+        f"{ten:.2f}",
+        f"{np.mean(widths) ** 0.5 - 1:.0%} either way; {none} refused",
+    )
+
+
+def _drawn(best: np.ndarray, site: Site, random: np.random.Generator) -> np.ndarray:
+    if site.shuffled:
+        return random.permuted(best, axis=1)
+    found = best.copy()
+    start = int(random.integers(2))
+    for left in range(start, N_LINKS - 1, 2):
+        swap = random.random(len(best)) < 0.5
+        found[swap, left : left + 2] = found[swap, left : left + 2][:, ::-1]
+    return found
+
+
+def _chances(best: np.ndarray, items: np.ndarray, site: Site) -> np.ndarray:
+    """The chance of each of ``items`` at its place."""
+    home = items == best
+    if site.shuffled:
+        return (1 - site.share) * home + site.share / N_LINKS
+    # Half of the views that draw leave a link's pair of places alone, and half of the rest.
+    stays = np.where(np.isin(np.arange(N_LINKS), (0, N_LINKS - 1)), 0.75, 0.5)
+    return np.where(home, (1 - site.share) + site.share * stays, site.share / 4)
+
+
+def _log(
+    source: np.ndarray, layout: np.ndarray, day: np.ndarray, views: np.ndarray,
+    items: np.ndarray, chances: np.ndarray, clicks: np.ndarray, *, rebuilt: bool,
+) -> Log:  # fmt: skip
+    """The rows as counted: slates that were seen, those of one order once each."""
+    seen = views > 0
+    source, layout, day, views = source[seen], layout[seen], day[seen], views[seen]
+    items, chances, clicks = items[seen], chances[seen], clicks[seen]
+    listed = day if rebuilt else np.zeros_like(day)
+    content = np.column_stack([source, layout, listed, np.isnan(chances[:, 0]), items])
+    # One number for each content, all but surely.
+    number = content @ np.random.default_rng(0).integers(1, 1 << 40, content.shape[1])
+    _, first, slate = np.unique(number, return_index=True, return_inverse=True)
+    n, item = len(first), source[:, None] * 1000 + 1000 + items
+    names = tuple(f"20260101-{day:06}-aaaaaa" for day in range(int(day.max()) + 1))
+    values = {name: getattr(empty_log(), name) for name in Log.__dataclass_fields__}
+    values |= {
+        "source": source[first],
+        "layout": layout[first],
+        "list": listed[first],
+        "layouts": LAYOUTS,
+        "lists": names if rebuilt else ("hand-picked",),
+        "heads": np.arange(n + 1) * N_LINKS,
+        "item": item[first].ravel(),
+        "position": np.tile(PLACES, n),
+        "propensity": chances[first].ravel(),
+        "view_day": day,
+        "view_slate": slate,
+        "n_views": views,
+        "click_day": np.repeat(day, N_LINKS),
+        "click_link": (slate[:, None] * N_LINKS + np.arange(N_LINKS)).ravel(),
+        "n_clicks": clicks.ravel(),
+        "n_in_sessions": clicks.ravel(),
+    }
+    return Log(**values)
