@@ -107,7 +107,7 @@ def measure(log: Log, pairs: Pairs, of_link: np.ndarray, examination: Examinatio
     usable = (of_link >= 0) & (made > 0)
     slate, made, clicks = slate[usable], made[usable], clicked[usable]
     item, pair = log.item[usable], of_link[usable]
-    seen = examination.at(log.position[usable])
+    seen = examination.of(log)[usable]
     n_slates = len(log.source)
     strength = np.ones(n_articles)
     got = np.bincount(item, weights=clicks, minlength=n_articles)

@@ -215,7 +215,7 @@ def _examples(
     slate, made, clicks, pair = slate[used], made[used], clicked[used], of_link[used]
     rows, row = np.unique(pair, return_inverse=True)
     sources, items = pairs.source[rows], pairs.item[rows].astype(np.int64)
-    examined = examination.at(log.position[used])
+    examined = examination.of(log)[used]
     clicked_by_row = np.bincount(row, weights=clicks, minlength=len(rows))
 
     def explained(*, unseen: bool) -> Examples:
