@@ -214,7 +214,7 @@ def _steady(log: Log) -> np.ndarray:
 
 
 class _Moves:
-    """Views and clicks by link and stretch of time, of boxes with clicks: what pairs moved in."""
+    """Views and clicks by link and stretch of time, of pairs that were followed in it."""
 
     def __init__(self, log: Log, known: np.ndarray, steady: np.ndarray | None) -> None:
         """Without ``steady`` all time is one stretch."""
@@ -227,38 +227,44 @@ class _Moves:
             click_era = _era(steady[of_click], log.click_day)
         eras, number = np.unique(np.concatenate([view_era, click_era]), return_inverse=True)
         view_era, click_era = np.split(number, [len(view_era)])
-        n_eras = max(1, len(eras))
+        n_eras, n_layouts = max(1, len(eras)), len(log.layouts)
+        width = int(max(log.item.max(initial=0), log.source.max(initial=0))) + 1
+        keys = log.link_source.astype(np.int64) * width + log.item
+        _, pair = np.unique(keys, return_inverse=True)
+        pair = pair * n_layouts + log.layout[log.link_slate]
+        # Slates by era, and their views.
         rows, row = np.unique(log.view_slate * n_eras + view_era, return_inverse=True)
         views = np.bincount(row, weights=log.n_views, minlength=len(rows))
         slate, era = np.divmod(rows, n_eras)
-        box = log.source.astype(np.int64) * len(log.layouts) + log.layout
-        clicked = np.unique(box[of_click] * n_eras + click_era)
-        kept = np.isin(box[slate] * n_eras + era, clicked)
-        rows, slate, era, views = rows[kept], slate[kept], era[kept], views[kept]
+        # Their links, of which only those count whose pair was followed in that era.
         sizes = np.diff(log.heads)[slate]
         heads = np.cumsum(sizes) - sizes
         link = np.arange(sizes.sum()) + np.repeat(log.heads[slate] - heads, sizes)
-        at = np.searchsorted(rows, of_click * n_eras + click_era)
-        there = at < len(rows)
-        there[there] = rows[at[there]] == (of_click * n_eras + click_era)[there]
-        at = at[there]
-        place = heads[at] + log.click_link[there] - log.heads[slate[at]]
-        clicks = np.bincount(place, weights=log.n_clicks[there], minlength=len(link))
-        use = known[link]
-        self.slate = np.repeat(slate, sizes)[use]
-        self.era = np.repeat(era * len(log.layouts) + log.layout[slate], sizes)[use]
-        self.views, self.clicks = np.repeat(views, sizes)[use], clicks[use]
-        link = link[use]
+        stratum = pair[link] * n_eras + np.repeat(era, sizes)
+        followed = np.unique(pair[log.click_link] * n_eras + click_era)
+        kept = np.flatnonzero(np.isin(stratum, followed) & known[link])
+        self.stratum, link = stratum[kept], link[kept]
+        of_row = np.searchsorted(heads, kept, side="right") - 1
+        self.views, self.slate = views[of_row], slate[of_row]
         self.place = np.minimum(log.position[link], MAX_POSITION)
-        width = int(max(log.item.max(initial=0), log.source.max(initial=0))) + 1
-        pair = log.source[self.slate].astype(np.int64) * width + log.item[link]
-        _, self.pair = np.unique(pair, return_inverse=True)
+        self.pair = pair[link] // n_layouts
+        # Clicks find their link by its number and era.
+        named = link * n_eras + era[of_row]
+        order = np.argsort(named)
+        wanted = log.click_link * n_eras + click_era
+        at = np.searchsorted(named[order], wanted)
+        there = np.flatnonzero(at < len(named))
+        there = there[named[order[at[there]]] == wanted[there]]
+        self.clicks = np.bincount(
+            order[at[there]], weights=log.n_clicks[there], minlength=len(named)
+        )
 
     def cells(self, slates: np.ndarray) -> Cells:
         """Of some slates; each pair in each era and layout is a stratum."""
         use = slates[self.slate]
-        stratum = self.pair[use] * (self.era.max(initial=0) + 1) + self.era[use]
-        return gather(stratum, self.pair[use], self.place[use], self.views[use], self.clicks[use])
+        return gather(
+            self.stratum[use], self.pair[use], self.place[use], self.views[use], self.clicks[use]
+        )
 
 
 def _era(steady: np.ndarray, day: np.ndarray) -> np.ndarray:

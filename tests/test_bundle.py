@@ -7,7 +7,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from sites import NOW, built
+from sites import NOW, built, click, view
 
 from recommender import editorial
 from recommender.articles import Article
@@ -200,3 +200,31 @@ def test_the_card_says_what_decided(learned: Bundle, by_text: Bundle):
     assert f"{learned.about['n_clicks']:,} clicks" in learned.card
     assert "**Text alone**" in by_text.card
     assert datetime.fromisoformat(by_text.about["built"]) == NOW.replace(microsecond=0)
+
+
+def test_the_card_says_how_far_readers_look_in_each_layout(tmp_path: Path, by_text: Bundle):
+    """Readers of the list down the side seldom look at its second link, those of tiles at both;
+    of the third layout nothing is known but what the site lets expect.
+    """
+    ids = [f"a{number:02}" for number in range(24)]
+    random, events = np.random.default_rng(1), []
+    for number in range(6_000):
+        source, *shown = (ids[at] for at in random.permutation(24)[:3])
+        layout = ("side", "tiles", "mail")[number % 100 // 49]
+        events.append(view(f"v{number}", source, *shown, layout=layout))
+        for id, chance in zip(shown, (0.4, 0.4 if layout == "tiles" else 0.15), strict=False):
+            if random.random() < chance:
+                events.append(click(f"v{number}", id))
+    articles = [Article(id=id, title=id, body="knee joint stairs") for id in ids]
+
+    bundle = built(tmp_path, articles, events)
+
+    told = {row["layout"]: row for row in bundle.about["examination"]["layouts"]}
+    assert [told[name]["identified"] for name in ("side", "tiles", "mail")] == [True, True, False]
+    curves = dict(zip(told, np.load(bundle.folder / "examination_apart.npy"), strict=True))
+    assert curves["side"][0, 2] == pytest.approx(0.15 / 0.4, rel=0.25)
+    assert curves["tiles"][0, 2] == pytest.approx(1, rel=0.25)
+    assert "| position | whole site | mail | side | tiles | |" in bundle.card
+    assert "- Layout mail: mostly as on the whole site: only " in bundle.card
+    assert bundle.about["examination"]["says"][1] in bundle.card.replace("Layout", "layout")
+    assert "- Position is not corrected for: the log does not say" in by_text.card

@@ -59,6 +59,14 @@ def site(here: Path, capfd: pytest.CaptureFixture[str]) -> Path:
     return here
 
 
+def test_a_training_says_what_it_corrected_for(site: Path, capfd: pytest.CaptureFixture[str]):
+    """In a plain sentence, also if it is nothing."""
+    assert main(["train", "--now", "2026-11-22T10:16:00Z"]) == 0
+
+    said = "position is not corrected for: the log does not say at which position a link stood"
+    assert said in capfd.readouterr().out.splitlines()
+
+
 def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """Every command and every group of commands."""
     found = [words] if words else []
