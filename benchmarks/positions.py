@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from benchmarks.corpus import table
+from recommender.appeal import measure, pairs_in
 from recommender.counts import Log, empty_log
 from recommender.guessing import guess
-from recommender.positions import estimate
+from recommender.harvesting import MAX_POSITION, refused
+from recommender.positions import Examination, estimate, unidentified
 
 N_LOGS = 200
 N_LINKS = 10
@@ -25,17 +28,20 @@ LAYOUTS = tuple(TRUTH)
 
 @dataclass(frozen=True)
 class Site:
-    """``n_sources`` pages whose readers look at ``views`` lists a day in each layout; of these
-    ``share`` are drawn by lot: all of a list is shuffled, or only neighbours change places.
-    ``rebuilt`` sites order their lists by yesterday's clicks, others best link first for good;
-    ``drift`` is by how much a link's appeal changes from one day to the next.
+    """``n_sources`` pages whose readers look at ``views`` lists a day in each layout.
+
+    Of these ``share`` are drawn by lot: ``moves`` says whether all of a list is shuffled,
+    neighbours change places, or any two. The others stand in any order, or the best link first, or,
+    if the site is ``rebuilt`` every night, by the clicks so far. ``drift`` is by how much a link's
+    appeal changes from one day to the next.
     """
 
     n_sources: int = 60
     n_days: int = 20
     views: float = 60
     share: float = 0.2
-    shuffled: bool = True
+    moves: str = "all"
+    best_first: bool = True
     rebuilt: bool = False
     drift: float = 0.0
     n_items: int = N_LINKS
@@ -47,24 +53,36 @@ SITES = {
     "rebuilt every night, a fifth shuffled": (Site(rebuilt=True, n_items=20), N_LOGS),
     "the same, and tastes drift": (Site(rebuilt=True, n_items=20, drift=0.15), 50),
     "lists stay, a tenth of the readers": (Site(views=6), 50),
-    "lists stay, neighbours swapped in a fifth": (Site(shuffled=False), 50),
+    "lists stay, neighbours swapped in a fifth": (Site(moves="neighbours"), 50),
+    "lists stay, any two swapped in a fifth": (Site(moves="any two"), 50),
     "rebuilt every night, nothing by lot": (Site(rebuilt=True, n_items=20, share=0.0), 20),
     "lists stay, nothing by lot": (Site(share=0.0), 20),
 }
-
-
+# Sites to learn lists of six from; ten links in any order, or the first ten of twenty.
+TO_LEARN = {
+    f"{name}, {times} views of each list a day": replace(site, views=times / 2)
+    for name, site in (
+        ("any order, a fifth shuffled", Site(best_first=False)),
+        ("rebuilt every night, a fifth shuffled", Site(rebuilt=True, best_first=False, n_items=20)),
+    )
+    for times in (4, 40)
+}
 N_DRAWN = 6
 
 
-def simulate(site: Site, seed: int) -> tuple[Log, np.ndarray]:
-    """The log of such a site, its lists named after a bundle a day if it is rebuilt; and how many
-    clicks each position of each layout had in views that were drawn.
+def simulate(
+    site: Site, seed: int, truths: Mapping[str, np.ndarray] = TRUTH
+) -> tuple[Log, np.ndarray, np.ndarray]:
+    """The log of such a site, its lists named after a bundle a day if it is rebuilt; how many
+    clicks each position of each layout had in views that were drawn; and what appeals.
 
     Each day has, beside a source in a layout, one list in its best order and six that are drawn.
     """
     random = np.random.default_rng(seed)
     appeal = np.minimum(random.gamma(1.0, 0.06, (site.n_sources, site.n_items)), 0.6)
-    appeal = -np.sort(-appeal, axis=1)
+    if site.best_first:
+        appeal = -np.sort(-appeal, axis=1)
+    start = np.tile(np.arange(site.n_items), (site.n_sources, 1))
     followed, due = np.zeros_like(appeal), np.zeros_like(appeal)
     sources = np.arange(site.n_sources)
     rows: list[tuple[np.ndarray, ...]] = []
@@ -73,9 +91,9 @@ def simulate(site: Site, seed: int) -> tuple[Log, np.ndarray]:
         if site.drift:
             appeal = np.clip(appeal * np.exp(random.normal(0, site.drift, appeal.shape)), 1e-3, 0.6)
         rate = (followed + 2) / (due + 2 / 0.06)
-        best = np.argsort(-rate, axis=1, kind="stable") if site.rebuilt else np.argsort(-appeal)
+        best = np.argsort(-rate, axis=1, kind="stable") if site.rebuilt else start
         best = best[:, :N_LINKS]
-        for layout, truth in enumerate(TRUTH.values()):
+        for layout, truth in enumerate(truths.values()):
             n_views = random.poisson(site.views, site.n_sources)
             n_drawn = random.binomial(n_views, site.share)
             for at in range(1 + N_DRAWN):
@@ -93,7 +111,7 @@ def simulate(site: Site, seed: int) -> tuple[Log, np.ndarray]:
                 whole = np.full_like(sources, 0)
                 rows.append((sources, whole + layout, whole + day, views, items, chances, clicks))
     columns = (np.concatenate(column) for column in zip(*rows, strict=True))
-    return _log(*columns, rebuilt=site.rebuilt), by_lot
+    return _log(*columns, rebuilt=site.rebuilt), by_lot, appeal
 
 
 def run() -> None:
@@ -106,16 +124,54 @@ def run() -> None:
     table(head, rows)
     print()
     table(
+        ("true appeal of the top six", "estimated", "known", "taken for even"),
+        [_top(name, site) for name, site in TO_LEARN.items()],
+    )
+    print()
+    table(
         ("lists that stay, ordered by", "position 5, told over true", "position 10", "intervals"),
         [_guessed(name, hidden) for name, hidden in HIDDEN.items()],
     )
+
+
+def _top(name: str, site: Site, n_logs: int = 20) -> tuple[str, ...]:
+    """A row: the true appeal of the six links that counting puts on top, learned with examination
+    estimated, known, and taken for even, beside learning where readers look at all places alike.
+    """
+    even = {where: np.full(N_LINKS, truth.mean()) for where, truth in TRUTH.items()}
+    nothing = unidentified("")
+    curves = {(where, None): replace(refused(""), chance=_padded(TRUTH[where])) for where in TRUTH}
+    known = replace(nothing, apart=curves)
+    shares = []
+    for seed in range(n_logs):
+        log, _, appeal = simulate(site, seed)
+        unbiased, _, as_well = simulate(site, seed, even)
+        most = _won(unbiased, nothing, as_well)
+        for_each = (estimate(log, seed=seed), known, nothing)
+        shares.append([_won(log, examination, appeal) / most for examination in for_each])
+    return name, *(f"{share:.1%}" for share in np.mean(shares, axis=0))
+
+
+def _padded(truth: np.ndarray) -> np.ndarray:
+    return np.concatenate([[1.0], truth, np.full(MAX_POSITION - N_LINKS, truth[-1])])
+
+
+def _won(log: Log, examination: Examination, appeal: np.ndarray) -> float:
+    """The true appeal of the six best of each source, by its clicks over those expected."""
+    pairs, of_link = pairs_in(log, n_articles=int(log.item.max()) + 1)
+    counted = measure(log, pairs, of_link, examination)
+    score = counted.strength[pairs.item] * (counted.clicked + 1) / (counted.expected + 1)
+    order = np.lexsort((-score, pairs.source))
+    rank = np.arange(len(order)) - pairs.heads[pairs.source[order]]
+    best = order[rank < 6]
+    return float(appeal[pairs.source[best], pairs.item[best] % 1000].sum())
 
 
 def _judged(name: str, site: Site, n_logs: int) -> tuple[str, ...]:
     """A row: over logs, layouts and the positions from 2 on."""
     errors, holds, weighted, safe, clicks = [], [], [], [], 0
     for seed in range(n_logs):
-        log, by_lot = simulate(site, seed)
+        log, by_lot, _ = simulate(site, seed)
         clicks += int(log.n_clicks.sum())
         found = estimate(log, seed=seed)
         for layout, (where, truth) in enumerate(TRUTH.items()):
@@ -194,24 +250,23 @@ def _guessed(name: str, hidden: float | None, n_logs: int = 20) -> tuple[str, ..
 
 
 def _drawn(best: np.ndarray, site: Site, random: np.random.Generator) -> np.ndarray:
-    if site.shuffled:
+    if site.moves == "all":
         return random.permuted(best, axis=1)
-    found = best.copy()
-    start = int(random.integers(2))
-    for left in range(start, N_LINKS - 1, 2):
+    found, places = best.copy(), np.arange(N_LINKS)
+    if site.moves == "any two":
+        places = random.permutation(places)
+    for at in range(int(random.integers(2)), N_LINKS - 1, 2):
         swap = random.random(len(best)) < 0.5
-        found[swap, left : left + 2] = found[swap, left : left + 2][:, ::-1]
+        pair = places[at : at + 2]
+        found[np.ix_(swap, pair)] = found[np.ix_(swap, pair[::-1])]
     return found
 
 
 def _chances(best: np.ndarray, items: np.ndarray, site: Site) -> np.ndarray:
-    """The chance of each of ``items`` at its place."""
-    home = items == best
-    if site.shuffled:
-        return (1 - site.share) * home + site.share / N_LINKS
-    # Half of the views that draw leave a link's pair of places alone, and half of the rest.
-    stays = np.where(np.isin(np.arange(N_LINKS), (0, N_LINKS - 1)), 0.75, 0.5)
-    return np.where(home, (1 - site.share) + site.share * stays, site.share / 4)
+    """The chance of each of ``items`` at its place; of swaps only that it is below 1."""
+    if site.moves == "all":
+        return (1 - site.share) * (items == best) + site.share / N_LINKS
+    return np.full(items.shape, 0.5)
 
 
 def _log(

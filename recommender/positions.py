@@ -2,7 +2,7 @@
 
 Links that changed place tell it (``harvesting``), if their places did not depend on the very
 clicks that are counted. A build that learned from clicks lifts what was lucky, and the luck does
-not last: compared across builds, lower positions looked up to 70 % too good on simulated logs, and
+not last: compared across builds, lower positions looked up to 75 % too good on simulated logs, and
 links that rise and sink with the news mislead as much. So a pair's clicks are compared only while
 what decided its places stood still: under one bundle; beside one list that never changed, or was
 shuffled by lot; else within one day. Where that is too little, changes between builds are used, and
