@@ -1,6 +1,6 @@
 """Run every benchmark, or those named: ``python -m benchmarks [speed] [serving] [events]
 [quality]
-[positions]``.
+[positions] [teaching]``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from benchmarks import events, positions, quality, serving, speed
+from benchmarks import events, positions, quality, serving, speed, teaching
 
 ROOMS = {
     "speed": speed.run,
@@ -18,6 +18,7 @@ ROOMS = {
     "events": events.run,
     "quality": quality.run,
     "positions": positions.run,
+    "teaching": teaching.run,
 }
 
 for name in sys.argv[1:] or ROOMS:

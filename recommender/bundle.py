@@ -5,7 +5,7 @@
     bundle.score("why-does-my-knee-click", ["knee-pain-stairs", "gout"])
 
 Lists come from mapped arrays, as the web process reads them. Scoring other pairs takes the
-trained trees, which are a joblib file: it is opened on first use, and only if its bytes are
+trained trees, which are joblib files: they are opened on first use, and only if their bytes are
 those of the manifest.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -28,11 +28,13 @@ from recommender.lists import Lists
 from recommender.shelf import BEST_SLATE, DEFAULT_K, Link
 
 if TYPE_CHECKING:
+    from recommender.editors import Editors
     from recommender.features import History
     from recommender.ranker import Ranker
     from recommender.site import Site
 
 TREES = "ranker.joblib"
+EDITORS = "editors.joblib"
 CARD = "MODEL_CARD.md"
 
 
@@ -61,8 +63,13 @@ class Bundle:
 
     @property
     def decided_by(self) -> str:
-        """``model`` if the lists were learned from clicks, ``text`` if text alone decided."""
+        """``model`` if the lists were learned, ``text`` if text alone decided."""
         return str(self.about["decided_by"])
+
+    @property
+    def learned_from(self) -> str | None:
+        """``clicks`` or editors' ``lists``, None if text alone decided."""
+        return cast("str | None", self.about["learned_from"])
 
     @property
     def card(self) -> str:
@@ -103,14 +110,13 @@ class Bundle:
 
     def score_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """``score`` for pairs given by the articles' numbers; ``sources`` must come in runs."""
-        from recommender.signals import signals, text_score
+        from recommender.editors import worth
 
         if len(items) == 0:
             return np.zeros(0)
         if self._ranker is not None:
             return self._ranker.score(self._site, sources, items)
-        scores: np.ndarray = text_score(signals(self._site, sources, items))
-        return scores.astype(np.float64)
+        return worth(self._site, self._editors, sources, items)
 
     def cosine_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """TF-IDF cosine of pairs given by the articles' numbers."""
@@ -166,7 +172,7 @@ class Bundle:
 
     @cached_property
     def _ranker(self) -> Ranker | None:
-        if self.decided_by != "model":
+        if self.learned_from != "clicks":
             return None
         import joblib
 
@@ -179,6 +185,21 @@ class Bundle:
             for correction in joblib.load(path)
         )
         return Ranker(shown, unseen, self._history)
+
+    @cached_property
+    def _editors(self) -> Editors | None:
+        if EDITORS not in self.about["files"]:
+            return None
+        import joblib
+
+        from recommender.editors import Editors
+        from recommender.picks import Picks, Rates
+
+        return Editors(
+            load(self.folder, "editors_picks", Picks),
+            load(self.folder, "editors_rates", Rates),
+            joblib.load(manifest.check_file(self.folder, EDITORS, self.about)),
+        )
 
 
 def sentence(figures: dict[str, Any]) -> str:

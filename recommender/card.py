@@ -11,10 +11,28 @@ from typing import Any
 import numpy as np
 
 from recommender.counts import Log
+from recommender.editors import Taught
 from recommender.harvesting import Curve
 from recommender.positions import Examination
+from recommender.ranker import Learned
 
 BAR = 30
+N_IMPORTANT = 12
+DECIDERS = {
+    "clicks": "The learned ranker",
+    "lists": "What editors' lists teach",
+    None: "Text alone",
+}
+
+
+def decision(learned: Learned, taught: Taught) -> tuple[str | None, str]:
+    """What the lists were learned from, ``clicks``, editors' ``lists`` or None, and why."""
+    if learned.ranker:
+        return "clicks", learned.reason
+    if taught.editors:
+        no_clicks = learned.reason.removeprefix("text alone decides: ")
+        return "lists", f"{taught.reason}; not from clicks: {no_clicks}"
+    return None, f"{learned.reason}; {taught.reason}"
 
 
 def model_card(
@@ -33,10 +51,10 @@ def model_card(
             "",
             "## What decided",
             "",
-            f"**{'The learned ranker' if about['decided_by'] == 'model' else 'Text alone'}**: "
-            f"{about['reason']}.",
+            f"**{DECIDERS[about['learned_from']]}**: {about['reason']}.",
             "",
             *_trial(about["scores"]),
+            *_importance(about["editors"]["importance"]),
             "## Position",
             "",
             *_examination(examination, log),
@@ -46,8 +64,9 @@ def model_card(
             f"{(lengths >= 10).mean():.1%} of the articles have ten relevant links or more, "
             f"{(lengths < 3).mean():.1%} fewer than three; these are filled up by the fallback "
             "chain. A link is relevant if the texts are alike "
-            f"(cosine {about['relevance_floor']:.2f} or more) or readers followed it more often "
-            "than was to be expected.",
+            f"(cosine {about['relevance_floor']:.2f} or more), readers followed it more often "
+            "than was to be expected, or, where editors' lists decide, an editor would list it "
+            "with a chance of one in ten.",
             "",
             "## Not for",
             "",
@@ -72,6 +91,21 @@ def _trial(scores: dict[str, float]) -> list[str]:
         "| order | worth |",
         "|---|---|",
         *(f"| {order} | {worth:.4f} |" for order, worth in scores.items()),
+        "",
+    ]
+
+
+def _importance(losses: dict[str, float]) -> list[str]:
+    if not losses:
+        return []
+    most = sorted(losses, key=lambda name: (-losses[name], name))[:N_IMPORTANT]
+    return [
+        "What features are worth in foretelling editors' lists that were set aside; nDCG@10 lost "
+        "when one is scrambled:",
+        "",
+        "| feature | loss |",
+        "|---|---|",
+        *(f"| {name} | {losses[name]:.4f} |" for name in most),
         "",
     ]
 

@@ -199,3 +199,67 @@ def spread(indptr, indices, weights, items, worth, trade, depth):  # type: ignor
                 order[row, place] = slot
                 place += 1
     return order
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def overlaps(indptr, indices, weights, title_weights, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """What rows ``left`` and ``right`` of one matrix have in common, ``(n_pairs, 4)``.
+
+    Columns: cosine of the texts, cosine of the titles, how much of the right one's title the left
+    one's text says, and of the left one's title the right one's text.
+    """
+    found = np.zeros((len(left), 4), dtype=np.float32)
+    for pair in prange(len(left)):
+        a, a_end = indptr[left[pair]], indptr[left[pair] + 1]
+        b, b_end = indptr[right[pair]], indptr[right[pair] + 1]
+        whole, titles, right_said, left_said = 0.0, 0.0, 0.0, 0.0
+        while a < a_end and b < b_end:
+            if indices[a] == indices[b]:
+                whole += weights[a] * weights[b]
+                titles += title_weights[a] * title_weights[b]
+                right_said += title_weights[b] * title_weights[b]
+                left_said += title_weights[a] * title_weights[a]
+                a += 1
+                b += 1
+            elif indices[a] < indices[b]:
+                a += 1
+            else:
+                b += 1
+        found[pair, 0], found[pair, 1] = whole, titles
+        found[pair, 2], found[pair, 3] = right_said, left_said
+    return found
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def differences(heads, terms, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """What sets of terms ``right`` have that ``left`` have not, and the other way round.
+
+    ``(n_pairs, 4)``: how many terms are added, how many dropped, and a number that stands for
+    the set of the added, and of the dropped. ``terms`` must be sorted within each set.
+    """
+    found = np.zeros((len(left), 4), dtype=np.int64)
+    for pair in prange(len(left)):
+        a, a_end = heads[left[pair]], heads[left[pair] + 1]
+        b, b_end = heads[right[pair]], heads[right[pair] + 1]
+        while a < a_end or b < b_end:
+            if a < a_end and b < b_end and terms[a] == terms[b]:
+                a += 1
+                b += 1
+            elif b == b_end or (a < a_end and terms[a] < terms[b]):
+                found[pair, 1] += 1
+                found[pair, 3] += _mixed(terms[a])
+                a += 1
+            else:
+                found[pair, 0] += 1
+                found[pair, 2] += _mixed(terms[b])
+                b += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _mixed(number):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """A number so scattered that sums of several hardly ever meet (splitmix64)."""
+    mixed = np.uint64(number + 1) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.int64(mixed ^ (mixed >> np.uint64(31)))

@@ -1,7 +1,7 @@
 """One build, from the store to a published bundle. This is the table of contents: start here.
 
 articles ─▶ text ─▶ neighbours ─┐
-hand-picked lists ──────────────┼─▶ candidates ─▶ scores ─▶ lists ─▶ bundle
+hand-picked lists ─▶ editors ───┼─▶ candidates ─▶ scores ─▶ lists ─▶ bundle
 log ─▶ counts ─▶ examination ─▶ history ─▶ ranker
 """
 
@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recommender import counts, positions, similarity, tfidf
+from recommender import counts, editors, positions, similarity, tfidf
 from recommender.articles import Article
 from recommender.bundle import Bundle
-from recommender.candidates import EMPTY, Candidates, from_pairs, hand_picked, union
+from recommender.candidates import EMPTY, Candidates, from_lists, from_pairs, hand_picked, union
+from recommender.editors import Taught
 from recommender.errors import TrainingError
 from recommender.exploration import DEFAULT_SHARE, explore
 from recommender.features import (
@@ -31,7 +32,6 @@ from recommender.identity import known_name
 from recommender.progress import Progress, Silent
 from recommender.ranker import Learned, learn
 from recommender.rerank import finish
-from recommender.signals import signals, text_score
 from recommender.site import Site, site_of
 from recommender.store import Store
 from recommender.tfidf import Text
@@ -91,6 +91,7 @@ def build(
     site = site_of(
         text,
         titles=[article.title for article in articles],
+        urls=[article.url for article in articles],
         categories=[article.category for article in articles],
         tags=[article.tags for article in articles],
         picked=picked.items,
@@ -98,14 +99,15 @@ def build(
         near_cosine=cosines,
     )
 
+    taught = editors.learn(site, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")
     log = counts.count(store, ids, until=options.until, caps=options.caps)
     examination = positions.estimate(log, seed=options.seed, alike=site.cosine)
     learned = learn(site, log, examination, seed=options.seed, progress=progress)
 
     shown = on_the_page(picked, learned.history)
-    candidates = union([near, by_readers(learned.history), shown])
-    scored = scores(site, learned, candidates, progress)
+    candidates = union([near, by_readers(learned.history), by_editors(site, taught), shown])
+    scored = scores(site, learned, taught, candidates, progress)
     finished = finish(
         site,
         scored,
@@ -115,7 +117,8 @@ def build(
         cluster=cluster,
         titles=[article.title for article in articles],
         stub=stub,
-        origin="model" if learned.ranker else "text",
+        origin="model" if learned.ranker or taught.editors else "text",
+        sure=editors.SURE if taught.editors and not learned.ranker else np.inf,
     )
     explored = explore(
         finished.lists.items,
@@ -126,7 +129,9 @@ def build(
         seed=options.seed + int(now.timestamp()),
     )
     stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
-    built = Built(articles, text, site, log, examination, learned, finished, explored, stored, now)
+    built = Built(
+        articles, text, site, log, examination, learned, taught, finished, explored, stored, now
+    )
     return write(built, models, live=options.activate, progress=progress)
 
 
@@ -179,6 +184,13 @@ def by_readers(history: History) -> Candidates:
     return union([followed, read])
 
 
+def by_editors(site: Site, taught: Taught) -> Candidates:
+    """What the lists of other pages propose, where lists have taught anything."""
+    if taught.editors is None:
+        return from_lists([[]] * site.n_articles, [[]] * site.n_articles)
+    return taught.editors.candidates(site)
+
+
 def on_the_page(picked: Candidates, history: History) -> Candidates:
     """The editors' lists; where none is known, what the page showed, by what counting says."""
     sources, items = history.pairs.source, history.pairs.item.astype(np.int64)
@@ -189,8 +201,10 @@ def on_the_page(picked: Candidates, history: History) -> Candidates:
     return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
 
 
-def scores(site: Site, learned: Learned, candidates: Candidates, progress: Progress) -> Candidates:
-    """The candidates ranked by the model, or by text where there is none."""
+def scores(
+    site: Site, learned: Learned, taught: Taught, candidates: Candidates, progress: Progress
+) -> Candidates:
+    """The candidates ranked by what clicks taught; without, by editors' lists; without, by text."""
     sources, slots = np.nonzero(candidates.used)
     items = candidates.items[sources, slots].astype(np.int64)
     found = np.empty(len(items))
@@ -200,7 +214,7 @@ def scores(site: Site, learned: Learned, candidates: Candidates, progress: Progr
         if learned.ranker:
             found[part] = learned.ranker.score(site, sources[part], items[part])
         else:
-            found[part] = text_score(signals(site, sources[part], items[part]))
+            found[part] = editors.worth(site, taught.editors, sources[part], items[part])
         progress.advance()
     table = np.full(candidates.items.shape, -np.inf)
     table[sources, slots] = found

@@ -57,15 +57,19 @@ def finish(
     titles: list[str],
     stub: np.ndarray,
     origin: str,
+    sure: float = np.inf,
 ) -> Finished:
-    """The lists, best link first. ``origin`` says who decided: ``model`` or ``text``.
+    """The lists, best link first. ``origin`` says who decided: ``model`` or ``text``; from the
+    score ``sure`` on a link is relevant whatever its text.
 
     ``near`` and ``picked`` are the text neighbours and the hand-picked lists the fallback chain
     draws on.
     """
     same = same_title_or_text(titles, cluster)
     real = scored.keep(scored.used & ~stub[scored.items] & ~stub[:, None])
-    relevant = without_doubles(real.keep(passes_floor(site, real, history)), same)
+    relevant = without_doubles(
+        real.keep(passes_floor(site, real, history) | (real.scores >= sure)), same
+    )
     lists = diversified(site, relevant).first(LIST_SIZE)
     n_relevant = lists.used.sum(axis=1)
     return filled(lists, n_relevant, near, picked, same, stub, origin)

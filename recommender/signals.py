@@ -1,4 +1,4 @@
-"""How alike a pair of articles is before anybody has read either: text, category, tags.
+"""How alike a pair of articles is before anybody has read either: text, category, tags, address.
 
 One row a pair, one column a signal. ``text_score`` is what decides where nothing has been learned.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from recommender.candidates import EMPTY
-from recommender.kernels import pair_dots
+from recommender.kernels import differences, overlaps
 from recommender.site import Site
 
 # On editors' own lists a link within the category is worth this much more than its text says:
@@ -18,7 +18,12 @@ CATEGORY_BONUS = 0.5
 SIGNALS = (
     "cosine",
     "title_cosine",
+    "target_title_said",
+    "source_title_said",
+    "title_added",
+    "title_dropped",
     "same_category",
+    "same_folder",
     "shared_tags",
     "fullness",
     "target_words",
@@ -29,10 +34,13 @@ DECIDING = [SIGNALS.index(name) for name in ("cosine", "same_category", "fullnes
 
 def signals(site: Site, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The signals of pairs, ``(n_pairs, n_signals)``."""
+    text = overlaps(site.indptr, site.indices, site.weights, site.title_weights, sources, items)
+    titles = differences(site.term_heads, site.term, sources, items)
     columns = (
-        site.cosine(sources, items),
-        pair_dots(site.indptr, site.indices, site.title_weights, sources, items),
+        text,
+        titles[:, :2],
         _same(site.category[sources], site.category[items]),
+        _same(site.folder[sources], site.folder[items]),
         site.shared_tags(sources, items),
         site.fullness[items],
         np.log1p(site.words[items]),

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from recommender.candidates import EMPTY
 from recommender.kernels import pair_dots
+from recommender.terms import terms
 from recommender.tfidf import Text
+from recommender.urls import url_key
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
     """The articles as arrays, row *i* for article *i*. ``near`` and ``near_cosine`` are their
-    neighbours ``(n, k)``; ``tag_heads`` and ``tag`` their tags as sorted numbers;
-    ``picked`` the hand-picked pairs as sorted keys ``source * n + item``.
+    neighbours ``(n, k)``; ``tag_heads`` and ``tag`` their tags as sorted numbers, ``term_heads``
+    and ``term`` the terms of their titles likewise; ``first_term`` and ``last_term`` those a
+    title begins and ends with; ``folder`` the number of the folder their address lies in;
+    ``picked`` the hand-picked pairs as sorted keys ``source * n + item``. ``EMPTY`` is where
+    there is none.
     """
 
     indptr: np.ndarray
@@ -28,6 +34,11 @@ class Site:
     category: np.ndarray
     tag_heads: np.ndarray
     tag: np.ndarray
+    term_heads: np.ndarray
+    term: np.ndarray
+    first_term: np.ndarray
+    last_term: np.ndarray
+    folder: np.ndarray
     picked: np.ndarray
     near: np.ndarray
     near_cosine: np.ndarray
@@ -56,16 +67,18 @@ def site_of(
     text: Text,
     *,
     titles: list[str],
+    urls: list[str | None],
     categories: list[str | None],
     tags: list[tuple[str, ...]],
     picked: np.ndarray,
     near: np.ndarray,
     near_cosine: np.ndarray,
 ) -> Site:
-    """Number the categories and tags, and put everything known without readers in one place."""
+    """Number categories, tags and the like, and put what is known without readers in one place."""
     category_number = {name: at for at, name in enumerate(sorted({c for c in categories if c}))}
-    tag_number = {name: at for at, name in enumerate(sorted({tag for row in tags for tag in row}))}
-    numbered = [sorted({tag_number[tag] for tag in row}) for row in tags]
+    tag_numbers, _ = _numbered(tags)
+    in_titles = [terms(title) for title in titles]
+    term_numbers, term_number = _numbered(in_titles)
     source, slot = np.nonzero(picked != EMPTY)
     return Site(
         indptr=text.indptr,
@@ -78,9 +91,34 @@ def site_of(
         category=np.array(
             [category_number.get(c or "", EMPTY) for c in categories], dtype=np.int32
         ),
-        tag_heads=np.cumsum([0, *map(len, numbered)]).astype(np.int64),
-        tag=np.array([tag for row in numbered for tag in row], dtype=np.int32),
+        tag_heads=np.cumsum([0, *map(len, tag_numbers)]).astype(np.int64),
+        tag=np.array([tag for row in tag_numbers for tag in row], dtype=np.int32),
+        term_heads=np.cumsum([0, *map(len, term_numbers)]).astype(np.int64),
+        term=np.array([term for row in term_numbers for term in row], dtype=np.int32),
+        first_term=np.array(
+            [term_number[row[0]] if row else EMPTY for row in in_titles], dtype=np.int32
+        ),
+        last_term=np.array(
+            [term_number[row[-1]] if row else EMPTY for row in in_titles], dtype=np.int32
+        ),
+        folder=_folders(urls),
         picked=np.unique(source.astype(np.int64) * len(titles) + picked[source, slot]),
         near=near,
         near_cosine=near_cosine,
+    )
+
+
+def _numbered(rows: Sequence[Sequence[str]]) -> tuple[list[list[int]], dict[str, int]]:
+    """Rows of names as rows of sorted numbers, each once, and the number of each name."""
+    number = {name: at for at, name in enumerate(sorted({name for row in rows for name in row}))}
+    return [sorted({number[name] for name in row}) for row in rows], number
+
+
+def _folders(urls: Sequence[str | None]) -> np.ndarray:
+    """The number of the folder that each address lies in, ``EMPTY`` without an address."""
+    number: dict[str, int] = {}
+    folders = (url_key(url).partition("?")[0].rpartition("/")[0] if url else "" for url in urls)
+    return np.array(
+        [number.setdefault(name, len(number)) if name else EMPTY for name in folders],
+        dtype=np.int32,
     )

@@ -1,7 +1,8 @@
 """Text to terms: the one analyser, used by training and by the web process alike.
 
-A term is a folded word or number, or, in scripts written without spaces, a pair of
-neighbouring characters. Standard library only, so that the web process can afford it.
+A term is a folded word or number, a piece of a name like "getWindowText", or, in scripts
+written without spaces, a pair of neighbouring characters. Standard library only, so that the
+web process can afford it.
 
 >>> terms("Which has vitamin D3: 2.5 µg or 500mg? Crème brûlée isn't Müsli's fault.")
 ['vitamin', 'd3', '2.5', 'μg', '500', 'mg', 'creme', 'brulee', "isn't", 'musli', 'fault']
@@ -37,6 +38,10 @@ WORD = re.compile(
     rf"[{UNSPACED}]+|\d+(?:[.,]\d+)*"
     rf"|{LETTER}(?:[^\W_{UNSPACED}]|[{_marks()}])*(?:'{LETTER}+)?"
 )
+# Names put together from words, as programs have them, and the words within: "getWindowText",
+# "XMLReader". They are terms as a whole and in pieces (benchmarks/README.md, "Text").
+COMPOUND = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z]+[a-z0-9][A-Z]|[A-Z]{2,}[a-z]{2})[A-Za-z0-9]*")
+PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 # The accents of European scripts and the points of Hebrew and Arabic, which most texts leave out;
 # the vowel signs of Hindi or Thai are marks too, but part of the word.
 DIACRITICS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]+")
@@ -59,8 +64,14 @@ SEGMENT_END = re.compile(r"[\r\n]+|(?<=[.!?])\s+|(?<=[。！？])")
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a text, in order, repetitions included, function words left out."""
+    """The terms of a text, in order, repetitions included, function words left out.
+
+    >>> terms("GetWindowText gets the text")
+    ['getwindowtext', 'get', 'window', 'text', 'gets', 'text']
+    """
     found = WORD.findall(fold(text))
+    if pieces := {name.lower(): _pieces(name) for name in COMPOUND.findall(text)}:
+        found = [term for word in found for term in (word, *pieces.get(word, ()))]
     if text.isascii():
         found = [word[:-2] if word.endswith("'s") else word for word in found]
     else:
@@ -79,6 +90,11 @@ def fold(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
     bare = DIACRITICS.sub("", unicodedata.normalize("NFD", folded))
     return unicodedata.normalize("NFC", bare)
+
+
+def _pieces(name: str) -> list[str]:
+    """The words within a name, single letters left out."""
+    return [piece.lower() for piece in PIECE.findall(name) if len(piece) > 1]
 
 
 def _split(word: str) -> Iterator[str]:

@@ -15,10 +15,11 @@ from recommender import manifest
 from recommender.appeal import at, find
 from recommender.arrays import save, save_index
 from recommender.articles import Article
-from recommender.bundle import CARD, TREES, Bundle
+from recommender.bundle import CARD, EDITORS, TREES, Bundle
 from recommender.candidates import EMPTY
-from recommender.card import model_card
+from recommender.card import decision, model_card
 from recommender.counts import Log
+from recommender.editors import Taught
 from recommender.exploration import Explored, variant_table
 from recommender.lists import Lists
 from recommender.positions import Examination
@@ -57,6 +58,7 @@ class Built:
     log: Log
     examination: Examination
     learned: Learned
+    taught: Taught
     finished: Finished
     explored: Explored
     stored: Stored
@@ -65,6 +67,7 @@ class Built:
     def about(self) -> dict[str, Any]:
         """The manifest's account of where the bundle comes from."""
         learned, window = self.learned, (self.log.first_ts, self.log.last_ts)
+        learned_from, reason = decision(learned, self.taught)
         import scipy
         import sklearn
 
@@ -72,9 +75,11 @@ class Built:
             "built": self.now.astimezone(UTC).isoformat(timespec="seconds"),
             "data_window": [_iso(moment) for moment in window],
             "data_until_ms": self.log.last_ts,
-            "decided_by": "model" if learned.ranker else "text",
-            "reason": learned.reason,
+            "decided_by": "model" if learned_from else "text",
+            "learned_from": learned_from,
+            "reason": reason,
             "scores": {name: round(value, 6) for name, value in learned.trial.items()},
+            "editors": self.taught.about(),
             "n_articles": sum(1 for article in self.articles if not article.stub),
             "n_stubs": sum(1 for article in self.articles if article.stub),
             "n_clicks": learned.n_clicks,
@@ -133,6 +138,12 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
 
             ranker = built.learned.ranker
             joblib.dump((ranker.shown, ranker.unseen), folder / TREES)
+        if editors := built.taught.editors:
+            import joblib
+
+            save(folder, "editors_picks", editors.picks)
+            save(folder, "editors_rates", editors.rates)
+            joblib.dump(editors.trees, folder / EDITORS)
         about = built.about()
         stub = np.array([article.stub for article in built.articles])
         card = model_card(

@@ -158,7 +158,14 @@ def _sample(folder: Path, *, with_readers: bool) -> Bundle:
 
 # What trains on thousands of clicks, or starts and stops servers: `make check` goes without.
 SLOW_FIXTURES = {"learned", "learned_sample", "postgresql_url", "sample", "watched_build"}
-SLOW_MODULES = {"test_learning", "test_loop", "test_promises", "test_ranker", "test_serving"}
+SLOW_MODULES = {
+    "test_editors",
+    "test_learning",
+    "test_loop",
+    "test_promises",
+    "test_ranker",
+    "test_serving",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -112,6 +112,7 @@ def site_from(articles: Sequence[Article], *, k: int = 20) -> Site:
     return site_of(
         text,
         titles=[article.title for article in articles],
+        urls=[article.url for article in articles],
         categories=[article.category for article in articles],
         tags=[article.tags for article in articles],
         picked=picked_lists(articles, [article.id for article in articles]).items,

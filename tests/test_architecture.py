@@ -26,7 +26,7 @@ ORDER = (
     # clicks
     "harvesting", "guessing", "positions", "appeal", "coreading",
     # ranking
-    "candidates", "site", "signals", "features", "ranker", "trees",
+    "candidates", "site", "signals", "gathering", "picks", "editors", "features", "ranker", "trees",
     # re-ranking
     "rerank", "exploration", "editorial",
     # publishing

@@ -1,0 +1,118 @@
+"""What each kind of evidence is worth in learning from editors' lists: left out, and alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from benchmarks.corpus import REAL, table
+from recommender import similarity
+from recommender.candidates import Candidates
+from recommender.editors import candidate_pairs, ndcg, new_trees
+from recommender.importing import read_articles
+from recommender.picks import FEATURES, GROUPS, N_FOLDS, count_rates, features, picks_of
+from recommender.pipeline import N_NEIGHBOURS, picked_lists, read_text
+from recommender.progress import Silent
+from recommender.site import Site, site_of
+from recommender.store import Store
+
+KINDS: dict[str, Sequence[str]] = {
+    "cosine of the texts": ("cosine", "near_place", "near_place_back"),
+    "cosine of the titles": ("title_cosine",),
+    "one's title said by the other": ("target_title_said", "source_title_said"),
+    "title terms added, dropped": ("title_added", "title_dropped", "target_title_words"),
+    "category, folder, tags": ("same_category", "same_folder", "shared_tags"),
+    "length of the target": ("fullness", "target_words"),
+    "lists of neighbours": ("listed_by_near", "listed_by_nearest", "near_listing"),
+    "texts like those in them": ("like_listed_by_near",),
+    "the source in the target's list": ("lists_source",),
+    "rate of the target": ("target", "folder_to_target"),
+    "rate of categories, folders": ("category_pair", "folder_pair"),
+    "rate of titles' first and last terms": GROUPS[4:6],
+    "rate of terms added, dropped": GROUPS[6:],
+}
+
+# Lists the trees grow on and lists they are judged by.
+N_LISTS = 2_000
+
+
+def run() -> None:
+    """Print the table for msdocs."""
+    path = REAL / "msdocs" / "articles.jsonl.gz"
+    if not path.exists():
+        print(f"No {path}: set BENCH_DATA to measure on it.")
+        return
+    ablation(*known(path))
+
+
+def known(path: Path) -> tuple[Site, Candidates, np.ndarray]:
+    """The site as a build knows it, its editors' lists, and which articles are stubs."""
+    with TemporaryDirectory() as scratch, Store(f"sqlite:///{scratch}/store.db") as store:
+        store.apply(read_articles([path]))
+        articles = store.articles()
+    text = read_text(articles, jobs=2, progress=Silent())
+    near, cosines = similarity.neighbours(text, k=N_NEIGHBOURS)
+    picked = picked_lists(articles, [article.id for article in articles])
+    site = site_of(
+        text,
+        titles=[article.title for article in articles],
+        urls=[article.url for article in articles],
+        categories=[article.category for article in articles],
+        tags=[article.tags for article in articles],
+        picked=picked.items,
+        near=near,
+        near_cosine=cosines,
+    )
+    return site, picked, np.array([article.stub for article in articles])
+
+
+def ablation(site: Site, picked: Candidates, stub: np.ndarray) -> None:
+    """nDCG@10 of lists set aside, without each kind of evidence and from it alone."""
+    sets = {"all": list(FEATURES)}
+    for kind, names in KINDS.items():
+        sets[f"- {kind}"] = [name for name in FEATURES if name not in names]
+        sets[f"= {kind}"] = list(names)
+    worth = dict(zip(sets, judged(site, picked, stub, list(sets.values())), strict=True))
+    print(f"All: {worth['all'].mean():.4f} over {len(worth['all']):,} lists\n")
+    rows = []
+    for kind in KINDS:
+        lost = worth["all"] - worth[f"- {kind}"]
+        error = lost.std() / np.sqrt(len(lost))
+        alone = worth[f"= {kind}"].mean()
+        rows.append((kind, f"{lost.mean():+.4f} ± {error:.4f}", f"{alone:.3f}"))
+    table(("evidence", "lost without", "alone"), rows)
+
+
+def judged(
+    site: Site, picked: Candidates, stub: np.ndarray, sets: Sequence[Sequence[str]]
+) -> list[np.ndarray]:
+    """nDCG@10 of lists set aside, learned from the others by each of several sets of features."""
+    truth = picks_of(picked, stub)
+    fold = np.random.default_rng(0).permutation(len(truth.pages)) % N_FOLDS
+    aside, others = truth.pages[fold == 0][:N_LISTS], truth.without(truth.pages[fold == 0])
+    pages = others.pages
+    pairs = candidate_pairs(site, others, stub, pages)
+    listed = others.lists(*pairs)
+    of_page = fold[fold != 0][np.searchsorted(pages, pairs[0])]
+    rates, log_rates = count_rates(site, *pairs, listed, of_page)
+    chosen = np.random.default_rng(0).permutation(len(pages))[:N_LISTS]
+    grown = np.isin(pairs[0], pages[chosen])
+    seen = features(site, others, log_rates[grown], pairs[0][grown], pairs[1][grown])
+    tried = candidate_pairs(site, others, stub, aside)
+    shown = features(site, others, rates.of(site, *tried), *tried)
+    found = []
+    for names in sets:
+        columns = [FEATURES.index(name) for name in names]
+        trees = new_trees(0).fit(seen[:, columns], listed[grown])
+        found.append(
+            ndcg(
+                np.searchsorted(aside, tried[0]),
+                truth.lists(*tried),
+                trees.decision_function(shown[:, columns]),
+                np.diff(truth.heads)[aside],
+            )
+        )
+    return found
