@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.counts import UNKNOWN, Log
-from recommender.positions import Examination
 
 N_STEPS = 30
 # Clicks' worth of belief that a target is like any other.
@@ -96,9 +95,23 @@ class Appeal:
         """Clicks in all."""
         return int(self.clicked.sum())
 
+    def lift(self, pair: np.ndarray, prior: float) -> np.ndarray:
+        """Log of clicks over expected clicks of each pair (-1: never shown), pulled towards 0.
 
-def measure(log: Log, pairs: Pairs, of_link: np.ndarray, examination: Examination) -> Appeal:
-    """Count a stretch of the log and fit the strengths of its targets."""
+        The prior is worth ``prior`` choices among the source's links, of which this pair's
+        expected share would be its own.
+        """
+        clicked, expected = at(self.clicked, pair), at(self.expected, pair)
+        chances = at(self.chances, pair)
+        belief = prior * np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
+        lifts: np.ndarray = np.log((clicked + belief) / (expected + belief))
+        return lifts
+
+
+def measure(log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray) -> Appeal:
+    """Count a stretch of the log and fit the strengths of its targets; ``examined`` is the
+    propensity of each of its links.
+    """
     n_articles = len(pairs.heads) - 1
     _, clicked = log.shown_and_clicked()
     slate = log.link_slate
@@ -107,7 +120,7 @@ def measure(log: Log, pairs: Pairs, of_link: np.ndarray, examination: Examinatio
     usable = (of_link >= 0) & (made > 0)
     slate, made, clicks = slate[usable], made[usable], clicked[usable]
     item, pair = log.item[usable], of_link[usable]
-    seen = examination.of(log)[usable]
+    seen = examined[usable]
     n_slates = len(log.source)
     strength = np.ones(n_articles)
     got = np.bincount(item, weights=clicks, minlength=n_articles)

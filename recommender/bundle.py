@@ -12,7 +12,6 @@ those of the manifest.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -133,7 +132,7 @@ class Bundle:
         items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
         sources = np.full(len(items), self._row(id), dtype=np.int64)
         known = known_of(self._history, sources, items, unseen=False)
-        seen = features(self._site, self._history, known, sources, items)
+        seen = features(self._site, self._editors, self._history, known, sources, items)
         return dict(zip(NAMES, seen.T, strict=True))
 
     def why(self, id: str, candidate: str) -> str:
@@ -172,19 +171,14 @@ class Bundle:
 
     @cached_property
     def _ranker(self) -> Ranker | None:
-        if self.learned_from != "clicks":
+        if TREES not in self.about["files"]:
             return None
         import joblib
 
         from recommender.ranker import Ranker
-        from recommender.trees import Trees
 
-        path = manifest.check_file(self.folder, TREES, self.about)
-        shown, unseen = (
-            replace(correction, trees=Trees.of(correction.trees))
-            for correction in joblib.load(path)
-        )
-        return Ranker(shown, unseen, self._history)
+        text, kind, trust = joblib.load(manifest.check_file(self.folder, TREES, self.about))
+        return Ranker(text, kind and kind.laid_out(), trust, self._history, self._editors)
 
     @cached_property
     def _editors(self) -> Editors | None:

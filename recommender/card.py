@@ -27,11 +27,10 @@ DECIDERS = {
 
 def decision(learned: Learned, taught: Taught) -> tuple[str | None, str]:
     """What the lists were learned from, ``clicks``, editors' ``lists`` or None, and why."""
-    if learned.ranker:
+    if learned.decided_by == "model":
         return "clicks", learned.reason
     if taught.editors:
-        no_clicks = learned.reason.removeprefix("text alone decides: ")
-        return "lists", f"{taught.reason}; not from clicks: {no_clicks}"
+        return "lists", f"{taught.reason}; of clicks: {learned.reason}"
     return None, f"{learned.reason}; {taught.reason}"
 
 

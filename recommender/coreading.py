@@ -11,32 +11,66 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import xlogy
 
-from recommender.appeal import Pairs, find
+from recommender.appeal import Pairs, at, find
 from recommender.counts import UNKNOWN, Log
+from recommender.kernels import pair_dots
 
 # Cosines of rare articles are pulled towards 0 as if each had been read this much more.
 PRIOR_READS = 3.0
 # How often a pair counts on one day, at most (``flags`` does the same for clicks).
 PAIR_SHARE = 0.01
 PAIR_VISITS = 20
+# Of forgotten visits only their readings are left; a visit reads about so many articles.
+MEAN_READS = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoReading:
     """Co-read pairs, both ways round, as sorted ``keys`` ``source * n + item``; how many visits
     read both without a direct step (``together``); ``cosine``, these over the visits that read
-    either, smoothed; and how many visits read each article (``reads``).
+    either, smoothed; and how many visits read each article (``reads``), of ``n_visits`` ``(1,)``.
+    Pairs ``heads[s]`` to ``heads[s + 1]`` are those of ``s``; ``unit`` are its cosines as a row
+    of length 1.
     """
 
     keys: np.ndarray
     together: np.ndarray
     cosine: np.ndarray
     reads: np.ndarray
+    heads: np.ndarray
+    item: np.ndarray
+    unit: np.ndarray
+    n_visits: np.ndarray
 
     def find(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """The place of each pair, -1 for pairs nobody read together."""
         return find(self.keys, np.asarray(sources, dtype=np.int64) * len(self.reads) + items)
+
+    def surprise(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Signed root of the log-likelihood ratio of each pair: how far the visits that read both
+        are from what chance would make them (Dunning 1993, "Accurate methods for the statistics
+        of surprise and coincidence", section 4); 0 without visits.
+        """
+        n = float(self.n_visits[0])
+        if n == 0:
+            return np.zeros(len(sources))
+        left, right = self.reads[sources].astype(float), self.reads[items].astype(float)
+        both = np.minimum(at(self.together, self.find(sources, items)), np.minimum(left, right))
+        rest = np.maximum(n - left - right + both, 0)
+        cells = np.array([both, left - both, right - both, rest])
+        sides = np.array([left, left, n - left, n - left])
+        chances = np.array([right, n - right, right, n - right]) / n
+        ratio = 2 * xlogy(cells, np.maximum(sides * chances, 1e-9)).sum(axis=0)
+        ratio = 2 * xlogy(cells, cells).sum(axis=0) - ratio
+        signed: np.ndarray = np.sign(both - left * right / n) * np.sqrt(np.maximum(ratio, 0))
+        return signed
+
+    def alike(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Cosine of what else was read with each of a pair."""
+        dots: np.ndarray = pair_dots(self.heads, self.item, self.unit, sources, items)
+        return dots
 
 
 def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
@@ -63,11 +97,18 @@ def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
     reads = np.bincount(articles[known], weights=times[known], minlength=n_articles)
     reads = reads.astype(np.float32)
     together = indirect.data.astype(np.float32)
+    cosine = together / np.sqrt((reads + PRIOR_READS)[source] * (reads + PRIOR_READS)[item])
+    length = np.sqrt(np.bincount(source, weights=cosine**2, minlength=n_articles))
+    n_visits = len(np.unique(log.read_session)) + log.n_past_reads.sum() / MEAN_READS
     return CoReading(
         keys=source.astype(np.int64) * n_articles + item,
         together=together,
-        cosine=together / np.sqrt((reads + PRIOR_READS)[source] * (reads + PRIOR_READS)[item]),
+        cosine=cosine,
         reads=reads,
+        heads=indirect.indptr.astype(np.int64),
+        item=item.astype(np.int32),
+        unit=(cosine / np.maximum(length[source], 1e-12)).astype(np.float32),
+        n_visits=np.array([n_visits]),
     )
 
 

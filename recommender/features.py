@@ -16,8 +16,10 @@ from recommender import coreading
 from recommender.appeal import Appeal, Pairs, at, find
 from recommender.coreading import CoReading
 from recommender.counts import Log
+from recommender.editors import Editors, worth
 from recommender.kernels import transfer
-from recommender.positions import Examination
+from recommender.listing import FEATURES as LISTED
+from recommender.listing import Listing, listing_of
 from recommender.signals import SIGNALS, signals
 from recommender.site import Site
 
@@ -28,12 +30,16 @@ PRIOR_CHOICES = 10.0
 PRIOR_GROUP = 5.0
 PRIOR_TRANSFER = 0.5
 N_FOLDS = 5
+# What texts with nothing in common are worth, since nothing has no logarithm.
+LEAST_TEXT = 1e-3
 CHUNKS = 8
 # Pairs looked at in one go; bounds the memory of a build.
 BLOCK = 500_000
 
 NAMES = (
     *SIGNALS,
+    "text",
+    *LISTED,
     "hand_picked",
     "strength",
     "target_clicks",
@@ -44,8 +50,11 @@ NAMES = (
     "lift_3",
     "lift_30",
     "reverse_lift",
+    "source_strength",
     "co_read",
     "co_read_cosine",
+    "co_read_surprise",
+    "readers_alike",
     "category_pair",
     "category_to_target",
     "source_to_category",
@@ -85,34 +94,34 @@ class History:
     pairs: Pairs
     appeal: Appeal
     reading: CoReading
+    listing: Listing
     target: Group
     category_pair: Group
     category_to_target: Group
     source_to_category: Group
 
-    def lift(self, pair: np.ndarray, prior: float) -> np.ndarray:
-        """Log of clicks over expected clicks of each pair (-1: never shown), pulled towards 0.
-
-        The prior is worth ``prior`` choices among the source's links, of which this pair's
-        expected share would be its own.
-        """
-        clicked, expected = at(self.appeal.clicked, pair), at(self.appeal.expected, pair)
-        chances = at(self.appeal.chances, pair)
-        belief = prior * np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
-        lifts: np.ndarray = np.log((clicked + belief) / (expected + belief))
-        return lifts
-
 
 def history_of(
-    site: Site, log: Log, pairs: Pairs, of_link: np.ndarray, examination: Examination
+    site: Site,
+    log: Log,
+    pairs: Pairs,
+    of_link: np.ndarray,
+    examined: np.ndarray,
+    half_life: float | None = None,
 ) -> History:
-    """Count a stretch of the log, whose links are pairs ``of_link``."""
-    appeal = appeals.measure(log, pairs, of_link, examination)
+    """Count a stretch of the log, whose links are pairs ``of_link`` and looked at with a
+    propensity of ``examined``; after ``half_life`` days a click counts half.
+    """
+    appeal = appeals.measure(log.faded(half_life), pairs, of_link, examined)
     ends = pairs.source, pairs.item
+    shown, _ = log.shown_and_clicked()
+    known = of_link >= 0
+    on_page = np.bincount(of_link[known], weights=shown[known], minlength=len(pairs.item)) > 0
     return History(
         pairs=pairs,
         appeal=appeal,
         reading=coreading.count(log, pairs, of_link),
+        listing=listing_of(pairs, on_page, site.picked),
         target=_group(pairs, appeal, pairs.item),
         category_pair=_group(pairs, appeal, _group_key(site, *ends, "category", "category")),
         category_to_target=_group(pairs, appeal, _group_key(site, *ends, "category", "article")),
@@ -160,12 +169,17 @@ def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen
 
 def offset(history: History, known: Known) -> np.ndarray:
     """What counting alone says of each pair: log strength of the target plus the pair's lift."""
-    said: np.ndarray = known.log_strength + history.lift(known.pair, PRIOR_CHOICES)
+    said: np.ndarray = known.log_strength + history.appeal.lift(known.pair, PRIOR_CHOICES)
     return said
 
 
 def features(
-    site: Site, history: History, known: Known, sources: np.ndarray, items: np.ndarray
+    site: Site,
+    editors: Editors | None,
+    history: History,
+    known: Known,
+    sources: np.ndarray,
+    items: np.ndarray,
 ) -> np.ndarray:
     """The features of pairs, ``(n_pairs, n_features)``; ``sources`` must come in runs."""
     sources = np.asarray(sources, dtype=np.int64)
@@ -184,6 +198,8 @@ def features(
 
     columns = (
         signals(site, sources, items),
+        log_worth(site, editors, sources, items),
+        history.listing.features(sources, items),
         # A pair nobody has shown is in nobody's list.
         picked & ((known.own < 0) | (pair >= 0)),
         known.log_strength,
@@ -192,11 +208,14 @@ def features(
         np.log1p(appeal.source_clicks[sources]),
         np.log1p(at(appeal.chances, pair)),
         np.log1p(at(appeal.clicked, pair)),
-        history.lift(pair, 3.0),
-        history.lift(pair, 30.0),
-        history.lift(back, PRIOR_CHOICES),
+        history.appeal.lift(pair, 3.0),
+        history.appeal.lift(pair, 30.0),
+        history.appeal.lift(back, PRIOR_CHOICES),
+        np.log(appeal.strength[sources]),
         np.log1p(at(reading.together, read)),
         at(reading.cosine, read),
+        reading.surprise(sources, items),
+        reading.alike(sources, items),
         lift_of(history.category_pair, "category", "category"),
         lift_of(history.category_to_target, "category", "article"),
         lift_of(history.source_to_category, "article", "category"),
@@ -204,6 +223,16 @@ def features(
         np.log((near[:, 2] + PRIOR_TRANSFER) / (near[:, 3] + PRIOR_TRANSFER)),
     )
     return np.column_stack(columns).astype(np.float32)
+
+
+def log_worth(
+    site: Site, editors: Editors | None, sources: np.ndarray, items: np.ndarray
+) -> np.ndarray:
+    """What is known of pairs before anybody clicks, as a logarithm to which clicks can be added: an
+    editor's log odds, or the log of how alike the texts are.
+    """
+    found = worth(site, editors, sources, items)
+    return found if editors else np.log(np.maximum(found, LEAST_TEXT))
 
 
 def transferred(site: Site, history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:

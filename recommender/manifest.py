@@ -26,7 +26,7 @@ from typing import Any
 
 from recommender.errors import BundleError
 
-LAYOUT = 2
+LAYOUT = 3
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"

@@ -103,7 +103,9 @@ def build(
     progress.stage("counting the log")
     log = counts.count(store, ids, until=options.until, caps=options.caps)
     examination = positions.estimate(log, seed=options.seed, alike=site.cosine)
-    learned = learn(site, log, examination, seed=options.seed, progress=progress)
+    learned = learn(
+        site, log, examination, editors=taught.editors, seed=options.seed, progress=progress
+    )
 
     shown = on_the_page(picked, learned.history)
     candidates = union([near, by_readers(learned.history), by_editors(site, taught), shown])
@@ -117,8 +119,8 @@ def build(
         cluster=cluster,
         titles=[article.title for article in articles],
         stub=stub,
-        origin="model" if learned.ranker or taught.editors else "text",
-        sure=editors.SURE if taught.editors and not learned.ranker else np.inf,
+        origin="model" if taught.editors else learned.decided_by,
+        sure=editors.SURE if taught.editors and learned.decided_by == "text" else np.inf,
     )
     explored = explore(
         finished.lists.items,

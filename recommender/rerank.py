@@ -105,7 +105,7 @@ def passes_floor(site: Site, candidates: Candidates, history: History | None) ->
     if history is not None:
         pair, read = history.pairs.find(sources, items), history.reading.find(sources, items)
         followed = at(history.appeal.clicked, pair) >= MIN_PAIR_CLICKS
-        good |= followed & (history.lift(pair, PRIOR_CHOICES) > 0)
+        good |= followed & (history.appeal.lift(pair, PRIOR_CHOICES) > 0)
         together = at(history.reading.together, read) >= MIN_VISITS
         good |= together & (at(history.reading.cosine, read) >= MIN_READ_COSINE)
     mask = np.zeros_like(candidates.used)

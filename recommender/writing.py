@@ -79,6 +79,8 @@ class Built:
             "learned_from": learned_from,
             "reason": reason,
             "scores": {name: round(value, 6) for name, value in learned.trial.items()},
+            "worth": {name: round(value, 6) for name, value in learned.worth.items()},
+            "half_life_days": learned.half_life,
             "editors": self.taught.about(),
             "n_articles": sum(1 for article in self.articles if not article.stub),
             "n_stubs": sum(1 for article in self.articles if article.stub),
@@ -137,7 +139,7 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
             import joblib
 
             ranker = built.learned.ranker
-            joblib.dump((ranker.shown, ranker.unseen), folder / TREES)
+            joblib.dump((ranker.text, ranker.kind, ranker.trust), folder / TREES)
         if editors := built.taught.editors:
             import joblib
 
@@ -187,7 +189,7 @@ def _write_articles(built: Built, folder: Path) -> None:
 
 def worth_of_targets(learned: Learned, text: Text) -> np.ndarray:
     """What is known of each target whatever the source, as a factor, ``(n_articles,)``."""
-    if learned.ranker is None:
+    if learned.decided_by == "text":
         return text.fullness
     # The square root, within bounds: a text that just came in is matched by words first.
     strength = np.clip(np.sqrt(learned.history.appeal.strength), 0.5, 2.0)
@@ -223,8 +225,8 @@ def _write_lists(built: Built, folder: Path) -> None:
     pair = history.pairs.find(sources, items)
     columns = (
         site.cosine(sources, items),
-        at(history.appeal.clicked, pair),
-        at(history.appeal.expected, pair),
+        at(built.learned.appeal.clicked, pair),
+        at(built.learned.appeal.expected, pair),
         at(history.reading.together, history.reading.find(sources, items)),
         find(site.picked, sources * site.n_articles + items) >= 0,
     )

@@ -16,7 +16,7 @@ def measured(log: Log, n: int, examination: Examination = EVENLY) -> tuple[Appea
         pair: number
         for number, pair in enumerate(zip(pairs.source.tolist(), pairs.item.tolist(), strict=True))
     }
-    return measure(log, pairs, of_link, examination), numbers
+    return measure(log, pairs, of_link, examination.of(log)), numbers
 
 
 def test_planted_strengths_come_out_of_biased_slates():
@@ -90,7 +90,7 @@ def test_links_to_nowhere_and_to_oneself_are_no_pairs():
     log = log_of(Shown(0, [0, UNKNOWN, 1], [5, 5, 5]), Shown(UNKNOWN, [1, 2], [5, 5]))
 
     pairs, of_link = pairs_in(log, n_articles=3)
-    found = measure(log, pairs, of_link, EVENLY)
+    found = measure(log, pairs, of_link, EVENLY.of(log))
 
     assert of_link.tolist() == [-1, -1, 0, -1, -1]
     assert (pairs.source.tolist(), pairs.item.tolist()) == ([0], [1])

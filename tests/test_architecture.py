@@ -24,9 +24,10 @@ ORDER = (
     # text
     "terms", "tfidf", "kernels", "similarity",
     # clicks
-    "harvesting", "guessing", "positions", "appeal", "coreading",
+    "harvesting", "guessing", "positions", "appeal", "coreading", "listing",
     # ranking
-    "candidates", "site", "signals", "gathering", "picks", "editors", "features", "ranker", "trees",
+    "candidates", "site", "signals", "gathering", "picks", "editors", "features",
+    "blocks", "belief", "trees", "kinds", "ranker",
     # re-ranking
     "rerank", "exploration", "editorial",
     # publishing

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sites import EVENLY, Shown, known_examination, log_of, random_articles, site_from
 
-from recommender import ranker
 from recommender.appeal import pairs_in
 from recommender.articles import Article
+from recommender.blocks import stretches_of
 from recommender.counts import Log, empty_log
 from recommender.features import (
     NAMES,
@@ -55,14 +55,14 @@ def readings(*, days: int = 12, seed: int = 0) -> list[tuple[int, int, int]]:
 
 def history(site: Site, log: Log) -> History:
     pairs, of_link = pairs_in(log, n_articles=site.n_articles)
-    return history_of(site, log, pairs, of_link, EXAMINATION)
+    return history_of(site, log, pairs, of_link, EXAMINATION.of(log))
 
 
 def seen(
     site: Site, past: History, sources: np.ndarray, items: np.ndarray, *, unseen: bool = False
 ) -> np.ndarray:
     known = known_of(past, sources, items, unseen=unseen)
-    return features(site, past, known, sources, items)
+    return features(site, None, past, known, sources, items)
 
 
 def all_pairs() -> tuple[np.ndarray, np.ndarray]:
@@ -78,13 +78,15 @@ def test_the_future_does_not_leak(site: Site, first: int, last: int):
     found = []
     for days in (last, 12):
         log = log_of(*(s for s in slates() if s.day < days), readings=readings(days=days))
-        pairs, of_link = pairs_in(log, n_articles=N)
-        found.append(ranker._examples(site, log, pairs, of_link, EXAMINATION, first, last))
+        found.append(stretches_of(site, None, log, EXAMINATION).block(first, last))
 
-    for short, long in zip(*found, strict=True):
-        assert len(short.row) > 50
-        for name in ("features", "clicked", "expected", "offset", "clicks", "examined"):
-            assert np.array_equal(getattr(short, name), getattr(long, name)), name
+    short, long = found
+    assert len(short.now.row) > 50
+    for name in ("seen", "as_new", "before"):
+        assert np.array_equal(getattr(short, name), getattr(long, name)), name
+    for name in ("clicked", "clicks", "examined"):
+        assert np.array_equal(getattr(short.now, name), getattr(long.now, name)), name
+        assert np.array_equal(getattr(short.past, name), getattr(long.past, name)), name
 
 
 def test_a_blocks_own_clicks_do_not_explain_it(site: Site):
@@ -98,13 +100,12 @@ def test_a_blocks_own_clicks_do_not_explain_it(site: Site):
             if s.day == 6
         ]
         log = log_of(*before, *block)
-        pairs, of_link = pairs_in(log, n_articles=N)
-        found.append(ranker._examples(site, log, pairs, of_link, EXAMINATION, 6, 7))
+        found.append(stretches_of(site, None, log, EXAMINATION).block(6, 7))
 
-    for once, tenfold in zip(*found, strict=True):
-        assert np.array_equal(once.features, tenfold.features)
-        assert np.array_equal(once.offset, tenfold.offset)
-        assert np.array_equal(10 * once.clicked, tenfold.clicked)
+    once, tenfold = found
+    assert np.array_equal(once.seen, tenfold.seen)
+    assert np.array_equal(once.as_new, tenfold.as_new)
+    assert np.array_equal(10 * once.now.clicked, tenfold.now.clicked)
 
 
 @pytest.mark.parametrize("unseen", [False, True])
@@ -193,10 +194,10 @@ def test_the_lift_by_hand(site: Site):
         Shown(0, [1, 2], [30, 10], ordered=False), Shown(3, [1, 2], [10, 30], ordered=False)
     )
     pairs, of_link = pairs_in(log, n_articles=N)
-    past = history_of(site, log, pairs, of_link, EVENLY)
+    past = history_of(site, log, pairs, of_link, EVENLY.of(log))
     prior = 10.0
 
-    lift = past.lift(pairs.find(np.array([0, 0, 5]), np.array([1, 2, 1])), prior)
+    lift = past.appeal.lift(pairs.find(np.array([0, 0, 5]), np.array([1, 2, 1])), prior)
 
     # Both strengths are 1: 20 clicks were due to each, a belief of 10 choices is 5 clicks each.
     assert lift == pytest.approx([np.log(35 / 25), np.log(15 / 25), 0])

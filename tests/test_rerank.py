@@ -42,7 +42,7 @@ def ranked(*lists: list[int]) -> Candidates:
 
 def history(site: Site, log: Log) -> History:
     pairs, of_link = pairs_in(log, n_articles=site.n_articles)
-    return history_of(site, log, pairs, of_link, EVENLY)
+    return history_of(site, log, pairs, of_link, EVENLY.of(log))
 
 
 def test_namesakes_and_copies_share_a_number():

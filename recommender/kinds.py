@@ -1,0 +1,107 @@
+"""What a pair's kind is worth: a line, the pair's own clicks, and trees beyond both.
+
+Examples are pairs of a block of days, explained by features counted on the days before it. Every
+example comes twice, as it was and as if its pair had never been shown: most links of a new list
+never were, and the trees must know what text and the target's record are then worth. The first
+block has no history at all, which is what a new article lives on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from recommender.appeal import at
+from recommender.belief import Belief, Line, believe, fit_line, weight_by_trial
+from recommender.blocks import Block
+from recommender.features import NAMES, History
+from recommender.trees import Forest, grow
+
+# What tells a pair's kind: everything but its own clicks, which are weighed apart.
+OWN = ("hand_picked", "chances", "clicked", "lift_3", "lift_30")
+KIND = tuple(name for name in NAMES if name not in OWN)
+# Where a line begins: worth goes with the text, and with what the target got elsewhere.
+TOWARDS = {"text": 1.0, "strength": 1.0}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """What was learned of pairs: of those that were shown a ``belief`` and how trees ``bend`` it;
+    of those that never were, a line and trees.
+    """
+
+    belief: Belief
+    bend: Forest
+    new_line: Line
+    new_bend: Forest
+
+    def of(self, seen: np.ndarray, history: History, pair: np.ndarray) -> np.ndarray:
+        """Log worth of pairs by number, -1 for what was never shown; ``(n_pairs,)``."""
+        new = at(history.appeal.chances, pair) == 0
+        said = np.empty(len(seen))
+        if new.any():
+            said[new] = self.new(seen[new])
+        if not new.all():
+            seen, pair = seen[~new], pair[~new]
+            bend = self.bend.of(_with_belief(seen, self.belief, history, pair))
+            said[~new] = self.belief.of(seen, history, pair) + bend
+        return said
+
+    def new(self, seen: np.ndarray) -> np.ndarray:
+        """Log worth of pairs that were never shown, or are seen as if they never had been."""
+        said: np.ndarray = self.new_line.of(seen) + self.new_bend.of(seen)
+        return said
+
+    def fitted(self, block: Block) -> tuple[Kind, tuple[int, int]]:
+        """With as many rounds of trees as foretell best what was chosen in a block."""
+        seen, pair = block.seen, block.now.pair
+        said = self.belief.of(seen, block.history, pair)
+        bend = self.bend.steps(_with_belief(seen, self.belief, block.history, pair))
+        new_said, new_bend = self.new_line.of(block.as_new), self.new_bend.steps(block.as_new)
+        best, new_best = (
+            int(np.argmax([block.now.likelihood(start + step) for step in steps]))
+            for start, steps in ((said, bend), (new_said, new_bend))
+        )
+        kind = replace(self, bend=self.bend.first(best), new_bend=self.new_bend.first(new_best))
+        return kind, (best, new_best)
+
+    def laid_out(self) -> Kind:
+        """The same, asked faster."""
+        return replace(self, bend=self.bend.laid_out(), new_bend=self.new_bend.laid_out())
+
+
+def learn_kind(
+    blocks: Sequence[Block], *, rounds: tuple[int, int], seed: int
+) -> Callable[[Block], Kind]:
+    """Learn from blocks, with so many ``rounds`` of trees for pairs as they were and as new; what
+    comes out is to be held against the past of another block.
+    """
+    now = [block.now for block in blocks]
+    seen, as_new = [block.seen for block in blocks], [block.as_new for block in blocks]
+    line, new_line = (fit_line(KIND, part, now, towards=TOWARDS) for part in (seen, as_new))
+    weight = weight_by_trial(line, blocks)
+    beliefs = [believe(line, block, weight) for block in blocks]
+    told = [(block.history, block.now.pair) for block in blocks]
+    bend = grow(
+        [
+            _with_belief(part, belief, *held)
+            for part, belief, held in zip(seen, beliefs, told, strict=True)
+        ],
+        now,
+        [belief.of(part, *held) for part, belief, held in zip(seen, beliefs, told, strict=True)],
+        n_rounds=rounds[0],
+        seed=seed,
+    )
+    line_alone = [new_line.of(part) for part in as_new]
+    new_bend = grow(as_new, now, line_alone, n_rounds=rounds[1], seed=seed)
+    return lambda block: Kind(believe(line, block, weight), bend, new_line, new_bend)
+
+
+def _with_belief(
+    seen: np.ndarray, belief: Belief, history: History, pair: np.ndarray
+) -> np.ndarray:
+    """Features, and what is believed before trees have their say."""
+    lift = belief.lift(history, pair)
+    return np.column_stack([seen, belief.line.of(seen), lift]).astype(np.float32)
