@@ -73,11 +73,23 @@ class Ranker:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Tried:
+    """What was learned of the days before ``first``, and tried on those from then on, up to, not
+    including, ``last``.
+    """
+
+    ranker: Ranker
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Learned:
     """What came of learning. ``ranker`` is None where text alone decides; ``reason`` says why, in
     a sentence for the model card. ``appeal`` is what ``history`` counts without fading. ``trial``
     holds the figures the choice rests on, ``worth`` what each feature adds to the order of the
-    last days, ``half_life`` the days after which a click counts half.
+    last days, ``half_life`` the days after which a click counts half. ``tried`` is what the choice
+    was made with, None where there was no trial or it was lost.
     """
 
     ranker: Ranker | None
@@ -88,6 +100,7 @@ class Learned:
     n_clicks: int
     worth: dict[str, float]
     half_life: float | None
+    tried: Tried | None = None
 
     @property
     def decided_by(self) -> str:
@@ -113,11 +126,12 @@ def learn(
         progress.stage("learning from clicks", len(whole.days) + 3)
         whole = whole.faded()
         progress.advance()
-    blocks = _blocks(whole, progress) if enough else []
+    days, blocks = _blocks(whole, progress) if enough else ([], [])
     everything = whole.everything()
     ranker: Ranker | None = None
     trial: dict[str, float] = {}
     worth: dict[str, float] = {}
+    outcome: Tried | None = None
     if n_clicks == 0:
         reason = "text alone decides: there are no clicks to learn from"
     elif len(blocks) < MIN_BLOCKS:
@@ -138,6 +152,7 @@ def learn(
                 f"worth {trial['text']:.3f}, and {trial['text and own clicks']:.3f} with clicks"
             )
         else:
+            outcome = Tried(tried, *days[-1])
             worth = _worths(tried, blocks[-1], seed)
             ranker = _whole(blocks, everything, tried.trust, rounds, seed)
             reason = (
@@ -148,18 +163,22 @@ def learn(
         progress.advance()
     appeal = measure(log, whole.pairs, whole.of_link, whole.examined)
     return Learned(
-        ranker, everything.history, appeal, reason, trial, n_clicks, worth, whole.half_life
+        ranker, everything.history, appeal, reason, trial, n_clicks, worth, whole.half_life, outcome
     )
 
 
-def _blocks(whole: Stretches, progress: Progress) -> list[Block]:
-    """Blocks with clicks: days on which nobody clicked, as after a late import, teach nothing."""
-    blocks = []
+def _blocks(whole: Stretches, progress: Progress) -> tuple[list[tuple[int, int]], list[Block]]:
+    """Blocks with clicks, and their days: what nobody clicked on, as after a late import, teaches
+    nothing.
+    """
+    days, blocks = [], []
     for first, last in pairwise(whole.days):
         block = whole.block(first, last)
-        blocks += [block] if len(block.now.pair) else []
+        if len(block.now.pair):
+            days.append((first, last))
+            blocks.append(block)
         progress.advance()
-    return blocks
+    return days, blocks
 
 
 def _whole(
