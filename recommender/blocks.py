@@ -80,12 +80,37 @@ class Choices:
 
         A click counts 1/log2(1 + rank), and as often as its position was likely overlooked.
         """
+        return float(self._gains(score).sum() / max(self._weight.sum(), 1e-12))
+
+    def lead(self, score: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+        """How much more than under another score an order is worth, and the standard error of
+        that, from slate to slate.
+        """
+        n_slates = int(self.slate.max(initial=-1)) + 1
+        gain = self._gains(score) - self._gains(other)
+        more = np.bincount(self.slate, weights=gain, minlength=n_slates)
+        weight = np.bincount(self.slate, weights=self._weight, minlength=n_slates)
+        whole = max(weight.sum(), 1e-12)
+        mean = more.sum() / whole
+        return float(mean), float(np.sqrt(np.square(more - mean * weight).sum()) / whole)
+
+    @property
+    def _weight(self) -> np.ndarray:
+        """A click counts as often as its position was likely overlooked."""
+        weight: np.ndarray = self.clicks / self.examined
+        return weight
+
+    def _gains(self, score: np.ndarray) -> np.ndarray:
+        """What each link's clicks are worth, ``(n_links,)``."""
         order = np.lexsort((-score[self.row], self.slate))
         slate = self.slate[order]
         first = np.flatnonzero(np.diff(slate, prepend=-1))
-        rank = np.arange(len(slate)) - np.repeat(first, np.diff(np.append(first, len(slate)))) + 1
-        weight = self.clicks[order] / self.examined[order]
-        return float((weight / np.log2(1 + rank)).sum() / max(weight.sum(), 1e-12))
+        rank = np.empty(len(slate))
+        rank[order] = (
+            np.arange(len(slate)) - np.repeat(first, np.diff(np.append(first, len(slate)))) + 1
+        )
+        gains: np.ndarray = self._weight / np.log2(1 + rank)
+        return gains
 
     def sample(self, n_links: int) -> Choices:
         """The first slates, of about so many links in all."""

@@ -34,7 +34,13 @@ MIN_CLICKS = 500
 MIN_BLOCKS = 3
 # How far what was learned may be trusted, of which the last block chooses.
 TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)
+# Standard errors by which what was learned must beat text: of twenty logs of pure noise, all but
+# one or so are then left to the text, where without any half of them would not be.
+SURE = 2.0
 TEXT = ("text",)
+# What readers follow may hardly go with the text; still the text orders what nobody has followed,
+# and the luck of a few clicks must not turn it round.
+LEAST_SLOPE = 0.1
 # Links on which features are scrambled one by one.
 N_SCRAMBLED = 20_000
 OWN_CLICKS = "the pair's own clicks"
@@ -187,6 +193,7 @@ def _whole(
     """Learn from blocks what is held against the past of the ``last``."""
     now = [block.now for block in blocks]
     line = fit_line(TEXT, [block.seen for block in blocks], now, towards=TOWARDS)
+    line = replace(line, slopes=np.maximum(line.slopes, LEAST_SLOPE))
     kind = learn_kind(blocks, rounds=rounds, seed=seed)(last) if trust else None
     text = believe(line, last, weight_by_trial(line, blocks))
     return Ranker(text, kind, trust, last.history, last.editors)
@@ -216,7 +223,8 @@ def _tried(
         "ranker, links as if new": now.worth(best.new(last.as_new)),
         "trust in what goes beyond own clicks": best.trust,
     }
-    if min(trial["ranker"], trial["ranker, links as if new"]) >= trial["text"]:
+    lead, error = now.lead(best.of(last.seen, pair), text)
+    if lead > SURE * error and trial["ranker, links as if new"] >= trial["text"]:
         return best, rounds, trial
     if trial["text and own clicks"] >= trial["text"]:
         trial["trust in what goes beyond own clicks"] = 0.0
