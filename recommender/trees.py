@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # Trees of one round, and rounds at most; the log chooses how many.
 N_TREES, MAX_ROUNDS = 25, 8
 MAX_LOG_RATIO = 5.0
+# Of more rows than this, unclicked ones are drawn; those expected to get so many clicks all stay.
+MANY_ROWS, EXPECTED_KEPT = 100_000, 0.2
 NODES = ("feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "is_leaf", "value")
 
 
@@ -100,18 +102,32 @@ def grow(
     n_rounds: int,
     seed: int,
 ) -> Forest:
-    """Trees that explain what was chosen ``now`` beyond what was ``said`` of each row."""
+    """Trees that explain what was chosen ``now`` beyond what was ``said`` of each row.
+
+    Most rows were not clicked and hardly expected to be. Where there are many, a share of these is
+    drawn that grows with what was expected, and weighs as much more: half the rows make the same
+    orders in half the time.
+    """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     whole, clicked = np.concatenate(seen), np.concatenate([block.clicked for block in now])
     heads = np.cumsum([0, *map(len, said)])
     raw = np.concatenate(said)
+
+    def expected() -> np.ndarray:
+        parts = zip(now, pairwise(heads), strict=True)
+        due = np.concatenate([of.expected(raw[a:b]) for of, (a, b) in parts])
+        floored: np.ndarray = np.maximum(due, 1e-6)
+        return floored
+
+    share = np.ones(len(raw))
+    if len(raw) > MANY_ROWS:
+        share = np.where(clicked > 0, 1.0, np.minimum(1.0, expected() / EXPECTED_KEPT))
+    kept = np.random.default_rng(seed).random(len(raw)) < share
+    whole_kept, clicked_kept = whole[kept], clicked[kept]
     rounds = []
     for number in range(n_rounds):
-        due = np.concatenate(
-            [block.expected(raw[a:b]) for block, (a, b) in zip(now, pairwise(heads), strict=True)]
-        )
-        due = np.maximum(due, 1e-6)
+        due = expected()[kept]
         trees = HistGradientBoostingRegressor(
             loss="poisson",
             learning_rate=0.1,
@@ -125,9 +141,10 @@ def grow(
             early_stopping=False,
             random_state=seed + number,
         )
-        trees.fit(whole, clicked / due, sample_weight=due)
-        raw = raw + np.log(np.maximum(trees.predict(whole), 1e-9))
+        trees.fit(whole_kept, clicked_kept / due, sample_weight=due / share[kept])
         rounds.append(trees)
+        if number + 1 < n_rounds:
+            raw = raw + np.log(np.maximum(trees.predict(whole), 1e-9))
     return Forest(tuple(rounds))
 
 

@@ -177,8 +177,10 @@ def test_clicks_at_random_do_no_harm(site: Site, seed: int):
 
     learned = learn(site, noise, EVENLY, seed=seed)
 
-    assert learned.trial["text"] - 0.01 <= learned.trial["ranker"] < learned.trial["text"] + 0.04
-    if learned.ranker is None:
+    if learned.ranker is not None:
+        gain = learned.trial["ranker"] - learned.trial["text"]
+        assert 0 <= gain < 0.04
+    else:
         assert learned.reason.startswith("text alone decides: on the last days of the log")
 
 
