@@ -9,7 +9,7 @@ clicks expected from its target's strength is the pair's own: its lift.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from recommender.counts import UNKNOWN, Log
 N_STEPS = 30
 # Clicks' worth of belief that a target is like any other.
 PRIOR_CLICKS = 1.0
+# A pair counts for such a share of the clicks on all others, so many times what the tenth most
+# followed has, or so many clicks, whichever is most. Only a flood goes beyond all three.
+PAIR_SHARE, TIMES_TENTH, PAIR_CLICKS = 0.01, 3.0, 20.0
+N_TENTH = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +76,24 @@ def pairs_in(log: Log, *, n_articles: int) -> tuple[Pairs, np.ndarray]:
     sources, items = np.divmod(keys, n_articles)
     heads = np.searchsorted(sources, np.arange(n_articles + 1))
     return Pairs(keys, heads.astype(np.int64), items.astype(np.int32)), of_link
+
+
+def bounded(log: Log, of_link: np.ndarray) -> Log:
+    """With clicks on a pair scaled down to what one pair can be worth, whoever made them.
+
+    Clicks that pages send are bounded day by day (``flags``); imported ones are not, nor is a
+    flood that lasts for weeks. One pair must not tell what text, position and target are worth.
+    """
+    of_click = of_link[log.click_link]
+    got = np.bincount(of_click[of_click >= 0], weights=log.n_clicks[of_click >= 0])
+    if len(got) < N_TENTH:
+        return log
+    tenth = np.partition(got, -N_TENTH)[-N_TENTH]
+    most = max(PAIR_CLICKS, PAIR_SHARE * (got.sum() - got.max()), TIMES_TENTH * tenth)
+    if got.max() <= most:
+        return log
+    scale = np.minimum(1.0, most / np.maximum(got, 1.0))
+    return replace(log, n_clicks=log.n_clicks * np.where(of_click >= 0, scale[of_click], 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from recommender.appeal import Pairs, measure, pairs_in
+from recommender.appeal import Pairs, bounded, measure, pairs_in
 from recommender.counts import Log
 from recommender.editors import Editors
 from recommender.features import History, features, history_of, known_of
@@ -225,8 +225,9 @@ class Stretches:
 def stretches_of(
     site: Site, editors: Editors | None, log: Log, examination: Examination
 ) -> Stretches:
-    """Cut a log by its views."""
+    """Cut a log by its views; clicks flooded onto one pair are bounded."""
     pairs, of_link = pairs_in(log, n_articles=site.n_articles)
+    log = bounded(log, of_link)
     return Stretches(site, editors, log, pairs, of_link, examined_in(log, examination), _days(log))
 
 

@@ -36,7 +36,7 @@ MIN_BLOCKS = 3
 TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Standard errors by which what was learned must beat text: of twenty logs of pure noise, all but
 # one or so are then left to the text, where without any half of them would not be.
-SURE = 2.0
+SURE = 2.5
 TEXT = ("text",)
 # What readers follow may hardly go with the text; still the text orders what nobody has followed,
 # and the luck of a few clicks must not turn it round.
@@ -167,7 +167,7 @@ def learn(
                 f"counting alone {trial['counting']:.3f}"
             )
         progress.advance()
-    appeal = measure(log, whole.pairs, whole.of_link, whole.examined)
+    appeal = measure(whole.log, whole.pairs, whole.of_link, whole.examined)
     return Learned(
         ranker, everything.history, appeal, reason, trial, n_clicks, worth, whole.half_life, outcome
     )
@@ -227,7 +227,11 @@ def _tried(
     if lead > SURE * error and trial["ranker, links as if new"] >= trial["text"]:
         return best, rounds, trial
     if trial["text and own clicks"] >= trial["text"]:
-        trial["trust in what goes beyond own clicks"] = 0.0
+        trial |= {
+            "ranker": trial["text and own clicks"],
+            "ranker, links as if new": now.worth(steps[0].new(last.as_new)),
+            "trust in what goes beyond own clicks": 0.0,
+        }
         return steps[0], rounds, trial
     return None, rounds, trial
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sites import EVENLY, Shown, known_examination, log_of
 
-from recommender.appeal import Appeal, at, find, measure, pairs_in
+from recommender.appeal import Appeal, at, bounded, find, measure, pairs_in
 from recommender.counts import UNKNOWN, Log
 from recommender.positions import Examination
 
@@ -124,3 +124,30 @@ def test_a_log_without_clicks_makes_all_alike():
 
     assert found.strength.tolist() == [1, 1, 1]
     assert not found.expected.any()
+
+
+def test_a_flood_is_bounded():
+    """A pair counts at most thrice what the tenth most followed does; its views stay, and so do
+    the clicks on all others.
+    """
+    slates = [Shown(source, [30, 31], [10 + source, 1]) for source in range(12)]
+    log = log_of(*slates, Shown(20, [30, 31], [5000, 3]), Shown(20, [30, 31], [1000, 0], day=1))
+    _, of_link = pairs_in(log, n_articles=32)
+
+    less = bounded(log, of_link)
+
+    # The tenth of the pairs has 13.
+    flooded = log.link_source[log.click_link] == 20
+    assert less.n_clicks[flooded] == pytest.approx([32.5, 3, 6.5, 0])
+    assert (less.n_clicks[~flooded] == log.n_clicks[~flooded]).all()
+    assert (less.n_views == log.n_views).all()
+
+
+def test_a_popular_pair_is_no_flood():
+    """On a site of few links each wins a large share; a log of nine pairs is left alone."""
+    few = log_of(*[Shown(source, [source + 1], [50 * source + 1]) for source in range(9)])
+    many = log_of(*[Shown(source, [source + 1], [30]) for source in range(30)])
+
+    for log in (few, many):
+        _, of_link = pairs_in(log, n_articles=40)
+        assert bounded(log, of_link) is log

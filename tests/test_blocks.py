@@ -35,6 +35,18 @@ def test_what_an_order_is_worth():
     assert now.worth(np.array([5.0, 1.0, 9.0, 2.0])) == pytest.approx((1 + 2 / np.log2(3)) / 3)
 
 
+def test_how_far_one_order_leads_another():
+    """By hand: of two slates one gains what a second place lacks, the other nothing; the error is
+    that of their mean.
+    """
+    now = choices([1, 0, 0, 1])
+    better, worse = np.array([5.0, 1.0, 2.0, 9.0]), np.array([1.0, 5.0, 2.0, 9.0])
+    gained = 1 - 1 / np.log2(3)
+
+    assert now.lead(better, worse) == pytest.approx((gained / 2, gained / 2 / np.sqrt(2)))
+    assert now.lead(better, better) == (0, 0)
+
+
 def test_a_slates_clicks_are_shared_by_examination_and_score():
     """By hand: three to one by score, and two to one by place; another slate is its own affair."""
     now = choices([6, 1, 2, 2], examined=[0.5, 1, 1, 1])
