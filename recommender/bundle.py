@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from recommender import manifest
-from recommender.arrays import load
+from recommender.arrays import load, load_array
 from recommender.editorial import Rules
+from recommender.errors import CalibrationError
 from recommender.exploration import slate_of
 from recommender.lists import Lists
 from recommender.shelf import BEST_SLATE, DEFAULT_K, Link
 
 if TYPE_CHECKING:
+    from recommender.calibration import Calibration
     from recommender.editors import Editors
     from recommender.features import History
     from recommender.ranker import Ranker
@@ -107,6 +109,23 @@ class Bundle:
         items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
         return self.score_rows(np.full(len(items), source, dtype=np.int64), items)
 
+    def chance(self, id: str, candidates: Sequence[str]) -> np.ndarray:
+        """How likely a reader of the article is to follow a link to each candidate, given that it
+        is looked at: ``(n,)``, strictly increasing in ``score``. ``CalibrationError`` says why if
+        the log could not tell.
+        """
+        chance = self.calibration.chance
+        return chance(np.full(len(candidates), self._row(id)), self.score(id, candidates))
+
+    def expected_clicks(self, id: str, k: int = DEFAULT_K, *, layout: str | None = None) -> float:
+        """Clicks to be expected of one view of the article's list: the sum of its links' chances,
+        each times that of being looked at where it stands, in ``layout`` or in the mean over all.
+        """
+        shown = [link.id for link in self.related(id, k)]
+        examined = self.calibration.examination(layout)
+        place = np.minimum(np.arange(1, len(shown) + 1), len(examined) - 1)
+        return float((examined[place] * self.chance(id, shown)).sum())
+
     def score_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """``score`` for pairs given by the articles' numbers; ``sources`` must come in runs."""
         from recommender.editors import worth
@@ -156,6 +175,19 @@ class Bundle:
         if row is None:
             raise KeyError(id)
         return row
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What turns scores into chances; ``CalibrationError`` if the log could not tell."""
+        from recommender.calibration import Calibration
+
+        told = self.about.get("calibration", {"slope": None, "reason": "it was built without"})
+        if told["slope"] is None:
+            raise CalibrationError(f"bundle {self.name} states no chances: {told['reason']}")
+        level, examined = (
+            load_array(self.folder, f"calibration_{part}") for part in ("level", "examined")
+        )
+        return Calibration(level, told["slope"], examined, tuple(told["layouts"]))
 
     @cached_property
     def _site(self) -> Site:

@@ -58,6 +58,10 @@ def model_card(
             "",
             *_examination(examination, log),
             "",
+            "## Chances",
+            "",
+            _calibration(about["calibration"]),
+            "",
             "## The lists",
             "",
             f"{(lengths >= 10).mean():.1%} of the articles have ten relevant links or more, "
@@ -77,6 +81,16 @@ def model_card(
             ", ".join(f"{part} {version}" for part, version in about["versions"].items()) + ".",
             "",
         ]
+    )
+
+
+def _calibration(told: dict[str, Any]) -> str:
+    reason = f"{told['reason'][0].upper()}{told['reason'][1:]}."
+    if told["slope"] is None:
+        return f"None are stated. {reason}"
+    return (
+        "`chance` says how likely a link is to be followed if it is looked at: log odds of a level "
+        f"of each page's own and {told['slope']:.2f} for each unit of score. {reason}"
     )
 
 

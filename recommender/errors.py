@@ -16,6 +16,7 @@ into the one error shape.
     ├── EditorialError       the editors' rules have a faulty line
     ├── TrainingError        there is nothing to train on
     ├── BundleError          a bundle is missing, damaged or of an unknown layout
+    ├── CalibrationError     a log cannot tell how likely clicks are
     ├── EvaluationError      there is nothing to judge
     └── MissingExtra         an optional dependency is not installed
 """
@@ -73,6 +74,10 @@ class TrainingError(RecommenderError):
 
 class BundleError(RecommenderError):
     """A bundle is missing, damaged, half-written or of an unknown layout."""
+
+
+class CalibrationError(RecommenderError):
+    """A log cannot tell how likely clicks are."""
 
 
 class EvaluationError(RecommenderError):

@@ -18,7 +18,8 @@ import numpy as np
 
 from recommender import metrics
 from recommender.bundle import Bundle
-from recommender.errors import EvaluationError, MissingExtra
+from recommender.errors import CalibrationError, EvaluationError, MissingExtra
+from recommender.reliability import Reliability, plot, reliability
 from recommender.replay import Views
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ ORDERS = (MODEL, "order shown", "most clicked", "TF-IDF", "random")
 class Report:
     """What came of judging. ``table`` has one row an order and, for each metric, the mean over
     views and its 95 % interval (``nDCG@10``, ``nDCG@10 low``, ``nDCG@10 high``); ``gain`` is how
-    much better than it the model is on ``nDCG@k``, paired by view, with interval.
+    much better than it the model is on ``nDCG@k``, paired by view, with interval. ``reliability``
+    has a row for each of ten bins of links by the chance ``stated``: the share ``followed`` (95 %
+    interval ``low`` to ``high``) of those looked at, ``views`` in number; ``calibration_error`` is
+    how far the two are apart in the mean. Both are None where the bundle states no chances.
     """
 
     table: pd.DataFrame
@@ -43,6 +47,8 @@ class Report:
     n_sessions: int
     metric: str
     bundle: str
+    reliability: pd.DataFrame | None = None
+    calibration_error: float | None = None
 
     @property
     def verdict(self) -> str:
@@ -63,7 +69,10 @@ class Report:
         """The report for programs."""
         rows = json.loads(self.table.to_json(orient="index"))
         about = {"bundle": self.bundle, "views": self.n_views, "sessions": self.n_sessions}
-        return json.dumps({**about, "verdict": self.verdict, "orders": rows, "notes": self.notes})
+        bins = None if self.reliability is None else self.reliability.to_dict("records")
+        chances = {"calibration_error": self.calibration_error, "reliability": bins}
+        about |= {"verdict": self.verdict, "orders": rows, **chances, "notes": self.notes}
+        return json.dumps(about)
 
     def plot(self) -> Figure:
         """Each order's ``nDCG@k`` with its interval, best on top."""
@@ -87,6 +96,12 @@ class Report:
         axes.set_xlabel(f"{self.metric}, mean over {self.n_views:,} clicked views (bars: 95 %)")
         axes.spines[["top", "right"]].set_visible(False)
         return figure
+
+    def plot_reliability(self) -> Figure:
+        """Chances stated beside shares followed. ``EvaluationError`` if none were stated."""
+        if self.reliability is None:
+            raise EvaluationError(f"bundle {self.bundle} states no chances that could be drawn")
+        return plot(self.reliability)
 
     def to_html(self) -> str:
         """One self-contained page: the verdict, the picture, the table, the caveats."""
@@ -152,13 +167,53 @@ def judge(bundle: Bundle, views: Views, *, k: int = 10, seed: int = 0) -> Report
         rows[order] |= {name: mean, f"{name} low": low, f"{name} high": high}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("order of the links")
     n_sessions = len(np.unique(views.session))
-    return Report(table, _notes(bundle, views), len(views.slate), n_sessions, metric, bundle.name)
+    notes = _notes(bundle, views)
+    held, said = _reliability(bundle, views)
+    return Report(
+        table, [*notes, said], len(views.slate), n_sessions, metric, bundle.name,
+        held.frame() if held else None, held.error if held else None,
+    )  # fmt: skip
+
+
+def _reliability(bundle: Bundle, views: Views) -> tuple[Reliability | None, str]:
+    """Chances against what was followed in all views, clicked or not, and what to say of it."""
+    try:
+        calibration = bundle.calibration
+    except CalibrationError as exc:
+        return None, f"{exc}."
+    known, tally = _rows(bundle), views.tally
+    items = np.array([known.get(id, -1) for id in views.items], dtype=np.int64)[tally.link]
+    of_link = np.repeat([known.get(id, -1) for id in views.source], np.diff(views.heads))
+    source = of_link.astype(np.int64)[tally.link]
+    use = np.flatnonzero((items >= 0) & (source >= 0))
+    if len(use) == 0:
+        return None, "No link shown is known to the bundle, so no chance was stated."
+    use = use[np.argsort(source[use], kind="stable")]
+    table = np.array([calibration.examination(layout) for layout in tally.layouts])
+    place = np.minimum(tally.position[use], table.shape[1] - 1)
+    looked = tally.shown[use] * table[tally.layout[use], place]
+    pairs, pair = np.unique(source[use] * len(known) + items[use], return_inverse=True)
+    score = bundle.score_rows(*np.divmod(pairs, len(known)))
+    stated = calibration.chance(pairs // len(known), score)[pair]
+    clicks = tally.clicks[use]
+    held = reliability(stated, looked, clicks)
+    n_views = max(views.n_shown, 1)
+    return held, (
+        f"Chances stated are off by {100 * held.error:.2f} percentage points in the mean (expected "
+        f"calibration error); {(looked * stated).sum() / n_views:.3f} clicks a view were to be "
+        f"expected and {clicks.sum() / n_views:.3f} were made."
+    )
+
+
+def _rows(bundle: Bundle) -> dict[str, int]:
+    """The number of every article the bundle knows."""
+    lists = bundle.lists
+    return {id: row for row in range(len(lists.stub)) for id in [lists.ids.column[row]]}
 
 
 def _scores(bundle: Bundle, views: Views, random: np.random.Generator) -> dict[str, np.ndarray]:
     """A score for every link of every slate in use, by order; unknown articles come last."""
-    lists = bundle.lists
-    known = {id: row for row in range(len(lists.stub)) for id in [lists.ids.column[row]]}
+    known = _rows(bundle)
     items = np.array([known.get(id, -1) for id in views.items], dtype=np.int64)
     source = np.array([known.get(id, -1) for id in views.source], dtype=np.int64)
     link_source = np.repeat(source, np.diff(views.heads))

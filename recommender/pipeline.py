@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from recommender import counts, editors, positions, similarity, tfidf
 from recommender.articles import Article
 from recommender.bundle import Bundle
+from recommender.calibration import Score, calibrate
 from recommender.candidates import EMPTY, Candidates, from_lists, from_pairs, hand_picked, union
 from recommender.editors import Taught
 from recommender.errors import TrainingError
@@ -109,7 +111,8 @@ def build(
 
     shown = on_the_page(picked, learned.history)
     candidates = union([near, by_readers(learned.history), by_editors(site, taught), shown])
-    scored = scores(site, learned, taught, candidates, progress)
+    score = scorer(site, learned, taught)
+    scored = scores(score, candidates, progress)
     finished = finish(
         site,
         scored,
@@ -130,10 +133,12 @@ def build(
         # Another deal at every build, so that in time every candidate is tried.
         seed=options.seed + int(now.timestamp()),
     )
+    calibrated = calibrate(site, log, examination, learned, score)
     stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
     built = Built(
-        articles, text, site, log, examination, learned, taught, finished, explored, stored, now
-    )
+        articles, text, site, log, examination, learned, taught, finished, explored, calibrated,
+        stored, now,
+    )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
 
 
@@ -203,20 +208,22 @@ def on_the_page(picked: Candidates, history: History) -> Candidates:
     return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
 
 
-def scores(
-    site: Site, learned: Learned, taught: Taught, candidates: Candidates, progress: Progress
-) -> Candidates:
-    """The candidates ranked by what clicks taught; without, by editors' lists; without, by text."""
+def scorer(site: Site, learned: Learned, taught: Taught) -> Score:
+    """What clicks taught; without, what editors' lists did; without, text."""
+    if learned.ranker:
+        return partial(learned.ranker.score, site)
+    return partial(editors.worth, site, taught.editors)
+
+
+def scores(score: Score, candidates: Candidates, progress: Progress) -> Candidates:
+    """The candidates ranked by their score, block by block."""
     sources, slots = np.nonzero(candidates.used)
     items = candidates.items[sources, slots].astype(np.int64)
     found = np.empty(len(items))
     progress.stage("scoring candidates", -(-len(items) // BLOCK))
     for start in range(0, len(items), BLOCK):
         part = slice(start, start + BLOCK)
-        if learned.ranker:
-            found[part] = learned.ranker.score(site, sources[part], items[part])
-        else:
-            found[part] = editors.worth(site, taught.editors, sources[part], items[part])
+        found[part] = score(sources[part], items[part])
         progress.advance()
     table = np.full(candidates.items.shape, -np.inf)
     table[sources, slots] = found

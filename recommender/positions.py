@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -85,6 +86,26 @@ class Examination(Curve):
         """What holds for a list in a layout: its own curve, the layout's, or the site's."""
         own = self.apart.get((layout, family(list)))
         return own or self.apart.get((layout, None)) or self
+
+    def about(self) -> dict[str, Any]:
+        """The manifest's account of it."""
+        layouts = [
+            {
+                "layout": layout,
+                "list": list,
+                "identified": curve.identified,
+                "reason": curve.reason,
+                "n_clicks": curve.n_clicks,
+            }
+            for (layout, list), curve in self.apart.items()
+        ]
+        return {
+            "identified": self.identified,
+            "reason": self.reason,
+            "n_clicks": self.n_clicks,
+            "says": self.says(),
+            "layouts": layouts,
+        }
 
     def says(self) -> list[str]:
         """What was corrected for and what not, in sentences without an end."""

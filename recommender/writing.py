@@ -16,6 +16,7 @@ from recommender.appeal import at, find
 from recommender.arrays import save, save_index
 from recommender.articles import Article
 from recommender.bundle import CARD, EDITORS, TREES, Bundle
+from recommender.calibration import Calibrated
 from recommender.candidates import EMPTY
 from recommender.card import decision, model_card
 from recommender.counts import Log
@@ -61,6 +62,7 @@ class Built:
     taught: Taught
     finished: Finished
     explored: Explored
+    calibrated: Calibrated
     stored: Stored
     now: datetime
 
@@ -86,22 +88,8 @@ class Built:
             "n_stubs": sum(1 for article in self.articles if article.stub),
             "n_clicks": learned.n_clicks,
             "n_views": int(self.log.n_views.sum()),
-            "examination": {
-                "identified": self.examination.identified,
-                "reason": self.examination.reason,
-                "n_clicks": self.examination.n_clicks,
-                "says": self.examination.says(),
-                "layouts": [
-                    {
-                        "layout": layout,
-                        "list": list,
-                        "identified": curve.identified,
-                        "reason": curve.reason,
-                        "n_clicks": curve.n_clicks,
-                    }
-                    for (layout, list), curve in self.examination.apart.items()
-                ],
-            },
+            "examination": self.examination.about(),
+            "calibration": self.calibrated.about(),
             "relevance_floor": RELEVANCE_FLOOR,
             "explore": self.explored.slates.shape[1],
             "variants": variant_table(self.explored.slates.shape[1]),
@@ -135,6 +123,9 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         tables = [np.array([curve.chance, curve.low, curve.high]) for curve in curves]
         save(folder, "examination", tables[0])
         save(folder, "examination_apart", np.array(tables[1:]).reshape(-1, *tables[0].shape))
+        if calibration := built.calibrated.calibration:
+            save(folder, "calibration_level", calibration.level)
+            save(folder, "calibration_examined", calibration.examined)
         if built.learned.ranker:
             import joblib
 

@@ -27,7 +27,7 @@ ORDER = (
     "harvesting", "guessing", "positions", "appeal", "coreading", "listing",
     # ranking
     "candidates", "site", "signals", "gathering", "picks", "editors", "features",
-    "blocks", "belief", "trees", "kinds", "ranker",
+    "blocks", "belief", "trees", "kinds", "ranker", "reliability", "calibration",
     # re-ranking
     "rerank", "exploration", "editorial",
     # publishing

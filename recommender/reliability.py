@@ -1,0 +1,89 @@
+"""Do stated chances come true? Links by the chance stated for them, beside what was followed.
+
+>>> looked, clicks = np.array([100.0, 100.0]), np.array([10.0, 32.0])
+>>> reliability(np.array([0.1, 0.3]), looked, clicks).error
+0.01
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import gammaincinv
+
+from recommender.errors import MissingExtra
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+N_BINS = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """Links by stated chance, in bins that were looked at equally often: the mean chance
+    ``stated``, the share ``followed``, the bounds of its exact 95 % interval for counts (Garwood
+    1936), and ``looked``, the looks: views times examination.
+    """
+
+    stated: np.ndarray
+    followed: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    looked: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """How far stated chances are from what was followed, bin by bin, in the mean over looks:
+        the expected calibration error of Naeini, Cooper & Hauskrecht (AAAI 2015).
+        """
+        gap = self.looked * np.abs(self.stated - self.followed)
+        return float(gap.sum() / max(self.looked.sum(), 1e-12))
+
+    def frame(self) -> pd.DataFrame:
+        """One row a bin: ``stated``, ``followed``, ``low``, ``high``, ``views`` (those looked)."""
+        import pandas as pd
+
+        columns = {name: getattr(self, name) for name in ("stated", "followed", "low", "high")}
+        return pd.DataFrame({**columns, "views": self.looked})
+
+
+def reliability(stated: np.ndarray, looked: np.ndarray, clicks: np.ndarray) -> Reliability:
+    """Hold stated chances against clicks over looks, link by link."""
+    stated, looked, clicks = (part[looked > 0] for part in (stated, looked, clicks))
+    order = np.argsort(stated, kind="stable")
+    middle = np.cumsum(looked[order]) - looked[order] / 2
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = middle / max(looked.sum(), 1e-12) * N_BINS
+    _, number = np.unique(number, return_inverse=True)
+    looks, due, made = (
+        np.bincount(number, weights=part) for part in (looked, looked * stated, clicks)
+    )
+    low = np.where(made > 0, gammaincinv(np.maximum(made, 1e-12), 0.025), 0.0)
+    high = gammaincinv(made + 1, 0.975)
+    return Reliability(due / looks, made / looks, low / looks, high / looks, looks)
+
+
+def plot(table: pd.DataFrame) -> Figure:
+    """Dots with intervals beside the diagonal, on which chances come true to the letter."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as exc:
+        raise MissingExtra("drawing", "plot") from exc
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    stated, followed = table["stated"].to_numpy(), table["followed"].to_numpy()
+    spans = np.array([followed - table["low"], table["high"] - followed])
+    top = 1.05 * float(max(stated.max(initial=0), table["high"].max() if len(table) else 0, 1e-3))
+    axes.plot([0, top], [0, top], color="#999999", linewidth=1)
+    axes.errorbar(
+        stated, followed, yerr=np.maximum(spans, 0), fmt="o", color="#0072b2", ecolor="#333333"
+    )
+    axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
+    axes.set_xlabel("chance stated, if looked at")
+    axes.set_ylabel("share followed, of those looked at (bars: 95 %)")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
