@@ -3,7 +3,7 @@
 Examples are pairs of a block of days, explained by features counted on the days before it. Every
 example comes twice, as it was and as if its pair had never been shown: most links of a new list
 never were, and the trees must know what text and the target's record are then worth. The first
-block has no history at all, which is what a new article lives on; it teaches nothing else.
+block has no history at all, which is what a new article lives on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from recommender.appeal import at
 from recommender.belief import Belief, Line, believe, fit_line, weight_by_trial
 from recommender.blocks import Block
 from recommender.features import NAMES, History
-from recommender.trees import Forest, grow
+from recommender.trees import MANY_ROWS, Forest, grow
 
 # What tells a pair's kind: everything but its own clicks, which are weighed apart.
 OWN = ("hand_picked", "chances", "clicked", "lift_3", "lift_30")
@@ -78,8 +78,9 @@ def learn_kind(
     """Learn from blocks, with so many ``rounds`` of trees for pairs as they were and as new; what
     comes out is to be held against the past of another block.
     """
-    # Before the first block nothing had been shown: it teaches what new pairs are worth, no more.
-    shown = blocks[1:]
+    # Before the first block nothing had been shown: what it teaches is what new pairs are worth. A
+    # short log cannot spare it all the same.
+    shown = blocks[1:] if sum(len(block.now.pair) for block in blocks) > MANY_ROWS else blocks
     now, seen = [block.now for block in shown], [block.seen for block in shown]
     line = fit_line(KIND, seen, now, towards=TOWARDS)
     weight = weight_by_trial(line, shown)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 # Trees of one round, and rounds at most; the log chooses how many.
 N_TREES, MAX_ROUNDS = 25, 8
 MAX_LOG_RATIO = 5.0
-# Of more rows than this, unclicked ones are drawn; those expected to get so many clicks all stay.
+# A log of more rows than this is long: unclicked ones are drawn, those expected to get so many
+# clicks all kept.
 MANY_ROWS, EXPECTED_KEPT = 100_000, 0.2
 NODES = ("feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "is_leaf", "value")
 
