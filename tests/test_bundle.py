@@ -108,12 +108,15 @@ def test_readers_taste_is_learned(learned: Bundle):
 def test_trees_laid_out_score_as_scikit_learn(learned: Bundle):
     """To the last bit, missing values included."""
     random = np.random.default_rng(0)
-    for correction in joblib.load(learned.folder / TREES):
-        seen = random.normal(size=(500, correction.trees.n_features_in_)).astype(np.float32)
+    _, kind, _ = joblib.load(learned.folder / TREES)
+    rounds = [*kind.bend.rounds, *kind.new_bend.rounds]
+    assert rounds
+    for model in rounds:
+        seen = random.normal(size=(500, model.n_features_in_)).astype(np.float32)
         seen[random.random(seen.shape) < 0.05] = np.nan
-        trees = Trees.of(correction.trees)
+        trees = Trees.of(model)
         assert isinstance(trees, Trees)
-        np.testing.assert_array_equal(trees.predict(seen), correction.trees.predict(seen))
+        np.testing.assert_array_equal(trees.predict(seen), model.predict(seen))
 
 
 def test_trees_kept_otherwise_are_left_alone():
