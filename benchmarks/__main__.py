@@ -1,6 +1,6 @@
 """Run every benchmark, or those named: ``python -m benchmarks [speed] [serving] [events]
-[quality]
-[positions] [teaching]``.
+[quality] [positions]
+[teaching] [learning]``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from benchmarks import events, positions, quality, serving, speed, teaching
+from benchmarks import events, learning, positions, quality, serving, speed, teaching
 
 ROOMS = {
     "speed": speed.run,
@@ -19,6 +19,7 @@ ROOMS = {
     "quality": quality.run,
     "positions": positions.run,
     "teaching": teaching.run,
+    "learning": learning.run,
 }
 
 for name in sys.argv[1:] or ROOMS:

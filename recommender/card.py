@@ -53,6 +53,7 @@ def model_card(
             f"**{DECIDERS[about['learned_from']]}**: {about['reason']}.",
             "",
             *_trial(about["scores"]),
+            *_worth(about["worth"], about["half_life_days"]),
             *_importance(about["editors"]["importance"]),
             "## Position",
             "",
@@ -104,6 +105,22 @@ def _trial(scores: dict[str, float]) -> list[str]:
         "| order | worth |",
         "|---|---|",
         *(f"| {order} | {worth:.4f} |" for order, worth in scores.items()),
+        "",
+    ]
+
+
+def _worth(losses: dict[str, float], half_life: float | None) -> list[str]:
+    if not losses:
+        return []
+    fading = f"A click counts half after {half_life:,.0f} days" if half_life else "No click fades"
+    most = sorted(losses, key=lambda name: (-losses[name], name))[:N_IMPORTANT]
+    return [
+        f"{fading}, as the log's last days would have it. What features are worth to the order of "
+        "these days; discounted gain per click lost when one is scrambled:",
+        "",
+        "| feature | loss |",
+        "|---|---|",
+        *(f"| {name} | {losses[name]:.4f} |" for name in most),
         "",
     ]
 

@@ -201,6 +201,8 @@ def test_the_card_says_what_decided(learned: Bundle, by_text: Bundle):
     assert (learned.folder / CARD).read_text(encoding="utf-8") == learned.card
     assert "**The learned ranker**" in learned.card
     assert f"{learned.about['n_clicks']:,} clicks" in learned.card
+    assert "What features are worth to the order of these days" in learned.card
+    assert "as the log's last days would have it" in learned.card
     assert "**Text alone**" in by_text.card
     assert datetime.fromisoformat(by_text.about["built"]) == NOW.replace(microsecond=0)
 

@@ -1,0 +1,216 @@
+"""What learning from clicks adds to counting them, with much data and with little, and what each
+kind of evidence is worth. Real clicks (wikispeedia), learned on the first days, judged on the next.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks.corpus import REAL, table
+from recommender import counts, positions, similarity
+from recommender.appeal import at
+from recommender.blocks import Block, Choices, Stretches, stretches_of
+from recommender.features import NAMES, PRIOR_CHOICES, features, known_of
+from recommender.importing import read_articles
+from recommender.importing_events import EventReader
+from recommender.kinds import OWN, learn_kind
+from recommender.listing import FEATURES as LISTED
+from recommender.pipeline import N_NEIGHBOURS, picked_lists, read_text
+from recommender.progress import Silent
+from recommender.ranker import learn
+from recommender.signals import SIGNALS
+from recommender.site import Site, site_of
+from recommender.store import Store
+
+# Shares of the views at which learning ends and judging ends: what is reported, what is tuned on.
+REPORTED, TUNED = (0.8, 1.0), (0.64, 0.8)
+K = 10
+FEW = 5
+ABLATION_ROUNDS = 4
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "text, titles, categories, tags": (*SIGNALS, "text"),
+    "what is listed together": LISTED,
+    "the target's record": ("strength", "target_clicks", "target_expected"),
+    "the pair's own clicks": OWN,
+    "the pair turned round, the source": ("reverse_lift", "source_clicks", "source_strength"),
+    "what is read together": ("co_read", "co_read_cosine", "co_read_surprise", "readers_alike"),
+    "categories' clicks": ("category_pair", "category_to_target", "source_to_category"),
+    "clicks of similar pairs": ("similar_sources", "similar_targets"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A log cut in two: ``known`` is learned from, ``judged`` holds the choices that follow."""
+
+    site: Site
+    known: Stretches
+    judged: Choices
+
+    def ndcg(self, score: np.ndarray, links: np.ndarray | None = None) -> float:
+        """nDCG@10 per click if the slates judged were ordered by ``score`` of their rows."""
+        now = self.judged
+        order = np.lexsort((-score[now.row], now.slate))
+        first = np.flatnonzero(np.diff(now.slate[order], prepend=-1))
+        rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order)))) + 1
+        gain = np.where(rank <= K, 1 / np.log2(1 + rank), 0.0)
+        clicks = now.clicks[order] * (True if links is None else links[order])
+        return float((clicks * gain).sum() / max(clicks.sum(), 1))
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Source and item of every row judged."""
+        pairs = self.known.pairs
+        return pairs.source[self.judged.pair], pairs.item[self.judged.pair].astype(np.int64)
+
+
+def run() -> None:
+    """Print how orders compare, and the ablation."""
+    folder = REAL / "wikispeedia"
+    if not folder.is_dir():
+        print(f"No real data at {REAL}: set BENCH_DATA to measure on it.")
+        return
+    for name, keep in (("all sessions", 1), ("a tenth of the sessions", 10)):
+        compared(name, case(folder, REPORTED, keep))
+    ablation(case(folder, TUNED, 1))
+
+
+def case(folder: Path, shares: tuple[float, float], keep: int) -> Case:
+    """The log learned from up to the first of ``shares``, of every ``keep``-th session alone."""
+    with gzip.open(folder / "events.jsonl.gz", "rt", encoding="utf-8") as file:
+        events = [json.loads(line) for line in file]
+    starts = sorted(event["ts"] for event in events if event["type"] == "impression")
+    cut, end = (starts[min(int(share * len(starts)), len(starts) - 1)] for share in shares)
+    session = {event["view_id"]: event["session_id"] for event in events if "session_id" in event}
+
+    def kept(event: dict[str, Any]) -> bool:
+        name = session[event["view_id"]].encode()
+        return event["ts"] >= cut or int(hashlib.sha256(name).hexdigest(), 16) % keep == 0
+
+    with TemporaryDirectory() as scratch, Store(f"sqlite:///{scratch}/store.db") as store:
+        path = Path(scratch) / "events.jsonl"
+        path.write_text("".join(json.dumps(event) + "\n" for event in filter(kept, events)))
+        store.apply(read_articles([folder / "articles.jsonl.gz"]))
+        store.add_events(EventReader([path]))
+        articles = store.articles()
+        ids = [article.id for article in articles]
+        log = counts.count(store, ids, until=_ms(end) + 1)
+        before = counts.count(store, ids, until=_ms(cut))
+    text = read_text(articles, jobs=1, progress=Silent())
+    items, cosines = similarity.neighbours(text, k=N_NEIGHBOURS)
+    site = site_of(
+        text,
+        titles=[article.title for article in articles],
+        urls=[article.url for article in articles],
+        categories=[article.category for article in articles],
+        tags=[article.tags for article in articles],
+        picked=picked_lists(articles, ids).items,
+        near=items,
+        near_cosine=cosines,
+    )
+    whole = stretches_of(site, None, log, positions.unidentified("it says no positions"))
+    last = int(before.view_day.max()) + 1
+    known = log.between(0, last)
+    judged = whole.block(last, int(log.view_day.max()) + 1).now
+    return Case(site, stretches_of(site, None, known, positions.estimate(known, seed=0)), judged)
+
+
+def compared(name: str, case: Case) -> None:
+    """Orders by text, by counting and as learned; over all, and where a source had few views."""
+    start = time.perf_counter()
+    learned = learn(
+        case.site, case.known.log, positions.unidentified("it says no positions"), seed=0
+    )
+    seconds = time.perf_counter() - start
+    ranker = learned.ranker
+    if ranker is None:
+        print(f"{name}: {learned.reason}")
+        return
+    sources, items = case.pairs()
+    appeal, pair = ranker.history.appeal, ranker.history.pairs.find(sources, items)
+    seen = features(
+        case.site, None, ranker.history,
+        known_of(ranker.history, sources, items, unseen=False), sources, items,
+    )  # fmt: skip
+    of_source = at(appeal.source_clicks, sources)[case.judged.row]
+    strength = np.log(appeal.strength[items])
+    orders = {
+        "text": seen[:, NAMES.index("text")].astype(float),
+        "text and the pair's own clicks": ranker.text.of(seen, ranker.history, pair),
+        "strength of the target": strength,
+        "counting": strength + appeal.lift(pair, PRIOR_CHOICES),
+        "learned": ranker.of(seen, pair),
+    }
+    if ranker.kind is not None:
+        orders["learned, before trees"] = ranker.kind.belief.of(seen, ranker.history, pair)
+    rows = [
+        (order, f"{case.ndcg(score):.4f}", f"{case.ndcg(score, of_source < FEW):.4f}",
+         f"{case.ndcg(score, of_source >= FEW):.4f}")
+        for order, score in orders.items()
+    ]  # fmt: skip
+    print(f"\nwikispeedia, {name}: {learned.n_clicks:,} clicks, learned in {seconds:.0f} s\n")
+    table(("order, nDCG@10", "all", f"source seen < {FEW} times", "more"), rows)
+
+
+def ablation(case: Case) -> None:
+    """Each family of features left out, and each alone, on days the figures are not reported on."""
+    days = case.known.days
+    blocks = [case.known.block(first, last) for first, last in pairwise(days)]
+    last = case.known.everything()
+    sources, items = case.pairs()
+    as_shown, as_new = (
+        features(
+            case.site, None, last.history,
+            known_of(last.history, sources, items, unseen=unseen), sources, items,
+        )
+        for unseen in (False, True)
+    )  # fmt: skip
+    pair = last.history.pairs.find(sources, items)
+
+    def worth(kept: Callable[[str], bool]) -> float:
+        gone = [column for column, name in enumerate(NAMES) if not kept(name)]
+        blind, held = [_blind(block, gone) for block in blocks], _blind(last, gone)
+        # Without its own clicks a pair is as good as new.
+        if kept(OWN[-1]):
+            kind = learn_kind(blind, rounds=(ABLATION_ROUNDS, 0), seed=0)(held)
+            return case.ndcg(kind.of(_without(as_shown, gone), last.history, pair))
+        kind = learn_kind(blind, rounds=(0, ABLATION_ROUNDS), seed=0)(held)
+        return case.ndcg(kind.new(_without(as_new, gone)))
+
+    everything = worth(lambda name: True)
+    rows = []
+    for family, names in FAMILIES.items():
+        without = worth(lambda name, names=names: name not in names)  # type: ignore[misc]
+        alone = worth(lambda name, names=names: name in names)  # type: ignore[misc]
+        rows.append((family, f"{everything - without:+.4f}", f"{alone:.4f}"))
+    print(f"\nEverything, {ABLATION_ROUNDS} rounds of trees: {everything:.4f}\n")
+    table(("evidence", "lost without it", "alone"), rows)
+
+
+def _blind(block: Block, gone: Sequence[int]) -> Block:
+    """The block with some features hidden."""
+    blind = Block(block.site, block.editors, block.history, block.past, block.now)
+    for name in ("seen", "as_new", "before"):
+        blind.__dict__[name] = _without(getattr(block, name), gone)
+    return blind
+
+
+def _without(seen: np.ndarray, gone: Sequence[int]) -> np.ndarray:
+    hidden = seen.copy()
+    hidden[:, gone] = 0
+    return hidden
+
+
+def _ms(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp() * 1000)
