@@ -33,6 +33,9 @@ WEIGHTS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 APART = 0.1
 # Clicks' worth of belief that a position is followed as often as any other.
 PRIOR_POSITION = 5.0
+# Of links where readers look so seldom, beside where they look most, nothing is learned: where all
+# clicks go to the first place, that the others got none would be taken for dislike.
+LEAST_EXAMINED = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +231,9 @@ def stretches_of(
     """Cut a log by its views; clicks flooded onto one pair are bounded."""
     pairs, of_link = pairs_in(log, n_articles=site.n_articles)
     log = bounded(log, of_link)
-    return Stretches(site, editors, log, pairs, of_link, examined_in(log, examination), _days(log))
+    examined = examined_in(log, examination)
+    of_link[examined < LEAST_EXAMINED * examined.max(initial=0.0)] = -1
+    return Stretches(site, editors, log, pairs, of_link, examined, _days(log))
 
 
 def examined_in(log: Log, examination: Examination) -> np.ndarray:
