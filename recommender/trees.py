@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # Trees of one round, and rounds at most; the log chooses how many.
 N_TREES, MAX_ROUNDS = 25, 8
 MAX_LOG_RATIO = 5.0
+# Values a feature has for the trees that grow on it.
+N_VALUES = 63
 # A log of more rows than this is long: unclicked ones are drawn, those expected to get so many
 # clicks all kept.
 MANY_ROWS, EXPECTED_KEPT = 100_000, 0.2
@@ -125,7 +127,7 @@ def grow(
     if len(raw) > MANY_ROWS:
         share = np.where(clicked > 0, 1.0, np.minimum(1.0, expected() / EXPECTED_KEPT))
     kept = np.random.default_rng(seed).random(len(raw)) < share
-    whole_kept, clicked_kept = whole[kept], clicked[kept]
+    whole_kept, clicked_kept = snapped(whole[kept]), clicked[kept]
     rounds = []
     for number in range(n_rounds):
         due = expected()[kept]
@@ -138,7 +140,7 @@ def grow(
             min_samples_leaf=max(50, len(clicked) // 5000),
             l2_regularization=10.0,
             max_features=0.4,
-            max_bins=63,
+            max_bins=N_VALUES,
             early_stopping=False,
             random_state=seed + number,
         )
@@ -147,6 +149,27 @@ def grow(
         if number + 1 < n_rounds:
             raw = raw + np.log(np.maximum(trees.predict(whole), 1e-9))
     return Forest(tuple(rounds))
+
+
+def snapped(seen: np.ndarray) -> np.ndarray:
+    """Each feature brought to the nearest of ``N_VALUES`` of its quantiles.
+
+    Trees bin their features anyway, but anew in every round, and under weights at length. They cut
+    halfway between two values, so what they are asked later need not be snapped.
+    """
+    found = seen.copy()
+    for column in range(seen.shape[1]):
+        known = np.flatnonzero(~np.isnan(seen[:, column]))
+        if len(known) == 0:
+            found[:, column] = 0  # A feature nobody has is one like any constant.
+            continue
+        values = seen[known, column]
+        some = values[:: max(1, len(values) // 50_000)]
+        levels = np.linspace(0, 1, N_VALUES)
+        steps = np.unique(np.quantile(some, levels, method="nearest"))
+        middle = (steps[1:].astype(np.float64) + steps[:-1]) / 2
+        found[known, column] = steps[np.searchsorted(middle, values)]
+    return found
 
 
 @njit(cache=True, nogil=True)
