@@ -22,15 +22,13 @@ PRIOR_READS = 3.0
 # How often a pair counts on one day, at most (``flags`` does the same for clicks).
 PAIR_SHARE = 0.01
 PAIR_VISITS = 20
-# Of forgotten visits only their readings are left; a visit reads about so many articles.
-MEAN_READS = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoReading:
     """Co-read pairs, both ways round, as sorted ``keys`` ``source * n + item``; how many visits
     read both without a direct step (``together``); ``cosine``, these over the visits that read
-    either, smoothed; and how many visits read each article (``reads``), of ``n_visits`` ``(1,)``.
+    either, smoothed; and how many visits read each article (``reads``).
     Pairs ``heads[s]`` to ``heads[s + 1]`` are those of ``s``; ``unit`` are its cosines as a row
     of length 1.
     """
@@ -42,7 +40,6 @@ class CoReading:
     heads: np.ndarray
     item: np.ndarray
     unit: np.ndarray
-    n_visits: np.ndarray
 
     def find(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """The place of each pair, -1 for pairs nobody read together."""
@@ -53,7 +50,8 @@ class CoReading:
         are from what chance would make them (Dunning 1993, "Accurate methods for the statistics
         of surprise and coincidence", section 4); 0 without visits.
         """
-        n = float(self.n_visits[0])
+        # Of forgotten visits nothing is left but what they read, so all are counted by that.
+        n = float(self.reads.sum())
         if n == 0:
             return np.zeros(len(sources))
         left, right = self.reads[sources].astype(float), self.reads[items].astype(float)
@@ -99,7 +97,6 @@ def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
     together = indirect.data.astype(np.float32)
     cosine = together / np.sqrt((reads + PRIOR_READS)[source] * (reads + PRIOR_READS)[item])
     length = np.sqrt(np.bincount(source, weights=cosine**2, minlength=n_articles))
-    n_visits = len(np.unique(log.read_session)) + log.n_past_reads.sum() / MEAN_READS
     return CoReading(
         keys=source.astype(np.int64) * n_articles + item,
         together=together,
@@ -108,7 +105,6 @@ def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
         heads=indirect.indptr.astype(np.int64),
         item=item.astype(np.int32),
         unit=(cosine / np.maximum(length[source], 1e-12)).astype(np.float32),
-        n_visits=np.array([n_visits]),
     )
 
 
