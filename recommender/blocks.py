@@ -22,7 +22,7 @@ from recommender.site import Site
 
 # Shares of the views at which blocks begin. The later, the more a block's history resembles the
 # one the model will serve with; the first teaches what to do without any.
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85, 1.0)
+SHARES = (0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
 # Days after which a click counts half, of which the log chooses; None: never.
 HALF_LIVES = (None, 1460.0, 365.0, 90.0, 30.0)
 # Stretches at the end of the log on which a half-life is tried.

@@ -42,7 +42,7 @@ TEXT = ("text",)
 # and the luck of a few clicks must not turn it round.
 LEAST_SLOPE = 0.1
 # Links on which features are scrambled one by one.
-N_SCRAMBLED = 20_000
+N_SCRAMBLED = 5_000
 OWN_CLICKS = "the pair's own clicks"
 
 

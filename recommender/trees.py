@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
 # Trees of one round, and rounds at most; the log chooses how many.
-N_TREES, MAX_ROUNDS = 25, 8
+N_TREES, MAX_ROUNDS = 25, 6
 MAX_LOG_RATIO = 5.0
 # Values a feature has for the trees that grow on it.
 N_VALUES = 63
 # A log of more rows than this is long: unclicked ones are drawn, those expected to get so many
 # clicks all kept.
-MANY_ROWS, EXPECTED_KEPT = 100_000, 0.2
+MANY_ROWS, EXPECTED_KEPT = 100_000, 0.4
 NODES = ("feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "is_leaf", "value")
 
 
