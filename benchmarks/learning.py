@@ -27,11 +27,11 @@ from recommender.importing import read_articles
 from recommender.importing_events import EventReader
 from recommender.kinds import OWN, learn_kind
 from recommender.listing import FEATURES as LISTED
-from recommender.pipeline import N_NEIGHBOURS, picked_lists, read_text
+from recommender.pipeline import N_NEIGHBOURS, known_site, picked_lists, read_text
 from recommender.progress import Silent
 from recommender.ranker import learn
 from recommender.signals import SIGNALS
-from recommender.site import Site, site_of
+from recommender.site import Site
 from recommender.store import Store
 
 # Shares of the views at which learning ends and judging ends: what is reported, what is tuned on.
@@ -109,16 +109,7 @@ def case(folder: Path, shares: tuple[float, float], keep: int) -> Case:
         before = counts.count(store, ids, until=_ms(cut))
     text = read_text(articles, jobs=1, progress=Silent())
     items, cosines = similarity.neighbours(text, k=N_NEIGHBOURS)
-    site = site_of(
-        text,
-        titles=[article.title for article in articles],
-        urls=[article.url for article in articles],
-        categories=[article.category for article in articles],
-        tags=[article.tags for article in articles],
-        picked=picked_lists(articles, ids).items,
-        near=items,
-        near_cosine=cosines,
-    )
+    site = known_site(articles, text, picked_lists(articles, ids), items, cosines)
     whole = stretches_of(site, None, log, positions.unidentified("it says no positions"))
     last = int(before.view_day.max()) + 1
     known = log.between(0, last)

@@ -14,9 +14,9 @@ from recommender.candidates import Candidates
 from recommender.editors import candidate_pairs, ndcg, new_trees
 from recommender.importing import read_articles
 from recommender.picks import FEATURES, GROUPS, N_FOLDS, count_rates, features, picks_of
-from recommender.pipeline import N_NEIGHBOURS, picked_lists, read_text
+from recommender.pipeline import N_NEIGHBOURS, known_site, picked_lists, read_text
 from recommender.progress import Silent
-from recommender.site import Site, site_of
+from recommender.site import Site
 from recommender.store import Store
 
 KINDS: dict[str, Sequence[str]] = {
@@ -56,16 +56,7 @@ def known(path: Path) -> tuple[Site, Candidates, np.ndarray]:
     text = read_text(articles, jobs=2, progress=Silent())
     near, cosines = similarity.neighbours(text, k=N_NEIGHBOURS)
     picked = picked_lists(articles, [article.id for article in articles])
-    site = site_of(
-        text,
-        titles=[article.title for article in articles],
-        urls=[article.url for article in articles],
-        categories=[article.category for article in articles],
-        tags=[article.tags for article in articles],
-        picked=picked.items,
-        near=near,
-        near_cosine=cosines,
-    )
+    site = known_site(articles, text, picked, near, cosines)
     return site, picked, np.array([article.stub for article in articles])
 
 

@@ -90,16 +90,7 @@ def build(
     near = Candidates(items, np.where(items != EMPTY, cosines, -np.inf))
     cluster = similarity.near_duplicates(text, items)
     picked = picked_lists(articles, ids)
-    site = site_of(
-        text,
-        titles=[article.title for article in articles],
-        urls=[article.url for article in articles],
-        categories=[article.category for article in articles],
-        tags=[article.tags for article in articles],
-        picked=picked.items,
-        near=items,
-        near_cosine=cosines,
-    )
+    site = known_site(articles, text, picked, items, cosines)
 
     taught = editors.learn(site, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")
@@ -166,6 +157,26 @@ def read_text(articles: Sequence[Article], *, jobs: int, progress: Progress) -> 
         counted.append(found)
         progress.advance()
     return tfidf.fit(counted, boilerplate)
+
+
+def known_site(
+    articles: Sequence[Article],
+    text: Text,
+    picked: Candidates,
+    near: np.ndarray,
+    near_cosine: np.ndarray,
+) -> Site:
+    """What is known of the articles before anybody has read them."""
+    return site_of(
+        text,
+        titles=[article.title for article in articles],
+        urls=[article.url for article in articles],
+        categories=[article.category for article in articles],
+        tags=[article.tags for article in articles],
+        picked=picked.items,
+        near=near,
+        near_cosine=near_cosine,
+    )
 
 
 def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:

@@ -13,11 +13,11 @@ from recommender.candidates import EMPTY, Candidates
 from recommender.counts import Log
 from recommender.events import Click, Event, Impression
 from recommender.importing import Batch
-from recommender.pipeline import Options, build, picked_lists, read_text
+from recommender.pipeline import Options, build, known_site, picked_lists, read_text
 from recommender.positions import Examination, unidentified
 from recommender.progress import Silent
 from recommender.similarity import neighbours
-from recommender.site import Site, site_of
+from recommender.site import Site
 from recommender.store import Store
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
@@ -109,16 +109,8 @@ def site_from(articles: Sequence[Article], *, k: int = 20) -> Site:
     """What a build knows of the articles before it looks at the log."""
     text = read_text(articles, jobs=1, progress=Silent())
     near, cosines = neighbours(text, k=k)
-    return site_of(
-        text,
-        titles=[article.title for article in articles],
-        urls=[article.url for article in articles],
-        categories=[article.category for article in articles],
-        tags=[article.tags for article in articles],
-        picked=picked_lists(articles, [article.id for article in articles]).items,
-        near=near,
-        near_cosine=cosines,
-    )
+    picked = picked_lists(articles, [article.id for article in articles])
+    return known_site(articles, text, picked, near, cosines)
 
 
 def lists_in(candidates: Candidates) -> list[list[int]]:
