@@ -1,7 +1,7 @@
 """Do stated chances come true? Links by the chance stated for them, beside what was followed.
 
 >>> looked, clicks = np.array([100.0, 100.0]), np.array([10.0, 32.0])
->>> reliability(np.array([0.1, 0.3]), looked, clicks).error
+>>> round(reliability(np.array([0.1, 0.3]), looked, clicks).error, 3)
 0.01
 """
 
