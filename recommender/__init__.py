@@ -15,11 +15,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recommender.analysis import Site, connect, evaluate, load, train
+    from recommender.analysis import connect, evaluate, load, train
     from recommender.articles import Article
     from recommender.bundle import Bundle
     from recommender.errors import RecommenderError
     from recommender.evaluation import Report
+    from recommender.frames import Site
     from recommender.shelf import Link
 
 __version__ = "0.1.0"
@@ -42,7 +43,8 @@ _HOMES = {
     "Link": "lists",
     "RecommenderError": "errors",
     "Report": "evaluation",
-    **dict.fromkeys(["Site", "connect", "evaluate", "load", "train"], "analysis"),
+    "Site": "frames",
+    **dict.fromkeys(["connect", "evaluate", "load", "train"], "analysis"),
 }
 
 

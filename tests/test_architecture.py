@@ -36,7 +36,7 @@ ORDER = (
     # judging
     "metrics", "replay", "evaluation", "validation",
     # front doors
-    "analysis", "__init__", "sample", "sample.readers", "demo", "loop", "saying", "commands",
+    "frames", "analysis", "__init__", "sample", "sample.readers", "demo", "loop", "saying", "commands",
     "operating", "parsers", "cli",
 )  # fmt: skip
 # What the command line alone may reach, and only inside a function.
