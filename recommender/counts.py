@@ -152,7 +152,7 @@ def count(
     ``ids`` gives the articles their numbers.
     """
     with store.reading() as connection:
-        _hold_still(connection)
+        hold_still(connection)
         limit = _limit(connection, until, caps)
         number = _numbers(connection, ids)
         lists, layouts = Names(), Names()
@@ -246,7 +246,7 @@ def _window(
     return first, last
 
 
-def _hold_still(connection: Connection) -> None:
+def hold_still(connection: Connection) -> None:
     """Have every statement see the log as it stands now, whatever is written meanwhile."""
     if connection.dialect.name == "postgresql":
         connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))

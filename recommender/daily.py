@@ -7,6 +7,7 @@ Each leaves out what is flagged and adds what is left of events that were forgot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,39 +17,52 @@ from sqlalchemy.engine import Connection
 from recommender.flags import FLAGGED
 from recommender.incoming import BY_CRAWLER
 
-DAILY_VIEWS = (
-    FLAGGED
-    + """
-    SELECT day, slate, layout, SUM(n) AS n FROM (
-        SELECT ts / 86400000 AS day, slate, layout, COUNT(*) AS n FROM sound
-        WHERE ts < :until
-        GROUP BY ts / 86400000, slate, layout
-        UNION ALL SELECT day, slate, layout, n FROM past_views WHERE day < :until_day
+
+def daily_views(seen: str, past: str, *, by_arm: bool = False) -> str:
+    """Views by day, slate and layout, of views ``v`` that meet ``seen`` and of what is kept of
+    forgotten ones, ``p``, that meets ``past``; by arm too, which of forgotten ones is not known.
+    """
+    v_arm, p_arm, arm = (", v.arm", ", '' AS arm", ", arm") if by_arm else ("", "", "")
+    return f"""{FLAGGED}
+    SELECT day, slate, layout{arm}, SUM(n) AS n FROM (
+        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout{v_arm}, COUNT(*) AS n
+        FROM sound v
+        WHERE {seen}
+        GROUP BY v.ts / 86400000, v.slate, v.layout{v_arm}
+        UNION ALL SELECT p.day, p.slate, p.layout{p_arm}, p.n FROM past_views p WHERE {past}
     ) k
-    GROUP BY day, slate, layout ORDER BY day, slate, layout
-"""
-)
-# A link that stands twice in a slate is credited where it stands first: nobody knows which of the
-# two was followed. The inner query must come first, whatever a planner without statistics thinks.
-DAILY_CLICKS = (
-    FLAGGED
-    + """
-    SELECT k.day AS day, k.slate AS slate, k.layout AS layout, SUM(k.n) AS n,
+    GROUP BY day, slate, layout{arm} ORDER BY day, slate, layout{arm}
+    """
+
+
+def daily_clicks(seen: str, past: str, *, by_arm: bool = False) -> str:
+    """Clicks by day, slate, layout and place in the slate (NULL if they were on what it did not
+    hold), under the same conditions. A link that stands twice in a slate is credited where it
+    stands first: nobody knows which of the two was followed.
+    """
+    v_arm, p_arm, arm = (", v.arm", ", '' AS arm", "k.arm, ") if by_arm else ("", "", "")
+    # The inner query must come first, whatever a planner without statistics thinks.
+    return f"""{FLAGGED}
+    SELECT k.day AS day, k.slate AS slate, k.layout AS layout, {arm}SUM(k.n) AS n,
         SUM(k.n_in_sessions) AS n_in_sessions,
         (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = k.slate AND l.item = k.item) AS rank
     FROM (
-        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout, c.item AS item,
-            COUNT(*) AS n, SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END) AS n_in_sessions
+        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout{v_arm},
+            c.item AS item, COUNT(*) AS n,
+            SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END) AS n_in_sessions
         FROM clicks c JOIN sound v ON v.view_id = c.view_id
-        WHERE v.ts < :until
-        GROUP BY v.ts / 86400000, v.slate, v.layout, c.item
-        UNION ALL SELECT day, slate, layout, item, n, n_in_sessions FROM past_clicks
-        WHERE day < :until_day
+        WHERE {seen}
+        GROUP BY v.ts / 86400000, v.slate, v.layout, c.item{v_arm}
+        UNION ALL SELECT p.day, p.slate, p.layout{p_arm}, p.item, p.n, p.n_in_sessions
+        FROM past_clicks p WHERE {past}
     ) k
-    GROUP BY k.day, k.slate, k.layout, k.item
-    ORDER BY day, slate, layout, rank
-"""
-)
+    GROUP BY k.day, k.slate, k.layout, {arm}k.item
+    ORDER BY day, slate, layout, {arm}rank
+    """
+
+
+DAILY_VIEWS = daily_views("v.ts < :until", "p.day < :until_day")
+DAILY_CLICKS = daily_clicks("v.ts < :until", "p.day < :until_day")
 
 
 def readings(views: str, pages: str) -> str:
@@ -94,13 +108,22 @@ class Names(dict[str, int]):
         return self.setdefault(text, len(self))
 
 
+def query(statement: str, values: Mapping[str, Any]) -> sql.TextClause:
+    """A statement, of whose parameters those that are lists stand behind IN."""
+    lists = [name for name, value in values.items() if isinstance(value, list)]
+    used = [name for name in lists if f":{name}" in statement]
+    return sql.text(statement).bindparams(*(sql.bindparam(name, expanding=True) for name in used))
+
+
 def columns(
-    connection: Connection, statement: str, kinds: str, values: dict[str, Any], *names: Names
+    connection: Connection, statement: str, kinds: str, values: Mapping[str, Any], *names: Names
 ) -> list[np.ndarray]:
     """A statement's columns as arrays; ``q`` for whole numbers, ``d`` for NULL or a number, ``s``
     for a text, of which ``names`` keeps the numbers.
     """
-    result = connection.execution_options(yield_per=50_000).execute(sql.text(statement), values)
+    result = connection.execution_options(yield_per=50_000).execute(
+        query(statement, values), values
+    )
     blocks = []
     for rows in result.partitions():
         found = list(zip(*rows, strict=True))
