@@ -133,16 +133,16 @@ class Bundle:
         if len(items) == 0:
             return np.zeros(0)
         if self._ranker is not None:
-            return self._ranker.score(self._site, sources, items)
-        return worth(self._site, self._editors, sources, items)
+            return self._ranker.score(self.site, sources, items)
+        return worth(self.site, self._editors, sources, items)
 
     def cosine_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """TF-IDF cosine of pairs given by the articles' numbers."""
-        return self._site.cosine(sources, items)
+        return self.site.cosine(sources, items)
 
     def target_clicks(self) -> np.ndarray:
         """Clicks on each article as a target, in the bundle's data window."""
-        return self._history.appeal.target_clicks
+        return self.history.appeal.target_clicks
 
     def features(self, id: str, candidates: Sequence[str]) -> dict[str, np.ndarray]:
         """What the ranker sees of each pair, by feature; every array is ``(n,)``."""
@@ -150,8 +150,8 @@ class Bundle:
 
         items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
         sources = np.full(len(items), self._row(id), dtype=np.int64)
-        known = known_of(self._history, sources, items, unseen=False)
-        seen = features(self._site, self._editors, self._history, known, sources, items)
+        known = known_of(self.history, sources, items, unseen=False)
+        seen = features(self.site, self._editors, self.history, known, sources, items)
         return dict(zip(NAMES, seen.T, strict=True))
 
     def why(self, id: str, candidate: str) -> str:
@@ -190,13 +190,15 @@ class Bundle:
         return Calibration(level, told["slope"], examined, tuple(told["layouts"]))
 
     @cached_property
-    def _site(self) -> Site:
+    def site(self) -> Site:
+        """What the build knew of the articles, as arrays."""
         from recommender.site import Site
 
         return load(self.folder, "site", Site)
 
     @cached_property
-    def _history(self) -> History:
+    def history(self) -> History:
+        """What the bundle's data window says of pairs and articles."""
         from recommender.features import History
 
         return load(self.folder, "history", History)
@@ -210,7 +212,7 @@ class Bundle:
         from recommender.ranker import Ranker
 
         text, kind, trust = joblib.load(manifest.check_file(self.folder, TREES, self.about))
-        return Ranker(text, kind and kind.laid_out(), trust, self._history, self._editors)
+        return Ranker(text, kind and kind.laid_out(), trust, self.history, self._editors)
 
     @cached_property
     def _editors(self) -> Editors | None:

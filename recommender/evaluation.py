@@ -8,171 +8,120 @@ its side: it is a high bar, not a fair one, and the report says so.
 
 from __future__ import annotations
 
-import html
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recommender import metrics
+from recommender import bootstrap, metrics
+from recommender.articles import Article
+from recommender.baselines import MODEL, Case, case_of, rows_of, scores
 from recommender.bundle import Bundle
-from recommender.errors import CalibrationError, EvaluationError, MissingExtra
-from recommender.reliability import Reliability, plot, reliability
+from recommender.catalogue import list_figures
+from recommender.errors import CalibrationError, EvaluationError
+from recommender.examples import example_table
+from recommender.reliability import Reliability, reliability
 from recommender.replay import Views
+from recommender.report import Report
+from recommender.slices import slice_table
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
-N_BOOTSTRAP = 1_000
-MODEL = "model"
-ORDERS = (MODEL, "order shown", "most clicked", "TF-IDF", "random")
+__all__ = ["MODEL", "Report", "judge"]
+
+Values = dict[str, dict[str, np.ndarray]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Report:
-    """What came of judging. ``table`` has one row an order and, for each metric, the mean over
-    views and its 95 % interval (``nDCG@10``, ``nDCG@10 low``, ``nDCG@10 high``); ``gain`` is how
-    much better than it the model is on ``nDCG@k``, paired by view, with interval. ``reliability``
-    has a row for each of ten bins of links by the chance ``stated``: the share ``followed`` (95 %
-    interval ``low`` to ``high``) of those looked at, ``views`` in number; ``calibration_error`` is
-    how far the two are apart in the mean. Both are None where the bundle states no chances.
+def judge(
+    bundle: Bundle,
+    views: Views,
+    *,
+    k: int = 10,
+    seed: int = 0,
+    articles: Mapping[str, Article] | None = None,
+) -> Report:
+    """Rank every clicked view again. ``EvaluationError`` if there is none to judge.
+
+    ``articles`` by id are what hand-picked lists, dates and the names of categories are read from;
+    without them the baselines and slices that need them are left out.
     """
-
-    table: pd.DataFrame
-    notes: list[str]
-    n_views: int
-    n_sessions: int
-    metric: str
-    bundle: str
-    reliability: pd.DataFrame | None = None
-    calibration_error: float | None = None
-
-    @property
-    def verdict(self) -> str:
-        """One sentence for who reads one sentence."""
-        others = self.table.drop(index=MODEL)
-        beaten = [order for order in others.index if others.loc[order, "gain low"] > 0]
-        lost = [order for order in others.index if others.loc[order, "gain high"] < 0]
-        score = self.table.loc[MODEL, self.metric]
-        text = f"{self.metric} {score:.3f} over {self.n_views:,} clicked views"
-        if beaten:
-            text += f"; better than {', '.join(beaten)}"
-        if lost:
-            text += f"; worse than {', '.join(lost)}"
-        unclear = [order for order in others.index if order not in beaten + lost]
-        return text + (f"; no clear difference to {', '.join(unclear)}" if unclear else "") + "."
-
-    def to_json(self) -> str:
-        """The report for programs."""
-        rows = json.loads(self.table.to_json(orient="index"))
-        about = {"bundle": self.bundle, "views": self.n_views, "sessions": self.n_sessions}
-        bins = None if self.reliability is None else self.reliability.to_dict("records")
-        chances = {"calibration_error": self.calibration_error, "reliability": bins}
-        about |= {"verdict": self.verdict, "orders": rows, **chances, "notes": self.notes}
-        return json.dumps(about)
-
-    def plot(self) -> Figure:
-        """Each order's ``nDCG@k`` with its interval, best on top."""
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as exc:
-            raise MissingExtra("drawing", "plot") from exc
-        table = self.table.sort_values(self.metric)
-        figure = Figure(figsize=(7, 0.6 * len(table) + 1.2), layout="constrained")
-        axes = figure.subplots()
-        means = table[self.metric].to_numpy()
-        spans = np.array(
-            [means - table[f"{self.metric} low"], table[f"{self.metric} high"] - means]
-        )
-        colours = ["#0072b2" if order == MODEL else "#999999" for order in table.index]
-        axes.barh(
-            list(table.index), means, xerr=np.maximum(spans, 0), color=colours, ecolor="#333333"
-        )
-        for place, mean in enumerate(means):
-            axes.text(0.004, place, f"{mean:.3f}", va="center", color="white", fontweight="bold")
-        axes.set_xlabel(f"{self.metric}, mean over {self.n_views:,} clicked views (bars: 95 %)")
-        axes.spines[["top", "right"]].set_visible(False)
-        return figure
-
-    def plot_reliability(self) -> Figure:
-        """Chances stated beside shares followed. ``EvaluationError`` if none were stated."""
-        if self.reliability is None:
-            raise EvaluationError(f"bundle {self.bundle} states no chances that could be drawn")
-        return plot(self.reliability)
-
-    def to_html(self) -> str:
-        """One self-contained page: the verdict, the picture, the table, the caveats."""
-        import io
-
-        picture = io.StringIO()
-        self.plot().savefig(picture, format="svg")
-        drawn = picture.getvalue()
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
-        table = self.table.to_html(float_format=lambda value: f"{value:.4f}", border=0)
-        return (
-            "<!doctype html><html lang='en'><meta charset='utf-8'>"
-            "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-            f"<title>{html.escape(self.bundle)}</title><style>"
-            "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;"
-            "padding:0 1rem}"
-            "table{border-collapse:collapse;font-variant-numeric:tabular-nums;display:block;"
-            "overflow-x:auto}"
-            "th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #ddd}"
-            "svg{max-width:100%;height:auto}</style>"
-            f"<h1>{html.escape(self.verdict)}</h1><p>Bundle {html.escape(self.bundle)}, "
-            f"{self.n_sessions:,} visits.</p>{drawn[drawn.index('<svg') :]}{table}<ul>{notes}</ul>"
-            "</html>"
-        )
-
-    def _repr_html_(self) -> str:
-        table: str = self.table.to_html(float_format=lambda value: f"{value:.4f}")
-        return f"<p><b>{html.escape(self.verdict)}</b></p>{table}"
-
-
-def judge(bundle: Bundle, views: Views, *, k: int = 10, seed: int = 0) -> Report:
-    """Rank every clicked view again. ``EvaluationError`` if there is none to judge."""
-    import pandas as pd
-
     if len(views.slate) == 0:
         raise EvaluationError(
             f"no view to judge bundle {bundle.name} by: of {views.n_shown:,} views none was "
             "followed by a click on one of at least two links shown"
         )
-    names = sorted({5, 10, k})
-    columns: dict[str, Callable[..., np.ndarray]] = {
-        **{
-            f"nDCG@{size}": lambda *known, size=size: metrics.ndcg(*known, k=size) for size in names
-        },
-        "MRR": metrics.reciprocal_rank,
-        "AUC": metrics.auc,
-    }
     random = np.random.default_rng(seed)
-    tie = random.random(len(views.items))
-    scored = _scores(bundle, views, random)
-    values = {
-        order: {name: column(_ranks(views, score, tie), views.of_view, views.size)
-                for name, column in columns.items()}
-        for order, score in scored.items()
-    }  # fmt: skip
+    case = case_of(bundle, views, articles)
+    values, left_out = _values(case, k, random)
     metric = f"nDCG@{k}"
-    for order in scored:
+    for order in values:
         values[order]["gain"] = values[MODEL][metric] - values[order][metric]
-    cells = [(order, name) for order in scored for name in values[order]]
-    found = _intervals([values[order][name] for order, name in cells], views.session, random)
-    rows: dict[str, dict[str, float]] = {order: {} for order in scored}
-    for (order, name), (mean, low, high) in zip(cells, found, strict=True):
-        rows[order] |= {name: mean, f"{name} low": low, f"{name} high": high}
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("order of the links")
-    n_sessions = len(np.unique(views.session))
-    notes = _notes(bundle, views)
+    table = _table(values, views.session, random)
+    against = str(table.drop(index=MODEL)[metric].idxmax())
+    gain = values[against]["gain"]
     held, said = _reliability(bundle, views)
     return Report(
-        table, [*notes, said], len(views.slate), n_sessions, metric, bundle.name,
-        held.frame() if held else None, held.error if held else None,
-    )  # fmt: skip
+        table=table,
+        notes=[*_notes(bundle, views, case), *left_out, said],
+        n_views=len(views.slate),
+        n_sessions=len(np.unique(views.session)),
+        metric=metric,
+        bundle=bundle.name,
+        reliability=held.frame() if held else None,
+        calibration_error=held.error if held else None,
+        lists=list_figures(bundle, views, articles, k=k),
+        slices=slice_table(case, values[MODEL][metric], gain, random, metric=metric),
+        examples=example_table(case, gain, random, k=k),
+        against=against,
+        window=_window(bundle, views),
+    )
+
+
+def columns(k: int) -> dict[str, Callable[..., np.ndarray]]:
+    """The metrics of a report, by name."""
+    return {
+        **{f"nDCG@{size}": partial(metrics.ndcg, k=size) for size in sorted({5, 10, k})},
+        "MRR": metrics.reciprocal_rank,
+        "MAP": metrics.average_precision,
+        f"recall@{k}": partial(metrics.recall, k=k),
+        f"hit rate@{k}": partial(metrics.hit_rate, k=k),
+        "AUC": metrics.auc,
+    }
+
+
+def _values(case: Case, k: int, random: np.random.Generator) -> tuple[Values, list[str]]:
+    """Each metric of each order, ``(n_views,)``, and what there is to say of orders left out."""
+    views = case.views
+    tie = random.random(len(case.link))
+    scored, left_out = scores(case)
+    found: Values = {}
+    for order, score in scored.items():
+        ranks = case.ranks(score, tie)
+        found[order] = {
+            name: column(ranks, views.of_view, views.size) for name, column in columns(k).items()
+        }
+    return found, left_out
+
+
+def _table(values: Values, session: np.ndarray, random: np.random.Generator) -> pd.DataFrame:
+    """Means with intervals, orders down, metrics across."""
+    import pandas as pd
+
+    cells = [(order, name) for order in values for name in values[order]]
+    found = bootstrap.means([values[order][name] for order, name in cells], session, random)
+    p = dict(zip(cells, found.p, strict=True))
+    others = [order for order in values if order != MODEL]
+    corrected = bootstrap.holm(np.array([p[order, "gain"] for order in others]))
+    rows: dict[str, dict[str, float]] = {order: {} for order in values}
+    for at, (order, name) in enumerate(cells):
+        low, high = float(found.low[at]), float(found.high[at])
+        rows[order] |= {name: float(found.mean[at]), f"{name} low": low, f"{name} high": high}
+    for order, sure in zip([MODEL, *others], [np.nan, *corrected], strict=True):
+        rows[order]["gain p"] = float(sure)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("order of the links")
 
 
 def _reliability(bundle: Bundle, views: Views) -> tuple[Reliability | None, str]:
@@ -181,7 +130,7 @@ def _reliability(bundle: Bundle, views: Views) -> tuple[Reliability | None, str]
         calibration = bundle.calibration
     except CalibrationError as exc:
         return None, f"{exc}."
-    known, tally = _rows(bundle), views.tally
+    known, tally = rows_of(bundle), views.tally
     items = np.array([known.get(id, -1) for id in views.items], dtype=np.int64)[tally.link]
     of_link = np.repeat([known.get(id, -1) for id in views.source], np.diff(views.heads))
     source = of_link.astype(np.int64)[tally.link]
@@ -205,79 +154,31 @@ def _reliability(bundle: Bundle, views: Views) -> tuple[Reliability | None, str]
     )
 
 
-def _rows(bundle: Bundle) -> dict[str, int]:
-    """The number of every article the bundle knows."""
-    lists = bundle.lists
-    return {id: row for row in range(len(lists.stub)) for id in [lists.ids.column[row]]}
-
-
-def _scores(bundle: Bundle, views: Views, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """A score for every link of every slate in use, by order; unknown articles come last."""
-    known = _rows(bundle)
-    items = np.array([known.get(id, -1) for id in views.items], dtype=np.int64)
-    source = np.array([known.get(id, -1) for id in views.source], dtype=np.int64)
-    link_source = np.repeat(source, np.diff(views.heads))
-    used = np.zeros(len(views.source), dtype=bool)
-    used[views.slate] = True
-    judged = (items >= 0) & (link_source >= 0) & np.repeat(used, np.diff(views.heads))
-    order = np.flatnonzero(judged)[np.argsort(link_source[judged], kind="stable")]
-    model = np.full(len(items), -np.inf)
-    text = np.full(len(items), -np.inf)
-    model[order] = bundle.score_rows(link_source[order], items[order])
-    text[order] = bundle.cosine_rows(link_source[order], items[order])
-    clicks = bundle.target_clicks()
-    scores = {
-        MODEL: model,
-        "most clicked": np.where(items >= 0, clicks[np.maximum(items, 0)], -1.0),
-        "TF-IDF": text,
-        "random": random.random(len(items)),
+def _window(bundle: Bundle, views: Views) -> dict[str, Any]:
+    """The stretches of the log that the bundle saw and is judged by, and how much is in them."""
+    first, last = bundle.about["data_window"]
+    tally = views.tally
+    shown, clicks = float(tally.shown.sum()), float(tally.clicks.sum())
+    return {
+        "bundle built": bundle.about["built"],
+        "bundle's data": f"{first} to {last}" if first else "no views",
+        "judged views": f"{_iso(views.ts.min())} to {_iso(views.ts.max())}",
+        "views of a list": f"{views.n_shown:,}",
+        "of these followed by a click": f"{len(views.slate):,} "
+        f"({100 * len(views.slate) / max(views.n_shown, 1):.1f} %, per page view)",
+        "clicks": f"{clicks:,.0f} ({clicks / max(views.n_shown, 1):.3f} per page view; "
+        f"{100 * clicks / max(shown, 1):.2f} % of the links shown, per link)",
+        "visits": f"{len(np.unique(views.session)):,} with a click",
+        "pages": f"{len({views.source[slate] for slate in np.unique(views.slate)}):,} "
+        "with a clicked view",
     }
-    if views.ordered[views.slate].all():
-        scores["order shown"] = -np.arange(len(items), dtype=float)
-    return {name: scores[name] for name in ORDERS if name in scores}
 
 
-def _ranks(views: Views, score: np.ndarray, tie: np.ndarray) -> np.ndarray:
-    """The place of each followed link when its slate is ordered by ``score``."""
-    slate = np.repeat(np.arange(len(views.source)), np.diff(views.heads))
-    order = np.lexsort((tie, -score, slate))
-    rank = np.empty(len(score), dtype=np.int64)
-    rank[order] = np.arange(len(score)) - views.heads[slate[order]] + 1
-    followed: np.ndarray = rank[views.followed]
-    return followed
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(int(moment) / 1000, UTC).isoformat(timespec="seconds")
 
 
-def _intervals(
-    columns: list[np.ndarray], session: np.ndarray, random: np.random.Generator
-) -> list[tuple[float, float, float]]:
-    """Mean of each column and its 95 % interval, drawing whole sessions; NaN is left out."""
-    good = [~np.isnan(values) for values in columns]
-    size = int(session.max()) + 1
-    totals, counts = (
-        np.column_stack(
-            [
-                np.bincount(session[there], weights=what[there], minlength=size)
-                for there, what in zip(good, weights, strict=True)
-            ]
-        )
-        for weights in (columns, [np.ones(len(session))] * len(columns))
-    )
-    drawn = []
-    for _ in range(N_BOOTSTRAP):  # one draw at a time: a log has millions of sessions
-        times = random.poisson(1.0, size).astype(np.float64)
-        drawn.append((times @ totals, times @ counts))
-    sums, views = (np.array(part) for part in zip(*drawn, strict=True))
-    means = np.divide(sums, views, out=np.full_like(sums, np.nan), where=views > 0)
-    found = []
-    for at, (values, there) in enumerate(zip(columns, good, strict=True)):
-        known = means[:, at][~np.isnan(means[:, at])]
-        low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
-        mean = values[there].mean() if there.any() else np.nan
-        found.append((float(mean), float(low), float(high)))
-    return found
-
-
-def _notes(bundle: Bundle, views: Views) -> list[str]:
+def _notes(bundle: Bundle, views: Views, case: Case) -> list[str]:
     notes = [
         f"Means are per clicked view: {len(views.slate):,} of {views.n_shown:,} views.",
         f"The bundle was decided by {bundle.decided_by}: {bundle.about['reason']}.",
@@ -287,6 +188,17 @@ def _notes(bundle: Bundle, views: Views) -> list[str]:
             "Readers look at the top of a list first, so clicks favour the order shown; an order "
             "that matches it is better than the figures say."
         )
-    else:
-        notes.append("The order shown is left out: the log does not know it for every view.")
+    notes.append(
+        "Only links that were shown can be judged: what a new list has that no old one had is not "
+        "in these figures."
+    )
+    unknown = int((case.pair < 0).sum())
+    if unknown:
+        notes.append(
+            f"{unknown:,} of {len(case.pair):,} links shown are not known to the bundle and come "
+            "last in its order."
+        )
+    n_visits = len(np.unique(views.session))
+    if n_visits < bootstrap.FEW_CLUSTERS:
+        notes.append(f"The views are of {n_visits} visits only: intervals are too narrow.")
     return notes

@@ -1,5 +1,8 @@
 """How good an order of shown links is, measured against what readers followed.
 
+All links of a slate are ranked, and none that was not shown: metrics over sampled negatives can
+turn orders round (Krichene & Rendle, KDD 2020) and are not offered.
+
 Every metric has one signature. ``ranks`` are the places, from 1, that an order gave to the
 followed links, flat; ``view`` says which view each belongs to, ascending; ``size`` is how many
 links each view showed. The result is ``(n_views,)``, left unaveraged so that it can be sliced,
@@ -10,8 +13,12 @@ Two views of four links: the first followed its link at rank 2, the second those
 >>> ranks, view, size = np.array([2, 1, 4]), np.array([0, 1, 1]), np.array([4, 4])
 >>> reciprocal_rank(ranks, view, size)
 array([0.5, 1. ])
+>>> average_precision(ranks, view, size)
+array([0.5 , 0.75])
 >>> auc(ranks, view, size).round(3)
 array([0.667, 0.5  ])
+>>> recall(ranks, view, size, k=3), hit_rate(ranks, view, size, k=1)
+(array([1. , 0.5]), array([0., 1.]))
 >>> ndcg(ranks, view, size, k=3).round(3)
 array([0.631, 0.613])
 """
@@ -53,3 +60,31 @@ def auc(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
     right = np.bincount(view, weights=behind, minlength=len(size))
     chance: np.ndarray = np.where(pairs > 0, right / np.maximum(pairs, 1), np.nan)
     return chance
+
+
+def average_precision(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Mean, over the followed links, of the share of followed ones down to each; 0 without any.
+
+    Its mean over views is MAP (Buckley & Voorhees, SIGIR 2000).
+    """
+    n_followed = np.bincount(view, minlength=len(size))
+    order = np.lexsort((ranks, view))
+    first = np.concatenate([[0], np.cumsum(n_followed)[:-1]])
+    place = np.arange(1, len(view) + 1) - first[view[order]]
+    sums = np.bincount(view[order], weights=place / ranks[order], minlength=len(size))
+    precision: np.ndarray = sums / np.maximum(n_followed, 1)
+    return precision
+
+
+def recall(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -> np.ndarray:
+    """Share of the followed links that stand among the first ``k``; 0 if there is none."""
+    found = np.bincount(view, weights=ranks <= k, minlength=len(size))
+    share: np.ndarray = found / np.maximum(np.bincount(view, minlength=len(size)), 1)
+    return share
+
+
+def hit_rate(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -> np.ndarray:
+    """1 if a followed link stands among the first ``k``, else 0."""
+    found = np.bincount(view, weights=ranks <= k, minlength=len(size))
+    hit: np.ndarray = (found > 0).astype(np.float64)
+    return hit

@@ -19,7 +19,7 @@ from recommender.store import Store
 VIEWS = (
     FLAGGED
     + """
-    SELECT v.view_id AS view_id, v.slate AS slate, v.session AS session, c.item AS item
+    SELECT v.view_id AS view_id, v.ts AS ts, v.slate AS slate, v.session AS session, c.item AS item
     FROM sound v JOIN clicks c ON c.view_id = v.view_id
     WHERE v.ts > :after
     ORDER BY v.ts, v.view_id, c.item
@@ -66,10 +66,10 @@ class Views:
     """Clicked views of slates with at least two links.
 
     Slate ``s`` stood beside article ``source[s]`` and held ``items[heads[s]:heads[s + 1]]`` in the
-    order shown; ``ordered[s]`` says whether that order is known. View ``v`` showed ``slate[v]`` in
-    ``session[v]``. The followed links are ``followed`` (numbers into ``items``), of view
-    ``of_view``, ascending. ``n_shown`` counts all views, clicked or not; ``tally`` does so link
-    by link.
+    order shown; ``ordered[s]`` says whether that order is known. View ``v`` showed ``slate[v]`` at
+    ``ts[v]`` (milliseconds since 1970) in ``session[v]``. The followed links are ``followed``
+    (numbers into ``items``), of view ``of_view``, ascending. ``n_shown`` counts all views, clicked
+    or not; ``tally`` does so link by link.
     """
 
     source: list[str]
@@ -77,6 +77,7 @@ class Views:
     items: list[str]
     ordered: np.ndarray
     slate: np.ndarray
+    ts: np.ndarray
     session: np.ndarray
     of_view: np.ndarray
     followed: np.ndarray
@@ -110,7 +111,7 @@ def clicked_views(store: Store, *, after: int = -1, caps: Caps | None = None) ->
         place.setdefault((row.slate, row.item), at)
     number: dict[str, int] = {}
     sessions: dict[str, int] = {}
-    slate, session, of_view, followed = [], [], [], []
+    slate, ts, session, of_view, followed = [], [], [], [], []
     for row in rows:
         link = place.get((row.slate, row.item))
         if link is None or sizes[row.slate - 1] < 2:
@@ -118,6 +119,7 @@ def clicked_views(store: Store, *, after: int = -1, caps: Caps | None = None) ->
         if row.view_id not in number:
             number[row.view_id] = len(number)
             slate.append(row.slate - 1)
+            ts.append(row.ts)
             # A view without a session is a visit of its own.
             session.append(sessions.setdefault(row.session or f"\0{row.view_id}", len(sessions)))
         of_view.append(number[row.view_id])
@@ -128,6 +130,7 @@ def clicked_views(store: Store, *, after: int = -1, caps: Caps | None = None) ->
         items=[names[row.item] for row in links],
         ordered=np.array([bool(row.ordered) for row in slates], dtype=bool),
         slate=np.array(slate, dtype=np.int64),
+        ts=np.array(ts, dtype=np.int64),
         session=np.array(session, dtype=np.int64),
         of_view=np.array(of_view, dtype=np.int64),
         followed=np.array(followed, dtype=np.int64),

@@ -34,7 +34,8 @@ ORDER = (
     "strings", "arrays", "manifest", "texts", "shelf", "lists", "likeness", "patched", "bundle",
     "card", "writing", "pipeline", "export",
     # judging
-    "metrics", "replay", "evaluation", "validation",
+    "metrics", "bootstrap", "bm25", "replay", "baselines", "catalogue", "slices", "examples",
+    "drawing", "page", "sections", "report", "evaluation", "validation",
     # front doors
     "frames", "analysis", "__init__", "sample", "sample.readers", "demo", "loop", "saying", "commands",
     "operating", "parsers", "cli",

@@ -8,7 +8,6 @@ import pytest
 from sites import NOW, built, click, view
 
 import recommender
-from recommender import evaluation
 from recommender.articles import Article
 from recommender.bundle import Bundle
 from recommender.errors import EvaluationError
@@ -117,19 +116,6 @@ def test_intervals_widen_when_visits_are_few(bundle: Bundle):
     assert width(60) < width(6)
 
 
-def test_intervals_cover_the_truth():
-    """Of 200 samples with mean 0, some 95 % have it inside; visits are of unequal size."""
-    random = np.random.default_rng(2)
-    covered = 0
-    for _ in range(200):
-        session = np.repeat(np.arange(60), random.integers(1, 6, 60))
-        values = random.normal(size=60)[session] + random.normal(size=len(session))
-        ((_, low, high),) = evaluation._intervals([values], session, random)
-        covered += low <= 0 <= high
-
-    assert 180 <= covered <= 200
-
-
 def test_a_metric_no_view_has_is_nan(bundle: Bundle):
     """Every link followed: nothing stands behind anything, so AUC means nothing."""
     events = [view("v", "knee", "hip", "ankle"), click("v", "hip"), click("v", "ankle")]
@@ -191,7 +177,7 @@ def test_a_report_can_be_read_by_people_and_programs(bundle: Bundle):
 
     page = report.to_html()
     assert report.verdict.startswith("nDCG@10 1.000 over 40 clicked views; better than order shown")
-    assert page.count("<svg") == 1
+    assert page.count("<svg") >= len(report.table)
     assert "<script" not in page
     assert report.bundle in page
     assert "<table" in report._repr_html_()

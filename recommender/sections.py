@@ -1,0 +1,193 @@
+"""The parts of a report's page, each from one table of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from recommender import drawing, page
+from recommender.baselines import MODEL
+from recommender.catalogue import DENOMINATORS
+from recommender.examples import WORST
+from recommender.page import Cell, Html
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What corrected p-values have to lie below.
+LEVEL = 0.05
+NAMES = {
+    "pages": "pages with a list",
+    "links": "links per list",
+    "coverage": "coverage",
+    "gini": "Gini of exposure",
+    "novelty": "novelty, bits",
+    "similarity": "similarity within a list",
+    "near-duplicates": "near-duplicates",
+    "fallback links": "fallback, of links",
+    "fallback views": "fallback, of views",
+}
+SHARES = ("coverage", "near-duplicates", "fallback links", "fallback views")
+MEANING = {
+    "nDCG": "nDCG@k: gains of the followed links among the first k, discounted by the logarithm of "
+    "the place, over the best possible.",
+    "MRR": "MRR: 1 over the place of the best-placed followed link.",
+    "MAP": "MAP: mean, over followed links, of the share of followed ones down to each.",
+    "recall": "Recall@k: share of the followed links among the first k.",
+    "hit rate": "Hit rate@k: share of views with a followed link among the first k.",
+    "AUC": "AUC: chance that a followed link stands before one that was not, within its slate.",
+    "gain": "Gain: how much better the model is than that order, view by view.",
+}
+
+
+def judgement(low: float, high: float, p: float) -> str:
+    """``better``, ``worse`` or ``unclear``, by the corrected p-value."""
+    if not p < LEVEL:
+        return "unclear"
+    return "better" if low + high > 0 else "worse"
+
+
+def p_text(p: float) -> str:
+    """A p-value as one writes it."""
+    if p != p:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def span_text(mean: float, low: float, high: float, *, sign: bool = False) -> str:
+    """A mean with its interval."""
+    form = "+.3f" if sign else ".3f"
+    return f"{mean:{form}} ({low:{form}} to {high:{form}})"
+
+
+def orders(table: pd.DataFrame, metric: str, n_views: int) -> Html:
+    """Every order's main metric as a bar, best on top."""
+    ranked = table.sort_values(metric, ascending=False, kind="stable")
+    top = 1.02 * float(ranked[f"{metric} high"].max()) or 1.0
+    lines = []
+    for name, row in ranked.iterrows():
+        mean, low, high = (float(row[f"{metric}{end}"]) for end in ("", " low", " high"))
+        kind = "model" if name == MODEL else "other"
+        said = span_text(mean, low, high)
+        picture = drawing.bar(mean, low, high, top=top, kind=kind, said=f"{name}: {said}")
+        lines.append(page.plot_line(str(name), said, picture, own=name == MODEL))
+    caption = (
+        f"{metric} of each order of the links shown, mean per clicked view ({n_views:,} views). "
+        "Thin lines and brackets: 95 % intervals."
+    )
+    return page.figure(page.plot(lines), caption)
+
+
+def metrics(table: pd.DataFrame, n_comparisons: int) -> Html:
+    """All metrics of all orders, the interval below each."""
+    names = [name for name in table.columns if not name.endswith((" low", " high"))]
+    rows: list[list[Cell]] = []
+    for order, row in table.iterrows():
+        cells: list[Cell] = [str(order)]
+        for name in names:
+            mean = float(row[name])
+            if name == "gain p":
+                cells.append("" if order == MODEL else p_text(mean))
+            elif name == "gain" and order == MODEL:
+                cells.append("")
+            else:
+                form = "+.3f" if name == "gain" else ".3f"
+                low, high = (float(row[f"{name} {end}"]) for end in ("low", "high"))
+                known = mean == mean
+                cells.append((f"{mean:{form}}", f"{low:{form}} to {high:{form}}") if known else "–")
+        rows.append(cells)
+    used = [text for name, text in MEANING.items() if any(n.startswith(name) for n in names)]
+    caption = (
+        "Means per clicked view, every view alike; all links of a slate are ranked, none was "
+        "sampled. Small: 95 % intervals, bootstrap over visits. " + " ".join(used) + " p: that "
+        "there is no difference, two-sided, corrected for the number of comparisons "
+        f"({n_comparisons}; Holm)."
+    )
+    own = list(table.index).index(MODEL)
+    head: list[Cell] = ["order of the links", *("p" if n == "gain p" else n for n in names)]
+    return page.table(head, rows, caption, own=own)
+
+
+def slices(frame: pd.DataFrame, metric: str, against: str) -> Html:
+    """The gain in every slice, a line each."""
+    reach = 1.05 * float(frame[["gain low", "gain high"]].abs().max().max()) or 1.0
+    lines = [page.plot_sides(f"◂ {against} better", "model better ▸")]
+    for by, part in frame.groupby("by", sort=False):
+        lines.append(page.plot_group(f"by {by}"))
+        for _, row in part.iterrows():
+            mean, low, high, p = (
+                float(row[n]) for n in ("gain", "gain low", "gain high", "gain p")
+            )
+            kind = judgement(low, high, p)
+            said = span_text(mean, low, high, sign=True)
+            name = f"{row['slice']}, {row['views']:,} views"
+            picture = drawing.forest(
+                mean, low, high, reach=reach, kind=kind, said=f"{name}: {said}, {kind}"
+            )
+            lines.append(page.plot_line(name, said, picture))
+    caption = (
+        f"The model's {metric} less that of {against}, the strongest of the simple orders, mean "
+        "per clicked view of the slice; lines: 95 % intervals. Disc: better; square: worse; ring: "
+        f"no clear difference (p corrected for {len(frame)} slices). Slices by the link followed "
+        "are known only afterwards: they tell where an order lives from memory."
+    )
+    return page.figure(page.plot(lines), caption)
+
+
+def chances(frame: pd.DataFrame, error: float) -> Html:
+    """Stated chances beside what was followed."""
+    said = "; ".join(
+        f"stated {row['stated']:.1%}, followed {row['followed']:.1%}" for _, row in frame.iterrows()
+    )
+    columns = (frame[name].tolist() for name in ("stated", "followed", "low", "high"))
+    caption = (
+        f"Links by the chance the bundle states for them, {len(frame)} groups looked at equally "
+        f"often, and the share followed, per look (view times examination). In the mean they are "
+        f"{100 * error:.2f} percentage points apart. Lines: 95 % intervals; on the dashed line "
+        "chances come true to the letter."
+    )
+    return page.figure(drawing.reliability(*columns, said=said), caption)
+
+
+def whole_lists(frame: pd.DataFrame, k: int) -> Html:
+    """A figure a row, a kind of list a column."""
+    rows: list[list[Cell]] = []
+    for name, of in DENOMINATORS.items():
+        cells: list[Cell] = [(NAMES[name], of)]
+        for value in frame[name]:
+            if value != value:
+                cells.append("–")
+            elif name in SHARES:
+                cells.append(f"{value:.1%}".replace("%", " %"))
+            else:
+                cells.append(f"{value:,.0f}" if name == "pages" else f"{value:.3g}")
+        rows.append(cells)
+    caption = f"The lists themselves, {k} links at most, of all pages alike."
+    return page.table(["", *map(str, frame.index)], rows, caption, words=True)
+
+
+def examples(frame: pd.DataFrame) -> Iterator[Html]:
+    """Old and new lists side by side."""
+    for _, part in frame.groupby("id", sort=False):
+        first = part.iloc[0]
+        old = [
+            row["old"] + (f" – {_times(int(row['clicks']))}" if row["clicks"] else "")
+            for _, row in part[part["old"].notna()].iterrows()
+        ]
+        new = [
+            row["new"] + ("" if row["origin"] in (MODEL, "text") else f" – {row['origin']}")
+            for _, row in part[part["new"].notna()].iterrows()
+        ]
+        why = "here the model loses most" if first["chosen"] == WORST else "drawn at random"
+        yield page.text(str(first["page"]), tag="h3")
+        yield page.text(f"{first['views']:,} clicked views; {why}", kind="quiet")
+        yield page.side_by_side([(f"old: {first['old list']}", old), ("new", new)])
+
+
+def _times(clicks: int) -> str:
+    return "followed once" if clicks == 1 else f"followed {clicks:,} times"
+
+
+def window(facts: Mapping[str, object]) -> Html:
+    """Which data the bundle saw, and which it is judged by."""
+    return page.facts((name, str(what)) for name, what in facts.items())
