@@ -15,12 +15,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recommender.analysis import connect, evaluate, load, train
+    from recommender.analysis import connect, evaluate, load, off_policy, train
     from recommender.articles import Article
     from recommender.bundle import Bundle
     from recommender.errors import RecommenderError
     from recommender.evaluation import Report
     from recommender.frames import Site
+    from recommender.offpolicy import OffPolicy
     from recommender.shelf import Link
 
 __version__ = "0.1.0"
@@ -28,12 +29,14 @@ __all__ = [
     "Article",
     "Bundle",
     "Link",
+    "OffPolicy",
     "RecommenderError",
     "Report",
     "Site",
     "connect",
     "evaluate",
     "load",
+    "off_policy",
     "train",
 ]
 
@@ -41,10 +44,11 @@ _HOMES = {
     "Article": "articles",
     "Bundle": "bundle",
     "Link": "lists",
+    "OffPolicy": "offpolicy",
     "RecommenderError": "errors",
     "Report": "evaluation",
     "Site": "frames",
-    **dict.fromkeys(["connect", "evaluate", "load", "train"], "analysis"),
+    **dict.fromkeys(["connect", "evaluate", "load", "off_policy", "train"], "analysis"),
 }
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recommender import editorial
+from recommender import editorial, logged
 from recommender.articles import from_record
 from recommender.bundle import Bundle, load_bundle
 from recommender.errors import ArticleError, EvaluationError, InputError
@@ -23,11 +23,13 @@ from recommender.finding import Finder
 from recommender.frames import Site
 from recommender.importing import Batch, Tolerance, read_articles
 from recommender.importing_events import EventReader, import_events
+from recommender.offpolicy import OffPolicy, estimate
 from recommender.pipeline import Options, build
 from recommender.progress import Progress
 from recommender.records import Problem
 from recommender.replay import clicked_views
 from recommender.store import Store
+from recommender.wanted import Lists, lists_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,6 +113,39 @@ def evaluate(
             "them, the figures flatter it."
         )
     return report
+
+
+def off_policy(
+    candidate: Bundle | pd.DataFrame | Lists,
+    events: Site | Store | pd.DataFrame | Sequence[pd.DataFrame] | Paths,
+    *,
+    k: int = 10,
+    model: Bundle | None = None,
+) -> OffPolicy:
+    """What a candidate's lists would have won had they been shown, told from the log.
+
+    ``candidate`` is a bundle, a mapping from a page's id to the ids of its list, or a frame with
+    columns ``source_id``, ``position``, ``id``. ``events`` as in ``evaluate``: of a connected site,
+    the views after the data window of the bundle. ``model`` is the bundle whose chances and
+    positions the estimators with a model take, by default the candidate. ``EvaluationError`` if
+    there is no view to judge by.
+    """
+    lists = candidate if isinstance(candidate, Bundle | Mapping) else lists_of(candidate)
+    known = [bundle for bundle in (candidate, model) if isinstance(bundle, Bundle)]
+    end = max(map(_end_of_data, known), default=-1)
+    if isinstance(events, Site | Store):
+        store = events.store if isinstance(events, Site) else events
+        return estimate(logged.read(store, after=end), lists, k=k, model=model)
+    with Store("sqlite://") as store:
+        _add(store, events)
+        found = estimate(logged.read(store), lists, k=k, model=model)
+        n_old = logged.n_until(store, end) if known else 0
+    if n_old:
+        found.notes.append(
+            f"{n_old:,} of these views are not later than the bundle's data: if it learned from "
+            "them, the figures flatter it."
+        )
+    return found
 
 
 def _end_of_data(bundle: Bundle) -> int:

@@ -34,6 +34,7 @@ ORDER = (
     "strings", "arrays", "manifest", "texts", "shelf", "lists", "likeness", "patched", "bundle",
     "card", "writing", "pipeline", "export",
     # judging
+    "logged", "estimators", "wanted", "offpolicy",
     "metrics", "bootstrap", "bm25", "replay", "baselines", "catalogue", "slices", "examples",
     "drawing", "page", "sections", "report", "evaluation", "validation",
     # front doors
