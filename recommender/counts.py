@@ -17,6 +17,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.daily import (
+    BLOCK,
     DAILY_CLICKS,
     DAILY_VIEWS,
     LINKS,
@@ -269,13 +270,13 @@ def _readings(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Session, day and article of every reading, sessions numbered, overlong ones left out."""
     numbers: dict[str, int] = {}
-    result = connection.execution_options(yield_per=50_000).execute(sql.text(READINGS), limit)
+    result = connection.execution_options(yield_per=BLOCK).execute(sql.text(READINGS), limit)
     blocks = [
         np.array(
             [(numbers.setdefault(row[0], len(numbers)), row[1], row[2]) for row in rows],
             dtype=np.int64,
         )
-        for rows in result.partitions()
+        for rows in result.partitions(BLOCK)
     ]
     if not blocks:
         empty = np.zeros(0, dtype=np.int64)

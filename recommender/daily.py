@@ -100,6 +100,10 @@ LINKS = "SELECT slate, item, position, propensity FROM slate_links ORDER BY slat
 WINDOW = "SELECT MIN(ts), MAX(ts) FROM views WHERE ts < :until"
 
 
+# Rows at a time. To be said twice: without it a result's parts are single rows.
+BLOCK = 50_000
+
+
 class Names(dict[str, int]):
     """Numbers for the texts of a column, in the order in which they are met."""
 
@@ -109,10 +113,13 @@ class Names(dict[str, int]):
 
 
 def query(statement: str, values: Mapping[str, Any]) -> sql.TextClause:
-    """A statement, of whose parameters those that are lists stand behind IN."""
+    """A statement, of whose parameters those that are lists, of texts, stand behind IN."""
     lists = [name for name, value in values.items() if isinstance(value, list)]
     used = [name for name in lists if f":{name}" in statement]
-    return sql.text(statement).bindparams(*(sql.bindparam(name, expanding=True) for name in used))
+    # PostgreSQL wants to know of what kind the texts in an empty list are.
+    return sql.text(statement).bindparams(
+        *(sql.bindparam(name, expanding=True, type_=sql.String()) for name in used)
+    )
 
 
 def columns(
@@ -121,11 +128,9 @@ def columns(
     """A statement's columns as arrays; ``q`` for whole numbers, ``d`` for NULL or a number, ``s``
     for a text, of which ``names`` keeps the numbers.
     """
-    result = connection.execution_options(yield_per=50_000).execute(
-        query(statement, values), values
-    )
+    result = connection.execution_options(yield_per=BLOCK).execute(query(statement, values), values)
     blocks = []
-    for rows in result.partitions():
+    for rows in result.partitions(BLOCK):
         found = list(zip(*rows, strict=True))
         for at in np.flatnonzero(np.array(list(kinds)) == "s"):
             found[at] = tuple(map(names[0].of, found[at]))

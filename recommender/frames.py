@@ -1,94 +1,219 @@
-"""A site's articles and log as data frames, read from the store when they are asked for."""
+"""A site's articles and log as pandas data frames.
+
+Nothing is read before it is asked for, and then only what is asked for: limits on time, article,
+layout and list, and the choice of columns, are part of the statement the database answers. What is
+too much to hold is gone through in pieces:
+
+    for views in site.impressions(since="2026-11-01", chunk_size=100_000):
+        ...
+
+Texts are of the type that pandas uses for texts (``str``, before version 3 ``object``), moments are
+``datetime64[ms, UTC]``, and names of lists, layouts and arms are categories, the same ones in every
+piece. Lists of ids and of chances are Python's lists, one for all views of a slate: change a copy.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import sqlalchemy as sql
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
 from recommender.articles import Article
+from recommender.columnar import texts
+from recommender.errors import InputError
+from recommender.selecting import Moment, selection
 from recommender.store import Store
+from recommender.tables import CLICKS, SLATES, VIEWS, clicks, slates, views
+from recommender.tallies import daily_counts
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Names = str | Sequence[str]
+# Rows at a time where a frame is put together from pieces.
+ROWS = 100_000
+
+
+class Limits(TypedDict, total=False):
+    """What can be asked of a frame of events; see ``Site.impressions``."""
+
+    since: Moment | None
+    until: Moment | None
+    source: Names | None
+    layout: Names | None
+    list: Names | None
+    columns: Sequence[str] | None
+
 
 class Site:
-    """A site's articles and log as data frames."""
+    """A site's articles and log. ``store`` is where they are."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def articles(self) -> pd.DataFrame:
-        """One row an article, stubs included; columns as in the contract's article record."""
-        import pandas as pd
+    def articles(
+        self, *, ids: Names | None = None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """One row an article, stubs included, in the order of their ids.
 
-        names = list(Article.__slots__)
-        rows = [
-            {name: getattr(article, name) for name in names} for article in self.store.articles()
-        ]
-        frame = pd.DataFrame(rows, columns=names)
-        for name in ("tags", "recommended"):
-            frame[name] = [list(values) for values in frame[name]]
-        return frame
-
-    def impressions(self) -> pd.DataFrame:
-        """One row a view: ``view_id``, ``ts`` (UTC), ``source_id``, ``shown`` (ids in order),
-        ``ordered``, ``session_id``, ``list``, ``layout``, ``arm``, ``variant`` or NA,
-        ``propensities`` or None.
+        Columns are the contract's: ``id``, ``title``, ``body``, ``teaser``, ``url``, ``category``,
+        ``published_at``, ``updated_at``, ``language`` (texts, missing where there is none; times as
+        they were written), ``tags`` and ``recommended`` (lists), ``previous`` and ``next`` (ids),
+        ``sensitive`` and ``stub`` (bool). Without ``body`` among ``columns`` no body is read.
         """
         import pandas as pd
 
-        with self.store.reading() as connection:
-            names = {r.key: r.id for r in connection.execute(sql.text("SELECT key, id FROM ids"))}
-            shown: dict[int, list[str]] = {}
-            chances: dict[int, list[float | None]] = {}
-            for row in connection.execute(
-                sql.text("SELECT slate, item, propensity FROM slate_links ORDER BY slate, rank")
-            ):
-                shown.setdefault(row.slate, []).append(names[row.item])
-                chances.setdefault(row.slate, []).append(row.propensity)
-            rows = connection.execute(
-                sql.text(
-                    "SELECT v.view_id, v.ts, s.source, v.slate, s.ordered, v.session, s.list, "
-                    "v.layout, v.arm, v.variant FROM views v JOIN slates s ON s.slate = v.slate "
-                    "ORDER BY v.ts, v.view_id"
-                )
-            ).all()
-        return pd.DataFrame(
-            {
-                "view_id": [row.view_id for row in rows],
-                "ts": pd.to_datetime([row.ts for row in rows], unit="ms", utc=True),
-                "source_id": [names[row.source] for row in rows],
-                # One list a slate, shared by its views: frames of millions of views stay small.
-                "shown": [shown[row.slate] for row in rows],
-                "ordered": [bool(row.ordered) for row in rows],
-                "session_id": [row.session for row in rows],
-                "list": [row.list for row in rows],
-                "layout": [row.layout for row in rows],
-                "arm": [row.arm for row in rows],
-                "variant": pd.array([row.variant for row in rows], dtype="Int64"),
-                "propensities": [
-                    None if None in chances[row.slate] else chances[row.slate] for row in rows
-                ],
-            }
+        names = _chosen(columns, tuple(Article.__slots__))
+        wanted = None if ids is None else [ids] if isinstance(ids, str) else ids
+        rows = self.store.articles(with_body="body" in names, ids=wanted)
+        found = {}
+        for name in names:
+            values = [getattr(article, name) for article in rows]
+            if name in ("tags", "recommended"):
+                found[name] = pd.Series([[*each] for each in values], dtype=object)
+            elif name in ("sensitive", "stub"):
+                found[name] = pd.Series(values, dtype=bool)
+            else:
+                found[name] = texts(values)
+        return pd.DataFrame(found)
+
+    @overload
+    def impressions(self, *, chunk_size: None = None, **limits: Unpack[Limits]) -> pd.DataFrame: ...
+
+    @overload
+    def impressions(
+        self, *, chunk_size: int, **limits: Unpack[Limits]
+    ) -> Iterator[pd.DataFrame]: ...
+
+    def impressions(
+        self,
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        source: Names | None = None,
+        layout: Names | None = None,
+        list: Names | None = None,
+        columns: Sequence[str] | None = None,
+        chunk_size: int | None = None,
+    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """One row a view, in the order of time.
+
+        - ``view_id``, ``source_id``, ``session_id``: texts; without a session the empty one
+        - ``ts``: datetime64[ms, UTC]
+        - ``shown``: list of ids, in order; ``ordered``: bool, whether that order is known
+        - ``list``, ``layout``, ``arm``: categories, the empty text where there is none
+        - ``variant``: Int16, missing for views that were imported
+        - ``propensities``: list of the chances of each shown link at its place, or None
+        - ``slate``: int64, the row of ``slates()`` that was shown
+        - ``flagged``: bool, doubtful by ``recommender.flags``, so that counting leaves it out
+
+        ``since`` (included) and ``until`` (not) are moments, as datetime or ISO 8601, in UTC if
+        they do not say; ``source``, ``layout`` and ``list`` are one name or several. ``columns``
+        are those wanted, in that order. With ``chunk_size`` the frame comes in pieces of so many
+        rows, which show one state of the log however long they take. ``InputError`` names a limit
+        or a column that is none.
+        """
+        names = _chosen(columns, VIEWS)
+        chosen = selection(since, until, source, layout, list)
+        if chunk_size is not None:
+            return views(self.store, chosen, names, _size(chunk_size))
+        return _whole(views(self.store, chosen, names, ROWS))
+
+    @overload
+    def clicks(self, *, chunk_size: None = None, **limits: Unpack[Limits]) -> pd.DataFrame: ...
+
+    @overload
+    def clicks(self, *, chunk_size: int, **limits: Unpack[Limits]) -> Iterator[pd.DataFrame]: ...
+
+    def clicks(
+        self,
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        source: Names | None = None,
+        layout: Names | None = None,
+        list: Names | None = None,
+        columns: Sequence[str] | None = None,
+        chunk_size: int | None = None,
+    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """One row a click, in the order of time: ``view_id`` and ``clicked`` (the article's id) are
+        texts, ``ts`` is datetime64[ms, UTC].
+
+        Limits are those of ``impressions``. Time is that of the click, not of its view; clicks
+        whose view is not known are there unless ``source``, ``layout`` or ``list`` is limited.
+        """
+        names = _chosen(columns, CLICKS)
+        chosen = selection(since, until, source, layout, list)
+        if chunk_size is not None:
+            return clicks(self.store, chosen, names, _size(chunk_size))
+        return _whole(clicks(self.store, chosen, names, ROWS))
+
+    def slates(
+        self,
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        source: Names | None = None,
+        layout: Names | None = None,
+        list: Names | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """One row a distinct slate, in the order in which they were first stored.
+
+        - ``slate``: int64, its number; ``source_id``: text; ``list``: category
+        - ``ordered``: bool; ``shown``: list of ids
+        - ``propensities``: list of the chances of each link at its place, or None
+        - ``origins``: list that says of each link why it is there, or None if that was not logged
+        - ``views``: int64, how many views of it are in the log, doubtful ones too
+
+        Limits are those of ``impressions``; with one on time or layout only slates that were seen
+        then and there are in it, and only those views are counted.
+        """
+        names = _chosen(columns, SLATES)
+        chosen = selection(since, until, source, layout, list)
+        return _whole(slates(self.store, chosen, names, ROWS))
+
+    def daily_counts(
+        self,
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        source: Names | None = None,
+        layout: Names | None = None,
+        list: Names | None = None,
+    ) -> pd.DataFrame:
+        """What the learner sees: how often each link was shown and followed, by day.
+
+        - ``day``: datetime64[ms, UTC], its beginning; ``source_id``, ``target_id``: texts
+        - ``list``, ``layout``, ``arm``: categories; of forgotten views the arm is not known
+        - ``position``: Int16, from 1, missing where the order was not known
+        - ``shown``, ``clicked``: int64
+
+        Doubtful views and their clicks are left out, and what was forgotten is counted. Limits are
+        those of ``impressions``, in whole days: every day the time from ``since`` to ``until``
+        touches.
+        """
+        return _whole(
+            daily_counts(self.store, selection(since, until, source, layout, list).by_days())
         )
 
-    def clicks(self) -> pd.DataFrame:
-        """One row a click: ``view_id``, ``ts`` (UTC), ``clicked`` (the article's id)."""
-        import pandas as pd
 
-        with self.store.reading() as connection:
-            rows = connection.execute(
-                sql.text(
-                    "SELECT c.view_id, c.ts, i.id FROM clicks c JOIN ids i ON i.key = c.item "
-                    "ORDER BY c.ts, c.view_id, i.id"
-                )
-            ).all()
-        return pd.DataFrame(
-            {
-                "view_id": [row.view_id for row in rows],
-                "ts": pd.to_datetime([row.ts for row in rows], unit="ms", utc=True),
-                "clicked": [row.id for row in rows],
-            }
-        )
+def _chosen(columns: Sequence[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    if columns is None:
+        return known
+    chosen = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns))
+    if strange := [name for name in chosen if name not in known]:
+        raise InputError(f"columns: {strange[0]!r} is none; there are {', '.join(known)}")
+    return chosen
+
+
+def _size(chunk_size: int) -> int:
+    if chunk_size < 1:
+        raise InputError(f"chunk_size: {chunk_size} rows are no piece")
+    return chunk_size
+
+
+def _whole(pieces: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """All pieces in one. There is always one, if empty, which knows the columns."""
+    import pandas as pd
+
+    return pd.concat([*pieces], ignore_index=True)

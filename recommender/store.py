@@ -94,10 +94,12 @@ class Store:
         with self.reading() as connection:
             return int(connection.scalar(sql.text("SELECT COUNT(*) FROM articles")) or 0)
 
-    def articles(self, *, with_body: bool = True) -> list[Article]:
-        """Every article, stubs included, in the order of their ids."""
+    def articles(
+        self, *, with_body: bool = True, ids: Iterable[str] | None = None
+    ) -> list[Article]:
+        """Every article, or those with these ``ids``, stubs included, in the order of their ids."""
         with self.reading() as connection:
-            return article_tables.read_articles(connection, with_body=with_body)
+            return article_tables.read_articles(connection, with_body=with_body, ids=ids)
 
     def pages(self) -> list[tuple[str, RawPage]]:
         """The text pages that articles came from, each with its article's id."""

@@ -101,35 +101,6 @@ def connected(files: tuple[Path, Path], folder: Path) -> recommender.Site:
     return site
 
 
-def test_frames_have_the_columns_of_the_contract(files: tuple[Path, Path], tmp_path: Path):
-    """Moments are moments with a zone, lists are lists, a truth is a truth."""
-    site = connected(files, tmp_path)
-
-    articles, views, clicks = site.articles(), site.impressions(), site.clicks()
-
-    assert {"id", "title", "body", "tags", "recommended", "stub"} <= set(articles)
-    assert articles.set_index("id").loc["knee", "recommended"] == ["hip", "sleep"]
-    assert {"view_id", "ts", "source_id", "shown", "ordered", "session_id"} <= set(views)
-    assert views["shown"].tolist() == [["hip", "sleep"]] * 30
-    assert views["ordered"].all()
-    assert set(clicks) == {"view_id", "ts", "clicked"}
-    for frame in (views, clicks):
-        assert str(frame["ts"].dtype.tz) == "UTC"
-        assert len(frame) == 30
-    assert clicks["ts"].min() == pd.Timestamp("2026-11-01T10:00:00Z")
-    site.store.close()
-
-
-def test_an_empty_site_has_empty_frames(tmp_path: Path):
-    """With their columns, so that a notebook runs."""
-    site = recommender.connect(f"sqlite:///{tmp_path / 'site.db'}")
-
-    assert len(site.articles()) == len(site.impressions()) == len(site.clicks()) == 0
-    assert "clicked" in site.clicks()
-    assert "title" in site.articles()
-    site.store.close()
-
-
 def test_a_bundle_is_judged_by_files_frames_or_the_site(
     files: tuple[Path, Path], from_files: Bundle, tmp_path: Path
 ):
