@@ -7,20 +7,26 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from sites import NOW, bundle_in, once
 
 from recommender.bundle import Bundle
-from recommender.demo import SEED
+from recommender.demo import write_log
 from recommender.importing import read_articles
+from recommender.importing_events import EventReader
 from recommender.pipeline import build
 from recommender.sample import PAGES, readers
 from recommender.store import Store
 
 # Read when scikit-learn is loaded; without it, threads that wait slow one another twenty times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# What is drawn is the same in every run: a test that fails fails again.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 SERVER_PATHS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin")
 
@@ -109,55 +115,36 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sample site: ``site.db``, ``events.jsonl`` of 20 days, and ``models``,
     whose live bundle was learned from them. To be read alone.
     """
-    from sites import NOW
-
-    from recommender.demo import write_log
-    from recommender.importing import read_articles
-    from recommender.importing_events import EventReader
-    from recommender.pipeline import build
-    from recommender.sample import PAGES, readers
-
-    folder = tmp_path_factory.mktemp("sample")
-    with Store(f"sqlite:///{folder / 'site.db'}") as store:
-        store.apply(read_articles([PAGES], url="https://example.org/{id}"))
-        lists = {page.id: page.recommended for page in store.articles() if not page.stub}
-        write_log(folder / "events.jsonl", readers.visits(lists, seed=1, days=20, a_day=300))
-        store.add_events(EventReader([folder / "events.jsonl"]))
-        build(store, folder / "models", now=NOW)
-    return folder
+    return once(tmp_path_factory, "sample", lambda folder: _sample(folder, n_days=20))
 
 
 @pytest.fixture(scope="session")
 def learned(sample: Path) -> Bundle:
     """The live bundle of ``sample``; clicks decided."""
-    bundle = Bundle(next((sample / "models").glob("2*")))
+    bundle = bundle_in(sample)
     assert bundle.decided_by == "model"
     return bundle
 
 
 @pytest.fixture(scope="session")
-def learned_sample(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The sample site, trained on the log its simulated readers left."""
-    return _sample(tmp_path_factory.mktemp("learned"), with_readers=True)
-
-
-@pytest.fixture(scope="session")
 def text_sample(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The sample site before it had readers."""
-    return _sample(tmp_path_factory.mktemp("text"), with_readers=False)
+    return bundle_in(once(tmp_path_factory, "text", lambda folder: _sample(folder, n_days=0)))
 
 
-def _sample(folder: Path, *, with_readers: bool) -> Bundle:
-    with Store(f"sqlite:///{folder / 'store.db'}") as store:
-        store.apply(read_articles([PAGES]))
-        if with_readers:
-            lists = {article.id: article.recommended for article in store.articles()}
-            store.add_events(readers.visits(lists, seed=SEED))
-        return build(store, folder / "models", now=datetime(2026, 11, 22, tzinfo=UTC))
+def _sample(folder: Path, *, n_days: int) -> None:
+    with Store(f"sqlite:///{folder / 'site.db'}") as store:
+        store.apply(read_articles([PAGES], url="https://example.org/{id}"))
+        if n_days:
+            lists = {page.id: page.recommended for page in store.articles() if not page.stub}
+            log = readers.visits(lists, seed=1, days=n_days, a_day=300)
+            write_log(folder / "events.jsonl", log)
+            store.add_events(EventReader([folder / "events.jsonl"]))
+        build(store, folder / "models", now=NOW)
 
 
 # What trains on thousands of clicks, or starts and stops servers: `make check` goes without.
-SLOW_FIXTURES = {"learned", "learned_sample", "postgresql_url", "sample", "watched_build"}
+SLOW_FIXTURES = {"learned", "postgresql_url", "sample", "watched_build"}
 SLOW_MODULES = {
     "test_editors",
     "test_learning",

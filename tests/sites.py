@@ -1,11 +1,14 @@
 """Small sites and logs, written by hand, for the tests of building and ranking."""
 
-from collections.abc import Iterable, Sequence
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from recommender.articles import Article
 from recommender.bundle import Bundle
@@ -23,6 +26,26 @@ from recommender.store import Store
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 DAY = 86_400_000
 EVENLY = unidentified("every position is looked at alike")
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that is made once in a run, whichever of its processes asks first."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"once-{name}"
+    with folder.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not folder.exists():
+            aside = folder.with_name(f"{folder.name}-{os.getpid()}")
+            aside.mkdir()
+            make(aside)
+            aside.rename(folder)
+    return folder
+
+
+def bundle_in(folder: Path) -> Bundle:
+    """The one bundle in ``folder/models``."""
+    (found,) = (folder / "models").glob("2*")
+    return Bundle(found)
 
 
 def stored(store: Store, articles: Iterable[Article], events: Iterable[Event] = ()) -> Store:

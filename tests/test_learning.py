@@ -40,44 +40,44 @@ def nearest_texts(bundle: Bundle) -> Callable[[str], list[str]]:
     return nearest
 
 
-def test_learned_lists_win_more_clicks(learned_sample: Bundle):
+def test_learned_lists_win_more_clicks(learned: Bundle):
     """More than the lists an editor picked, by half, and more than the nearest texts, by a tenth;
     nothing wins more than the best possible lists.
     """
-    learned = worth(learned_list(learned_sample))
+    found = worth(learned_list(learned))
 
-    assert learned_sample.decided_by == "model"
-    assert learned > 1.5 * worth(hand_picked())
-    assert learned > 1.1 * worth(nearest_texts(learned_sample))
-    assert learned < worth(lambda id: readers.best_list(id, 10))
+    assert learned.decided_by == "model"
+    assert found > 1.5 * worth(hand_picked())
+    assert found > 1.1 * worth(nearest_texts(learned))
+    assert found < worth(lambda id: readers.best_list(id, 10))
 
 
-def test_before_there_are_readers_text_does_well(text_sample: Bundle, learned_sample: Bundle):
+def test_before_there_are_readers_text_does_well(text_sample: Bundle, learned: Bundle):
     """Lists by text beat the hand-picked ones, and clicks beat text."""
     by_text = worth(learned_list(text_sample))
 
     assert text_sample.decided_by == "text"
-    assert worth(hand_picked()) < by_text < worth(learned_list(learned_sample))
+    assert worth(hand_picked()) < by_text < worth(learned_list(learned))
 
 
-def test_examination_is_found_out(learned_sample: Bundle):
+def test_examination_is_found_out(learned: Bundle):
     """One view in five in random order is enough to learn how far down readers look."""
-    chance = np.load(learned_sample.folder / "examination.npy")[0]
+    chance = np.load(learned.folder / "examination.npy")[0]
 
     truth_of = np.array([readers.examination(place) for place in range(1, 11)])
-    assert learned_sample.about["examination"]["identified"]
+    assert learned.about["examination"]["identified"]
     assert np.abs(chance[1:11] / truth_of - 1).max() < 0.2
 
 
-def test_scores_follow_the_readers_taste(learned_sample: Bundle):
+def test_scores_follow_the_readers_taste(learned: Bundle):
     """Over all pairs, shown or not, the score says more of appeal than the text does."""
     ids = sorted(truth())
     gains = []
     for id in ids[::5]:
         others = [other for other in ids if other != id]
         appeal = np.array([readers.appeal(id, other) for other in others])
-        score = learned_sample.score(id, others)
-        cosine = learned_sample.features(id, others)["cosine"]
+        score = learned.score(id, others)
+        cosine = learned.features(id, others)["cosine"]
         found = [appeal[(-values).argsort()[:20]].sum() for values in (score, cosine)]
         gains.append(found[0] / found[1])
 

@@ -283,29 +283,40 @@ def test_a_build_that_is_killed_leaves_the_old_bundle_live(tmp_path: Path):
     """
     models, url = tmp_path / "models", f"sqlite:///{tmp_path / 'store.db'}"
     with Store(url) as store:
-        stored(store, random_articles(400, seed=1))
+        stored(store, random_articles(90, seed=1))
         live = build(store, models, now=NOW)
+    # One process loads what a build needs and forks a victim for every attempt.
     program = (
-        "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
+        "import os, sys; from datetime import UTC, datetime; from pathlib import Path\n"
         "from recommender.pipeline import build; from recommender.store import Store\n"
         "import scipy.sparse, sklearn, recommender.kernels\n"
-        "print('ready', flush=True)\n"
-        "with Store(sys.argv[1]) as store:\n"
-        "    for second in range(50):\n"
-        "        now = datetime(2027, 1, 1, 0, int(sys.argv[3]), second, 0, UTC)\n"
-        "        build(store, Path(sys.argv[2]), now=now)\n"
+        "for attempt, _ in enumerate(sys.stdin):\n"
+        "    victim = os.fork()\n"
+        "    if victim:\n"
+        "        print(victim, flush=True)\n"
+        "        os.waitpid(victim, 0)\n"
+        "        print('dead', flush=True)\n"
+        "        continue\n"
+        "    with Store(sys.argv[1]) as store:\n"
+        "        for second in range(50):\n"
+        "            now = datetime(2027, 1, 1, 0, attempt, second, 0, UTC)\n"
+        "            build(store, Path(sys.argv[2]), now=now)\n"
     )
     before = live.name
+    host = subprocess.Popen(
+        [sys.executable, "-c", program, url, str(models)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+    )  # fmt: skip
+    assert host.stdin is not None
+    assert host.stdout is not None
     for attempt in range(10):
-        victim = subprocess.Popen(
-            [sys.executable, "-c", program, url, str(models), str(attempt)], stdout=subprocess.PIPE
-        )
-        assert victim.stdout is not None
-        assert victim.stdout.readline() == b"ready\n"
-        time.sleep(random.Random(attempt).uniform(0.3, 2.0))
-        victim.send_signal(signal.SIGKILL)
-        victim.wait()
-        victim.stdout.close()
+        host.stdin.write("go\n")
+        victim = int(host.stdout.readline())
+        while attempt == 0 and manifest.current(models) == before:
+            time.sleep(0.05)  # The first one publishes something, however slow the machine.
+        time.sleep(random.Random(attempt).uniform(0.1, 2.0))
+        os.kill(victim, signal.SIGKILL)
+        assert host.stdout.readline() == "dead\n"
 
         for folder in visible(models):
             manifest.verify(folder)
@@ -314,6 +325,7 @@ def test_a_build_that_is_killed_leaves_the_old_bundle_live(tmp_path: Path):
         assert name >= before
         assert len(ids(Bundle(models / name), "a0000")) >= 3
         before = name
+    host.communicate()
 
     with Store(url) as store:
         assert build(store, models, now=NOW).name in manifest.names(models)

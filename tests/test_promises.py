@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isfinite
+from pathlib import Path
 
 import numpy as np
 import pytest
-from sites import built, random_articles, random_events
+from sites import built, bundle_in, once, random_articles, random_events
 
 from recommender import editorial
 from recommender.articles import title_key
@@ -22,19 +23,24 @@ KINDS = ("learned sample", "text sample", "learned random", "text random", "tiny
 
 @pytest.fixture(scope="session")
 def bundles(
-    learned_sample: Bundle, text_sample: Bundle, tmp_path_factory: pytest.TempPathFactory
+    learned: Bundle, text_sample: Bundle, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Bundle]:
     """Sites decided by the model and by text, with copies, namesakes, stubs and empty pages."""
     articles = random_articles(120, seed=11)
-    folder = tmp_path_factory.mktemp("random")
-    return {
-        "learned sample": learned_sample,
-        "text sample": text_sample,
-        "learned random": built(folder / "a", articles, random_events(articles, seed=1)),
-        "text random": built(folder / "b", articles),
-        "tiny": built(folder / "c", random_articles(3, seed=1)),
-        "two alike": built(folder / "d", random_articles(9, seed=4, n_topics=1)),
+    sites = {
+        "learned random": (articles, random_events(articles, seed=1)),
+        "text random": (articles, []),
+        "tiny": (random_articles(3, seed=1), []),
+        "two alike": (random_articles(9, seed=4, n_topics=1), []),
     }
+
+    def build_all(folder: Path) -> None:
+        for name, (known, events) in sites.items():
+            built(folder / name, known, events)
+
+    folder = once(tmp_path_factory, "random", build_all)
+    random = {name: bundle_in(folder / name) for name in sites}
+    return {"learned sample": learned, "text sample": text_sample, **random}
 
 
 @pytest.fixture(params=KINDS)

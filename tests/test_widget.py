@@ -341,9 +341,10 @@ def test_what_is_out_of_view_is_not_seen(host: Host):
 
 def test_a_hidden_tab_sees_nothing(host: Host):
     """The second begins anew when the tab is shown."""
-    page = drawn(host.visit(host.tag()))
+    page = drawn(host.visit(ROOM + host.tag() + ROOM))
 
     page.evaluate(HIDE, "hidden")
+    page.locator(".recommender").scroll_into_view_if_needed()
     page.wait_for_timeout(1300)
     assert host.wire.events == []
     page.evaluate(HIDE, "visible")
