@@ -1,6 +1,6 @@
 """Run every benchmark, or those named: ``python -m benchmarks [speed] [serving] [events]
 [quality] [positions]
-[teaching] [learning]``.
+[teaching] [learning] [texts]``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from benchmarks import events, learning, positions, quality, serving, speed, teaching
+from benchmarks import events, learning, positions, quality, serving, speed, teaching, texts
 
 ROOMS = {
     "speed": speed.run,
@@ -20,6 +20,7 @@ ROOMS = {
     "positions": positions.run,
     "teaching": teaching.run,
     "learning": learning.run,
+    "texts": texts.run,
 }
 
 for name in sys.argv[1:] or ROOMS:

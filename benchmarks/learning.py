@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.corpus import REAL, table
 from recommender import counts, positions, similarity
 from recommender.appeal import at
+from recommender.articles import Article
 from recommender.blocks import Block, Choices, Stretches, stretches_of
 from recommender.features import NAMES, PRIOR_CHOICES, features, known_of
 from recommender.importing import read_articles
@@ -55,6 +56,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 class Case:
     """A log cut in two: ``known`` is learned from, ``judged`` holds the choices that follow."""
 
+    articles: Sequence[Article]
     site: Site
     known: Stretches
     judged: Choices
@@ -114,7 +116,8 @@ def case(folder: Path, shares: tuple[float, float], keep: int) -> Case:
     last = int(before.view_day.max()) + 1
     known = log.between(0, last)
     judged = whole.block(last, int(log.view_day.max()) + 1).now
-    return Case(site, stretches_of(site, None, known, positions.estimate(known, seed=0)), judged)
+    cut_short = stretches_of(site, None, known, positions.estimate(known, seed=0))
+    return Case(articles, site, cut_short, judged)
 
 
 def compared(name: str, case: Case) -> None:

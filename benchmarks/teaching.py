@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from benchmarks.corpus import REAL, table
 from recommender import similarity
+from recommender.articles import Article
 from recommender.candidates import Candidates
 from recommender.editors import candidate_pairs, ndcg, new_trees
 from recommender.importing import read_articles
-from recommender.picks import FEATURES, GROUPS, N_FOLDS, count_rates, features, picks_of
+from recommender.picks import FEATURES, GROUPS, N_FOLDS, Picks, count_rates, features, picks_of
 from recommender.pipeline import N_NEIGHBOURS, known_site, picked_lists, read_text
 from recommender.progress import Silent
 from recommender.site import Site
@@ -45,11 +47,11 @@ def run() -> None:
     if not path.exists():
         print(f"No {path}: set BENCH_DATA to measure on it.")
         return
-    ablation(*known(path))
+    ablation(grown_on(*known(path)))
 
 
-def known(path: Path) -> tuple[Site, Candidates, np.ndarray]:
-    """The site as a build knows it, its editors' lists, and which articles are stubs."""
+def known(path: Path) -> tuple[list[Article], Site, Candidates]:
+    """The articles, what a build knows of them, and their editors' lists."""
     with TemporaryDirectory() as scratch, Store(f"sqlite:///{scratch}/store.db") as store:
         store.apply(read_articles([path]))
         articles = store.articles()
@@ -57,16 +59,20 @@ def known(path: Path) -> tuple[Site, Candidates, np.ndarray]:
     near, cosines = similarity.neighbours(text, k=N_NEIGHBOURS)
     picked = picked_lists(articles, [article.id for article in articles])
     site = known_site(articles, text, picked, near, cosines)
-    return site, picked, np.array([article.stub for article in articles])
+    return articles, site, picked
 
 
-def ablation(site: Site, picked: Candidates, stub: np.ndarray) -> None:
+def ablation(grown: Grown) -> None:
     """nDCG@10 of lists set aside, without each kind of evidence and from it alone."""
     sets = {"all": list(FEATURES)}
     for kind, names in KINDS.items():
         sets[f"- {kind}"] = [name for name in FEATURES if name not in names]
         sets[f"= {kind}"] = list(names)
-    worth = dict(zip(sets, judged(site, picked, stub, list(sets.values())), strict=True))
+    columns = {name: [FEATURES.index(feature) for feature in kept] for name, kept in sets.items()}
+    worth = {
+        name: tried_by(grown, grown.seen[:, kept], grown.shown[:, kept])
+        for name, kept in columns.items()
+    }
     print(f"All: {worth['all'].mean():.4f} over {len(worth['all']):,} lists\n")
     rows = []
     for kind in KINDS:
@@ -77,10 +83,25 @@ def ablation(site: Site, picked: Candidates, stub: np.ndarray) -> None:
     table(("evidence", "lost without", "alone"), rows)
 
 
-def judged(
-    site: Site, picked: Candidates, stub: np.ndarray, sets: Sequence[Sequence[str]]
-) -> list[np.ndarray]:
-    """nDCG@10 of lists set aside, learned from the others by each of several sets of features."""
+@dataclass(frozen=True, eq=False)
+class Grown:
+    """Lists set aside and the others: ``pairs`` of the others' pages that trees grow on, whether
+    each was ``listed`` and what is ``seen`` of it; pairs ``tried`` of the pages ``aside``, what is
+    ``shown`` of them, and the ``truth``.
+    """
+
+    pairs: tuple[np.ndarray, np.ndarray]
+    listed: np.ndarray
+    seen: np.ndarray
+    aside: np.ndarray
+    tried: tuple[np.ndarray, np.ndarray]
+    shown: np.ndarray
+    truth: Picks
+
+
+def grown_on(articles: Sequence[Article], site: Site, picked: Candidates) -> Grown:
+    """Set lists aside, and see pairs of the others as a build does."""
+    stub = np.array([article.stub for article in articles])
     truth = picks_of(picked, stub)
     fold = np.random.default_rng(0).permutation(len(truth.pages)) % N_FOLDS
     aside, others = truth.pages[fold == 0][:N_LISTS], truth.without(truth.pages[fold == 0])
@@ -91,19 +112,25 @@ def judged(
     rates, log_rates = count_rates(site, *pairs, listed, of_page)
     chosen = np.random.default_rng(0).permutation(len(pages))[:N_LISTS]
     grown = np.isin(pairs[0], pages[chosen])
-    seen = features(site, others, log_rates[grown], pairs[0][grown], pairs[1][grown])
+    sources, items = pairs[0][grown], pairs[1][grown]
     tried = candidate_pairs(site, others, stub, aside)
-    shown = features(site, others, rates.of(site, *tried), *tried)
-    found = []
-    for names in sets:
-        columns = [FEATURES.index(name) for name in names]
-        trees = new_trees(0).fit(seen[:, columns], listed[grown])
-        found.append(
-            ndcg(
-                np.searchsorted(aside, tried[0]),
-                truth.lists(*tried),
-                trees.decision_function(shown[:, columns]),
-                np.diff(truth.heads)[aside],
-            )
-        )
-    return found
+    return Grown(
+        pairs=(sources, items),
+        listed=listed[grown],
+        seen=features(site, others, log_rates[grown], sources, items),
+        aside=aside,
+        tried=tried,
+        shown=features(site, others, rates.of(site, *tried), *tried),
+        truth=truth,
+    )
+
+
+def tried_by(grown: Grown, seen: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """nDCG@10 of lists set aside, by trees that see these columns of the pairs."""
+    trees = new_trees(0).fit(seen, grown.listed)
+    return ndcg(
+        np.searchsorted(grown.aside, grown.tried[0]),
+        grown.truth.lists(*grown.tried),
+        trees.decision_function(shown),
+        np.diff(grown.truth.heads)[grown.aside],
+    )
