@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recommender import editorial, logged
-from recommender.articles import from_record
+from recommender.articles import Article, from_record
 from recommender.bundle import Bundle, load_bundle
 from recommender.errors import ArticleError, EvaluationError, InputError
 from recommender.evaluation import Report, judge
@@ -83,13 +83,15 @@ def evaluate(
     events: Site | Store | pd.DataFrame | Sequence[pd.DataFrame] | Paths,
     k: int = 10,
     *,
+    articles: Site | Store | pd.DataFrame | Paths | None = None,
     seed: int = 0,
 ) -> Report:
     """Judge a bundle by views it has not seen.
 
     ``events`` are files or frames of held-out events, all of which are judged; or a connected
     site, of which the views after the bundle's data window are. ``EvaluationError`` if there are
-    none.
+    none. A connected site has the ``articles`` too, from which hand-picked lists, dates and the
+    names of categories are read; beside files of events they may be handed over.
     """
     if isinstance(events, Site | Store):
         store = events.store if isinstance(events, Site) else events
@@ -99,13 +101,14 @@ def evaluate(
                 f"no view to judge bundle {bundle.name} by: the store holds none after the "
                 f"bundle's data, which ends {bundle.about['data_window'][1]}"
             )
-        return judge(bundle, views, k=k, seed=seed)
+        return judge(bundle, views, k=k, seed=seed, articles=_by_id(store))
     with Store("sqlite://") as store:
         lists = bundle.lists
         addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
         _add(store, events, addresses)
         views = clicked_views(store)
-        report = judge(bundle, views, k=k, seed=seed)
+        known = None if articles is None else _read(articles)
+        report = judge(bundle, views, k=k, seed=seed, articles=known)
         n_old = views.n_shown - clicked_views(store, after=_end_of_data(bundle)).n_shown
     if n_old:
         report.notes.append(
@@ -113,6 +116,18 @@ def evaluate(
             "them, the figures flatter it."
         )
     return report
+
+
+def _by_id(store: Store) -> dict[str, Article]:
+    return {article.id: article for article in store.articles(with_body=False)}
+
+
+def _read(articles: Site | Store | pd.DataFrame | Paths) -> dict[str, Article]:
+    if isinstance(articles, Site | Store):
+        return _by_id(articles.store if isinstance(articles, Site) else articles)
+    with Store("sqlite://") as store:
+        store.apply(_batch(articles))
+        return _by_id(store)
 
 
 def off_policy(

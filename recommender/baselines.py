@@ -29,7 +29,8 @@ class Case:
     ``link`` are numbers into ``views.items``, slate by slate, in the order shown; ``slate``, which
     of the judged slates each belongs to, ascending; ``source`` and ``item``, the bundle's numbers
     of its ends, -1 if it does not know them. ``sources`` and ``items`` are the distinct pairs
-    that the bundle knows, in runs of one source, and ``pair`` says which each link is, or -1.
+    that the bundle knows, in runs of one source, ``worth`` the bundle's scores of them, and
+    ``pair`` says which of them each link is, or -1.
     """
 
     bundle: Bundle
@@ -41,6 +42,7 @@ class Case:
     item: np.ndarray
     sources: np.ndarray
     items: np.ndarray
+    worth: np.ndarray
     pair: np.ndarray
 
     def of_links(self, scores: np.ndarray) -> np.ndarray:
@@ -77,7 +79,8 @@ def case_of(bundle: Bundle, views: Views, articles: Mapping[str, Article] | None
     pair = np.full(len(link), -1)
     pair[both] = number
     sources, items = np.divmod(keys, max(len(known), 1))
-    return Case(bundle, views, articles, link, slate, source, item, sources, items, pair)
+    worth = bundle.score_rows(sources, items)
+    return Case(bundle, views, articles, link, slate, source, item, sources, items, worth, pair)
 
 
 def rows_of(bundle: Bundle) -> dict[str, int]:
@@ -88,7 +91,7 @@ def rows_of(bundle: Bundle) -> dict[str, int]:
 
 def model(case: Case) -> np.ndarray | str:
     """By the bundle's scores."""
-    return case.of_links(case.bundle.score_rows(case.sources, case.items))
+    return case.of_links(case.worth)
 
 
 def order_shown(case: Case) -> np.ndarray | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -181,16 +182,19 @@ def evaluate(wanted: Namespace) -> None:
     """``recommender evaluate``"""
     from recommender.analysis import evaluate as judge
     from recommender.bundle import Bundle, load_bundle
+    from recommender.sections import p_text
     from recommender.store import Store
 
-    models = wanted.settings.models
-    name = wanted.bundle
+    settings, name = wanted.settings, wanted.bundle
+    models = settings.models
     bundle = Bundle(manifest.inside(models, name)) if name else load_bundle(models)
-    if wanted.events:
+    # Judging by a file leaves no empty store behind.
+    if wanted.events and _is_absent(settings.database):
         report = judge(bundle, wanted.events, k=wanted.k)
     else:
-        with Store(wanted.settings.database) as store:
-            report = judge(bundle, store, k=wanted.k)
+        with Store(settings.database) as store:
+            articles = store if store.n_articles() else None
+            report = judge(bundle, wanted.events or store, k=wanted.k, articles=articles)
     if wanted.json:
         wanted.json.write_text(report.to_json() + "\n", encoding="utf-8")
     if wanted.html:
@@ -200,14 +204,27 @@ def evaluate(wanted: Namespace) -> None:
     names = (report.metric, "MRR", "AUC", "gain")
     for name in names:
         table.add_column(name if name != "gain" else "model's gain", justify="right")
+    table.add_column("p", justify="right")
     for order, row in report.table.iterrows():
         cells = [
-            f"{row[n]:.3f}\n[dim]{row[n + ' low']:.3f}-{row[n + ' high']:.3f}[/]" for n in names
+            f"{row[n]:.3f}\n[dim]{row[n + ' low']:.3f} to {row[n + ' high']:.3f}[/]" for n in names
         ]
+        cells.append(p_text(row["gain p"]))
         if order == "model":
-            cells[-1] = ""
+            cells[-2:] = ["", ""]
         table.add_row(str(order), *cells)
     Console().print(table)
+    say(report.headline)
     say(report.verdict)
     for note in report.notes:
         say(f"- {note}")
+
+
+def _is_absent(database: str) -> bool:
+    """Is it a file that is not there?"""
+    from sqlalchemy.engine import make_url
+
+    url = make_url(database)
+    if url.get_backend_name() != "sqlite":
+        return False
+    return not url.database or not Path(url.database).exists()

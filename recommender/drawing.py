@@ -10,19 +10,18 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-# Height of a line's picture, and of its bar, in pixels.
-LINE, BAR = 22, 14
+# Height of a bar, in pixels.
+BAR = 14
 SIZE, EDGE = 360, 44
 
 
 def bar(mean: float, low: float, high: float, *, top: float, kind: str, said: str) -> str:
     """A bar from 0 to the mean, the interval upon it; ``top`` is as far as the line reaches."""
-    middle = LINE / 2
     a, b, c = (_percent(value / top) for value in (low, high, mean))
     return _picture(
         said,
-        f"<rect class='{kind}' x='0' y='{middle - BAR / 2:g}' width='{c}' height='{BAR}' rx='2'/>"
-        f"{_span(a, b)}",
+        f"<rect class='{kind}' x='0' y='50%' width='{c}' height='{BAR}' rx='2' "
+        f"transform='translate(0 -{BAR / 2:g})'/>{_span(a, b)}",
     )
 
 
@@ -31,15 +30,13 @@ def forest(mean: float, low: float, high: float, *, reach: float, kind: str, sai
 
     What is better is a disc, what is worse a square, what is neither a ring.
     """
-    middle = LINE / 2
     a, b, c = (_percent((value / reach + 1) / 2) for value in (low, high, mean))
     mark = (
-        f"<rect class='worse' x='{c}' y='{middle - 5:g}' width='10' height='10' "
-        "transform='translate(-5 0)'/>"
+        f"<rect class='worse' x='{c}' y='50%' width='10' height='10' transform='translate(-5 -5)'/>"
         if kind == "worse"
-        else f"<circle class='{kind}' cx='{c}' cy='{middle:g}' r='5'/>"
+        else f"<circle class='{kind}' cx='{c}' cy='50%' r='5'/>"
     )
-    zero = f"<line class='zero' x1='50%' x2='50%' y1='0' y2='{LINE}'/>"
+    zero = "<line class='zero' x1='50%' x2='50%' y1='0' y2='100%'/>"
     return _picture(said, f"{zero}{_span(a, b)}{mark}")
 
 
@@ -51,15 +48,17 @@ def reliability(
     *,
     said: str,
 ) -> str:
-    """Dots with intervals beside the diagonal, on which chances come true to the letter."""
+    """Dots with intervals beside the diagonal, on which chances come true to the letter; roots
+    of both, since most links are followed seldom.
+    """
     top = 1.05 * max([*stated, *high, 1e-3])
     inner = SIZE - EDGE - 8
 
     def x(value: float) -> str:
-        return f"{EDGE + inner * value / top:.1f}"
+        return f"{EDGE + inner * (min(value, top) / top) ** 0.5:.1f}"
 
     def y(value: float) -> str:
-        return f"{8 + inner * (1 - min(value, top) / top):.1f}"
+        return f"{8 + inner * (1 - (min(value, top) / top) ** 0.5):.1f}"
 
     parts = [
         f"<line class='zero' x1='{x(0)}' y1='{y(0)}' x2='{x(top)}' y2='{y(top)}'/>",
@@ -78,8 +77,8 @@ def reliability(
         f"<text x='{middle}' y='{SIZE - 6}' text-anchor='middle'>"
         "chance stated, if looked at</text>",
         f"<text x='{EDGE + 8}' y='20'>share followed, of looks</text>",
-        f"<text class='quiet' text-anchor='end' x='{x(0.97 * top)}' y='{y(0.8 * top)}'>"
-        "below: promised too much</text>",
+        f"<text class='quiet' text-anchor='end' x='{x(top)}' y='{y(0.02 * top)}'>"
+        "below the line: promised too much</text>",
     ]
     for at, made, least, most in zip(stated, followed, low, high, strict=True):
         parts += [
@@ -93,26 +92,25 @@ def reliability(
 
 
 def _ticks(top: float) -> list[float]:
-    """Three to six round numbers from 0 to ``top``."""
-    step = next(
-        size * 10.0**power
-        for power in range(-4, 2)
-        for size in (1, 2, 5)
-        if top / (size * 10.0**power) < 6
-    )
-    return [round(step * number, 6) for number in range(int(top / step) + 1)]
+    """Round numbers from 0 to ``top`` that are even by their roots, or nearly.
+
+    >>> _ticks(0.085)
+    [0.0, 0.002, 0.01, 0.02, 0.05]
+    """
+    found = [0.0]
+    for power in range(-5, 1):
+        for tick in (1 * 10.0**power, 2 * 10.0**power, 5 * 10.0**power):
+            if tick <= top and tick**0.5 - found[-1] ** 0.5 > 0.12 * top**0.5:
+                found.append(round(tick, 6))
+    return found
 
 
 def _picture(said: str, parts: str) -> str:
-    return (
-        f"<svg class='line' width='100%' height='{LINE}' role='img' "
-        f"aria-label='{html.escape(said)}'>{parts}</svg>"
-    )
+    return f"<svg class='line' role='img' aria-label='{html.escape(said)}'>{parts}</svg>"
 
 
 def _span(low: str, high: str) -> str:
-    middle = LINE / 2
-    return f"<line class='span' x1='{low}' x2='{high}' y1='{middle:g}' y2='{middle:g}'/>"
+    return f"<line class='span' x1='{low}' x2='{high}' y1='50%' y2='50%'/>"
 
 
 def _percent(share: float) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recommender import bootstrap, metrics
+from recommender.appeal import at, find
 from recommender.articles import Article
 from recommender.baselines import MODEL, Case, case_of, rows_of, scores
 from recommender.bundle import Bundle
@@ -62,7 +63,7 @@ def judge(
     table = _table(values, views.session, random)
     against = str(table.drop(index=MODEL)[metric].idxmax())
     gain = values[against]["gain"]
-    held, said = _reliability(bundle, views)
+    held, said = _reliability(case)
     return Report(
         table=table,
         notes=[*_notes(bundle, views, case), *left_out, said],
@@ -116,16 +117,17 @@ def _table(values: Values, session: np.ndarray, random: np.random.Generator) -> 
     others = [order for order in values if order != MODEL]
     corrected = bootstrap.holm(np.array([p[order, "gain"] for order in others]))
     rows: dict[str, dict[str, float]] = {order: {} for order in values}
-    for at, (order, name) in enumerate(cells):
-        low, high = float(found.low[at]), float(found.high[at])
-        rows[order] |= {name: float(found.mean[at]), f"{name} low": low, f"{name} high": high}
+    for number, (order, name) in enumerate(cells):
+        low, high = float(found.low[number]), float(found.high[number])
+        rows[order] |= {name: float(found.mean[number]), f"{name} low": low, f"{name} high": high}
     for order, sure in zip([MODEL, *others], [np.nan, *corrected], strict=True):
         rows[order]["gain p"] = float(sure)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("order of the links")
 
 
-def _reliability(bundle: Bundle, views: Views) -> tuple[Reliability | None, str]:
+def _reliability(case: Case) -> tuple[Reliability | None, str]:
     """Chances against what was followed in all views, clicked or not, and what to say of it."""
+    bundle, views = case.bundle, case.views
     try:
         calibration = bundle.calibration
     except CalibrationError as exc:
@@ -142,7 +144,9 @@ def _reliability(bundle: Bundle, views: Views) -> tuple[Reliability | None, str]
     place = np.minimum(tally.position[use], table.shape[1] - 1)
     looked = tally.shown[use] * table[tally.layout[use], place]
     pairs, pair = np.unique(source[use] * len(known) + items[use], return_inverse=True)
-    score = bundle.score_rows(*np.divmod(pairs, len(known)))
+    judged = find(case.sources * len(known) + case.items, pairs)
+    score = at(case.worth, judged)
+    score[judged < 0] = bundle.score_rows(*np.divmod(pairs[judged < 0], len(known)))
     stated = calibration.chance(pairs // len(known), score)[pair]
     clicks = tally.clicks[use]
     held = reliability(stated, looked, clicks)

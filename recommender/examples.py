@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,25 +24,28 @@ N_DRAWN = 3
 N_WORST = 3
 DRAWN, WORST = "drawn at random", "most lost"
 COLUMNS = (
-    "id", "page", "chosen", "old list", "position", "old", "clicks", "new", "origin", "views",
+    "id", "page", "chosen", "views", "old list", "position",
+    "old", "old clicks", "new", "new clicks", "origin",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """The list readers had: what it is called, the titles, and how often each was followed."""
+    """The list readers had: what it is called, its ids, and how often links of the page were
+    followed, these and others.
+    """
 
     name: str
-    titles: list[str]
-    clicks: list[int]
+    ids: list[str]
+    clicks: Counter[str]
 
 
 def example_table(
     case: Case, gain: np.ndarray, random: np.random.Generator, *, k: int
 ) -> pd.DataFrame:
     """One row a place of a page's lists: the ``page`` and why it was ``chosen``, the ``old`` title
-    with its ``clicks`` in the judged views, the ``new`` one with its ``origin``. ``gain`` says how
-    much better than the baseline the model does on each view, ``(n_views,)``.
+    with its clicks in the judged views, the ``new`` one likewise and with its ``origin``. ``gain``
+    says how much better than the baseline the model does on each view, ``(n_views,)``.
     """
     import pandas as pd
 
@@ -84,8 +88,7 @@ def _old(case: Case, id: str, k: int) -> Old:
             # Their order says nothing, so those that were followed most stand for the list.
             ids = sorted(ids, key=lambda target: -clicks[target])
             name = f"most followed of {len(ids)} links shown, order unknown"
-    ids = ids[:k]
-    return Old(name, [title_of(case, target) for target in ids], [clicks[id] for id in ids])
+    return Old(name, ids[:k], clicks)
 
 
 def title_of(case: Case, id: str) -> str:
@@ -100,11 +103,10 @@ def title_of(case: Case, id: str) -> str:
 def _rows(
     case: Case, id: str, why: str, old: Old, new: Sequence[Link], views: int
 ) -> list[tuple[object, ...]]:
-    size = max(len(old.titles), len(new))
-    title = title_of(case, id)
-    rows = []
-    for at in range(size):
-        past = (old.titles[at], old.clicks[at]) if at < len(old.titles) else (None, None)
-        now = (new[at].title, new[at].origin) if at < len(new) else (None, None)
-        rows.append((id, title, why, old.name, at + 1, *past, *now, views))
+    about = id, title_of(case, id), why, views, old.name
+    rows: list[tuple[object, ...]] = []
+    for target, link in zip_longest(old.ids, new):
+        past = (title_of(case, target), old.clicks[target]) if target else (None, None)
+        now = (link.title, old.clicks[link.id], link.origin) if link else (None, None, None)
+        rows.append((*about, len(rows) + 1, *past, *now))
     return rows

@@ -28,15 +28,20 @@ h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0 .8rem;text-wrap:balance}
 h2{font-size:1.2rem;margin:2.8rem 0 .4rem;border-top:1px solid var(--line);padding-top:1rem}
 h3{font-size:1rem;margin:1.6rem 0 .3rem}
 p,ul{max-width:46rem}
-.quiet,figcaption,caption,small{color:var(--quiet)}
+.quiet,figcaption,small{color:var(--quiet)}
 figure{margin:1rem 0}
-figcaption,caption{font-size:.875rem;text-align:left;padding:.3rem 0 .6rem}
+figcaption{max-width:50rem;font-size:.875rem;text-align:left;padding:.3rem 0 .6rem}
 .plot{list-style:none;padding:0;margin:.6rem 0;max-width:none}
-.plot li{display:grid;grid-template-columns:15rem 1fr 14rem;column-gap:1rem;align-items:center;
-padding:.15rem 0;break-inside:avoid}
-.plot .number{text-align:right;font-variant-numeric:tabular-nums}
+.plot li{display:grid;grid-template-columns:15rem minmax(0,1fr) max-content;column-gap:1rem;
+align-items:center;break-inside:avoid;overflow-wrap:anywhere}
+.plot .track{position:relative;align-self:stretch;min-height:24px}
+.plot .track svg{position:absolute;inset:0;width:100%;height:100%}
+.plot li>span{padding:.15rem 0}
+.plot .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;
+min-width:13rem}
 .plot .head{color:var(--quiet);font-size:.875rem}
-.plot .head .sides{display:flex;justify-content:space-between}
+.plot .head .sides{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
+.plot .head .sides span:first-child{text-align:right}
 .plot .group{display:block;font-weight:600;padding-top:.8rem}
 .plot .own{font-weight:600}
 svg{display:block;overflow:visible}
@@ -52,25 +57,31 @@ svg .zero{stroke:var(--quiet);stroke-dasharray:3 3}
 svg .axis{stroke:var(--quiet)}
 .box{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;min-width:100%}
-th,td{padding:.35rem .7rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:top;
+th,td{padding:.35rem .6rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:top;
 white-space:nowrap}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 thead th{vertical-align:bottom}
 tbody th{font-weight:400}
 tr.own th,tr.own td{font-weight:600}
-td small,th small{display:block;font-size:.8rem;font-weight:400}
+td small,th small,.plot small{display:block;font-size:.8rem;font-weight:400}
+.wide{font-size:.9rem}
+.wide th,.wide td{padding:.35rem .4rem}
+.wide td small{font-size:.72rem}
+.wide th:first-child{padding-left:0}
 .words th,.words td{white-space:normal;min-width:5rem}
 .words th:first-child{max-width:30rem;min-width:11rem}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:0 2rem;break-inside:avoid}
-.pair ol{margin:.2rem 0;padding-left:1.6rem}
+.pair ol{margin:.2rem 0;padding-left:2rem}
 .pair h4{margin:.5rem 0 0;font-size:.875rem;color:var(--quiet);font-weight:600}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.2rem}
 dt{color:var(--quiet)}
 dd{margin:0}
 @media(max-width:40rem){
 h1{font-size:1.3rem}
-.plot li{grid-template-columns:1fr auto;padding:.35rem 0}
-.plot svg,.plot .head .sides{grid-column:1/-1;grid-row:2}
+.plot li{grid-template-columns:minmax(0,1fr) max-content;padding-top:.4rem}
+.plot .number{min-width:0;font-size:.9rem}
+.plot .track,.plot .head .sides{grid-column:1/-1;grid-row:2}
+.plot .head{font-size:.8rem}
 .pair{grid-template-columns:1fr}
 dl{grid-template-columns:1fr}dd{margin:0 0 .5rem}}
 @media print{body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}
@@ -122,12 +133,12 @@ def figure(content: str, caption: str) -> Html:
     return Html(f"<figure>{content}{text(caption, tag='figcaption')}</figure>")
 
 
-def plot_line(name: str, number: str, picture: str, *, own: bool = False) -> Html:
+def plot_line(name: str, number: str, picture: str, *, below: str = "", own: bool = False) -> Html:
     """A line of a picture: whose it is, the picture, and what it says in figures."""
     kind = " class='own'" if own else ""
-    return Html(
-        f"<li{kind}>{text(name, tag='span')}{picture}{text(number, tag='span', kind='number')}</li>"
-    )
+    whose = f"<span>{_cell((name, below) if below else name)}</span>"
+    drawn = f"<span class='track'>{picture}</span>"
+    return Html(f"<li{kind}>{whose}{drawn}{text(number, tag='span', kind='number')}</li>")
 
 
 def plot(lines: Iterable[Html]) -> str:
@@ -159,9 +170,9 @@ def table(
     own: int | None = None,
     words: bool = False,
 ) -> Html:
-    """A table in a box that scrolls. A cell is a text, or a text and a small one below it; the
-    first of each row is its heading. ``own`` is the row that matters, ``words`` says that texts
-    may wrap.
+    """A table in a box that scrolls, below its caption. A cell is a text, or a text and a small
+    one below it; the first of each row is its heading. ``own`` is the row that matters, ``words``
+    says that texts may wrap.
     """
     top = "".join(f"<th scope='col'>{_cell(cell)}</th>" for cell in head)
     lines = []
@@ -169,11 +180,11 @@ def table(
         kind = " class='own'" if number == own else ""
         cells = "".join(f"<td>{_cell(cell)}</td>" for cell in row[1:])
         lines.append(f"<tr{kind}><th scope='row'>{_cell(row[0])}</th>{cells}</tr>")
-    kind = " class='words'" if words else ""
+    kind = " class='words'" if words else " class='wide'"
     return Html(
-        f"<div class='box' tabindex='0' role='region' aria-label='{html.escape(caption[:60])}'>"
-        f"<table{kind}>{text(caption, tag='caption')}<thead><tr>{top}</tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
+        f"<figure>{text(caption, tag='figcaption')}<div class='box' tabindex='0'>"
+        f"<table{kind}><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+        "</div></figure>"
     )
 
 

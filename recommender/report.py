@@ -139,9 +139,10 @@ class Report:
         yield page.text(self.verdict)
         yield sections.orders(self.table, self.metric, self.n_views)
         yield page.text("Every metric", tag="h2")
-        yield sections.metrics(self.table, len(self.table) - 1)
-        yield page.text("Where it is better, and where not", tag="h2")
-        yield sections.slices(self.slices, self.metric, self.against)
+        yield sections.metrics(self.table, self.metric)
+        if len(self.slices):
+            yield page.text("Where it is better, and where not", tag="h2")
+            yield sections.slices(self.slices, self.metric, self.against)
         if self.reliability is not None and self.calibration_error is not None:
             yield page.text("Do stated chances come true?", tag="h2")
             yield sections.chances(self.reliability, self.calibration_error)

@@ -10,10 +10,12 @@ from recommender.baselines import MODEL
 from recommender.catalogue import DENOMINATORS
 from recommender.examples import WORST
 from recommender.page import Cell, Html
+from recommender.slices import KNOWN
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MINUS = "\N{MINUS SIGN}"
 # What corrected p-values have to lie below.
 LEVEL = 0.05
 NAMES = {
@@ -29,14 +31,13 @@ NAMES = {
 }
 SHARES = ("coverage", "near-duplicates", "fallback links", "fallback views")
 MEANING = {
-    "nDCG": "nDCG@k: gains of the followed links among the first k, discounted by the logarithm of "
-    "the place, over the best possible.",
-    "MRR": "MRR: 1 over the place of the best-placed followed link.",
-    "MAP": "MAP: mean, over followed links, of the share of followed ones down to each.",
-    "recall": "Recall@k: share of the followed links among the first k.",
-    "hit rate": "Hit rate@k: share of views with a followed link among the first k.",
-    "AUC": "AUC: chance that a followed link stands before one that was not, within its slate.",
-    "gain": "Gain: how much better the model is than that order, view by view.",
+    "nDCG": "gains of the followed links among the first k, discounted by the logarithm of the "
+    "place, over the best possible",
+    "MRR": "1 over the place of the best-placed followed link",
+    "MAP": "mean, over followed links, of the share of followed ones down to each",
+    "recall": "share of the followed links among the first k",
+    "hit rate": "share of views with a followed link among the first k",
+    "AUC": "chance that a followed link stands before one that was not, within its slate",
 }
 
 
@@ -57,7 +58,7 @@ def p_text(p: float) -> str:
 def span_text(mean: float, low: float, high: float, *, sign: bool = False) -> str:
     """A mean with its interval."""
     form = "+.3f" if sign else ".3f"
-    return f"{mean:{form}} ({low:{form}} to {high:{form}})"
+    return f"{mean:{form}} ({low:{form}} to {high:{form}})".replace("-", MINUS)
 
 
 def orders(table: pd.DataFrame, metric: str, n_views: int) -> Html:
@@ -78,38 +79,60 @@ def orders(table: pd.DataFrame, metric: str, n_views: int) -> Html:
     return page.figure(page.plot(lines), caption)
 
 
-def metrics(table: pd.DataFrame, n_comparisons: int) -> Html:
+def metrics(table: pd.DataFrame, metric: str) -> Html:
     """All metrics of all orders, the interval below each."""
-    names = [name for name in table.columns if not name.endswith((" low", " high"))]
+    means = [name for name in table.columns if not name.endswith((" low", " high", " p"))]
+    names = ["gain", *(name for name in means if name != "gain")]
     rows: list[list[Cell]] = []
     for order, row in table.iterrows():
         cells: list[Cell] = [str(order)]
         for name in names:
-            mean = float(row[name])
-            if name == "gain p":
-                cells.append("" if order == MODEL else p_text(mean))
-            elif name == "gain" and order == MODEL:
-                cells.append("")
+            mean, low, high = (float(row[f"{name}{end}"]) for end in ("", " low", " high"))
+            if mean != mean or (name == "gain" and order == MODEL):
+                cells.append("–")
+            elif name == "gain":
+                span = span_text(mean, low, high, sign=True)
+                cells.append((span.partition(" ")[0], f"{low:+.3f} to {high:+.3f}"))
             else:
-                form = "+.3f" if name == "gain" else ".3f"
-                low, high = (float(row[f"{name} {end}"]) for end in ("low", "high"))
-                known = mean == mean
-                cells.append((f"{mean:{form}}", f"{low:{form}} to {high:{form}}") if known else "–")
+                cells.append((f"{mean:.3f}", f"{low:.3f}–{high:.3f}"))
+        cells.insert(2, "–" if order == MODEL else p_text(float(row["gain p"])))
         rows.append(cells)
-    used = [text for name, text in MEANING.items() if any(n.startswith(name) for n in names)]
     caption = (
-        "Means per clicked view, every view alike; all links of a slate are ranked, none was "
-        "sampled. Small: 95 % intervals, bootstrap over visits. " + " ".join(used) + " p: that "
-        "there is no difference, two-sided, corrected for the number of comparisons "
-        f"({n_comparisons}; Holm)."
+        "Means per clicked view, every view alike; small: 95 % intervals, bootstrap over visits. "
+        f"All links of a slate are ranked, none was sampled. Gain: how much better in {metric} the "
+        "model is than that order, view by view; p: that there is no difference, two-sided, corrected for "
+        f"the number of comparisons ({len(table) - 1}; Holm)."
     )
     own = list(table.index).index(MODEL)
-    head: list[Cell] = ["order of the links", *("p" if n == "gain p" else n for n in names)]
-    return page.table(head, rows, caption, own=own)
+    head = ["order", "gain", "p", *names[1:]]
+    used = [
+        (name, what) for name, what in MEANING.items() if any(n.startswith(name) for n in names)
+    ]
+    return page.joined([page.table(head, rows, caption, own=own), page.facts(used)])
 
 
 def slices(frame: pd.DataFrame, metric: str, against: str) -> Html:
-    """The gain in every slice, a line each."""
+    """The gain in every slice, a line each. What is known only when a link was followed has a
+    picture and a scale of its own.
+    """
+    caption = (
+        f"The model's {metric} less that of {against}, the strongest of the simple orders, mean "
+        "per clicked view of the slice; lines: 95 % intervals. Disc: better; square: worse; ring: "
+        f"no clear difference (p corrected for all {len(frame)} slices)."
+    )
+    after = (
+        "The same by what is known of the link only once it was followed: it tells where an order "
+        "lives from memory. On a scale of its own."
+    )
+    late = frame["by"] == KNOWN
+    return page.joined(
+        page.figure(_forest(part, against), text)
+        for part, text in ((frame[~late], caption), (frame[late], after))
+        if len(part)
+    )
+
+
+def _forest(frame: pd.DataFrame, against: str) -> str:
     reach = 1.05 * float(frame[["gain low", "gain high"]].abs().max().max()) or 1.0
     lines = [page.plot_sides(f"◂ {against} better", "model better ▸")]
     for by, part in frame.groupby("by", sort=False):
@@ -120,18 +143,11 @@ def slices(frame: pd.DataFrame, metric: str, against: str) -> Html:
             )
             kind = judgement(low, high, p)
             said = span_text(mean, low, high, sign=True)
-            name = f"{row['slice']}, {row['views']:,} views"
-            picture = drawing.forest(
-                mean, low, high, reach=reach, kind=kind, said=f"{name}: {said}, {kind}"
-            )
-            lines.append(page.plot_line(name, said, picture))
-    caption = (
-        f"The model's {metric} less that of {against}, the strongest of the simple orders, mean "
-        "per clicked view of the slice; lines: 95 % intervals. Disc: better; square: worse; ring: "
-        f"no clear difference (p corrected for {len(frame)} slices). Slices by the link followed "
-        "are known only afterwards: they tell where an order lives from memory."
-    )
-    return page.figure(page.plot(lines), caption)
+            views = f"{row['views']:,} views"
+            name = f"{row['slice']}, {views}: {said}, {kind}"
+            picture = drawing.forest(mean, low, high, reach=reach, kind=kind, said=name)
+            lines.append(page.plot_line(row["slice"], said, picture, below=views))
+    return page.plot(lines)
 
 
 def chances(frame: pd.DataFrame, error: float) -> Html:
@@ -144,7 +160,7 @@ def chances(frame: pd.DataFrame, error: float) -> Html:
         f"Links by the chance the bundle states for them, {len(frame)} groups looked at equally "
         f"often, and the share followed, per look (view times examination). In the mean they are "
         f"{100 * error:.2f} percentage points apart. Lines: 95 % intervals; on the dashed line "
-        "chances come true to the letter."
+        "chances come true to the letter. Square-root scales."
     )
     return page.figure(drawing.reliability(*columns, said=said), caption)
 
@@ -162,7 +178,7 @@ def whole_lists(frame: pd.DataFrame, k: int) -> Html:
             else:
                 cells.append(f"{value:,.0f}" if name == "pages" else f"{value:.3g}")
         rows.append(cells)
-    caption = f"The lists themselves, {k} links at most, of all pages alike."
+    caption = f"Lists of {k} links at most, every page alike. A dash: does not apply."
     return page.table(["", *map(str, frame.index)], rows, caption, words=True)
 
 
@@ -170,14 +186,11 @@ def examples(frame: pd.DataFrame) -> Iterator[Html]:
     """Old and new lists side by side."""
     for _, part in frame.groupby("id", sort=False):
         first = part.iloc[0]
-        old = [
-            row["old"] + (f" – {_times(int(row['clicks']))}" if row["clicks"] else "")
-            for _, row in part[part["old"].notna()].iterrows()
-        ]
-        new = [
-            row["new"] + ("" if row["origin"] in (MODEL, "text") else f" – {row['origin']}")
-            for _, row in part[part["new"].notna()].iterrows()
-        ]
+        old, new = (
+            [row[name] + _times(int(row[f"{name} clicks"])) for _, row in listed.iterrows()]
+            for name in ("old", "new")
+            for listed in [part[part[name].notna()]]
+        )
         why = "here the model loses most" if first["chosen"] == WORST else "drawn at random"
         yield page.text(str(first["page"]), tag="h3")
         yield page.text(f"{first['views']:,} clicked views; {why}", kind="quiet")
@@ -185,7 +198,9 @@ def examples(frame: pd.DataFrame) -> Iterator[Html]:
 
 
 def _times(clicks: int) -> str:
-    return "followed once" if clicks == 1 else f"followed {clicks:,} times"
+    if not clicks:
+        return ""
+    return " – followed once" if clicks == 1 else f" – followed {clicks:,} times"
 
 
 def window(facts: Mapping[str, object]) -> Html:

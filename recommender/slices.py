@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 # Categories with a slice of their own, the most read first.
 MAX_CATEGORIES = 8
+# Slices of fewer visits say nothing that could be relied on.
+MIN_VISITS = 10
 DAY_MS = 86_400_000.0
 AGES = ((30.0, "under 30 days"), (365.0, "30 days to a year"), (np.inf, "over a year"))
 CATEGORY, TRAFFIC = "category of the page", "traffic of the page"
 AGE, KNOWN = "age of the page", "link followed"
+COLUMNS = ("by", "slice", "views", "visits")
 Slice = tuple[str, str, np.ndarray]
 
 
@@ -38,23 +41,36 @@ def slice_table(
 ) -> pd.DataFrame:
     """One row a slice: what it is ``by`` and its name, its ``views`` and ``visits``, the mean of
     the model's ``value`` under the name of the ``metric`` and of its ``gain``, each with interval,
-    and ``gain p``. Slices of no view are left out.
+    and ``gain p``. Slices of fewer than ``MIN_VISITS`` visits are left out.
     """
     import pandas as pd
 
-    found = [(by, name, mask) for by, name, mask in all_slices(case) if mask.any()]
+    session = case.views.session
+    found = [part for part in all_slices(case) if _n_visits(session, part[2])]
+    if not found:
+        return pd.DataFrame(columns=[*COLUMNS, *_with_ends(metric), *_with_ends("gain"), "gain p"])
     columns = [np.where(mask, column, np.nan) for *_, mask in found for column in (value, gain)]
-    means = bootstrap.means(columns, case.views.session, random)
+    means = bootstrap.means(columns, session, random)
     p = bootstrap.holm(means.p[1::2])
     rows = []
     for number, (by, name, mask) in enumerate(found):
-        visits = len(np.unique(case.views.session[mask]))
-        row = {"by": by, "slice": name, "views": int(mask.sum()), "visits": visits}
+        sizes = int(mask.sum()), _n_visits(session, mask)
+        row = dict(zip(COLUMNS, (by, name, *sizes), strict=True))
         for label, place in ((metric, 2 * number), ("gain", 2 * number + 1)):
-            row[label] = means.mean[place]
-            row[f"{label} low"], row[f"{label} high"] = means.low[place], means.high[place]
-        rows.append({**row, "gain p": p[number]})
+            three = means.mean[place], means.low[place], means.high[place]
+            row |= zip(_with_ends(label), map(float, three), strict=True)
+        rows.append({**row, "gain p": float(p[number])})
     return pd.DataFrame(rows)
+
+
+def _with_ends(name: str) -> tuple[str, str, str]:
+    return name, f"{name} low", f"{name} high"
+
+
+def _n_visits(session: np.ndarray, mask: np.ndarray) -> int:
+    """How many visits a slice has; 0 if they are too few."""
+    n_visits = len(np.unique(session[mask]))
+    return n_visits if n_visits >= MIN_VISITS else 0
 
 
 def all_slices(case: Case) -> Iterator[Slice]:
@@ -90,7 +106,7 @@ def by_traffic(case: Case) -> Iterator[Slice]:
     before[order] = np.cumsum(read[order]) - read[order] / 2
     third = np.minimum((3 * before / max(read.sum(), 1)).astype(int), 2)
     of_view = third[page[case.views.slate]]
-    for number, name in enumerate(("most read", "in between", "least read")):
+    for number, name in enumerate(("most read", "middle", "least read")):
         n_pages = int(((third == number) & (read > 0)).sum())
         pages_ = "1 page" if n_pages == 1 else f"{n_pages:,} pages"
         yield TRAFFIC, f"{name} third ({pages_})", of_view == number
