@@ -33,7 +33,7 @@ CONFIDENCE = 1.959964
 # of a hundred views.
 CLIP = 20.0
 # A pair that was looked at less often than this says nothing under the position-based model.
-MIN_LOOKS = 5.0
+MIN_LOOKS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,9 @@ def position_based(shown: Matched, examined: np.ndarray) -> tuple[Terms, Weight]
         room += shown.views[there].sum()
         lacking += shown.views[there & ~known].sum()
     weight = np.where(told, wanted_looks / np.maximum(looks, MIN_LOOKS), 0.0)[pair]
-    terms = Terms(due - shown.by_slate(weight * seen * rate[pair]), weight)
+    # A rate is nearer to its own few clicks than to the truth, as far as each look is one of few.
+    apart = weight * np.sqrt(1 / (1 - 1 / np.maximum(looks, MIN_LOOKS)))[pair]
+    terms = Terms(due - shown.by_slate(apart * seen * rate[pair]), apart)
     wanted = float(wanted_looks.sum())
     return terms, _weight(shown, weight, seen, room, lacking / max(room, 1e-12), wanted)
 

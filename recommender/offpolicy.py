@@ -198,7 +198,7 @@ def _rows(shown: Matched, was: Terms, model: Model, by_lot: bool) -> dict[str, t
     weight = weight_of(shown) if by_lot else Weight(np.nan, np.nan, np.nan)
     for name, terms in ((IPS, ips(shown)), (SNIPS, snips(shown)), (CLIPPED, clipped(shown))):
         cut = replace(weight, top=_clipped_top(shown)) if name == CLIPPED and by_lot else weight
-        reason = no_lot or _too_little(shown, terms, weight)
+        reason = no_lot or too_little(shown, terms, weight)
         rows[name] = _row(shown, was, terms, cut, reason, *_says(name, shown, weight))
     if model.chance is None or model.examined is None:
         nothing = Weight(np.nan, np.nan, np.nan)
@@ -206,12 +206,12 @@ def _rows(shown: Matched, was: Terms, model: Model, by_lot: bool) -> dict[str, t
         rows[PBM] = _row(shown, was, None, nothing, model.reason, "", True)
         return rows
     terms = doubly_robust(shown, model.chance, model.examined)
-    reason = no_lot or _too_little(shown, terms, weight)
+    reason = no_lot or too_little(shown, terms, weight)
     rests = weight.unsupported > 0.01
     says = f"of {_percent(weight.unsupported)} of the places only the model speaks" if rests else ""
     rows[DR] = _row(shown, was, terms, weight, reason, says, rests)
     terms, weight = position_based(shown, model.examined)
-    reason = _too_little(shown, terms, weight)
+    reason = too_little(shown, terms, weight)
     says = "; ".join(filter(None, (POSITIONS, model.caveat)))
     rows[PBM] = _row(shown, was, terms, weight, reason, says, True)
     return rows
@@ -229,7 +229,7 @@ def _row(
     return (*figures, weight.effective, weight.top, weight.unsupported, depends, said)
 
 
-def _too_little(shown: Matched, terms: Terms, weight: Weight) -> str:
+def too_little(shown: Matched, terms: Terms, weight: Weight) -> str:
     """Why an estimate is not given, empty if it is."""
     if weight.effective < MIN_EFFECTIVE:
         return (

@@ -79,18 +79,24 @@ def train(wanted: Namespace) -> None:
             else:
                 say(f"not trained: {found} {wanted.if_new:,}")
             return
-        bundle = build(
-            store,
-            settings.models,
-            now=wanted.now or _now(),
-            options=options,
-            progress=progress,
-        )
+        now, promotion = wanted.now or _now(), None
+        if wanted.promote_if_better:
+            from recommender.promotion import train_guarded
+
+            bundle, promotion = train_guarded(
+                store, settings.models, now=now, options=options, progress=progress
+            )
+        else:
+            bundle = build(store, settings.models, now=now, options=options, progress=progress)
+    live = promotion.promoted if promotion else options.activate
     if wanted.json:
-        say_json({"name": bundle.name, "live": options.activate, **_summary(bundle.about)})
+        told = {"promotion": promotion.sentence} if promotion else {}
+        say_json({"name": bundle.name, "live": live, **told, **_summary(bundle.about)})
         return
-    state = "live" if options.activate else "published, not live"
+    state = "live" if live else "published, not live"
     say(f"{bundle.name} ({state}): {bundle.about['reason']}")
+    if promotion:
+        say(promotion.sentence)
     for sentence in bundle.about["examination"]["says"]:
         say(sentence)
     say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")

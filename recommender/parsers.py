@@ -115,7 +115,14 @@ def _add_train(groups: Groups) -> None:  # type: ignore[valid-type]
         metavar="N",
         help="do nothing unless N clicks came since the live bundle was built",
     )
-    train.add_argument("--no-activate", action="store_true", help="publish, but do not make live")
+    live = train.add_mutually_exclusive_group()
+    live.add_argument("--no-activate", action="store_true", help="publish, but do not make live")
+    live.add_argument(
+        "--promote-if-better",
+        action="store_true",
+        help="make live only if it is not worse than the live one on views new to both; says why, "
+        "and takes twice as long",
+    )
     train.add_argument("--json", action="store_true", help="say what was done as JSON")
     train.set_defaults(run=operating.train)
 

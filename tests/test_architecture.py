@@ -36,7 +36,7 @@ ORDER = (
     # judging
     "logged", "estimators", "wanted", "offpolicy",
     "metrics", "bootstrap", "bm25", "replay", "baselines", "catalogue", "slices", "examples",
-    "drawing", "page", "sections", "report", "evaluation", "validation",
+    "drawing", "page", "sections", "report", "evaluation", "validation", "promotion",
     # front doors
     "selecting", "columnar", "tables", "tallies", "frames", "analysis", "__init__", "sample",
     "sample.readers", "demo", "loop", "saying", "commands", "operating", "parsers", "cli",
