@@ -101,14 +101,16 @@ def evaluate(
                 f"no view to judge bundle {bundle.name} by: the store holds none after the "
                 f"bundle's data, which ends {bundle.about['data_window'][1]}"
             )
-        return judge(bundle, views, k=k, seed=seed, articles=_by_id(store))
+        won = _would_win(store, bundle, k, after=_end_of_data(bundle))
+        return judge(bundle, views, k=k, seed=seed, articles=_by_id(store), off_policy=won)
     with Store("sqlite://") as store:
         lists = bundle.lists
         addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
         _add(store, events, addresses)
         views = clicked_views(store)
         known = None if articles is None else _read(articles)
-        report = judge(bundle, views, k=k, seed=seed, articles=known)
+        won = _would_win(store, bundle, k)
+        report = judge(bundle, views, k=k, seed=seed, articles=known, off_policy=won)
         n_old = views.n_shown - clicked_views(store, after=_end_of_data(bundle)).n_shown
     if n_old:
         report.notes.append(
@@ -116,6 +118,13 @@ def evaluate(
             "them, the figures flatter it."
         )
     return report
+
+
+def _would_win(store: Store, bundle: Bundle, k: int, *, after: int = -1) -> OffPolicy | None:
+    try:
+        return estimate(logged.read(store, after=after), bundle, k=k, model=None)
+    except EvaluationError:  # no order of links is known, or no page that has a list
+        return None
 
 
 def _by_id(store: Store) -> dict[str, Article]:

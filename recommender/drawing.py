@@ -40,6 +40,15 @@ def forest(mean: float, low: float, high: float, *, reach: float, kind: str, sai
     return _picture(said, f"{zero}{_span(a, b)}{mark}")
 
 
+def dot(
+    mean: float, low: float, high: float, *, mark: float, top: float, kind: str, said: str
+) -> str:
+    """A mean with its interval on a line from 0 to ``top``, beside what is at ``mark``."""
+    a, b, c, at = (_percent(value / top) for value in (low, high, mean, mark))
+    zero = f"<line class='zero' x1='{at}' x2='{at}' y1='0' y2='100%'/>"
+    return _picture(said, f"{zero}{_span(a, b)}<circle class='{kind}' cx='{c}' cy='50%' r='5'/>")
+
+
 def reliability(
     stated: Sequence[float],
     followed: Sequence[float],

@@ -23,6 +23,7 @@ from recommender.bundle import Bundle
 from recommender.catalogue import list_figures
 from recommender.errors import CalibrationError, EvaluationError
 from recommender.examples import example_table
+from recommender.offpolicy import OffPolicy
 from recommender.reliability import Reliability, reliability
 from recommender.replay import Views
 from recommender.report import Report
@@ -43,11 +44,13 @@ def judge(
     k: int = 10,
     seed: int = 0,
     articles: Mapping[str, Article] | None = None,
+    off_policy: OffPolicy | None = None,
 ) -> Report:
     """Rank every clicked view again. ``EvaluationError`` if there is none to judge.
 
     ``articles`` by id are what hand-picked lists, dates and the names of categories are read from;
-    without them the baselines and slices that need them are left out.
+    without them the baselines and slices that need them are left out. ``off_policy`` goes into the
+    report as it is.
     """
     if len(views.slate) == 0:
         raise EvaluationError(
@@ -66,7 +69,7 @@ def judge(
     held, said = _reliability(case)
     return Report(
         table=table,
-        notes=[*_notes(bundle, views, case), *left_out, said],
+        notes=[*_notes(case, k), *left_out, said],
         n_views=len(views.slate),
         n_sessions=len(np.unique(views.session)),
         metric=metric,
@@ -78,6 +81,7 @@ def judge(
         examples=example_table(case, gain, random, k=k),
         against=against,
         window=_window(bundle, views),
+        off_policy=off_policy,
     )
 
 
@@ -182,7 +186,8 @@ def _iso(moment: float) -> str:
     return datetime.fromtimestamp(int(moment) / 1000, UTC).isoformat(timespec="seconds")
 
 
-def _notes(bundle: Bundle, views: Views, case: Case) -> list[str]:
+def _notes(case: Case, k: int) -> list[str]:
+    bundle, views = case.bundle, case.views
     notes = [
         f"Means are per clicked view: {len(views.slate):,} of {views.n_shown:,} views.",
         f"The bundle was decided by {bundle.decided_by}: {bundle.about['reason']}.",
@@ -196,6 +201,11 @@ def _notes(bundle: Bundle, views: Views, case: Case) -> list[str]:
         "Only links that were shown can be judged: what a new list has that no old one had is not "
         "in these figures."
     )
+    if views.size.max() <= k:
+        notes.append(
+            f"No slate has more than {k} links, so recall@{k} and hit rate@{k} are 1 whatever the "
+            "order; a smaller k tells orders apart by them."
+        )
     unknown = int((case.pair < 0).sum())
     if unknown:
         notes.append(

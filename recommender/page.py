@@ -68,7 +68,7 @@ td small,th small,.plot small{display:block;font-size:.8rem;font-weight:400}
 .wide th,.wide td{padding:.35rem .4rem}
 .wide td small{font-size:.72rem}
 .wide th:first-child{padding-left:0}
-.words th,.words td{white-space:normal;min-width:5rem}
+.words th{white-space:normal;min-width:5rem}
 .words th:first-child{max-width:30rem;min-width:11rem}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:0 2rem;break-inside:avoid}
 .pair ol{margin:.2rem 0;padding-left:2rem}
@@ -121,6 +121,10 @@ def _lines(lines: Iterable[str]) -> str:
     return "".join(text(line, tag="li") for line in lines)
 
 
+def _entries(cells: Iterable[Cell]) -> str:
+    return "".join(f"<li>{_cell(cell)}</li>" for cell in cells)
+
+
 def facts(pairs: Iterable[tuple[str, str]]) -> Html:
     """Names and what they are."""
     return Html(
@@ -136,7 +140,7 @@ def figure(content: str, caption: str) -> Html:
 def plot_line(name: str, number: str, picture: str, *, below: str = "", own: bool = False) -> Html:
     """A line of a picture: whose it is, the picture, and what it says in figures."""
     kind = " class='own'" if own else ""
-    whose = f"<span>{_cell((name, below) if below else name)}</span>"
+    whose = f"<span>{_cell((name, below))}</span>"
     drawn = f"<span class='track'>{picture}</span>"
     return Html(f"<li{kind}>{whose}{drawn}{text(number, tag='span', kind='number')}</li>")
 
@@ -191,10 +195,13 @@ def table(
 def _cell(cell: Cell) -> str:
     if isinstance(cell, str):
         return html.escape(cell)
-    return html.escape(cell[0]) + text(cell[1], tag="small")
+    below = " " + text(cell[1], tag="small") if cell[1] else ""
+    return html.escape(cell[0]) + below
 
 
-def side_by_side(lists: Iterable[tuple[str, Sequence[str]]]) -> Html:
+def side_by_side(lists: Iterable[tuple[str, Sequence[Cell]]]) -> Html:
     """Ordered lists under their names, beside one another where there is room."""
-    parts = (f"<div>{text(name, tag='h4')}<ol>{_lines(lines)}</ol></div>" for name, lines in lists)
+    parts = (
+        f"<div>{text(name, tag='h4')}<ol>{_entries(lines)}</ol></div>" for name, lines in lists
+    )
     return Html(f"<div class='pair'>{''.join(parts)}</div>")

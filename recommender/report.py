@@ -13,6 +13,7 @@ import numpy as np
 from recommender import page, sections
 from recommender.baselines import MODEL
 from recommender.errors import EvaluationError, MissingExtra
+from recommender.offpolicy import OffPolicy
 from recommender.reliability import plot
 from recommender.sections import judgement, p_text, span_text
 
@@ -34,7 +35,8 @@ class Report:
     ``lists`` has a row for each kind of whole lists and a column for each figure of
     ``catalogue.DENOMINATORS``; ``slices`` the gain over ``against``, the strongest of the simple
     orders, where the views are cut by what is known of them; ``examples`` some pages' old lists
-    beside their new ones; ``window`` the stretches of the log that the bundle saw and is judged by.
+    beside their new ones; ``window`` the stretches of the log that the bundle saw and is judged by;
+    ``off_policy`` what the bundle's lists would have won, None if the log has no order of links.
     """
 
     table: pd.DataFrame
@@ -50,6 +52,7 @@ class Report:
     examples: pd.DataFrame
     against: str
     window: dict[str, Any] = field(default_factory=dict)
+    off_policy: OffPolicy | None = None
 
     @property
     def k(self) -> int:
@@ -98,6 +101,7 @@ class Report:
             for name in ("slices", "examples")
         }
         about |= {"against": self.against, "lists": lists, **frames, "window": self.window}
+        about["off_policy"] = self.off_policy and self.off_policy.to_dict()
         return json.dumps({**about, "notes": self.notes})
 
     def plot(self) -> Figure:
@@ -146,6 +150,9 @@ class Report:
         if self.reliability is not None and self.calibration_error is not None:
             yield page.text("Do stated chances come true?", tag="h2")
             yield sections.chances(self.reliability, self.calibration_error)
+        if self.off_policy is not None:
+            yield page.text("What the new lists would have won", tag="h2")
+            yield sections.off_policy(self.off_policy)
         yield page.text("The lists themselves", tag="h2")
         yield sections.whole_lists(self.lists, self.k)
         if len(self.examples):

@@ -9,6 +9,7 @@ from recommender import drawing, page
 from recommender.baselines import MODEL
 from recommender.catalogue import DENOMINATORS
 from recommender.examples import WORST
+from recommender.offpolicy import OffPolicy
 from recommender.page import Cell, Html
 from recommender.slices import KNOWN
 
@@ -100,8 +101,8 @@ def metrics(table: pd.DataFrame, metric: str) -> Html:
     caption = (
         "Means per clicked view, every view alike; small: 95 % intervals, bootstrap over visits. "
         f"All links of a slate are ranked, none was sampled. Gain: how much better in {metric} the "
-        "model is than that order, view by view; p: that there is no difference, two-sided, corrected for "
-        f"the number of comparisons ({len(table) - 1}; Holm)."
+        "model is than that order, view by view; p: that there is no difference, two-sided, "
+        f"corrected for the number of comparisons ({len(table) - 1}; Holm)."
     )
     own = list(table.index).index(MODEL)
     head = ["order", "gain", "p", *names[1:]]
@@ -165,6 +166,40 @@ def chances(frame: pd.DataFrame, error: float) -> Html:
     return page.figure(drawing.reliability(*columns, said=said), caption)
 
 
+def off_policy(found: OffPolicy) -> Html:
+    """What lists that were not shown would have won, a line an estimator; the verdict alone if
+    none could tell.
+    """
+    words = [page.text(found.verdict), page.items(found.notes)]
+    if found.best is None:
+        return page.joined(words)
+    table = found.table
+    highest = [*table["high"].dropna(), found.logged.high]
+    top = 1.05 * max(map(float, highest)) or 1.0
+    was = span_text(found.logged.value, found.logged.low, found.logged.high)
+    lines = []
+    for name, row in table.iterrows():
+        mean, low, high = (float(row[part]) for part in ("estimate", "low", "high"))
+        if mean != mean:
+            lines.append(page.plot_line(str(name), "not given", "", below=str(row["says"])))
+            continue
+        said = span_text(mean, low, high)
+        kind = "unclear" if row["depends on model"] else "model"
+        label = f"{name}: {said}"
+        picture = drawing.dot(
+            mean, low, high, mark=found.logged.value, top=top, kind=kind, said=label
+        )
+        lines.append(
+            page.plot_line(str(name), said, picture, below=str(row["says"]), own=name == found.best)
+        )
+    caption = (
+        "Clicks per page view, by each estimator; lines: 95 % intervals; ring: depends on a model. "
+        f"Dashed: what was shown won {was}. Estimated over {found.n_views:,} page views, clicked "
+        "or not, from the chances at which links were shown."
+    )
+    return page.joined([words[0], page.figure(page.plot(lines), caption), words[1]])
+
+
 def whole_lists(frame: pd.DataFrame, k: int) -> Html:
     """A figure a row, a kind of list a column."""
     rows: list[list[Cell]] = []
@@ -187,7 +222,7 @@ def examples(frame: pd.DataFrame) -> Iterator[Html]:
     for _, part in frame.groupby("id", sort=False):
         first = part.iloc[0]
         old, new = (
-            [row[name] + _times(int(row[f"{name} clicks"])) for _, row in listed.iterrows()]
+            [(row[name], _times(int(row[f"{name} clicks"]))) for _, row in listed.iterrows()]
             for name in ("old", "new")
             for listed in [part[part[name].notna()]]
         )
@@ -200,7 +235,7 @@ def examples(frame: pd.DataFrame) -> Iterator[Html]:
 def _times(clicks: int) -> str:
     if not clicks:
         return ""
-    return " – followed once" if clicks == 1 else f" – followed {clicks:,} times"
+    return "followed once" if clicks == 1 else f"followed {clicks:,} times"
 
 
 def window(facts: Mapping[str, object]) -> Html:
