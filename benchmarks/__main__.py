@@ -1,6 +1,6 @@
 """Run every benchmark, or those named: ``python -m benchmarks [speed] [serving] [events]
 [quality] [positions]
-[teaching] [learning] [texts]``.
+[teaching] [learning] [texts] [offpolicy]``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,17 @@ import sys
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from benchmarks import events, learning, positions, quality, serving, speed, teaching, texts
+from benchmarks import (
+    events,
+    learning,
+    offpolicy,
+    positions,
+    quality,
+    serving,
+    speed,
+    teaching,
+    texts,
+)
 
 ROOMS = {
     "speed": speed.run,
@@ -21,6 +31,7 @@ ROOMS = {
     "teaching": teaching.run,
     "learning": learning.run,
     "texts": texts.run,
+    "offpolicy": offpolicy.run,
 }
 
 for name in sys.argv[1:] or ROOMS:

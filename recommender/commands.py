@@ -20,6 +20,7 @@ from recommender.shelf import MAX_K
 
 if TYPE_CHECKING:
     from recommender.bundle import Bundle
+    from recommender.offpolicy import OffPolicy
 
 
 def _now() -> datetime:
@@ -217,6 +218,36 @@ def evaluate(wanted: Namespace) -> None:
     say(report.headline)
     say(report.verdict)
     for note in report.notes:
+        say(f"- {note}")
+    if report.off_policy:
+        _say_off_policy(report.off_policy)
+
+
+def _say_off_policy(found: OffPolicy) -> None:
+    table = Table(title="clicks a page view, had these lists been shown", title_justify="left")
+    table.add_column("estimator")
+    for name in ("clicks", "more than shown", "effective views", "top 1 %", "without support"):
+        table.add_column(name, justify="right")
+    table.add_column("", overflow="fold")
+    for name, row in found.table.iterrows():
+        cells = ["", ""]
+        if row["estimate"] == row["estimate"]:
+            cells = [
+                f"{row[n]:{sign}.3f}\n[dim]{row[low]:{sign}.3f} to {row[high]:{sign}.3f}[/]"
+                for n, low, high, sign in (
+                    ("estimate", "low", "high", ""),
+                    ("gain", "gain low", "gain high", "+"),
+                )
+            ]
+        if row["effective sample"] == row["effective sample"]:
+            shares = (f"{row[n]:.0%}".replace("%", " %") for n in ("top 1 %", "unsupported"))
+            cells += [f"{row['effective sample']:,.0f}", *shares]
+        else:
+            cells += ["", "", ""]
+        table.add_row(str(name), *cells, Text(row["says"]))
+    Console().print(table)
+    say(found.verdict)
+    for note in found.notes:
         say(f"- {note}")
 
 
