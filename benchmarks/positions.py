@@ -158,8 +158,9 @@ def _padded(truth: np.ndarray) -> np.ndarray:
 
 def _won(log: Log, examination: Examination, appeal: np.ndarray) -> float:
     """The true appeal of the six best of each source, by its clicks over those expected."""
-    pairs, of_link = pairs_in(log, n_articles=int(log.item.max()) + 1)
-    counted = measure(log, pairs, of_link, examination.of(log))
+    n = int(log.item.max()) + 1
+    pairs, of_link = pairs_in(log, n_articles=n)
+    counted = measure(log, pairs, of_link, examination.of(log), np.full(n, -1))
     score = counted.strength[pairs.item] * (counted.clicked + 1) / (counted.expected + 1)
     order = np.lexsort((-score, pairs.source))
     rank = np.arange(len(order)) - pairs.heads[pairs.source[order]]

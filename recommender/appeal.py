@@ -12,12 +12,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import gammaln
 
 from recommender.counts import UNKNOWN, Log
 
 N_STEPS = 30
-# Clicks' worth of belief that a target is like any other.
-PRIOR_CLICKS = 1.0
+# Steps after which it is found anew how alike strengths are.
+FITTED = (5, 15)
+# Clicks' worth of belief that a target is like others of its category, and a category like the
+# site, before the log is asked; and how sure that is (a factor).
+PRIOR_CLICKS, SPREAD = 1.0, 3.0
+LEAST_PRIOR, MOST_PRIOR = 0.1, 1_000.0
 # A pair counts for such a share of the clicks on all others, so many times what the tenth most
 # followed has, or so many clicks, whichever is most. Only a flood goes beyond all three.
 PAIR_SHARE, TIMES_TENTH, PAIR_CLICKS = 0.01, 3.0, 20.0
@@ -100,14 +106,17 @@ def bounded(log: Log, of_link: np.ndarray) -> Log:
 class Appeal:
     """What a stretch of the log says. By pair: ``clicked``, ``expected`` clicks under its
     target's strength, and ``chances``, the clicks made on slates it stood in. By article:
-    ``strength`` as a target (1 is average), ``target_clicks``, ``target_expected`` (clicks if
-    all links were alike), ``source_clicks`` made on its own list.
+    ``strength`` as a target (1 is average), ``around``, what that is of its category, towards
+    which it is pulled by ``prior`` clicks, ``target_clicks``, ``target_expected`` (clicks if all
+    links were alike), ``source_clicks`` made on its own list.
     """
 
     clicked: np.ndarray
     expected: np.ndarray
     chances: np.ndarray
     strength: np.ndarray
+    around: np.ndarray
+    prior: float
     target_clicks: np.ndarray
     target_expected: np.ndarray
     source_clicks: np.ndarray
@@ -130,9 +139,14 @@ class Appeal:
         return lifts
 
 
-def measure(log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray) -> Appeal:
+def measure(
+    log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray, category: np.ndarray
+) -> Appeal:
     """Count a stretch of the log and fit the strengths of its targets; ``examined`` is the
-    propensity of each of its links.
+    propensity of each of its links, ``category`` the number of each article's, -1 for none.
+
+    Strengths are pulled towards their category's, and that towards the site's, as far as the
+    targets of one category, and categories, are found to be alike: empirical Bayes.
     """
     n_articles = len(pairs.heads) - 1
     _, clicked = log.shown_and_clicked()
@@ -146,10 +160,16 @@ def measure(log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray) -
     n_slates = len(log.source)
     strength = np.ones(n_articles)
     got = np.bincount(item, weights=clicks, minlength=n_articles)
-    for _ in range(N_STEPS):
+    group, around, prior = category + 1, np.ones(n_articles), PRIOR_CLICKS
+    for step in range(N_STEPS):
         chance = _share(slate, seen * strength[item], n_slates)
         due = np.bincount(item, weights=made * chance / strength[item], minlength=n_articles)
-        strength = (got + PRIOR_CLICKS) / (due + PRIOR_CLICKS)
+        if step in FITTED:
+            of_group = [np.bincount(group, weights=weights) for weights in (got, due)]
+            sure = fitted_prior(*of_group, np.ones(len(of_group[0])))
+            around = ((of_group[0] + sure) / (of_group[1] + sure))[group]
+            prior = fitted_prior(got, due, around)
+        strength = (got + prior) / (due + prior / around)
     chance = _share(slate, seen * strength[item], n_slates)
     n_pairs = len(pairs.item)
     clicked_by_pair = np.bincount(pair, weights=clicks, minlength=n_pairs)
@@ -158,12 +178,33 @@ def measure(log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray) -
         expected=np.bincount(pair, weights=made * chance, minlength=n_pairs),
         chances=np.bincount(pair, weights=made, minlength=n_pairs),
         strength=strength,
+        around=around,
+        prior=prior,
         target_clicks=got,
         target_expected=np.bincount(
             item, weights=made * _share(slate, seen, n_slates), minlength=n_articles
         ),
         source_clicks=np.bincount(pairs.source, weights=clicked_by_pair, minlength=n_articles),
     )
+
+
+def fitted_prior(got: np.ndarray, due: np.ndarray, around: np.ndarray) -> float:
+    """How many clicks the belief is worth that rates of ``got`` over ``due`` are as ``around``:
+    the shape of the gamma distribution they are drawn from, if clicks are Poisson, by its marginal
+    likelihood (DuMouchel 1999, "Bayesian data mining", section 3), and by what is usual.
+    """
+    known = due > 0
+    got, due, around = got[known], due[known], around[known]
+
+    def loss(log_prior: float) -> float:
+        prior = np.exp(log_prior)
+        told = gammaln(got + prior) - gammaln(prior) + prior * np.log(prior / around)
+        told -= (got + prior) * np.log(due + prior / around)
+        usual = ((log_prior - np.log(PRIOR_CLICKS)) / np.log(SPREAD)) ** 2 / 2
+        return float(usual - told.sum())
+
+    bounds = np.log(LEAST_PRIOR), np.log(MOST_PRIOR)
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def _share(slate: np.ndarray, weight: np.ndarray, n_slates: int) -> np.ndarray:

@@ -208,7 +208,7 @@ class Stretches:
         days = self.days[-N_TRIED - 1 :]
         for first, last in pairwise(days):
             past = self.log.between(0, first).faded(half_life)
-            appeal = measure(past, self.pairs, self.of_link, self.examined)
+            appeal = measure(past, self.pairs, self.of_link, self.examined, self.site.category)
             now = self._choices(self.log.between(first, last))
             score = np.log(appeal.strength[self.pairs.item[now.pair]])
             told += [now.worth(score + appeal.lift(now.pair, weight)) for weight in WEIGHTS]

@@ -112,7 +112,7 @@ def history_of(
     """Count a stretch of the log, whose links are pairs ``of_link`` and looked at with a
     propensity of ``examined``; after ``half_life`` days a click counts half.
     """
-    appeal = appeals.measure(log.faded(half_life), pairs, of_link, examined)
+    appeal = appeals.measure(log.faded(half_life), pairs, of_link, examined, site.category)
     ends = pairs.source, pairs.item
     shown, _ = log.shown_and_clicked()
     known = of_link >= 0
@@ -155,13 +155,14 @@ def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen
         return Known(own, fold, own, np.log(strength), got, due)
     clicked, expected = history.target.without(np.asarray(items), fold)
     # What is expected under the strength, over the strength, is what is due to an average target.
-    # The prior of one click is the one the strengths were fitted with.
     share = np.where(got > 0, clicked / np.maximum(got, 1e-12), 1.0)
     return Known(
         own=own,
         fold=fold,
         pair=np.full_like(own, -1),
-        log_strength=np.log((clicked + 1) / (expected / strength + 1)),
+        log_strength=np.log(
+            (clicked + appeal.prior) / (expected / strength + appeal.prior / appeal.around[items])
+        ),
         target_clicks=clicked,
         target_expected=due * share,
     )

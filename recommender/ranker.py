@@ -167,7 +167,7 @@ def learn(
                 f"counting alone {trial['counting']:.3f}"
             )
         progress.advance()
-    appeal = measure(whole.log, whole.pairs, whole.of_link, whole.examined)
+    appeal = measure(whole.log, whole.pairs, whole.of_link, whole.examined, site.category)
     return Learned(
         ranker, everything.history, appeal, reason, trial, n_clicks, worth, whole.half_life, outcome
     )

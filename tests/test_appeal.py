@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sites import EVENLY, Shown, known_examination, log_of
 
-from recommender.appeal import Appeal, at, bounded, find, measure, pairs_in
+from recommender.appeal import Appeal, at, bounded, find, fitted_prior, measure, pairs_in
 from recommender.counts import UNKNOWN, Log
 from recommender.positions import Examination
 
@@ -16,7 +16,7 @@ def measured(log: Log, n: int, examination: Examination = EVENLY) -> tuple[Appea
         pair: number
         for number, pair in enumerate(zip(pairs.source.tolist(), pairs.item.tolist(), strict=True))
     }
-    return measure(log, pairs, of_link, examination.of(log)), numbers
+    return measure(log, pairs, of_link, examination.of(log), np.full(n, -1)), numbers
 
 
 def test_planted_strengths_come_out_of_biased_slates():
@@ -76,6 +76,35 @@ def test_a_pairs_lift_is_what_its_targets_strength_does_not_explain():
     assert found.expected.sum() == pytest.approx(300)
 
 
+@pytest.mark.parametrize("truth", [0.5, 5.0, 50.0])
+def test_how_alike_rates_are_is_found_out(truth: float):
+    """Rates drawn around 2 from a gamma distribution of known shape."""
+    random = np.random.default_rng(3)
+    due = random.uniform(1, 60, 4_000)
+    got = random.poisson(due * random.gamma(truth, 2 / truth, len(due)))
+
+    assert fitted_prior(got, due, np.full(len(due), 2.0)) == pytest.approx(truth, rel=0.15)
+
+
+def test_a_target_hardly_shown_is_as_its_category():
+    """Targets 10 to 29 are of a category that is followed thrice as often as that of 30 to 49; one
+    of either was followed once in one choice of two.
+    """
+    slates = [Shown(0, [at, at + 20], [30, 10], day=at) for at in range(10, 29)]
+    slates += [Shown(0, [29, 48], [1, 0]), Shown(0, [28, 49], [0, 1])]
+    log, category = log_of(*slates), np.repeat([-1, 0, 1], [10, 20, 20])
+    pairs, of_link = pairs_in(log, n_articles=50)
+
+    found = measure(log, pairs, of_link, EVENLY.of(log), category)
+    apart = measure(log, pairs, of_link, EVENLY.of(log), np.full(50, -1))
+
+    assert found.around[29] / found.around[49] == pytest.approx(3, rel=0.3)
+    assert found.strength[29] > 2 * found.strength[49]
+    assert apart.strength[29] < 2 * apart.strength[49]
+    # Targets of one category are all alike, those of the site are not.
+    assert found.prior > 10 * apart.prior
+
+
 def test_views_without_a_click_are_no_choices():
     """A slate nobody followed says nothing about its links."""
     some = [Shown(0, [1, 2], [3, 1])]
@@ -90,7 +119,7 @@ def test_links_to_nowhere_and_to_oneself_are_no_pairs():
     log = log_of(Shown(0, [0, UNKNOWN, 1], [5, 5, 5]), Shown(UNKNOWN, [1, 2], [5, 5]))
 
     pairs, of_link = pairs_in(log, n_articles=3)
-    found = measure(log, pairs, of_link, EVENLY.of(log))
+    found = measure(log, pairs, of_link, EVENLY.of(log), np.full(3, -1))
 
     assert of_link.tolist() == [-1, -1, 0, -1, -1]
     assert (pairs.source.tolist(), pairs.item.tolist()) == ([0], [1])
