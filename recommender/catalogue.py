@@ -18,8 +18,9 @@ import numpy as np
 from recommender.articles import Article
 from recommender.baselines import rows_of
 from recommender.bundle import Bundle
-from recommender.candidates import EMPTY
+from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.replay import Views
+from recommender.rerank import MIN_PAIR_CLICKS
 from recommender.shelf import Placed
 
 if TYPE_CHECKING:
@@ -147,15 +148,19 @@ def final_lists(bundle: Bundle, k: int) -> tuple[np.ndarray, np.ndarray]:
         placed = lists.composed(row, k=k, rules=bundle.rules, now=bundle.now)
         for place, link in enumerate(placed):
             items[row, place] = link.row
-            fallback[row, place] = _fills_up(bundle, link)
+            fallback[row, place] = _fills_up(bundle, row, link, len(placed))
     return items, fallback
 
 
-def _fills_up(bundle: Bundle, link: Placed) -> bool:
+def _fills_up(bundle: Bundle, row: int, link: Placed, n_links: int) -> bool:
     """Is the link there for want of better ones? (``rerank.filled``, ``Shelf``'s chain)"""
-    if link.origin == "text":
-        return bundle.learned_from is not None or link.score <= 0
-    return link.origin in ("fallback", "hand-picked")
+    if link.origin != "text" or bundle.learned_from is not None:
+        return link.origin in ("text", "fallback", "hand-picked")
+    # Where text decides, fillers are of its kind: those that pass neither by text nor by readers.
+    known = bundle.lists.why(row, bundle.lists.id_of(link.row)) or {}
+    followed = max(known.get("clicked", 0), known.get("visits", 0)) >= MIN_PAIR_CLICKS
+    alike = known.get("cosine", 0) >= bundle.about["relevance_floor"]
+    return n_links <= MIN_LINKS and not (alike or followed)
 
 
 def picked_lists(bundle: Bundle, articles: Mapping[str, Article], k: int) -> np.ndarray:

@@ -97,13 +97,13 @@ def by_category(case: Case) -> Iterator[Slice]:
 
 
 def by_traffic(case: Case) -> Iterator[Slice]:
-    """Pages by their judged views, cut into thirds of the views."""
+    """Pages by their judged views, cut where a third of the views and two are reached."""
     views = np.bincount(case.views.slate, minlength=len(case.views.source))
     pages, page = np.unique(case.views.source, return_inverse=True)
     read = np.bincount(page, weights=views, minlength=len(pages))
     order = np.argsort(-read, kind="stable")
     before = np.empty(len(pages))
-    before[order] = np.cumsum(read[order]) - read[order] / 2
+    before[order] = np.cumsum(read[order]) - read[order]
     third = np.minimum((3 * before / max(read.sum(), 1)).astype(int), 2)
     of_view = third[page[case.views.slate]]
     for number, name in enumerate(("most read", "middle", "least read")):
