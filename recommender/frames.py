@@ -15,14 +15,20 @@ piece. Lists of ids and of chances are Python's lists, one for all views of a sl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
+import numpy as np
+
+from recommender import counts, positions
 from recommender.articles import Article
 from recommender.columnar import texts
+from recommender.counts import BY_DAY, Log
 from recommender.errors import InputError
+from recommender.positions import Examination
 from recommender.selecting import Moment, selection
 from recommender.store import Store
-from recommender.tables import CLICKS, SLATES, VIEWS, clicks, slates, views
+from recommender.tables import CLICKS, SLATES, VIEWS, clicks, ids_by_key, slates, views
 from recommender.tallies import daily_counts
 
 if TYPE_CHECKING:
@@ -195,6 +201,34 @@ class Site:
         return _whole(
             daily_counts(self.store, selection(since, until, source, layout, list).by_days())
         )
+
+    def examination(
+        self, *, layout: Names | None = None, list: Names | None = None, seed: int = 0
+    ) -> Examination:
+        """How likely each position is to be looked at, by layout, as far as the log can tell; of
+        one layout or list, or several, if they are named. ``recommender.curves`` draws it.
+        """
+        with self.store.reading() as connection:
+            ids = [*ids_by_key(connection).values()]
+        log = counts.count(self.store, ids)
+        keep = np.ones(len(log.source), dtype=bool)
+        for names, known, number in (
+            (layout, log.layouts, log.layout),
+            (list, log.lists, log.list),
+        ):
+            if names is not None:
+                wanted = {names} if isinstance(names, str) else {*names}
+                keep &= np.isin(number, [at for at, name in enumerate(known) if name in wanted])
+        return positions.estimate(_only(log, keep), seed=seed)
+
+
+def _only(log: Log, slates: np.ndarray) -> Log:
+    """What was shown and followed of some slates."""
+    views, clicks = BY_DAY[:2]
+    kept = dict.fromkeys(views, slates[log.view_slate])
+    kept |= dict.fromkeys(clicks, slates[log.link_slate[log.click_link]])
+    changes = {name: getattr(log, name)[where] for name, where in kept.items()}
+    return replace(log, **changes)
 
 
 def _chosen(columns: Sequence[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ SHARE_SHUFFLED = 0.2
 CHANCE_OF_READING_ON = 0.7
 DAY_SECONDS = 86_400
 
+# How fast attention falls: below an article it lasts longer than in the margin.
+FALL = {"bottom": 0.7, "sidebar": 1.2}
 # Chance that a link which is looked at is followed, before the title's own interest: the first
 # wish of the reader, how it fades down the list of wishes, the same topic, anything else.
 FIRST_WISH = 0.32
@@ -38,9 +40,9 @@ SAME_TOPIC = 0.05
 OFF_TOPIC = 0.008
 
 
-def examination(position: int) -> float:
+def examination(position: int, layout: str = "bottom") -> float:
     """Chance that a reader looks at ``position``, counted from 1."""
-    return float(position**-0.7)
+    return float(position ** -FALL[layout])
 
 
 def appeal(source: str, target: str) -> float:
@@ -71,11 +73,20 @@ def best_list(source: str, size: int) -> list[str]:
 
 
 def visits(
-    lists: Mapping[str, Sequence[str]], *, seed: int, days: int = DAYS, a_day: int = VISITS_A_DAY
+    lists: Mapping[str, Sequence[str]],
+    *,
+    seed: int,
+    days: int = DAYS,
+    a_day: int = VISITS_A_DAY,
+    layouts: Sequence[str] = ("bottom",),
+    size: int | None = None,
+    share: float = SHARE_SHUFFLED,
 ) -> Iterator[Event]:
     """The log of a site that shows ``lists``: impressions and clicks, in order of time.
 
-    Every visit is a session that opens somewhere, in proportion to interest.
+    Every visit is a session that opens somewhere, in proportion to interest. With several
+    ``layouts`` each view has one by lot. With a ``size`` lists are cut to it, a ``share`` of the
+    views draws from the whole list instead, and all log the chances.
     """
     random = np.random.default_rng(seed)
     pages = sorted(set(lists) & set(truth()))
@@ -91,26 +102,29 @@ def visits(
             view = 0
             while page is not None and lists.get(page):
                 view += 1
-                shown, chances = _slate(lists[page], random)
+                shuffled, shown, chances = _slate(lists[page], size, share, random)
+                layout = layouts[0 if len(layouts) == 1 else int(random.integers(len(layouts)))]
                 name = f"v{number}-{view}"
                 yield Impression(
-                    name, ts, page, shown, session_id=f"s{number}", layout="bottom",
-                    list="hand-picked" if chances is None else "shuffled", propensities=chances,
+                    name, ts, page, shown, session_id=f"s{number}", layout=layout,
+                    list="shuffled" if shuffled else "hand-picked", propensities=chances,
                 )  # fmt: skip
-                links = followed(page, shown, random)
+                links = followed(page, shown, random, layout)
                 for link in links:
                     ts += pause(random)
                     yield Click(name, ts, link)
                 page = next_page(links, random)
 
 
-def followed(page: str, shown: Sequence[str], random: np.random.Generator) -> list[str]:
+def followed(
+    page: str, shown: Sequence[str], random: np.random.Generator, layout: str = "bottom"
+) -> list[str]:
     """The links a reader of ``page`` follows, from the top, each once."""
     drawn = random.random(len(shown))
     found = [
         link
         for place, link in enumerate(shown, start=1)
-        if drawn[place - 1] < examination(place) * appeal(page, link)
+        if drawn[place - 1] < examination(place, layout) * appeal(page, link)
     ]
     return list(dict.fromkeys(found))
 
@@ -127,12 +141,17 @@ def next_page(links: Sequence[str], random: np.random.Generator) -> str | None:
 
 
 def _slate(
-    links: Sequence[str], random: np.random.Generator
-) -> tuple[tuple[str, ...], tuple[float, ...] | None]:
-    """The list as it stands, or now and then shuffled, with the chance of each link's place."""
-    if random.random() >= SHARE_SHUFFLED:
-        return tuple(links), None
-    order = random.permutation(len(links))
-    shown = tuple(links[place] for place in order)
+    links: Sequence[str], size: int | None, share: float, random: np.random.Generator
+) -> tuple[bool, tuple[str, ...], tuple[float, ...] | None]:
+    """Whether it is shuffled; the list as it stands, or now and then shuffled; and the chance of
+    each link's place.
+    """
+    shuffled = bool(random.random() < share)
+    order = random.permutation(len(links)) if shuffled else range(len(links))
+    shown = tuple(links[place] for place in order)[:size]
+    if size is not None:
+        stays = [link == links[place] for place, link in enumerate(shown)]
+        return shuffled, shown, tuple(share / len(links) + (1 - share) * stay for stay in stays)
     # A link that stands twice has two ways to come to a place.
-    return shown, tuple(links.count(link) / len(links) for link in shown)
+    chances = tuple(links.count(link) / len(links) for link in shown)
+    return shuffled, shown, chances if shuffled else None
