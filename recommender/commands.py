@@ -225,10 +225,10 @@ def evaluate(wanted: Namespace) -> None:
 
 def _say_off_policy(found: OffPolicy) -> None:
     table = Table(title="clicks a page view, had these lists been shown", title_justify="left")
-    table.add_column("estimator")
+    table.add_column("estimator", no_wrap=True)
     for name in ("clicks", "more than shown", "effective views", "top 1 %", "without support"):
         table.add_column(name, justify="right")
-    table.add_column("", overflow="fold")
+    said: dict[str, list[str]] = {}
     for name, row in found.table.iterrows():
         cells = ["", ""]
         if row["estimate"] == row["estimate"]:
@@ -244,9 +244,13 @@ def _say_off_policy(found: OffPolicy) -> None:
             cells += [f"{row['effective sample']:,.0f}", *shares]
         else:
             cells += ["", "", ""]
-        table.add_row(str(name), *cells, Text(row["says"]))
+        table.add_row(str(name), *cells)
+        if row["says"]:
+            said.setdefault(row["says"], []).append(str(name))
     Console().print(table)
     say(found.verdict)
+    for words, names in said.items():
+        say(f"- {', '.join(names)}: {words}")
     for note in found.notes:
         say(f"- {note}")
 

@@ -32,7 +32,7 @@ from recommender.estimators import (
     weight_of,
 )
 from recommender.logged import Logged
-from recommender.wanted import Lists, Model, lists_beside, model_of, numbered
+from recommender.wanted import UNTOLD, Lists, Model, lists_beside, model_of, numbered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,8 @@ class OffPolicy:
     @property
     def best(self) -> str | None:
         """The estimator whose word counts, None if all are refused."""
-        given = self.table.index[self.table["estimate"].notna()]
+        sure = ~self.table["says"].str.contains(UNTOLD, regex=False)
+        given = self.table.index[self.table["estimate"].notna() & sure]
         return next((name for name in PREFERRED if name in given), None)
 
     @property
@@ -90,6 +91,11 @@ class OffPolicy:
         name = self.best
         if name is None:
             said = self.table.loc[SNIPS, "says"].removeprefix(REFUSED)
+            guess = self.table.loc[PBM, "estimate"]
+            if not np.isnan(guess):
+                said += (
+                    f"; {guess:.3f} clicks a page view is a guess, {UNTOLD.removeprefix('but ')}"
+                )
             return f"The log cannot tell what {self.candidate} would win: {said}."
         row = self.table.loc[name]
         gain, low, high = row["gain"], row["gain low"], row["gain high"]
@@ -104,8 +110,9 @@ class OffPolicy:
             rests = ", if the model of positions is right" if name == PBM else (
                 f"; of {row['unsupported']:.0%} of the places only the model speaks"
             ).replace("%", " %")  # fmt: skip
+        name_of = self.candidate[0].upper() + self.candidate[1:]
         return (
-            f"{self.candidate} would win {row['estimate']:.3f} clicks a page view "
+            f"{name_of} would win {row['estimate']:.3f} clicks a page view "
             f"({row['low']:.3f} to {row['high']:.3f}), {told}{rests}; {name}, 95 % intervals."
         )
 
@@ -253,7 +260,8 @@ def _says(name: str, shown: Matched, weight: Weight) -> tuple[str, bool]:
     if name == CLIPPED:
         mass = shown.weight * shown.shown
         cut = 1 - (np.minimum(shown.weight, CLIP) * shown.shown).sum() / max(mass.sum(), 1e-12)
-        parts.append(f"weights end at {CLIP:.0f}, which cuts {_percent(cut)} of them: too low")
+        if cut > 0.001:
+            parts.append(f"weights end at {CLIP:.0f}, which cuts {_percent(cut)} of them: too low")
     if weight.unsupported > 0.01:
         parts.append(f"{lacking} count as {'the others' if name == SNIPS else 'nothing'}")
     return "; ".join(parts), False

@@ -16,6 +16,7 @@ from recommender.logged import Logged
 if TYPE_CHECKING:
     import pandas as pd
 
+UNTOLD = "but the bundle's log could not tell position from appeal"
 # By page, the ids it would show, best first.
 Lists = Mapping[str, Sequence[str]]
 
@@ -55,7 +56,7 @@ def model_of(log: Logged, lists: Lists, k: int, bundle: Bundle | Lists) -> Model
         chance[at, place] = calibration.chance(sources, bundle.score_rows(sources, items))
     about = bundle.about["examination"]
     told = about["identified"] or any(each["identified"] for each in about.get("layouts", ()))
-    caveat = "" if told else "the bundle's log could not tell position from appeal"
+    caveat = "" if told else UNTOLD
     return Model(chance, examined, "", caveat)
 
 

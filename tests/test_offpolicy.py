@@ -127,14 +127,18 @@ def test_a_bundle_lends_its_chances_and_positions(bundle: Bundle):
 
 
 def test_a_log_without_chances_leaves_the_model_of_positions(bundle: Bundle):
-    """Nothing else is given, and the reason is told; the verdict says what it rests on."""
+    """Nothing else is given, and the reason is told. This bundle's log had two links that moved,
+    too few to say how places are looked at, so that the verdict does not rest on it.
+    """
     found = judged({"knee": OTHER}, log(2_000, chances=False), model=bundle)
 
     given = found.table["estimate"].notna()
     assert given[given].index.tolist() == [PBM]
     for name in (IPS, SNIPS, CLIPPED, DR):
         assert "no view in the log tells the chances" in found.table.loc[name, "says"]
-    assert "if the model of positions is right" in found.verdict
+    assert found.best is None
+    assert "could not tell position from appeal" in found.table.loc[PBM, "says"]
+    assert "clicks a page view is a guess" in found.verdict
 
 
 def test_too_little_is_refused_in_words():
@@ -249,6 +253,11 @@ def test_the_sample_sites_readers_agree(learned: Bundle, sample: Path):
         row = found.table.loc[name]
         assert row["low"] < right < row["high"]
     assert found.n_views == len(pages)
+    silent = [e._replace(propensities=None) if isinstance(e, Impression) else e for e in later]
+    by_places = judged(lists, silent, model=learned)
+    assert by_places.best == PBM
+    assert by_places.table.loc[PBM, "low"] < right < by_places.table.loc[PBM, "high"]
+    assert "if the model of positions is right" in by_places.verdict
     assert found.best == DR
     assert "more than what was shown" in found.verdict
 
@@ -268,6 +277,7 @@ def test_the_command_tells_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "had these lists been shown" in said
     for name in (IPS, DR, PBM):
         assert name in said
+    assert f"{DR}: not given: " in said
     content = json.loads((tmp_path / "report.json").read_text())
     assert content["off_policy"]["views"] == 400
     assert set(content["off_policy"]["estimators"]) == {IPS, SNIPS, CLIPPED, DR, PBM}
