@@ -154,7 +154,7 @@ def _views(connection: Connection, limit: dict[str, int], layouts: Names) -> lis
     result = connection.execution_options(yield_per=ROWS).execute(sql.text(VIEWS), limit)
     parts: list[list[np.ndarray]] = [[np.zeros(0, dtype=np.int64)] for _ in range(5)]
     n_views, n_sessions, last_view, last_session = 0, 0, None, None
-    for rows in result.partitions():
+    for rows in result.partitions(ROWS):
         session, view, slate, layout, rank = (_objects(part) for part in zip(*rows, strict=True))
         new = view != np.concatenate([[last_view], view[:-1]])
         # A view without a session is a visit of its own.
