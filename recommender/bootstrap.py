@@ -19,8 +19,8 @@ N_DRAWS = 2_000
 # Draws made in one go; bounds the memory.
 BLOCK = 50
 # More visits than this are put together into so many groups, at random as far as views go: means
-# of groups are as independent as means of visits, and 20,000 say how wide an interval is.
-MAX_CLUSTERS = 20_000
+# of groups are as independent as means of visits, and 5,000 say how wide an interval is.
+MAX_CLUSTERS = 5_000
 # Below so many visits a bootstrap's intervals are too narrow (Cameron, Gelbach & Miller 2008).
 FEW_CLUSTERS = 30
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -200,19 +201,17 @@ def evaluate(wanted: Namespace) -> None:
         wanted.json.write_text(report.to_json() + "\n", encoding="utf-8")
     if wanted.html:
         wanted.html.write_text(report.to_html(), encoding="utf-8")
-    table = Table(title=f"bundle {bundle.name}", title_justify="left")
-    table.add_column("order of the links")
-    names = (report.metric, "MRR", "AUC", "gain")
-    for name in names:
-        table.add_column(name if name != "gain" else "model's gain", justify="right")
-    table.add_column("p", justify="right")
+    table = Table(title=f"bundle {bundle.name}", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("order of the links", no_wrap=True)
+    names = (report.metric, "MRR")
+    for name in (*names, "model's gain", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
     for order, row in report.table.iterrows():
         cells = [
-            f"{row[n]:.3f}\n[dim]{row[n + ' low']:.3f} to {row[n + ' high']:.3f}[/]" for n in names
+            f"{row[n]:.3f}\n[dim]{row[n + ' low']:.3f}-{row[n + ' high']:.3f}[/]" for n in names
         ]
-        cells.append(p_text(row["gain p"]))
-        if order == "model":
-            cells[-2:] = ["", ""]
+        gain = f"{row['gain']:+.3f}\n[dim]{row['gain low']:+.3f} to {row['gain high']:+.3f}[/]"
+        cells += ["", ""] if order == "model" else [gain, p_text(row["gain p"])]
         table.add_row(str(order), *cells)
     Console().print(table)
     say(report.headline)

@@ -228,7 +228,8 @@ def examples(frame: pd.DataFrame) -> Iterator[Html]:
         )
         why = "here the model loses most" if first["chosen"] == WORST else "drawn at random"
         yield page.text(str(first["page"]), tag="h3")
-        yield page.text(f"{first['views']:,} clicked views; {why}", kind="quiet")
+        views = "1 clicked view" if first["views"] == 1 else f"{first['views']:,} clicked views"
+        yield page.text(f"{views}; {why}", kind="quiet")
         yield page.side_by_side([(f"old: {first['old list']}", old), ("new", new)])
 
 
