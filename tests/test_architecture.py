@@ -38,8 +38,9 @@ ORDER = (
     "metrics", "bootstrap", "bm25", "replay", "baselines", "catalogue", "slices", "examples",
     "drawing", "page", "sections", "report", "evaluation", "validation", "promotion",
     # front doors
-    "selecting", "columnar", "tables", "tallies", "frames", "curves", "analysis", "__init__", "sample",
-    "sample.readers", "demo", "story", "loop", "saying", "commands", "operating", "parsers", "cli",
+    "selecting", "columnar", "tables", "tallies", "frames", "curves", "analysis", "__init__",
+    "sample", "sample.readers", "demo", "story", "loop", "saying", "commands", "operating",
+    "parsers", "cli",
 )  # fmt: skip
 # What the command line alone may reach, and only inside a function.
 EDGES = {"operating"}
