@@ -1,6 +1,6 @@
 """Run every benchmark, or those named: ``python -m benchmarks [speed] [serving] [events]
 [quality] [positions]
-[teaching] [learning] [texts] [offpolicy]``.
+[teaching] [learning] [texts] [offpolicy] [frames]``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks import (
     events,
+    frames,
     learning,
     offpolicy,
     positions,
@@ -32,6 +33,7 @@ ROOMS = {
     "learning": learning.run,
     "texts": texts.run,
     "offpolicy": offpolicy.run,
+    "frames": frames.run,
 }
 
 for name in sys.argv[1:] or ROOMS:
