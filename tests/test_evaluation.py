@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import judging
 import numpy as np
 import pytest
-from sites import NOW, built, click, view
+from sites import NOW, built, click, stored, view
 
 import recommender
+from recommender import demo
 from recommender.articles import Article
 from recommender.bundle import Bundle
 from recommender.errors import EvaluationError
@@ -185,3 +187,39 @@ def test_a_report_can_be_read_by_people_and_programs(bundle: Bundle):
     assert content["views"] == 40
     assert content["orders"][MODEL]["MRR"] == 1
     assert len(report.plot().axes[0].patches) == len(report.table)
+
+
+def test_articles_may_come_with_a_file_of_events(tmp_path: Path):
+    """As a store, as a file, or not at all; a site that is connected brings its own."""
+    log = tmp_path / "events.jsonl"
+    demo.write_log(log, judging.follow("knee", "hip", 3))
+    records = [
+        {"id": article.id, "title": article.title, "recommended": list(article.recommended)}
+        for article in judging.ARTICLES
+    ]
+    path = tmp_path / "articles.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store("sqlite://") as store:
+        stored(store, judging.ARTICLES, [*judging.seen(), *judging.follow("knee", "hip", 3)])
+        told = [
+            recommender.evaluate(judging.bundle(), log),
+            recommender.evaluate(judging.bundle(), log, articles=path),
+            recommender.evaluate(judging.bundle(), log, articles=store),
+            recommender.evaluate(judging.bundle(), store),
+        ]
+
+    assert ["hand-picked" in report.table.index for report in told] == [False, True, True, True]
+    assert ["most recent" in report.table.index for report in told] == [False, False, True, True]
+    for report in told[1:]:
+        assert report.table.loc["hand-picked", "MRR"] == 1 / 2
+        assert report.off_policy is not None
+
+
+def test_metrics_are_those_of_the_views_whatever_else_is_shown(bundle: Bundle):
+    """Means over the clicked views alone, each link of a slate ranked once."""
+    events = [*views("hip", 3), *[view(f"idle{at}", "knee", *SHOWN) for at in range(5)]]
+
+    table = judged(bundle, events, k=2).table
+
+    assert table.loc["order shown", ["recall@2", "hit rate@2", "MAP"]].tolist() == [0, 0, 1 / 4]
+    assert table.loc[MODEL, ["recall@2", "hit rate@2", "MAP"]].tolist() == [1, 1, 1]
