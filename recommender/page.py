@@ -86,6 +86,7 @@ h1{font-size:1.3rem}
 dl{grid-template-columns:1fr}dd{margin:0 0 .5rem}}
 @media print{body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}
 .box{overflow:visible}th,td{padding:.2rem .35rem}table{font-size:8.5pt}
+.wide{font-size:7.5pt}.wide th,.wide td{padding:.15rem .2rem}.wide td small{font-size:5.5pt}
 svg *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
 

@@ -19,7 +19,8 @@ from recommender.page import page, side_by_side, table, text
 from recommender.report import Report
 from recommender.sections import judgement, p_text, span_text
 
-PHONE, DESK = 390, 1280
+# Widths in pixels; the paper is A4 between its margins.
+PHONE, DESK, PAPER = 390, 1280, 718
 
 
 @pytest.fixture(scope="module")
@@ -222,12 +223,13 @@ def test_blocks_escape_what_they_are_given():
     assert "<i>" not in page(evil, parts)
 
 
-def test_it_fits_a_phone_and_a_desk(report: Report):
+def test_it_fits_a_phone_a_desk_and_paper(report: Report):
     """Nothing sticks out to the right, nothing is fetched, no picture is without size."""
     made = report.to_html()
     with chromium() as browser:
-        for width in (PHONE, DESK):
+        for width in (PHONE, DESK, PAPER):
             shown = browser.new_page(viewport={"width": width, "height": 900})
+            shown.emulate_media(media="print" if width == PAPER else "screen")
             asked: list[str] = []
             shown.on("request", lambda request, asked=asked: asked.append(request.url))
             shown.set_content(made)
