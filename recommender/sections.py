@@ -197,7 +197,24 @@ def off_policy(found: OffPolicy) -> Html:
         f"Dashed: what was shown won {was}. Estimated over {found.n_views:,} page views, clicked "
         "or not, from the chances at which links were shown."
     )
-    return page.joined([words[0], page.figure(page.plot(lines), caption), words[1]])
+    grounds = page.table(
+        ["estimator", "more than shown", "effective sample", "top 1 %", "without support"],
+        [_grounds(str(name), row) for name, row in table.iterrows()],
+        "Clicks per page view more than what was shown won, paired; how many views of the "
+        "candidate's own lists say as much; the share of the weight in the heaviest hundredth; the "
+        "share of the candidate's places the log says nothing of.",
+    )
+    return page.joined([words[0], page.figure(page.plot(lines), caption), grounds, words[1]])
+
+
+def _grounds(name: str, row: pd.Series) -> list[Cell]:
+    """What an estimate says of what was shown, and what it rests on."""
+    gain, low, high = (float(row[part]) for part in ("gain", "gain low", "gain high"))
+    cells: list[Cell] = [name, span_text(gain, low, high, sign=True) if gain == gain else "–"]
+    sample = row["effective sample"]
+    cells.append(f"{sample:,.0f}" if sample == sample else "–")
+    shares = (row["top 1 %"], row["unsupported"])
+    return cells + [f"{100 * share:.0f} %" if share == share else "–" for share in shares]
 
 
 def whole_lists(frame: pd.DataFrame, k: int) -> Html:
