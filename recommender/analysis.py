@@ -65,7 +65,8 @@ def train(
 
     ``articles`` and ``events`` are paths of files and folders, or frames with the columns of the
     contract's records; ``events`` may be several frames, and a frame without ``type`` is told by
-    its columns, so ``[site.impressions(), site.clicks()]`` is fine.
+    its columns, so ``[site.impressions(), site.clicks()]`` is fine; rows that are ``flagged`` are
+    left out.
     """
     # Read when scikit-learn is loaded: threads that spin while they wait make two shared cores
     # twenty times slower.
@@ -229,7 +230,9 @@ def _frame_events(frame: pd.DataFrame) -> Iterator[Event]:
     if "type" not in columns and kind is None:
         raise InputError("a frame of events takes a column type, shown, clicked or article_id")
     for number, record in enumerate(_records(frame), start=1):
-        yield parse({"type": kind, **record}, where=f"events:row {number}")
+        # What the site's own frames mark as doubtful, its training leaves out.
+        if not record.get("flagged"):
+            yield parse({"type": kind, **record}, where=f"events:row {number}")
 
 
 def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:

@@ -90,6 +90,16 @@ def test_a_sites_own_frames_train_the_same_bundle(
     site.store.close()
 
 
+def test_doubtful_views_of_a_frame_are_not_learned_from(tmp_path: Path):
+    """Their clicks have no view then, and count as little."""
+    log = pd.DataFrame(events())
+    log["flagged"] = log["view_id"].isin(["v3", "v4"])
+
+    bundle = recommender.train(articles=pd.DataFrame(RECORDS), events=log, models=tmp_path, now=NOW)
+
+    assert bundle.about["n_clicks"] == 28
+
+
 def connected(files: tuple[Path, Path], folder: Path) -> recommender.Site:
     """A store with the files in it."""
     from recommender.importing import read_articles
