@@ -29,7 +29,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 def test_counts_are_read_back(tmp_path_factory: pytest.TempPathFactory):
     """On a site with copies, stubs, empty pages, and titles that share a form."""
-    articles = random_articles(120, seed=1)
+    articles = random_articles(60, seed=1)
     bundle = built(tmp_path_factory.mktemp("random"), articles)
     site, texts = bundle.site, bundle.lists.texts
     article_of = {article.id: article for article in articles}
