@@ -165,9 +165,9 @@ def measure(
         chance = _share(slate, seen * strength[item], n_slates)
         due = np.bincount(item, weights=made * chance / strength[item], minlength=n_articles)
         if step in FITTED:
-            of_group = [np.bincount(group, weights=weights) for weights in (got, due)]
-            sure = fitted_prior(*of_group, np.ones(len(of_group[0])))
-            around = ((of_group[0] + sure) / (of_group[1] + sure))[group]
+            all_got, all_due = (np.bincount(group, weights=of) for of in (got, due))
+            sure = fitted_prior(all_got, all_due, np.ones(len(all_got)))
+            around = ((all_got + sure) / (all_due + sure))[group]
             prior = fitted_prior(got, due, around)
         strength = (got + prior) / (due + prior / around)
     chance = _share(slate, seen * strength[item], n_slates)

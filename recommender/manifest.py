@@ -26,7 +26,7 @@ from typing import Any
 
 from recommender.errors import BundleError
 
-LAYOUT = 3
+LAYOUT = 4
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"

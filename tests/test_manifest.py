@@ -158,9 +158,9 @@ def test_a_manifest_that_is_none_is_refused(models: Path, raw: bytes):
 
 def test_an_unknown_layout_is_refused(models: Path, monkeypatch: pytest.MonkeyPatch):
     """A bundle of another release says so, rather than being misread."""
-    monkeypatch.setattr(manifest, "LAYOUT", 4)
+    monkeypatch.setattr(manifest, "LAYOUT", 5)
 
-    with pytest.raises(BundleError, match=r"/c: layout 3 is not the one this release reads \(4\)"):
+    with pytest.raises(BundleError, match=r"/c: layout 4 is not the one this release reads \(5\)"):
         read(models / "c")
 
 
