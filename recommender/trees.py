@@ -30,11 +30,9 @@ N_TREES, MAX_ROUNDS = 25, 6
 MAX_LOG_RATIO = 5.0
 # Values a feature has for the trees that grow on it.
 N_VALUES = 63
-# A log of more rows than this is long: so many are drawn of the unclicked ones, or more, if more
-# are expected to get so many clicks: these are all kept.
-MANY_ROWS, EXPECTED_KEPT = 200_000, 0.4
-# The step of a tree, and where there are fewer clicks than these (benchmarks/README.md).
-STEP, SMALL_STEP, MANY_CLICKS = 0.1, 0.05, 50_000
+# A log of more rows than this is long: unclicked ones are drawn, those expected to get so many
+# clicks all kept.
+MANY_ROWS, EXPECTED_KEPT = 100_000, 0.4
 NODES = ("feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "is_leaf", "value")
 
 
@@ -128,9 +126,7 @@ def grow(
 
     share = np.ones(len(raw))
     if len(raw) > MANY_ROWS:
-        due, level = expected(), EXPECTED_KEPT
-        while (share := np.where(clicked > 0, 1.0, np.minimum(1.0, due / level))).sum() < MANY_ROWS:
-            level /= 2
+        share = np.where(clicked > 0, 1.0, np.minimum(1.0, expected() / EXPECTED_KEPT))
     kept = np.random.default_rng(seed).random(len(raw)) < share
     whole_kept, clicked_kept = snapped(whole[kept]), clicked[kept]
     rounds = []
@@ -138,7 +134,7 @@ def grow(
         due = expected()[kept]
         trees = HistGradientBoostingRegressor(
             loss="poisson",
-            learning_rate=STEP if clicked.sum() > MANY_CLICKS else SMALL_STEP,
+            learning_rate=0.1,
             max_iter=N_TREES,
             max_leaf_nodes=31,
             # Leaves of fewer clicks than a handful chase noise; small logs get larger leaves.
