@@ -25,6 +25,14 @@ from recommender.store import Store
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 DAY = 86_400_000
+# Three pages on joints and two on sleep.
+BODIES = {
+    "knee": "knee joint stairs cartilage",
+    "hip": "hip joint stairs cartilage",
+    "ankle": "ankle joint stairs foot",
+    "sleep": "night dream bed snoring",
+    "nap": "night dream noon couch",
+}
 EVENLY = unidentified("every position is looked at alike")
 
 

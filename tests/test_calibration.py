@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sites import (
+    BODIES,
     EVENLY,
     Shown,
     built,
@@ -208,13 +209,6 @@ def test_bins_cover_the_truth_and_nothing_else(factor: float, right: bool):
     assert len(plot(held.frame()).axes[0].lines) > 0
 
 
-BODIES = {
-    "knee": "knee joint stairs cartilage",
-    "hip": "hip joint stairs cartilage",
-    "ankle": "ankle joint stairs foot",
-    "sleep": "night dream bed snoring",
-    "nap": "night dream noon couch",
-}
 SHOWN = ("hip", "ankle", "sleep", "nap")
 
 

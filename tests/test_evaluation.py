@@ -6,7 +6,7 @@ from pathlib import Path
 import judging
 import numpy as np
 import pytest
-from sites import NOW, built, click, stored, view
+from sites import BODIES, NOW, built, click, stored, view
 
 import recommender
 from recommender import demo
@@ -19,13 +19,6 @@ from recommender.pipeline import build
 from recommender.replay import clicked_views
 from recommender.store import Store
 
-BODIES = {
-    "knee": "knee joint stairs cartilage",
-    "hip": "hip joint stairs cartilage",
-    "ankle": "ankle joint stairs foot",
-    "sleep": "night dream bed snoring",
-    "nap": "night dream noon couch",
-}
 SHOWN = ("sleep", "nap", "ankle", "hip")  # beside knee; text says hip, ankle, and then nothing
 
 

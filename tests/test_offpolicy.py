@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sites import NOW, built, click, stored, view
+from sites import BODIES, NOW, built, click, stored, view
 
 import recommender
 from recommender.articles import Article
@@ -19,13 +19,6 @@ from recommender.pipeline import build
 from recommender.sample import readers
 from recommender.store import Store
 
-BODIES = {
-    "knee": "knee joint stairs cartilage",
-    "hip": "hip joint stairs cartilage",
-    "ankle": "ankle joint stairs foot",
-    "sleep": "night dream bed snoring",
-    "nap": "night dream noon couch",
-}
 # Beside the knee, in nine views of ten the first list, in one the second.
 SHOWN, OTHER = ("sleep", "hip"), ("hip", "sleep")
 # Chances of a click, list by list: the hip is wanted, and places are looked at alike.
