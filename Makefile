@@ -22,6 +22,7 @@ $(VENV)/demo.stamp: pyproject.toml
 $(VENV)/test.stamp: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable ".[test]"
+	mkdir -p $(VENV)/typing && ln -sfn ../../api $(VENV)/typing/recommender_api
 	touch $@ $(VENV)/demo.stamp
 
 demo: $(VENV)/demo.stamp

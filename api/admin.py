@@ -12,19 +12,19 @@ from typing import Annotated, Any
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from prometheus_client.core import Metric
 
-from api.live import Live
-from api.metrics import Metrics, gauge, gauges
-from api.related import check_key
-from api.routes import ADMIN, documented
-from api.stored import Stored
-from api.wire import Model, Put, Refusal, Removed, no_store
-from recommender import manifest
-from recommender.articles import MAX_ID_CHARACTERS, from_record
+from recommender.articles.article import MAX_ID_CHARACTERS, from_record
+from recommender.articles.reader import Batch
+from recommender.bundle import registry
 from recommender.config import Settings
 from recommender.errors import ArticleError, BundleError, StoreError
-from recommender.flags import Caps, count_flagged, n_live
-from recommender.importing import Batch
-from recommender.store import Store
+from recommender.store.click_filters import Caps, count_flagged, n_live
+from recommender.store.database import Store
+from recommender_api.live import Live
+from recommender_api.metrics import Metrics, gauge, gauges
+from recommender_api.related import check_key
+from recommender_api.routes import ADMIN, documented
+from recommender_api.schemas import Model, Put, Refusal, Removed, no_store
+from recommender_api.store_connection import Stored
 
 MAX_ARTICLES = 500
 # Counting what is flagged reads the log; an operator's system asks every few seconds.
@@ -143,10 +143,10 @@ def _activation(app: FastAPI, live: Live, needed: list[Any]) -> None:
     )
     def activate(name: str) -> Model:
         """Every file is compared with the manifest first; on any fault the old one stays."""
-        if name not in manifest.names(live.models):
+        if name not in registry.names(live.models):
             raise Refusal(404, "unknown_model", "There is no bundle of this name.")
         try:
-            manifest.activate(live.models, name)
+            registry.activate(live.models, name)
         except BundleError as exc:
             raise Refusal(409, "damaged_model", str(exc)) from exc
         live.refresh()

@@ -17,11 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from recommender.editorial import Rules
-from recommender.exploration import BEST, DEPTH, EXPLORE, slate_of
-from recommender.lists import Lists
-from recommender.patched import Patched
-from recommender.shelf import (
+from recommender.bundle.composition import (
     BEST_SLATE,
     DEFAULT_K,
     Placed,
@@ -31,7 +27,11 @@ from recommender.shelf import (
     items_json,
     packed,
 )
-from recommender.tokens import N_VARIANTS, Signer, head_of
+from recommender.bundle.overlay import Patched
+from recommender.bundle.published import Lists
+from recommender.events.slate_token import N_VARIANTS, Signer, head_of
+from recommender.lists.editorial import Rules
+from recommender.lists.exploration import BEST, DEPTH, EXPLORE, slate_of
 
 # A composed answer takes some 3 to 10 kB, and 50 times as long to make as to find again.
 MAX_COMPOSED = 2_000

@@ -17,17 +17,17 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 import recommender
-from api import admin, errors, routes
-from api.clients import Clients
-from api.edge import pass_edge
-from api.events import Events
-from api.live import Live
-from api.metrics import Metrics
-from api.related import Related
-from api.replies import Reply, broken, refused, send_reply
-from api.stored import Stored
-from api.wire import Refusal
 from recommender.config import Settings, settings
+from recommender_api import admin, errors, routes
+from recommender_api.events import Events
+from recommender_api.http import pass_edge
+from recommender_api.live import Live
+from recommender_api.metrics import Metrics
+from recommender_api.rate_limit import Clients
+from recommender_api.related import Related
+from recommender_api.replies import Reply, broken, refused, send_reply
+from recommender_api.schemas import Refusal
+from recommender_api.store_connection import Stored
 
 RELATED, EVENTS = "/v1/related", "/v1/events"
 DESCRIPTION = """

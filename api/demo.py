@@ -13,11 +13,11 @@ from importlib.resources import files
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
-from api.serve import serve
-from recommender import pages
+from recommender.articles import text_page
+from recommender.articles.text_page import Page
 from recommender.config import Settings
-from recommender.pages import Page
-from recommender.sample import PAGES, truth
+from recommender.demo.sample import PAGES, truth
+from recommender_api.serve import serve
 
 FIRST = "pain-after-miscarriage"
 
@@ -57,7 +57,7 @@ def _style() -> str:
 
 @cache
 def _page(id: str) -> Page:
-    return pages.parse((PAGES / f"{id}.txt").read_text(encoding="utf-8"), where=id)
+    return text_page.parse((PAGES / f"{id}.txt").read_text(encoding="utf-8"), where=id)
 
 
 def index_html() -> str:

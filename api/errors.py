@@ -7,8 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from api.replies import Reply, broken, refused
-from api.wire import Refusal
+from recommender_api.replies import Reply, broken, refused
+from recommender_api.schemas import Refusal
 
 # What the framework says by itself, in our words.
 SAID = {

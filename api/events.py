@@ -17,18 +17,18 @@ from typing import Any
 from anyio import to_thread
 from starlette.types import Receive, Scope
 
-from api.clients import Clients
-from api.edge import header, read_body
-from api.live import Live
-from api.metrics import Metrics
-from api.related import check_key
-from api.replies import JSON, NOT_STORED, OPEN, Reply
-from api.stored import Stored
-from api.wire import Refusal, no_store
-from recommender.crawlers import is_crawler
 from recommender.errors import Rejected, StoreError
-from recommender.incoming import Gate, Incoming
-from recommender.journal import Journal, Outcome
+from recommender.events.crawlers import is_crawler
+from recommender.events.ingest import Gate, Incoming
+from recommender.store.group_commit import Journal, Outcome
+from recommender_api.http import header, read_body
+from recommender_api.live import Live
+from recommender_api.metrics import Metrics
+from recommender_api.rate_limit import Clients
+from recommender_api.related import check_key
+from recommender_api.replies import JSON, NOT_STORED, OPEN, Reply
+from recommender_api.schemas import Refusal, no_store
+from recommender_api.store_connection import Stored
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_EVENTS = 1_000

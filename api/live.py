@@ -11,14 +11,15 @@ import logging
 import threading
 from pathlib import Path
 
-from api.answers import Answers
-from api.patching import Added, Patching
-from api.stored import Stored
-from api.wire import Refusal
-from recommender import editorial, manifest
-from recommender.editorial import Rules
+from recommender.bundle import registry
+from recommender.bundle.published import Lists
 from recommender.errors import RecommenderError
-from recommender.lists import Lists
+from recommender.lists import editorial
+from recommender.lists.editorial import Rules
+from recommender_api.answers import Answers
+from recommender_api.patching import Added, Patching
+from recommender_api.schemas import Refusal
+from recommender_api.store_connection import Stored
 
 POLL_SECONDS = 0.5
 # A bundle can be repaired without its pointer being touched, so a fault is looked at again.
@@ -96,7 +97,7 @@ class Live:
 
     def _load_lists(self) -> str | None:
         try:
-            folder = manifest.resolve(self.models)
+            folder = registry.resolve(self.models)
             if self._lists is None or self._lists.folder != folder:
                 self._lists = Lists(folder)
         except RecommenderError as exc:
@@ -116,7 +117,7 @@ class Live:
 
     def _look(self) -> object:
         """Something that differs whenever the pointer or the rules have been written."""
-        return [_stamp(self.models / manifest.CURRENT), _stamp(self.rules_file)]
+        return [_stamp(self.models / registry.CURRENT), _stamp(self.rules_file)]
 
     # Watching
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from api.answers import Seal
-from api.stored import Stored
+from recommender.bundle.overlay import Patched
+from recommender.bundle.published import Lists
 from recommender.errors import StoreError
-from recommender.lists import Lists
-from recommender.patched import Patched
-from recommender.store import Store
+from recommender.store.database import Store
+from recommender_api.answers import Seal
+from recommender_api.store_connection import Stored
 
 NEVER = -1
 N_SAMPLE = 200

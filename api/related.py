@@ -16,16 +16,23 @@ from urllib.parse import unquote_plus
 
 from anyio import to_thread
 
-from api.answers import MAX_QUESTION_BYTES, MAX_QUESTIONS, Answers, Question, keep, tag_of
-from api.live import Live
-from api.metrics import Metrics
-from api.replies import Headers, Reply, cached, stored_nowhere
-from api.wire import Refusal
-from recommender.articles import MAX_ID_CHARACTERS
+from recommender.articles.article import MAX_ID_CHARACTERS
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K, answer
 from recommender.errors import StoreError
-from recommender.exploration import DEPTH, slate_of
-from recommender.shelf import BEST_SLATE, DEFAULT_K, MAX_K, answer
-from recommender.tokens import N_VARIANTS
+from recommender.events.slate_token import N_VARIANTS
+from recommender.lists.exploration import DEPTH, slate_of
+from recommender_api.answers import (
+    MAX_QUESTION_BYTES,
+    MAX_QUESTIONS,
+    Answers,
+    Question,
+    keep,
+    tag_of,
+)
+from recommender_api.live import Live
+from recommender_api.metrics import Metrics
+from recommender_api.replies import Headers, Reply, cached, stored_nowhere
+from recommender_api.schemas import Refusal
 
 # Beyond twice of this uvicorn's parser gives up, and its error is not in our shape.
 MAX_QUERY_BYTES = 32 * 1024

@@ -9,13 +9,16 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBearer
 
-from api.answers import tag_of
-from api.errors import response
-from api.events import Events
-from api.live import Live
-from api.related import MAX_URL_CHARACTERS, Related
-from api.replies import OPEN, Reply, matches, stored_nowhere
-from api.wire import (
+from recommender.articles.article import MAX_ID_CHARACTERS
+from recommender.bundle.composition import DEFAULT_K, MAX_K
+from recommender.events.slate_token import N_VARIANTS
+from recommender_api.answers import tag_of
+from recommender_api.errors import response
+from recommender_api.events import Events
+from recommender_api.live import Live
+from recommender_api.related import MAX_URL_CHARACTERS, Related
+from recommender_api.replies import OPEN, Reply, matches, stored_nowhere
+from recommender_api.schemas import (
     Alive,
     Answer,
     BatchQuestion,
@@ -27,9 +30,6 @@ from api.wire import (
     Taken,
     TextQuestion,
 )
-from recommender.articles import MAX_ID_CHARACTERS
-from recommender.shelf import DEFAULT_K, MAX_K
-from recommender.tokens import N_VARIANTS
 
 # The shape of the header; the key itself is compared in ``check_key``.
 ADMIN = HTTPBearer(auto_error=False, scheme_name="admin key")

@@ -20,10 +20,10 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import LOGGING_CONFIG
 
-from api.app import create_app
-from api.metrics import FOLDER
 from recommender.config import PREFIX, Settings
 from recommender.errors import SettingsError
+from recommender_api.app import create_app
+from recommender_api.metrics import FOLDER
 
 # What is under way when the process is told to stop has this long to finish.
 GRACE_SECONDS = 10
@@ -51,7 +51,7 @@ def serve(
             os.environ[PREFIX + field.name.upper()] = str(getattr(settings, field.name))
         # Each counts in a file of this folder, and whichever is asked adds them up.
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="recommender-")
-        app: Callable[[], FastAPI] | str = "api.app:from_environment"
+        app: Callable[[], FastAPI] | str = "recommender_api.app:from_environment"
     else:
         app = partial(create_app, settings, clock=lambda: datetime.now(UTC), extra=site)
         # uvicorn finishes what is under way and then raises the signal once more.

@@ -15,15 +15,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.corpus import table
+from recommender.articles.reader import read_articles
 from recommender.config import Settings
+from recommender.demo.sample import PAGES
 from recommender.errors import StoreError
-from recommender.importing import read_articles
-from recommender.incoming import Incoming
-from recommender.journal import Outcome
-from recommender.pipeline import build
-from recommender.recording import Recorder
-from recommender.sample import PAGES
-from recommender.store import Store
+from recommender.events.ingest import Incoming
+from recommender.store.database import Store
+from recommender.store.event_writer import Recorder
+from recommender.store.group_commit import Outcome
+from recommender.training.pipeline import build
 
 SECONDS = 3.0
 CONNECTIONS = (1, 32, 128)
@@ -72,7 +72,7 @@ class Nowhere:
 
 def run() -> None:
     """Print the table of posts."""
-    from api.app import create_app
+    from recommender_api.app import create_app
 
     rows = []
     with TemporaryDirectory() as name:

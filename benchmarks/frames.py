@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.corpus import table
-from recommender.store import Store
+from recommender.store.database import Store
 
 N_VIEWS = int(os.environ.get("BENCH_VIEWS", 5_000_000))
 N_ARTICLES = 2_000

@@ -19,21 +19,23 @@ from typing import Any
 import numpy as np
 
 from benchmarks.corpus import REAL, table
-from recommender import counts, positions, similarity
-from recommender.appeal import at
-from recommender.articles import Article
-from recommender.blocks import Block, Choices, Stretches, stretches_of
-from recommender.features import NAMES, PRIOR_CHOICES, features, known_of
-from recommender.importing import read_articles
-from recommender.importing_events import EventReader
-from recommender.kinds import OWN, learn_kind
-from recommender.listing import FEATURES as LISTED
-from recommender.pipeline import N_NEIGHBOURS, known_site, picked_lists, read_text
+from recommender.articles.article import Article
+from recommender.articles.reader import read_articles
+from recommender.clicks import position_bias
+from recommender.clicks.choice_model import at
+from recommender.clicks.listing import FEATURES as LISTED
 from recommender.progress import Silent
-from recommender.ranker import learn
-from recommender.signals import SIGNALS
-from recommender.site import Site
-from recommender.store import Store
+from recommender.ranking.features import NAMES, PRIOR_CHOICES, features, known_of
+from recommender.ranking.kinds import OWN, learn_kind
+from recommender.ranking.ranker import learn
+from recommender.ranking.time_splits import Block, Choices, Stretches, stretches_of
+from recommender.store import counts
+from recommender.store.database import Store
+from recommender.store.import_events import EventReader
+from recommender.text import neighbours
+from recommender.text.corpus import Site
+from recommender.text.signals import SIGNALS
+from recommender.training.pipeline import N_NEIGHBOURS, known_site, picked_lists, read_text
 
 # Shares of the views at which learning ends and judging ends: what is reported, what is tuned on.
 REPORTED, TUNED = (0.8, 1.0), (0.64, 0.8)
@@ -110,13 +112,13 @@ def case(folder: Path, shares: tuple[float, float], keep: int) -> Case:
         log = counts.count(store, ids, until=_ms(end) + 1)
         before = counts.count(store, ids, until=_ms(cut))
     text = read_text(articles, jobs=1, progress=Silent())
-    items, cosines = similarity.neighbours(text, k=N_NEIGHBOURS)
+    items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS)
     site = known_site(articles, text, picked_lists(articles, ids), items, cosines)
-    whole = stretches_of(site, None, log, positions.unidentified("it says no positions"))
+    whole = stretches_of(site, None, log, position_bias.unidentified("it says no positions"))
     last = int(before.view_day.max()) + 1
     known = log.between(0, last)
     judged = whole.block(last, int(log.view_day.max()) + 1).now
-    cut_short = stretches_of(site, None, known, positions.estimate(known, seed=0))
+    cut_short = stretches_of(site, None, known, position_bias.estimate(known, seed=0))
     return Case(articles, site, cut_short, judged)
 
 
@@ -124,7 +126,7 @@ def compared(name: str, case: Case) -> None:
     """Orders by text, by counting and as learned; over all, and where a source had few views."""
     start = time.perf_counter()
     learned = learn(
-        case.site, case.known.log, positions.unidentified("it says no positions"), seed=0
+        case.site, case.known.log, position_bias.unidentified("it says no positions"), seed=0
     )
     seconds = time.perf_counter() - start
     ranker = learned.ranker

@@ -13,9 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.corpus import table
-from recommender import logged, offpolicy
-from recommender.bundle import Bundle
-from recommender.estimators import (
+from recommender.articles.reader import read_articles
+from recommender.bundle.bundle import Bundle
+from recommender.demo import readers
+from recommender.demo.sample import PAGES, truth
+from recommender.evaluation import offpolicy
+from recommender.evaluation.offpolicy_estimators import (
     Interval,
     Matched,
     Terms,
@@ -27,14 +30,13 @@ from recommender.estimators import (
     snips,
     weight_of,
 )
-from recommender.events import DAY_MS, Click, Event, Impression, PageView
-from recommender.exploration import explore, slate_of
-from recommender.importing import read_articles
-from recommender.logged import Logged
-from recommender.pipeline import Options, build
-from recommender.sample import PAGES, readers, truth
-from recommender.store import Store
-from recommender.tokens import N_VARIANTS
+from recommender.events.event import DAY_MS, Click, Event, Impression, PageView
+from recommender.events.slate_token import N_VARIANTS
+from recommender.lists.exploration import explore, slate_of
+from recommender.store import impressions
+from recommender.store.database import Store
+from recommender.store.impressions import Logged
+from recommender.training.pipeline import Options, build
 
 N_LOGS = 2_000
 N_LINKS, N_ITEMS = 10, 14
@@ -209,7 +211,7 @@ def _reordered(name: str = "editors' links, turned by clicks") -> list[tuple[str
             lists[id] = [there[at] for at in order]
         later = list(readers.visits(picked, seed=7, days=20))
         store.add_events(_later(event, days=30) for event in later)
-        log = logged.read(store, after=int(bundle.about["data_until_ms"]))
+        log = impressions.read(store, after=int(bundle.about["data_until_ms"]))
         log = log.views_of(log.by_lot)
         return _rows(name, log, lists, bundle, _truth(picked, log))
 
@@ -266,7 +268,7 @@ def _beside(
     store: Store, name: str, served: Bundle, candidate: Bundle, pages: Sequence[str]
 ) -> list[tuple[str, ...]]:
     """Estimates of a candidate, and what was shown, beside the truth."""
-    log = logged.read(store, after=int(candidate.about["data_until_ms"]))
+    log = impressions.read(store, after=int(candidate.about["data_until_ms"]))
     was = _truth(_lists(served, pages), log)
     return _rows(name, log, _lists(candidate, pages), candidate, was)
 

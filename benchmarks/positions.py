@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.corpus import table
-from recommender.appeal import measure, pairs_in
-from recommender.counts import Log, empty_log
-from recommender.guessing import guess
-from recommender.harvesting import MAX_POSITION, refused
-from recommender.positions import Examination, estimate, unidentified
+from recommender.clicks.choice_model import measure, pairs_in
+from recommender.clicks.guessing import guess
+from recommender.clicks.intervention_harvesting import MAX_POSITION, refused
+from recommender.clicks.position_bias import Examination, estimate, unidentified
+from recommender.store.counts import Log, empty_log
 
 N_LOGS = 200
 N_LINKS = 10

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.corpus import REAL, table
-from recommender import demo
-from recommender.analysis import evaluate
-from recommender.bundle import Bundle
-from recommender.importing import read_articles
-from recommender.importing_events import EventReader
-from recommender.pipeline import Options, build
-from recommender.store import Store
+from recommender.articles.reader import read_articles
+from recommender.bundle.bundle import Bundle
+from recommender.demo import prepare
+from recommender.functions import evaluate
+from recommender.store.database import Store
+from recommender.store.import_events import EventReader
+from recommender.training.pipeline import Options, build
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 TRAINED_SHARE = 0.8
@@ -31,7 +31,7 @@ N_PARTS = 5
 def run() -> None:
     """Print a table for each site there is."""
     with TemporaryDirectory() as folder:
-        demo.prepare(Path(folder) / "demo", now=NOW)
+        prepare.prepare(Path(folder) / "demo", now=NOW)
     if not REAL.is_dir():
         print(f"\nNo real data at {REAL}: set BENCH_DATA to measure on it.")
         return

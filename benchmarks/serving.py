@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.corpus import synthetic, table
-from recommender.articles import Article
+from recommender.articles.article import Article
+from recommender.articles.reader import Batch
 from recommender.config import Settings
-from recommender.importing import Batch
-from recommender.pipeline import build
-from recommender.store import Store
+from recommender.store.database import Store
+from recommender.training.pipeline import build
 
 N_ARTICLES = 5_000
 N_REQUESTS = 20_000
@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 def run() -> None:
     """Print the table of requests and that of new texts."""
-    from api.app import create_app
+    from recommender_api.app import create_app
 
     titles, bodies = synthetic(N_ARTICLES)
     with TemporaryDirectory() as folder:

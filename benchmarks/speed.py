@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import NearestNeighbors
 
 from benchmarks.corpus import synthetic, table, timed
-from recommender import similarity, tfidf
+from recommender.text import neighbours, tfidf
 
 N_ARTICLES = 10_000
 K = 50
@@ -29,8 +29,8 @@ def run() -> None:
     )
     shape = (N_ARTICLES, len(text.idf))
     rows = csr_array((text.weights, text.indices, text.indptr), shape=shape)
-    similarity.neighbours(text, k=K)  # compiled once
-    ours, (_, mine) = timed(lambda: similarity.neighbours(text, k=K))
+    neighbours.neighbours(text, k=K)  # compiled once
+    ours, (_, mine) = timed(lambda: neighbours.neighbours(text, k=K))
     product, best = timed(lambda: by_blocks(rows), repeat=1)
     brute = NearestNeighbors(n_neighbors=K + 1, metric="cosine", algorithm="brute").fit(rows)
     peer, _ = timed(lambda: brute.kneighbors(rows), repeat=1)

@@ -10,16 +10,24 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.corpus import REAL, table
-from recommender import similarity
-from recommender.articles import Article
+from recommender.articles.article import Article
+from recommender.articles.reader import read_articles
 from recommender.candidates import Candidates
-from recommender.editors import candidate_pairs, ndcg, new_trees
-from recommender.importing import read_articles
-from recommender.picks import FEATURES, GROUPS, N_FOLDS, Picks, count_rates, features, picks_of
-from recommender.pipeline import N_NEIGHBOURS, known_site, picked_lists, read_text
 from recommender.progress import Silent
-from recommender.site import Site
-from recommender.store import Store
+from recommender.ranking.handpicked import candidate_pairs, ndcg, new_trees
+from recommender.ranking.handpicked_features import (
+    FEATURES,
+    GROUPS,
+    N_FOLDS,
+    Picks,
+    count_rates,
+    features,
+    picks_of,
+)
+from recommender.store.database import Store
+from recommender.text import neighbours
+from recommender.text.corpus import Site
+from recommender.training.pipeline import N_NEIGHBOURS, known_site, picked_lists, read_text
 
 KINDS: dict[str, Sequence[str]] = {
     "cosine of the texts": ("cosine", "near_place", "near_place_back"),
@@ -56,7 +64,7 @@ def known(path: Path) -> tuple[list[Article], Site, Candidates]:
         store.apply(read_articles([path]))
         articles = store.articles()
     text = read_text(articles, jobs=2, progress=Silent())
-    near, cosines = similarity.neighbours(text, k=N_NEIGHBOURS)
+    near, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS)
     picked = picked_lists(articles, [article.id for article in articles])
     site = known_site(articles, text, picked, near, cosines)
     return articles, site, picked

@@ -21,11 +21,11 @@ from sklearn.preprocessing import normalize
 from benchmarks.corpus import REAL, table
 from benchmarks.learning import ABLATION_ROUNDS, TUNED, case
 from benchmarks.teaching import grown_on, known, tried_by
-from recommender.articles import Article
-from recommender.blocks import Block
-from recommender.features import NAMES, features, known_of
-from recommender.kinds import learn_kind
-from recommender.picks import FEATURES
+from recommender.articles.article import Article
+from recommender.ranking.features import NAMES, features, known_of
+from recommender.ranking.handpicked_features import FEATURES
+from recommender.ranking.kinds import learn_kind
+from recommender.ranking.time_splits import Block
 
 # Robertson & Zaragoza 2009, section 3.2; Lin & Wilbur 2007, section 3.
 K1, B = 1.2, 0.75

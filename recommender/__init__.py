@@ -15,14 +15,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recommender.analysis import connect, evaluate, load, off_policy, train
-    from recommender.articles import Article
-    from recommender.bundle import Bundle
+    from recommender.articles.article import Article
+    from recommender.bundle.bundle import Bundle
+    from recommender.bundle.composition import Link
     from recommender.errors import RecommenderError
-    from recommender.evaluation import Report
-    from recommender.frames import Site
-    from recommender.offpolicy import OffPolicy
-    from recommender.shelf import Link
+    from recommender.evaluation.evaluate import Report
+    from recommender.evaluation.offpolicy import OffPolicy
+    from recommender.frames.site import Site
+    from recommender.functions import connect, evaluate, load, off_policy, train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -41,14 +41,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Article": "articles",
-    "Bundle": "bundle",
-    "Link": "lists",
-    "OffPolicy": "offpolicy",
+    "Article": "articles.article",
+    "Bundle": "bundle.bundle",
+    "Link": "bundle.composition",
+    "OffPolicy": "evaluation.offpolicy",
     "RecommenderError": "errors",
-    "Report": "evaluation",
-    "Site": "frames",
-    **dict.fromkeys(["connect", "evaluate", "load", "off_policy", "train"], "analysis"),
+    "Report": "evaluation.evaluate",
+    "Site": "frames.site",
+    **dict.fromkeys(["connect", "evaluate", "load", "off_policy", "train"], "functions"),
 }
 
 

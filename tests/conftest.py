@@ -13,13 +13,14 @@ import pytest
 from hypothesis import settings
 from sites import NOW, bundle_in, once
 
-from recommender.bundle import Bundle
-from recommender.demo import write_log
-from recommender.importing import read_articles
-from recommender.importing_events import EventReader
-from recommender.pipeline import build
-from recommender.sample import PAGES, readers
-from recommender.store import Store
+from recommender.articles.reader import read_articles
+from recommender.bundle.bundle import Bundle
+from recommender.demo import readers
+from recommender.demo.prepare import write_log
+from recommender.demo.sample import PAGES
+from recommender.store.database import Store
+from recommender.store.import_events import EventReader
+from recommender.training.pipeline import build
 
 # Read when scikit-learn is loaded; without it, threads that wait slow one another twenty times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -146,7 +147,7 @@ def _sample(folder: Path, *, n_days: int) -> None:
 # What trains on thousands of clicks, or starts and stops servers: `make check` goes without.
 SLOW_FIXTURES = {"learned", "postgresql_url", "sample", "watched_build"}
 SLOW_MODULES = {
-    "test_editors",
+    "test_handpicked",
     "test_learning",
     "test_loop",
     "test_promises",

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from recommender.articles import Article
-from recommender.event_reader import EventReader
-from recommender.events import Event
-from recommender.finding import Finder
-from recommender.importing import Batch, Tolerance
-from recommender.store import Store
+from recommender.articles.addresses import Finder
+from recommender.articles.article import Article
+from recommender.articles.reader import Batch, Tolerance
+from recommender.events.event import Event
+from recommender.events.reader import EventReader
+from recommender.store.database import Store
 
 SITE = {
     "knee": "https://example.org/knee.html",

@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 
 from sites import built, click, view
 
-from recommender.articles import Article
-from recommender.baselines import Case, case_of
-from recommender.bundle import Bundle
-from recommender.events import Event
-from recommender.replay import Views, clicked_views
-from recommender.store import Store
+from recommender.articles.article import Article
+from recommender.bundle.bundle import Bundle
+from recommender.evaluation.baselines import Case, case_of
+from recommender.events.event import Event
+from recommender.store.database import Store
+from recommender.store.replay import Views, clicked_views
 
 # Days counted from 1970 at which the judged views begin: 2026-11-02.
 JUDGED = 20_759

@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommender.articles import Article
-from recommender.bundle import Bundle
+from recommender.articles.article import Article
+from recommender.articles.reader import Batch
+from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY, Candidates
-from recommender.counts import Log
-from recommender.events import Click, Event, Impression
-from recommender.importing import Batch
-from recommender.pipeline import Options, build, known_site, picked_lists, read_text
-from recommender.positions import Examination, unidentified
+from recommender.clicks.position_bias import Examination, unidentified
+from recommender.events.event import Click, Event, Impression
 from recommender.progress import Silent
-from recommender.similarity import neighbours
-from recommender.site import Site
-from recommender.store import Store
+from recommender.store.counts import Log
+from recommender.store.database import Store
+from recommender.text.corpus import Site
+from recommender.text.neighbours import neighbours
+from recommender.training.pipeline import Options, build, known_site, picked_lists, read_text
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 DAY = 86_400_000

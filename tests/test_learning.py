@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 from sites import built, click, view
 
-from recommender.articles import Article
-from recommender.bundle import Bundle
-from recommender.importing import read_articles
-from recommender.sample import PAGES, readers, truth
-from recommender.store import Store
+from recommender.articles.article import Article
+from recommender.articles.reader import read_articles
+from recommender.bundle.bundle import Bundle
+from recommender.demo import readers
+from recommender.demo.sample import PAGES, truth
+from recommender.store.database import Store
 
 
 def worth(list_of: Callable[[str], Sequence[str]]) -> float:

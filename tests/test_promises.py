@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from sites import built, bundle_in, once, random_articles, random_events
 
-from recommender import editorial
-from recommender.articles import title_key
-from recommender.bundle import Bundle
+from recommender.articles.article import title_key
+from recommender.bundle.bundle import Bundle
+from recommender.bundle.composition import Link
 from recommender.candidates import MIN_LINKS
-from recommender.events import ORIGINS
-from recommender.shelf import Link
+from recommender.events.event import ORIGINS
+from recommender.lists import editorial
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ListOf = Callable[[Bundle], list[Link]]

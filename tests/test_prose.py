@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recommender.parsers import command_parser
+from recommender.cli.parsers import command_parser
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sent import followed, record, shown
 from sites import DAY, EVENLY, NOW, Shown, log_of, random_articles, site_from, stored
-from test_recording import followed, record, shown
 
-from recommender import positions
-from recommender.articles import Article
-from recommender.bundle import Bundle
-from recommender.counts import Log
-from recommender.features import log_worth
-from recommender.incoming import Incoming
-from recommender.pipeline import build
-from recommender.positions import Examination
-from recommender.ranker import Learned, learn
-from recommender.site import Site
-from recommender.store import Store
+from recommender.articles.article import Article
+from recommender.bundle.bundle import Bundle
+from recommender.clicks import position_bias
+from recommender.clicks.position_bias import Examination
+from recommender.events.ingest import Incoming
+from recommender.ranking.features import log_worth
+from recommender.ranking.ranker import Learned, learn
+from recommender.store.counts import Log
+from recommender.store.database import Store
+from recommender.text.corpus import Site
+from recommender.training.pipeline import build
 
 # The ranker is learned some thirty times; each takes seconds.
 pytestmark = pytest.mark.slow
@@ -226,7 +226,7 @@ def hand_picked(random: np.random.Generator, source: int) -> np.ndarray:
 
 def examined(world: World, slates: Slates) -> tuple[Log, Examination]:
     log = log_of(*slates)
-    return log, positions.estimate(log, seed=0, alike=world.site.cosine)
+    return log, position_bias.estimate(log, seed=0, alike=world.site.cosine)
 
 
 @pytest.mark.parametrize("order", ["random", "text", "picked"])

@@ -1,0 +1,134 @@
+"""The store behind the web process: opened when it can be, looked after, never waited for by reads.
+
+Lists are served from the bundle alone, so a database that is gone costs the slate tokens of what
+was not yet signed, and the events, which are refused with a clear status; not the lists.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from recommender.config import Settings
+from recommender.errors import StoreError
+from recommender.events.slate_token import Signer
+from recommender.store.database import Store
+from recommender.store.group_commit import Journal
+from recommender.store.identity import signing_keys, store_name
+
+POLL_SECONDS = 0.25
+# Pages wait for the answer: a writer that holds the store for longer makes us refuse.
+BUSY_SECONDS = 8.0
+RETRY_SECONDS = 1.0
+
+logger = logging.getLogger("api")
+
+
+class Stored:
+    """The open store and what writes events, both None while there is none; ``signer`` is what
+    signs tokens, and opens none until there is a store.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.store: Store | None = None
+        self.name: str | None = None
+        self.signer = Signer([])
+        self.journal: Journal | None = None
+        self.fault: str | None = None
+        self._keys: list[bytes] = []
+        self._keys_read = 0.0
+        self._opening = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.open()
+
+    def open(self) -> bool:
+        """Open the store if it is not; says whether it is open now."""
+        with self._opening:
+            if self.store is not None:
+                return True
+            try:
+                store = Store(self.settings.database, busy_seconds=BUSY_SECONDS)
+                try:
+                    self.name = store_name(store)
+                    self._keys = signing_keys(store, self.settings.signing_key)
+                except BaseException:
+                    store.close()
+                    raise
+            except StoreError as exc:
+                self._told(str(exc))
+                return False
+            self.signer = Signer(self._keys)
+            self.journal = Journal(store, clock=self.now_ms)
+            self.store, self.fault = store, None
+            return True
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return int(self.clock().timestamp() * 1000)
+
+    def keys_may_be_old(self) -> bool:
+        """Is it a while since the keys were read?"""
+        return self.clock().timestamp() >= self._keys_read + RETRY_SECONDS
+
+    def renewed_keys(self) -> bool:
+        """Read the keys again, since another process may have been started with a new one; says
+        whether they changed. ``StoreError`` if the store is out of reach.
+        """
+        with self._opening:
+            if self.store is None or not self.keys_may_be_old():
+                return False
+            self._keys_read = self.clock().timestamp()
+            keys = signing_keys(self.store, self.settings.signing_key)
+            if keys == self._keys:
+                return False
+            self._keys, self.signer = keys, Signer(keys)
+            return True
+
+    def _told(self, fault: str) -> None:
+        if fault != self.fault:
+            logger.error("%s (lists are served, events are refused)", fault)
+        self.fault = fault
+
+    # Watching
+
+    def watch(self, look: Callable[[], None]) -> None:
+        """Until ``close``, open the store when it comes back, and call ``look`` every now and then
+        while it is open; it may raise ``StoreError``.
+        """
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._watch, args=(look,), name="store", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what waits, and let go of the store."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self.journal is not None:
+            self.journal.close()
+        if self.store is not None:
+            self.store.close()
+
+    def _watch(self, look: Callable[[], None]) -> None:
+        patience = POLL_SECONDS
+        while not self._stop.wait(patience):
+            patience = POLL_SECONDS
+            try:
+                if not self.open():
+                    patience = RETRY_SECONDS
+                    continue
+                look()
+                if self.fault:
+                    logger.info("the store is back")
+                    self.fault = None
+            except StoreError as exc:
+                self._told(str(exc))
+                patience = RETRY_SECONDS
+            except Exception:  # this thread must outlive whatever a store may answer
+                logger.exception("looking for changed articles failed")

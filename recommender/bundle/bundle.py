@@ -1,0 +1,257 @@
+"""A trained bundle in Python: its lists, any pair's score, and why a link is there.
+
+    bundle = recommender.load("models")
+    bundle.related("why-does-my-knee-click", k=10)
+    bundle.score("why-does-my-knee-click", ["knee-pain-stairs", "gout"])
+
+Lists come from mapped arrays, as the web process reads them. Scoring other pairs takes the
+trained trees, which are joblib files: they are opened on first use, and only if their bytes are
+those of the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from recommender.bundle import registry
+from recommender.bundle.arrays import load, load_array
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link
+from recommender.bundle.published import Lists
+from recommender.errors import CalibrationError
+from recommender.lists.editorial import Rules
+from recommender.lists.exploration import slate_of
+
+if TYPE_CHECKING:
+    from recommender.ranking.calibration import Calibration
+    from recommender.ranking.features import History
+    from recommender.ranking.handpicked import Editors
+    from recommender.ranking.ranker import Ranker
+    from recommender.text.corpus import Site
+
+TREES = "ranker.joblib"
+EDITORS = "editors.joblib"
+CARD = "MODEL_CARD.md"
+
+
+class Bundle:
+    """A published bundle. ``rules`` are the editors', applied to every list at ``now``."""
+
+    def __init__(self, folder: Path, *, rules: Rules | None = None, now: datetime | None = None):
+        self.lists = Lists(folder)
+        self.folder = folder
+        self.rules = rules
+        self.now = now
+
+    def __repr__(self) -> str:
+        n_articles = len(self.lists.stub)
+        return f"Bundle({self.name!r}, {n_articles:,} articles, decided by {self.decided_by})"
+
+    @property
+    def name(self) -> str:
+        """The bundle's name, which sorts by time."""
+        return self.lists.name
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The manifest: when and from what the bundle was built, and what it scored."""
+        return self.lists.about
+
+    @property
+    def decided_by(self) -> str:
+        """``model`` if the lists were learned, ``text`` if text alone decided."""
+        return str(self.about["decided_by"])
+
+    @property
+    def learned_from(self) -> str | None:
+        """``clicks`` or editors' ``lists``, None if text alone decided."""
+        return cast("str | None", self.about["learned_from"])
+
+    @property
+    def card(self) -> str:
+        """The model card, in Markdown."""
+        return (self.folder / CARD).read_text(encoding="utf-8")
+
+    def related(
+        self,
+        id: str,
+        k: int = DEFAULT_K,
+        *,
+        exclude: Collection[str] = (),
+        variant: int | None = None,
+    ) -> list[Link]:
+        """The list of an article, best link first. ``KeyError`` for an unknown id or a stub.
+
+        ``variant``, 0 to 99, asks for what a page that drew it would show.
+        """
+        row = self._row(id)
+        slate = BEST_SLATE if variant is None else slate_of(variant, self.lists.share)
+        return self.lists.related(
+            row, k=k, exclude=exclude, rules=self.rules, now=self.now, slate=slate
+        )
+
+    def related_to_text(self, title: str, body: str = "", k: int = DEFAULT_K) -> list[Link]:
+        """The list of a text that is not stored."""
+        return self.lists.related_to_text(title, body, k=k, rules=self.rules, now=self.now)
+
+    def score(self, id: str, candidates: Sequence[str]) -> np.ndarray:
+        """How well each candidate stands beside the article: ``(n,)``, higher is better.
+
+        Scores compare candidates of one source. Any pair has one, shown or not. ``KeyError``
+        names an unknown id.
+        """
+        source = self._row(id)
+        items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
+        return self.score_rows(np.full(len(items), source, dtype=np.int64), items)
+
+    def chance(self, id: str, candidates: Sequence[str]) -> np.ndarray:
+        """How likely a reader of the article is to follow a link to each candidate, given that it
+        is looked at: ``(n,)``, strictly increasing in ``score``. ``CalibrationError`` says why if
+        the log could not tell.
+        """
+        chance = self.calibration.chance
+        return chance(np.full(len(candidates), self._row(id)), self.score(id, candidates))
+
+    def expected_clicks(self, id: str, k: int = DEFAULT_K, *, layout: str | None = None) -> float:
+        """Clicks to be expected of one view of the article's list: the sum of its links' chances,
+        each times that of being looked at where it stands, in ``layout`` or in the mean over all.
+        """
+        shown = [link.id for link in self.related(id, k)]
+        examined = self.calibration.examination(layout)
+        place = np.minimum(np.arange(1, len(shown) + 1), len(examined) - 1)
+        return float((examined[place] * self.chance(id, shown)).sum())
+
+    def score_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """``score`` for pairs given by the articles' numbers; ``sources`` must come in runs."""
+        from recommender.ranking.handpicked import worth
+
+        if len(items) == 0:
+            return np.zeros(0)
+        if self._ranker is not None:
+            return self._ranker.score(self.site, sources, items)
+        return worth(self.site, self._editors, sources, items)
+
+    def cosine_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """TF-IDF cosine of pairs given by the articles' numbers."""
+        return self.site.cosine(sources, items)
+
+    def target_clicks(self) -> np.ndarray:
+        """Clicks on each article as a target, in the bundle's data window."""
+        return self.history.appeal.target_clicks
+
+    def features(self, id: str, candidates: Sequence[str]) -> dict[str, np.ndarray]:
+        """What the ranker sees of each pair, by feature; every array is ``(n,)``."""
+        from recommender.ranking.features import NAMES, features, known_of
+
+        items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
+        sources = np.full(len(items), self._row(id), dtype=np.int64)
+        known = known_of(self.history, sources, items, unseen=False)
+        seen = features(self.site, self._editors, self.history, known, sources, items)
+        return dict(zip(NAMES, seen.T, strict=True))
+
+    def why(self, id: str, candidate: str) -> str:
+        """One sentence an editor can read on what speaks for a link of the article's list."""
+        row = self._row(id)
+        figures = self.lists.why(row, candidate)
+        if figures is None:
+            rules = self.rules.about(id, self.now) if self.rules and self.now else []
+            reasons = [rule.reason for rule in rules if rule.target == candidate and rule.reason]
+            return reasons[0] if reasons else "not in the list the bundle prepared"
+        return sentence(figures)
+
+    def _row(self, id: str) -> int:
+        row = self.lists.row(id)
+        if row is None:
+            raise KeyError(id)
+        return row
+
+    def _any_row(self, id: str) -> int:
+        row = self.lists.ids.find(id)
+        if row is None:
+            raise KeyError(id)
+        return row
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What turns scores into chances; ``CalibrationError`` if the log could not tell."""
+        from recommender.ranking.calibration import Calibration
+
+        told = self.about.get("calibration", {"slope": None, "reason": "it was built without"})
+        if told["slope"] is None:
+            raise CalibrationError(f"bundle {self.name} states no chances: {told['reason']}")
+        level, examined = (
+            load_array(self.folder, f"calibration_{part}") for part in ("level", "examined")
+        )
+        return Calibration(level, told["slope"], examined, tuple(told["layouts"]))
+
+    @cached_property
+    def site(self) -> Site:
+        """What the build knew of the articles, as arrays."""
+        from recommender.text.corpus import Site
+
+        return load(self.folder, "site", Site)
+
+    @cached_property
+    def history(self) -> History:
+        """What the bundle's data window says of pairs and articles."""
+        from recommender.ranking.features import History
+
+        return load(self.folder, "history", History)
+
+    @cached_property
+    def _ranker(self) -> Ranker | None:
+        if TREES not in self.about["files"]:
+            return None
+        import joblib
+
+        from recommender.ranking.ranker import Ranker
+
+        text, kind, trust = joblib.load(registry.check_file(self.folder, TREES, self.about))
+        return Ranker(text, kind and kind.laid_out(), trust, self.history, self._editors)
+
+    @cached_property
+    def _editors(self) -> Editors | None:
+        if EDITORS not in self.about["files"]:
+            return None
+        import joblib
+
+        from recommender.ranking.handpicked import Editors
+        from recommender.ranking.handpicked_features import Picks, Rates
+
+        return Editors(
+            load(self.folder, "editors_picks", Picks),
+            load(self.folder, "editors_rates", Rates),
+            joblib.load(registry.check_file(self.folder, EDITORS, self.about)),
+        )
+
+
+def sentence(figures: dict[str, Any]) -> str:
+    """The figures of ``Lists.why`` in words.
+
+    >>> sentence({"cosine": 0.42, "clicked": 9, "expected": 4.5, "visits": 0, "hand_picked": 1})
+    'texts 42 % alike; followed 9 times where 4.5 were to be expected; in the hand-picked list'
+    """
+    parts = [f"texts {figures['cosine']:.0%} alike".replace("%", " %")]
+    if figures["clicked"] or figures["expected"] >= 1:
+        times = "once" if figures["clicked"] == 1 else f"{figures['clicked']:.0f} times"
+        parts.append(f"followed {times} where {figures['expected']:.1f} were to be expected")
+    if figures["visits"]:
+        parts.append(f"read with it in {figures['visits']:.0f} visits")
+    if figures["hand_picked"]:
+        parts.append("in the hand-picked list")
+    return "; ".join(parts)
+
+
+def load_bundle(
+    models: str | Path, *, rules: Rules | None = None, now: datetime | None = None
+) -> Bundle:
+    """The live bundle below ``models``, or the bundle ``models`` itself.
+
+    Raises ``BundleError`` if there is none, or it is damaged or of an unknown layout.
+    """
+    return Bundle(registry.resolve(Path(models)), rules=rules, now=now)

@@ -1,0 +1,168 @@
+"""The model card: what a bundle was made from, what decided, and what it is not good for.
+
+Sections follow Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019), as far as they
+apply to a list of links.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from recommender.clicks.intervention_harvesting import Curve
+from recommender.clicks.position_bias import Examination
+from recommender.ranking.handpicked import Taught
+from recommender.ranking.ranker import Learned
+from recommender.store.counts import Log
+
+BAR = 30
+N_IMPORTANT = 12
+DECIDERS = {
+    "clicks": "The learned ranker",
+    "lists": "What editors' lists teach",
+    None: "Text alone",
+}
+
+
+def decision(learned: Learned, taught: Taught) -> tuple[str | None, str]:
+    """What the lists were learned from, ``clicks``, editors' ``lists`` or None, and why."""
+    if learned.decided_by == "model":
+        return "clicks", learned.reason
+    if taught.editors:
+        return "lists", f"{taught.reason}; of clicks: {learned.reason}"
+    return None, f"{learned.reason}; {taught.reason}"
+
+
+def model_card(
+    name: str, about: dict[str, Any], *, examination: Examination, log: Log, lengths: np.ndarray
+) -> str:
+    """The card as Markdown; ``lengths`` says how many relevant links each page's list has."""
+    first, last = about["data_window"]
+    window = f"{first} to {last}" if first else "no views"
+    return "\n".join(
+        [
+            f"# Bundle {name}",
+            "",
+            f"Built {about['built']} from {about['n_articles']:,} articles "
+            f"({about['n_stubs']:,} more known by title only), {about['n_views']:,} views and "
+            f"{about['n_clicks']:,} clicks ({window}).",
+            "",
+            "## What decided",
+            "",
+            f"**{DECIDERS[about['learned_from']]}**: {about['reason']}.",
+            "",
+            *_trial(about["scores"]),
+            *_worth(about["worth"], about["half_life_days"]),
+            *_importance(about["editors"]["importance"]),
+            "## Position",
+            "",
+            *_examination(examination, log),
+            "",
+            "## Chances",
+            "",
+            _calibration(about["calibration"]),
+            "",
+            "## The lists",
+            "",
+            f"{(lengths >= 10).mean():.1%} of the articles have ten relevant links or more, "
+            f"{(lengths < 3).mean():.1%} fewer than three; these are filled up by the fallback "
+            "chain. A link is relevant if the texts are alike "
+            f"(cosine {about['relevance_floor']:.2f} or more), readers followed it more often "
+            "than was to be expected, or, where editors' lists decide, an editor would list it "
+            "with a chance of one in ten.",
+            "",
+            "## Not for",
+            "",
+            "Medical urgency: the lists know what is alike and what is followed, not what a reader "
+            "must know first. Pin such pages in `editorial.csv`.",
+            "",
+            "## Made with",
+            "",
+            ", ".join(f"{part} {version}" for part, version in about["versions"].items()) + ".",
+            "",
+        ]
+    )
+
+
+def _calibration(told: dict[str, Any]) -> str:
+    reason = f"{told['reason'][0].upper()}{told['reason'][1:]}."
+    if told["slope"] is None:
+        return f"None are stated. {reason}"
+    return (
+        "`chance` says how likely a link is to be followed if it is looked at: log odds of a level "
+        f"of each page's own and {told['slope']:.2f} for each unit of score. {reason}"
+    )
+
+
+def _trial(scores: dict[str, float]) -> list[str]:
+    if not scores:
+        return []
+    return [
+        "Orders of the links shown on the last tenth or so of the log, learned without it; mean "
+        "discounted gain per click:",
+        "",
+        "| order | worth |",
+        "|---|---|",
+        *(f"| {order} | {worth:.4f} |" for order, worth in scores.items()),
+        "",
+    ]
+
+
+def _worth(losses: dict[str, float], half_life: float | None) -> list[str]:
+    if not losses:
+        return []
+    fading = f"A click counts half after {half_life:,.0f} days" if half_life else "No click fades"
+    most = sorted(losses, key=lambda name: (-losses[name], name))[:N_IMPORTANT]
+    return [
+        f"{fading}, as the log's last days would have it. What features are worth to the order of "
+        "these days; discounted gain per click lost when one is scrambled:",
+        "",
+        "| feature | loss |",
+        "|---|---|",
+        *(f"| {name} | {losses[name]:.4f} |" for name in most),
+        "",
+    ]
+
+
+def _importance(losses: dict[str, float]) -> list[str]:
+    if not losses:
+        return []
+    most = sorted(losses, key=lambda name: (-losses[name], name))[:N_IMPORTANT]
+    return [
+        "What features are worth in foretelling editors' lists that were set aside; nDCG@10 lost "
+        "when one is scrambled:",
+        "",
+        "| feature | loss |",
+        "|---|---|",
+        *(f"| {name} | {losses[name]:.4f} |" for name in most),
+        "",
+    ]
+
+
+def _examination(examination: Examination, log: Log) -> list[str]:
+    said = [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in examination.says()]
+    curves: dict[str, Curve] = {"whole site": examination} if examination.identified else {}
+    for (layout, list), curve in examination.apart.items():
+        if curve.identified or examination.identified:
+            curves[" ".join(filter(None, (layout or "unnamed", list)))] = curve
+    if not curves:
+        return said
+    shown = int(min(np.bincount(log.position).nonzero()[0].max(initial=1), 10))
+    return [
+        *said,
+        "",
+        "How likely a position is to be looked at, beside position 1; 95 % intervals by bootstrap:",
+        "",
+        f"| position | {' | '.join(curves)} | |",
+        "|---" * (len(curves) + 2) + "|",
+        *(
+            f"| {place} | {' | '.join(_at(curve, place) for curve in curves.values())} "
+            f"| {'█' * round(BAR * min(1.0, float(next(iter(curves.values())).chance[place])))} |"
+            for place in range(1, shown + 1)
+        ),
+    ]
+
+
+def _at(curve: Curve, place: int) -> str:
+    return f"{curve.chance[place]:.2f} ({curve.low[place]:.2f} to {curve.high[place]:.2f})"

@@ -1,0 +1,258 @@
+"""How a list is put together when it is asked for, whatever it was prepared from.
+
+A prepared list is looked up, what the page asked to leave out is left out, the editors have their
+say, and if hardly anything is left the declared chain fills up. A shelf knows the articles by row
+numbers: ``lists.Lists`` is a published bundle, ``patched.Patched`` the same with articles that came
+and went since.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from recommender.candidates import MIN_LINKS
+from recommender.events.slate_token import tail_of
+from recommender.lists.editorial import Rules
+
+DEFAULT_K = 10
+MAX_K = 50
+BEST_SLATE = 0
+Key = Callable[[int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One line of a list, as the page shows it, and why it is there."""
+
+    id: str
+    url: str | None
+    title: str
+    teaser: str
+    position: int
+    score: float
+    origin: str
+
+
+class Placed(NamedTuple):
+    """An article's row in a list, in order."""
+
+    row: int
+    score: float
+    origin: str
+
+
+class Shelf(ABC):
+    """Articles by row, and what was prepared for each."""
+
+    name: str
+    # How many of the hundred variants explore; each has a slate of its own, numbered from 1.
+    share: int
+
+    @abstractmethod
+    def row(self, id: str) -> int | None:
+        """The row of an article that has a page of its own, or None."""
+
+    @abstractmethod
+    def row_of_url(self, url: str) -> int | None:
+        """The row of the article at an address, however it is written, or None."""
+
+    @abstractmethod
+    def find(self, id: str) -> int | None:
+        """The row of whatever may be linked to, pages known by their title alone included."""
+
+    @abstractmethod
+    def id_of(self, row: int) -> str:
+        """The article's id."""
+
+    @abstractmethod
+    def text_of(self, row: int) -> int:
+        """A number an article shares with its near-duplicates and namesakes."""
+
+    @abstractmethod
+    def prepared(
+        self, row: int, slate: int = BEST_SLATE, *, at_most: int | None = None
+    ) -> list[Placed]:
+        """The links that were prepared for a page, in the order of one of its slates; all of
+        them, or the first ``at_most``.
+        """
+
+    @abstractmethod
+    def near_text(self, title: str, body: str) -> list[Placed]:
+        """What stands closest to a text that is not stored."""
+
+    @abstractmethod
+    def fallback(self, row: int | None) -> Iterator[int]:
+        """Rows to fill up with, best first; they may hold the page itself."""
+
+    @abstractmethod
+    def link(self, placed: Placed, position: int) -> Link:
+        """What the page shows of it."""
+
+    def is_changed(self, row: int) -> bool:
+        """Does the article say something else than when the bundle was built?"""
+        return False
+
+    # Lists
+
+    def related(
+        self,
+        row: int | None,
+        *,
+        k: int = DEFAULT_K,
+        exclude: Collection[str] = (),
+        rules: Rules | None = None,
+        now: datetime | None = None,
+        least: int = MIN_LINKS,
+        slate: int = BEST_SLATE,
+    ) -> list[Link]:
+        """The list of article ``row``; None stands for a page nobody knows, and gets fallbacks.
+
+        ``rules`` are the editors', in force at ``now``. Lists of fewer than ``least`` links are
+        filled up to it.
+        """
+        return self.links(
+            self.composed(row, k=k, exclude=exclude, rules=rules, now=now, least=least, slate=slate)
+        )
+
+    def related_to_text(
+        self,
+        title: str,
+        body: str,
+        *,
+        k: int = DEFAULT_K,
+        rules: Rules | None = None,
+        now: datetime | None = None,
+    ) -> list[Link]:
+        """The list of a text that is not stored: by its words, and by what readers make of the
+        articles that share them.
+        """
+        near = self.near_text(title, body)
+        return self.links(self._arranged(None, near, k, (), rules, now, MIN_LINKS))
+
+    def links(self, placed: Iterable[Placed]) -> list[Link]:
+        """Rows as the page shows them."""
+        return [self.link(each, position) for position, each in enumerate(placed, start=1)]
+
+    def composed(
+        self,
+        row: int | None,
+        *,
+        k: int = DEFAULT_K,
+        exclude: Collection[str] = (),
+        rules: Rules | None = None,
+        now: datetime | None = None,
+        least: int = MIN_LINKS,
+        slate: int = BEST_SLATE,
+    ) -> list[Placed]:
+        """``related`` as rows."""
+        least = max(k, least) if row is None else least
+        free = not exclude and rules is None
+        listed = [] if row is None else self.prepared(row, slate, at_most=k if free else None)
+        if free and len(listed) >= min(k, least):
+            return listed[:k]
+        return self._arranged(row, listed, k, exclude, rules, now, least)
+
+    def _arranged(
+        self,
+        source: int | None,
+        listed: Sequence[Placed],
+        k: int,
+        exclude: Collection[str],
+        rules: Rules | None,
+        now: datetime | None,
+        least: int,
+    ) -> list[Placed]:
+        """Exclusions, then the editors, then the fallback chain if hardly anything is left."""
+        source_id = None if source is None else self.id_of(source)
+        places = {self.id_of(each.row): each for each in listed}
+        kept = [id for id in places if id not in exclude]
+        arranged = [(id, False) for id in kept]
+        blocked: set[str] = set()
+        if rules is not None and now is not None:
+            arranged = rules.apply(source_id, kept, now=now)
+            blocked = {r.target for r in rules.about(source_id, now) if r.action == "block"}
+        chosen: list[Placed] = []
+        for id, is_pin in arranged:
+            if not is_pin:
+                chosen.append(places[id])
+                continue
+            known = places.get(id)
+            row = known.row if known else self.find(id)
+            # A pin may name what the page leaves out, or what the site has not (any more).
+            if row is not None and id not in exclude:
+                chosen.append(Placed(row, known.score if known else 0.0, "pinned"))
+        if len(chosen) < min(k, least):
+            self._fill(chosen, source, min(k, least), {*exclude, *blocked})
+        return chosen[:k]
+
+    def _fill(self, chosen: list[Placed], source: int | None, least: int, barred: set[str]) -> None:
+        taken = {self.text_of(each.row) for each in chosen}
+        taken |= {self.text_of(source)} if source is not None else set()
+        for row in self.fallback(source):
+            if len(chosen) >= least:
+                break
+            if self.text_of(row) not in taken and self.id_of(row) not in barred:
+                chosen.append(Placed(row, 0.0, "fallback"))
+                taken.add(self.text_of(row))
+        if not chosen:  # a site of copies: a copy is still better than nothing
+            others = (row for row in self.fallback(source) if row != source)
+            allowed = (row for row in others if self.id_of(row) not in barred)
+            chosen += [Placed(row, 0.0, "fallback") for row in islice(allowed, 1)]
+
+
+def packed(row: int, placed: Sequence[Placed], chances: Sequence[float], key: Key) -> bytes:
+    """What a token says of a list beside ``row``; ``key`` is the store's number of a row."""
+    return tail_of(
+        source=key(row),
+        items=[key(each.row) for each in placed],
+        origins=[each.origin for each in placed],
+        chances=chances,
+    )
+
+
+def fragment(link: Link) -> bytes:
+    """The beginning of a link in an answer, which is the same in every list.
+
+    >>> link = Link("knee", None, "Knees", "", 2, 0.25, "text")
+    >>> fragment(link) + ending(link.position, link.score, link.origin)
+    b'{"id":"knee","url":null,"title":"Knees","teaser":"","position":2,"score":0.25,"origin":"text"}'
+    """
+    record = as_record(link)
+    return _dumps({name: record[name] for name in ("id", "url", "title", "teaser")})[:-1]
+
+
+def ending(position: int, score: float, origin: str) -> bytes:
+    """The end of a link in an answer."""
+    return b',"position":%d,"score":%b,"origin":"%b"}' % (
+        position, repr(round(score, 6)).encode(), origin.encode()
+    )  # fmt: skip
+
+
+def as_record(link: Link) -> dict[str, Any]:
+    """A link as the wire has it. (``dataclasses.asdict`` copies deeply, ten times slower.)"""
+    return {name: getattr(link, name) for name in Link.__slots__}
+
+
+def items_json(links: Iterable[Link]) -> bytes:
+    """The links as they stand in an answer."""
+    return _dumps([as_record(link) for link in links])
+
+
+def head_json(article_id: str | None, model: str, slate: str | None) -> bytes:
+    """An answer up to its links."""
+    return _dumps({"article_id": article_id, "model": model, "slate": slate})[:-1]
+
+
+def answer(head: bytes, items: bytes) -> bytes:
+    """The JSON a page gets, of ``head_json`` and ``items_json``."""
+    return b'%b,"items":%b}' % (head, items)
+
+
+def _dumps(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

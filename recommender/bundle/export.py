@@ -1,0 +1,159 @@
+"""Lists for sites that do not ask at run time: JSON, HTML fragments, or the pages rewritten."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from recommender.articles import text_page
+from recommender.articles.reader import RawPage
+from recommender.bundle.bundle import Bundle
+from recommender.bundle.composition import DEFAULT_K, Link
+from recommender.errors import InputError, RecommenderError
+from recommender.progress import Progress, Silent, tracked
+
+FORMATS = ("json", "html", "pages")
+# File systems take names of 255 bytes; escaping triples some of them.
+MAX_NAME_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How many files were written, and which pages were left as they were, with the reason."""
+
+    n_written: int
+    n_rewritten: int = 0
+    left: tuple[str, ...] = ()
+
+
+def export(
+    bundle: Bundle,
+    folder: Path,
+    kind: str,
+    *,
+    stored: Iterable[tuple[str, RawPage]] = (),
+    k: int = DEFAULT_K,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write every article's list below ``folder``.
+
+    ``json`` writes ``related.jsonl``, one line an article; ``html`` a fragment an article, a
+    ``<nav>`` with a list; ``pages`` each stored text page with its ``Recommend`` block replaced,
+    as many links as the old block held, every other byte as it was.
+    """
+    progress = progress or Silent()
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind == "json":
+        return _json(bundle, folder, k, progress)
+    if kind == "html":
+        return _html(bundle, folder, k, progress)
+    return _pages(bundle, folder, list(stored), progress)
+
+
+def _sources(bundle: Bundle, progress: Progress) -> Iterator[str]:
+    lists = bundle.lists
+    rows = [row for row in range(len(lists.stub)) if not lists.stub[row]]
+    progress.stage("writing lists", len(rows))
+    return tracked((lists.ids.column[row] for row in rows), progress)
+
+
+def _json(bundle: Bundle, folder: Path, k: int, progress: Progress) -> Exported:
+    n_written = 0
+    scratch = folder / ".related.jsonl"
+    with scratch.open("w", encoding="utf-8") as file:
+        for id in _sources(bundle, progress):
+            items = [asdict(link) for link in bundle.related(id, k)]
+            line = {"article_id": id, "model": bundle.name, "items": items}
+            file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+            n_written += 1
+    scratch.replace(folder / "related.jsonl")
+    return Exported(n_written)
+
+
+def _html(bundle: Bundle, folder: Path, k: int, progress: Progress) -> Exported:
+    n_written = 0
+    for id in _sources(bundle, progress):
+        _write(folder / file_name(id, ".html"), fragment(bundle.related(id, k)).encode())
+        n_written += 1
+    return Exported(n_written)
+
+
+def fragment(links: Iterable[Link]) -> str:
+    """A list as HTML: a navigation landmark with real links; what has no page is plain text."""
+    lines = ['<nav class="recommender" aria-label="Recommend">', "  <ul>"]
+    for link in links:
+        title = html.escape(link.title)
+        if link.url and _leads_to_page(link.url):
+            title = f'<a href="{html.escape(link.url)}">{title}</a>'
+        lines.append(f"    <li>{title} <span>{html.escape(link.teaser)}</span></li>")
+    return "\n".join([*lines, "  </ul>", "</nav>", ""])
+
+
+def _leads_to_page(url: str) -> bool:
+    """False for ``javascript:`` and the like, also where blanks hide it, as browsers drop them."""
+    scheme = re.match(r"([a-z][a-z0-9+.-]*):", re.sub(r"[\x00-\x20]", "", url).lower())
+    return scheme is None or scheme[1] in ("http", "https")
+
+
+def file_name(id: str, suffix: str) -> str:
+    """A name for an article's file: its id, percent-encoded where a file system would trip.
+
+    >>> file_name("../a/b", ".html")
+    '%2E%2E%2Fa%2Fb.html'
+    """
+    name = quote(id, safe=" ()+,=@~")
+    name = name.replace(".", "%2E") if set(id.split("/")) & {".", ".."} or id[0] == "." else name
+    if len(name) > MAX_NAME_BYTES:
+        import hashlib
+
+        name = name[: MAX_NAME_BYTES - 17] + "-" + hashlib.sha256(id.encode()).hexdigest()[:16]
+    return name + suffix
+
+
+def _pages(
+    bundle: Bundle, folder: Path, stored: list[tuple[str, RawPage]], progress: Progress
+) -> Exported:
+    if not stored:
+        raise InputError(
+            "the store holds no text pages; only pages imported as text can be written"
+        )
+    progress.stage("writing pages", len(stored))
+    left, n_rewritten = [], 0
+    for id, page in tracked(stored, progress):
+        n_links = text_page.n_links(page.raw)
+        raw = page.raw
+        row = bundle.lists.row(id)
+        if n_links == 0:
+            left.append(f"{page.path}: no Recommend block")
+        elif row is None:
+            left.append(f"{page.path}: not in bundle {bundle.name}; train again")
+        else:
+            links = bundle.lists.related(
+                row, k=n_links, rules=bundle.rules, now=bundle.now, least=n_links
+            )
+            raw = text_page.rewrite(page.raw, [(link.title, link.teaser) for link in links])
+            n_rewritten += 1
+        _write(_inside(folder, page.path), raw)
+    return Exported(len(stored), n_rewritten, tuple(left))
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The path below ``folder``; a stored name that leads out of it is refused."""
+    path = Path(os.path.normpath(folder / name))
+    if not path.is_relative_to(os.path.normpath(folder)):
+        raise RecommenderError(f"{name}: leads out of {folder}")
+    return path
+
+
+def _write(path: Path, raw: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not made of the file's own name, which may be as long as names may be.
+    scratch = path.with_name(f".{os.getpid()}.part")
+    scratch.write_bytes(raw)
+    scratch.replace(path)

@@ -1,0 +1,246 @@
+"""A bundle with the articles that came, changed and went since it was built.
+
+A new article has a list at once, by its text, and stands in others' lists where its text would
+place it among the links there: nobody has seen it yet, so likeness is all there is to go by. What
+went is in no list any more. The next training absorbs all of it.
+
+Objects of this class never change; a new one takes over what the old one worked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from recommender.articles.article import Article
+from recommender.articles.urls import url_key
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf
+from recommender.bundle.likeness import Read, compare, dot
+from recommender.bundle.published import Lists
+from recommender.candidates import EMPTY, MIN_LINKS
+
+# A known article whose new text is less like its old one than this is another article.
+REWRITTEN = 0.5
+
+
+class Patched(Shelf):
+    """``base`` with these articles put in or brought up to date, and these ids taken out."""
+
+    def __init__(
+        self,
+        base: Lists,
+        articles: Sequence[Article],
+        removed: Sequence[str],
+        before: Patched | None = None,
+    ) -> None:
+        self.base = base
+        self.name, self.share = base.name, base.share
+        known = {read.article.id: read for read in before.read.values()} if before else {}
+        rows = {article.id: base.find(article.id) for article in articles}
+        fresh = [article for article in articles if rows[article.id] is None]
+        self.n_base = len(base.stub)
+        self.row_of = {article.id: self.n_base + at for at, article in enumerate(fresh)}
+        self.row_of |= {id: row for id, row in rows.items() if row is not None}
+        self.read: dict[int, Read] = {
+            self.row_of[article.id]: _kept(known, article) or compare(base, article)
+            for article in articles
+        }
+        self.gone = {row for row in map(base.find, removed) if row is not None}
+        self.urls = {
+            url_key(read.article.url): row for row, read in self.read.items() if read.article.url
+        }
+        self.rewritten = {
+            row
+            for row, read in self.read.items()
+            if row < self.n_base and read.likeness < REWRITTEN
+        }
+        # Nothing is explored on their pages any more, nor are they on others'.
+        self.still = {row for row, read in self.read.items() if read.article.sensitive}
+        self._alike: dict[tuple[int, int], bool] = {}
+        self.joins = self._joins()
+        self.touched = self._touched()
+        self._by_text: dict[int, list[Placed]] = {}
+
+    # Finding articles
+
+    def row(self, id: str) -> int | None:
+        row = self.row_of.get(id)
+        return self._there(self.base.row(id)) if row is None else row
+
+    def row_of_url(self, url: str) -> int | None:
+        row = self.urls.get(url_key(url))
+        return self._there(self.base.row_of_url(url)) if row is None else row
+
+    def find(self, id: str) -> int | None:
+        row = self.row_of.get(id)
+        return self._there(self.base.find(id)) if row is None else row
+
+    def _there(self, row: int | None) -> int | None:
+        return None if row in self.gone else row
+
+    def id_of(self, row: int) -> str:
+        read = self.read.get(row)
+        return read.article.id if read else self.base.id_of(row)
+
+    def text_of(self, row: int) -> int:
+        if row < self.n_base and row not in self.rewritten:
+            return self.base.text_of(row)
+        same = [other for other in self.read[row].same if other != row]
+        # Below 0: numbers of the bundle's own are not.
+        return self.base.text_of(same[0]) if same else ~row
+
+    def is_changed(self, row: int) -> bool:
+        return row in self.read
+
+    def link(self, placed: Placed, position: int) -> Link:
+        read = self.read.get(placed.row)
+        if read is None:
+            return self.base.link(placed, position)
+        article = read.article
+        return Link(
+            id=article.id,
+            url=article.url,
+            title=article.title,
+            teaser=article.shown_teaser,
+            position=position,
+            score=round(placed.score, 6),
+            origin=placed.origin,
+        )
+
+    # Lists
+
+    def prepared(
+        self, row: int, slate: int = BEST_SLATE, *, at_most: int | None = None
+    ) -> list[Placed]:
+        if row >= self.n_base or row in self.rewritten:
+            if row not in self._by_text:
+                near = self._near(self.read[row])
+                self._by_text[row] = [placed for placed in near if placed.row != row]
+            return list(self._by_text[row])
+        listed = [placed for placed in self._explored(row, slate) if placed.row not in self.gone]
+        for place, new, _ in self.joins.get(row, ()):
+            place = min(place, len(listed))
+            ends = [placed.score for placed in listed[max(0, place - 1) : place + 1]]
+            score = sum(ends) / len(ends) if ends else 0.0
+            listed.insert(place, Placed(new, score, "text"))
+        return listed
+
+    def _explored(self, row: int, slate: int) -> list[Placed]:
+        """The bundle's slate, or its best one if a slate moves what has become sensitive."""
+        listed = self.base.prepared(row, slate)
+        if slate == BEST_SLATE or not self.still:
+            return listed
+        best = self.base.prepared(row)
+        moved = any(
+            one.row != other.row and not self.still.isdisjoint((one.row, other.row))
+            for one, other in zip(listed, best, strict=True)
+        )
+        return best if moved or row in self.still else listed
+
+    def near_text(self, title: str, body: str) -> list[Placed]:
+        return self._near(compare(self.base, Article("", title, body)))
+
+    def _near(self, asked: Read) -> list[Placed]:
+        near = self.base.near_text(asked.article.title, asked.article.body)
+        listed = [
+            placed for placed in near
+            if placed.row not in self.gone and placed.row not in self.rewritten
+            and not (placed.row in self.read and asked.is_like(self.read[placed.row]))
+        ]  # fmt: skip
+        floor = float(self.base.about["relevance_floor"])
+        fresh = [
+            (-cosine, new)
+            for new, read in self.read.items()
+            if (new >= self.n_base or new in self.rewritten)
+            and (cosine := dot(asked.terms, read.terms)) >= floor
+            and not asked.is_like(read)
+        ]
+        shown = [self.read[placed.row] for placed in listed if placed.row in self.read]
+        seen = {self.text_of(placed.row) for placed in listed}
+        for minus_cosine, new in sorted(fresh):
+            read = self.read[new]
+            if self.text_of(new) not in seen and not any(map(read.is_like, shown)):
+                shown.append(read)
+                listed.append(Placed(new, -minus_cosine, "text"))
+        return sorted(listed, key=lambda placed: (-placed.score, placed.row))
+
+    def fallback(self, row: int | None) -> Iterator[int]:
+        """What the editors picked for a new article, then what the bundle falls back on."""
+        read = None if row is None else self.read.get(row)
+        if read is not None:
+            picked = (self.find(id) for id in read.article.recommended)
+            yield from (at for at in picked if at is not None)
+        own = row if row is not None and row < self.n_base else None
+        yield from (at for at in self.base.fallback(own) if at not in self.gone)
+
+    # What the changes reach
+
+    def _joins(self) -> dict[int, list[tuple[int, int, float]]]:
+        """For each list that new articles join: place, row, cosine, in the order of insertion."""
+        joins: dict[int, list[tuple[int, int, float]]] = {}
+        at = self.base.about["evidence"].index("cosine")
+        gone = list(self.gone)
+        # What is gone, or another article by now, makes room: its text may have moved.
+        lost = self.gone | self.rewritten
+        for new, read in self.read.items():
+            if new < self.n_base:
+                continue
+            listed = self.base.items[read.near]
+            first = listed[:, :DEFAULT_K]
+            closer = self.base.evidence[read.near, :DEFAULT_K, at] >= read.cosines[:, None]
+            places = (closer & (first != EMPTY) & ~np.isin(first, gone)).sum(axis=1)
+            copies = np.isin(
+                self.base.same, self.base.same[[o for o in read.same if o not in lost]]
+            )
+            copies[list(lost)] = False
+            beside_copy = ((listed != EMPTY) & copies[listed]).any(axis=1) | copies[read.near]
+            columns = (read.near, places, read.cosines, beside_copy, listed)
+            for row, place, cosine, is_double, items in zip(
+                *map(np.ndarray.tolist, columns), strict=True
+            ):
+                changed = [other for other in (row, *items) if other in self.read]
+                if (
+                    place < DEFAULT_K
+                    and not is_double
+                    and row not in self.gone
+                    and not any(self._are_like(new, other) for other in changed)
+                ):
+                    joins.setdefault(row, []).append((place, new, cosine))
+        return {row: self._arranged_joins(found) for row, found in joins.items()}
+
+    def _arranged_joins(self, found: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+        """From the end on, so that places counted before stay right; the closest goes in last
+        and so stands first among those of one place. Of copies the closest comes alone.
+        """
+        kept: list[tuple[int, int, float]] = []
+        for join in sorted(found, key=lambda join: -join[2]):
+            if len(kept) < DEFAULT_K and not any(
+                self._are_like(join[1], new) for _, new, _ in kept
+            ):
+                kept.append(join)
+        return sorted(kept, key=lambda join: (-join[0], join[2]))
+
+    def _are_like(self, one: int, other: int) -> bool:
+        """``Read.is_like``, worked out once: the same two meet in many lists."""
+        pair = (one, other) if one < other else (other, one)
+        if pair not in self._alike:
+            self._alike[pair] = self.read[one].is_like(self.read[other])
+        return self._alike[pair]
+
+    def _touched(self) -> set[int]:
+        """Rows of the bundle whose prepared answers do not hold any more."""
+        changed = self.gone | {row for row in self.read if row < self.n_base}
+        touched = set(self.joins) | self.rewritten | self.still
+        if changed:
+            rows = np.fromiter(changed, dtype=np.int64)
+            touched |= set(np.flatnonzero(np.isin(self.base.items, rows).any(axis=1)).tolist())
+            # Short lists are filled up with what is popular, which may be what changed.
+            n_links = (self.base.items != EMPTY).sum(axis=1)
+            touched |= set(np.flatnonzero(n_links < MIN_LINKS).tolist())
+        return touched
+
+
+def _kept(known: dict[str, Read], article: Article) -> Read | None:
+    read = known.get(article.id)
+    return read if read is not None and read.article == article else None

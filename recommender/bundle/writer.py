@@ -1,0 +1,287 @@
+"""Writing a bundle: what the web process looks up, worked out once and laid down as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recommender.articles.article import Article
+from recommender.articles.urls import url_key
+from recommender.bundle import registry
+from recommender.bundle.arrays import save, save_index
+from recommender.bundle.bundle import CARD, EDITORS, TREES, Bundle
+from recommender.bundle.card import decision, model_card
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed, fragment, items_json
+from recommender.bundle.published import Lists
+from recommender.bundle.strings import Strings
+from recommender.candidates import EMPTY
+from recommender.clicks.choice_model import at, find
+from recommender.clicks.position_bias import Examination
+from recommender.lists.exploration import Explored, variant_table
+from recommender.lists.rerank import RELEVANCE_FLOOR, Finished
+from recommender.progress import Progress
+from recommender.ranking.calibration import Calibrated
+from recommender.ranking.handpicked import Taught
+from recommender.ranking.ranker import Learned
+from recommender.store.counts import Log
+from recommender.text.corpus import Site
+from recommender.text.tfidf import Text
+
+N_POPULAR = 100
+EVIDENCE = ("cosine", "clicked", "expected", "visits", "hand_picked")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """What ties a bundle to the store it was built from: the store's name, its numbers of the
+    articles, the last change of an article that the build knows of, and the clicks it held.
+    """
+
+    store: str
+    keys: list[int]
+    change: int
+    n_clicks: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """Everything a bundle is written from."""
+
+    articles: list[Article]
+    text: Text
+    site: Site
+    log: Log
+    examination: Examination
+    learned: Learned
+    taught: Taught
+    finished: Finished
+    explored: Explored
+    calibrated: Calibrated
+    stored: Stored
+    now: datetime
+
+    def about(self) -> dict[str, Any]:
+        """The manifest's account of where the bundle comes from."""
+        learned, window = self.learned, (self.log.first_ts, self.log.last_ts)
+        learned_from, reason = decision(learned, self.taught)
+        import scipy
+        import sklearn
+
+        return {
+            "built": self.now.astimezone(UTC).isoformat(timespec="seconds"),
+            "data_window": [_iso(moment) for moment in window],
+            "data_until_ms": self.log.last_ts,
+            "decided_by": "model" if learned_from else "text",
+            "learned_from": learned_from,
+            "reason": reason,
+            "scores": {name: round(value, 6) for name, value in learned.trial.items()},
+            "worth": {name: round(value, 6) for name, value in learned.worth.items()},
+            "half_life_days": learned.half_life,
+            "editors": self.taught.about(),
+            "n_articles": sum(1 for article in self.articles if not article.stub),
+            "n_stubs": sum(1 for article in self.articles if article.stub),
+            "n_clicks": learned.n_clicks,
+            "n_views": int(self.log.n_views.sum()),
+            "examination": self.examination.about(),
+            "calibration": self.calibrated.about(),
+            "relevance_floor": RELEVANCE_FLOOR,
+            "explore": self.explored.slates.shape[1],
+            "variants": variant_table(self.explored.slates.shape[1]),
+            "store": self.stored.store,
+            "change": self.stored.change,
+            "n_logged_clicks": self.stored.n_clicks,
+            "evidence": list(EVIDENCE),
+            "versions": {
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "scipy": scipy.__version__,
+                "scikit-learn": sklearn.__version__,
+            },
+        }
+
+
+def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bundle:
+    """Write the bundle aside, give it its name and, if ``live``, point ``CURRENT`` at it."""
+    name = registry.new_name(models, built.now, _digest(built))
+    progress.stage("writing the bundle", 4)
+    with registry.scratch_folder(models, name) as folder:
+        _write_articles(built, folder)
+        progress.advance()
+        _write_lists(built, folder)
+        _write_text(built.text, folder)
+        progress.advance()
+        save(folder, "site", built.site)
+        save(folder, "history", built.learned.history)
+        # The whole site's curve, then those of ``about["examination"]["layouts"]``.
+        curves = [built.examination, *built.examination.apart.values()]
+        tables = [np.array([curve.chance, curve.low, curve.high]) for curve in curves]
+        save(folder, "examination", tables[0])
+        save(folder, "examination_apart", np.array(tables[1:]).reshape(-1, *tables[0].shape))
+        if calibration := built.calibrated.calibration:
+            save(folder, "calibration_level", calibration.level)
+            save(folder, "calibration_examined", calibration.examined)
+        if built.learned.ranker:
+            import joblib
+
+            ranker = built.learned.ranker
+            joblib.dump((ranker.text, ranker.kind, ranker.trust), folder / TREES)
+        if editors := built.taught.editors:
+            import joblib
+
+            save(folder, "editors_picks", editors.picks)
+            save(folder, "editors_rates", editors.rates)
+            joblib.dump(editors.trees, folder / EDITORS)
+        about = built.about()
+        stub = np.array([article.stub for article in built.articles])
+        card = model_card(
+            name,
+            about,
+            examination=built.examination,
+            log=built.log,
+            lengths=built.finished.n_relevant[~stub],
+        )
+        (folder / CARD).write_text(card, encoding="utf-8")
+        progress.advance()
+        _write_answers(folder, name, about)
+        bundle = registry.publish(folder, models, name, about)
+        progress.advance()
+    if live:
+        registry.activate(models, name)
+    return Bundle(bundle)
+
+
+def _write_articles(built: Built, folder: Path) -> None:
+    articles = built.articles
+    save_index(folder, "ids", [article.id for article in articles])
+    save(folder, "keys", np.array(built.stored.keys, dtype=np.int64))
+    # Of two articles at one address the first answers for it; without one, none can be asked for.
+    keys = [url_key(article.url) if article.url else "" for article in articles]
+    first: dict[str, int] = {}
+    for row, key in enumerate(keys):
+        if key:
+            first.setdefault(key, row)
+    save_index(folder, "urls", list(first))
+    save(folder, "url_rows", np.array(list(first.values()), dtype=np.int32))
+    save(folder, "titles", Strings.of(article.title for article in articles))
+    save(folder, "teasers", Strings.of(article.shown_teaser for article in articles))
+    save(folder, "links", Strings.of(article.url or "" for article in articles))
+    save(folder, "stub", np.array([article.stub for article in articles], dtype=np.uint8))
+    save(folder, "category", built.site.category)
+    save(folder, "same", built.finished.same)
+    save(folder, "appeal", worth_of_targets(built.learned, built.text))
+    _write_popular(built, folder)
+
+
+def worth_of_targets(learned: Learned, text: Text) -> np.ndarray:
+    """What is known of each target whatever the source, as a factor, ``(n_articles,)``."""
+    if learned.decided_by == "text":
+        return text.fullness
+    # The square root, within bounds: a text that just came in is matched by words first.
+    strength = np.clip(np.sqrt(learned.history.appeal.strength), 0.5, 2.0)
+    worth: np.ndarray = (text.fullness * strength).astype(np.float32)
+    return worth
+
+
+def _write_popular(built: Built, folder: Path) -> None:
+    """Articles most read first, of the site and of each category; without a log, those that
+    stand in most lists; stubs at the very end.
+    """
+    n = len(built.articles)
+    history = built.learned.history
+    top = built.finished.lists.items[:, :DEFAULT_K]
+    listed = np.bincount(top[top != EMPTY], minlength=n)
+    read = history.reading.reads + history.appeal.target_clicks
+    stub = np.array([article.stub for article in built.articles])
+    order = np.lexsort((np.arange(n), -listed, -read, stub))
+    save(folder, "popular", order[:N_POPULAR].astype(np.int32))
+    category = built.site.category[order]
+    heads, rows = [0], []
+    for number in range(int(built.site.category.max(initial=-1)) + 1):
+        rows.append(order[(category == number) & ~stub[order]][:N_POPULAR])
+        heads.append(heads[-1] + len(rows[-1]))
+    save(folder, "popular_in", np.concatenate([*rows, np.zeros(0)]).astype(np.int32))
+    save(folder, "popular_heads", np.array(heads, dtype=np.int64))
+
+
+def _write_lists(built: Built, folder: Path) -> None:
+    lists, site, history = built.finished.lists, built.site, built.learned.history
+    sources, slots = np.nonzero(lists.used)
+    items = lists.items[sources, slots].astype(np.int64)
+    pair = history.pairs.find(sources, items)
+    columns = (
+        site.cosine(sources, items),
+        at(built.learned.appeal.clicked, pair),
+        at(built.learned.appeal.expected, pair),
+        at(history.reading.together, history.reading.find(sources, items)),
+        find(site.picked, sources * site.n_articles + items) >= 0,
+    )
+    evidence = np.zeros((*lists.items.shape, len(EVIDENCE)), dtype=np.float32)
+    evidence[sources, slots] = np.column_stack(columns)
+    save(folder, "list_items", lists.items.astype(np.int32))
+    save(folder, "list_scores", np.where(lists.used, lists.scores, 0).astype(np.float32))
+    save(folder, "list_origins", built.finished.origins)
+    save(folder, "list_evidence", evidence)
+    save(folder, "explored", built.explored)
+
+
+def _write_text(text: Text, folder: Path) -> None:
+    save_index(folder, "vocabulary", text.vocabulary)
+    save(folder, "idf", text.idf)
+    save(folder, "boilerplate", text.boilerplate)
+    save(folder, "template", text.template)
+    # Turned round, term by term: what looking up a new text reads.
+    rows = np.repeat(np.arange(len(text.lengths), dtype=np.int32), np.diff(text.indptr))
+    order = np.argsort(text.indices, kind="stable")
+    heads = np.zeros(len(text.vocabulary) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(text.indices, minlength=len(text.vocabulary)), out=heads[1:])
+    save(folder, "post_heads", heads)
+    save(folder, "post_rows", rows[order])
+    save(folder, "post_weights", text.weights[order])
+
+
+def _write_answers(folder: Path, name: str, about: dict[str, Any]) -> None:
+    """What every article's page gets when it asks for the usual ten: ready to be sent."""
+    save(folder, "answers", Strings.of([]))
+    save(folder, "fragments", Strings.of([]))
+    save(folder, "tails", Strings.of([]))
+    lists = Lists(folder, {**about, "name": name})
+    ready = (
+        b"" if lists.stub[row] else items_json(lists.related(row)) for row in range(len(lists.stub))
+    )
+    answers = Strings.of(ready)
+    rows = (Placed(row, 0.0, "") for row in range(len(lists.stub)))
+    fragments = Strings.of(fragment(lists.link(placed, 0)) for placed in rows)
+    tails = Strings.of(
+        b""
+        if lists.stub[row]
+        else lists.tail(row, lists.composed(row), BEST_SLATE, lambda at: int(lists.keys[at]))
+        for row in range(len(lists.stub))
+    )
+    save(folder, "answers", answers)
+    save(folder, "fragments", fragments)
+    save(folder, "tails", tails)
+
+
+def _digest(built: Built) -> str:
+    """Tells bundles apart by what they say."""
+    digest = hashlib.sha256()
+    for array in (
+        built.finished.lists.items, built.finished.lists.scores, built.explored.slates,
+        np.array(built.stored.keys, dtype=np.int64),
+    ):  # fmt: skip
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for article in built.articles:
+        digest.update(f"{article.id}\0{article.title}\0{article.url}\0".encode())
+    return digest.hexdigest()
+
+
+def _iso(moment: int | None) -> str | None:
+    if moment is None:
+        return None
+    return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="seconds")

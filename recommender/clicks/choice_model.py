@@ -1,0 +1,214 @@
+"""How often a link is followed, over how often it was to be expected.
+
+A click is a choice among the links of a slate. Under Luce's choice model, with examination by
+position, link *i* is chosen with chance ``examination_i x strength_i`` over the slate's sum; the
+strengths of all targets come from minorise-maximise steps with a gamma prior (Hunter 2004,
+"MM algorithms for generalized Bradley-Terry models", section 5). What a pair got beyond the
+clicks expected from its target's strength is the pair's own: its lift.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import gammaln
+
+from recommender.store.counts import UNKNOWN, Log
+
+N_STEPS = 30
+# Steps after which it is found anew how alike strengths are.
+FITTED = (5, 15)
+# Clicks' worth of belief that a target is like others of its category, and a category like the
+# site, before the log is asked; and how sure that is (a factor).
+PRIOR_CLICKS, SPREAD = 1.0, 3.0
+LEAST_PRIOR, MOST_PRIOR = 0.1, 1_000.0
+# A pair counts for such a share of the clicks on all others, so many times what the tenth most
+# followed has, or so many clicks, whichever is most. Only a flood goes beyond all three.
+PAIR_SHARE, TIMES_TENTH, PAIR_CLICKS = 0.01, 3.0, 20.0
+N_TENTH = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Every (source, item) that was ever shown, as sorted ``keys`` ``source * n + item``: items
+    ``item[heads[s]:heads[s + 1]]`` stood beside source ``s``.
+    """
+
+    keys: np.ndarray
+    heads: np.ndarray
+    item: np.ndarray
+
+    @property
+    def source(self) -> np.ndarray:
+        """The source of each pair."""
+        return np.repeat(np.arange(len(self.heads) - 1), np.diff(self.heads))
+
+    def find(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """The number of each pair, -1 for pairs that were never shown."""
+        return find(self.keys, np.asarray(sources, dtype=np.int64) * (len(self.heads) - 1) + items)
+
+
+def find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where each of ``wanted`` stands in the sorted ``keys``, -1 where it does not.
+
+    >>> find(np.array([3, 5, 8]), np.array([5, 4]))
+    array([ 1, -1])
+    """
+    if len(keys) == 0:
+        return np.full(len(wanted), -1)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    places: np.ndarray = np.where(keys[at] == wanted, at, -1)
+    return places
+
+
+def at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """``values[places]``, and 0 where a place is -1."""
+    if len(values) == 0:
+        return np.zeros(len(places))
+    found: np.ndarray = np.where(places >= 0, values[places], 0.0)
+    return found
+
+
+def pairs_in(log: Log, *, n_articles: int) -> tuple[Pairs, np.ndarray]:
+    """The pairs of a log, and which one each of its links is, -1 for links to nowhere."""
+    source = log.link_source
+    known = (source != UNKNOWN) & (log.item != UNKNOWN) & (source != log.item)
+    key = source[known].astype(np.int64) * n_articles + log.item[known]
+    keys, number = np.unique(key, return_inverse=True)
+    of_link = np.full(len(log.item), -1, dtype=np.int64)
+    of_link[known] = number
+    sources, items = np.divmod(keys, n_articles)
+    heads = np.searchsorted(sources, np.arange(n_articles + 1))
+    return Pairs(keys, heads.astype(np.int64), items.astype(np.int32)), of_link
+
+
+def bounded(log: Log, of_link: np.ndarray) -> Log:
+    """With clicks on a pair scaled down to what one pair can be worth, whoever made them.
+
+    Clicks that pages send are bounded day by day (``flags``); imported ones are not, nor is a
+    flood that lasts for weeks. One pair must not tell what text, position and target are worth.
+    """
+    of_click = of_link[log.click_link]
+    got = np.bincount(of_click[of_click >= 0], weights=log.n_clicks[of_click >= 0])
+    if len(got) < N_TENTH:
+        return log
+    tenth = np.partition(got, -N_TENTH)[-N_TENTH]
+    most = max(PAIR_CLICKS, PAIR_SHARE * (got.sum() - got.max()), TIMES_TENTH * tenth)
+    if got.max() <= most:
+        return log
+    scale = np.minimum(1.0, most / np.maximum(got, 1.0))
+    return replace(log, n_clicks=log.n_clicks * np.where(of_click >= 0, scale[of_click], 1.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Appeal:
+    """What a stretch of the log says. By pair: ``clicked``, ``expected`` clicks under its
+    target's strength, and ``chances``, the clicks made on slates it stood in. By article:
+    ``strength`` as a target (1 is average), ``around``, what that is of its category, towards
+    which it is pulled by ``prior`` clicks, ``target_clicks``, ``target_expected`` (clicks if all
+    links were alike), ``source_clicks`` made on its own list.
+    """
+
+    clicked: np.ndarray
+    expected: np.ndarray
+    chances: np.ndarray
+    strength: np.ndarray
+    around: np.ndarray
+    prior: float
+    target_clicks: np.ndarray
+    target_expected: np.ndarray
+    source_clicks: np.ndarray
+
+    @property
+    def n_clicks(self) -> int:
+        """Clicks in all."""
+        return int(self.clicked.sum())
+
+    def lift(self, pair: np.ndarray, prior: float) -> np.ndarray:
+        """Log of clicks over expected clicks of each pair (-1: never shown), pulled towards 0.
+
+        The prior is worth ``prior`` choices among the source's links, of which this pair's
+        expected share would be its own.
+        """
+        clicked, expected = at(self.clicked, pair), at(self.expected, pair)
+        chances = at(self.chances, pair)
+        belief = prior * np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
+        lifts: np.ndarray = np.log((clicked + belief) / (expected + belief))
+        return lifts
+
+
+def measure(
+    log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray, category: np.ndarray
+) -> Appeal:
+    """Count a stretch of the log and fit the strengths of its targets; ``examined`` is the
+    propensity of each of its links, ``category`` the number of each article's, -1 for none.
+
+    Strengths are pulled towards their category's, and that towards the site's, as far as the
+    targets of one category, and categories, are found to be alike: empirical Bayes.
+    """
+    n_articles = len(pairs.heads) - 1
+    _, clicked = log.shown_and_clicked()
+    slate = log.link_slate
+    in_slate = np.bincount(slate, weights=clicked, minlength=len(log.source))
+    made = in_slate[slate]
+    usable = (of_link >= 0) & (made > 0)
+    slate, made, clicks = slate[usable], made[usable], clicked[usable]
+    item, pair = log.item[usable], of_link[usable]
+    seen = examined[usable]
+    n_slates = len(log.source)
+    strength = np.ones(n_articles)
+    got = np.bincount(item, weights=clicks, minlength=n_articles)
+    group, around, prior = category + 1, np.ones(n_articles), PRIOR_CLICKS
+    for step in range(N_STEPS):
+        chance = _share(slate, seen * strength[item], n_slates)
+        due = np.bincount(item, weights=made * chance / strength[item], minlength=n_articles)
+        if step in FITTED:
+            all_got, all_due = (np.bincount(group, weights=of) for of in (got, due))
+            sure = fitted_prior(all_got, all_due, np.ones(len(all_got)))
+            around = ((all_got + sure) / (all_due + sure))[group]
+            prior = fitted_prior(got, due, around)
+        strength = (got + prior) / (due + prior / around)
+    chance = _share(slate, seen * strength[item], n_slates)
+    n_pairs = len(pairs.item)
+    clicked_by_pair = np.bincount(pair, weights=clicks, minlength=n_pairs)
+    return Appeal(
+        clicked=clicked_by_pair,
+        expected=np.bincount(pair, weights=made * chance, minlength=n_pairs),
+        chances=np.bincount(pair, weights=made, minlength=n_pairs),
+        strength=strength,
+        around=around,
+        prior=prior,
+        target_clicks=got,
+        target_expected=np.bincount(
+            item, weights=made * _share(slate, seen, n_slates), minlength=n_articles
+        ),
+        source_clicks=np.bincount(pairs.source, weights=clicked_by_pair, minlength=n_articles),
+    )
+
+
+def fitted_prior(got: np.ndarray, due: np.ndarray, around: np.ndarray) -> float:
+    """How many clicks the belief is worth that rates of ``got`` over ``due`` are as ``around``:
+    the shape of the gamma distribution they are drawn from, if clicks are Poisson, by its marginal
+    likelihood (DuMouchel 1999, "Bayesian data mining", section 3), and by what is usual.
+    """
+    known = due > 0
+    got, due, around = got[known], due[known], around[known]
+
+    def loss(log_prior: float) -> float:
+        prior = np.exp(log_prior)
+        told = gammaln(got + prior) - gammaln(prior) + prior * np.log(prior / around)
+        told -= (got + prior) * np.log(due + prior / around)
+        usual = ((log_prior - np.log(PRIOR_CLICKS)) / np.log(SPREAD)) ** 2 / 2
+        return float(usual - told.sum())
+
+    bounds = np.log(LEAST_PRIOR), np.log(MOST_PRIOR)
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def _share(slate: np.ndarray, weight: np.ndarray, n_slates: int) -> np.ndarray:
+    """Each link's share of its slate's weight."""
+    whole = np.bincount(slate, weights=weight, minlength=n_slates)
+    share: np.ndarray = weight / np.maximum(whole[slate], 1e-12)
+    return share

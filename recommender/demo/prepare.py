@@ -1,0 +1,129 @@
+"""The demo: the sample site from hand-picked lists to learned ones, in one go.
+
+Everything is made in one folder: a SQLite store, the readers' log, the bundle. The readers' taste
+is stated (``sample.readers``) and hidden from the model, so each list can be priced: the clicks one
+view of it is expected to win.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from recommender.articles.article import Article
+from recommender.articles.reader import read_articles
+from recommender.bundle.bundle import Bundle
+from recommender.config import Settings
+from recommender.demo import readers
+from recommender.demo.sample import PAGES, truth
+from recommender.events.event import Click, Event, Impression
+from recommender.progress import Progress, Shown
+from recommender.store.database import Store
+from recommender.store.import_events import EventReader
+from recommender.training.pipeline import build
+
+SEED = 20261122
+SHOWN_ARTICLE = "pain-after-miscarriage"
+URL = "/pages/{id}"
+
+
+def prepare(folder: Path, *, now: datetime, progress: Progress | None = None) -> Settings:
+    """Import the sample site and its readers' log, train, and print what it is worth. Bars are
+    drawn unless the work is to be reported to another ``progress``.
+    """
+    console = Console()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    settings = Settings(
+        database=f"sqlite:///{folder / 'demo.db'}",
+        models=folder / "models",
+        editorial=folder / "editorial.csv",
+    )
+    drawn = Shown() if progress is None else nullcontext(progress)
+    with drawn as progress, Store(settings.database) as store:
+        store.apply(read_articles([PAGES], url=URL, progress=progress))
+        articles = {article.id: article for article in store.articles()}
+        lists = {id: article.recommended for id, article in articles.items() if not article.stub}
+        log = folder / "events.jsonl"
+        write_log(log, readers.visits(lists, seed=SEED))
+        received = store.add_events(EventReader([log], progress=progress))
+        bundle = build(store, settings.models, now=now, progress=progress)
+    console.print(
+        f"\n{len(lists)} health pages, {received.impressions:,} views and {received.clicks:,} "
+        f"clicks of {readers.DAYS} simulated days; {bundle.about['reason']}.\n"
+    )
+    console.print(_beside(articles, bundle))
+    console.print(_worth(lists, bundle))
+    return settings
+
+
+def write_log(path: Path, events: Iterable[Event]) -> None:
+    """Events as the contract's JSON Lines."""
+    with path.open("w", encoding="utf-8") as file:
+        for event in events:
+            file.write(json.dumps(_record(event)) + "\n")
+
+
+def _record(event: Event) -> dict[str, object]:
+    kinds: dict[type, str] = {Impression: "impression", Click: "click"}
+    record = {name: value for name, value in event._asdict().items() if value not in ("", None)}
+    return {
+        "type": kinds.get(type(event), "pageview"),
+        **record,
+        "ts": datetime.fromtimestamp(event.ts / 1000, tz=readers.FIRST_DAY.tzinfo).isoformat(),
+    }
+
+
+def _beside(articles: dict[str, Article], bundle: Bundle) -> Table:
+    """One article's hand-picked list beside its new one."""
+    article = articles[SHOWN_ARTICLE]
+    old = list(article.recommended)
+    new = [link.id for link in bundle.related(SHOWN_ARTICLE)]
+    table = Table(title=article.title, show_footer=True, title_justify="left")
+    prices = [readers.expected_clicks(SHOWN_ARTICLE, links) for links in (old, new)]
+    table.add_column("#", justify="right")
+    for name, price in zip(("hand-picked", "recommender"), prices, strict=True):
+        table.add_column(name, footer=f"{100 * price:.0f} expected clicks per 100 views")
+    for place in range(max(len(old), len(new))):
+        cells = [articles[links[place]].title if place < len(links) else "" for links in (old, new)]
+        table.add_row(str(place + 1), *cells)
+    return table
+
+
+def _worth(lists: dict[str, tuple[str, ...]], bundle: Bundle) -> Table:
+    """What each kind of list wins over the whole site."""
+    text = {id: by_text(bundle, id) for id in lists}
+    kinds = {
+        "hand-picked": {id: list(links) for id, links in lists.items()},
+        "nearest texts": text,
+        "recommender": {id: [link.id for link in bundle.related(id)] for id in lists},
+        "best possible": {id: readers.best_list(id, 10) for id in lists},
+    }
+    table = Table(title="Expected clicks per 100 views, mean over all pages", title_justify="left")
+    table.add_column("lists")
+    table.add_column("clicks", justify="right")
+    table.add_column("")
+    means = {name: price(found) for name, found in kinds.items()}
+    for name, mean in means.items():
+        table.add_row(name, f"{mean:.0f}", "█" * round(30 * mean / max(means.values())))
+    return table
+
+
+def price(lists: Mapping[str, Sequence[str]]) -> float:
+    """Expected clicks per 100 views of lists, by page; every page counts alike."""
+    clicks = sum(readers.expected_clicks(id, links) for id, links in lists.items())
+    return 100 * clicks / len(lists)
+
+
+def by_text(bundle: Bundle, id: str) -> list[str]:
+    """The ten articles whose texts are nearest."""
+    others = [other for other in truth() if other != id]
+    cosines = bundle.features(id, others)["cosine"]
+    return [others[place] for place in (-cosines).argsort(kind="stable")[:10]]

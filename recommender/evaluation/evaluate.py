@@ -1,0 +1,218 @@
+"""Is the bundle's order of the links better than the one readers saw, and than simple ones?
+
+Every view in which something was followed is ranked again by the bundle and by each baseline;
+what was followed should come first. Intervals are a bootstrap over sessions, since the views of
+one visit are not independent. Where positions influenced the clicks, the order shown has them on
+its side: it is a high bar, not a fair one, and the report says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recommender.articles.article import Article
+from recommender.bundle.bundle import Bundle
+from recommender.clicks.choice_model import at, find
+from recommender.errors import CalibrationError, EvaluationError
+from recommender.evaluation import bootstrap, metrics
+from recommender.evaluation.baselines import MODEL, Case, case_of, rows_of, scores
+from recommender.evaluation.examples import example_table
+from recommender.evaluation.list_quality import list_figures
+from recommender.evaluation.offpolicy import OffPolicy
+from recommender.evaluation.report.report import Report
+from recommender.evaluation.slices import slice_table
+from recommender.ranking.reliability import Reliability, reliability
+from recommender.store.replay import Views
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MODEL", "Report", "judge"]
+
+Values = dict[str, dict[str, np.ndarray]]
+
+
+def judge(
+    bundle: Bundle,
+    views: Views,
+    *,
+    k: int = 10,
+    seed: int = 0,
+    articles: Mapping[str, Article] | None = None,
+    off_policy: OffPolicy | None = None,
+) -> Report:
+    """Rank every clicked view again. ``EvaluationError`` if there is none to judge.
+
+    ``articles`` by id are what hand-picked lists, dates and the names of categories are read from;
+    without them the baselines and slices that need them are left out. ``off_policy`` goes into the
+    report as it is.
+    """
+    if len(views.slate) == 0:
+        raise EvaluationError(
+            f"no view to judge bundle {bundle.name} by: of {views.n_shown:,} views none was "
+            "followed by a click on one of at least two links shown"
+        )
+    random = np.random.default_rng(seed)
+    case = case_of(bundle, views, articles)
+    values, left_out = _values(case, k, random)
+    metric = f"nDCG@{k}"
+    for order in values:
+        values[order]["gain"] = values[MODEL][metric] - values[order][metric]
+    table = _table(values, views.session, random)
+    against = str(table.drop(index=MODEL)[metric].idxmax())
+    gain = values[against]["gain"]
+    held, said = _reliability(case)
+    return Report(
+        table=table,
+        notes=[*_notes(case, k), *left_out, said],
+        n_views=len(views.slate),
+        n_sessions=len(np.unique(views.session)),
+        metric=metric,
+        bundle=bundle.name,
+        reliability=held.frame() if held else None,
+        calibration_error=held.error if held else None,
+        lists=list_figures(bundle, views, articles, k=k),
+        slices=slice_table(case, values[MODEL][metric], gain, random, metric=metric),
+        examples=example_table(case, gain, random, k=k),
+        against=against,
+        window=_window(bundle, views),
+        off_policy=off_policy,
+    )
+
+
+def columns(k: int) -> dict[str, Callable[..., np.ndarray]]:
+    """The metrics of a report, by name."""
+    return {
+        **{f"nDCG@{size}": partial(metrics.ndcg, k=size) for size in sorted({5, 10, k})},
+        "MRR": metrics.reciprocal_rank,
+        "MAP": metrics.average_precision,
+        f"recall@{k}": partial(metrics.recall, k=k),
+        f"hit rate@{k}": partial(metrics.hit_rate, k=k),
+        "AUC": metrics.auc,
+    }
+
+
+def _values(case: Case, k: int, random: np.random.Generator) -> tuple[Values, list[str]]:
+    """Each metric of each order, ``(n_views,)``, and what there is to say of orders left out."""
+    views = case.views
+    tie = random.random(len(case.link))
+    scored, left_out = scores(case)
+    found: Values = {}
+    for order, score in scored.items():
+        ranks = case.ranks(score, tie)
+        found[order] = {
+            name: column(ranks, views.of_view, views.size) for name, column in columns(k).items()
+        }
+    return found, left_out
+
+
+def _table(values: Values, session: np.ndarray, random: np.random.Generator) -> pd.DataFrame:
+    """Means with intervals, orders down, metrics across."""
+    import pandas as pd
+
+    cells = [(order, name) for order in values for name in values[order]]
+    found = bootstrap.means([values[order][name] for order, name in cells], session, random)
+    p = dict(zip(cells, found.p, strict=True))
+    others = [order for order in values if order != MODEL]
+    corrected = bootstrap.holm(np.array([p[order, "gain"] for order in others]))
+    rows: dict[str, dict[str, float]] = {order: {} for order in values}
+    for number, (order, name) in enumerate(cells):
+        low, high = float(found.low[number]), float(found.high[number])
+        rows[order] |= {name: float(found.mean[number]), f"{name} low": low, f"{name} high": high}
+    for order, sure in zip([MODEL, *others], [np.nan, *corrected], strict=True):
+        rows[order]["gain p"] = float(sure)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("order of the links")
+
+
+def _reliability(case: Case) -> tuple[Reliability | None, str]:
+    """Chances against what was followed in all views, clicked or not, and what to say of it."""
+    bundle, views = case.bundle, case.views
+    try:
+        calibration = bundle.calibration
+    except CalibrationError as exc:
+        return None, f"{exc}."
+    known, tally = rows_of(bundle), views.tally
+    items = np.array([known.get(id, -1) for id in views.items], dtype=np.int64)[tally.link]
+    of_link = np.repeat([known.get(id, -1) for id in views.source], np.diff(views.heads))
+    source = of_link.astype(np.int64)[tally.link]
+    use = np.flatnonzero((items >= 0) & (source >= 0))
+    if len(use) == 0:
+        return None, "No link shown is known to the bundle, so no chance was stated."
+    use = use[np.argsort(source[use], kind="stable")]
+    table = np.array([calibration.examination(layout) for layout in tally.layouts])
+    place = np.minimum(tally.position[use], table.shape[1] - 1)
+    looked = tally.shown[use] * table[tally.layout[use], place]
+    pairs, pair = np.unique(source[use] * len(known) + items[use], return_inverse=True)
+    judged = find(case.sources * len(known) + case.items, pairs)
+    score = at(case.worth, judged)
+    score[judged < 0] = bundle.score_rows(*np.divmod(pairs[judged < 0], len(known)))
+    stated = calibration.chance(pairs // len(known), score)[pair]
+    clicks = tally.clicks[use]
+    held = reliability(stated, looked, clicks)
+    n_views = max(views.n_shown, 1)
+    return held, (
+        f"Chances stated are off by {100 * held.error:.2f} percentage points in the mean (expected "
+        f"calibration error); {(looked * stated).sum() / n_views:.3f} clicks a view were to be "
+        f"expected and {clicks.sum() / n_views:.3f} were made."
+    )
+
+
+def _window(bundle: Bundle, views: Views) -> dict[str, Any]:
+    """The stretches of the log that the bundle saw and is judged by, and how much is in them."""
+    first, last = bundle.about["data_window"]
+    tally = views.tally
+    shown, clicks = float(tally.shown.sum()), float(tally.clicks.sum())
+    return {
+        "bundle built": bundle.about["built"],
+        "bundle's data": f"{first} to {last}" if first else "no views",
+        "judged views": f"{_iso(views.ts.min())} to {_iso(views.ts.max())}",
+        "views of a list": f"{views.n_shown:,}",
+        "of these followed by a click": f"{len(views.slate):,} "
+        f"({100 * len(views.slate) / max(views.n_shown, 1):.1f} %, per page view)",
+        "clicks": f"{clicks:,.0f} ({clicks / max(views.n_shown, 1):.3f} per page view; "
+        f"{100 * clicks / max(shown, 1):.2f} % of the links shown, per link)",
+        "visits": f"{len(np.unique(views.session)):,} with a click",
+        "pages": f"{len({views.source[slate] for slate in np.unique(views.slate)}):,} "
+        "with a clicked view",
+    }
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(int(moment) / 1000, UTC).isoformat(timespec="seconds")
+
+
+def _notes(case: Case, k: int) -> list[str]:
+    bundle, views = case.bundle, case.views
+    notes = [
+        f"Means are per clicked view: {len(views.slate):,} of {views.n_shown:,} views.",
+        f"The bundle was decided by {bundle.decided_by}: {bundle.about['reason']}.",
+    ]
+    if views.ordered[views.slate].all():
+        notes.append(
+            "Readers look at the top of a list first, so clicks favour the order shown; an order "
+            "that matches it is better than the figures say."
+        )
+    notes.append(
+        "Only links that were shown can be judged: what a new list has that no old one had is not "
+        "in these figures."
+    )
+    if views.size.max() <= k:
+        notes.append(
+            f"No slate has more than {k} links, so recall@{k} and hit rate@{k} are 1 whatever the "
+            "order; a smaller k tells orders apart by them."
+        )
+    unknown = int((case.pair < 0).sum())
+    if unknown:
+        notes.append(
+            f"{unknown:,} of {len(case.pair):,} links shown are not known to the bundle and come "
+            "last in its order."
+        )
+    n_visits = len(np.unique(views.session))
+    if n_visits < bootstrap.FEW_CLUSTERS:
+        notes.append(f"The views are of {n_visits} visits only: intervals are too narrow.")
+    return notes

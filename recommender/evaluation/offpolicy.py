@@ -1,0 +1,275 @@
+"""What a bundle, or any lists, would win if they were shown: told from the log, before serving.
+
+Every view whose links stood at their places by a known chance says something of lists that were not
+shown; ``estimators`` says how. An estimate that rests on too little is not given: the table says in
+words why. Judged are the best lists; what a site wins while it explores is a little less.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recommender.bundle.bundle import Bundle
+from recommender.candidates import EMPTY
+from recommender.errors import EvaluationError, MissingExtra
+from recommender.evaluation.offpolicy_estimators import (
+    CLIP,
+    Interval,
+    Matched,
+    Terms,
+    Weight,
+    clipped,
+    doubly_robust,
+    ips,
+    logged_policy,
+    position_based,
+    snips,
+    weight_of,
+)
+from recommender.evaluation.wanted import UNTOLD, Lists, Model, lists_beside, model_of, numbered
+from recommender.store.impressions import Logged
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+# What an estimate must rest on, or it is not given: the effective sample, in views, and clicks that
+# weigh. Intervals hold from here on in simulations (benchmarks, "Off-policy").
+MIN_EFFECTIVE = 100.0
+MIN_CLICKS = 20
+# The share of the candidate's places the log may be silent about.
+MAX_UNSUPPORTED = 0.2
+IPS, SNIPS, CLIPPED, DR, PBM = (
+    "IPS", "self-normalised IPS", "clipped IPS", "doubly robust", "position-based",
+)  # fmt: skip
+# The verdict is that of the first of these that is given.
+PREFERRED = (DR, SNIPS, IPS, PBM)
+POSITIONS = (
+    "right if a link is as attractive at every place and places are looked at as the bundle says; "
+    "how sure that is, the interval leaves out"
+)
+REFUSED = "not given: "
+COLUMNS = (
+    "estimate", "low", "high", "gain", "gain low", "gain high", "effective sample", "top 1 %",
+    "unsupported", "depends on model", "says",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OffPolicy:
+    """What came of it. ``table`` has a row for each estimator: the clicks a page view that the
+    candidate's lists would win, ``estimate``, with a 95 % interval ``low`` to ``high``; ``gain``,
+    by how much that is more than what was shown won, paired, with its interval; how many views of
+    the candidate's own lists say as much (``effective sample``); the share of the weight in the
+    heaviest hundredth, ``top 1 %``; the share of the candidate's places the log says nothing of,
+    ``unsupported``; whether it ``depends on model``; and what it ``says``. An estimate that is
+    refused is NaN. ``logged`` is what was won by what was shown.
+    """
+
+    table: pd.DataFrame
+    logged: Interval
+    notes: list[str]
+    candidate: str
+    n_views: int
+    n_sessions: int
+
+    @property
+    def best(self) -> str | None:
+        """The estimator whose word counts, None if all are refused."""
+        sure = ~self.table["says"].str.contains(UNTOLD, regex=False)
+        given = self.table.index[self.table["estimate"].notna() & sure]
+        return next((name for name in PREFERRED if name in given), None)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for who reads one sentence."""
+        name = self.best
+        if name is None:
+            said = self.table.loc[SNIPS, "says"].removeprefix(REFUSED)
+            guess = self.table.loc[PBM, "estimate"]
+            if not np.isnan(guess):
+                said += (
+                    f"; {guess:.3f} clicks a page view is a guess, {UNTOLD.removeprefix('but ')}"
+                )
+            return f"The log cannot tell what {self.candidate} would win: {said}."
+        row = self.table.loc[name]
+        gain, low, high = row["gain"], row["gain low"], row["gain high"]
+        if low > 0 or high < 0:
+            least, most = sorted((abs(low), abs(high)))
+            more = "more" if low > 0 else "fewer"
+            told = f"{abs(gain):.3f} {more} than what was shown ({least:.3f} to {most:.3f})"
+        else:
+            told = f"no clear difference to what was shown ({low:+.3f} to {high:+.3f})"
+        rests = ""
+        if row["depends on model"]:
+            rests = ", if the model of positions is right" if name == PBM else (
+                f"; of {row['unsupported']:.0%} of the places only the model speaks"
+            ).replace("%", " %")  # fmt: skip
+        name_of = self.candidate[0].upper() + self.candidate[1:]
+        return (
+            f"{name_of} would win {row['estimate']:.3f} clicks a page view "
+            f"({row['low']:.3f} to {row['high']:.3f}), {told}{rests}; {name}, 95 % intervals."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For programs; a refused estimate is null."""
+        rows = json.loads(self.table.to_json(orient="index", double_precision=12))
+        logged = {name: getattr(self.logged, name) for name in Interval.__slots__}
+        about = {"candidate": self.candidate, "views": self.n_views, "sessions": self.n_sessions}
+        about |= {"verdict": self.verdict, "logged": logged, "estimators": rows}
+        return {**about, "notes": self.notes}
+
+    def plot(self) -> Figure:
+        """Each estimate with its interval, beside what was shown (the grey band)."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as exc:
+            raise MissingExtra("drawing", "plot") from exc
+        table = self.table[::-1]
+        figure = Figure(figsize=(7, 0.5 * len(table) + 1.4), layout="constrained")
+        axes = figure.subplots()
+        axes.axvspan(self.logged.low, self.logged.high, color="#dddddd", linewidth=0)
+        axes.axvline(self.logged.value, color="#777777", linewidth=1)
+        axes.text(
+            self.logged.value, len(table) - 0.4, "what was shown", color="#555555", ha="center"
+        )
+        for place, (name, row) in enumerate(table.iterrows()):
+            if np.isnan(row["estimate"]):
+                axes.text(self.logged.value, place, " not given", va="center", color="#777777")
+                continue
+            span = [[row["estimate"] - row["low"]], [row["high"] - row["estimate"]]]
+            axes.errorbar(
+                row["estimate"], place, xerr=np.maximum(span, 0), fmt="o", ecolor="#333333",
+                color="#0072b2" if name == self.best else "#56b4e9",
+                markerfacecolor="white" if row["depends on model"] else None,
+            )  # fmt: skip
+        axes.set_yticks(range(len(table)), list(table.index))
+        axes.set_ylim(-0.6, len(table) - 0.1)
+        axes.set_xlabel("clicks a page view (bars: 95 %; hollow: depends on a model)")
+        axes.spines[["top", "right"]].set_visible(False)
+        return figure
+
+    def _repr_html_(self) -> str:
+        table: str = self.table.to_html(float_format=lambda value: f"{value:.3f}", border=0)
+        return f"<p><b>{html.escape(self.verdict)}</b></p>{table}"
+
+
+def estimate(log: Logged, candidate: Bundle | Lists, *, k: int, model: Bundle | None) -> OffPolicy:
+    """Judge the candidate's first ``k`` links by a log. ``EvaluationError`` if there is no view."""
+    import pandas as pd
+
+    notes = []
+    if unordered := int((~log.ordered[log.slate]).sum()):
+        notes.append(f"{unordered:,} views are left out: nobody knows where their links stood.")
+        log = log.views_of(log.ordered)
+    any_by_lot = bool(log.by_lot[log.slate].any())
+    if any_by_lot and (unknown := int((~log.by_lot[log.slate]).sum())):
+        notes.append(f"{unknown:,} views are left out: they tell no chances of their links.")
+        log = log.views_of(log.by_lot)
+    lists, told = lists_beside(log, candidate, k)
+    wanted = numbered(log, lists, k)
+    listed = (wanted != EMPTY).any(axis=1)[log.source]
+    if alone := int((~listed[log.slate]).sum()):
+        notes.append(f"{alone:,} views are left out: the candidate has no list for their page.")
+        log = log.views_of(listed)
+    if len(log.slate) == 0:
+        raise EvaluationError("no view in the log shows what the candidate's lists would have won")
+    name = candidate.name if isinstance(candidate, Bundle) else "the lists given"
+    shown = Matched.of(log, wanted)
+    was = logged_policy(shown)
+    rows = _rows(shown, was, model_of(log, lists, k, model or candidate), any_by_lot)
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
+    notes = [
+        f"Estimates are clicks a page view in the first {k} places, beside the articles of "
+        f"{len(log.slate):,} views in {log.n_sessions:,} visits; a list is as long as the page "
+        "had room for.",
+        "Judged is the best list of each page, without the slates that explore.",
+        *told,
+        *notes,
+    ]
+    return OffPolicy(
+        table.rename_axis("estimator"), was.interval(log, least=0.0), notes, name,
+        len(log.slate), log.n_sessions,
+    )  # fmt: skip
+
+
+def _rows(shown: Matched, was: Terms, model: Model, by_lot: bool) -> dict[str, tuple[Any, ...]]:
+    """The table, row by row."""
+    rows: dict[str, tuple[Any, ...]] = {}
+    no_lot = "" if by_lot else "no view in the log tells the chances of its links"
+    weight = weight_of(shown) if by_lot else Weight(np.nan, np.nan, np.nan)
+    for name, terms in ((IPS, ips(shown)), (SNIPS, snips(shown)), (CLIPPED, clipped(shown))):
+        cut = replace(weight, top=_clipped_top(shown)) if name == CLIPPED and by_lot else weight
+        reason = no_lot or too_little(shown, terms, weight)
+        rows[name] = _row(shown, was, terms, cut, reason, *_says(name, shown, weight))
+    if model.chance is None or model.examined is None:
+        nothing = Weight(np.nan, np.nan, np.nan)
+        rows[DR] = _row(shown, was, None, weight, no_lot or model.reason, "", True)
+        rows[PBM] = _row(shown, was, None, nothing, model.reason, "", True)
+        return rows
+    terms = doubly_robust(shown, model.chance, model.examined)
+    reason = no_lot or too_little(shown, terms, weight)
+    rests = weight.unsupported > 0.01
+    says = f"of {_percent(weight.unsupported)} of the places only the model speaks" if rests else ""
+    rows[DR] = _row(shown, was, terms, weight, reason, says, rests)
+    terms, weight = position_based(shown, model.examined)
+    reason = too_little(shown, terms, weight)
+    says = "; ".join(filter(None, (POSITIONS, model.caveat)))
+    rows[PBM] = _row(shown, was, terms, weight, reason, says, True)
+    return rows
+
+
+def _row(
+    shown: Matched, was: Terms, terms: Terms | None, weight: Weight, reason: str, says: str,
+    depends: bool,
+) -> tuple[Any, ...]:  # fmt: skip
+    figures = [np.nan] * 6
+    if terms is not None and not reason:
+        won, gain = terms.interval(shown.log, least=0.0), (terms - was).interval(shown.log)
+        figures = [won.value, won.low, won.high, gain.value, gain.low, gain.high]
+    said = REFUSED + reason if reason else says
+    return (*figures, weight.effective, weight.top, weight.unsupported, depends, said)
+
+
+def too_little(shown: Matched, terms: Terms, weight: Weight) -> str:
+    """Why an estimate is not given, empty if it is."""
+    if weight.effective < MIN_EFFECTIVE:
+        return (
+            f"the log says as much as {weight.effective:,.0f} views of the candidate's own lists; "
+            f"{MIN_EFFECTIVE:,.0f} is the least"
+        )
+    if weight.unsupported > MAX_UNSUPPORTED:
+        return (
+            f"of {_percent(weight.unsupported)} of the candidate's places the log says nothing; "
+            f"{_percent(MAX_UNSUPPORTED)} is the most that is borne"
+        )
+    clicks = int(shown.clicks[terms.link > 0].sum())
+    if clicks < MIN_CLICKS:
+        return f"{clicks:,} clicks bear on the candidate's lists; {MIN_CLICKS} is the least"
+    return ""
+
+
+def _says(name: str, shown: Matched, weight: Weight) -> tuple[str, bool]:
+    lacking = f"{_percent(weight.unsupported)} of the places without support"
+    parts = []
+    if name == CLIPPED:
+        mass = shown.weight * shown.shown
+        cut = 1 - (np.minimum(shown.weight, CLIP) * shown.shown).sum() / max(mass.sum(), 1e-12)
+        if cut > 0.001:
+            parts.append(f"weights end at {CLIP:.0f}, which cuts {_percent(cut)} of them: too low")
+    if weight.unsupported > 0.01:
+        parts.append(f"{lacking} count as {'the others' if name == SNIPS else 'nothing'}")
+    return "; ".join(parts), False
+
+
+def _clipped_top(shown: Matched) -> float:
+    return weight_of(replace(shown, weight=np.minimum(shown.weight, CLIP))).top
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,182 @@
+"""A new bundle goes live only if nothing says that it is worse than the one that is.
+
+A bundle that learned from a click puts it first, so neither may be judged by clicks it has seen.
+What the live bundle has not seen, the new one has; so a second bundle is built, by the same rules,
+from all but the later half of what is new to the live one, and on that half the two are compared.
+If it is not worse, the one that was built from everything goes live.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import sqlalchemy as sql
+
+from recommender.bundle import registry
+from recommender.bundle.bundle import Bundle
+from recommender.errors import BundleError, CalibrationError
+from recommender.evaluation import metrics
+from recommender.evaluation.baselines import case_of
+from recommender.evaluation.offpolicy import too_little
+from recommender.evaluation.offpolicy_estimators import (
+    Interval,
+    Matched,
+    of_visits,
+    position_based,
+    snips,
+    weight_of,
+)
+from recommender.evaluation.wanted import lists_beside, numbered
+from recommender.events.event import DAY_MS
+from recommender.progress import Progress
+from recommender.store import impressions
+from recommender.store.click_filters import Caps
+from recommender.store.database import Store
+from recommender.store.replay import Views, clicked_views
+from recommender.training.pipeline import Options, build
+
+K = 10
+# No more than the last days are judged by: tastes change.
+MAX_DAYS = 7
+# A click at a place that is rarely looked at weighs no more than so many at the first.
+MAX_WEIGHT = 10.0
+NEW = "SELECT COUNT(*) AS n, MAX(ts) AS last FROM views WHERE ts > :after AND ts < :until"
+MIDDLE = """
+    SELECT ts FROM views WHERE ts > :after AND ts < :until ORDER BY ts LIMIT 1 OFFSET :half
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Whether the new bundle went live, and why, in a sentence."""
+
+    promoted: bool
+    sentence: str
+
+
+def train_guarded(
+    store: Store,
+    models: Path,
+    *,
+    now: datetime,
+    options: Options,
+    progress: Progress | None = None,
+) -> tuple[Bundle, Promotion]:
+    """Build a bundle and make it live unless it is worse than the live one. The first goes live."""
+    options = replace(options, activate=False)
+    new = build(store, models, now=now, options=options, progress=progress)
+    try:
+        live = Bundle(registry.resolve(models))
+    except BundleError:
+        registry.activate(models, new.name)
+        return new, Promotion(True, "promoted: no sound bundle was live")
+    cut = _cut(store, _end(live), options.until)
+    if cut is None:
+        # Both have seen all there is, so both are flattered alike; what is broken still shows.
+        worse, said = compare(new, live, store, after=-1, caps=options.caps)
+        said += ", all of which both learned from"
+    else:
+        with TemporaryDirectory() as folder:
+            before = replace(options, until=cut)
+            tried = build(store, Path(folder), now=now, options=before, progress=progress)
+            worse, said = compare(tried, live, store, after=cut - 1, caps=options.caps)
+        said += f", from {_day(cut)} on, that neither had learned from"
+    if worse:
+        return new, Promotion(False, f"kept {live.name}: {said}")
+    registry.activate(models, new.name)
+    return new, Promotion(True, f"promoted: {said}")
+
+
+def compare(new: Bundle, live: Bundle, store: Store, *, after: int, caps: Caps) -> tuple[bool, str]:
+    """Is ``new`` worse, by views later than ``after``? And how that is known."""
+    views = clicked_views(store, after=after, caps=caps)
+    if len(views.slate) == 0:
+        return False, "nothing speaks against it, as the log has no clicked view"
+    gains = {f"nDCG@{K}": _order(new, live, views)}
+    log = impressions.read(store, after=after, caps=caps)
+    by_lot = log.by_lot
+    log = log.views_of(by_lot if by_lot[log.slate].any() else log.ordered)
+    if len(log.slate) and (won := _lists(new, live, log)) is not None:
+        gains["clicks a view"] = won
+    worse = {name: gain for name, gain in gains.items() if gain.high < 0}
+    told = ", ".join(
+        f"{name} {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+        for name, gain in (worse or gains).items()
+    )
+    verdict = "the new one is worse" if worse else "it is not worse"
+    if not worse and any(gain.low > 0 for gain in gains.values()):
+        verdict = "it is better"
+    return bool(worse), f"{verdict}, {told} on {len(views.slate):,} clicked views"
+
+
+def _order(new: Bundle, live: Bundle, views: Views) -> Interval:
+    """By how much the new bundle's order of the links shown is better. Each click weighs one over
+    the examination of its place, or the order that was shown would have the places on its side.
+    """
+    tie = np.random.default_rng(0).random(len(views.items))
+    found = []
+    for bundle in (new, live):
+        case = case_of(bundle, views)
+        ranks = case.ranks(case.of_links(case.worth), tie[: len(case.link)])
+        found.append(metrics.ndcg(ranks, views.of_view, views.size, k=K))
+    place = views.followed - views.heads[views.slate[views.of_view]]
+    seen = _examined(live)[np.minimum(place, len(_examined(live)) - 1)]
+    seen = np.where(views.ordered[views.slate[views.of_view]], seen, 1.0)
+    clicks = np.bincount(views.of_view)
+    weight = np.bincount(views.of_view, weights=np.minimum(1 / seen, MAX_WEIGHT)) / clicks
+    gain = (found[0] - found[1]) * weight
+    return of_visits(
+        np.bincount(views.session, weights=gain), np.bincount(views.session, weights=weight)
+    )
+
+
+def _lists(new: Bundle, live: Bundle, log: impressions.Logged) -> Interval | None:
+    """By how many clicks a view the new bundle's lists are better, None if the log cannot tell: by
+    chances if it may, else by places.
+    """
+    shown = [
+        Matched.of(log, numbered(log, lists_beside(log, bundle, K)[0], K)) for bundle in (new, live)
+    ]
+    terms = [snips(each) for each in shown]
+    if not any(
+        too_little(each, term, weight_of(each)) for each, term in zip(shown, terms, strict=True)
+    ):
+        return (terms[0] - terms[1]).interval(log)
+    examined = _examined(live)[None].repeat(max(1, len(log.layouts)), axis=0)
+    told = [position_based(each, examined) for each in shown]
+    if any(too_little(each, *found) for each, found in zip(shown, told, strict=True)):
+        return None
+    return (told[0][0] - told[1][0]).interval(log)
+
+
+def _examined(bundle: Bundle) -> np.ndarray:
+    """By place from 0; all alike if the bundle cannot tell."""
+    try:
+        seen: np.ndarray = bundle.calibration.examination()[1:]
+    except CalibrationError:
+        return np.ones(1)
+    return seen
+
+
+def _cut(store: Store, after: int, until: int | None) -> int | None:
+    """The moment from which on views are judged by; None if none is new."""
+    limit = {"after": after, "until": until if until is not None else np.iinfo(np.int64).max}
+    with store.reading() as connection:
+        n, last = connection.execute(sql.text(NEW), limit).one()
+        if not n:
+            return None
+        middle = connection.scalar(sql.text(MIDDLE), {**limit, "half": n // 2})
+    return max(int(middle or 0), int(last) - MAX_DAYS * DAY_MS)
+
+
+def _end(bundle: Bundle) -> int:
+    until = bundle.about["data_until_ms"]
+    return -1 if until is None else int(until)
+
+
+def _day(moment: int) -> str:
+    return f"{datetime.fromtimestamp(moment / 1000, tz=UTC):%Y-%m-%d %H:%M}"

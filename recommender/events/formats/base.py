@@ -1,0 +1,116 @@
+"""What the readers of other people's logs share.
+
+Each format is a small class, a ``Translator``: it turns one record into events, raises
+``EventError`` if the record is faulty, and ``Skip`` if it is sound but of no use to us. What can
+only be said when more has been read comes out of ``flush``.
+
+>>> pseudonym("ga4", "some reader") == pseudonym("ga4", "some reader")
+True
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Protocol
+
+from recommender.articles.addresses import Finder
+from recommender.errors import EventError
+from recommender.events.event import EPOCH, Event, parse
+from recommender.files import Record
+
+NO_ARTICLE = "no article at this address"
+# Skipped records are counted by reason, and some reasons quote the log: a log must not decide how
+# much memory the process takes.
+MAX_REASONS = 100
+
+
+class Skip(Exception):  # noqa: N818 - nothing is wrong
+    """The record is sound, but of no use; the text is the reason, the same for many records."""
+
+
+class Reasons(Counter[str]):
+    """How many records were skipped, by reason."""
+
+    def add(self, reason: str) -> None:
+        """One more."""
+        known = reason in self or len(self) < MAX_REASONS
+        self[reason if known else "for other reasons"] += 1
+
+
+class Translator(Protocol):
+    """Turns the records of one format into events."""
+
+    # Whether earlier records decide what a later one says.
+    remembers: ClassVar[bool]
+
+    def __init__(self, finder: Finder, skipped: Reasons) -> None: ...
+
+    def read(self, record: Record) -> Iterable[Event]:
+        """The events of one record. Raises ``EventError`` or ``Skip``."""
+
+    def flush(self) -> Iterable[Event]:
+        """The events that had to wait for later records."""
+
+
+class Plain:
+    """Our own records, which need no translation."""
+
+    remembers: ClassVar[bool] = False
+
+    def __init__(self, finder: Finder, skipped: Reasons) -> None:
+        pass
+
+    def read(self, record: Record) -> Iterable[Event]:
+        """The record's one event."""
+        return (parse(record.fields, where=record.where),)
+
+    def flush(self) -> Iterable[Event]:
+        """Nothing waits."""
+        return ()
+
+
+def pseudonym(*parts: str) -> str:
+    """A name that is the same for the same parts and does not show them: what identifies a
+    reader to a vendor is not for us to keep.
+    """
+    return hashlib.blake2b("\x00".join(parts).encode(errors="replace"), digest_size=12).hexdigest()
+
+
+def impression(where: str, **fields: Any) -> Event:
+    """An impression, checked as one of our own would be."""
+    return parse({"type": "impression", **fields}, where=where)
+
+
+def click(where: str, **fields: Any) -> Event:
+    """A click, checked as one of our own would be."""
+    return parse({"type": "click", **fields}, where=where)
+
+
+def since_1970(number: Any, unit: timedelta, *, name: str, where: str) -> datetime:
+    """The moment so many units after 1970; BigQuery writes whole numbers as text."""
+    try:
+        return EPOCH + int(number) * unit
+    except (TypeError, ValueError, OverflowError):
+        what = "missing" if number is None else f"no time: {str(number)[:40]!r}"
+        raise EventError(f"{where}: field {name}: {what}") from None
+
+
+def listed(record: Mapping[str, Any], name: str, *, where: str) -> list[Mapping[str, Any]]:
+    """A field that is a list of objects; empty if it is missing."""
+    value = record.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise EventError(f"{where}: field {name}: must be a list of objects")
+    return value
+
+
+def text_of(value: Any) -> str:
+    """Text or a number as text, without what vendors write for nothing; else empty."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    text = str(value).strip()
+    return "" if text == "(not set)" else text

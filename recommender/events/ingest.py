@@ -1,0 +1,164 @@
+"""Events as readers' pages send them: checked one by one, each accepted or refused with a reason.
+
+A page names the slate it shows by its token and a link by its position; what it says beyond that is
+not believed. Time is the server's clock, less the ``age_ms`` that the page says have passed. A
+caller who is ``trusted`` (holds the admin key) may send the full records of ``events`` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from recommender.articles.article import MAX_ID_CHARACTERS
+from recommender.errors import EventError, Rejected, TokenError
+from recommender.events import event
+from recommender.events.event import Click, Impression, PageView
+from recommender.events.slate_token import Signer, Slate
+
+MAX_NAME = 128
+# A page that failed to send an event tries again, at the latest when it is left.
+MAX_AGE_MS = 3_600_000
+# What stands in the store's ``live`` columns. What a site imports, by file or with its key, is
+# taken as it is; what pages send may be flagged when it is counted.
+IMPORTED, BY_READER, BY_CRAWLER = 0, 1, 2
+
+
+class Shown(NamedTuple):
+    """A signed slate was seen. ``ts`` is in milliseconds since 1970, UTC."""
+
+    view_id: str
+    ts: int
+    slate: Slate
+    session_id: str
+    layout: str
+    live: int
+
+
+class Followed(NamedTuple):
+    """A link of a signed slate was followed; ``item`` is the store's number of its article."""
+
+    view_id: str
+    ts: int
+    item: int
+    live: int
+
+
+class Opened(NamedTuple):
+    """An article was opened; articles are the store's numbers, ``referrer`` 0 for none."""
+
+    ts: int
+    article: int
+    session_id: str
+    referrer: int
+    live: int
+
+
+Incoming = Shown | Followed | Opened | Impression | Click | PageView
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What an event is checked against. ``key_of`` finds the store's number of an article's id, or
+    None; ``now_ms`` is the server's clock.
+    """
+
+    signer: Signer
+    key_of: Callable[[str], int | None]
+    now_ms: int
+    crawler: bool = False
+    trusted: bool = False
+
+    def read(self, record: object) -> Incoming:
+        """The event a record stands for; ``Rejected`` says why it is none."""
+        if not isinstance(record, dict):
+            raise Rejected("malformed", "an event is a JSON object")
+        kind = record.get("type")
+        if kind not in ("impression", "click", "pageview"):
+            raise Rejected("malformed", "field type: impression, click and pageview are known")
+        signed = "slate" in record or kind == "pageview"
+        if self.trusted and (not signed or "ts" in record):
+            return self._trusted(record, signed)
+        if not signed:
+            raise Rejected("unsigned", "field slate: missing; full records take the admin key")
+        by_crawler = self.crawler and not self.trusted
+        return self._signed(record, self._moment(record), BY_CRAWLER if by_crawler else BY_READER)
+
+    def _signed(self, record: Mapping[str, Any], ts: int, live: int) -> Incoming:
+        if record["type"] == "pageview":
+            article = self._article(record, "article_id")
+            named = record.get("referrer_id") not in (None, "")
+            referrer = self._article(record, "referrer_id") if named else 0
+            return Opened(ts, article, _name(record, "session_id"), referrer, live)
+        view_id = _name(record, "view_id", needed=True)
+        slate = self._slate(record)
+        if record["type"] == "impression":
+            session, layout = _name(record, "session_id"), _name(record, "layout")
+            return Shown(view_id, ts, slate, session, layout, live)
+        position = record.get("position")
+        if not isinstance(position, int) or isinstance(position, bool):
+            raise Rejected("malformed", "field position: must be a whole number")
+        if not 1 <= position <= len(slate.items):
+            raise Rejected("bad_position", f"field position: {position} was not in the slate")
+        return Followed(view_id, ts, slate.items[position - 1], live)
+
+    def _trusted(self, record: Mapping[str, Any], signed: bool) -> Incoming:
+        """A record with the site's own time, or whole: what the site imports, in other words."""
+        if signed:
+            try:
+                ts = event.milliseconds(record)
+            except ValueError:
+                raise Rejected("malformed", "field ts: not an ISO 8601 time") from None
+            return self._signed(record, ts, IMPORTED)
+        try:
+            now = datetime.fromtimestamp(self.now_ms / 1000, UTC)
+            return event.parse({"ts": now, **record}, where="event")
+        except EventError as exc:
+            raise Rejected("malformed", str(exc).removeprefix("event: ")) from exc
+
+    def _slate(self, record: Mapping[str, Any]) -> Slate:
+        token = record["slate"]
+        if not isinstance(token, str):
+            raise Rejected("malformed", "field slate: must be text")
+        try:
+            return self.signer.open(token)
+        except TokenError as exc:
+            raise Rejected("forged", f"field slate: {exc}") from exc
+
+    def _moment(self, record: Mapping[str, Any]) -> int:
+        age = record.get("age_ms", 0)
+        is_number = isinstance(age, int | float) and not isinstance(age, bool)
+        if not is_number or not 0 <= age <= MAX_AGE_MS:
+            raise Rejected("malformed", f"field age_ms: must be a number from 0 to {MAX_AGE_MS}")
+        return self.now_ms - int(age)
+
+    def _article(self, record: Mapping[str, Any], name: str) -> int:
+        id = _text(record, name, most=MAX_ID_CHARACTERS, needed=True)
+        # Ids hold what the site likes, joiners that cannot be printed too; but whole characters.
+        if "\x00" in id or id.encode(errors="ignore").decode() != id:
+            raise Rejected("malformed", f"field {name}: holds what is no character")
+        key = self.key_of(id)
+        if key is None:
+            raise Rejected("unknown_article", f"field {name}: no such article")
+        return key
+
+
+def _name(record: Mapping[str, Any], name: str, *, needed: bool = False) -> str:
+    value = _text(record, name, most=MAX_NAME, needed=needed)
+    if not value.isprintable():
+        raise Rejected("malformed", f"field {name}: holds what cannot be printed")
+    return value
+
+
+def _text(record: Mapping[str, Any], name: str, *, most: int, needed: bool) -> str:
+    value = record.get(name)
+    if value is None and not needed:
+        return ""
+    if not isinstance(value, str) or (needed and not value):
+        what = "missing" if value in (None, "") else "not text"
+        raise Rejected("malformed", f"field {name}: {what}")
+    if len(value) > most:
+        raise Rejected("oversized", f"field {name}: longer than {most} characters")
+    return value

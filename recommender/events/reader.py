@@ -1,0 +1,252 @@
+"""Events read out of files, one at a time, so that a log of any size passes through.
+
+>>> EventReader([Path("nowhere.jsonl")])
+Traceback (most recent call last):
+recommender.errors.InputError: nowhere.jsonl: no such file or folder
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from recommender.articles.addresses import Finder
+from recommender.articles.reader import Tolerance
+from recommender.errors import EventError, InputError, TooManyBadRecords
+from recommender.events.event import Event
+from recommender.events.formats.base import Plain, Reasons, Skip, Translator
+from recommender.events.formats.detect import FORMATS, Format, event_files
+from recommender.files import Problem, Record, read_records
+from recommender.progress import Progress, Silent
+from recommender.store.marks import Mark, new_mark
+
+# The first so many are told; the rest are counted.
+MAX_PROBLEMS = 1_000
+RECORDS_PER_STEP = 10_000
+# Some seconds of work, so that little is lost, and other writers need not wait for long.
+BLOCK = 100_000
+
+
+@dataclass(slots=True)
+class Source:
+    """One file, and how much of it has been read."""
+
+    path: Path
+    format: Format
+    mark: Mark | None
+    n_records: int = 0
+    n_events: int = 0
+    ended: bool = False
+    size: int = 0  # of the whole, if it is known
+
+
+class EventReader:
+    """The events in files and folders, to hand to ``import_events``.
+
+    What could not be read is in ``problems`` (the first thousand) and ``n_bad``. If that is more
+    than ``tolerance`` bears, ``TooManyBadRecords`` is raised after the last event. What was sound
+    but of no use is counted in ``skipped``, by reason. ``resumed`` tells after how many records a
+    file was gone on with, ``already`` which files had nothing new; ``n_before`` events came out
+    of both in earlier imports.
+
+    Formats that speak of addresses need a ``finder`` of articles.
+    """
+
+    def __init__(
+        self,
+        paths: list[Path],
+        *,
+        kind: str = "auto",
+        tolerance: Tolerance | None = None,
+        progress: Progress | None = None,
+        finder: Finder | None = None,
+    ) -> None:
+        self.files = [
+            (path, FORMATS.get(name, Format(name, Plain)))
+            for path, name in event_files(paths, kind)
+        ]
+        self.tolerance = tolerance or Tolerance()
+        self.progress = progress or Silent()
+        self.finder = finder
+        self._begin({})
+
+    def _begin(self, marks: dict[Path, Mark]) -> None:
+        self.problems: list[Problem] = []
+        self.n_bad = self.n_records = self.n_events = self.n_before = 0
+        self.skipped = Reasons()
+        self.resumed: dict[Path, int] = {}
+        self.already: list[Path] = []
+        self.finished = False
+        self._marks = marks
+        self._opened: list[Source] = []
+        self._translators: dict[type[Translator], Translator] = {}
+        self._n_checked = 0
+
+    @property
+    def needs_finder(self) -> bool:
+        """Whether a file speaks of addresses, and nobody has said what is there."""
+        foreign = any(format.translator is not Plain for _, format in self.files)
+        return foreign and self.finder is None
+
+    def __iter__(self) -> Iterator[Event]:
+        for block in self.blocks():
+            yield from block
+        self.check()
+
+    def blocks(
+        self, marks: dict[Path, Mark] | None = None, *, size: int | None = None
+    ) -> Iterator[Iterator[Event]]:
+        """The events of so many records at a time, without those that ``marks`` say are done.
+        Each block must be used up before the next is taken.
+        """
+        self._begin(marks or {})
+        # One big file shows its records, many files show how many are done.
+        many = len(self.files) > 1
+        self.progress.stage("reading events", len(self.files) if many else None)
+        steps = self._steps()
+        while not self.finished:
+            yield self._block(steps, size or BLOCK)
+
+    def check(self) -> None:
+        """Raise ``TooManyBadRecords`` if what has been read is too bad and, at the end,
+        ``InputError`` if nothing could be used.
+        """
+        before = bool(self.resumed or self.already)
+        names = ", ".join(str(path) for path, _ in self.files)
+        if self.finished and self.n_records == 0 and not before:
+            self.n_records = 1
+            self._note(Problem(f"{names}: no event in it"))
+        # The few lines by which a log grew may all be bad without the log being so.
+        few = before and self.n_bad <= self.tolerance.at_least
+        try:
+            if not few:
+                self.tolerance.check(self.problems, self.n_records, n_bad=self.n_bad)
+        except TooManyBadRecords as exc:
+            if not (self._n_checked or before):
+                raise
+            reason = str(exc).removeprefix("nothing imported: ")
+            raise TooManyBadRecords(
+                f"what came before stays imported, {self._n_checked:,} records of this run too: "
+                f"{reason}"
+            ) from exc
+        if self.finished and self.skipped and not (self.n_events or before):
+            known = self.finder is not None and self.finder.by_key
+            hint = "" if known else "; no article has an address: import articles with theirs first"
+            raise InputError(f"{names}: nothing in it could be used: {self.reasons()}{hint}")
+        self._n_checked = self.n_records
+
+    def reasons(self) -> str:
+        """Why records were skipped, with how many, as one line."""
+        return ", ".join(f"{reason} ({n:,})" for reason, n in self.skipped.most_common())
+
+    def marks(self) -> dict[Path, Mark]:
+        """How far each file that is no longer as its mark says has been read."""
+        if not (self.n_events or self.n_before):
+            return {}  # what is of no use yet may be when there are more articles
+        return {
+            source.path: replace(
+                source.mark or new_mark(source.path),
+                size=source.size,
+                n_records=source.n_records - _may_be_cut(source),
+                n_events=source.n_events,
+            )
+            for source in self._opened
+        }
+
+    def _block(self, steps: Iterator[Sequence[Event]], size: int) -> Iterator[Event]:
+        end = self.n_records + size
+        for events in steps:
+            yield from events
+            if self.n_records >= end:
+                break
+        else:
+            self.finished = True
+        yield from self._waiting()
+
+    def _steps(self) -> Iterator[Sequence[Event]]:
+        """What each record of each file says."""
+        many = len(self.files) > 1
+        for path, format in self.files:
+            mark = self._marks.get(path)
+            if mark is not None and mark.ends(path):
+                self.already.append(path)
+                self.n_before += mark.n_events
+            else:
+                source = Source(path, format, mark)
+                self._opened.append(source)
+                size = path.stat().st_size
+                yield from self._records(source, step=0 if many else RECORDS_PER_STEP)
+                yield self._waiting()
+                source.ended, source.size = True, size if size == path.stat().st_size else 0
+            self.progress.advance(1 if many else self.n_records % RECORDS_PER_STEP)
+
+    def _records(self, source: Source, *, step: int) -> Iterator[Sequence[Event]]:
+        translator = self._translators.get(source.format.translator)
+        if translator is None:
+            translator = source.format.translator(self.finder or Finder(), self.skipped)
+            self._translators[source.format.translator] = translator
+        for found in self._new_records(source, translator):
+            self.n_records += 1
+            source.n_records += 1
+            if step and self.n_records % step == 0:
+                self.progress.advance(step)
+            events: Sequence[Event] = ()
+            try:
+                if isinstance(found, Problem):
+                    self._note(found)
+                else:
+                    events = tuple(translator.read(found))
+            except EventError as exc:
+                self._note(Problem(str(exc)))
+            except Skip as exc:
+                self.skipped.add(str(exc))
+            source.n_events += len(events)
+            self.n_events += len(events)
+            yield events
+
+    def _new_records(self, source: Source, translator: Translator) -> Iterator[Record | Problem]:
+        """The records after the file's mark; those before are told to who must remember them."""
+        if source.mark is None or not source.mark.n_records:
+            return read_records(source.path, source.format.records)
+        source.n_records, source.n_events = source.mark.n_records, source.mark.n_events
+        self.resumed[source.path] = source.n_records
+        self.n_before += source.n_events
+        if not translator.remembers:
+            return read_records(source.path, source.format.records, after=source.n_records)
+        records = read_records(source.path, source.format.records)
+        skipped = dict(self.skipped)
+        for number, found in enumerate(islice(records, source.n_records), start=1):
+            with suppress(EventError, Skip):
+                if isinstance(found, Record):
+                    tuple(translator.read(found))
+            if number % BLOCK == 0:
+                tuple(translator.flush())
+        tuple(translator.flush())
+        self.skipped.clear()
+        self.skipped.update(skipped)
+        return records
+
+    def _waiting(self) -> Sequence[Event]:
+        """The events that waited for the file's, or the block's, last record."""
+        events = [event for each in self._translators.values() for event in each.flush()]
+        if events:
+            self._opened[-1].n_events += len(events)
+            self.n_events += len(events)
+        return events
+
+    def _note(self, problem: Problem) -> None:
+        self.n_bad += 1
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
+
+
+def _may_be_cut(source: Source) -> bool:
+    """Whether the last record may have been read before all of it was written."""
+    if not source.ended or not source.n_records:
+        return False
+    with source.path.open("rb") as file:
+        file.seek(max(0, source.size - 1))
+        return source.size == 0 or file.read(1) != b"\n"

@@ -1,0 +1,224 @@
+"""Pieces of data frames from the store's statements: the columns of each, and how their values are
+kept small.
+
+A log of millions of views holds few different slates, lists, layouts and arms, so of these a frame
+holds numbers or references. Rows come from the database a piece at a time and leave it as columns;
+there is never a Python object for each row of a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
+from recommender.frames.columnar import categories, moments, objects, texts
+from recommender.frames.selection import Selection
+from recommender.store import queries
+from recommender.store.click_filters import FLAGGED, Caps
+from recommender.store.counts import hold_still
+from recommender.store.database import Store
+from recommender.store.keys import LOOK_UP, chunks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Where the values of a column stand in the statement.
+OF_VIEW = {
+    "view_id": "v.view_id", "ts": "v.ts", "source_id": "s.source", "shown": "v.slate",
+    "ordered": "s.ordered", "session_id": "v.session", "list": "s.list", "layout": "v.layout",
+    "arm": "v.arm", "variant": "v.variant", "propensities": "v.slate", "slate": "v.slate",
+    "flagged": "v.view_id",
+}  # fmt: skip
+OF_CLICK = {"view_id": "c.view_id", "ts": "c.ts", "clicked": "c.item"}
+OF_SLATE = {
+    "slate": "s.slate", "source_id": "s.source", "list": "s.list", "ordered": "s.ordered",
+    "shown": "s.slate", "propensities": "s.slate", "origins": "s.slate",
+    "views": "COALESCE(k.n, 0)",
+}  # fmt: skip
+VIEWS, CLICKS, SLATES = tuple(OF_VIEW), tuple(OF_CLICK), tuple(OF_SLATE)
+CATEGORIES = ("list", "layout", "arm")
+LINKS = (
+    "SELECT slate, item, propensity, origin FROM slate_links WHERE slate IN :values "
+    "ORDER BY slate, rank"
+)
+FLAGS = FLAGGED + "SELECT DISTINCT view_id FROM flagged"
+# Enough for every list of a large site; beyond it what is remembered is looked up anew.
+MAX_REMEMBERED = 200_000
+
+Values = Sequence[Any]
+
+
+def views(
+    store: Store, chosen: Selection, names: Sequence[str], size: int
+) -> Iterator[pd.DataFrame]:
+    """The views that are wanted, so many rows a frame."""
+    source = f"FROM views v JOIN slates s ON s.slate = v.slate WHERE {chosen.views}"
+    with reading(store) as connection:
+        yield from _frames(
+            connection, chosen, names, size, OF_VIEW, source, order="v.ts, v.view_id"
+        )
+
+
+def clicks(
+    store: Store, chosen: Selection, names: Sequence[str], size: int
+) -> Iterator[pd.DataFrame]:
+    """The clicks that are wanted, so many rows a frame."""
+    source = f"FROM clicks c WHERE {chosen.clicks}"
+    with reading(store) as connection:
+        yield from _frames(
+            connection, chosen, names, size, OF_CLICK, source, order="c.ts, c.view_id, c.item"
+        )
+
+
+def slates(
+    store: Store, chosen: Selection, names: Sequence[str], size: int
+) -> Iterator[pd.DataFrame]:
+    """The slates that are wanted, so many rows a frame."""
+    seen = " AND k.n > 0" if chosen.needs_views else ""
+    source = (
+        "FROM slates s LEFT JOIN ("
+        f"SELECT v.slate AS slate, COUNT(*) AS n FROM views v WHERE {chosen.views} GROUP BY v.slate"
+        f") k ON k.slate = s.slate WHERE {chosen.slates}{seen}"
+    )
+    with reading(store) as connection:
+        yield from _frames(connection, chosen, names, size, OF_SLATE, source, order="s.slate")
+
+
+@contextmanager
+def reading(store: Store) -> Iterator[Connection]:
+    """A connection on which every statement sees the same log."""
+    with store.reading() as connection:
+        hold_still(connection)
+        yield connection
+
+
+def _frames(
+    connection: Connection,
+    chosen: Selection,
+    names: Sequence[str],
+    size: int,
+    columns: dict[str, str],
+    source: str,
+    *,
+    order: str,
+) -> Iterator[pd.DataFrame]:
+    """``columns`` say where in ``source`` each of ``names`` stands."""
+    fields = list(dict.fromkeys(columns[name] for name in names)) or ["1"]
+    maker = _Maker(connection, chosen, names, columns, source)
+    statement = queries.query(
+        f"SELECT {', '.join(fields)} {source} ORDER BY {order}", chosen.values
+    )
+    rows = connection.execute(statement.execution_options(yield_per=size), chosen.values)
+    n_pieces = 0
+    for part in rows.partitions(size):
+        yield maker.frame(dict(zip(fields, zip(*part, strict=True), strict=True)), len(part))
+        n_pieces += 1
+    if n_pieces == 0:
+        yield maker.frame(dict.fromkeys(fields, ()), 0)
+
+
+def ids_by_key(connection: Connection) -> dict[int, str]:
+    """The ids that the log's numbers stand for."""
+    rows = connection.execute(sql.text("SELECT key, id FROM ids"))
+    return {row.key: row.id for row in rows}
+
+
+class _Maker:
+    """Makes a frame of the values of a statement's columns."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        chosen: Selection,
+        names: Sequence[str],
+        columns: dict[str, str],
+        source: str,
+    ) -> None:
+        self.names, self.columns = names, columns
+        self.ids: dict[int, str] = {}
+        if {"source_id", "clicked", "shown"} & set(names):
+            self.ids = ids_by_key(connection)
+        self.slates = _Slates(connection, self.ids)
+        self.categories = {
+            name: sorted(
+                str(value)
+                for (value,) in connection.execute(
+                    queries.query(f"SELECT DISTINCT {columns[name]} {source}", chosen.values),
+                    chosen.values,
+                )
+            )
+            for name in CATEGORIES
+            if name in names
+        }
+        self.flagged: set[str] = set()
+        if "flagged" in names:
+            limits = Caps().limits(connection)
+            self.flagged = {id for (id,) in connection.execute(sql.text(FLAGS), limits)}
+
+    def frame(self, found: dict[str, Values], n: int) -> pd.DataFrame:
+        """``found`` holds the values of each of the statement's columns, ``n`` in each."""
+        import pandas as pd
+
+        if {"shown", "propensities", "origins"} & set(self.names):
+            self.slates.fetch(found[self.columns["shown" if "shown" in self.columns else "slate"]])
+        made = {name: self._column(name, found[self.columns[name]]) for name in self.names}
+        return pd.DataFrame(made, index=range(n))
+
+    def _column(self, name: str, values: Values) -> Any:
+        import pandas as pd
+
+        match name:
+            case "ts":
+                return moments(values)
+            case "source_id" | "clicked":
+                return texts([self.ids[key] for key in values])
+            case "shown" | "propensities" | "origins":
+                at = ("shown", "propensities", "origins").index(name)
+                return objects(self.slates.known[slate][at] for slate in values)
+            case "list" | "layout" | "arm":
+                known = self.categories[name]
+                code = {text: number for number, text in enumerate(known)}
+                return categories([code[text] for text in values], known)
+            case "variant":
+                return pd.array(values, dtype="Int16")
+            case "ordered":
+                return np.array(values, dtype=bool)
+            case "flagged":
+                return np.array([view in self.flagged for view in values], dtype=bool)
+            case "slate" | "views":
+                return np.array(values, dtype=np.int64)
+        return texts(values)
+
+
+class _Slates:
+    """What slates hold, one list for all their views; of equal chances and origins too."""
+
+    def __init__(self, connection: Connection, ids: dict[int, str]) -> None:
+        self.connection, self.ids = connection, ids
+        self.known: dict[int, tuple[list[str], list[float] | None, list[str] | None]] = {}
+        self.chances: dict[tuple[Any, ...], list[float] | None] = {}
+        self.origins: dict[tuple[str, ...], list[str] | None] = {}
+
+    def fetch(self, slates: Values) -> None:
+        """Have them all in ``known``."""
+        if len(self.known) > MAX_REMEMBERED:
+            self.known, self.chances, self.origins = {}, {}, {}
+        statement = sql.text(LINKS).bindparams(sql.bindparam("values", expanding=True))
+        for part in chunks(sorted(set(slates) - self.known.keys()), LOOK_UP):
+            # All at once, because a row at a time takes three times as long.
+            rows = self.connection.execute(statement, {"values": part}).all()
+            numbers, items, chances, origins = zip(*rows, strict=True)
+            heads = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
+            for start, end in pairwise([*heads, len(rows)]):
+                chance, origin = chances[start:end], origins[start:end]
+                self.known[numbers[start]] = (
+                    [self.ids[item] for item in items[start:end]] if self.ids else [],
+                    self.chances.setdefault(chance, None if None in chance else [*chance]),
+                    self.origins.setdefault(origin, [*origin] if any(origin) else None),
+                )

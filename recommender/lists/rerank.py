@@ -1,0 +1,158 @@
+"""From scored candidates to lists a site can show: no doubles, nothing irrelevant, not all alike.
+
+Each step takes ``Candidates`` and returns ``Candidates``; ``finish`` is their order. Editors'
+rules are not applied here but at every look-up, so that a rule is live without training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.articles.article import title_key
+from recommender.candidates import EMPTY, MIN_LINKS, Candidates, union
+from recommender.clicks.choice_model import at
+from recommender.events.event import ORIGINS
+from recommender.ranking.features import PRIOR_CHOICES, History
+from recommender.text.corpus import Site
+from recommender.text.kernels import spread
+from recommender.text.neighbours import clusters
+
+# Slots a prepared list holds: ten are shown, the others stand in for what a page leaves out.
+LIST_SIZE = 30
+# Pairs below this cosine have stray words in common (read by eye: DECISIONS.md, "Floor").
+RELEVANCE_FLOOR = 0.1
+# What readers did also makes a link relevant: so many clicks above expectation, or visits.
+MIN_PAIR_CLICKS = 3
+MIN_VISITS = 3
+MIN_READ_COSINE = 0.05
+# Weight of a link's own worth against its likeness to those above it. At .8 lists lose nothing
+# that could be measured, at .5 a tenth of editors' own links (benchmarks/README.md, "Diversity").
+TRADE = 0.8
+DEPTH = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """Lists to publish. ``origins`` are numbers into ``ORIGINS``; ``n_relevant`` is how
+    many links of each list passed the floor, before the fallback chain filled it up; ``same`` is
+    a number that articles share if a list may hold only one of them.
+    """
+
+    lists: Candidates
+    origins: np.ndarray
+    n_relevant: np.ndarray
+    same: np.ndarray
+
+
+def finish(
+    site: Site,
+    scored: Candidates,
+    history: History | None,
+    *,
+    near: Candidates,
+    picked: Candidates,
+    cluster: np.ndarray,
+    titles: list[str],
+    stub: np.ndarray,
+    origin: str,
+    sure: float = np.inf,
+) -> Finished:
+    """The lists, best link first. ``origin`` says who decided: ``model`` or ``text``; from the
+    score ``sure`` on a link is relevant whatever its text.
+
+    ``near`` and ``picked`` are the text neighbours and the hand-picked lists the fallback chain
+    draws on.
+    """
+    same = same_title_or_text(titles, cluster)
+    real = scored.keep(scored.used & ~stub[scored.items] & ~stub[:, None])
+    relevant = without_doubles(
+        real.keep(passes_floor(site, real, history) | (real.scores >= sure)), same
+    )
+    lists = diversified(site, relevant).first(LIST_SIZE)
+    n_relevant = lists.used.sum(axis=1)
+    return filled(lists, n_relevant, near, picked, same, stub, origin)
+
+
+def same_title_or_text(titles: list[str], cluster: np.ndarray) -> np.ndarray:
+    """A number for each article that it shares with its near-duplicates and namesakes.
+
+    To a reader, two links under one title are one link, whatever stands behind them.
+    """
+    first: dict[str, int] = {}
+    keys = (title_key(title) for title in titles)
+    namesake = [first.setdefault(key, row) for row, key in enumerate(keys)]
+    rows = np.tile(np.arange(len(titles)), 2)
+    return clusters(len(titles), rows, np.concatenate([namesake, cluster]).astype(np.int64))
+
+
+def without_doubles(candidates: Candidates, same: np.ndarray) -> Candidates:
+    """Nothing that is the source over again, and of each group of doubles only the best."""
+    groups = np.where(candidates.used, same[candidates.items], EMPTY)
+    order = np.argsort(groups, axis=1, kind="stable")
+    ascending = np.take_along_axis(groups, order, axis=1)
+    double = np.zeros_like(candidates.used)
+    np.put_along_axis(double, order[:, 1:], ascending[:, 1:] == ascending[:, :-1], axis=1)
+    return candidates.keep(~double & (groups != same[:, None]))
+
+
+def passes_floor(site: Site, candidates: Candidates, history: History | None) -> np.ndarray:
+    """True where text or readers say that a link belongs beside its source."""
+    sources, slots = np.nonzero(candidates.used)
+    items = candidates.items[sources, slots].astype(np.int64)
+    good = site.cosine(sources, items) >= RELEVANCE_FLOOR
+    if history is not None:
+        pair, read = history.pairs.find(sources, items), history.reading.find(sources, items)
+        followed = at(history.appeal.clicked, pair) >= MIN_PAIR_CLICKS
+        good |= followed & (history.appeal.lift(pair, PRIOR_CHOICES) > 0)
+        together = at(history.reading.together, read) >= MIN_VISITS
+        good |= together & (at(history.reading.cosine, read) >= MIN_READ_COSINE)
+    mask = np.zeros_like(candidates.used)
+    mask[sources, slots] = good
+    return mask
+
+
+def diversified(site: Site, candidates: Candidates) -> Candidates:
+    """Maximal marginal relevance over the first places (Carbonell & Goldstein, SIGIR 1998)."""
+    low = np.where(candidates.used, candidates.scores, np.inf).min(axis=1, keepdims=True)
+    high = candidates.scores.max(axis=1, keepdims=True)
+    span = np.where(high > low, high - low, 1.0)
+    worth = np.where(candidates.used, (candidates.scores - low) / span, 0.0)
+    order = spread(
+        site.indptr, site.indices, site.weights,
+        candidates.items, worth.astype(np.float32), TRADE, DEPTH,
+    )  # fmt: skip
+    return candidates.arranged(order)
+
+
+def filled(
+    lists: Candidates,
+    n_relevant: np.ndarray,
+    near: Candidates,
+    picked: Candidates,
+    same: np.ndarray,
+    stub: np.ndarray,
+    origin: str,
+) -> Finished:
+    """Lists of fewer than ``MIN_LINKS`` are filled up: nearest texts, then the editors' links.
+
+    What is still missing then comes from the category's and the site's popular articles, at
+    look-up, since it is the same for all.
+    """
+    spare = union([lists, near, picked])
+    spare = spare.keep(spare.used & ~stub[spare.items] & ~stub[:, None])
+    spare = without_doubles(spare, same)
+    origins = np.full(lists.items.shape, ORIGINS.index(origin), dtype=np.uint8)
+    items, scores = lists.items.copy(), lists.scores.copy()
+    texts = ORIGINS.index("text"), ORIGINS.index("hand-picked")
+    for row in np.flatnonzero((n_relevant < MIN_LINKS) & ~stub):
+        found = [item for item in spare.items[row] if item != EMPTY][
+            : min(MIN_LINKS, items.shape[1])
+        ]
+        for slot in range(int(n_relevant[row]), len(found)):
+            by_text = found[slot] in near.items[row]
+            items[row, slot] = found[slot]
+            scores[row, slot] = min(0.0, float(scores[row, slot - 1])) if slot else 0.0
+            origins[row, slot] = texts[0] if by_text else texts[1]
+    return Finished(Candidates(items, scores), origins, n_relevant, same)

@@ -1,0 +1,294 @@
+"""What is known of a pair: how alike the texts are, and what readers did.
+
+One row a pair, one column a feature, whoever asks: training, list making, ``bundle.score``. The
+click features take a ``History``, counted on a stretch of the log that ends before the clicks
+they are to explain; leaking the future is impossible without building a wrong history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.clicks import choice_model as appeals
+from recommender.clicks import cooccurrence
+from recommender.clicks.choice_model import Appeal, Pairs, at, find
+from recommender.clicks.cooccurrence import CoReading
+from recommender.clicks.listing import FEATURES as LISTED
+from recommender.clicks.listing import Listing, listing_of
+from recommender.ranking.handpicked import Editors, worth
+from recommender.store.counts import Log
+from recommender.text.corpus import Site
+from recommender.text.kernels import transfer
+from recommender.text.signals import SIGNALS, signals
+
+# Clicks on a source's list that weigh as much as what its targets' strengths say (validated on
+# wikispeedia: 5 to 20 do equally well).
+PRIOR_CHOICES = 10.0
+# Clicks' worth of belief that a group of pairs is like all others.
+PRIOR_GROUP = 5.0
+PRIOR_TRANSFER = 0.5
+N_FOLDS = 5
+# What texts with nothing in common are worth, since nothing has no logarithm.
+LEAST_TEXT = 1e-3
+CHUNKS = 8
+# Pairs looked at in one go; bounds the memory of a build.
+BLOCK = 500_000
+
+NAMES = (
+    *SIGNALS,
+    "text",
+    *LISTED,
+    "hand_picked",
+    "strength",
+    "target_clicks",
+    "target_expected",
+    "source_clicks",
+    "chances",
+    "clicked",
+    "lift_3",
+    "lift_30",
+    "reverse_lift",
+    "source_strength",
+    "co_read",
+    "co_read_cosine",
+    "co_read_surprise",
+    "readers_alike",
+    "category_pair",
+    "category_to_target",
+    "source_to_category",
+    "similar_sources",
+    "similar_targets",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Clicks and expected clicks of groups of pairs, by sorted ``keys`` and, ``(n_groups,
+    N_FOLDS + 1)``, by the fold a pair falls into; the last column is all zeros.
+
+    What a group says of a pair that was shown leaves out the pair's whole fold. Leaving out the
+    pair alone would tell its clicks after all, as what is missing from the sum.
+    """
+
+    keys: np.ndarray
+    clicked: np.ndarray
+    expected: np.ndarray
+
+    def without(self, keys: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Clicks and expected clicks of the groups ``keys``, each without one fold."""
+        place = find(self.keys, keys)
+        found = place >= 0
+        if not found.any():
+            return np.zeros(len(keys)), np.zeros(len(keys))
+        clicked = self.clicked[place].sum(axis=1) - self.clicked[place, fold]
+        expected = self.expected[place].sum(axis=1) - self.expected[place, fold]
+        return np.where(found, clicked, 0.0), np.where(found, expected, 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What a stretch of the log says about pairs, articles and groups of articles."""
+
+    pairs: Pairs
+    appeal: Appeal
+    reading: CoReading
+    listing: Listing
+    target: Group
+    category_pair: Group
+    category_to_target: Group
+    source_to_category: Group
+
+
+def history_of(
+    site: Site,
+    log: Log,
+    pairs: Pairs,
+    of_link: np.ndarray,
+    examined: np.ndarray,
+    half_life: float | None = None,
+) -> History:
+    """Count a stretch of the log, whose links are pairs ``of_link`` and looked at with a
+    propensity of ``examined``; after ``half_life`` days a click counts half.
+    """
+    appeal = appeals.measure(log.faded(half_life), pairs, of_link, examined, site.category)
+    ends = pairs.source, pairs.item
+    shown, _ = log.shown_and_clicked()
+    known = of_link >= 0
+    on_page = np.bincount(of_link[known], weights=shown[known], minlength=len(pairs.item)) > 0
+    return History(
+        pairs=pairs,
+        appeal=appeal,
+        reading=cooccurrence.count(log, pairs, of_link),
+        listing=listing_of(pairs, on_page, site.picked),
+        target=_group(pairs, appeal, pairs.item),
+        category_pair=_group(pairs, appeal, _group_key(site, *ends, "category", "category")),
+        category_to_target=_group(pairs, appeal, _group_key(site, *ends, "category", "article")),
+        source_to_category=_group(pairs, appeal, _group_key(site, *ends, "article", "category")),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What a history knows of pairs. ``own`` is each pair's number, -1 if it was never shown;
+    ``pair`` is the same, or -1 throughout where pairs are to be seen as if they never had been:
+    then their fold is taken out of what is known of their targets too.
+    """
+
+    own: np.ndarray
+    fold: np.ndarray
+    pair: np.ndarray
+    log_strength: np.ndarray
+    target_clicks: np.ndarray
+    target_expected: np.ndarray
+
+
+def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen: bool) -> Known:
+    """What is known of pairs, or would be if they had never been shown."""
+    appeal = history.appeal
+    own = history.pairs.find(sources, items)
+    fold = np.where(own >= 0, _fold(history.pairs, sources, items), N_FOLDS)
+    strength = appeal.strength[items]
+    got, due = appeal.target_clicks[items], appeal.target_expected[items]
+    if not unseen:
+        return Known(own, fold, own, np.log(strength), got, due)
+    clicked, expected = history.target.without(np.asarray(items), fold)
+    # What is expected under the strength, over the strength, is what is due to an average target.
+    share = np.where(got > 0, clicked / np.maximum(got, 1e-12), 1.0)
+    return Known(
+        own=own,
+        fold=fold,
+        pair=np.full_like(own, -1),
+        log_strength=np.log(
+            (clicked + appeal.prior) / (expected / strength + appeal.prior / appeal.around[items])
+        ),
+        target_clicks=clicked,
+        target_expected=due * share,
+    )
+
+
+def offset(history: History, known: Known) -> np.ndarray:
+    """What counting alone says of each pair: log strength of the target plus the pair's lift."""
+    said: np.ndarray = known.log_strength + history.appeal.lift(known.pair, PRIOR_CHOICES)
+    return said
+
+
+def features(
+    site: Site,
+    editors: Editors | None,
+    history: History,
+    known: Known,
+    sources: np.ndarray,
+    items: np.ndarray,
+) -> np.ndarray:
+    """The features of pairs, ``(n_pairs, n_features)``; ``sources`` must come in runs."""
+    sources = np.asarray(sources, dtype=np.int64)
+    items = np.asarray(items, dtype=np.int64)
+    appeal, reading, pair = history.appeal, history.reading, known.pair
+    back = history.pairs.find(items, sources)
+    read = reading.find(sources, items)
+    near = transferred(site, history, sources, items)
+    picked = find(site.picked, sources * site.n_articles + items) >= 0
+
+    def lift_of(group: Group, left: str, right: str) -> np.ndarray:
+        key = _group_key(site, sources, items, left, right)
+        clicked, expected = group.without(key, known.fold)
+        lifts: np.ndarray = np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))
+        return lifts
+
+    columns = (
+        signals(site, sources, items),
+        log_worth(site, editors, sources, items),
+        history.listing.features(sources, items),
+        # A pair nobody has shown is in nobody's list.
+        picked & ((known.own < 0) | (pair >= 0)),
+        known.log_strength,
+        np.log1p(known.target_clicks),
+        np.log1p(known.target_expected),
+        np.log1p(appeal.source_clicks[sources]),
+        np.log1p(at(appeal.chances, pair)),
+        np.log1p(at(appeal.clicked, pair)),
+        history.appeal.lift(pair, 3.0),
+        history.appeal.lift(pair, 30.0),
+        history.appeal.lift(back, PRIOR_CHOICES),
+        np.log(appeal.strength[sources]),
+        np.log1p(at(reading.together, read)),
+        at(reading.cosine, read),
+        reading.surprise(sources, items),
+        reading.alike(sources, items),
+        lift_of(history.category_pair, "category", "category"),
+        lift_of(history.category_to_target, "category", "article"),
+        lift_of(history.source_to_category, "article", "category"),
+        np.log((near[:, 0] + PRIOR_TRANSFER) / (near[:, 1] + PRIOR_TRANSFER)),
+        np.log((near[:, 2] + PRIOR_TRANSFER) / (near[:, 3] + PRIOR_TRANSFER)),
+    )
+    return np.column_stack(columns).astype(np.float32)
+
+
+def log_worth(
+    site: Site, editors: Editors | None, sources: np.ndarray, items: np.ndarray
+) -> np.ndarray:
+    """What is known of pairs before anybody clicks, as a logarithm to which clicks can be added: an
+    editor's log odds, or the log of how alike the texts are.
+    """
+    found = worth(site, editors, sources, items)
+    return found if editors else np.log(np.maximum(found, LEAST_TEXT))
+
+
+def transferred(site: Site, history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Clicks and expected clicks of similar pairs, ``(n_pairs, 4)``, see ``kernels.transfer``.
+
+    Similarity counts squared, so that a close neighbour outweighs many faint ones.
+    """
+    if len(sources) == 0:
+        return np.zeros((0, 4), dtype=np.float32)
+    groups = np.flatnonzero(np.concatenate([[True], sources[1:] != sources[:-1], [True]]))
+    near: np.ndarray = transfer(
+        site.near,
+        site.near_cosine**2,
+        history.pairs.heads,
+        history.pairs.item,
+        history.appeal.clicked.astype(np.float32),
+        history.appeal.expected.astype(np.float32),
+        groups,
+        sources,
+        items,
+        CHUNKS,
+    )
+    return near
+
+
+def _fold(pairs: Pairs, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """The fold of each pair, a number below ``N_FOLDS`` that has nothing to do with either end."""
+    keys = np.asarray(sources, dtype=np.uint64) * np.uint64(len(pairs.heads) - 1) + np.asarray(
+        items, dtype=np.uint64
+    )
+    mixed = keys * np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, Knuth 6.4
+    fold: np.ndarray = ((mixed >> np.uint64(40)) % np.uint64(N_FOLDS)).astype(np.int64)
+    return fold
+
+
+def _group(pairs: Pairs, appeal: Appeal, key: np.ndarray) -> Group:
+    """Sums over the pairs that share a ``key``, fold by fold."""
+    keys, number = np.unique(key, return_inverse=True)
+    cell = number * (N_FOLDS + 1) + _fold(pairs, pairs.source, pairs.item)
+    size, shape = len(keys) * (N_FOLDS + 1), (len(keys), N_FOLDS + 1)
+    return Group(
+        keys.astype(np.int64),
+        np.bincount(cell, weights=appeal.clicked, minlength=size).reshape(shape),
+        np.bincount(cell, weights=appeal.expected, minlength=size).reshape(shape),
+    )
+
+
+def _group_key(
+    site: Site, sources: np.ndarray, items: np.ndarray, left: str, right: str
+) -> np.ndarray:
+    """One number for a pair of groups; "article" is a group of its own."""
+    # No category is a category like any other: there is nothing better to assume.
+    category = site.category.astype(np.int64) + 1
+    size = site.n_articles + int(category.max(initial=0)) + 1
+    from_group = category[sources] if left == "category" else sources.astype(np.int64)
+    to_group = category[items] if right == "category" else items.astype(np.int64)
+    key: np.ndarray = from_group * size + to_group
+    return key

@@ -1,0 +1,255 @@
+"""The articles in the store: read them, and apply a batch of new ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
+from recommender.articles.article import Article
+from recommender.articles.reader import Batch, Linked, RawPage, link
+from recommender.store.keys import CHUNK, LOOK_UP, chunks
+
+COLUMNS = [column.name for column in fields(Article)]
+LISTS = ("tags", "recommended")
+FLAGS = ("sensitive", "stub")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What applying a batch of articles did, by id. Of a full import with problems nothing is
+    removed, since what is missing may be what could not be read: those stand in ``spared``.
+    ``stubs_gone`` are titles without a page that have one now, or that nothing points at any more.
+    """
+
+    added: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    spared: list[str] = field(default_factory=list)
+    n_unchanged: int = 0
+    n_stubs: int = 0
+    stubs_gone: list[str] = field(default_factory=list)
+
+
+def read_articles(
+    connection: Connection, *, with_body: bool = True, ids: Iterable[str] | None = None
+) -> list[Article]:
+    """The articles with these ``ids``, or all, in the order of their ids."""
+    names = ", ".join(COLUMNS).replace("body", "body" if with_body else "'' AS body")
+    statement = f"SELECT {names} FROM articles"
+    if ids is None:
+        found = [_article(row) for row in connection.execute(sql.text(statement))]
+    else:
+        query = sql.text(f"{statement} WHERE id IN :ids")
+        query = query.bindparams(sql.bindparam("ids", expanding=True))
+        found = [
+            _article(row)
+            for part in chunks(ids, LOOK_UP)
+            for row in connection.execute(query, {"ids": part})
+        ]
+    # Engines collate text each in their own way; code points are the same everywhere.
+    return sorted(found, key=lambda article: article.id)
+
+
+def apply(connection: Connection, batch: Batch, *, full: bool) -> Changes:
+    """Link the batch to what is stored and write it; see ``Store.apply``."""
+    _lock(connection)
+    rows = connection.execute(sql.text("SELECT id, digest, stub FROM articles")).all()
+    digests = {row.id: row.digest for row in rows}
+    stubs = {row.id for row in rows if row.stub}
+    missing = sorted(digests.keys() - stubs - batch.articles.keys()) if full else []
+    removing = full and not batch.problems
+    stored = _stored(connection, batch, has_stubs=bool(stubs))
+    # What is about to go can be linked to no more.
+    known = [article for article in stored if not removing or article.id in batch.articles]
+    linked = link(batch, known)
+
+    changed = [
+        (article, digest)
+        for article in linked.articles.values()
+        if digests.get(article.id) != (digest := _digest(article))
+    ]
+    mended = _mended(connection, known, linked)
+    new_stubs = _new_stubs(stored, linked)
+    _upsert(connection, [*changed, *((a, _digest(a)) for a in (*mended, *new_stubs))])
+    _write_pages(connection, batch)
+    removed = missing if removing else []
+    stubs_gone = _unnamed(stubs, known, linked)
+    _delete(connection, "articles", [*removed, *stubs_gone])
+    _delete(connection, "pages", removed)
+    added = [article.id for article, _ in changed if article.id not in digests]
+    updated = [article.id for article, _ in changed if article.id in digests]
+    return Changes(
+        added=added,
+        updated=updated,
+        removed=removed,
+        spared=[] if removing else missing,
+        n_unchanged=len(linked.articles) - len(changed),
+        n_stubs=len(linked.stubs),
+        stubs_gone=stubs_gone,
+    )
+
+
+def note(connection: Connection, ids: Collection[str], *, removed: bool) -> None:
+    """Number a change of each of ``ids``, for running servers to see."""
+    _lock(connection)
+    first = last_change(connection) + 1
+    rows = [
+        {"id": id, "number": number, "removed": int(removed)}
+        for number, id in enumerate(sorted(ids), start=first)
+    ]
+    if rows:
+        connection.execute(
+            sql.text(
+                "INSERT INTO changes (id, number, removed) VALUES (:id, :number, :removed) "
+                "ON CONFLICT (id) DO UPDATE "
+                "SET number = excluded.number, removed = excluded.removed"
+            ),
+            rows,
+        )
+
+
+def remove(connection: Connection, ids: Collection[str]) -> list[str]:
+    """Take articles out; returns the ids of those there were. See ``Store.remove``."""
+    _lock(connection)
+    there = [article.id for article in read_articles(connection, with_body=False, ids=ids)]
+    _delete(connection, "articles", there)
+    _delete(connection, "pages", there)
+    note(connection, there, removed=True)
+    return there
+
+
+def last_change(connection: Connection) -> int:
+    """The number of the last change."""
+    return int(connection.scalar(sql.text("SELECT MAX(number) FROM changes")) or 0)
+
+
+def changed_since(connection: Connection, number: int) -> tuple[int, list[Article], list[str]]:
+    """See ``Store.changed_since``."""
+    rows = connection.execute(
+        sql.text("SELECT id, number FROM changes WHERE number > :number"), {"number": number}
+    ).all()
+    ids = [row.id for row in rows]
+    here = read_articles(connection, ids=ids)
+    gone = sorted(set(ids) - {article.id for article in here})
+    return max((row.number for row in rows), default=number), here, gone
+
+
+def _lock(connection: Connection) -> None:
+    """One writer of articles at a time, so that changes are numbered in the order they happen."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sql.text("LOCK TABLE articles IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def read_pages(connection: Connection) -> list[tuple[str, RawPage]]:
+    """The text pages articles came from, with the articles' ids, in the order of their paths."""
+    rows = connection.execute(sql.text("SELECT id, path, raw FROM pages")).all()
+    pages = [(row.id, RawPage(row.path, bytes(row.raw))) for row in rows]
+    return sorted(pages, key=lambda pair: pair[1].path)
+
+
+def _stored(connection: Connection, batch: Batch, *, has_stubs: bool) -> list[Article]:
+    """What the batch must be linked to: all titles if it has titles to find, or the store has."""
+    everything = bool(batch.drafts) or has_stubs
+    return read_articles(connection, with_body=False, ids=None if everything else batch.articles)
+
+
+def _mended(connection: Connection, known: list[Article], linked: Linked) -> list[Article]:
+    """Older articles, pointed at those their stubs turned out to be."""
+    new = linked.aliases
+    ids = [
+        article.id
+        for article in known
+        if article.id not in linked.articles and not new.keys().isdisjoint(_named(article))
+    ]
+    return [
+        replace(
+            article,
+            recommended=tuple(new.get(id, id) for id in article.recommended),
+            previous=article.previous and new.get(article.previous, article.previous),
+            next=article.next and new.get(article.next, article.next),
+        )
+        for article in read_articles(connection, ids=ids)
+    ]
+
+
+def _new_stubs(stored: list[Article], linked: Linked) -> list[Article]:
+    """Stubs the store does not have yet, or has without a teaser."""
+    teasers = {article.id: article.teaser for article in stored}
+    return [
+        stub
+        for stub in linked.stubs.values()
+        if stub.id not in teasers or (stub.teaser and not teasers[stub.id])
+    ]
+
+
+def _unnamed(stubs: set[str], known: list[Article], linked: Linked) -> list[str]:
+    """Stubs that no list points at any more, those that became real among them."""
+    if not stubs:
+        return []
+    articles = {article.id: article for article in known} | linked.articles
+    named = {id for article in articles.values() for id in _named(article)}
+    return sorted(stubs - (named - linked.aliases.keys()))
+
+
+def _named(article: Article) -> Iterable[str]:
+    return filter(None, (*article.recommended, article.previous, article.next))
+
+
+def _row(article: Article, digest: str) -> dict[str, Any]:
+    row = asdict(article)
+    for name in LISTS:
+        row[name] = json.dumps(row[name], ensure_ascii=False)
+    for name in FLAGS:
+        row[name] = int(row[name])
+    return {**row, "digest": digest}
+
+
+def _article(row: Any) -> Article:
+    values = dict(row._mapping)
+    for name in LISTS:
+        values[name] = tuple(json.loads(values[name]))
+    for name in FLAGS:
+        values[name] = bool(values[name])
+    return Article(**values)
+
+
+def _digest(article: Article) -> str:
+    text = json.dumps(asdict(article), ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _upsert(connection: Connection, articles: Iterable[tuple[Article, str]]) -> None:
+    names = [*COLUMNS, "digest"]
+    holders = ", ".join(f":{name}" for name in names)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name != "id")
+    statement = sql.text(
+        f"INSERT INTO articles ({', '.join(names)}) VALUES ({holders}) "
+        f"ON CONFLICT (id) DO UPDATE SET {updates}"
+    )
+    for part in chunks(articles, CHUNK):
+        connection.execute(statement, [_row(article, digest) for article, digest in part])
+
+
+def _write_pages(connection: Connection, batch: Batch) -> None:
+    # An article that now comes as HTML has no text page any more.
+    _delete(connection, "pages", sorted(batch.drafts.keys() - batch.pages.keys()))
+    statement = sql.text(
+        "INSERT INTO pages (id, path, raw) VALUES (:id, :path, :raw) "
+        "ON CONFLICT (id) DO UPDATE SET path = excluded.path, raw = excluded.raw "
+        "WHERE pages.path <> excluded.path OR pages.raw <> excluded.raw"
+    )
+    for part in chunks(batch.pages.items(), CHUNK):
+        rows = [{"id": id, "path": page.path, "raw": page.raw} for id, page in part]
+        connection.execute(statement, rows)
+
+
+def _delete(connection: Connection, table: str, ids: Sequence[str]) -> None:
+    if ids:
+        statement = sql.text(f"DELETE FROM {table} WHERE id = :id")
+        connection.execute(statement, [{"id": id} for id in ids])

@@ -1,0 +1,122 @@
+"""Which live events are doubtful, decided when they are counted.
+
+Nothing a page sends proves that a reader sent it, so what looks wrong is flagged, kept, and left
+out of the counts together with its view: a known crawler; a click sooner after its list came into
+view than a hand can be; a session's second click on one pair in a day, and more clicks in its hour
+than anyone reads; and, whoever made them, more clicks on one pair in a day than ``Caps`` allow. The
+last bounds what a forger can do who passes all other tests. What was imported is never flagged: its
+clocks are too coarse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
+from recommender.events.ingest import BY_CRAWLER
+
+# From seeing to clicking; the eye alone takes a fifth of a second.
+TOO_FAST_MS = 300
+REASONS = ("crawler", "fast", "session", "pair")
+# The best link of a busy page wins about a hundredth of a site's clicks.
+PAIR_SHARE = 0.01
+PAIR_CLICKS = 20
+# Clicks on each of the last days that have any. One target counts a hundred times at most, or a
+# flood that lasts for weeks would raise the cap that is to hold it.
+DAYS = """
+    SELECT day, SUM(CASE WHEN n > 100 THEN 100 ELSE n END) AS n FROM (
+        SELECT day, item, SUM(n) AS n FROM (
+            SELECT ts / 86400000 AS day, item, COUNT(*) AS n FROM clicks
+            GROUP BY ts / 86400000, item
+            UNION ALL SELECT day, item, n FROM past_clicks
+        ) k GROUP BY day, item
+    ) k GROUP BY day ORDER BY day DESC LIMIT 28
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How many clicks count, at most, of one session in an hour and of one pair in a day; 0 for a
+    pair stands for ``PAIR_SHARE`` of the clicks on a usual day, at least ``PAIR_CLICKS``.
+    """
+
+    session_clicks_an_hour: int = 30
+    pair_clicks_a_day: int = 0
+
+    def limits(self, connection: Connection) -> dict[str, int]:
+        """The parameters of ``FLAGGED``."""
+        of_pair = self.pair_clicks_a_day or max(
+            PAIR_CLICKS, round(PAIR_SHARE * _usual_clicks(connection))
+        )
+        return {"in_session": self.session_clicks_an_hour, "of_pair": of_pair}
+
+
+def _usual_clicks(connection: Connection) -> float:
+    """The median of the daily clicks; a day of forgeries hardly moves it."""
+    days = [int(row.n) for row in connection.execute(sql.text(DAYS))]
+    return median(days) if days else 0.0
+
+
+# Common table expressions, to stand in front of a statement that reads ``flagged`` or ``sound``,
+# the views that are left. A session's surplus does not use up the pair's allowance. A pair's day
+# is that of its views, on which the clicks are counted; so no day's count goes beyond the cap.
+# ``sound`` is a join, because NOT IN of many thousands takes PostgreSQL hours.
+FLAGGED = f"""
+    WITH both_halves AS (
+        SELECT c.view_id AS view_id, c.item AS item, c.ts AS ts, s.source AS source,
+            v.session AS session, v.ts / 86400000 AS day, c.ts - v.ts AS after,
+            CASE WHEN c.live = {BY_CRAWLER} OR v.live = {BY_CRAWLER} THEN 1 ELSE 0 END AS crawler
+        FROM clicks c JOIN views v ON v.view_id = c.view_id JOIN slates s ON s.slate = v.slate
+        WHERE c.live > 0 AND v.live > 0
+    ), plausible AS (
+        SELECT view_id, item, ts, source, day,
+            CASE WHEN session = '' THEN 0 ELSE ROW_NUMBER() OVER (
+                PARTITION BY session, ts / 3600000 ORDER BY ts, view_id, item
+            ) END AS nth_in_session,
+            CASE WHEN session = '' THEN 1 ELSE ROW_NUMBER() OVER (
+                PARTITION BY session, source, item, day ORDER BY ts, view_id
+            ) END AS nth_on_pair
+        FROM both_halves WHERE crawler = 0 AND NOT (after >= 0 AND after < {TOO_FAST_MS})
+    ), moderate AS (
+        SELECT view_id, ROW_NUMBER() OVER (
+            PARTITION BY source, item, day ORDER BY ts, view_id) AS nth_of_pair
+        FROM plausible WHERE nth_in_session <= :in_session AND nth_on_pair = 1
+    ), flagged AS (
+        SELECT view_id, 'crawler' AS reason FROM views WHERE live = {BY_CRAWLER}
+        UNION SELECT view_id, 'crawler' FROM clicks WHERE live = {BY_CRAWLER}
+        UNION ALL SELECT view_id, 'fast' FROM both_halves
+            WHERE crawler = 0 AND after >= 0 AND after < {TOO_FAST_MS}
+        UNION ALL SELECT view_id, 'session' FROM plausible
+            WHERE nth_in_session > :in_session OR nth_on_pair > 1
+        UNION ALL SELECT view_id, 'pair' FROM moderate WHERE nth_of_pair > :of_pair
+    ), sound AS (
+        SELECT v.view_id AS view_id, v.ts AS ts, v.slate AS slate, v.session AS session,
+            v.layout AS layout, v.arm AS arm
+        FROM views v LEFT JOIN flagged f ON f.view_id = v.view_id WHERE f.view_id IS NULL
+    )
+"""
+COUNTS = FLAGGED + "SELECT reason, COUNT(*) AS n FROM flagged GROUP BY reason"
+EXAMPLES = FLAGGED + "SELECT view_id FROM flagged WHERE reason = :reason ORDER BY view_id LIMIT 3"
+
+
+def count_flagged(connection: Connection, caps: Caps) -> dict[str, int]:
+    """How many views (of crawlers) and clicks are flagged, by reason."""
+    rows = connection.execute(sql.text(COUNTS), caps.limits(connection))
+    return dict.fromkeys(REASONS, 0) | {row.reason: row.n for row in rows}
+
+
+def n_live(connection: Connection) -> int:
+    """How many views and clicks pages have sent."""
+    return sum(
+        int(connection.scalar(sql.text(f"SELECT COUNT(*) FROM {table} WHERE live > 0")) or 0)
+        for table in ("views", "clicks")
+    )
+
+
+def examples(connection: Connection, caps: Caps, reason: str) -> list[str]:
+    """A few views that are flagged for ``reason``."""
+    rows = connection.execute(sql.text(EXAMPLES), {**caps.limits(connection), "reason": reason})
+    return [row.view_id for row in rows]

@@ -1,0 +1,298 @@
+"""The log, counted where it lives: daily views of slates, daily clicks on their links, readings.
+
+Two standard statements, the same text on every engine, reduce the log to what the learner
+needs; a click counts only if its view is known and its item stood in the view's slate, whatever
+order the two arrived in. What comes out are plain arrays in which articles bear their number in
+the build, and -1 stands for an article the site does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
+from recommender.events.event import DAY_MS
+from recommender.store.click_filters import Caps
+from recommender.store.database import Store
+from recommender.store.queries import (
+    BLOCK,
+    DAILY_CLICKS,
+    DAILY_VIEWS,
+    LINKS,
+    PAST_PAIRS,
+    PAST_READS,
+    READINGS,
+    SLATES,
+    WINDOW,
+    Names,
+    columns,
+)
+
+UNKNOWN = -1
+# A reader of more articles in one visit is a crawler or a kiosk, and would make every pair of
+# them look related.
+MAX_READ_IN_SESSION = 100
+
+
+def _none() -> np.ndarray:
+    return np.zeros(0, dtype=np.int64)
+
+
+# Columns of ``Log`` that go together, the day first.
+BY_DAY = (
+    ("view_day", "view_slate", "n_views"),
+    ("click_day", "click_link", "n_clicks", "n_in_sessions"),
+    ("read_day", "read_session", "read_article"),
+    ("past_read_day", "past_read_article", "n_past_reads"),
+    ("past_pair_day", "past_pair_article", "past_pair_other", "n_past_pairs"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Log:
+    """Counts of what was shown and followed.
+
+    Slates, each in one layout: ``source``, ``layout`` and ``list`` (numbers into ``layouts`` and
+    ``lists``), and ``heads`` such that links ``heads[s]`` to ``heads[s + 1]`` belong to slate
+    ``s``. Links: ``item``, ``position`` (0 where unknown), ``propensity`` (NaN where
+    unknown). Daily views: ``view_day``, ``view_slate``, ``n_views``. Daily clicks:
+    ``click_day``, ``click_link`` (a link's number), ``n_clicks``, of which ``n_in_sessions`` were
+    made in a session. Readings, one a session and article: ``read_session``, ``read_article``,
+    ``read_day``. What is left of forgotten sessions: how many read an article, how many two
+    (``past_``). Days count from 1970-01-01, UTC.
+    """
+
+    source: np.ndarray
+    heads: np.ndarray
+    item: np.ndarray
+    position: np.ndarray
+    propensity: np.ndarray
+    view_day: np.ndarray
+    view_slate: np.ndarray
+    n_views: np.ndarray
+    click_day: np.ndarray
+    click_link: np.ndarray
+    n_clicks: np.ndarray
+    n_in_sessions: np.ndarray
+    read_session: np.ndarray
+    read_article: np.ndarray
+    read_day: np.ndarray
+    first_ts: int | None = None
+    last_ts: int | None = None
+    past_read_day: np.ndarray = field(default_factory=_none)
+    past_read_article: np.ndarray = field(default_factory=_none)
+    n_past_reads: np.ndarray = field(default_factory=_none)
+    past_pair_day: np.ndarray = field(default_factory=_none)
+    past_pair_article: np.ndarray = field(default_factory=_none)
+    past_pair_other: np.ndarray = field(default_factory=_none)
+    n_past_pairs: np.ndarray = field(default_factory=_none)
+    layout: np.ndarray = field(default_factory=_none)
+    list: np.ndarray = field(default_factory=_none)
+    layouts: tuple[str, ...] = ("",)
+    lists: tuple[str, ...] = ("",)
+
+    def __post_init__(self) -> None:
+        """Where nobody says in which layout, under which name, it is the one without a name."""
+        for name in ("layout", "list"):
+            if len(getattr(self, name)) != len(self.source):
+                object.__setattr__(self, name, np.zeros(len(self.source), dtype=np.int32))
+
+    @property
+    def link_slate(self) -> np.ndarray:
+        """The slate of each link."""
+        return np.repeat(np.arange(len(self.source)), np.diff(self.heads))
+
+    @property
+    def link_source(self) -> np.ndarray:
+        """The source beside which each link stood."""
+        return np.repeat(self.source, np.diff(self.heads))
+
+    def between(self, first: int, last: int) -> Log:
+        """Only what happened on days ``first`` up to, not including, ``last``.
+
+        The one splitter by time: click features of an example are counted on
+        ``log.between(0, day)`` for a ``day`` not after the example's own.
+        """
+        changes: dict[str, np.ndarray] = {}
+        for names in BY_DAY:
+            day = getattr(self, names[0])
+            kept = (day >= first) & (day < last)
+            changes |= {name: getattr(self, name)[kept] for name in names}
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def faded(self, half_life: float | None) -> Log:
+        """Views and clicks weigh half after ``half_life`` days, counted from the last day; None:
+        all weigh the same. Visits do not fade.
+        """
+        days = np.concatenate([self.view_day, self.click_day])
+        if half_life is None or len(days) == 0:
+            return self
+        last = days.max()
+        seen, followed = (0.5 ** ((last - d) / half_life) for d in (self.view_day, self.click_day))
+        return replace(self, n_views=self.n_views * seen, n_clicks=self.n_clicks * followed)
+
+    def shown_and_clicked(self) -> tuple[np.ndarray, np.ndarray]:
+        """How often each link was shown and followed; both ``(n_links,)``."""
+        views = np.bincount(self.view_slate, weights=self.n_views, minlength=len(self.source))
+        shown = np.repeat(views, np.diff(self.heads))
+        clicked = np.bincount(self.click_link, weights=self.n_clicks, minlength=len(self.item))
+        return shown, clicked
+
+
+def count(
+    store: Store, ids: Sequence[str], *, until: int | None = None, caps: Caps | None = None
+) -> Log:
+    """Count the store's log of views before ``until`` (milliseconds since 1970), less what is
+    flagged under ``caps``.
+
+    ``ids`` gives the articles their numbers.
+    """
+    with store.reading() as connection:
+        hold_still(connection)
+        limit = _limit(connection, until, caps)
+        number = _numbers(connection, ids)
+        lists, layouts = Names(), Names()
+        slates = columns(connection, SLATES, "qqs", {}, lists)
+        links = columns(connection, LINKS, "qqdd", {})
+        views = columns(connection, DAILY_VIEWS, "qqsq", limit, layouts)
+        clicks = columns(connection, DAILY_CLICKS, "qqsqqd", limit, layouts)
+        sessions, days, articles = _readings(connection, limit)
+        past_reads = columns(connection, PAST_READS, "iqq", limit)
+        past_pairs = columns(connection, PAST_PAIRS, "iqqq", limit)
+        first, last = _window(connection, limit, views[0])
+    # A click on what its slate did not hold has no rank, and does not count.
+    clicks = [column[~np.isnan(clicks[5])] for column in clicks]
+    # The store numbers slates from 1 without gaps, so a slate's number is its place. Here a slate
+    # is one in each layout it was seen in.
+    stored, layout = _in_layouts(len(slates[0]), views[1] - 1, views[2], layouts)
+    n_layouts = len(layouts)
+    keys = stored * n_layouts + layout
+    ends = np.cumsum(np.bincount(links[0] - 1, minlength=len(slates[0])))
+    sizes = np.diff(ends, prepend=0)[stored]
+    heads = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    link = np.arange(heads[-1]) - np.repeat(heads[:-1] - (ends[stored] - sizes), sizes)
+    slate_of_click = np.searchsorted(keys, (clicks[1] - 1) * n_layouts + clicks[2])
+    return Log(
+        source=number[slates[1][stored]],
+        heads=heads,
+        item=number[links[1][link]],
+        position=np.nan_to_num(links[2][link], nan=0).astype(np.int32),
+        propensity=links[3][link].astype(np.float32),
+        view_day=views[0].astype(np.int32),
+        view_slate=np.searchsorted(keys, (views[1] - 1) * n_layouts + views[2]),
+        n_views=views[3],
+        click_day=clicks[0].astype(np.int32),
+        click_link=heads[slate_of_click] + clicks[5].astype(np.int64) - 1,
+        n_clicks=clicks[3],
+        n_in_sessions=clicks[4],
+        read_session=sessions,
+        read_article=number[articles],
+        read_day=days,
+        first_ts=first,
+        last_ts=last,
+        past_read_day=past_reads[0],
+        past_read_article=number[past_reads[1]],
+        n_past_reads=past_reads[2],
+        past_pair_day=past_pairs[0],
+        past_pair_article=number[past_pairs[1]],
+        past_pair_other=number[past_pairs[2]],
+        n_past_pairs=past_pairs[3],
+        layout=layout.astype(np.int32),
+        list=slates[2][stored].astype(np.int32),
+        layouts=tuple(layouts),
+        lists=tuple(lists),
+    )
+
+
+def _in_layouts(
+    n_slates: int, slate: np.ndarray, layout: np.ndarray, layouts: Names
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every slate in every layout it was seen in, in order; unseen ones in that without a name."""
+    unseen = np.setdiff1d(np.arange(n_slates), slate)
+    nameless = layouts.of("") if len(unseen) else 0
+    keys = np.concatenate([slate * len(layouts) + layout, unseen * len(layouts) + nameless])
+    stored, layout = np.divmod(np.unique(keys), max(1, len(layouts)))
+    return stored, layout
+
+
+def n_clicks(store: Store, *, caps: Caps | None = None) -> int:
+    """How many clicks of the store's log count today."""
+    with store.reading() as connection:
+        rows = connection.execute(sql.text(DAILY_CLICKS), _limit(connection, None, caps))
+        return sum(int(row.n) for row in rows if row.rank is not None)
+
+
+def _limit(connection: Connection, until: int | None, caps: Caps | None) -> dict[str, int]:
+    until = until if until is not None else np.iinfo(np.int64).max
+    limits = (caps or Caps()).limits(connection)
+    return {"until": until, "until_day": -(-until // DAY_MS), **limits}
+
+
+def _window(
+    connection: Connection, limit: dict[str, int], days: np.ndarray
+) -> tuple[int | None, int | None]:
+    """The first and the last moment of the log; of what is forgotten, its first and last day."""
+    first, last = connection.execute(sql.text(WINDOW), limit).one()
+    if len(days) == 0:
+        return first, last
+    start, end = int(days.min()) * DAY_MS, int(days.max() + 1) * DAY_MS - 1
+    # Within a day whose views are still there, their own moments are more exact.
+    first = start if first is None or first // DAY_MS > days.min() else first
+    last = end if last is None or last // DAY_MS < days.max() else last
+    return first, last
+
+
+def hold_still(connection: Connection) -> None:
+    """Have every statement see the log as it stands now, whatever is written meanwhile."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _numbers(connection: Connection, ids: Sequence[str]) -> np.ndarray:
+    """From the store's keys to the build's numbers."""
+    place = {id: number for number, id in enumerate(ids)}
+    rows = connection.execute(sql.text("SELECT key, id FROM ids")).all()
+    number = np.full(len(rows) + 1, UNKNOWN, dtype=np.int32)
+    for key, id in rows:
+        number[key] = place.get(id, UNKNOWN)
+    return number
+
+
+def _readings(
+    connection: Connection, limit: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Session, day and article of every reading, sessions numbered, overlong ones left out."""
+    numbers: dict[str, int] = {}
+    result = connection.execution_options(yield_per=BLOCK).execute(sql.text(READINGS), limit)
+    blocks = [
+        np.array(
+            [(numbers.setdefault(row[0], len(numbers)), row[1], row[2]) for row in rows],
+            dtype=np.int64,
+        )
+        for rows in result.partitions(BLOCK)
+    ]
+    if not blocks:
+        empty = np.zeros(0, dtype=np.int64)
+        return empty, empty.astype(np.int32), empty
+    table = np.concatenate(blocks)
+    # A session over midnight reads an article once, on the first day.
+    table = table[np.lexsort((table[:, 1], table[:, 2], table[:, 0]))]
+    first = np.concatenate([[True], (np.diff(table[:, [0, 2]], axis=0) != 0).any(axis=1)])
+    table = table[first]
+    size = np.bincount(table[:, 0])
+    table = table[size[table[:, 0]] <= MAX_READ_IN_SESSION]
+    return table[:, 0], table[:, 1].astype(np.int32), table[:, 2]
+
+
+def empty_log() -> Log:
+    """The log of a site that has none."""
+    arrays = {each.name: _none() for each in fields(Log)[:15]}
+    arrays["heads"] = np.zeros(1, dtype=np.int64)
+    return Log(**arrays)  # type: ignore[arg-type]

@@ -1,0 +1,285 @@
+"""The store: articles and the log of what was shown and followed, in SQLite or PostgreSQL.
+
+A slate that was shown a thousand times is stored once, with its links and their chances; a view
+is one row that points at it. So the log of a site that serves pre-made lists stays small, and
+counting joins two narrow tables (DECISIONS.md, "One row per slate").
+
+Everything that writes does so in one transaction: an import is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
+from recommender.articles.article import Article
+from recommender.articles.reader import Batch, RawPage
+from recommender.errors import StoreError
+from recommender.events.event import Event
+from recommender.store import articles as article_tables
+from recommender.store.articles import Changes
+from recommender.store.event_tables import EventWriter, Received
+from recommender.store.keys import Numbers
+from recommender.store.schema import migrate
+
+__all__ = ["Changes", "Received", "Store"]
+
+# How long to wait for another writer, and for a server to answer at all.
+BUSY_SECONDS = 30
+CONNECT_SECONDS = 10
+
+
+class Store:
+    """A database of articles and events; made and brought up to date when it is opened.
+
+    >>> with Store("sqlite://") as store:
+    ...     store.n_articles()
+    0
+    """
+
+    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        """Open the database at ``url``; other writers are waited for ``busy_seconds``."""
+        self.url = url
+        self.engine = _engine(url, busy_seconds)
+        try:
+            with self.transaction() as connection:
+                migrate(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that is committed at the end, or undone by any error; ``StoreError``
+        for what the database complains about.
+        """
+        with _told(self.url), self.engine.begin() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read from; ``StoreError`` for what the database complains about."""
+        with _told(self.url), self.engine.connect() as connection:
+            yield connection
+
+    # Articles
+
+    def n_articles(self) -> int:
+        """How many articles there are, stubs included."""
+        with self.reading() as connection:
+            return int(connection.scalar(sql.text("SELECT COUNT(*) FROM articles")) or 0)
+
+    def articles(
+        self, *, with_body: bool = True, ids: Iterable[str] | None = None
+    ) -> list[Article]:
+        """Every article, or those with these ``ids``, stubs included, in the order of their ids."""
+        with self.reading() as connection:
+            return article_tables.read_articles(connection, with_body=with_body, ids=ids)
+
+    def pages(self) -> list[tuple[str, RawPage]]:
+        """The text pages that articles came from, each with its article's id."""
+        with self.reading() as connection:
+            return article_tables.read_pages(connection)
+
+    def apply(self, batch: Batch, *, full: bool = False) -> Changes:
+        """Link a batch to the articles here and write it: new ones in, changed ones updated, and
+        the lists of others mended where a stub turned out to be one of them.
+
+        With ``full``, articles the batch does not hold are removed, unless the batch has
+        problems: nothing is ever removed because its record was bad (``Changes.spared``).
+        """
+        with self.transaction() as connection:
+            return article_tables.apply(connection, batch, full=full)
+
+    def put(self, batch: Batch) -> Changes:
+        """As ``apply``, and running servers take notice."""
+        with self.transaction() as connection:
+            changes = article_tables.apply(connection, batch, full=False)
+            article_tables.note(connection, batch.articles, removed=False)
+            article_tables.note(connection, changes.stubs_gone, removed=True)
+            return changes
+
+    def remove(self, ids: Collection[str]) -> list[str]:
+        """Take articles out, and have running servers take notice; returns those there were."""
+        with self.transaction() as connection:
+            return article_tables.remove(connection, ids)
+
+    def article(self, id: str) -> Article | None:
+        """One article, or None."""
+        with self.reading() as connection:
+            return next(iter(article_tables.read_articles(connection, ids=[id])), None)
+
+    def last_change(self) -> int:
+        """The number of the last article put or removed while serving; 0 if none was."""
+        with self.reading() as connection:
+            return article_tables.last_change(connection)
+
+    def changed_since(self, number: int) -> tuple[int, list[Article], list[str]]:
+        """The number of the last change; of what was put or removed after ``number``, the articles
+        that are here now and the ids of those that are gone.
+        """
+        with self.reading() as connection:
+            return article_tables.changed_since(connection, number)
+
+    # Numbers and what is kept once
+
+    def keys_of(self, ids: Sequence[str]) -> list[int]:
+        """The store's numbers of ids; those it has not met are given one."""
+        numbers = Numbers()
+        with self.transaction() as connection:
+            numbers.number_ids(connection, set(ids))
+        return [numbers.keys[id] for id in ids]
+
+    def value(self, name: str) -> str | None:
+        """What is kept under ``name``, or None."""
+        with self.reading() as connection:
+            found = connection.scalar(
+                sql.text("SELECT value FROM meta WHERE name = :name"), {"name": name}
+            )
+        return None if found is None else str(found)
+
+    def kept(self, name: str, make: Callable[[], str]) -> str:
+        """What is kept under ``name``; the first to ask decides what that is."""
+        found = self.value(name)
+        if found is not None:
+            return found
+        with self.transaction() as connection:
+            connection.execute(
+                sql.text(
+                    "INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING"
+                ),
+                {"name": name, "value": make()},
+            )
+        return self.value(name) or ""
+
+    def keep(self, name: str, value: str) -> None:
+        """Keep another value under ``name``."""
+        with self.transaction() as connection:
+            connection.execute(
+                sql.text(
+                    "INSERT INTO meta (name, value) VALUES (:name, :value) "
+                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+                ),
+                {"name": name, "value": value},
+            )
+
+    # Events
+
+    def add_events(self, events: Iterable[Event]) -> Received:
+        """Add events in one transaction; an error on the way, also in ``events``, undoes all.
+
+        The order does not matter; what came before counts as a duplicate.
+        """
+        with self.transaction() as connection:
+            return EventWriter(connection).write(events)
+
+
+def _engine(url: str, busy_seconds: float) -> sql.Engine:
+    try:
+        parsed = sql.make_url(url)
+    except (sql.exc.ArgumentError, ValueError) as exc:
+        raise StoreError(
+            f"{_masked(url)!r} is no database URL; sqlite:///recommender.db is one"
+        ) from exc
+    kind = parsed.get_backend_name()
+    if kind in ("postgresql", "postgres"):
+        return _postgresql(parsed, busy_seconds)
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        return _sqlite(parsed, busy_seconds)
+    raise StoreError(f"{parsed.drivername}: no such kind of database; sqlite or postgresql")
+
+
+def _postgresql(url: sql.URL, busy_seconds: float) -> sql.Engine:
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+    try:
+        engine = sql.create_engine(url, pool_pre_ping=True, connect_args=patience)
+    except (ModuleNotFoundError, sql.exc.NoSuchModuleError) as exc:
+        raise StoreError(
+            f"{url.drivername}: its driver is not installed: pip install 'recommender[postgresql]'"
+        ) from exc
+
+    @sql.event.listens_for(engine, "connect")
+    def patient(connection: Any, record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {round(1000 * busy_seconds)}")
+        connection.commit()
+
+    return engine
+
+
+def _sqlite(url: sql.URL, busy_seconds: float) -> sql.Engine:
+    memory = url.database in (None, "", ":memory:")
+    pool = {"poolclass": sql.pool.StaticPool} if memory else {}
+    engine = sql.create_engine(
+        url, connect_args={"timeout": busy_seconds, "check_same_thread": False}, **pool
+    )
+
+    @sql.event.listens_for(engine, "connect")
+    def durable(connection: Any, record: Any) -> None:
+        # The driver must not open transactions behind our back: we say BEGIN IMMEDIATE.
+        connection.isolation_level = None
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous=FULL")
+
+    return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Several processes may open a new file at once, and SQLite does not wait for this one."""
+    patience = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > patience:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """What the database complains about, as one sentence that says which store."""
+    try:
+        yield
+    except (sql.exc.SQLAlchemyError, sqlite3.Error) as exc:
+        cause = str(getattr(exc, "orig", None) or exc).strip() or type(exc).__name__
+        raise StoreError(f"{_masked(url)}: {_masked(cause.splitlines()[0])}") from exc
+
+
+def _masked(text: str) -> str:
+    """``text`` without the password of a URL in it, be the URL well-formed or not.
+
+    >>> _masked("postgresql://me:it's/a@secret@host/db?password=too")
+    'postgresql://me:***@host/db?password=***'
+    """
+    text = re.sub(r"(//[^:/@\s]*:).*@", r"\1***@", text)
+    return re.sub(r"(password=)[^&\s]+", r"\1***", text)

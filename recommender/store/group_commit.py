@@ -1,0 +1,117 @@
+"""Group commit: events that arrive while one group is made durable are the next group.
+
+Making one event durable costs a disk's flush, and so does making a hundred. There is no timer: a
+lone event is written at once, and the busier the site, the larger the groups (Gray & Reuter,
+Transaction Processing, section 9.4).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from recommender.errors import StoreError
+from recommender.events.event import DAY_MS
+from recommender.events.ingest import Incoming
+from recommender.store.database import Store
+from recommender.store.event_writer import Recorder, add_tallies
+
+# Events that wait for their group; beyond, a caller is better told to come back.
+MAX_WAITING = 20_000
+MAX_GROUP = 5_000
+
+logger = logging.getLogger("api")
+
+# For each event whether it was new, or why none of them was kept.
+Outcome = list[bool] | StoreError
+Done = Callable[[Outcome], None]
+
+
+class Journal:
+    """Writes what ``add`` is given from a thread of its own. ``clock`` tells milliseconds since
+    1970.
+    """
+
+    def __init__(self, store: Store, *, clock: Callable[[], int]) -> None:
+        self.store = store
+        self.clock = clock
+        self.n_groups = 0
+        self._recorder = Recorder()
+        self._waiting: list[tuple[Sequence[Incoming], Done]] = []
+        self._n_waiting = 0
+        self._tallies: Counter[str] = Counter()
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._write_groups, name="journal", daemon=True)
+        self._thread.start()
+
+    def add(
+        self, events: Sequence[Incoming], done: Done, tallies: Mapping[str, int] | None = None
+    ) -> bool:
+        """Have the events written; ``done`` is called from the journal's thread once they are
+        durable, or cannot be. ``tallies`` are counted by day with them. False if too many wait
+        already, or the journal is closed; then nothing is kept.
+        """
+        with self._changed:
+            if self._closing or self._n_waiting + len(events) > MAX_WAITING:
+                return False
+            self._waiting.append((events, done))
+            self._n_waiting += len(events)
+            self._tallies.update(tallies or {})
+            self._changed.notify()
+        return True
+
+    def close(self) -> None:
+        """Write what waits, and stop."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _write_groups(self) -> None:
+        while group := self._next_group():
+            events = [event for part, _ in group for event in part]
+            outcome = self._write(events)
+            start = 0
+            for part, done in group:
+                end = start + len(part)
+                try:
+                    done(outcome[start:end] if isinstance(outcome, list) else outcome)
+                except Exception:  # whoever waited is gone; the others are not
+                    logger.exception("the outcome of %d events could not be told", len(part))
+                start = end
+
+    def _next_group(self) -> list[tuple[Sequence[Incoming], Done]]:
+        """What came since the last group; waits for something to come, empty at the end."""
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait()
+            size = taken = 0
+            while taken < len(self._waiting) and (taken == 0 or size < MAX_GROUP):
+                size += len(self._waiting[taken][0])
+                taken += 1
+            group, self._waiting = self._waiting[:taken], self._waiting[taken:]
+            self._n_waiting -= size
+            return group
+
+    def _write(self, events: list[Incoming]) -> Outcome:
+        with self._changed:
+            tallies, self._tallies = self._tallies, Counter()
+        try:
+            with self.store.transaction() as connection:
+                new = self._recorder.write(connection, events)
+                add_tallies(connection, self.clock() // DAY_MS, tallies)
+        except Exception as exc:
+            # What was numbered in the failed transaction is not in the store.
+            self._recorder = Recorder()
+            with self._changed:
+                self._tallies.update(tallies)
+            if isinstance(exc, StoreError):
+                return exc
+            # This thread must outlive a fault of ours: those who wait are told, and so is the log.
+            logger.exception("a group of %d events could not be written", len(events))
+            return StoreError(f"the events could not be written: {exc!r}")
+        self.n_groups += 1
+        return new

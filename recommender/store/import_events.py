@@ -1,0 +1,61 @@
+"""Events out of files into the store, block by block.
+
+Each block is one transaction, in which a mark says how far its files have been read. So an import
+that was stopped, by whatever, goes on at its last block, and a log that grew goes on from its old
+end. Nothing depends on the marks but time: what comes twice counts once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recommender.articles.addresses import Finder
+from recommender.events.reader import EventReader
+from recommender.store.database import Store
+from recommender.store.event_tables import EventWriter, Received
+from recommender.store.marks import Mark, read_marks, write_marks
+
+__all__ = ["EventReader", "import_events"]
+
+
+def import_events(store: Store, reader: EventReader, *, again: bool = False) -> Received:
+    """Add a reader's events to the store, block by block, going on where an earlier import of its
+    files stopped; with ``again``, from the start.
+
+    What is raised on the way undoes its block; those before stay. Events that earlier imports of
+    these files brought count as duplicates.
+    """
+    if reader.needs_finder:
+        reader.finder = Finder((article.id, article.url)
+                               for article in store.articles(with_body=False))  # fmt: skip
+    marks = {} if again else _standing(store, reader)
+    total = Received()
+    for block in reader.blocks(marks):
+        with store.transaction() as connection:
+            received = EventWriter(connection).write(block)
+            reader.check()
+            write_marks(connection, reader.marks())
+        _sum(total, received)
+    total.duplicates += reader.n_before
+    return total
+
+
+def _standing(store: Store, reader: EventReader) -> dict[Path, Mark]:
+    """The marks of files that are still the same."""
+    formats = dict(reader.files)
+    with store.reading() as connection:
+        marks = read_marks(connection, formats)
+    return {
+        path: mark
+        for path, mark in marks.items()
+        if mark.is_of(path)
+        # A table of columns does not grow: it is written anew.
+        and (formats[path].records != "parquet" or not mark.size or mark.ends(path))
+    }
+
+
+def _sum(total: Received, received: Received) -> None:
+    for id, times in received.unknown.items():
+        total.unknown[id] = total.unknown.get(id, 0) + times
+    for name in ("impressions", "clicks", "pageviews", "duplicates", "n_unknown_events"):
+        setattr(total, name, getattr(total, name) + getattr(received, name))

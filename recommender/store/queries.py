@@ -1,0 +1,143 @@
+"""The statements that reduce the log to daily counts, the same text on every engine, and how what
+they find becomes arrays.
+
+Each leaves out what is flagged and adds what is left of events that were forgotten. Parameters:
+``until`` in milliseconds since 1970, ``until_day`` in days, and the caps of ``flags``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
+from recommender.events.ingest import BY_CRAWLER
+from recommender.store.click_filters import FLAGGED
+
+
+def daily_views(seen: str, past: str, *, by_arm: bool = False) -> str:
+    """Views by day, slate and layout, of views ``v`` that meet ``seen`` and of what is kept of
+    forgotten ones, ``p``, that meets ``past``; by arm too, which of forgotten ones is not known.
+    """
+    v_arm, p_arm, arm = (", v.arm", ", '' AS arm", ", arm") if by_arm else ("", "", "")
+    return f"""{FLAGGED}
+    SELECT day, slate, layout{arm}, SUM(n) AS n FROM (
+        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout{v_arm}, COUNT(*) AS n
+        FROM sound v
+        WHERE {seen}
+        GROUP BY v.ts / 86400000, v.slate, v.layout{v_arm}
+        UNION ALL SELECT p.day, p.slate, p.layout{p_arm}, p.n FROM past_views p WHERE {past}
+    ) k
+    GROUP BY day, slate, layout{arm} ORDER BY day, slate, layout{arm}
+    """
+
+
+def daily_clicks(seen: str, past: str, *, by_arm: bool = False) -> str:
+    """Clicks by day, slate, layout and place in the slate (NULL if they were on what it did not
+    hold), under the same conditions. A link that stands twice in a slate is credited where it
+    stands first: nobody knows which of the two was followed.
+    """
+    v_arm, p_arm, arm = (", v.arm", ", '' AS arm", "k.arm, ") if by_arm else ("", "", "")
+    # The inner query must come first, whatever a planner without statistics thinks.
+    return f"""{FLAGGED}
+    SELECT k.day AS day, k.slate AS slate, k.layout AS layout, {arm}SUM(k.n) AS n,
+        SUM(k.n_in_sessions) AS n_in_sessions,
+        (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = k.slate AND l.item = k.item) AS rank
+    FROM (
+        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout{v_arm},
+            c.item AS item, COUNT(*) AS n,
+            SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END) AS n_in_sessions
+        FROM clicks c JOIN sound v ON v.view_id = c.view_id
+        WHERE {seen}
+        GROUP BY v.ts / 86400000, v.slate, v.layout, c.item{v_arm}
+        UNION ALL SELECT p.day, p.slate, p.layout{p_arm}, p.item, p.n, p.n_in_sessions
+        FROM past_clicks p WHERE {past}
+    ) k
+    GROUP BY k.day, k.slate, k.layout, {arm}k.item
+    ORDER BY day, slate, layout, {arm}rank
+    """
+
+
+DAILY_VIEWS = daily_views("v.ts < :until", "p.day < :until_day")
+DAILY_CLICKS = daily_clicks("v.ts < :until", "p.day < :until_day")
+
+
+def readings(views: str, pages: str) -> str:
+    """Who read what on which day, of views ``v`` and page views ``p`` that meet a condition; to
+    stand behind ``FLAGGED``. A page that was opened from another, in no known session, is a visit
+    of two pages.
+    """
+    step = """'@' || CAST(p.ts AS TEXT) || ' ' || CAST(p.article AS TEXT) || ' '
+            || CAST(p.referrer AS TEXT)"""
+    return f"""
+        SELECT v.session AS session, v.ts / 86400000 AS day, s.source AS article
+        FROM sound v JOIN slates s ON s.slate = v.slate
+        WHERE v.session <> '' AND {views}
+        UNION
+        SELECT v.session, v.ts / 86400000, c.item
+        FROM clicks c JOIN sound v ON v.view_id = c.view_id
+        WHERE v.session <> '' AND {views}
+        UNION
+        SELECT p.session, p.ts / 86400000, p.article FROM pageviews p
+        WHERE p.session <> '' AND p.live < {BY_CRAWLER} AND {pages}
+        UNION
+        SELECT {step}, p.ts / 86400000, p.article FROM pageviews p
+        WHERE p.session = '' AND p.referrer <> 0 AND p.live < {BY_CRAWLER} AND {pages}
+        UNION
+        SELECT {step}, p.ts / 86400000, p.referrer FROM pageviews p
+        WHERE p.session = '' AND p.referrer <> 0 AND p.live < {BY_CRAWLER} AND {pages}
+    """
+
+
+READINGS = FLAGGED + readings("v.ts < :until", "p.ts < :until")
+PAST_READS = "SELECT day, article, n FROM past_reads WHERE day < :until_day"
+PAST_PAIRS = "SELECT day, article, other, n FROM past_pairs WHERE day < :until_day"
+SLATES = "SELECT slate, source, list FROM slates ORDER BY slate"
+LINKS = "SELECT slate, item, position, propensity FROM slate_links ORDER BY slate, rank"
+WINDOW = "SELECT MIN(ts), MAX(ts) FROM views WHERE ts < :until"
+
+
+# Rows at a time. To be said twice: without it a result's parts are single rows.
+BLOCK = 50_000
+
+
+class Names(dict[str, int]):
+    """Numbers for the texts of a column, in the order in which they are met."""
+
+    def of(self, text: str) -> int:
+        """The number of ``text``, a new one if need be."""
+        return self.setdefault(text, len(self))
+
+
+def query(statement: str, values: Mapping[str, Any]) -> sql.TextClause:
+    """A statement, of whose parameters those that are lists, of texts, stand behind IN."""
+    lists = [name for name, value in values.items() if isinstance(value, list)]
+    used = [name for name in lists if f":{name}" in statement]
+    # PostgreSQL wants to know of what kind the texts in an empty list are.
+    return sql.text(statement).bindparams(
+        *(sql.bindparam(name, expanding=True, type_=sql.String()) for name in used)
+    )
+
+
+def columns(
+    connection: Connection, statement: str, kinds: str, values: Mapping[str, Any], *names: Names
+) -> list[np.ndarray]:
+    """A statement's columns as arrays; ``q`` for whole numbers, ``d`` for NULL or a number, ``s``
+    for a text, of which ``names`` keeps the numbers.
+    """
+    result = connection.execution_options(yield_per=BLOCK).execute(query(statement, values), values)
+    blocks = []
+    for rows in result.partitions(BLOCK):
+        found = list(zip(*rows, strict=True))
+        for at in np.flatnonzero(np.array(list(kinds)) == "s"):
+            found[at] = tuple(map(names[0].of, found[at]))
+        # Whole numbers below 2**53 survive the way through floats.
+        blocks.append(np.array(found, dtype=np.float64))
+    if not blocks:
+        return [np.zeros(0, dtype=np.int64 if kind == "s" else kind) for kind in kinds]
+    table = np.concatenate(blocks, axis=1)
+    return [row.astype(np.int64 if kind == "s" else kind)
+            for row, kind in zip(table, kinds, strict=True)]  # fmt: skip

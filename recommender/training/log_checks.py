@@ -1,0 +1,241 @@
+"""Is the data fit to learn from? Named checks, each passed or failed, with examples.
+
+A check that fails names what to look at; it does not stop a training, which falls back on text
+where clicks do not suffice. The thresholds are rules of thumb, stated where they stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
+from recommender.articles.article import Article
+from recommender.clicks import position_bias
+from recommender.clicks.intervention_harvesting import MAX_POSITION
+from recommender.ranking.ranker import MIN_CLICKS
+from recommender.store import click_filters, counts
+from recommender.store.click_filters import Caps
+from recommender.store.counts import Log
+from recommender.store.database import Store
+
+# What is half there after so long is taken for lost.
+PATIENCE_MS = 30 * 60 * 1000
+MAX_WITHOUT_TEXT = 0.2
+MAX_STUBS = 0.2
+MAX_HALVES = 0.05
+MAX_NOT_SHOWN = 0.01
+MAX_FLAGGED = 0.2
+MAX_REJECTED = 0.05
+# One link of one page rarely draws more of a whole site's clicks.
+MAX_OF_ONE_PAIR = 0.1
+# Views a position needs before its click rate says anything.
+MIN_VIEWS = 200
+# A lower position may win more clicks than the first by chance or by a better link, not twice.
+MAX_RISE = 2.0
+RECENT_DAYS = 7
+MAX_DRIFT = 2.0
+N_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question to the data, and what it answered."""
+
+    name: str
+    passed: bool
+    says: str
+    examples: list[str] = field(default_factory=list)
+
+
+def validate(store: Store, *, now_ms: int, caps: Caps | None = None, seed: int = 0) -> list[Check]:
+    """Ask everything. ``now_ms`` tells which events are still waiting for their other half."""
+    caps = caps or Caps()
+    everything = store.articles()
+    articles = [article for article in everything if not article.stub]
+    ids = [article.id for article in everything]
+    log = counts.count(store, ids, caps=caps)
+    found = [_articles(articles), _texts(articles), _lists(everything)]
+    found += [_clicks(log), _without_clicks(log), _positions(log), _randomised(log, seed)]
+    found += [_one_pair(log, ids), _drift(log)]
+    with store.reading() as connection:
+        found += [_halves(connection, now_ms), _not_shown(connection)]
+        found += [_flagged(connection, caps), _rejected(connection)]
+    return found
+
+
+# Articles
+
+
+def _articles(articles: list[Article]) -> Check:
+    return Check("articles", len(articles) >= 2, f"{len(articles):,} articles; a list takes two")
+
+
+def _texts(articles: list[Article]) -> Check:
+    without = [article.id for article in articles if not article.body.strip()]
+    return _share("articles have a text", without, len(articles), MAX_WITHOUT_TEXT, "have none")
+
+
+def _lists(articles: list[Article]) -> Check:
+    titles = {article.id: article.title for article in articles if article.stub}
+    known = {article.id for article in articles} - titles.keys()
+    links = [(article.id, id) for article in articles for id in article.recommended]
+    dead = [f"{source}: {titles.get(id, id)}" for source, id in links if id not in known]
+    return _share("hand-picked links lead to pages", dead, len(links), MAX_STUBS, "do not")
+
+
+# The log
+
+
+def _clicks(log: Log) -> Check:
+    n = int(log.n_clicks.sum())
+    says = f"{n:,} clicks that count, on {int(log.n_views.sum()):,} views; {MIN_CLICKS} are needed"
+    return Check("enough clicks", n >= MIN_CLICKS, says)
+
+
+def _without_clicks(log: Log) -> Check:
+    n_views, n_clicks = int(log.n_views.sum()), int(log.n_clicks.sum())
+    says = f"{n_clicks:,} clicks on {n_views:,} views"
+    if 0 < n_views <= n_clicks:
+        says += ": views without a click seem not to be logged, so no click rate is known"
+    return Check("views without clicks are there", n_clicks < n_views, says)
+
+
+def _positions(log: Log) -> Check:
+    name = "click rate by position is plausible"
+    shown, clicked = log.shown_and_clicked()
+    place = np.minimum(log.position, MAX_POSITION)
+    views = np.bincount(place, weights=shown)
+    clicks = np.bincount(place, weights=clicked, minlength=len(views))
+    enough = np.flatnonzero((views >= MIN_VIEWS) & (np.arange(len(views)) > 0))
+    if len(enough) < 2:
+        return Check(name, True, "too few views at known positions to compare them")
+    rates = clicks[enough] / views[enough]
+    told = [f"position {p}: {rate:.2%}" for p, rate in zip(enough.tolist(), rates, strict=True)]
+    if clicks[enough].sum() == 0:
+        return Check(name, False, "no click at any position", told[:N_EXAMPLES])
+    if rates[1:].max() == 0:
+        return Check(name, False, f"every click is at position {enough[0]}", told[:N_EXAMPLES])
+    worst = int(rates[1:].argmax()) + 1
+    passed = rates[worst] <= MAX_RISE * rates[0]
+    ends = f"{rates[0]:.2%} at position {enough[0]}, {rates[-1]:.2%} at position {enough[-1]}"
+    return Check(name, bool(passed), ends, [] if passed else [told[0], told[worst]])
+
+
+def _randomised(log: Log, seed: int) -> Check:
+    drawn = np.bincount(
+        log.link_slate, weights=log.propensity < 1, minlength=len(log.source)
+    )  # NaN, an unknown chance, is not below 1
+    n_views = int(log.n_views[drawn[log.view_slate] > 0].sum())
+    examination = position_bias.estimate(log, seed=seed)
+    says = f"{n_views:,} of {int(log.n_views.sum()):,} views are randomised with known chances; "
+    first, *others = examination.says()
+    passed = examination.identified or any(curve.identified for curve in examination.apart.values())
+    return Check("enough randomised views", passed, says + first, others[:N_EXAMPLES])
+
+
+def _one_pair(log: Log, ids: list[str]) -> Check:
+    name = "no link draws all clicks"
+    links, total = log.click_link, int(log.n_clicks.sum())
+    if total == 0:
+        return Check(name, True, "no clicks")
+    keys = log.link_source[links].astype(np.int64) * (len(ids) + 1) + log.item[links] + 1
+    pairs, of = np.unique(keys, return_inverse=True)
+    clicks = np.bincount(of, weights=log.n_clicks)
+    top = int(clicks.argmax())
+    source, item = divmod(int(pairs[top]), len(ids) + 1)
+    share = float(clicks[top]) / total
+    passed = share <= MAX_OF_ONE_PAIR or total < MIN_CLICKS
+    pair = f"{_id(ids, source)} to {_id(ids, item - 1)}"
+    return Check(name, passed, f"the most followed has {share:.1%} of all clicks", [pair])
+
+
+def _id(ids: list[str], row: int) -> str:
+    return ids[row] if 0 <= row < len(ids) else "an unknown article"
+
+
+def _drift(log: Log) -> Check:
+    name = "the last week is like those before"
+    last = int(log.view_day.max(initial=0))
+    recent, before = log.between(last - RECENT_DAYS + 1, last + 1), log.between(0, last - 6)
+    n_recent, n_before = int(recent.n_views.sum()), int(before.n_views.sum())
+    if min(n_recent, n_before) < MIN_VIEWS or not before.n_clicks.sum():
+        return Check(name, True, "too few views before the last week to compare it")
+    rates = recent.n_clicks.sum() / n_recent, before.n_clicks.sum() / n_before
+    factor = float(rates[0] / rates[1])
+    passed = 1 / MAX_DRIFT <= factor <= MAX_DRIFT
+    says = f"{rates[0]:.3f} clicks a view in the last {RECENT_DAYS} days, {rates[1]:.3f} before"
+    return Check(name, passed, says)
+
+
+# Raw events
+
+_ORPHANS = """
+    FROM clicks c WHERE c.ts < :before
+    AND NOT EXISTS (SELECT 1 FROM views v WHERE v.view_id = c.view_id)
+"""
+_STRANGE = """
+    FROM clicks c JOIN views v ON v.view_id = c.view_id JOIN ids i ON i.key = c.item
+    WHERE NOT EXISTS (SELECT 1 FROM slate_links l WHERE l.slate = v.slate AND l.item = c.item)
+"""
+
+
+def _halves(connection: Connection, now_ms: int) -> Check:
+    values = {"before": now_ms - PATIENCE_MS}
+    total = _number(connection, "SELECT COUNT(*) FROM clicks WHERE ts < :before", values)
+    alone = _number(connection, f"SELECT COUNT(*) {_ORPHANS}", values)
+    rows = connection.execute(
+        sql.text(f"SELECT c.view_id {_ORPHANS} ORDER BY c.view_id LIMIT {N_EXAMPLES}"), values
+    )
+    says = f"{alone:,} of {total:,} clicks older than half an hour have no view"
+    named = [f"view {row.view_id}" for row in rows]
+    return Check("clicks have their views", alone <= MAX_HALVES * total, says, named)
+
+
+def _not_shown(connection: Connection) -> Check:
+    total = _number(connection, "SELECT COUNT(*) FROM clicks", {})
+    strange = _number(connection, f"SELECT COUNT(*) {_STRANGE}", {})
+    rows = connection.execute(
+        sql.text(f"SELECT c.view_id, i.id {_STRANGE} ORDER BY c.view_id LIMIT {N_EXAMPLES}")
+    )
+    says = f"{strange:,} of {total:,} clicks are on what their view did not show"
+    named = [f"view {row.view_id}: {row.id}" for row in rows]
+    return Check(
+        "clicks are on links that were shown", strange <= MAX_NOT_SHOWN * total, says, named
+    )
+
+
+def _flagged(connection: Connection, caps: Caps) -> Check:
+    total = click_filters.n_live(connection)
+    found = {reason: n for reason, n in click_filters.count_flagged(connection, caps).items() if n}
+    n = sum(found.values())
+    told = ", ".join(f"{reason} {n:,}" for reason, n in found.items()) or "none"
+    says = f"{n:,} of {total:,} live events are left out ({told})"
+    named = [
+        f"{reason}: view {view}"
+        for reason in found
+        for view in click_filters.examples(connection, caps, reason)[:1]
+    ]
+    return Check("few events are doubtful", n <= MAX_FLAGGED * total, says, named)
+
+
+def _rejected(connection: Connection) -> Check:
+    rows = connection.execute(sql.text("SELECT name, SUM(n) AS n FROM tallies GROUP BY name"))
+    tallies = {row.name: int(row.n) for row in rows}
+    received = tallies.pop("received", 0)
+    n = sum(tallies.values())
+    reasons = sorted(tallies.items(), key=lambda pair: -pair[1])
+    named = [f"{name.removeprefix('rejected ')}: {times:,}" for name, times in reasons]
+    says = f"{n:,} of {received:,} events that pages sent were refused"
+    return Check("few events are refused", n <= MAX_REJECTED * received, says, named[:N_EXAMPLES])
+
+
+def _number(connection: Connection, statement: str, values: dict[str, int]) -> int:
+    return int(connection.scalar(sql.text(statement), values) or 0)
+
+
+def _share(name: str, bad: list[str], n: int, most: float, what: str) -> Check:
+    says = f"{len(bad):,} of {n:,} {what}"
+    return Check(name, len(bad) <= most * n, says, bad[:N_EXAMPLES])

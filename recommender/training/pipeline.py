@@ -1,0 +1,244 @@
+"""One build, from the store to a published bundle. This is the table of contents: start here.
+
+articles ─▶ text ─▶ neighbours ─┐
+hand-picked lists ─▶ editors ───┼─▶ candidates ─▶ scores ─▶ lists ─▶ bundle
+log ─▶ counts ─▶ examination ─▶ history ─▶ ranker
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from recommender.articles.article import Article
+from recommender.bundle.bundle import Bundle
+from recommender.bundle.writer import Built, Stored, write
+from recommender.candidates import EMPTY, Candidates, from_lists, from_pairs, hand_picked, union
+from recommender.clicks import position_bias
+from recommender.errors import TrainingError
+from recommender.lists.exploration import DEFAULT_SHARE, explore
+from recommender.lists.rerank import finish
+from recommender.progress import Progress, Silent
+from recommender.ranking import handpicked
+from recommender.ranking.calibration import Score, calibrate
+from recommender.ranking.features import (
+    BLOCK,
+    History,
+    known_of,
+    offset,
+)
+from recommender.ranking.handpicked import Taught
+from recommender.ranking.ranker import Learned, learn
+from recommender.store import counts
+from recommender.store.click_filters import Caps
+from recommender.store.database import Store
+from recommender.store.identity import known_name
+from recommender.text import neighbours, tfidf
+from recommender.text.corpus import Site, site_of
+from recommender.text.tfidf import Text
+
+N_NEIGHBOURS = 60
+N_BY_READERS = 20
+N_SHOWN = 40
+# Blocks of articles that are counted apart; fewer articles than one block are not worth a process.
+COUNT_BLOCK = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to build. ``until`` (milliseconds since 1970) bounds the log; ``jobs`` is the number
+    of processes for counting text; ``seed`` settles every draw; ``explore`` is how many of a
+    hundred views show a slate that explores; ``caps`` bound what clicks can do.
+    """
+
+    until: int | None = None
+    jobs: int = 2
+    seed: int = 0
+    activate: bool = True
+    explore: int = DEFAULT_SHARE
+    caps: Caps = field(default_factory=Caps)
+
+
+def build(
+    store: Store,
+    models: Path,
+    *,
+    now: datetime,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Bundle:
+    """Train on everything in the store, publish the bundle and, by default, make it live.
+
+    ``TrainingError`` if there are fewer than two articles. A build that is cut short leaves
+    nothing under a bundle's name.
+    """
+    options, progress = options or Options(), progress or Silent()
+    progress.stage("reading the store")
+    change = store.last_change()
+    articles = store.articles()
+    if len(articles) < 2:
+        raise TrainingError(f"{len(articles)} articles in the store; a list takes two")
+    ids = [article.id for article in articles]
+    stub = np.array([article.stub for article in articles])
+    if stub.all():
+        raise TrainingError("the store holds stubs alone; import the pages themselves")
+
+    text = read_text(articles, jobs=options.jobs, progress=progress)
+    items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS, progress=progress)
+    near = Candidates(items, np.where(items != EMPTY, cosines, -np.inf))
+    cluster = neighbours.near_duplicates(text, items)
+    picked = picked_lists(articles, ids)
+    site = known_site(articles, text, picked, items, cosines)
+
+    taught = handpicked.learn(site, picked, stub, seed=options.seed, progress=progress)
+    progress.stage("counting the log")
+    log = counts.count(store, ids, until=options.until, caps=options.caps)
+    examination = position_bias.estimate(log, seed=options.seed, alike=site.cosine)
+    learned = learn(
+        site, log, examination, editors=taught.editors, seed=options.seed, progress=progress
+    )
+
+    shown = on_the_page(picked, learned.history)
+    candidates = union([near, by_readers(learned.history), by_editors(site, taught), shown])
+    score = scorer(site, learned, taught)
+    scored = scores(score, candidates, progress)
+    finished = finish(
+        site,
+        scored,
+        learned.history if learned.ranker else None,
+        near=near,
+        picked=shown,
+        cluster=cluster,
+        titles=[article.title for article in articles],
+        stub=stub,
+        origin="model" if taught.editors else learned.decided_by,
+        sure=handpicked.SURE if taught.editors and learned.decided_by == "text" else np.inf,
+    )
+    explored = explore(
+        finished.lists.items,
+        finished.n_relevant,
+        np.array([article.sensitive for article in articles]),
+        share=options.explore,
+        # Another deal at every build, so that in time every candidate is tried.
+        seed=options.seed + int(now.timestamp()),
+    )
+    calibrated = calibrate(site, log, examination, learned, score)
+    stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
+    built = Built(
+        articles, text, site, log, examination, learned, taught, finished, explored, calibrated,
+        stored, now,
+    )  # fmt: skip
+    return write(built, models, live=options.activate, progress=progress)
+
+
+def read_text(articles: Sequence[Article], *, jobs: int, progress: Progress) -> Text:
+    """Count the terms of every article, block by block, and weigh them."""
+    titles = [article.title for article in articles]
+    # A stub has no page; its teaser is the beginning of the text it stands for.
+    bodies = [article.teaser if article.stub else article.body for article in articles]
+    boilerplate = tfidf.find_boilerplate(bodies)
+    known = set(boilerplate.tolist())
+    starts = range(0, len(articles), COUNT_BLOCK)
+    progress.stage("reading the texts", len(starts))
+    blocks = [(titles[s : s + COUNT_BLOCK], bodies[s : s + COUNT_BLOCK]) for s in starts]
+    if len(blocks) < 2 or jobs == 1:
+        counted = []
+        for block in blocks:
+            counted.append(tfidf.count_block(*block, known))
+            progress.advance()
+        return tfidf.fit(counted, boilerplate)
+    from joblib import Parallel, delayed
+
+    run = Parallel(n_jobs=jobs, return_as="generator")
+    counted = []
+    for found in run(delayed(tfidf.count_block)(*block, known) for block in blocks):
+        counted.append(found)
+        progress.advance()
+    return tfidf.fit(counted, boilerplate)
+
+
+def known_site(
+    articles: Sequence[Article],
+    text: Text,
+    picked: Candidates,
+    near: np.ndarray,
+    near_cosine: np.ndarray,
+) -> Site:
+    """What is known of the articles before anybody has read them."""
+    return site_of(
+        text,
+        titles=[article.title for article in articles],
+        urls=[article.url for article in articles],
+        categories=[article.category for article in articles],
+        tags=[article.tags for article in articles],
+        picked=picked.items,
+        near=near,
+        near_cosine=near_cosine,
+    )
+
+
+def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:
+    """The editors' lists as candidates."""
+    place = {id: row for row, id in enumerate(ids)}
+    lists = [[place.get(id, EMPTY) for id in article.recommended] for article in articles]
+    return hand_picked(lists, n_articles=len(articles))
+
+
+def by_readers(history: History) -> Candidates:
+    """What readers followed or read in the same visit, most first."""
+    n = len(history.reading.reads)
+    clicked = history.appeal.clicked > 0
+    followed = from_pairs(
+        history.pairs.source[clicked],
+        history.pairs.item[clicked],
+        history.appeal.clicked[clicked],
+        n_sources=n,
+        size=N_BY_READERS,
+    )
+    source, item = np.divmod(history.reading.keys, n)
+    read = from_pairs(source, item, history.reading.cosine, n_sources=n, size=N_BY_READERS)
+    return union([followed, read])
+
+
+def by_editors(site: Site, taught: Taught) -> Candidates:
+    """What the lists of other pages propose, where lists have taught anything."""
+    if taught.editors is None:
+        return from_lists([[]] * site.n_articles, [[]] * site.n_articles)
+    return taught.editors.candidates(site)
+
+
+def on_the_page(picked: Candidates, history: History) -> Candidates:
+    """The editors' lists; where none is known, what the page showed, by what counting says."""
+    sources, items = history.pairs.source, history.pairs.item.astype(np.int64)
+    if len(items) == 0:
+        return picked
+    said = offset(history, known_of(history, sources, items, unseen=False))
+    shown = from_pairs(sources, items, said, n_sources=len(picked.items), size=N_SHOWN)
+    return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
+
+
+def scorer(site: Site, learned: Learned, taught: Taught) -> Score:
+    """What clicks taught; without, what editors' lists did; without, text."""
+    if learned.ranker:
+        return partial(learned.ranker.score, site)
+    return partial(handpicked.worth, site, taught.editors)
+
+
+def scores(score: Score, candidates: Candidates, progress: Progress) -> Candidates:
+    """The candidates ranked by their score, block by block."""
+    sources, slots = np.nonzero(candidates.used)
+    items = candidates.items[sources, slots].astype(np.int64)
+    found = np.empty(len(items))
+    progress.stage("scoring candidates", -(-len(items) // BLOCK))
+    for start in range(0, len(items), BLOCK):
+        part = slice(start, start + BLOCK)
+        found[part] = score(sources[part], items[part])
+        progress.advance()
+    table = np.full(candidates.items.shape, -np.inf)
+    table[sources, slots] = found
+    return candidates.ranked(table)

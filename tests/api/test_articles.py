@@ -1,0 +1,265 @@
+"""Articles come and go while serving: in the next request, in every process, past every restart."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from asking import BEARER, KEY, NOW, ODD, STUB, Client, articles, ids, is_error
+from fastapi import FastAPI
+
+from recommender.articles.reader import Batch
+from recommender.bundle import registry
+from recommender.config import Settings
+from recommender.store.database import Store
+from recommender.training.pipeline import Options, build
+from recommender_api.app import create_app
+
+NEW = {
+    "id": "new/one",
+    "title": "Knee joint and cartilage when running",
+    "body": "knee joint cartilage meniscus tendon stairs. A case of running.",
+    "url": "https://example.org/new",
+}
+
+
+@pytest.fixture
+def settings(database: str, tmp_path: Path) -> Settings:
+    """A site with a store of each kind and a bundle built from it."""
+    batch = Batch()
+    for article in articles():
+        batch.add(article, "test")
+    with Store(database) as store:
+        store.apply(batch)
+        build(store, tmp_path / "models", now=NOW, options=Options(jobs=1))
+    return Settings(
+        database=database, models=tmp_path / "models", editorial=tmp_path / "none", admin_key=KEY
+    )
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[FastAPI]:
+    made = create_app(settings, clock=lambda: NOW)
+    yield made
+    made.stored.close()
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Client:
+    return Client(app)
+
+
+def put(client: Client, *records: object) -> httpx.Response:
+    return client.request("PUT", "/v1/articles", json=list(records), headers=BEARER)
+
+
+def delete(client: Client, *wanted: str) -> httpx.Response:
+    return client.request("DELETE", "/v1/articles", params={"id": wanted}, headers=BEARER)
+
+
+def related(client: Client, id: str, **query: object) -> dict[str, Any]:
+    answer = client.get("/v1/related", params={"id": id, **query})
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+def test_a_new_article_has_a_list_in_the_next_request(client: Client):
+    """Of its own kind, with a slate to send events by; by id and by address."""
+    told = put(client, NEW)
+
+    answer = related(client, "new/one", variant=99)
+    by_url = client.get("/v1/related", params={"url": "http://example.org/new/?utm_source=x"})
+    assert told.json() == {"added": 1, "updated": 0, "unchanged": 0}
+    assert answer["article_id"] == by_url.json()["article_id"] == "new/one"
+    assert {item["origin"] for item in answer["items"]} == {"text"}
+    assert all(item["id"].startswith("knee") or item["id"] == ODD for item in answer["items"])
+    event = {"type": "click", "view_id": "v", "slate": answer["slate"], "position": 1}
+    assert client.post("/v1/events", json=event).json()["accepted"] == 1
+
+
+def test_it_stands_in_the_lists_of_others(client: Client):
+    """Of those it is like, as often as it is asked for, under every variant; of no others."""
+    before = related(client, "knee-1")
+    put(client, NEW)
+
+    after = related(client, "knee-1")
+    shown = next(item for item in after["items"] if item["id"] == "new/one")
+
+    assert "new/one" not in [item["id"] for item in before["items"]]
+    assert (shown["title"], shown["url"]) == (NEW["title"], NEW["url"])
+    assert [item["position"] for item in after["items"]] == [*range(1, len(after["items"]) + 1)]
+    assert "new/one" in [item["id"] for item in related(client, "knee-1", variant=85)["items"]]
+    assert "new/one" not in [item["id"] for item in related(client, "sleep-1")["items"]]
+
+
+def test_what_is_gone_is_in_no_list(client: Client):
+    """Nor has it one; another takes its place. A page for it gets fallbacks without it."""
+    gone = related(client, "knee-1")["items"][0]["id"]
+
+    told = delete(client, gone)
+
+    assert told.json() == {"removed": [gone]}
+    for page in [article.id for article in articles()]:
+        for query in ({}, {"k": 50}, {"variant": 99}, {"variant": 81, "k": 3}):
+            assert gone not in [item["id"] for item in related(client, page, **query)["items"]]
+    answer = client.get("/v1/related", params={"id": gone, "k": 50})
+    assert answer.json()["article_id"] is None
+    assert gone not in ids(answer)
+    assert gone not in ids(client.post("/v1/related", json={"title": "knee joint", "k": 50}))
+
+
+def test_a_change_is_shown_everywhere(client: Client):
+    """Title, teaser and address; its list stays as long as its text does."""
+    before = related(client, "knee-1")
+    record = next(article for article in articles() if article.id == "knee-1")
+
+    told = put(client, {"id": "knee-1", "title": record.title + "!", "body": record.body,
+                        "url": "https://example.org/moved"})  # fmt: skip
+
+    assert told.json() == {"added": 0, "updated": 1, "unchanged": 0}
+    assert related(client, "knee-1")["items"] == before["items"]
+    seen = [item for item in related(client, "knee-2")["items"] if item["id"] == "knee-1"]
+    assert [(item["title"], item["url"]) for item in seen] == [
+        (record.title + "!", "https://example.org/moved")
+    ]
+
+
+def test_an_article_written_anew_has_another_list(client: Client):
+    """It is about something else now."""
+    put(client, {"id": "knee-1", "title": "Sleep and dream", "body": "night dream snoring bedtime"})
+
+    answer = related(client, "knee-1")
+
+    assert all(item["id"].startswith("sleep") for item in answer["items"])
+
+
+def test_a_title_without_a_page_goes_when_its_page_comes(client: Client):
+    """It stood at the end of the fallbacks."""
+    before = ids(client.get("/v1/related?id=nobody&k=50"))
+
+    put(client, {"id": "real", "title": STUB.title, "body": "Somebody has written it."})
+
+    after = ids(client.get("/v1/related?id=nobody&k=50"))
+    assert STUB.id in before
+    assert STUB.id not in after
+
+
+def test_every_process_knows_and_a_restart_forgets_nothing(settings: Settings):
+    """One that did not take the article finds it in the store when it is asked for it, and takes
+    notice of it on its own otherwise.
+    """
+    first, second = (create_app(settings, clock=lambda: NOW) for _ in range(2))
+
+    put(Client(first), NEW)
+    asked = related(Client(second), "new/one")
+    delete(Client(first), "knee-2")
+    second.related.live.catch_up()
+    gone = related(Client(second), "knee-1")
+    first.stored.close()
+    second.stored.close()
+    third = create_app(settings, clock=lambda: NOW)
+    later = related(Client(third), "knee-1"), related(Client(third), "new/one")
+    third.stored.close()
+
+    assert asked["article_id"] == "new/one"
+    assert "knee-2" not in [item["id"] for item in gone["items"]]
+    assert (later[0]["items"], later[1]["items"]) == (gone["items"], later[1]["items"])
+    assert "knee-2" not in [item["id"] for item in later[1]["items"]]
+
+
+def test_the_next_training_absorbs_both(client: Client, app: FastAPI, settings: Settings):
+    """The bundle then holds what came and lacks what went, and nothing is patched any more."""
+    put(client, NEW)
+    delete(client, "knee-2")
+
+    with Store(settings.database) as store:
+        bundle = build(store, settings.models, now=NOW, options=Options(jobs=1, seed=1))
+    app.related.live.refresh()
+
+    answers = app.related.live.current()
+    assert answers.lists.name == bundle.name
+    assert answers.shelf is answers.lists
+    assert related(client, "new/one")["model"] == bundle.name
+    assert "knee-2" not in [item["id"] for item in related(client, "knee-1", k=50)["items"]]
+
+
+def test_going_back_to_an_older_bundle_keeps_what_came(
+    client: Client, app: FastAPI, settings: Settings
+):
+    """A rollback is of the model, not of the articles."""
+    put(client, NEW)
+    with Store(settings.database) as store:
+        build(store, settings.models, now=NOW, options=Options(jobs=1, seed=1))
+    app.related.live.refresh()
+
+    registry.rollback(settings.models)
+    app.related.live.refresh()
+
+    assert related(client, "new/one")["article_id"] == "new/one"
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        ([{"id": "a"}], "article 0: field title"),
+        ([NEW, {"id": "b", "title": "B", "tags": 7}], "article 1: field tags"),
+        ([NEW, {**NEW, "title": "Another"}], "stands at article 0 already"),
+        ([{"id": "a", "title": "\ud800"}], "surrogate"),
+        (["nonsense"], "0"),
+        ({"id": "a", "title": "A"}, "list"),
+    ],
+)
+def test_one_faulty_article_and_nothing_is_changed(client: Client, records: object, said: str):
+    """The fault is named by the article's place and the field."""
+    content = json.dumps(records)
+
+    answer = client.request(
+        "PUT", "/v1/articles", content=content,
+        headers={**BEARER, "content-type": "application/json"},
+    )  # fmt: skip
+
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+    assert related(client, "new/one")["article_id"] is None
+
+
+def test_what_is_not_there_cannot_go(client: Client):
+    """404, and nothing else happens."""
+    assert is_error(delete(client, "nobody"), 404, "unknown_article")
+    assert client.request("DELETE", "/v1/articles", headers=BEARER).status_code == 422
+
+
+def test_it_takes_the_admin_key(client: Client, settings: Settings):
+    """And does not exist while there is none."""
+    bare = Client(
+        create_app(Settings(database="sqlite://", models=settings.models), clock=lambda: NOW)
+    )
+
+    assert is_error(client.request("PUT", "/v1/articles", json=[NEW]), 401, "unauthorized")
+    assert is_error(client.request("DELETE", "/v1/articles?id=knee-1"), 401, "unauthorized")
+    assert is_error(client.get("/metrics"), 401, "unauthorized")
+    assert is_error(bare.request("PUT", "/v1/articles", json=[NEW]), 404, "not_found")
+    assert is_error(bare.get("/metrics", headers=BEARER), 404, "not_found")
+
+
+def test_the_figures_let_an_operator_alert(client: Client):
+    """Age of the bundle, events, refusals, flags, fallbacks, time."""
+    related(client, "knee-1")
+    related(client, "nobody")
+    client.post("/v1/events", json=["nonsense"])
+
+    text = client.get("/metrics", headers=BEARER).text
+
+    for line in (
+        "recommender_bundle_age_seconds 0.0",
+        'recommender_answers_total{list="own"} 1.0',
+        'recommender_answers_total{list="fallback"} 1.0',
+        'recommender_events_total{outcome="rejected"} 1.0',
+        'recommender_events_rejected_total{reason="malformed"} 1.0',
+        'recommender_events_flagged{reason="pair"} 0.0',
+        "recommender_store_up 1.0",
+        'recommender_request_seconds_count{route="related"} 2.0',
+    ):
+        assert line in text.splitlines()

@@ -1,0 +1,300 @@
+"""A real server under load swaps bundles, picks up rules, and stops without losing a request."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking import publish
+
+from recommender.bundle import registry
+from recommender.config import Settings
+from recommender.errors import SettingsError
+from recommender_api.serve import serve
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from api.serve import serve
+from recommender.config import Settings
+models, rules, port, workers = sys.argv[1:]
+settings = Settings(
+    database="sqlite://", models=Path(models), editorial=Path(rules), admin_key="key"
+)
+serve(settings, host="127.0.0.1", port=int(port), workers=int(workers))
+print("returned", flush=True)
+"""
+
+
+class Server:
+    """A server in a process of its own."""
+
+    def __init__(self, folder: Path, *, workers: int = 1) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = folder / "log"
+        arguments = [folder / "models", folder / "editorial.csv", self.port, workers]
+        # Settings of whoever runs the tests are not the server's.
+        mine = {name: value for name, value in os.environ.items() if "RECOMMENDER" not in name}
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+                stdout=log, stderr=log, env=mine, cwd=folder,
+            )  # fmt: skip
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any]:
+        """Status and content of one answer, over a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def answers(self) -> bool:
+        try:
+            return self.get("/health/live")[0] == 200
+        except OSError:
+            return False
+
+    def model(self) -> str:
+        return str(self.get("/v1/related?id=knee-1")[1]["model"])
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+def until(fact: Callable[[], bool], *, seconds: float) -> bool:
+    """Does it become true within this time?"""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if fact():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@contextlib.contextmanager
+def running(folder: Path, *, workers: int = 1) -> Iterator[Server]:
+    server = Server(folder, workers=workers)
+    try:
+        assert until(server.answers, seconds=60), server.log.read_text()
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.stop()
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """A folder of two bundles and their names, the live one first."""
+    folder = tmp_path_factory.mktemp("site")
+    return folder, *publish(folder / "models")
+
+
+@pytest.fixture
+def folder(published: tuple[Path, str, str], tmp_path: Path) -> Path:
+    """Where a server runs: its models to change, no rules yet."""
+    shutil.copytree(published[0] / "models", tmp_path / "models")
+    return tmp_path
+
+
+class Readers:
+    """Four connections that ask for lists as fast as they are answered."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.models: set[str] = set()
+        self.failures: list[str] = []
+        self.n_answers = 0
+        self.leaving = False
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self._read) for _ in range(4)]
+
+    def __enter__(self) -> "Readers":
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _read(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        n = 0
+        while not self.stopping.is_set():
+            n += 1
+            path = "/v1/related?id=knee-1" if n % 3 else f"/v1/related?id=sleep-1&k={n % 40 + 1}"
+            try:
+                connection.request("GET", path)
+                answer = connection.getresponse()
+            except (ConnectionError, http.client.BadStatusLine) as exc:
+                # A server that goes closes connections between answers, never within one.
+                if not self.leaving:
+                    self.failures.append(repr(exc))
+                break
+            try:
+                content = json.loads(answer.read())
+            except (OSError, ValueError, http.client.HTTPException) as exc:
+                self.failures.append(f"cut short: {exc!r}")
+                break
+            self.n_answers += 1
+            if answer.status != 200 or not content["items"]:
+                self.failures.append(f"{answer.status} {content}")
+            self.models.add(content["model"])
+        connection.close()
+
+
+def test_bundles_are_swapped_under_load_without_a_failed_request(
+    folder: Path, published: tuple[Path, str, str]
+):
+    """Each is served within seconds of becoming current, and no reader notices."""
+    _, old, new = published
+    with running(folder) as server, Readers(server.port) as readers:
+        for name in (new, old, new):
+            registry.activate(folder / "models", name)
+            assert until(lambda name=name: server.model() == name, seconds=10)
+
+    assert readers.failures == []
+    assert readers.models == {old, new}
+    assert readers.n_answers > 100
+
+
+def test_a_corrupt_bundle_is_refused_under_load_while_the_old_serves(
+    folder: Path, published: tuple[Path, str, str]
+):
+    """The log says so in one line."""
+    _, old, new = published
+    (folder / "models" / new / "list_items.npy").write_bytes(b"nothing")
+    with running(folder) as server, Readers(server.port) as readers:
+        (folder / "models" / "CURRENT").write_text(new + "\n")
+        assert until(lambda: server.get("/health/ready")[1]["fault"] is not None, seconds=10)
+        time.sleep(1)
+        assert server.model() == old
+
+    assert readers.failures == []
+    assert readers.models == {old}
+    assert server.log.read_text().count("the bundle is damaged") == 1
+
+
+def test_rules_are_live_within_seconds_of_saving(folder: Path):
+    """And gone when the file is."""
+    rules = folder / "editorial.csv"
+
+    def pinned() -> bool:
+        return bool(server.get("/v1/related?id=knee-1")[1]["items"][0]["id"] == "alone")
+
+    with running(folder) as server:
+        assert not pinned()
+        rules.write_text("action,source,target,position\npin,*,alone,1\n")
+        assert until(pinned, seconds=10)
+        rules.unlink()
+        assert until(lambda: not pinned(), seconds=10)
+
+
+def test_a_server_that_starts_broken_is_alive_and_recovers(
+    folder: Path, published: tuple[Path, str, str]
+):
+    """Not ready, with the reason, until the missing file is back; nobody touches the pointer."""
+    array = folder / "models" / published[1] / "titles_data.npy"
+    raw = array.read_bytes()
+    array.unlink()
+    with running(folder) as server:
+        status, reason = server.get("/health/ready")
+        assert (status, reason["error"]) == (503, "not_ready")
+        assert "titles_data.npy: missing" in reason["detail"]
+        assert server.get("/v1/related?id=knee-1")[0] == 503
+
+        array.write_bytes(raw)
+
+        assert until(lambda: server.get("/health/ready")[0] == 200, seconds=15)
+        assert server.model() == published[1]
+
+
+def test_on_sigterm_what_is_under_way_is_finished(folder: Path):
+    """A request of which half has arrived gets its answer, then the process returns with 0."""
+    body = json.dumps({"title": "knee joint"}).encode()
+    head = (
+        f"POST /v1/related HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    with running(folder) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            connection.sendall(head + body[:5])
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(1)
+            connection.sendall(body[5:])
+            answer = b""
+            while part := connection.recv(65536):
+                answer += part
+        status = server.process.wait(timeout=30)
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["items"]
+    assert status == 0
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_on_sigterm_under_load_no_answer_is_cut_short(folder: Path, workers: int):
+    """Every answer that begins is whole, and the status is 0."""
+    with (
+        running(folder, workers=workers) as server,
+        Readers(server.port) as readers,
+    ):
+        assert until(lambda: readers.n_answers > 50, seconds=20)
+        readers.leaving = True
+        status = server.stop()
+
+    assert status == 0
+    assert readers.failures == []
+
+
+def test_two_workers_share_bundles_and_rules(folder: Path, published: tuple[Path, str, str]):
+    """What is activated through one is soon served by both."""
+    new = published[2]
+    with running(folder, workers=2) as server, Readers(server.port) as readers:
+        started = re.compile(r"Started server process \[(\d+)\]")
+        assert until(lambda: len({*started.findall(server.log.read_text())}) == 2, seconds=30)
+        status, about = server.get(
+            f"/v1/models/{new}/activate", method="POST", Authorization="Bearer key"
+        )
+        assert (status, about["name"]) == (200, new)
+        assert until(lambda: all(server.model() == new for _ in range(40)), seconds=15)
+
+    assert readers.failures == []
+
+
+def test_a_taken_address_is_told_in_one_sentence(tmp_path: Path):
+    """Before anything is loaded."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(SettingsError, match=f"127.0.0.1:{port}: cannot listen there"):
+            serve(Settings(models=tmp_path), host="127.0.0.1", port=port)
+
+
+def test_a_site_of_its_own_is_for_one_worker(tmp_path: Path):
+    """It could not be handed to others."""
+    with pytest.raises(SettingsError, match="one worker"):
+        serve(Settings(models=tmp_path), host="127.0.0.1", port=0, workers=2, site=lambda app: None)

@@ -1,0 +1,748 @@
+"""The widget in a real browser, on pages of another origin under a strict security policy."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.resources import files
+from itertools import count
+from typing import Any
+
+import pandas as pd
+import pytest
+from browser import Website, Wire, chromium, free_port, serving, until
+
+from recommender.articles.reader import read_articles
+from recommender.config import Settings
+from recommender.demo.sample import PAGES
+from recommender.functions import Site
+from recommender.store.database import Store
+from recommender.training.pipeline import build
+from recommender_api.app import create_app
+
+# A reader looks at a list for a second before it counts as seen, and there are many readers here.
+pytestmark = pytest.mark.slow
+SCRIPT = files("api").joinpath("static", "widget.js").read_text(encoding="utf-8")
+PAGE, OTHER = "pain-after-miscarriage", "gout"
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+READER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36"
+# What a page knows about itself, for the tests to ask.
+WITNESS = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  violations.push(event.violatedDirective + " " + event.blockedURI));
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) shifts.push(entry.value);
+}).observe({ type: "layout-shift", buffered: true });
+"""
+HIDE = """(state) => {
+  Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+ROOM = "<p>" + "<br>".join(["A long text."] * 90) + "</p>"
+OLD = (
+    '<ul id="old"><li><a href="/one">One</a> <i>first</i></li><li><a href="/two">Two</a></li></ul>'
+)
+
+
+class Host:
+    """A website that carries widgets, the API they talk to, and readers who come by."""
+
+    def __init__(self, site: Website, wire: Wire, api: str, log: Site, browser: Any) -> None:
+        self.site = site
+        self.wire = wire
+        self.api = api
+        self.log = log
+        self.browser = browser
+        self.nowhere = f"http://127.0.0.1:{free_port()}"
+        self.contexts: list[Any] = []
+        self._numbers = count()
+
+    def tag(self, **attributes: str) -> str:
+        """The script tag with its data- attributes."""
+        attributes = {"id": PAGE, **attributes} if "url" not in attributes else attributes
+        data = " ".join(f'data-{name}="{value}"' for name, value in attributes.items())
+        return f'<script src="{self.api}/widget.js" {data} async></script>'
+
+    def publish(self, body: str, *, head: str = "", styles: str = "'none'") -> str:
+        """The address of a new page."""
+        policy = (
+            f"default-src 'none'; style-src {styles}; script-src {self.api};"
+            f" connect-src {self.api} {self.nowhere}"
+        )
+        path = f"/page-{next(self._numbers)}"
+        viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        page = f'<!doctype html><html lang="en"><head>{viewport}<title>t</title>{head}</head>'
+        self.site.pages[path] = (f"{page}<body>{body}</body></html>", policy)
+        return self.site.address + path
+
+    def reader(self, *, window: dict[str, int] = DESK, script: str = "") -> Any:
+        """A page of a new browser profile; ``page.complaints`` is what its console said."""
+        context = self.browser.new_context(viewport=window, user_agent=READER)
+        self.contexts.append(context)
+        context.add_init_script(WITNESS + script)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        return page
+
+    def visit(self, body: str, **how: Any) -> Any:
+        """A reader who has just opened a new page with this body."""
+        page = self.reader(**how)
+        page.goto(self.publish(body))
+        return page
+
+    def until_events(self, *kinds: str) -> bool:
+        """Do exactly these events arrive, in this order, however often each?"""
+        return until(lambda: self.wire.kinds() == [*kinds])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Website, Wire, str, Site]]:
+    """The sample site, its API, the line between them, and what an analyst sees of the log."""
+    folder = tmp_path_factory.mktemp("widget")
+    site = Website()
+    settings = Settings(
+        database=f"sqlite:///{folder / 'site.db'}",
+        models=folder / "models",
+        editorial=folder / "editorial.csv",
+        allowed_origins=site.address,
+    )
+    with Store(settings.database) as store:
+        store.apply(read_articles([PAGES], url=site.address + "/pages/{id}"))
+        build(store, settings.models, now=datetime(2026, 11, 22, tzinfo=UTC))
+    wire = Wire(create_app(settings, clock=lambda: datetime.now(UTC)))
+    with serving(wire) as api, Store(settings.database) as store:
+        yield site, wire, api, Site(store)
+    site.close()
+
+
+@pytest.fixture
+def host(served: tuple[Website, Wire, str, Site], browser: Any) -> Iterator[Host]:
+    """The website at the start of a day: nobody there yet, nothing sent, nothing wrong."""
+    site, wire, api, log = served
+    wire.calm()
+    made = Host(site, wire, api, log, browser)
+    yield made
+    for context in made.contexts:
+        context.close()
+
+
+def titles(page: Any, place: str = ".recommender") -> list[str]:
+    """What the links of a place say."""
+    found: list[str] = page.locator(f"{place} a[href]").all_inner_texts()
+    return found
+
+
+def drawn(page: Any) -> Any:
+    """The page, once its list stands."""
+    page.wait_for_selector(".recommender a[href]")
+    return page
+
+
+def answer(*items: dict[str, Any], slate: str | None = None) -> bytes:
+    """An answer of the API, with these fields of its items."""
+    blank = {"id": "x", "url": "/x", "title": "X", "teaser": "", "score": 1.0, "origin": "text"}
+    listed = [{**blank, "position": place, **item} for place, item in enumerate(items, start=1)]
+    return json.dumps({"article_id": PAGE, "model": "m", "slate": slate, "items": listed}).encode()
+
+
+# Drawing
+
+
+def test_it_is_small():
+    """Less than 5 kB over the wire, comments included."""
+    assert len(gzip.compress(SCRIPT.encode())) < 5_000
+
+
+def test_one_tag_draws_the_list_of_an_article(host: Host):
+    """The API's links in its order, in a landmark named by its heading, under a strict policy."""
+    page = drawn(host.visit(f"<h1>Pain</h1>{host.tag()}<footer>End</footer>"))
+
+    links = host.wire.links
+    rows = page.locator("nav ol > li")
+    navigation = page.get_by_role("navigation", name="Recommend", exact=True)
+    assert navigation.get_by_role("heading", name="Recommend").count() == 1
+    assert len(links) == 10
+    assert titles(page) == [link["title"] for link in links]
+    assert [a.get_attribute("href") for a in rows.locator("a").all()] == [a["url"] for a in links]
+    assert rows.locator(".recommender-teaser").all_inner_texts() == [a["teaser"] for a in links]
+    assert page.locator("script + nav + footer").count() == 1
+    assert page.evaluate("violations") == page.complaints == []
+    (query,) = host.wire.queries
+    assert query["id"] == PAGE and query["k"] == "10" and 0 <= int(query["variant"]) < 100
+
+
+def test_the_address_of_the_page_will_do(host: Host):
+    """What data-url says, else the canonical link, else where the page is, without a fragment."""
+    page = host.reader()
+    canonical = f'<link rel="canonical" href="/pages/{PAGE}?utm_source=mail">'
+    tag = host.tag().replace(f'data-id="{PAGE}"', "")
+    bare = host.publish(tag)
+
+    page.goto(host.publish(tag, head=canonical))
+    drawn(page)
+    page.goto(host.publish(host.tag(url=f"{host.site.address}/pages/{OTHER}"), head=canonical))
+    drawn(page)
+    page.goto(f"{bare}?page=2#top")
+    drawn(page)
+
+    assert [answer["article_id"] for answer in host.wire.answers] == [PAGE, OTHER, None]
+    assert host.wire.queries[-1]["url"] == f"{bare}?page=2"
+
+
+def test_the_variant_is_drawn_for_each_view(host: Host):
+    """From 0 to 99; thirty draws do not agree."""
+    page = host.visit(host.tag(k="3") * 30)
+    page.wait_for_selector(".recommender a >> nth=89")
+
+    asked = page.evaluate(
+        "performance.getEntriesByType('resource').map((entry) => entry.name)"
+        ".flatMap((name) => new URL(name).searchParams.getAll('variant'))"
+    )
+    assert len(asked) == 30
+    assert {*asked} <= {*map(str, range(100))}
+    assert len({*asked}) > 12
+
+
+def test_what_is_no_web_address_is_no_link(host: Host):
+    """Text instead of links that would run a script or lead nowhere; markup is shown as text."""
+    host.wire.answer = answer(
+        {"url": "javascript:alert(1)", "title": "A script"},
+        {"url": " java\nscript:alert(1)", "title": "A script in disguise"},
+        {"url": "data:text/html,x", "title": "A page of data"},
+        {"url": None, "title": "No page"},
+        {"url": "//[", "title": "No address"},
+        {"url": "/pages/knee?a=1&b=2", "title": "<b>Knee</b> & co"},
+        {"url": "https://example.org/hip", "title": "Hip", "teaser": "<script>alert(1)</script>"},
+    )
+
+    page = drawn(host.visit(host.tag()))
+
+    hrefs = [a.get_attribute("href") for a in page.locator(".recommender a").all()]
+    assert hrefs == [f"{host.site.address}/pages/knee?a=1&b=2", "https://example.org/hip"]
+    assert titles(page) == ["<b>Knee</b> & co", "Hip"]
+    assert page.locator(".recommender li").count() == 7
+    assert page.locator(".recommender script, .recommender b").count() == 0
+
+
+def test_two_lists_on_one_page_are_two(host: Host):
+    """Each has its own article, place, heading, view and clicks."""
+    body = f'<div id="side"></div>{host.tag(k="2")}<hr>' + host.tag(
+        id=OTHER, target="#side", k="3", heading="Also", layout="sidebar"
+    )
+    page = host.visit(body)
+    page.wait_for_selector("#side a")
+    page.wait_for_selector("script + .recommender a")
+
+    sizes = {answer["article_id"]: len(answer["items"]) for answer in host.wire.answers}
+    assert sizes == {PAGE: 2, OTHER: 3}
+    assert len(titles(page, "#side")) == 3
+    assert page.get_by_role("navigation", name="Also", exact=True).count() == 1
+    assert page.get_by_role("navigation", name="Recommend", exact=True).count() == 1
+    assert host.until_events("impression", "impression")
+    first, second = host.wire.events
+    assert first["view_id"] != second["view_id"] and first["slate"] != second["slate"]
+    assert {first["layout"], second["layout"]} == {"bottom", "sidebar"}
+
+    page.locator("#side a").nth(1).click(button="middle")
+    assert host.until_events("impression", "impression", "click")
+    (sidebar,) = (event for event in host.wire.events[:2] if event["layout"] == "sidebar")
+    click = host.wire.events[2]
+    assert (click["view_id"], click["slate"]) == (sidebar["view_id"], sidebar["slate"])
+
+
+def test_a_phone_shows_it_whole(host: Host):
+    """Nothing is wider than the window, however long a word is."""
+    host.wire.answer = answer({"title": "W" * 80, "teaser": "w" * 80}, {"title": "Short"})
+
+    page = drawn(host.visit(host.tag(), window=PHONE))
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    box = page.locator(".recommender").bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+
+
+@pytest.mark.parametrize("window", [DESK, PHONE], ids=["desk", "phone"])
+def test_nothing_jumps_when_the_list_arrives(host: Host, window: dict[str, int]):
+    """Room is kept from the moment the tag is read, for a list in view and for one further down."""
+    host.wire.delay = 0.5
+    plain = host.tag().replace(" async", "")
+    top, bottom = f"{plain}<p>Below.</p>{ROOM}", f"{ROOM}{host.tag()}<p>Below.</p>"
+
+    for body in (top, bottom):
+        page = drawn(host.visit(body, window=window))
+        page.wait_for_timeout(150)
+        assert sum(page.evaluate("shifts")) < 0.001
+
+
+def test_the_room_is_the_hosts_to_choose(host: Host):
+    """By a custom property."""
+    host.wire.delay = 2
+    page = host.reader()
+
+    page.goto(
+        host.publish(
+            host.tag(),
+            head="<style>.recommender { --recommender-reserve: 777px }</style>",
+            styles="'unsafe-inline'",
+        )
+    )
+
+    page.wait_for_selector(".recommender", state="attached")
+    assert page.locator(".recommender").bounding_box()["height"] == 777
+    assert not page.get_by_text("words").first.is_visible()
+    assert page.locator(".recommender").inner_text().strip() == ""
+    assert drawn(page).locator(".recommender").bounding_box()["height"] == 777
+
+
+# Seeing
+
+
+def test_a_list_counts_as_seen_after_a_second(host: Host):
+    """And not before; once; with what the contract asks for and nothing else."""
+    page = drawn(host.visit(host.tag()))
+
+    assert host.until_events("impression")
+    assert 1 < host.wire.posts[0][0] - host.wire.asked < 6
+    page.wait_for_timeout(300)
+    (event,) = host.wire.events
+    assert set(event) == {"type", "view_id", "slate", "layout", "age_ms"}
+    assert len(event["view_id"]) == 32
+    assert event["layout"] == "bottom"
+    assert 1000 <= event["age_ms"] < 3000
+
+
+def test_what_is_out_of_view_is_not_seen(host: Host):
+    """Nor what passes by in less than a second; what stays in view then is."""
+    page = drawn(host.visit(ROOM + host.tag() + ROOM))
+
+    page.wait_for_timeout(1200)
+    assert host.wire.events == []
+    page.locator(".recommender").scroll_into_view_if_needed()
+    page.wait_for_timeout(400)
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(1000)
+    assert host.wire.events == []
+    page.locator(".recommender").scroll_into_view_if_needed()
+    assert host.until_events("impression")
+
+
+def test_a_hidden_tab_sees_nothing(host: Host):
+    """The second begins anew when the tab is shown."""
+    page = drawn(host.visit(ROOM + host.tag() + ROOM))
+
+    page.evaluate(HIDE, "hidden")
+    page.locator(".recommender").scroll_into_view_if_needed()
+    page.wait_for_timeout(1300)
+    assert host.wire.events == []
+    page.evaluate(HIDE, "visible")
+    page.wait_for_timeout(400)
+    assert host.wire.events == []
+    assert host.until_events("impression")
+
+
+def test_of_a_list_taller_than_the_window_half_a_window_counts(host: Host):
+    """Less than that does not."""
+    page = drawn(host.visit(ROOM + host.tag() + ROOM, window={"width": 300, "height": 300}))
+    top = page.evaluate(
+        "document.querySelector('.recommender-list').getBoundingClientRect().top + scrollY"
+    )
+
+    assert page.locator(".recommender-list").bounding_box()["height"] > 600
+    page.evaluate("(y) => scrollTo(0, y)", top - 300 + 130)
+    page.wait_for_timeout(1300)
+    assert host.wire.events == []
+    page.evaluate("(y) => scrollTo(0, y)", top - 300 + 160)
+    assert host.until_events("impression")
+
+
+# Following
+
+
+def test_what_was_seen_and_followed_is_in_the_store(host: Host):
+    """The list that was on the page, its layout, and a click no sooner than a reader can be."""
+    page = drawn(host.visit(host.tag(layout="end")))
+    assert host.until_events("impression")
+    page.locator(".recommender a").nth(2).click()
+    assert host.until_events("impression", "click")
+    view = host.wire.events[0]["view_id"]
+
+    def kept(table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["view_id"] == view]
+
+    assert until(lambda: len(kept(host.log.clicks())) == 1)
+    (impression,) = kept(host.log.impressions()).to_dict("records")
+    (click,) = kept(host.log.clicks()).to_dict("records")
+    ids = [link["id"] for link in host.wire.links]
+    assert (impression["source_id"], list(impression["shown"])) == (PAGE, ids)
+    assert impression["layout"] == "end"
+    assert click["clicked"] == ids[2]
+    assert 1 <= (click["ts"] - impression["ts"]).total_seconds() < 10
+
+
+def test_a_click_arrives_although_the_page_goes(host: Host):
+    """Once, after the impression, with its position; then the next article is there."""
+    page = drawn(host.visit(host.tag()))
+    assert host.until_events("impression")
+
+    page.locator(".recommender a").nth(2).click()
+
+    page.wait_for_selector("h1 >> text=Another article")
+    assert page.url == host.wire.links[2]["url"]
+    assert host.until_events("impression", "click")
+    impression, click = host.wire.events
+    assert set(click) == {"type", "view_id", "slate", "position", "age_ms"}
+    assert click["position"] == 3
+    assert click["age_ms"] < 1000
+    assert (click["view_id"], click["slate"]) == (impression["view_id"], impression["slate"])
+
+
+def test_an_early_click_brings_the_impression_with_it(host: Host):
+    """In one post, the impression dated back to when the list came into view."""
+    page = drawn(host.visit(host.tag()))
+    page.wait_for_timeout(300)
+
+    page.locator(".recommender a").first.click()
+
+    assert host.until_events("impression", "click")
+    impression, click = host.wire.events
+    assert len(host.wire.posts) == 1
+    assert impression["age_ms"] - click["age_ms"] > 250
+    page.wait_for_timeout(1200)
+    assert len(host.wire.posts) == 1
+
+
+def test_the_keyboard_follows_links(host: Host):
+    """Tab and Enter are a click; focus walks through the list and out of it."""
+    host.wire.delay = 0.2
+    page = drawn(host.visit(f"{host.tag(k='2')}<a id='after' href='/after'>After</a>"))
+
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "after"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+
+    page.wait_for_selector("h1 >> text=Another article")
+    assert host.until_events("impression", "click")
+    assert host.wire.events[1]["position"] == 2
+
+
+def test_a_middle_click_counts_once_and_the_page_stays(host: Host):
+    """Opening a link in tabs twice is one click of one view; another link is another."""
+    page = drawn(host.visit(host.tag()))
+    links = page.locator(".recommender a")
+
+    links.nth(1).click(button="middle")
+    links.nth(1).click(button="middle")
+    links.nth(1).click(modifiers=["Control"])
+    links.nth(4).click(button="middle")
+    links.nth(0).click(button="right")
+
+    page.wait_for_timeout(1200)
+    assert host.until_events("impression", "click", "click")
+    assert [event["position"] for event in host.wire.events[1:]] == [2, 5]
+    assert page.locator(".recommender").count() == 1
+
+
+def test_a_host_that_stops_clicks_hides_none(host: Host):
+    """Its handlers come second."""
+    page = drawn(host.visit(host.tag()))
+    page.evaluate(
+        """() => document.addEventListener("click", (event) => {
+             event.stopImmediatePropagation(); event.preventDefault(); }, true)"""
+    )
+
+    page.locator(".recommender a").first.click()
+
+    assert host.until_events("impression", "click")
+
+
+def test_who_comes_back_sees_a_new_view(host: Host):
+    """Of the same list: the page is as it was left, and what is seen again counts again."""
+    page = drawn(host.visit(host.tag()))
+    page.locator(".recommender a").nth(1).click()
+    page.wait_for_selector("h1 >> text=Another article")
+
+    # The driver misses pages that come out of the back-forward cache.
+    page.go_back(wait_until="commit")
+    assert host.until_events("impression", "click", "impression")
+    page.locator(".recommender a").nth(1).click()
+    assert host.until_events("impression", "click", "impression", "click")
+    first, _, second, click = host.wire.events
+    assert first["view_id"] != second["view_id"] == click["view_id"]
+    assert first["slate"] == second["slate"] == click["slate"]
+    assert len(host.wire.queries) == 1
+
+
+def test_a_page_out_of_the_back_forward_cache_is_a_new_view(host: Host):
+    """Nothing is asked for again; the same slate is seen and clicked under a new view."""
+    page = drawn(host.visit(host.tag()))
+    assert host.until_events("impression")
+
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+
+    assert host.until_events("impression", "impression")
+    first, second = host.wire.events
+    assert first["slate"] == second["slate"] and first["view_id"] != second["view_id"]
+    assert len(host.wire.queries) == 1
+
+
+def test_what_the_server_could_not_take_is_sent_once_more(host: Host):
+    """After a while, dated back, and then no more."""
+    host.wire.refusals = [429, 503, 500, 500]
+    drawn(host.visit(host.tag(k="2") * 2))
+
+    assert until(lambda: len(host.wire.sent) == 4)
+    for second in host.wire.sent[2:]:
+        (first,) = (e for e in host.wire.sent[:2] if e["view_id"] == second["view_id"])
+        assert second["age_ms"] - first["age_ms"] >= 1900
+        assert {**second, "age_ms": 0} == {**first, "age_ms": 0}
+
+
+def test_what_failed_goes_out_with_the_page(host: Host):
+    """Whoever leaves before the second try makes it."""
+    host.wire.refusals = [503]
+    page = host.reader()
+    with page.expect_response("**/v1/events"):
+        page.goto(host.publish(host.tag()))
+    page.wait_for_timeout(200)
+
+    page.goto("about:blank")
+
+    assert until(lambda: len(host.wire.sent) == 2)
+    assert host.wire.kinds() == ["impression"]
+
+
+def test_a_browser_that_cannot_keep_a_request_alive_sends_a_beacon(host: Host):
+    """And the page may go all the same."""
+    page = drawn(host.visit(host.tag(), script="delete Request.prototype.keepalive;"))
+
+    page.locator(".recommender a").first.click()
+
+    page.wait_for_selector("h1 >> text=Another article")
+    assert host.until_events("impression", "click")
+
+
+# A list that is there already
+
+
+def test_a_rendered_list_is_brought_up_to_date_in_place(host: Host):
+    """Its heading, its list and its classes stay; its links are the API's."""
+    body = (
+        '<div id="more"><h3>Read on</h3><ul class="cards"><li class="card"><a class="go"'
+        f' href="/one">One</a></li></ul></div>{host.tag(target="#more")}'
+    )
+    page = host.visit(body)
+    page.wait_for_selector("#more li:nth-child(2)")
+
+    assert titles(page, "#more") == [link["title"] for link in host.wire.links]
+    assert page.locator("#more > ul.cards > li.card > a.go").count() == 10
+    assert page.locator("#more h3").inner_text() == "Read on"
+    assert page.locator("#more nav, .recommender-teaser").count() == 0
+    assert host.until_events("impression")
+
+
+@pytest.mark.parametrize("trouble", ["down", "slow", "broken", "odd", "empty", "error"])
+def test_a_rendered_list_survives_a_bad_api(host: Host, trouble: str):
+    """Byte for byte, and its links still work."""
+    attributes = {"target": "#old"}
+    if trouble == "down":
+        attributes["api"] = host.nowhere
+    elif trouble == "slow":
+        host.wire.delay = 1.2
+    elif trouble == "error":
+        attributes["k"] = "-1"
+    else:
+        host.wire.answer = {"broken": b'{"items": [', "odd": b'{"items": {}}', "empty": answer()}[
+            trouble
+        ]
+
+    page = host.visit(f"<main>{OLD}</main>{host.tag(**attributes)}")
+    page.wait_for_timeout(1500 if trouble == "slow" else 500)
+
+    assert page.locator("main").inner_html() == OLD
+    assert page.evaluate("violations") == []
+    assert [text for text in page.complaints if "Failed to load resource" not in text] == []
+    page.click("#old a")
+    page.wait_for_selector("h1 >> text=Another article")
+    assert host.wire.events == []
+
+
+def test_an_answer_in_time_replaces_it(host: Host):
+    """A third of a second is soon enough."""
+    host.wire.delay = 0.3
+    page = host.visit(f"{OLD}{host.tag(target='#old')}")
+
+    page.wait_for_selector("#old li:nth-child(10)")
+    assert titles(page, "#old") == [link["title"] for link in host.wire.links]
+
+
+def test_a_list_in_use_is_not_pulled_away(host: Host):
+    """Who is about to follow a link gets the one they see."""
+    focus = """addEventListener("DOMContentLoaded", () => document.querySelector("a").focus());"""
+    page = host.visit(f"<main>{OLD}</main>{host.tag(target='#old')}", script=focus)
+
+    assert until(lambda: host.wire.answers)
+    page.wait_for_timeout(300)
+
+    assert page.locator("main").inner_html() == OLD
+
+
+def test_a_list_with_its_token_is_reported_as_it_stands(host: Host):
+    """The site's server asked the API itself: nothing is fetched or touched, all is reported."""
+    old = OLD.replace('id="old"', 'id="old" data-slate="token"').replace(
+        'href="/two"', 'href="/two" data-position="7"'
+    )
+    page = host.visit(f"<main>{old}</main>{host.tag(target='#old', layout='end')}")
+
+    assert host.until_events("impression")
+    for link in page.locator("#old a").all():
+        link.click(button="middle")
+    assert host.until_events("impression", "click", "click")
+    assert page.locator("main").inner_html() == old
+    assert host.wire.queries == []
+    assert {event["slate"] for event in host.wire.events} == {"token"}
+    assert [event["position"] for event in host.wire.events[1:]] == [1, 7]
+    assert host.wire.events[0]["layout"] == "end"
+
+
+# An empty place
+
+
+def test_an_empty_place_closes_if_the_api_is_down(host: Host):
+    """The page is as if there had been no widget."""
+    body = f'<div id="here"></div>{host.tag(target="#here", api=host.nowhere)}<p>End</p>'
+    tag = host.tag(api=host.nowhere)
+    page = host.visit(f"{body}{tag}")
+
+    page.wait_for_timeout(500)
+
+    assert page.locator(".recommender").count() == 0
+    assert page.locator("#here").bounding_box()["height"] == 0
+    assert page.evaluate("violations") == []
+    assert [text for text in page.complaints if "Failed to load resource" not in text] == []
+
+
+def test_an_empty_place_waits_longer(host: Host):
+    """A list that comes after a second is better than none."""
+    host.wire.delay = 1.2
+
+    page = drawn(host.visit(f'<div id="here"></div>{host.tag(target="#here")}'))
+
+    assert titles(page, "#here") == [link["title"] for link in host.wire.links]
+
+
+def test_a_page_without_the_place_gets_nothing(host: Host):
+    """The same tag may stand on every page of a site."""
+    page = host.visit(host.tag(target="#elsewhere") + host.tag(target="]["))
+
+    page.wait_for_timeout(400)
+
+    assert page.locator(".recommender").count() == 0
+    assert host.wire.queries == []
+    assert page.complaints == []
+
+
+def test_a_place_may_be_a_list_or_in_a_landmark(host: Host):
+    """A list gets entries alone, a landmark no second one in it; a heading can be left out."""
+    body = '<ol id="list"></ol><nav aria-label="More"><div id="place"></div></nav>'
+    tags = host.tag(target="#list", k="2") + host.tag(target="#place", k="2", heading="")
+    page = host.visit(body + tags)
+    page.wait_for_selector("#list > li > a")
+    page.wait_for_selector("#place li a")
+
+    assert page.locator("#list > li > a + .recommender-teaser").count() == 2
+    assert page.locator("nav").count() == 1
+    assert page.locator("h2").count() == 0
+
+
+# Privacy
+
+
+def stored(page: Any) -> list[Any]:
+    """Everything a page's origin and the API's have left with the reader."""
+    kept = page.evaluate("[{...sessionStorage}, {...localStorage}, document.cookie]")
+    return [*kept, page.context.cookies()]
+
+
+def test_without_consent_nothing_is_stored(host: Host):
+    """No session, no cookie, and no cookie of the API's is sent along."""
+    page = host.reader()
+    page.context.add_cookies([{"name": "seen", "value": "1", "url": host.api}])
+    page.goto(host.publish(host.tag(k="2") + host.tag(k="2", consent="false")))
+    page.wait_for_selector(".recommender >> nth=1 >> a")
+
+    assert host.until_events("impression", "impression")
+    assert not any("session_id" in event for event in host.wire.events)
+    assert stored(page)[:3] == [{}, {}, "seen=1"]
+    assert host.wire.cookies == []
+
+
+def test_with_consent_a_session_lasts_as_long_as_the_tab(host: Host):
+    """One random id for all lists and pages of a tab, another one in the next tab."""
+    page = host.reader()
+    address = host.publish(
+        host.tag(k="2", consent="true") + host.tag(id=OTHER, k="2", consent="granted")
+    )
+    page.goto(address)
+    assert host.until_events("impression", "impression")
+    page.goto(address)
+    assert host.until_events(*["impression"] * 4)
+    other = page.context.new_page()
+    other.goto(address)
+    assert host.until_events(*["impression"] * 6)
+
+    sessions = [event["session_id"] for event in host.wire.events]
+    assert len(sessions[0]) == 32
+    assert len(set(sessions[:4])) == len(set(sessions[4:])) == 1
+    assert sessions[0] != sessions[4]
+    assert stored(page) == [{"recommender": sessions[0]}, {}, "", []]
+
+
+def test_consent_given_later_counts_from_then(host: Host):
+    """It is asked for when an event happens."""
+    page = drawn(host.visit(host.tag(consent="no")))
+
+    page.evaluate("document.querySelector('script').dataset.consent = 'true'")
+
+    assert host.until_events("impression")
+    assert "session_id" in host.wire.events[0]
+
+
+@pytest.mark.parametrize("signal", ["gpc", "full"])
+def test_no_session_for_who_objects_or_cannot_keep_one(host: Host, signal: str):
+    """Global Privacy Control outweighs consent; a storage that fails is no storage."""
+    objection = {
+        "gpc": "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {value: true})",
+        "full": "Storage.prototype.setItem = () => { throw new Error('full') }",
+    }[signal]
+    page = drawn(host.visit(host.tag(consent="true"), script=objection))
+
+    assert host.until_events("impression")
+    assert "session_id" not in host.wire.events[0]
+    assert stored(page) == [{}, {}, "", []]
+
+
+def test_an_answer_without_a_token_is_not_reported(host: Host):
+    """There is nothing an event could point at."""
+    host.wire.answer = answer({"title": "One"})
+    page = drawn(host.visit(host.tag()))
+
+    page.wait_for_timeout(1200)
+    page.locator(".recommender a").first.click(button="middle")
+    page.wait_for_timeout(200)
+
+    assert host.wire.events == []

@@ -1,0 +1,235 @@
+"""A bundle in Python: lists, the score of any pair, and why a link is there."""
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sites import NOW, built, click, view
+
+from recommender.articles.article import Article
+from recommender.bundle.bundle import CARD, TREES, Bundle, load_bundle, sentence
+from recommender.errors import BundleError
+from recommender.lists import editorial
+from recommender.ranking.boosting import Trees
+
+SHOWN = "pain-after-miscarriage"
+
+
+def real_ids(bundle: Bundle) -> list[str]:
+    lists = bundle.lists
+    return [lists.ids.column[row] for row in range(len(lists.stub)) if not lists.stub[row]]
+
+
+def stub_ids(bundle: Bundle) -> list[str]:
+    lists = bundle.lists
+    return [lists.ids.column[row] for row in range(len(lists.stub)) if lists.stub[row]]
+
+
+@pytest.fixture(scope="module")
+def by_text(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Three articles and no click: text decides."""
+    bodies = {"knee": "knee joint stairs", "hip": "hip joint stairs", "sleep": "night dream bed"}
+    articles = [Article(id=id, title=id, body=body) for id, body in bodies.items()]
+    return built(tmp_path_factory.mktemp("text"), articles)
+
+
+def test_a_list_is_its_links(learned: Bundle):
+    """Ten or fewer, best first, as the web process gives them; excluded ids are not there."""
+    links = learned.related(SHOWN)
+
+    assert [link.position for link in links] == list(range(1, len(links) + 1))
+    assert learned.related(SHOWN, k=3) == links[:3]
+    assert links[0].id not in [link.id for link in learned.related(SHOWN, exclude=[links[0].id])]
+    assert {link.origin for link in links} == {"model"}
+
+
+@pytest.mark.parametrize("id", ["nowhere", "STUB"])
+def test_an_unknown_article_has_no_list(learned: Bundle, id: str):
+    """``KeyError`` names it; so with a stub, which has no page a list could stand on."""
+    id = stub_ids(learned)[0] if id == "STUB" else id
+
+    with pytest.raises(KeyError, match=id):
+        learned.related(id)
+
+
+def test_every_pair_has_a_score(learned: Bundle):
+    """Shown or not, cold, with itself, with a stub; finite, and comparable within a source."""
+    others = real_ids(learned) + stub_ids(learned)
+
+    for id in (SHOWN, others[0], others[1]):
+        found = learned.score(id, others)
+        assert found.shape == (len(others),)
+        assert np.isfinite(found).all()
+        assert len(np.unique(found)) > len(others) / 2
+
+
+def test_an_unknown_candidate_is_named(learned: Bundle):
+    """Whatever stands around it."""
+    with pytest.raises(KeyError, match="nowhere"):
+        learned.score(SHOWN, [real_ids(learned)[0], "nowhere"])
+    with pytest.raises(KeyError, match="nowhere"):
+        learned.score("nowhere", [])
+
+
+def test_a_batch_scores_as_each_pair_alone(learned: Bundle):
+    """In any order; twice the same candidate is twice the same score."""
+    candidates = [*real_ids(learned)[:40], *stub_ids(learned)[:2], real_ids(learned)[0]]
+
+    batch = learned.score(SHOWN, candidates)
+
+    alone = [learned.score(SHOWN, [id])[0] for id in candidates]
+    np.testing.assert_allclose(batch, alone, atol=1e-9)
+    np.testing.assert_allclose(batch[::-1], learned.score(SHOWN, candidates[::-1]), atol=1e-9)
+    assert learned.score(SHOWN, []).shape == (0,)
+
+
+def test_the_list_is_in_the_order_of_the_scores(learned: Bundle):
+    """But for what is moved down because it is like what stands above it."""
+    links = learned.related(SHOWN)
+    found = learned.score(SHOWN, [link.id for link in links])
+
+    np.testing.assert_allclose(found, [link.score for link in links], atol=1e-5)
+    assert found[0] == found.max()
+
+
+def test_readers_taste_is_learned(learned: Bundle):
+    """The sample site's truth, which the model never saw: a wish beats sugar's calories."""
+    from recommender.demo.sample import truth
+
+    wish = truth()[SHOWN].next[0]
+    better, worse = learned.score(SHOWN, [wish, "sugar-calories"])
+
+    assert better > worse
+
+
+def test_trees_laid_out_score_as_scikit_learn(learned: Bundle):
+    """To the last bit, missing values included."""
+    random = np.random.default_rng(0)
+    _, kind, _ = joblib.load(learned.folder / TREES)
+    rounds = [*kind.bend.rounds, *kind.new_bend.rounds]
+    assert rounds
+    for model in rounds:
+        seen = random.normal(size=(500, model.n_features_in_)).astype(np.float32)
+        seen[random.random(seen.shape) < 0.05] = np.nan
+        trees = Trees.of(model)
+        assert isinstance(trees, Trees)
+        np.testing.assert_array_equal(trees.predict(seen), model.predict(seen))
+
+
+def test_trees_kept_otherwise_are_left_alone():
+    """A release of scikit-learn that stores them in another way is slower, not wrong."""
+    unknown = object()
+
+    assert Trees.of(unknown) is unknown  # type: ignore[comparison-overlap, arg-type]
+
+
+def test_without_clicks_text_scores(by_text: Bundle):
+    """Two on joints are nearer to each other than to sleep."""
+    assert by_text.decided_by == "text"
+    near, far = by_text.score("knee", ["hip", "sleep"])
+    assert near > far == 0
+    assert by_text.related_to_text("joint", "stairs")[0].origin == "text"
+
+
+def test_a_tampered_ranker_is_never_unpickled(learned: Bundle, tmp_path: Path):
+    """Its bytes are compared with the manifest first: one that would leave a mark leaves none."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(learned.folder, folder)
+    size = (folder / TREES).stat().st_size
+    mark = tmp_path / "mark"
+    evil = f"cposix\nsystem\n(S'touch {mark}'\ntR.".encode()
+    (folder / TREES).write_bytes(evil.ljust(size, b"\x00"))
+
+    bundle = Bundle(folder)
+    with pytest.raises(BundleError, match=r"ranker\.joblib: its SHA-256 sum is not the manifest's"):
+        bundle.score(SHOWN, [real_ids(bundle)[0]])
+
+    assert not mark.exists()
+    assert bundle.related(SHOWN)
+
+
+def test_features_have_names(learned: Bundle):
+    """One array a feature; a click the log holds is seen in it."""
+    link = learned.related(SHOWN)[0].id
+
+    seen = learned.features(SHOWN, [link, "sugar-calories"])
+
+    assert {values.shape for values in seen.values()} == {(2,)}
+    assert seen["cosine"][0] > seen["cosine"][1]
+
+
+def test_a_reason_is_given_for_every_link(learned: Bundle):
+    """Text, clicks, the editors' list, or the editor's own words."""
+    links = learned.related(SHOWN)
+    assert all("alike" in learned.why(SHOWN, link.id) for link in links)
+    assert learned.why(SHOWN, "nowhere") == "not in the list the bundle prepared"
+
+    rules = "action,source,target,reason\npin,*,sugar-calories,the editor likes it"
+    pinned = Bundle(learned.folder, rules=editorial.parse(rules, where="e"), now=NOW)
+    assert pinned.related(SHOWN)[0].id == "sugar-calories"
+
+
+@pytest.mark.parametrize(
+    ("figures", "text"),
+    [
+        ((0.5, 0, 0, 0, 0), "texts 50 % alike"),
+        ((0.5, 1, 0.2, 0, 0), "followed once where 0.2 were to be expected"),
+        ((0.5, 0, 3, 0, 0), "followed 0 times where 3.0 were to be expected"),
+        ((0.5, 0, 0, 7, 1), "read with it in 7 visits; in the hand-picked list"),
+    ],
+)
+def test_a_reason_is_a_sentence(figures: tuple[float, ...], text: str):
+    """What is not there is not said."""
+    names = ("cosine", "clicked", "expected", "visits", "hand_picked")
+
+    assert text in sentence(dict(zip(names, figures, strict=True)))
+
+
+def test_the_live_bundle_is_loaded(sample: Path, learned: Bundle):
+    """By the folder of bundles or by its own."""
+    assert load_bundle(sample / "models").name == load_bundle(learned.folder).name == learned.name
+    assert learned.name in repr(learned)
+    with pytest.raises(BundleError, match="no bundle is live there yet"):
+        load_bundle(sample / "nowhere")
+
+
+def test_the_card_says_what_decided(learned: Bundle, by_text: Bundle):
+    """And from how much."""
+    assert (learned.folder / CARD).read_text(encoding="utf-8") == learned.card
+    assert "**The learned ranker**" in learned.card
+    assert f"{learned.about['n_clicks']:,} clicks" in learned.card
+    assert "What features are worth to the order of these days" in learned.card
+    assert "as the log's last days would have it" in learned.card
+    assert "**Text alone**" in by_text.card
+    assert datetime.fromisoformat(by_text.about["built"]) == NOW.replace(microsecond=0)
+
+
+def test_the_card_says_how_far_readers_look_in_each_layout(tmp_path: Path, by_text: Bundle):
+    """Readers of the list down the side seldom look at its second link, those of tiles at both;
+    of the third layout nothing is known but what the site lets expect.
+    """
+    ids = [f"a{number:02}" for number in range(24)]
+    random, events = np.random.default_rng(1), []
+    for number in range(6_000):
+        source, *shown = (ids[at] for at in random.permutation(24)[:3])
+        layout = ("side", "tiles", "mail")[number % 100 // 49]
+        events.append(view(f"v{number}", source, *shown, layout=layout))
+        for id, chance in zip(shown, (0.4, 0.4 if layout == "tiles" else 0.15), strict=False):
+            if random.random() < chance:
+                events.append(click(f"v{number}", id))
+    articles = [Article(id=id, title=id, body="knee joint stairs") for id in ids]
+
+    bundle = built(tmp_path, articles, events)
+
+    told = {row["layout"]: row for row in bundle.about["examination"]["layouts"]}
+    assert [told[name]["identified"] for name in ("side", "tiles", "mail")] == [True, True, False]
+    curves = dict(zip(told, np.load(bundle.folder / "examination_apart.npy"), strict=True))
+    assert curves["side"][0, 2] == pytest.approx(0.15 / 0.4, rel=0.25)
+    assert curves["tiles"][0, 2] == pytest.approx(1, rel=0.25)
+    assert "| position | whole site | mail | side | tiles | |" in bundle.card
+    assert "- Layout mail: mostly as on the whole site: only " in bundle.card
+    assert bundle.about["examination"]["says"][1] in bundle.card.replace("Layout", "layout")
+    assert "- Position is not corrected for: the log does not say" in by_text.card

@@ -1,0 +1,482 @@
+"""Articles that came, changed and went since the build are in the lists or out of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sites import NOW, built, random_articles
+
+from recommender.articles.article import Article, stub_for, title_key
+from recommender.bundle import likeness
+from recommender.bundle.composition import DEFAULT_K, MAX_K, Link, items_json
+from recommender.bundle.overlay import REWRITTEN, Patched
+from recommender.bundle.published import SAME_TEXT, Lists
+from recommender.candidates import EMPTY, MIN_LINKS
+from recommender.lists.editorial import parse
+
+KNEE = ["knee", "joint", "cartilage", "meniscus", "tendon", "stairs", "swelling", "running"]
+SLEEP = ["sleep", "night", "dream", "snoring", "mattress", "melatonin", "insomnia", "bedtime"]
+STUB = stub_for("What nobody has a page for")
+ODD = "neu/schön & gut?id=1#größe 睡眠"
+
+
+def text_on(words: Sequence[str], number: int, n: int = 6) -> str:
+    """Six of the eight words, from the given one on, as a sentence of its own."""
+    mine = [words[(number + at) % len(words)] for at in range(n)]
+    return " ".join(mine) + f". Case {number} of {mine[-1]}."
+
+
+def on(words: Sequence[str], number: int, id: str = "", **more: object) -> Article:
+    """An article on knees or sleep."""
+    id = id or f"{words[0]}-{number}"
+    title = f"{words[number % 8].title()} number{number}"
+    fields = {"title": title, "body": text_on(words, number), "category": words[0],
+              "url": f"https://example.org/{id}"}  # fmt: skip
+    return Article(id, **{**fields, **more})  # type: ignore[arg-type]
+
+
+def site() -> list[Article]:
+    """Eight on knees, eight on sleep, one that is like nothing else, and a stub."""
+    found = [on(words, number) for words in (KNEE, SLEEP) for number in range(8)]
+    return [*found, Article("alone", "Quokka", "Zzyzx xylophone"), STUB]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Lists:
+    return built(tmp_path_factory.mktemp("site"), site()).lists
+
+
+POOL = [f"word{at}" for at in range(800)]
+
+
+def long_text(seed: int) -> str:
+    """Four hundred words, in any order, of which another such text has half."""
+    return " ".join(np.random.default_rng(seed).permutation(POOL)[:400])
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Lists:
+    """A dozen long articles, in which a title's word counts for little."""
+    articles = [Article(f"long-{at}", POOL[at].title(), long_text(at)) for at in range(12)]
+    return built(tmp_path_factory.mktemp("long"), articles).lists
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Lists:
+    """A site of all sorts."""
+    return built(tmp_path_factory.mktemp("many"), random_articles(80, seed=6)).lists
+
+
+def ids(links: Iterable[Link]) -> list[str]:
+    return [link.id for link in links]
+
+
+def related(shelf: Patched | Lists, id: str, k: int = DEFAULT_K, **more: object) -> list[str]:
+    """The ids of an article's list."""
+    row = shelf.row(id)
+    assert row is not None, id
+    return ids(shelf.related(row, k=k, **more))  # type: ignore[arg-type]
+
+
+def cosine(base: Lists, article: Article, id: str) -> float:
+    """Of an article that comes with one of the bundle's."""
+    return float(base.texts.cosines(article.title, article.body)[base.find(id)])
+
+
+def pages(shelf: Patched) -> list[str]:
+    """Every article that has a page now."""
+    base = shelf.base
+    known = [base.id_of(row) for row in range(len(base.stub)) if not base.stub[row]]
+    return [id for id in dict.fromkeys([*known, *shelf.row_of]) if shelf.row(id) is not None]
+
+
+def everywhere(shelf: Patched, k: int = MAX_K) -> dict[str, list[Link]]:
+    """Lists of every kind: of all pages under a few slates, of no page, of texts."""
+    found = {
+        f"{id} {slate}": shelf.related(shelf.row(id), k=k, slate=slate)
+        for id in pages(shelf) for slate in (0, 1, 6, shelf.share)
+    }  # fmt: skip
+    found["nobody"] = shelf.related(None, k=k)
+    for words in (KNEE, SLEEP):
+        found[f"text on {words[0]}"] = shelf.related_to_text("", " ".join(words), k=k)
+    return found
+
+
+# New articles
+
+
+def test_a_new_article_has_a_list(base: Lists):
+    """Of what its text is about, closest first, without itself; before it came it was unknown."""
+    assert base.row("new") is None
+
+    shelf = Patched(base, [on(KNEE, 20, "new")], [])
+
+    links = shelf.related(shelf.row("new"))
+    assert [link.origin for link in links] == ["text"] * len(links)
+    assert all(link.id.startswith("knee-") for link in links)
+    assert len(links) >= 5
+    scores = [link.score for link in links]
+    assert scores == sorted(scores, reverse=True)
+    assert "new" not in ids(links)
+
+
+def test_a_new_article_is_found_by_id_and_address(base: Lists):
+    """However odd its id, however the address is written."""
+    shelf = Patched(base, [on(KNEE, 20, ODD, url="https://example.org/new?a=1&b=2")], [])
+
+    row = shelf.row(ODD)
+    assert row == shelf.find(ODD) == shelf.row_of_url("http://Example.org/new/?b=2&utm_x=1&a=1#top")
+    assert shelf.id_of(row) == ODD
+    assert ODD in related(shelf, "knee-3")
+    assert shelf.row("knee-3") == base.row("knee-3")
+
+
+def joins_by_hand(base: Lists, article: Article) -> dict[int, int]:
+    """Row and place of each list a single new article belongs in, by comparing with every link."""
+    cosines = base.texts.cosines(article.title, article.body)
+    at = base.about["evidence"].index("cosine")
+    found = {}
+    for row in np.flatnonzero(base.stub == 0).tolist():
+        listed = base.items[row, :DEFAULT_K] != EMPTY
+        closer = base.evidence[row, :DEFAULT_K, at][listed] >= cosines[row]
+        if cosines[row] >= base.about["relevance_floor"] and closer.sum() < DEFAULT_K:
+            found[row] = int(closer.sum())
+    return found
+
+
+def test_a_new_article_stands_where_its_text_places_it(base: Lists, many: Lists):
+    """In each list after as many of the first ten as are closer; in no other; all else in order."""
+    fresh = [replace(each, id="new", stub=False) for each in random_articles(6, seed=9)]
+    cases = [(base, on(KNEE, 20, "new")), (base, on(SLEEP, 11, "new", body="night dream"))]
+    cases += [(many, article) for article in fresh]
+    for lists, article in cases:
+        shelf = Patched(lists, [article], [])
+        expected = joins_by_hand(lists, article)
+        assert len(expected) > 1
+
+        for row in np.flatnonzero(lists.stub == 0).tolist():
+            before = [placed.row for placed in lists.prepared(row)]
+            after = [placed.row for placed in shelf.prepared(row)]
+            if row in expected:
+                before.insert(expected[row], shelf.row("new"))
+            assert after == before
+        assert expected.keys() <= shelf.touched
+
+
+def test_a_new_article_says_that_text_placed_it(base: Lists):
+    """Its score lies between its neighbours', so that the list stays in order."""
+    shelf = Patched(base, [on(KNEE, 20, "new")], [])
+
+    for id in pages(shelf):
+        links = shelf.related(shelf.row(id))
+        for at, link in enumerate(links):
+            if link.id == "new":
+                assert link.origin == "text"
+                around = [
+                    other.score for other in (*links[max(0, at - 1) : at], *links[at + 1 : at + 2])
+                ]
+                assert min(around) - 1e-6 <= link.score <= max(around) + 1e-6
+
+
+def test_a_new_article_joins_the_closest_lists_only(base: Lists, monkeypatch: pytest.MonkeyPatch):
+    """A page that resembles everything does not swamp the site."""
+    monkeypatch.setattr(likeness, "REACH", 3)
+    article = on(KNEE, 20, "new", body=" ".join(KNEE + SLEEP))
+
+    joins = Patched(base, [article], []).joins
+
+    cosines = base.texts.cosines(article.title, article.body)
+    assert len(joins) == 3
+    assert set(joins) == set(np.argsort(-cosines)[:3].tolist())
+
+
+def test_a_new_article_without_likeness_gets_what_its_editor_picked(base: Lists):
+    """What is there of it, in order, but not itself; then what the bundle falls back on."""
+    picked = ("new", "sleep-3", "sleep-4", "nobody", "other", "knee-2")
+    new = Article("new", "Platypus", "Ornithorhynchus", recommended=picked)
+    shelf = Patched(base, [new, Article("other", "Wombat", "Vegemite")], ["sleep-3"])
+
+    assert related(shelf, "new") == ["sleep-4", "other", "knee-2"]
+    assert related(shelf, "new", k=5, least=5)[:3] == ["sleep-4", "other", "knee-2"]
+    assert len(related(shelf, "other")) == MIN_LINKS
+    assert {link.origin for link in shelf.related(shelf.row("other"))} == {"fallback"}
+
+
+def test_two_new_articles_stand_beside_each_other(base: Lists):
+    """Each in the other's list, and both in older ones, the closer one first."""
+    one, other = on(KNEE, 4, "one", title="Meniscus"), on(KNEE, 6, "other", title="Stairs")
+    shelf = Patched(base, [one, other], [])
+
+    assert "other" in related(shelf, "one")
+    assert "one" in related(shelf, "other")
+    both = [id for id in related(shelf, "knee-5") if id in ("one", "other")]
+    closer = max((one, other), key=lambda each: cosine(base, each, "knee-5"))
+    assert both[0] == closer.id
+    assert len(both) == 2
+
+
+# Copies and namesakes
+
+
+def test_a_copy_stands_neither_beside_its_original_nor_with_it(long: Lists):
+    """The same text under another title: to a reader it is one article."""
+    copy = Article("copy", POOL[500], long_text(2))
+    assert cosine(long, copy, "long-2") > SAME_TEXT
+
+    shelf = Patched(long, [copy], [])
+
+    assert len(related(shelf, "copy", k=MAX_K)) == 11
+    for page, links in everywhere(shelf).items():
+        assert not {"copy", "long-2"} <= {page.split(" ")[0], *ids(links)}, page
+
+
+def test_an_article_that_moved_takes_the_place_of_the_old_one(long: Lists):
+    """Its text came under a new id, and the old id is gone: the lists that held it hold it."""
+    moved = Article("moved", POOL[2].title(), long_text(2))
+    shelf = Patched(long, [moved], ["long-2"])
+
+    assert pages(shelf)[-1] == "moved"
+    for id in pages(shelf)[:-1]:
+        assert "long-2" not in related(long, id) or "moved" in related(shelf, id)
+    assert set(related(shelf, "moved", k=MAX_K)) == set(related(long, "long-2", k=MAX_K))
+
+
+def test_a_namesake_stands_neither_beside_its_twin_nor_with_it(base: Lists):
+    """The same title over another text: to a reader it is one link."""
+    twin = on(KNEE, 6, "twin", title=" KNEE  Number8?")
+    shelf = Patched(base, [on(KNEE, 8, "new"), twin], [])
+
+    assert title_key(twin.title) == title_key(on(KNEE, 8).title)
+    for page, links in everywhere(shelf).items():
+        assert len({title_key(link.title) for link in links}) == len(links), page
+    assert "new" not in related(shelf, "twin", k=MAX_K)
+    assert "twin" not in related(shelf, "new", k=MAX_K)
+    knee_0 = base.titles[base.row("knee-0")]
+    again = Patched(base, [on(KNEE, 6, "twin", title=knee_0.upper())], [])
+    assert "twin" not in related(again, "knee-0", k=MAX_K)
+    assert "knee-0" not in related(again, "twin", k=MAX_K)
+    for page, links in everywhere(again).items():
+        assert not {"twin", "knee-0"} <= set(ids(links)), page
+
+
+def test_two_new_copies_are_one_article_to_a_reader(long: Lists):
+    """Neither stands beside the other, and no list holds both."""
+    new, same = (Article(id, POOL[at], long_text(99)) for id, at in (("new", 500), ("same", 600)))
+    shelf = Patched(long, [new, same], [])
+
+    lists = everywhere(shelf)
+    assert any("new" in ids(links) or "same" in ids(links) for links in lists.values())
+    for page, links in lists.items():
+        assert not {"new", "same"} <= {page.split(" ")[0], *ids(links)}, page
+
+
+def test_a_text_that_is_not_stored_is_not_shown_itself(long: Lists):
+    """Neither what came a moment ago under its title nor a copy of it."""
+    new = Article("new", POOL[500], long_text(99))
+    shelf = Patched(long, [new], [])
+
+    def shown(title: str, body: str) -> bool:
+        return "new" in ids(shelf.related_to_text(title, body, k=MAX_K))
+
+    assert shown(POOL[600], long_text(98))
+    assert not shown(POOL[600], long_text(99))
+    assert not shown(POOL[500].upper() + "!", long_text(98))
+
+
+# Removed articles
+
+
+def test_a_removed_article_stands_nowhere(base: Lists):
+    """In no list under any slate, no fallback, no pin, no list of a text; it has none itself."""
+    gone = ["knee-3", "sleep-0", "alone", STUB.id]
+    shelf = Patched(base, [], gone)
+
+    for id in gone:
+        assert (shelf.row(id), shelf.find(id)) == (None, None)
+        assert shelf.row_of_url(f"https://example.org/{id}") is None
+    for page, links in everywhere(shelf).items():
+        assert not set(gone) & set(ids(links)), page
+        assert links
+    rules = parse(
+        "action,source,target,position\npin,*,knee-3,1\npin,knee-1,sleep-1,1\n", where="e"
+    )
+    assert related(shelf, "knee-1", rules=rules, now=NOW)[0] == "sleep-1"
+    assert "knee-3" not in related(shelf, "knee-2", rules=rules, now=NOW)
+
+
+def test_what_is_left_of_a_list_moves_up(base: Lists):
+    """In order, under every slate, so that what stood below the tenth place comes in."""
+    shelf = Patched(base, [], ["knee-3", "sleep-6"])
+
+    for row in set(range(len(base.stub))) - shelf.gone:
+        for slate in range(base.share + 1):
+            left = [each for each in base.prepared(row, slate) if each.row not in shelf.gone]
+            assert shelf.prepared(row, slate) == left
+
+
+def test_almost_everything_may_go(base: Lists):
+    """Two articles are left: each has the other. Beside the only one there is nothing to show."""
+    everything = [base.id_of(row) for row in range(len(base.stub))]
+    shelf = Patched(base, [], [id for id in everything if id not in ("knee-0", "sleep-0")])
+
+    assert (related(shelf, "knee-0"), related(shelf, "sleep-0")) == (["sleep-0"], ["knee-0"])
+    alone = Patched(base, [], [id for id in everything if id != "knee-0"])
+    assert related(alone, "knee-0") == []
+    assert ids(alone.related_to_text("Sleep", "night")) == ["knee-0"]
+    assert ids(alone.related(None)) == ["knee-0"]
+
+
+# Changed articles
+
+
+def test_a_changed_article_shows_what_it_is_now(base: Lists):
+    """Title, teaser and address, in every list; its text is much the same, and so are the lists."""
+    old = on(KNEE, 3)
+    new = replace(
+        old, title=old.title + " today", teaser="Freshly told.", url="https://x.org/moved"
+    )
+    shelf = Patched(base, [new], [])
+
+    row = shelf.row("knee-3")
+    assert row not in shelf.rewritten
+    assert row == shelf.row_of_url("https://x.org/moved/") == base.row("knee-3")
+    shown = [link for links in everywhere(shelf).values() for link in links if link.id == "knee-3"]
+    assert len(shown) > 10
+    assert {(link.title, link.teaser, link.url) for link in shown} == {
+        (new.title, "Freshly told.", "https://x.org/moved")
+    }
+    assert {id: related(shelf, id) for id in pages(shelf)} == {
+        id: related(base, id) for id in pages(shelf)
+    }
+
+
+def test_a_rewritten_article_follows_its_new_text(base: Lists):
+    """It was on knees and is on sleep now: so is its list, and texts on sleep find it."""
+    shelf = Patched(base, [on(SLEEP, 11, "knee-3")], [])
+
+    assert shelf.read[shelf.row("knee-3")].likeness < REWRITTEN
+    assert all(id.startswith("sleep-") for id in related(shelf, "knee-3"))
+    assert "knee-3" in ids(shelf.related_to_text("", " ".join(SLEEP)))
+    assert "knee-3" not in ids(shelf.related_to_text("", " ".join(KNEE)))
+    assert shelf.row("knee-3") in shelf.touched
+
+
+def test_an_article_that_became_sensitive_is_explored_no_more(many: Lists):
+    """Neither on its own page nor on others', though the bundle's slates do so."""
+    listed = np.flatnonzero((many.items != EMPTY).sum(axis=1) > 12)
+    row = next(row for row in listed.tolist() if (many.slates[row] != np.arange(10)).any())
+    item = int(many.items[row, many.slates[row].max()])
+    articles = {article.id: article for article in random_articles(80, seed=6)}
+    changed = [replace(articles[many.id_of(each)], sensitive=True) for each in (row, item)]
+    assert any(many.prepared(row, slate) != many.prepared(row) for slate in range(1, 21))
+
+    shelf = Patched(many, changed, [])
+
+    best = shelf.prepared(row)
+    assert all(shelf.prepared(row, slate) == best for slate in range(many.share + 1))
+    for other in range(len(many.stub)):
+        first = [placed.row for placed in many.prepared(other)]
+        for slate in range(1, many.share + 1):
+            found = [placed.row for placed in shelf.prepared(other, slate)]
+            for moved in (row, item):
+                if moved in first:
+                    assert found.index(moved) == first.index(moved)
+    assert any(
+        shelf.prepared(other, slate) != shelf.prepared(other)
+        for other in range(len(many.stub)) for slate in range(1, 21)
+    )  # fmt: skip
+
+
+# Whatever the changes
+
+
+def random_changes(lists: Lists, seed: int) -> tuple[list[Article], list[str]]:
+    """A few of each: new ones, copies, namesakes, changed titles, rewritten texts, removed ones."""
+    random = np.random.default_rng(seed)
+    old = {article.id: article for article in random_articles(80, seed=6)}
+    fresh = random_articles(12, seed=100 + seed)
+    chosen = [str(id) for id in random.choice(sorted(old), 14, replace=False)]
+    put = [replace(each, id=f"new/{at}", stub=False, recommended=(chosen[0],))
+           for at, each in enumerate(fresh)]  # fmt: skip
+    put += [replace(old[id], title=f"{old[id].title} revised", stub=False) for id in chosen[:4]]
+    put += [replace(fresh[at], id=id, stub=False) for at, id in enumerate(chosen[4:7])]
+    put.append(
+        replace(old[chosen[7]], id="new/copy", stub=False, title="A copy under another name")
+    )
+    put.append(replace(fresh[3], id="new/twin", stub=False, title=old[chosen[8]].title))
+    return sorted(put, key=lambda article: article.id), chosen[9:]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lists_that_are_not_touched_are_as_they_were(many: Lists, seed: int):
+    """Compared byte by byte with what the bundle has ready: no difference goes unnoticed."""
+    put, removed = random_changes(many, seed)
+    shelf = Patched(many, put, removed)
+
+    differ = {
+        row
+        for row in np.flatnonzero(many.stub == 0).tolist()
+        if row not in shelf.gone
+        and items_json(shelf.related(row)) != bytes(many.answers.bytes_at(row))
+    }
+    assert differ
+    assert differ <= shelf.touched
+    # And most of what is said to be touched is: else every request would be worked out anew.
+    assert len(differ) >= 0.5 * len(shelf.touched - shelf.gone - set(np.flatnonzero(many.stub)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_list_keeps_what_lists_promise(many: Lists, seed: int):
+    """No article twice, none beside itself, no two under one title, nothing that is gone."""
+    put, removed = random_changes(many, seed)
+    shelf = Patched(many, put, removed)
+    there = {*pages(shelf), *map(many.id_of, np.flatnonzero(many.stub).tolist())}
+
+    for page, links in everywhere(shelf, k=DEFAULT_K).items():
+        found = ids(links)
+        assert len(set(found)) == len(found), page
+        assert page.split(" ")[0] not in found
+        assert set(found) <= there - set(removed), page
+        assert len({title_key(link.title) for link in links}) == len(links), page
+        assert len({shelf.text_of(shelf.find(id)) for id in found}) == len(found), page
+        assert [link.position for link in links] == list(range(1, len(links) + 1))
+        assert len(links) >= MIN_LINKS or page.startswith("text"), page
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_taking_over_is_making_anew(many: Lists, seed: int):
+    """Changes that come one after the other, each on top of the last, or all at once."""
+    put, removed = random_changes(many, seed)
+    at_once = Patched(many, put, removed)
+
+    shelf = None
+    for end in (4, 9, len(put)):
+        shelf = Patched(many, put[:end], removed[:end], shelf)
+
+    assert shelf is not None
+    assert shelf.touched == at_once.touched
+    assert (shelf.row_of, shelf.urls, shelf.gone) == (at_once.row_of, at_once.urls, at_once.gone)
+    assert everywhere(shelf) == everywhere(at_once)
+
+
+def test_what_did_not_change_is_not_read_again(many: Lists):
+    """Only the article whose text is another one."""
+    put, removed = random_changes(many, 0)
+    before = Patched(many, put, removed)
+    changed = [replace(put[0], body="w1x1 w1x2 c5"), *put[1:]]
+
+    after = Patched(many, changed, removed, before)
+
+    row = after.row_of[put[0].id]
+    assert after.read[row] is not before.read[row]
+    assert all(after.read[other] is before.read[other] for other in after.read if other != row)
+    assert everywhere(after) == everywhere(Patched(many, changed, removed))
+
+
+def test_nothing_changed_changes_nothing(many: Lists):
+    """Also what came and went between two looks, and what the bundle never knew."""
+    shelf = Patched(many, [], ["nobody", "came-and-went"])
+
+    assert (shelf.touched, shelf.gone) == (set(), set())
+    assert everywhere(shelf)["nobody"] == many.related(None, k=MAX_K)

@@ -1,0 +1,394 @@
+"""A bundle is there whole or not at all, and what is live changes in one step or not at all."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from recommender.bundle import registry
+from recommender.bundle.registry import (
+    CURRENT,
+    MANIFEST,
+    PREVIOUS,
+    activate,
+    current,
+    inside,
+    names,
+    new_name,
+    prune,
+    publish,
+    read,
+    resolve,
+    rollback,
+    scratch_folder,
+    verify,
+)
+from recommender.errors import BundleError
+
+FILES = {"lists.npy": b"lists", "MODEL_CARD.md": b"# card", "empty.npy": b""}
+NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+
+
+def bundle(models: Path, name: str, **about: object) -> Path:
+    """A published bundle of three files."""
+    with scratch_folder(models, name) as folder:
+        for file, content in FILES.items():
+            (folder / file).write_bytes(content)
+        return publish(folder, models, name, {"built": "today", **about})
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """Bundles a, b and c; they were live in this order, so c is."""
+    for name in "abc":
+        bundle(tmp_path, name)
+        activate(tmp_path, name)
+    return tmp_path
+
+
+def test_what_is_published_can_be_read(tmp_path: Path):
+    """The manifest says what it was told, and each file's size and sum."""
+    found = verify(bundle(tmp_path, "a", language="中文", chance=0.1))
+
+    assert found["name"] == "a"
+    assert (found["language"], found["chance"]) == ("中文", 0.1)
+    assert {file: entry["size"] for file, entry in found["files"].items()} == {
+        file: len(content) for file, content in FILES.items()
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_published_bundle_is_not_live_yet(tmp_path: Path):
+    """Publishing and activating are two steps."""
+    bundle(tmp_path, "a")
+
+    assert current(tmp_path) is None
+    with pytest.raises(BundleError, match="no bundle is live there yet; run: recommender train"):
+        resolve(tmp_path)
+
+
+def test_a_name_is_given_once(tmp_path: Path):
+    """Bundles never change; the first one stays as it is."""
+    first = bundle(tmp_path, "a", n=1)
+
+    with pytest.raises(BundleError, match="bundles never change"):
+        bundle(tmp_path, "a", n=2)
+
+    assert verify(first)["n"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def damage(path: Path, how: str) -> None:
+    raw = path.read_bytes()
+    if how == "missing":
+        path.unlink()
+    elif how == "truncated":
+        path.write_bytes(raw[:-1])
+    elif how == "longer":
+        path.write_bytes(raw + b"x")
+    else:
+        path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+
+
+OTHER_SIZES = [
+    (file, how)
+    for file, content in FILES.items()
+    for how in ("missing", "truncated", "longer")
+    if content or how != "truncated"
+]
+
+
+@pytest.mark.parametrize(("file", "how"), OTHER_SIZES)
+def test_a_file_of_another_size_is_refused_at_every_start(models: Path, file: str, how: str):
+    """Missing, cut short, or with something behind it; the file is named."""
+    damage(models / "a" / file, how)
+
+    with pytest.raises(BundleError, match=rf"a/{file}: .*; the bundle is damaged"):
+        read(models / "a")
+
+
+@pytest.mark.parametrize("file", ["lists.npy", "MODEL_CARD.md"])
+def test_a_changed_byte_is_refused_when_it_is_activated(models: Path, file: str):
+    """Starting reads sizes alone, which is quick; activating reads every byte."""
+    damage(models / "a" / file, "changed")
+
+    read(models / "a")
+    with pytest.raises(BundleError, match=rf"a/{file}: its SHA-256 sum is not the manifest's"):
+        activate(models, "a")
+    assert current(models) == "c"
+
+
+def test_a_file_the_manifest_does_not_list_is_refused(models: Path):
+    """Somebody worked in the folder."""
+    (models / "a" / "extra.npy").write_bytes(b"x")
+
+    with pytest.raises(BundleError, match=r"a/extra\.npy: not in the manifest"):
+        activate(models, "a")
+
+
+def test_a_manifest_with_any_byte_changed_is_refused_at_every_start(models: Path):
+    """It ends in a sum of its own, so a figure in it cannot change unseen."""
+    path = models / "a" / MANIFEST
+    whole = path.read_bytes()
+
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        try:
+            changed = json.loads(path.read_bytes()) != json.loads(whole)
+        except ValueError:
+            changed = True
+        if changed:
+            with pytest.raises(BundleError, match=r"/a\b"):
+                read(models / "a")
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"\xff", b"{}", b'{"layout": 1}'])
+def test_a_manifest_that_is_none_is_refused(models: Path, raw: bytes):
+    """Whatever it holds instead."""
+    (models / "a" / MANIFEST).write_bytes(raw)
+
+    with pytest.raises(BundleError, match="/a"):
+        read(models / "a")
+
+
+def test_an_unknown_layout_is_refused(models: Path, monkeypatch: pytest.MonkeyPatch):
+    """A bundle of another release says so, rather than being misread."""
+    monkeypatch.setattr(registry, "LAYOUT", 5)
+
+    with pytest.raises(BundleError, match=r"/c: layout 4 is not the one this release reads \(5\)"):
+        read(models / "c")
+
+
+def test_a_half_written_bundle_is_refused(models: Path):
+    """A folder without a manifest is no bundle, whoever made it; nor is one that is not there."""
+    (models / "a" / MANIFEST).unlink()
+
+    assert names(models) == ["b", "c"]
+    with pytest.raises(BundleError, match="half-written: it has no manifest"):
+        activate(models, "a")
+    with pytest.raises(BundleError, match="half-written"):
+        resolve(models / "a")
+    with pytest.raises(BundleError, match="there is no such bundle"):
+        activate(models, "d")
+    assert current(models) == "c"
+
+
+def test_a_build_that_fails_leaves_nothing(models: Path):
+    """The folder it wrote into goes with it."""
+    with pytest.raises(ZeroDivisionError), scratch_folder(models, "d") as folder:
+        (folder / "lists.npy").write_bytes(b"half")
+        raise ZeroDivisionError
+
+    assert names(models) == ["a", "b", "c"]
+    assert not [path for path in models.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", ["../a", "", ".", "..", ".hidden", "/etc", "a/b", "a/"])
+def test_a_name_that_leads_elsewhere_is_refused(models: Path, name: str):
+    """Names come from the command line and over HTTP."""
+    with pytest.raises(BundleError, match="is no bundle's name"):
+        inside(models, name)
+    with pytest.raises(BundleError, match="is no bundle's name"):
+        activate(models, name)
+
+
+def test_a_pointer_that_leads_elsewhere_is_refused(models: Path):
+    """Or holds no text at all."""
+    (models / CURRENT).write_text("../../etc\n")
+    with pytest.raises(BundleError, match="is no bundle's name"):
+        resolve(models)
+
+    (models / CURRENT).write_bytes(b"\xff\n")
+    with pytest.raises(BundleError, match="CURRENT: cannot be read"):
+        resolve(models)
+
+
+def test_the_live_bundle_is_found(models: Path):
+    """Below its folder, or named itself."""
+    assert resolve(models) == models / "c"
+    assert resolve(models / "a") == models / "a"
+
+
+def test_rollback_walks_back(models: Path):
+    """To b, to a, and then no further; each time one step."""
+    assert [rollback(models), rollback(models)] == ["b", "a"]
+    assert current(models) == "a"
+
+    with pytest.raises(BundleError, match="no bundle was live before this one"):
+        rollback(models)
+    assert current(models) == "a"
+
+
+def test_rollback_passes_over_what_is_gone(models: Path):
+    """A deleted bundle cannot come back."""
+    (models / "b" / MANIFEST).unlink()
+
+    assert rollback(models) == "a"
+
+
+def test_rollback_to_a_damaged_bundle_is_refused(models: Path):
+    """What is live stays."""
+    damage(models / "b" / "lists.npy", "changed")
+
+    with pytest.raises(BundleError, match=r"b/lists\.npy"):
+        rollback(models)
+    assert current(models) == "c"
+
+
+def test_after_a_rollback_the_way_back_is_the_same(models: Path):
+    """a, b, c; back to b; on to d; back to b, then to a."""
+    rollback(models)
+    bundle(models, "d")
+    activate(models, "d")
+
+    assert [rollback(models), rollback(models)] == ["b", "a"]
+
+
+def test_activating_the_live_bundle_changes_nothing(models: Path):
+    """There is nothing to roll back to that was not there before."""
+    activate(models, "c")
+
+    assert (models / PREVIOUS).read_text().split() == ["a", "b"]
+
+
+def test_prune_keeps_the_newest_the_live_one_and_the_way_back(models: Path):
+    """Live is c and before it b; d was published only."""
+    bundle(models, "d")
+
+    assert prune(models, keep=1) == ["a"]
+    assert names(models) == ["b", "c", "d"]
+    assert rollback(models) == "b"
+    assert prune(models, keep=1) == ["c"]
+    assert names(models) == ["b", "d"]
+
+
+def test_what_a_killed_build_left_is_no_obstacle(models: Path):
+    """The same name and the same process number again, as in a container that restarts."""
+    with registry.scratch_folder(models, "b9") as left:
+        (left / "half").write_text("x")
+        with registry.scratch_folder(models, "b9") as again:
+            assert again == left
+            assert not list(again.iterdir())
+
+
+def test_prune_keeps_one_at_least(models: Path):
+    """An empty folder serves nobody."""
+    with pytest.raises(BundleError, match="at least one bundle must stay"):
+        prune(models, keep=0)
+
+
+def test_prune_finishes_what_was_cut_short(models: Path):
+    """A deletion renames first; what it left behind goes the next time."""
+    (models / "a").rename(models / ".a.pruned")
+
+    assert names(models) == ["b", "c"]
+    assert prune(models, keep=5) == []
+    assert not (models / ".a.pruned").exists()
+
+
+def test_names_sort_by_time(tmp_path: Path):
+    """Of two equal builds of one second, the second gets a number."""
+    first = new_name(tmp_path, NOW, "3f2a9c77")
+    bundle(tmp_path, first)
+
+    assert first == "20261122-101500-3f2a9c"
+    assert new_name(tmp_path, NOW, "3f2a9c77") == "20261122-101500-3f2a9c-2"
+
+
+def test_many_who_activate_at_once_leave_one_live(models: Path):
+    """Threads and processes; CURRENT is one name, whole, at any time."""
+    script = (
+        "import sys; from pathlib import Path; from recommender.bundle.registry import activate\n"
+        "for _ in range(30): activate(Path(sys.argv[1]), sys.argv[2])"
+    )
+    others = [subprocess.Popen([sys.executable, "-c", script, models, name]) for name in "ab"]
+    seen, faults = set(), []
+
+    def switch() -> None:
+        try:
+            for name in "abc" * 10:
+                activate(models, name)
+                seen.add(current(models))
+        except Exception as exc:  # noqa: BLE001
+            faults.append(exc)
+
+    threads = [threading.Thread(target=switch) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [other.wait(60) for other in others] == [0, 0]
+    assert faults == []
+    assert seen <= {"a", "b", "c"}
+    assert current(models) in seen
+    assert not [path.name for path in models.iterdir() if path.name.startswith(".")]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from recommender.bundle import registry
+models, deed, step = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+steps = 0
+
+def counted(what):
+    def wrapped(*given, **more):
+        global steps
+        steps += 1
+        if steps == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return what(*given, **more)
+    return wrapped
+
+registry._to_disk = counted(registry._to_disk)
+Path.rename = counted(Path.rename)
+Path.replace = counted(Path.replace)
+if deed == "activate":
+    registry.activate(models, "b")
+else:
+    with registry.scratch_folder(models, f"d{step}") as folder:
+        (folder / "lists.npy").write_bytes(b"lists")
+        registry.publish(folder, models, f"d{step}", {})
+"""
+
+
+@pytest.mark.parametrize("deed", ["activate", "publish"])
+def test_kill_9_in_the_middle_leaves_what_was_live(models: Path, deed: str):
+    """Killed before any step to the disk: what is listed is whole, and what is live works."""
+    for step in range(1, 20):
+        end = subprocess.run([sys.executable, "-c", KILLED, models, deed, str(step)], timeout=60)
+        assert end.returncode in (0, -signal.SIGKILL)
+        live = current(models)
+        assert live in ("b", "c")
+        verify(models / live)
+        for name in names(models):
+            verify(models / name)
+        if end.returncode == 0:
+            break
+        if live == "b":
+            activate(models, "c")
+
+    assert end.returncode == 0
+    assert step > 4
+    assert current(models) == ("b" if deed == "activate" else "c")
+    assert (f"d{step}" in names(models)) == (deed == "publish")
+
+
+def test_a_full_disk_leaves_what_was_live(models: Path, monkeypatch: pytest.MonkeyPatch):
+    """The pointer is written aside first."""
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        activate(models, "a")
+
+    assert current(models) == "c"
+    verify(models / "c")

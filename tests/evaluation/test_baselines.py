@@ -1,0 +1,98 @@
+"""Every simple order is the order it says it is, or says why it is none."""
+
+import numpy as np
+import pytest
+from judging import case, follow
+
+from recommender.evaluation import baselines
+from recommender.evaluation.baselines import ORDERS, Case, scores
+
+KNEE = follow("knee", "hip", 3)
+
+
+def ordered(case: Case, name: str) -> list[str]:
+    """The links of the first slate as an order has them; ties keep the order shown."""
+    score = dict(ORDERS)[name](case)
+    assert not isinstance(score, str)
+    first = case.slate == 0
+    return [case.ids()[at] for at in np.argsort(-score[first], kind="stable")]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("order shown", ["sleep", "nap", "ankle", "hip"]),
+        ("hand-picked", ["nap", "hip", "sleep", "ankle"]),  # the others as they come
+        ("most recent", ["nap", "ankle", "hip", "sleep"]),
+        ("most clicked", ["ankle", "nap", "sleep", "hip"]),
+        ("counting", ["nap", "ankle", "sleep", "hip"]),
+        ("TF-IDF", ["hip", "ankle", "sleep", "nap"]),
+        ("BM25", ["hip", "ankle", "sleep", "nap"]),
+        ("model", ["nap", "hip", "sleep", "ankle"]),
+        ("random", ["sleep", "nap", "ankle", "hip"]),  # all tie: the draw decides
+    ],
+)
+def test_orders_by_hand(name: str, expected: list[str]):
+    """Four links beside one page; see ``judging`` for who followed what and when it came out."""
+    assert ordered(case(KNEE), name) == expected
+
+
+def test_every_order_is_there():
+    """Nothing is left out where everything is known."""
+    found, notes = scores(case(KNEE))
+
+    assert list(found) == [name for name, _ in ORDERS]
+    assert notes == []
+
+
+def test_an_order_that_does_not_apply_says_why():
+    """Unknown positions, no articles at hand, no clicks before; and a page without a list."""
+    found, notes = scores(case(follow("knee", "hip", 3, ordered=False), silent=True, told=False))
+    _, others = scores(case(follow("ankle", "hip", 3, shown=("hip", "stranger"))))
+
+    assert set(found) == {"model", "TF-IDF", "BM25", "random"}
+    for name, reason in (
+        ("order shown", "the log does not know it for every view"),
+        ("hand-picked", "takes the site's articles"),
+        ("most recent", "takes the site's articles"),
+        ("most clicked", "has no clicks"),
+        ("counting", "has no clicks"),
+    ):
+        assert any(f"{name} is left out" in note and reason in note for note in notes)
+    assert others == ["Baseline hand-picked is left out: no link shown is hand-picked."]
+
+
+def test_ranks_are_places_in_the_slate():
+    """The followed link of each view, among several slates, of which one was not followed."""
+    events = [
+        *follow("knee", "ankle", 2),
+        *follow("sleep", "nap", 1, shown=("ankle", "hip", "nap")),
+        *follow("hip", "stranger", 1, shown=("stranger", "ankle")),
+    ]
+    known = case(events)
+
+    ranks = known.ranks(-np.arange(len(known.link), dtype=float), np.zeros(len(known.link)))
+
+    assert sorted(ranks.tolist()) == [1, 3, 3, 3]
+    stranger = known.of_links(np.ones(len(known.sources)))[known.item < 0]
+    assert stranger.tolist() == [-np.inf]
+
+
+def test_ties_fall_to_the_draw():
+    """Were they left in the order shown, an order that knows nothing would have that for free."""
+    known = case(KNEE)
+
+    first, second = (
+        known.ranks(np.zeros(4), np.array(tie)) for tie in ([0, 1, 2, 3], [3, 2, 1, 0])
+    )
+
+    assert first.tolist() == [4, 4, 4]
+    assert second.tolist() == [1, 1, 1]
+
+
+def test_dates_are_moments():
+    """A change counts where no publication is known; without both there is none."""
+    article = baselines.Article(id="a", title="A", updated_at="1970-01-02")
+
+    assert baselines.moment_of(article) == 86_400_000
+    assert baselines.moment_of(None) == -np.inf

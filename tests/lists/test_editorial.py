@@ -1,0 +1,204 @@
+"""Editors' rules are checked line by line, and win over everything the model says."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommender.errors import EditorialError
+from recommender.lists.editorial import Rules, load, parse
+
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+HEADING = "action,source,target,position,from,until,reason\n"
+IDS = ["a", "b", "c"]
+
+
+def rules(*lines: str) -> Rules:
+    return parse(HEADING + "\n".join(lines), where="e.csv")
+
+
+def listed(*lines: str, source: str | None = "knee", ids: list[str] = IDS) -> list[str]:
+    """The list after the rules, pins marked with a star."""
+    return [id + "*" * is_pin for id, is_pin in rules(*lines).apply(source, ids, now=NOW)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], "a b c"),
+        (["block,knee,b,,,,"], "a c"),
+        (["block,*,b,,,,"], "a c"),
+        (["block,hip,b,,,,"], "a b c"),
+        (["pin,knee,c,,,,"], "c* a b"),
+        (["pin,knee,x,2,,,"], "a x* b c"),
+        (["pin,knee,b,2,,,"], "a b* c"),
+        (["pin,knee,x,99,,,"], "a b c x*"),
+        (["pin,knee,y,98,,,", "pin,knee,x,99,,,"], "a b c y* x*"),
+        (["pin,knee,x,1,,,", "pin,knee,y,1,,,"], "x* y* a b c"),
+        (["pin,knee,x,,,,", "pin,knee,y,1,,,"], "y* x* a b c"),
+        (["pin,*,x,1,,,", "pin,knee,y,1,,,"], "y* x* a b c"),
+        (["pin,*,x,3,,,", "pin,knee,x,1,,,"], "x* a b c"),
+        (["pin,knee,b,1,,,", "block,*,b,,,,"], "a c"),
+        (["pin,*,knee,1,,,"], "a b c"),
+        (["PIN , knee , x , 2 ,,,"], "a x* b c"),
+    ],
+)
+def test_rules_change_the_list(lines: list[str], expected: str):
+    """Blocks beat pins, places beat none, a rule for the page beats one for all pages."""
+    assert " ".join(listed(*lines)) == expected
+
+
+def test_a_page_nobody_knows_gets_the_rules_for_all_pages():
+    """And only these."""
+    lines = ["block,*,a,,,,", "block,knee,b,,,,"]
+
+    assert listed(*lines, source=None) == ["b", "c"]
+    assert {rule.target for rule in rules(*lines).about(None, NOW)} == {"a"}
+
+
+def test_an_empty_list_still_gets_its_pins():
+    """However far down they are to stand."""
+    assert listed("pin,knee,x,7,,,", ids=[]) == ["x*"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "valid"),
+    [
+        ("2026-11-22,", True),
+        ("2026-11-23,", False),
+        (",2026-11-22", True),
+        (",2026-11-21", False),
+        (",2026-11-22T10:00:00Z", False),
+        (",2026-11-22T10:00:01Z", True),
+        ("2026-11-22T11:30:00+02:00,", True),
+        ("2026-11-22,2026-11-22", True),
+        (",9999-12-31", True),
+        ("0001-01-01,", True),
+    ],
+)
+def test_dates_bound_a_rule(dates: str, valid: bool):
+    """It is ten on the 22nd. ``until`` a day includes that day; ``until`` a moment ends there."""
+    assert (listed(f"block,*,b,,{dates},") == ["a", "c"]) == valid
+
+
+def test_until_a_day_ends_at_midnight():
+    """The rule holds in the day's last second and no longer."""
+    found = rules("block,*,b,,,2026-11-22,").rules[0]
+
+    midnight = datetime(2026, 11, 23, tzinfo=UTC)
+    assert found.valid(midnight - timedelta(seconds=1))
+    assert not found.valid(midnight)
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("hide,*,b,,,,", "field action: 'hide' is neither pin nor block"),
+        (",*,b,,,,", "field action"),
+        ("pin,,b,,,,", "field source: empty"),
+        ("pin,*,,,,,", "field target: empty"),
+        ("pin,b,b,,,,", "field target: the article itself"),
+        ("block,b,*,,,,", "field target: must name one article"),
+        ("block,*,b,1,,,", "field position: a block has none"),
+        ("pin,*,b,0,,,", "field position: '0' is not 1 to 100"),
+        ("pin,*,b,101,,,", "field position"),
+        ("pin,*,b,-1,,,", "field position"),
+        ("pin,*,b,1.0,,,", "field position"),
+        ("pin,*,b,first,,,", "field position"),
+        ("pin,*,b,²,,,", "field position"),
+        ("pin,*,b," + "9" * 5000 + ",,,", "field position"),
+        ("pin,*,b,,tomorrow,,", "field from: not an ISO 8601 date: 'tomorrow'"),
+        ("pin,*,b,,,2026-02-30,", "field until: not an ISO 8601 date"),
+        ("pin,*,b,,0001-01-01T00:00:00+09:00,,", "field from: not an ISO 8601 date"),
+        ("pin,*,b,,2026-11-22,2026-11-21,", "field until: not after from"),
+        ("pin,*,b,,,,why,what else", "more cells than the heading has names"),
+    ],
+)
+def test_a_faulty_line_is_named(line: str, field: str):
+    """The whole file is refused, with the line's number and what is wrong with which field."""
+    with pytest.raises(EditorialError) as caught:
+        rules("block,*,sugar,,,,", "", line)
+
+    assert str(caught.value).startswith("e.csv:4: ")
+    assert field in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("heading", "fault"),
+    [
+        ("action,source", "e.csv:1: column target is missing"),
+        ("action,source,target,untill", "e.csv:1: unknown column 'untill'; known: action, "),
+        ("action,source,target,target", "e.csv:1: column target stands there twice"),
+    ],
+)
+def test_a_faulty_heading_is_named(heading: str, fault: str):
+    """A column that is silently ignored would be worse than none."""
+    with pytest.raises(EditorialError) as caught:
+        parse(heading + "\npin,*,b,", where="e.csv")
+
+    assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\xef\xbb\xbfaction,source,target\r\nblock,*,\xc3\xbc\r\n",
+        b"action, source ,target,reason\nblock,*,\xc3\xbc,",
+        b'action,source,target,reason\n\n,,,\nblock,*,\xc3\xbc,"two\nlines"\n',
+        b"target,source,action\n\xc3\xbc,*,block",
+    ],
+)
+def test_files_as_editors_save_them_are_read(tmp_path: Path, raw: bytes):
+    """With a byte order mark, CRLF, blank lines, quoted breaks, columns in any order."""
+    (tmp_path / "e.csv").write_bytes(raw)
+
+    assert load(tmp_path / "e.csv").apply(None, ["a", "ü"], now=NOW) == [("a", False)]
+
+
+@pytest.mark.parametrize("raw", [None, b"", b"\n", b"\xef\xbb\xbf", b"action,source,target\n"])
+def test_nothing_is_no_rules(tmp_path: Path, raw: bytes | None):
+    """No file, an empty one, or a heading alone."""
+    if raw is not None:
+        (tmp_path / "e.csv").write_bytes(raw)
+
+    assert load(tmp_path / "e.csv").rules == []
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
+    """Another encoding with its line, a folder as such."""
+    (tmp_path / "e.csv").write_bytes(HEADING.encode() + "block,*,müsli,,,,".encode("latin-1"))
+
+    with pytest.raises(EditorialError, match=r"e\.csv:2: not UTF-8"):
+        load(tmp_path / "e.csv")
+    with pytest.raises(EditorialError, match="cannot be read"):
+        load(tmp_path)
+
+
+@given(st.text(max_size=200))
+def test_no_text_makes_it_raise_anything_else(text: str):
+    """Whatever is saved under the name, the complaint is ours."""
+    try:
+        parse(text, where="e.csv")
+        parse(HEADING + text, where="e.csv")
+    except EditorialError as exc:
+        assert str(exc).startswith("e.csv:")
+
+
+places = st.tuples(st.sampled_from("abxyz"), st.none() | st.integers(1, 6))
+
+
+@given(st.lists(places, max_size=5), st.lists(st.sampled_from("abxyz"), max_size=2))
+def test_every_rule_is_kept(pins: list[tuple[str, int | None]], blocked: list[str]):
+    """Nothing twice, nothing blocked, every pin there, the others in their old order."""
+    lines = [f"pin,knee,{id},{place or ''},,," for id, place in pins]
+    found = rules(*lines, *(f"block,*,{id},,,," for id in blocked)).apply("knee", IDS, now=NOW)
+
+    ids = [id for id, _ in found]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == ({*IDS} | {id for id, _ in pins}) - {*blocked}
+    assert {id for id, is_pin in found if is_pin} == {id for id, _ in pins} - {*blocked}
+    assert [id for id, is_pin in found if not is_pin] == sorted(
+        id for id, is_pin in found if not is_pin
+    )

@@ -1,0 +1,375 @@
+"""Slates that explore keep what must stay, try what deserves it, and say with what chance."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sites import NOW, built, random_articles, stored
+
+from recommender.articles.article import Article
+from recommender.bundle.bundle import Bundle
+from recommender.candidates import EMPTY
+from recommender.events.slate_token import N_VARIANTS
+from recommender.lists.exploration import (
+    DEPTH,
+    N_TAIL,
+    Explored,
+    explore,
+    slate_of,
+    variant_table,
+)
+from recommender.store.database import Store
+from recommender.training.pipeline import Options, build
+
+SHARE = 20
+
+
+def lists_of(*lengths: int, size: int = 30) -> np.ndarray:
+    """Prepared lists of so many links; article 0 stands in none of them, row *i* not in its own."""
+    items = np.full((len(lengths), size), EMPTY)
+    for row, length in enumerate(lengths):
+        items[row, :length] = np.arange(len(lengths), len(lengths) + length)
+    return items
+
+
+def explored(items: np.ndarray, n_relevant: list[int] | None = None, *, share: int = SHARE,
+             sensitive: tuple[int, ...] = (), seed: int = 1) -> Explored:  # fmt: skip
+    """Every link is relevant and no article sensitive, unless told otherwise."""
+    flags = np.zeros(max(int(items.max()) + 1, len(items)), dtype=bool)
+    flags[list(sensitive)] = True
+    relevant = (items != EMPTY).sum(axis=1) if n_relevant is None else np.array(n_relevant)
+    padded = np.full((len(flags), items.shape[1]), EMPTY)
+    padded[: len(items)] = items
+    n_padded = np.zeros(len(flags), dtype=int)
+    n_padded[: len(relevant)] = relevant
+    return explore(padded, n_padded, flags, share=share, seed=seed)
+
+
+@st.composite
+def sites(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Lists of a few articles, how much of each is relevant, who is sensitive, and a share."""
+    n = draw(st.integers(2, 8))
+    size = draw(st.integers(1, min(14, n - 1) if n < 4 else 14))
+    items = np.full((n, size), EMPTY)
+    for row in range(n):
+        others = [item for item in range(n) if item != row]
+        chosen = draw(st.permutations(others))[: draw(st.integers(0, min(size, n - 1)))]
+        items[row, : len(chosen)] = chosen
+    relevant = [draw(st.integers(0, int((row != EMPTY).sum()))) for row in items]
+    sensitive = draw(st.lists(st.booleans(), min_size=n, max_size=n))
+    return (
+        items,
+        np.array(relevant),
+        np.array(sensitive),
+        draw(st.sampled_from([0, 1, 2, 7, 20, 90])),
+    )
+
+
+# Drawing
+
+
+@given(sites(), st.integers(0, 9))
+@settings(max_examples=60)
+def test_what_every_exploring_slate_keeps(
+    site: tuple[np.ndarray, np.ndarray, np.ndarray, int], seed: int
+):
+    """Different slots at all places; what is not relevant, sensitive, empty or on a sensitive page
+    stands where it stood; and the chances are the shares of the variants, counted one by one.
+    """
+    items, relevant, sensitive, share = site
+    n, size = items.shape
+    depth = min(DEPTH, size)
+
+    found = explore(items, relevant, sensitive, share=share, seed=seed)
+
+    assert found.slates.shape == (n, share, depth)
+    assert found.chances.shape == (n, size, depth)
+    for row in range(n):
+        free = {
+            slot for slot in range(size)
+            if slot < relevant[row] and items[row, slot] != EMPTY
+            and not sensitive[row] and not sensitive[items[row, slot]]
+        }  # fmt: skip
+        variants = [list(range(depth))] * (N_VARIANTS - share) + found.slates[row].tolist()
+        stood = Counter((slot, at) for slate in variants for at, slot in enumerate(slate))
+        for slate in variants:
+            assert len(set(slate)) == depth
+            for at, slot in enumerate(slate):
+                assert slot == at or {slot, at} <= free
+        for slot in range(size):
+            for at in range(depth):
+                expected = 0 if items[row, slot] == EMPTY else stood[slot, at]
+                assert found.chances[row, slot, at] == expected
+
+
+def test_a_place_changes_with_its_neighbour_only():
+    """But for the last two places, which are open to what stands there and further down."""
+    slates = explored(lists_of(30), share=90).slates[0]
+
+    for slate in slates.tolist():
+        assert [slot for slot in slate if slot >= 8] == slate[-2:] or slate[7] >= 8
+        assert all(abs(slot - at) <= 1 for at, slot in enumerate(slate) if slot < 8)
+        assert sum(slot >= 8 for slot in slate) == N_TAIL
+    for left in range(8):
+        assert any(slate[left] != left for slate in slates.tolist())
+
+
+def test_every_candidate_is_tried_before_one_is_tried_again():
+    """The cards are eight's to the last slot: twelve for two places go round in six slates."""
+    for length, seed in ((20, 1), (20, 2), (12, 3), (30, 4)):
+        cards = set(range(DEPTH - N_TAIL, length))
+        slates = explored(lists_of(length), share=60, seed=seed).slates[0]
+        a_round = len(cards) // N_TAIL
+        for start in range(0, 60 - a_round + 1, a_round):
+            dealt = [slot for slot in slates[start : start + a_round].flatten() if slot in cards]
+            assert len(dealt) == len(cards)
+            assert set(dealt) == cards
+
+
+def test_all_candidates_are_tried_alike():
+    """After any number of slates no candidate is a turn ahead of another, also if they are odd."""
+    for length in range(11, 31):
+        slates = explored(lists_of(length), share=45).slates[0]
+        for n in range(1, 46):
+            tried = Counter(slot for slate in slates[:n].tolist() for slot in slate)
+            times = [tried[slot] for slot in range(DEPTH - N_TAIL, length)]
+            assert max(times) - min(times) <= 1
+
+
+def test_ten_links_or_fewer_are_only_swapped():
+    """Nothing stands further down that could be tried."""
+    for length in (2, 5, 9, 10):
+        slates = explored(lists_of(length)).slates[0]
+        assert {frozenset(slate) for slate in slates.tolist()} == {frozenset(range(DEPTH))}
+        assert all(slate[length:] == list(range(length, DEPTH)) for slate in slates.tolist())
+
+
+def test_one_link_stands_still():
+    """And so does none."""
+    for length in (0, 1):
+        slates = explored(lists_of(length)).slates[0]
+        assert all(slate == list(range(DEPTH)) for slate in slates.tolist())
+
+
+def test_only_what_passed_the_floor_moves():
+    """Of thirty links the first twelve did: no slate shows any other, the twelve all come."""
+    slates = explored(lists_of(30), [12]).slates[0]
+
+    assert set(slates.flatten().tolist()) == set(range(12))
+
+
+def test_nothing_moves_on_the_page_of_a_sensitive_article():
+    """Every variant is the best slate, with certainty."""
+    found = explored(lists_of(30, 30), sensitive=(0,))
+
+    assert (found.slates[0] == np.arange(DEPTH)).all()
+    assert (found.chances[0, np.arange(DEPTH), np.arange(DEPTH)] == N_VARIANTS).all()
+    assert (found.slates[1] != np.arange(DEPTH)).any()
+
+
+def test_a_sensitive_article_is_not_moved_on_other_pages():
+    """Third, ninth, and further down: it stands where it stood, or nowhere."""
+    items = lists_of(30)
+    for slot in (2, 8, 15):
+        found = explored(items, sensitive=(int(items[0, slot]),), share=90)
+
+        chance = found.chances[0, slot]
+        assert chance.tolist() == [N_VARIANTS if at == slot else 0 for at in range(DEPTH)]
+        assert (found.slates[0] != np.arange(DEPTH)).any()
+
+
+def test_no_share_no_exploration():
+    """A hundred variants, one slate."""
+    found = explored(lists_of(30, 4), share=0)
+
+    assert found.slates.shape[1] == 0
+    assert found.chances[0].sum() == DEPTH * N_VARIANTS
+    assert found.chances[1].sum() == 4 * N_VARIANTS
+
+
+def test_another_seed_deals_anew_and_the_same_deals_the_same():
+    """So that in time every candidate is tried, and a build can be made again."""
+    items = lists_of(30, 30)
+
+    assert np.array_equal(explored(items, seed=7).slates, explored(items, seed=7).slates)
+    assert not np.array_equal(explored(items, seed=7).slates, explored(items, seed=8).slates)
+
+
+# Variants
+
+
+@pytest.mark.parametrize("share", [0, 1, 2, 20, 90])
+def test_the_table_says_what_each_variant_means(share: int):
+    """All hundred, each once, and the same that is served."""
+    table = variant_table(share)
+
+    told = {
+        variant: (row["arm"], row["slate"])
+        for row in table
+        for variant in range(row["from"], row["to"] + 1)
+    }
+    assert sorted(told) == list(range(N_VARIANTS))
+    assert sum(row["to"] - row["from"] + 1 for row in table) == N_VARIANTS
+    for variant, (arm, slate) in told.items():
+        assert slate == slate_of(variant, share)
+        assert arm == ("explore" if slate else "best")
+    assert sorted(slate for _, slate in told.values() if slate) == list(range(1, share + 1))
+
+
+# Bundles
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A site of all sorts, some of it sensitive."""
+    articles = [
+        Article(
+            **{**{name: getattr(each, name) for name in each.__slots__}, "sensitive": at % 9 == 4}
+        )
+        for at, each in enumerate(random_articles(90, seed=5))
+    ]
+    return built(tmp_path_factory.mktemp("site"), articles)
+
+
+def variants_of(bundle: Bundle, id: str, k: int = DEPTH) -> list[list[tuple[str, str]]]:
+    """What each of the hundred variants shows: ids and origins."""
+    lists = [bundle.related(id, k, variant=variant) for variant in range(N_VARIANTS)]
+    return [[(link.id, link.origin) for link in links] for links in lists]
+
+
+Pages = dict[str, list[list[tuple[str, str]]]]
+
+
+@pytest.fixture(scope="module")
+def pages(bundle: Bundle) -> Pages:
+    """What each of the hundred variants shows on each page."""
+    rows = np.flatnonzero(bundle.lists.stub == 0).tolist()
+    return {id: variants_of(bundle, id) for id in map(bundle.lists.id_of, rows)}
+
+
+def test_a_hundred_thousand_draws_agree_with_the_chances(bundle: Bundle, pages: Pages):
+    """Readers draw variants evenly: every article stands at every position as often as the bundle
+    says, within what chance allows, on every page.
+    """
+    n = 100_000
+    drawn = np.bincount(np.random.default_rng(3).integers(0, N_VARIANTS, n), minlength=N_VARIANTS)
+    lists = bundle.lists
+    worst, n_compared = 0.0, 0
+    for page, variants in pages.items():
+        row = lists.row(page)
+        seen: Counter[tuple[str, int]] = Counter()
+        for times, links in zip(drawn, variants, strict=True):
+            seen.update({(id, at): int(times) for at, (id, _) in enumerate(links)})
+        for slot, item in enumerate(lists.items[row].tolist()):
+            for at in range(DEPTH) if item != EMPTY else ():
+                chance = int(lists.chances[row, slot, at]) / N_VARIANTS
+                spread = np.sqrt(n * chance * (1 - chance))
+                off = abs(seen.pop((lists.id_of(item), at), 0) - n * chance)
+                assert off <= 5 * spread
+                worst, n_compared = max(worst, off / spread if spread else 0.0), n_compared + 1
+        # What only fills up stands there in every variant.
+        assert set(seen.values()) <= {n}
+    assert n_compared > 5_000
+    assert worst > 1  # or the draws were not compared at all
+
+
+def test_the_chances_of_a_slate_are_those_of_its_places(bundle: Bundle, pages: Pages):
+    """For every prepared slate: the hundredths of variants that agree with it place by place."""
+    lists = bundle.lists
+    for page, variants in list(pages.items())[::5]:
+        row = lists.ids.find(page)
+        n_prepared = int((lists.items[row] != EMPTY).sum())
+        shown = [[id for id, _ in links] for links in variants]
+        for variant in range(N_VARIANTS):
+            chances = lists.chances_of(row, slate_of(variant, lists.share))
+            agree = [
+                sum(other[at] == id for other in shown)
+                for at, id in enumerate(shown[variant][:n_prepared])
+            ]
+            assert chances == agree
+
+
+def test_explored_is_what_comes_from_beyond_the_best_ten(bundle: Bundle, pages: Pages):
+    """These links and no others say so; the others keep the origin they have in the best list."""
+    n_explored = 0
+    for page, variants in pages.items():
+        best = {link.id: link.origin for link in bundle.related(page)}
+        for links in variants:
+            for other, origin in links:
+                assert origin == best.get(other, "explored")
+                n_explored += origin == "explored"
+    assert n_explored > 100
+
+
+def test_sensitive_articles_are_left_alone_in_a_bundle(pages: Pages):
+    """On their own page every variant is the same; on others' they are never explored."""
+    sensitive = {f"a{at:04}" for at in range(4, 90, 9)}
+
+    for page, lists in pages.items():
+        if page in sensitive:
+            assert all(links == lists[0] for links in lists)
+        places = {
+            (other, at) for links in lists for at, (other, _) in enumerate(links)
+            if other in sensitive
+        }  # fmt: skip
+        assert len(places) == len({other for other, _ in places})
+        assert not any((other, "explored") in links for links in lists for other in sensitive)
+    assert sensitive & pages.keys()
+
+
+def test_a_longer_list_goes_on_below_the_slate(bundle: Bundle):
+    """Whatever the variant, the same articles, each once: only their order differs."""
+    for row in np.flatnonzero(bundle.lists.stub == 0).tolist()[:20]:
+        found = [
+            [id for id, _ in links] for links in variants_of(bundle, bundle.lists.id_of(row), 30)
+        ]
+        assert all(len(set(ids)) == len(ids) for ids in found)
+        assert len({frozenset(ids) for ids in found}) == 1
+
+
+def test_variants_without_exploration_are_the_best_list(tmp_path: Path):
+    """With a share of 0; and the bundle's account says so."""
+    bundle = built(tmp_path, random_articles(30, seed=2), options=Options(explore=0))
+
+    id = bundle.lists.id_of(0)
+    assert all(links == variants_of(bundle, id)[0] for links in variants_of(bundle, id))
+    assert (bundle.about["explore"], bundle.about["variants"]) == (0, variant_table(0))
+    assert bundle.lists.chances_of(0, 0)[:1] == [N_VARIANTS]
+
+
+@pytest.mark.parametrize("n", [2, 3, 11, 12])
+def test_small_sites_explore_what_they_can(tmp_path: Path, n: int):
+    """Two articles have one link; twelve have eleven, of which one stands below the best ten."""
+    common = " ".join(f"word{at}" for at in range(40))
+    bundle = built(
+        tmp_path, [Article(f"a{at}", f"Title{at}", f"{common} own{at}") for at in range(n)]
+    )
+
+    for at in range(n):
+        lists = variants_of(bundle, f"a{at}")
+        assert all(len(links) == min(n - 1, DEPTH) for links in lists)
+        assert all(len(dict(links)) == len(links) for links in lists)
+        assert len({tuple(links) for links in lists}) > 1 or n == 2
+        tried = {id for links in lists for id, origin in links if origin == "explored"}
+        assert len(tried) == max(0, n - 1 - DEPTH)
+
+
+def test_the_time_of_a_build_decides_the_deal(tmp_path: Path):
+    """Another time, another deal; the same time, the same bytes."""
+    with Store("sqlite://") as store:
+        stored(store, random_articles(40, seed=3))
+        one = build(store, tmp_path / "one", now=NOW)
+        same = build(store, tmp_path / "same", now=NOW)
+        later = build(store, tmp_path / "one", now=NOW.replace(second=1))
+
+    def dealt(bundle: Bundle) -> list[bytes]:
+        names = ("explored_slates", "explored_chances", "list_items", "answers_data")
+        return [(bundle.folder / f"{name}.npy").read_bytes() for name in names]
+
+    assert dealt(one) == dealt(same)
+    assert one.name == same.name
+    assert dealt(one)[:2] != dealt(later)[:2]
+    assert dealt(one)[2:] == dealt(later)[2:]

@@ -1,0 +1,256 @@
+"""Lists a site can show: no doubles, nothing irrelevant, not all alike, hardly ever empty."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sites import EVENLY, Shown, lists_in, log_of, random_articles, site_from
+
+from recommender.articles.article import Article, title_key
+from recommender.candidates import EMPTY, MIN_LINKS, Candidates, from_lists, hand_picked
+from recommender.clicks.choice_model import pairs_in
+from recommender.events.event import ORIGINS
+from recommender.lists import rerank
+from recommender.lists.rerank import (
+    RELEVANCE_FLOOR,
+    Finished,
+    diversified,
+    filled,
+    finish,
+    passes_floor,
+    same_title_or_text,
+    without_doubles,
+)
+from recommender.ranking.features import History, history_of
+from recommender.store.counts import Log, empty_log
+from recommender.text.corpus import Site
+
+N = 40
+WORDS = [f"word{number}" for number in range(14)]
+
+
+def plain_site(bodies: list[str]) -> Site:
+    return site_from(
+        [Article(id=f"{at}", title=f"t{at}", body=body) for at, body in enumerate(bodies)]
+    )
+
+
+def ranked(*lists: list[int]) -> Candidates:
+    """Lists in the order given, scored 1, 1/2, 1/3 and so on."""
+    return from_lists(lists, [[1 / (at + 1) for at in range(len(row))] for row in lists])
+
+
+def history(site: Site, log: Log) -> History:
+    pairs, of_link = pairs_in(log, n_articles=site.n_articles)
+    return history_of(site, log, pairs, of_link, EVENLY.of(log))
+
+
+def test_namesakes_and_copies_share_a_number():
+    """Case and punctuation of titles aside; copies of namesakes too."""
+    titles = ["Knee pain", "KNEE PAIN?", "Gout", "Gout and salt", "Salt"]
+    cluster = np.array([0, 1, 2, 2, 4])
+
+    assert same_title_or_text(titles, cluster).tolist() == [0, 0, 2, 2, 4]
+    assert same_title_or_text(titles, np.array([0, 1, 0, 3, 4])).tolist() == [0, 0, 0, 3, 4]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_doubles_are_left_out(seed: int):
+    """The best of each group stays; nothing of the source's own group does. Slow and fast agree."""
+    random = np.random.default_rng(seed)
+    same = random.integers(0, 8, 20)
+    lists = [random.permutation(20)[: random.integers(0, 9)].tolist() for _ in range(20)]
+
+    found = without_doubles(ranked(*lists), same)
+
+    expected = []
+    for source, row in enumerate(lists):
+        groups, kept = {same[source]}, []
+        for item in row:
+            if same[item] not in groups:
+                groups.add(same[item])
+                kept.append(item)
+        expected.append(kept)
+    assert lists_in(found) == expected
+
+
+BODIES = [" ".join(WORDS[at : at + 5]) for at in range(10)]
+
+
+def test_below_the_floor_nothing_passes_on_text_alone():
+    """What shares a stray word with an article does not stand beside it."""
+    site = plain_site(BODIES)
+    everything = ranked(*([item for item in range(10) if item != source] for source in range(10)))
+
+    mask = passes_floor(site, everything, None)
+
+    sources, slots = np.nonzero(everything.used)
+    cosines = site.cosine(sources, everything.items[sources, slots].astype(np.int64))
+    assert np.array_equal(mask[sources, slots], cosines >= RELEVANCE_FLOOR)
+    assert 0 < mask.sum() < mask.size
+
+
+def test_readers_make_a_link_relevant():
+    """Three clicks above expectation, or three visits that read both, however unlike the texts."""
+    site = plain_site([*BODIES, "quagga zebra", "okapi giraffe"])
+    shown = [Shown(10, [0, 1, 2, 3], [40, 2, 1, 1]), Shown(11, [0, 1, 2, 3], [1, 1, 1, 1])]
+    shown.append(Shown(10, [4, 5], [2, 0], views=9))
+    readings = [(visit, article, 0) for visit in range(4) for article in (10, 7)]
+    log = log_of(*shown, readings=readings)
+    candidates = ranked(*[[]] * 10, [0, 1, 2, 4, 7, 8], [0])
+
+    mask = passes_floor(site, candidates, history(site, log))
+
+    relevant = [int(item) for item in candidates.items[10][mask[10]]]
+    assert relevant == [0, 7]
+    assert not mask[11].any()
+
+
+def test_worth_and_variety_are_traded():
+    """Of two equally good links the one unlike the first comes second."""
+    site = plain_site(["knee pain stairs", "knee pain stairs rest", "knee pain stairs rest ice",
+                       "knee gout wine", *["gout wine", "rest ice"] * 2])  # fmt: skip
+    scores = np.full((8, 4), -np.inf)
+    items = np.full((8, 4), EMPTY)
+    items[0], scores[0] = [1, 2, 3, 5], [1.0, 0.971, 0.97, 0]
+
+    found = diversified(site, Candidates(items, scores))
+
+    assert found.items[0].tolist() == [1, 3, 2, 5]
+    assert found.scores[0].tolist() == [1.0, 0.97, 0.971, 0]
+
+
+@pytest.mark.parametrize("trade", [0.3, 0.9])
+def test_diversity_is_the_papers(monkeypatch: pytest.MonkeyPatch, trade: float):
+    """Slow maximal marginal relevance, over scores brought to 0..1, gives the same order."""
+    monkeypatch.setattr(rerank, "TRADE", trade)
+    site = site_from(random_articles(N, seed=3))
+    random = np.random.default_rng(0)
+    lists = [random.permutation(N)[: random.integers(0, 14)].tolist() for _ in range(N)]
+    given = from_lists(lists, [np.sort(random.normal(size=len(row)))[::-1] for row in lists])
+
+    found = diversified(site, given)
+
+    for source, row in enumerate(lists):
+        values = given.scores[source][: len(row)]
+        span = values[0] - values[-1] if len(row) > 1 and values[0] > values[-1] else 1.0
+        worth = dict(zip(row, (values - (values[-1] if len(row) else 0)) / span, strict=True))
+        taken: list[int] = []
+        while len(taken) < min(rerank.DEPTH, len(row)):
+            rest = [item for item in row if item not in taken]
+            closest = [
+                max(site.cosine(np.full(len(taken), item), np.array(taken)), default=0.0)
+                if taken
+                else 0.0
+                for item in rest
+            ]
+            value = [
+                trade * worth[item] - (1 - trade) * near
+                for item, near in zip(rest, closest, strict=True)
+            ]
+            taken.append(rest[int(np.argmax(np.round(value, 5)))])
+        assert lists_in(found)[source] == [*taken, *(item for item in row if item not in taken)]
+
+
+def fill(lists: Candidates, near: Candidates, picked: Candidates, **more: np.ndarray) -> Finished:
+    n = len(lists.items)
+    given = {"same": np.arange(n), "stub": np.zeros(n, dtype=bool), **more}
+    lists = Candidates(
+        np.pad(lists.items, ((0, 0), (0, 5)), constant_values=EMPTY),
+        np.pad(lists.scores, ((0, 0), (0, 5)), constant_values=-np.inf),
+    )
+    n_relevant = lists.used.sum(axis=1)
+    return filled(lists, n_relevant, near, picked, given["same"], given["stub"], "model")
+
+
+def origins(found: Finished, row: int) -> list[str]:
+    return [
+        ORIGINS[origin]
+        for origin, item in zip(found.origins[row], found.lists.items[row], strict=True)
+        if item != EMPTY
+    ]
+
+
+def test_short_lists_are_filled_up_to_three():
+    """Nearest texts first, then the editors' links; the scores never rise."""
+    lists = ranked([1], [0, 2, 3], [], [], [])
+    near = ranked([2], [4], [1, 0, 3, 4], [], [])
+    picked = ranked([3, 4], [4], [4], [0], [])
+
+    found = fill(lists, near, picked)
+
+    assert lists_in(found.lists) == [[1, 2, 3], [0, 2, 3], [1, 0, 3], [0], []]
+    assert origins(found, 0) == ["model", "text", "hand-picked"]
+    assert origins(found, 1) == ["model"] * 3
+    assert origins(found, 3) == ["hand-picked"]
+    assert found.n_relevant.tolist() == [1, 3, 0, 0, 0]
+    for row in range(5):
+        used = found.lists.scores[row][found.lists.used[row]]
+        assert np.isfinite(used).all()
+        assert (np.diff(used) <= 0).all()
+
+
+def test_filling_up_adds_no_double_and_no_stub():
+    """Copies of the source or of what stands there, and titles without a page, stay out."""
+    same = np.array([0, 0, 2, 2, 4, 5])
+    stub = np.array([False] * 5 + [True])
+
+    found = fill(
+        ranked([2], [], [], [], [], []),
+        ranked([1, 3, 5, 4], [0], [], [], [], [1, 2]),
+        ranked([], [], [], [], [], []),
+        same=same,
+        stub=stub,
+    )
+
+    assert lists_in(found.lists) == [[2, 4], [], [], [], [], []]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_finished_lists_keep_their_promises(seed: int):
+    """On random sites: no self, no doubles, no stub at either end, scores finite, origins true."""
+    articles = random_articles(60, seed=seed)
+    site = site_from(articles)
+    random = np.random.default_rng(seed)
+    n = len(articles)
+    cluster = np.where(random.random(n) < 0.1, 0, np.arange(n))
+    stub = np.array([article.stub for article in articles])
+    titles = [article.title for article in articles]
+    near = Candidates(site.near, np.where(site.near != EMPTY, site.near_cosine, -np.inf))
+    picked = hand_picked([random.integers(0, n, 5).tolist() for _ in range(n)], n_articles=n)
+
+    found = finish(
+        site, near, history(site, empty_log()), near=near, picked=picked, cluster=cluster,
+        titles=titles, stub=stub, origin="text",
+    )  # fmt: skip
+
+    same = same_title_or_text(titles, cluster)
+    for row, listed in enumerate(lists_in(found.lists)):
+        assert not (stub[row] and listed)
+        assert not stub[listed].any()
+        groups = [same[row], *same[listed]]
+        assert len(set(groups)) == len(groups)
+        assert len({title_key(titles[at]) for at in [row, *listed]}) == len(listed) + 1
+        assert np.isfinite(found.lists.scores[row][: len(listed)]).all()
+        relevant = listed[: found.n_relevant[row]]
+        cosines = site.cosine(np.full(len(relevant), row), np.array(relevant, dtype=np.int64))
+        assert (cosines >= RELEVANCE_FLOOR).all()
+        assert len(listed) <= max(MIN_LINKS, found.n_relevant[row])
+
+
+def test_a_list_of_stubs_is_no_list():
+    """A stub has neither a list nor a place in one while there are pages."""
+    articles = [replace(article, stub=True) for article in random_articles(10, seed=0)]
+    articles[:2] = [replace(article, stub=False) for article in articles[:2]]
+    site = site_from(articles)
+    near = Candidates(site.near, np.where(site.near != EMPTY, site.near_cosine, -np.inf))
+    stub = np.array([article.stub for article in articles])
+
+    found = finish(
+        site, near, None, near=near, picked=hand_picked([[5, 6, 7, 1]] * 10, n_articles=10),
+        cluster=np.arange(10), titles=[f"t{at}" for at in range(10)], stub=stub, origin="text",
+    )  # fmt: skip
+
+    assert [sorted(row) for row in lists_in(found.lists)] == [
+        [1], [0] if site.cosine(np.array([1]), np.array([0]))[0] > 0 else [], *[[]] * 8,
+    ]  # fmt: skip

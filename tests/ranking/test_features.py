@@ -1,0 +1,236 @@
+"""What is known of a pair never comes from its future, and not from how it was asked for."""
+
+import numpy as np
+import pytest
+from sites import EVENLY, Shown, known_examination, log_of, random_articles, site_from
+
+from recommender.articles.article import Article
+from recommender.clicks.choice_model import pairs_in
+from recommender.ranking.features import (
+    NAMES,
+    History,
+    features,
+    history_of,
+    known_of,
+)
+from recommender.ranking.time_splits import stretches_of
+from recommender.store.counts import Log, empty_log
+from recommender.text.corpus import Site
+from recommender.text.signals import CATEGORY_BONUS, text_score
+
+N = 36
+EXAMINATION = known_examination([1, 0.6, 0.4, 0.3])
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return site_from(random_articles(N, seed=1))
+
+
+def slates(*, days: int = 12, seed: int = 0) -> list[Shown]:
+    """Random slates of five links, twenty a day, with random clicks."""
+    random = np.random.default_rng(seed)
+    return [
+        Shown(
+            int(random.integers(N)),
+            random.choice(N, 5, replace=False).tolist(),
+            random.poisson(2, 5).tolist(),
+            views=20,
+            day=day,
+        )
+        for day in range(days)
+        for _ in range(20)
+    ]
+
+
+def readings(*, days: int = 12, seed: int = 0) -> list[tuple[int, int, int]]:
+    random = np.random.default_rng(seed)
+    return [
+        (100 * day + visit, int(article), day)
+        for day in range(days)
+        for visit in range(10)
+        for article in random.choice(N, 3, replace=False)
+    ]
+
+
+def history(site: Site, log: Log) -> History:
+    pairs, of_link = pairs_in(log, n_articles=site.n_articles)
+    return history_of(site, log, pairs, of_link, EXAMINATION.of(log))
+
+
+def seen(
+    site: Site, past: History, sources: np.ndarray, items: np.ndarray, *, unseen: bool = False
+) -> np.ndarray:
+    known = known_of(past, sources, items, unseen=unseen)
+    return features(site, None, past, known, sources, items)
+
+
+def all_pairs() -> tuple[np.ndarray, np.ndarray]:
+    sources, items = np.divmod(np.arange(N * N), N)
+    return sources, items
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 2), (2, 5), (5, 9)])
+def test_the_future_does_not_leak(site: Site, first: int, last: int):
+    """What explains the clicks of a block of days is the same to the byte whether the log ends
+    with the block or goes on for days.
+    """
+    found = []
+    for days in (last, 12):
+        log = log_of(*(s for s in slates() if s.day < days), readings=readings(days=days))
+        found.append(stretches_of(site, None, log, EXAMINATION).block(first, last))
+
+    short, long = found
+    assert len(short.now.row) > 50
+    for name in ("seen", "as_new", "before"):
+        assert np.array_equal(getattr(short, name), getattr(long, name)), name
+    for name in ("clicked", "clicks", "examined"):
+        assert np.array_equal(getattr(short.now, name), getattr(long.now, name)), name
+        assert np.array_equal(getattr(short.past, name), getattr(long.past, name)), name
+
+
+def test_a_blocks_own_clicks_do_not_explain_it(site: Site):
+    """Ten times the clicks on the block's own days: other labels, the same features."""
+    before = [s for s in slates() if s.day < 6]
+    found = []
+    for times in (1, 10):
+        block = [
+            Shown(s.source, s.items, [times * (clicks + 1) for clicks in s.clicks], day=6)
+            for s in slates()
+            if s.day == 6
+        ]
+        log = log_of(*before, *block)
+        found.append(stretches_of(site, None, log, EXAMINATION).block(6, 7))
+
+    once, tenfold = found
+    assert np.array_equal(once.seen, tenfold.seen)
+    assert np.array_equal(once.as_new, tenfold.as_new)
+    assert np.array_equal(10 * once.now.clicked, tenfold.now.clicked)
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+def test_a_batch_says_what_single_pairs_say(site: Site, unseen: bool):
+    """All pairs at once, one at a time, and in another order of sources."""
+    past = history(site, log_of(*slates(), readings=readings()))
+    sources, items = all_pairs()
+
+    batch = seen(site, past, sources, items, unseen=unseen)
+
+    for at in range(0, N * N, 41):
+        single = seen(site, past, sources[at : at + 1], items[at : at + 1], unseen=unseen)
+        assert np.array_equal(single[0], batch[at])
+    turned = np.lexsort((items, -sources))
+    again = seen(site, past, sources[turned], items[turned], unseen=unseen)
+    assert np.array_equal(again, batch[turned])
+
+
+def test_every_feature_of_every_pair_is_finite(site: Site):
+    """Shown or not, an article with itself, without a log, without a word."""
+    for log in (log_of(*slates(), readings=readings()), empty_log()):
+        for unseen in (False, True):
+            found = seen(site, history(site, log), *all_pairs(), unseen=unseen)
+
+            assert found.shape == (N * N, len(NAMES))
+            assert np.isfinite(found).all()
+    assert seen(site, history(site, empty_log()), *np.zeros((2, 0), dtype=int)).shape[0] == 0
+
+
+def test_a_pair_taken_as_new_shows_nothing_of_its_own_clicks(site: Site):
+    """Its own counts are those of a pair never shown, and what is known of its target, its
+    category and its likes does not rise if its clicks are multiplied.
+    """
+    found, own = [], []
+    for clicks in (2, 200):
+        extra = Shown(0, [3, 5, 7, 9], [clicks, 2, 2, 2], day=0)
+        past = history(site, log_of(*slates(), extra))
+        pair = np.array([0]), np.array([3])
+        found.append(dict(zip(NAMES, seen(site, past, *pair, unseen=True)[0], strict=True)))
+        own.append(dict(zip(NAMES, seen(site, past, *pair)[0], strict=True)))
+
+    assert own[1]["clicked"] > own[0]["clicked"] + 2
+    assert own[1]["strength"] > own[0]["strength"] + 0.4
+    for name in ("clicked", "chances", "lift_3", "lift_30", "hand_picked"):
+        assert found[0][name] == found[1][name] == 0
+    for name in ("category_pair", "category_to_target", "similar_sources"):
+        assert found[1][name] - found[0][name] < 0.2, name
+    # The other pairs are compared with a strength fitted with these clicks: a trace is left.
+    rise = own[1]["strength"] - own[0]["strength"]
+    assert found[1]["strength"] - found[0]["strength"] < rise / 2
+
+
+def test_taken_as_new_is_about_what_never_shown_would_be(site: Site):
+    """The target's record of all pairs together, against histories the pairs were removed from."""
+    random = np.random.default_rng(4)
+    shown = [
+        Shown(source, random.permutation(N)[:6].tolist(), random.poisson(30, 6).tolist(), day=0)
+        for source in range(N)
+        for _ in range(3)
+    ]
+    past = history(site, log_of(*shown))
+    differences = []
+    for source, item in random.integers(0, N, (40, 2)):
+        without = [
+            Shown(
+                s.source,
+                [other for other in s.items if other != item],
+                [n for other, n in zip(s.items, s.clicks, strict=True) if other != item],
+            )
+            if s.source == source
+            else s
+            for s in shown
+        ]
+        pair = np.array([source]), np.array([item])
+        new = known_of(past, *pair, unseen=True).log_strength[0]
+        never = known_of(history(site, log_of(*without)), *pair, unseen=False).log_strength[0]
+        differences.append(new - never)
+
+    assert np.abs(differences).max() < 0.4
+    assert abs(np.mean(differences)) < 0.05
+
+
+def test_the_lift_by_hand(site: Site):
+    """Two links looked at alike, 30 clicks to 10, and the same elsewhere turned round."""
+    log = log_of(
+        Shown(0, [1, 2], [30, 10], ordered=False), Shown(3, [1, 2], [10, 30], ordered=False)
+    )
+    pairs, of_link = pairs_in(log, n_articles=N)
+    past = history_of(site, log, pairs, of_link, EVENLY.of(log))
+    prior = 10.0
+
+    lift = past.appeal.lift(pairs.find(np.array([0, 0, 5]), np.array([1, 2, 1])), prior)
+
+    # Both strengths are 1: 20 clicks were due to each, a belief of 10 choices is 5 clicks each.
+    assert lift == pytest.approx([np.log(35 / 25), np.log(15 / 25), 0])
+
+
+def test_text_features_by_hand():
+    """Cosines, categories, tags and hand-picked lists of four articles."""
+    site = site_from(
+        [
+            Article("a", "knee", "pain", category="joints", tags=("x", "y"), recommended=("c",)),
+            Article("b", "knee", "pain", category="joints", tags=("y", "z")),
+            Article("c", "salt", "bread", category="food"),
+            Article("d", "salt", "bread", tags=("x",)),
+        ]
+    )
+    pairs = np.array([0, 0, 0, 2]), np.array([1, 2, 3, 3])
+
+    found = dict(zip(NAMES, seen(site, history(site, empty_log()), *pairs).T, strict=True))
+
+    assert found["cosine"] == pytest.approx([1, 0, 0, 1])
+    assert found["title_cosine"] == pytest.approx([1, 0, 0, 1])
+    assert found["same_category"].tolist() == [1, 0, 0, 0]
+    assert found["shared_tags"] == pytest.approx([1 / 3, 0, 1 / 2, 0])
+    assert found["hand_picked"].tolist() == [0, 1, 0, 0]
+    assert found["target_words"] == pytest.approx(np.log1p([2, 2, 2, 2]))
+
+
+def test_before_clicks_text_decides():
+    """Cosine, more within a category, more for full articles; the log has no say."""
+    table = np.zeros((3, len(NAMES)), dtype=np.float32)
+    table[:, NAMES.index("cosine")] = [0.4, 0.4, 0.2]
+    table[:, NAMES.index("same_category")] = [1, 0, 0]
+    table[:, NAMES.index("fullness")] = [1, 1, 2]
+    table[:, NAMES.index("clicked")] = [0, 9, 9]
+
+    assert text_score(table) == pytest.approx([0.4 * (1 + CATEGORY_BONUS), 0.4, 0.4])

@@ -1,0 +1,194 @@
+"""What editors' lists teach: a rule behind them, and nothing if there is none."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sites import built, site_from
+
+from recommender.articles.article import Article
+from recommender.bundle.bundle import Bundle
+from recommender.ranking import handpicked
+from recommender.ranking.handpicked import MIN_LISTS, Taught, learn, worth
+from recommender.ranking.handpicked_features import FEATURES
+from recommender.training.pipeline import picked_lists
+
+N_DEVICES = 32
+PARTS = ("overview", "install", "update", "repair", "remove")
+N_PAGES = N_DEVICES * len(PARTS)
+Lists = Callable[[int, int], list[str]]
+
+
+def manual(lists: Lists) -> list[Article]:
+    """A manual: five pages for each device, alike in words; ``lists(device, part)`` is the
+    list of a page.
+    """
+    random = np.random.default_rng(3)
+    pages = []
+    for device in range(N_DEVICES):
+        own = [f"d{device}x{word}" for word in range(6)]
+        for number, part in enumerate(PARTS):
+            common = [f"c{word}" for word in random.integers(0, 80, 30)]
+            pages.append(
+                Article(
+                    id=f"{device}-{part}",
+                    title=f"device{device} {part}",
+                    body=" ".join([*own, *common, *[f"{part}{word}" for word in range(6)]]),
+                    url=f"https://example.org/manual/{device}/{part}",
+                    category="manual",
+                    recommended=tuple(lists(device, number)),
+                )
+            )
+    return pages
+
+
+def by_rule(device: int, part: int) -> list[str]:
+    """Whatever the page, how to repair this device and how to remove the next."""
+    following = (device + 1) % N_DEVICES
+    return [f"{device}-repair", f"{device}-remove", f"{following}-overview"]
+
+
+def at_random(device: int, part: int) -> list[str]:
+    """Any three pages."""
+    random = np.random.default_rng([device, part])
+    chosen = random.integers(0, N_DEVICES, 3), random.integers(0, len(PARTS), 3)
+    return [f"{other}-{PARTS[number]}" for other, number in zip(*chosen, strict=True)]
+
+
+def taught_by(pages: list[Article]) -> Taught:
+    picked = picked_lists(pages, [page.id for page in pages])
+    stub = np.array([page.stub for page in pages])
+    return learn(site_from(pages, k=20), picked, stub, seed=0)
+
+
+@pytest.fixture(scope="module")
+def ruled() -> Taught:
+    return taught_by(manual(by_rule))
+
+
+def test_lists_with_a_rule_are_foretold(ruled: Taught):
+    """Lists set aside are ordered far better than by text, and the reason says from what."""
+    taught = ruled
+
+    assert taught.editors is not None
+    assert taught.trial["learned"] > taught.trial["text"] + 0.1
+    assert taught.trial["recall"] > 0.6
+    n_links = taught.n_links
+    assert taught.reason.startswith(f"learned from {n_links} links in 160 editors' lists: ")
+    assert set(taught.importance) == set(FEATURES)
+
+
+def test_random_lists_teach_nothing():
+    """They are refused, in a sentence."""
+    taught = taught_by(manual(at_random))
+
+    assert taught.editors is None
+    assert taught.reason.startswith("editors' lists taught nothing: learned from ")
+    assert taught.importance == {}
+
+
+def test_random_lists_leave_no_trace_in_the_lists_shown(tmp_path: Path):
+    """A site of random lists gets what it would get without any."""
+    with_lists = built(tmp_path / "a", manual(at_random))
+    without = built(tmp_path / "b", manual(lambda device, part: []))
+
+    assert (with_lists.decided_by, with_lists.learned_from) == ("text", None)
+    assert "editors' lists taught nothing" in with_lists.card
+    assert shown(with_lists) == shown(without)
+
+
+def shown(bundle: Bundle) -> dict[str, list[str]]:
+    ids = bundle.lists.ids.column
+    return {
+        id: [link.id for link in bundle.related(id)] for id in (ids[row] for row in range(N_PAGES))
+    }
+
+
+def test_a_page_without_a_list_gets_what_its_like_have(tmp_path: Path):
+    """Lists of three pages in four set the example; the others' links come first."""
+    pages = manual(lambda device, part: by_rule(device, part) if device % 4 else [])
+
+    bundle = built(tmp_path, pages)
+
+    assert (bundle.decided_by, bundle.learned_from) == ("model", "lists")
+    hits = 0
+    for device in range(0, N_DEVICES, 4):
+        first = [link.id for link in bundle.related(f"{device}-install", 2)]
+        hits += len({f"{device}-repair", f"{device}-remove"} & set(first))
+    assert hits >= 14
+    assert {link.origin for link in bundle.related("0-install", 2)} == {"model"}
+    assert "What editors' lists teach" in bundle.card
+    assert "nDCG@10 lost" in bundle.card
+
+
+def test_the_bundle_scores_as_the_build_did(tmp_path: Path):
+    """What was learned is read back: scores of a list's links are those of the list."""
+    bundle = built(tmp_path, manual(by_rule))
+
+    for id in ("3-install", "7-overview"):
+        links = bundle.related(id, 5)
+        scores = bundle.score(id, [link.id for link in links])
+        assert scores == pytest.approx([link.score for link in links], rel=1e-5, abs=1e-5)
+
+
+def test_a_list_does_not_foretell_itself(ruled: Taught):
+    """Beside a page nothing is gathered from its own list: another list there, same features."""
+    taught = ruled
+    assert taught.editors is not None
+    site = site_from(manual(by_rule), k=20)
+    sources, items = np.zeros(N_PAGES - 1, dtype=np.int64), np.arange(1, N_PAGES)
+    gathered = [FEATURES.index(name) for name in ("listed_by_near", "like_listed_by_near")]
+
+    with_own = taught.editors.features(site, sources, items)
+    other = handpicked.Editors(
+        taught.editors.picks.without(np.array([0])), taught.editors.rates, taught.editors.trees
+    )
+
+    assert np.array_equal(with_own[:, gathered], other.features(site, sources, items)[:, gathered])
+
+
+def test_few_lists_are_not_learned_from():
+    """The reason tells how many it takes."""
+    taught = taught_by(manual(lambda device, part: by_rule(device, part) if device < 9 else []))
+
+    assert taught.editors is None
+    assert taught.reason == (
+        f"learning from editors' lists takes {MIN_LISTS} of them, and there are 45"
+    )
+
+
+def test_stubs_neither_teach_nor_are_learned():
+    """A title without a page is no link to learn, nor is its list one."""
+    pages = manual(by_rule)
+    stub = np.array([page.id.endswith("remove") for page in pages])
+    picked = picked_lists(pages, [page.id for page in pages])
+
+    taught = learn(site_from(pages, k=20), picked, stub, seed=0)
+
+    assert taught.editors is not None
+    assert taught.n_links == 7 * N_DEVICES  # an overview and a repair each, none to itself
+    assert not stub[taught.editors.picks.pages].any()
+    assert not stub[taught.editors.picks.items].any()
+
+
+def test_without_editors_the_text_says_what_a_pair_is_worth():
+    """``worth`` is then how alike the texts are: pages of one device above any others."""
+    site = site_from(manual(at_random), k=20)
+    items = np.arange(1, N_PAGES)
+
+    alike = worth(site, None, np.zeros(N_PAGES - 1, dtype=np.int64), items)
+
+    assert set(items[np.argsort(-alike)][:4]) == {1, 2, 3, 4}
+
+
+def test_the_same_lists_teach_the_same(ruled: Taught):
+    """Twice the same seed, twice the same scores."""
+    pages = manual(by_rule)
+    site = site_from(pages, k=20)
+    pairs = np.zeros(N_PAGES - 1, dtype=np.int64), np.arange(1, N_PAGES)
+
+    again = taught_by(pages)
+    one, other = (worth(site, taught.editors, *pairs) for taught in (ruled, again))
+
+    assert np.array_equal(one, other)

@@ -1,0 +1,203 @@
+"""The ranker learns what readers want, says when it cannot, and always has an answer."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from sites import EVENLY, Shown, log_of, random_articles, site_from
+
+from recommender.articles.article import Article
+from recommender.ranking.features import log_worth
+from recommender.ranking.ranker import Learned, learn
+from recommender.store.counts import Log, empty_log
+from recommender.text.corpus import Site
+
+N = 48
+DAYS = 12
+Taste = Callable[[int, int], float]
+
+
+@pytest.fixture(scope="module")
+def articles() -> list[Article]:
+    return random_articles(N, seed=2, n_topics=4)
+
+
+@pytest.fixture(scope="module")
+def site(articles: list[Article]) -> Site:
+    return site_from(articles)
+
+
+def readers(taste: Taste, *, seed: int = 0, a_day: int = 60, clicks: int = 12) -> Log:
+    """Slates of six links; each click is a choice in proportion to ``taste(source, item)``."""
+    random = np.random.default_rng(seed)
+    slates = []
+    for day in range(DAYS):
+        for _ in range(a_day):
+            source = int(random.integers(N))
+            items = random.choice(np.delete(np.arange(N), source), 6, replace=False).tolist()
+            weight = np.array([taste(source, item) for item in items])
+            made = random.multinomial(clicks, weight / weight.sum())
+            slates.append(Shown(source, items, made.tolist(), day=day, ordered=False))
+    return log_of(*slates)
+
+
+def all_scores(site: Site, learned: Learned) -> np.ndarray:
+    """The score of every pair, ``(N, N)``."""
+    assert learned.ranker is not None, learned.reason
+    sources, items = np.divmod(np.arange(N * N), N)
+    return learned.ranker.score(site, sources, items).reshape(N, N)
+
+
+def agreement(scores: np.ndarray, taste: Taste, source: int) -> float:
+    """Share of pairs of targets that both put in the same order."""
+    items = [item for item in range(N) if item != source]
+    truth = np.array([taste(source, item) for item in items])
+    found = scores[source, items]
+    above = truth[:, None] > truth[None, :]
+    return float((found[:, None] > found[None, :])[above].mean())
+
+
+STRENGTH = np.exp(np.random.default_rng(1).normal(0, 1, N))
+
+
+def popularity(source: int, item: int) -> float:
+    return float(STRENGTH[item])
+
+
+@pytest.fixture(scope="module")
+def learned(site: Site) -> Learned:
+    """Learned from readers who like some targets, whatever they read."""
+    return learn(site, readers(popularity), EVENLY, seed=3)
+
+
+def test_popular_targets_are_learned(site: Site, learned: Learned):
+    """Nearly every order is right."""
+    scores = all_scores(site, learned)
+
+    right = [agreement(scores, popularity, at) for at in range(N)]
+    assert np.mean(right) > 0.85
+    assert learned.trial["ranker"] > learned.trial["text"]
+    assert learned.reason.startswith("learned from 8,640 clicks")
+
+
+def test_a_preference_of_pairs_is_learned(site: Site, articles: list[Article]):
+    """Readers of one topic want another one, which no text could tell; also of pairs that were
+    never shown.
+    """
+    topic = np.arange(N) % 4
+
+    def taste(source: int, item: int) -> float:
+        return 6.0 if topic[item] == (topic[source] + 1) % 4 else 1.0
+
+    log = readers(taste, a_day=30)
+
+    learned = learn(site, log, EVENLY, seed=0)
+
+    scores = all_scores(site, learned)
+    shown = np.zeros((N, N), dtype=bool)
+    shown[log.link_source, log.item] = True
+    sources, items = np.nonzero(~shown & ~np.eye(N, dtype=bool))
+    wanted = topic[items] == (topic[sources] + 1) % 4
+    has_category = np.array([article.category is not None for article in articles])
+    told = has_category[sources] & has_category[items]
+    gap = (
+        scores[sources, items][wanted & told].mean() - scores[sources, items][~wanted & told].mean()
+    )
+    assert wanted.sum() > 100
+    assert gap > 0.7
+
+
+def test_every_pair_has_a_score(site: Site, learned: Learned):
+    """Shown or not, one at a time or all at once, an article with itself."""
+    scores = all_scores(site, learned)
+
+    assert np.isfinite(scores).all()
+    assert learned.ranker is not None
+    for source, item in np.random.default_rng(0).integers(0, N, (20, 2)):
+        single = learned.ranker.score(site, np.array([source]), np.array([item]))
+        assert single == pytest.approx([scores[source, item]], abs=1e-9)
+
+
+def test_without_clicks_text_decides(site: Site):
+    """There is nothing to mix in."""
+    learned = learn(site, empty_log(), EVENLY, seed=0)
+
+    assert learned.ranker is None
+    assert learned.decided_by == "text"
+    assert learned.reason == "text alone decides: there are no clicks to learn from"
+
+
+def test_a_few_clicks_move_their_own_pairs(site: Site):
+    """Text decides everywhere else; the more clicks a link got beyond its share, the higher."""
+    log = log_of(Shown(0, [1, 2, 3], [0, 8, 2]), Shown(5, [1, 2, 3], [4, 0, 0], day=1))
+
+    learned = learn(site, log, EVENLY, seed=0)
+
+    assert learned.decided_by == "text" and learned.ranker is not None
+    assert learned.reason == (
+        "text decides, and a pair's own clicks as far as it has any: to learn more takes 500 "
+        "clicks spread over 3 days or more, and there are 14 clicks on 2 days"
+    )
+    sources, items = np.divmod(np.arange(N * N), N)
+    text = log_worth(site, None, sources, items).reshape(N, N)
+    gained = all_scores(site, learned) - text
+    due = np.exp(text[0, 1:4]) / np.exp(text[0, 1:4]).sum() * 10
+    assert (np.sign(gained[0, 1:4]) == np.sign([0, 8, 2] - due)).all()
+    assert gained[5, 1] > 0 > gained[5, 2]
+    moved = np.zeros((N, N), dtype=bool)
+    moved[0, 1:4] = moved[5, 1:4] = True
+    assert np.abs(gained[~moved]).max() < 1e-6
+
+
+def test_clicks_of_one_day_are_too_few(site: Site):
+    """There must be a past to learn from and a future to try the outcome on."""
+    slates = [Shown(at % N, [(at + 1) % N, (at + 2) % N], [30, 10]) for at in range(100)]
+
+    learned = learn(site, log_of(*slates), EVENLY, seed=0)
+
+    assert learned.n_clicks == 4000
+    assert "4,000 clicks on 1 days" in learned.reason
+
+
+@pytest.mark.parametrize("empty", [range(9, DAYS), range(3), range(2, DAYS)])
+def test_days_without_clicks(site: Site, empty: range):
+    """Views whose clicks were never imported, at either end or in between, stop nothing."""
+    log = readers(lambda source, item: 1.0 + item, a_day=20)
+    log.n_clicks[np.isin(log.click_day, list(empty))] = 0
+
+    learned = learn(site, log, EVENLY, seed=0)
+
+    assert (learned.decided_by == "text") == (len(empty) == 10)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_clicks_at_random_do_no_harm(site: Site, seed: int):
+    """Nothing to learn: text decides, or an order that is no worse on days not learned from."""
+    noise = readers(lambda source, item: 1.0, seed=seed, a_day=30, clicks=4)
+
+    learned = learn(site, noise, EVENLY, seed=seed)
+
+    if learned.ranker is not None:
+        gain = learned.trial["ranker"] - learned.trial["text"]
+        assert 0 <= gain < 0.04
+    else:
+        assert learned.reason.startswith("text alone decides: on the last days of the log")
+
+
+def test_readers_who_follow_the_text_are_left_to_it(site: Site):
+    """If text says it all, the learned order is as good or is not used."""
+    sources, items = np.divmod(np.arange(N * N), N)
+    cosine = site.cosine(sources, items).reshape(N, N)
+
+    log = readers(lambda source, item: 0.02 + cosine[source, item], a_day=30)
+    learned = learn(site, log, EVENLY, seed=0)
+
+    assert learned.ranker is None or learned.trial["ranker"] >= learned.trial["text"]
+
+
+def test_the_seed_settles_everything(site: Site, learned: Learned):
+    """Another run gives the same scores to the byte."""
+    again = learn(site, readers(popularity), EVENLY, seed=3)
+
+    assert np.array_equal(all_scores(site, again), all_scores(site, learned))
+    assert again.trial == learned.trial

@@ -1,0 +1,415 @@
+"""The log is counted by hand and by the store alike, on every kind of database."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sites import DAY, NOW, Shown, click, log_of, stored, view
+
+from recommender.articles.article import Article
+from recommender.errors import StoreError
+from recommender.events.event import Event, PageView
+from recommender.store import counts
+from recommender.store.counts import UNKNOWN, Log, count, empty_log, n_clicks
+from recommender.store.database import Store
+from recommender.store.retention import forget_before
+from recommender.training.pipeline import Options, build
+
+IDS = ["gout", "knee", "salt", "sugar"]
+GOUT, KNEE, SALT, SUGAR = range(4)
+
+
+def counted(store: Store, *events: Event, until: int | None = None) -> Log:
+    """The log of a site with four articles."""
+    stored(store, [Article(id=id, title=id.title()) for id in IDS], events)
+    return count(store, IDS, until=until)
+
+
+def links(log: Log) -> dict[tuple[int, int, int], tuple[int, int]]:
+    """How often each (source, item, position) was shown and followed."""
+    shown, clicked = log.shown_and_clicked()
+    found: dict[tuple[int, int, int], tuple[int, int]] = {}
+    for key, *values in zip(
+        zip(log.link_source.tolist(), log.item.tolist(), log.position.tolist(), strict=True),
+        shown.astype(int).tolist(),
+        clicked.astype(int).tolist(),
+        strict=True,
+    ):
+        before = found.get(key, (0, 0))
+        found[key] = before[0] + values[0], before[1] + values[1]
+    return found
+
+
+def test_views_and_clicks_by_link(store: Store):
+    """Three views of one slate and two clicks, one view of another."""
+    log = counted(
+        store,
+        view("v1", "knee", "gout", "salt"),
+        view("v2", "knee", "gout", "salt", day=1),
+        view("v3", "knee", "gout", "salt", day=1),
+        view("v4", "salt", "knee"),
+        click("v1", "gout"),
+        click("v3", "salt", day=1),
+    )
+
+    assert links(log) == {
+        (KNEE, GOUT, 1): (3, 1), (KNEE, SALT, 2): (3, 1), (SALT, KNEE, 1): (1, 0),
+    }  # fmt: skip
+    assert sorted(zip(log.view_day.tolist(), log.n_views.tolist(), strict=True)) == [
+        (0, 1), (0, 1), (1, 2),
+    ]  # fmt: skip
+    assert (log.first_ts, log.last_ts) == (0, DAY)
+
+
+def test_clicks_of_readers_with_a_session_are_told_apart(store: Store):
+    """Three clicks of one day on one link, two of them in sessions."""
+    log = counted(
+        store,
+        *(view(f"v{at}", "knee", "gout", session_id=f"s{at}" if at else "") for at in range(3)),
+        *(click(f"v{at}", "gout") for at in range(3)),
+    )
+
+    assert (log.n_clicks.tolist(), log.n_in_sessions.tolist()) == ([3], [2])
+
+
+def test_half_of_an_event_does_not_count(store: Store):
+    """A click without its view, and a click on what the slate did not hold."""
+    log = counted(
+        store,
+        view("v1", "knee", "gout"),
+        click("v1", "salt"),
+        click("lost", "gout"),
+        click("v1", "knee"),
+    )
+
+    assert links(log) == {(KNEE, GOUT, 1): (1, 0)}
+    assert len(log.n_clicks) == 0
+
+
+def test_the_order_of_arrival_does_not_matter(store: Store):
+    """A click may come before its view, and either may come twice."""
+    log = counted(
+        store,
+        click("v1", "gout"),
+        click("v1", "gout"),
+        view("v1", "knee", "gout"),
+        view("v1", "knee", "gout"),
+        view("v1", "salt", "sugar"),
+    )
+
+    assert {key: seen for key, seen in links(log).items() if seen[0]} == {(KNEE, GOUT, 1): (1, 1)}
+
+
+def test_clicks_of_one_view_count_once_each(store: Store):
+    """Two links followed are two clicks; one followed twice is one."""
+    events = [click("v1", "gout"), click("v1", "salt"), click("v1", "gout", day=1)]
+
+    log = counted(store, view("v1", "knee", "gout", "salt"), *events)
+
+    assert links(log) == {(KNEE, GOUT, 1): (1, 1), (KNEE, SALT, 2): (1, 1)}
+
+
+def test_an_unordered_list_has_no_positions(store: Store):
+    """Position 0 says that nobody knows."""
+    log = counted(store, view("v1", "knee", "gout", "salt", ordered=False), click("v1", "salt"))
+
+    assert links(log) == {(KNEE, GOUT, 0): (1, 0), (KNEE, SALT, 0): (1, 1)}
+
+
+def test_a_link_twice_in_a_slate_is_credited_where_it_stands_first(store: Store):
+    """Nobody knows which of the two was followed."""
+    log = counted(store, view("v1", "knee", "gout", "salt", "gout"), click("v1", "gout"))
+
+    assert links(log) == {
+        (KNEE, GOUT, 1): (1, 1), (KNEE, SALT, 2): (1, 0), (KNEE, GOUT, 3): (1, 0),
+    }  # fmt: skip
+
+
+def test_what_the_site_does_not_have_is_unknown(store: Store):
+    """Old ids in a log keep their place in the slate and have no number."""
+    log = counted(
+        store,
+        view("v1", "knee", "gone", "gout"),
+        view("v2", "gone", "gout"),
+        click("v1", "gout"),
+        click("v1", "gone"),
+    )
+
+    assert links(log) == {
+        (KNEE, UNKNOWN, 1): (1, 1), (KNEE, GOUT, 2): (1, 1), (UNKNOWN, GOUT, 1): (1, 0),
+    }  # fmt: skip
+
+
+def test_only_what_came_before_until_counts(store: Store):
+    """Views from ``until`` on, with their clicks and readings, belong to the future."""
+    events = [
+        view("v1", "knee", "gout", session_id="s"),
+        view("v2", "knee", "gout", day=1, session_id="s2"),
+        click("v1", "gout"),
+        click("v2", "gout", day=1),
+        PageView(DAY, "salt", "s"),
+        PageView(DAY - 1, "sugar", "s"),
+    ]
+
+    log = counted(store, *events, until=DAY)
+
+    assert links(log) == {(KNEE, GOUT, 1): (1, 1)}
+    assert (log.first_ts, log.last_ts) == (0, 0)
+    assert sorted(log.read_article.tolist()) == [GOUT, KNEE, SUGAR]
+
+
+def test_propensities_stand_beside_their_links(store: Store):
+    """NaN where the log does not say."""
+    log = counted(
+        store,
+        view("v1", "knee", "gout", "salt", propensities=(0.5, 0.25)),
+        view("v2", "knee", "gout", "salt"),
+    )
+
+    assert np.array_equal(log.propensity, [0.5, 0.25, np.nan, np.nan], equal_nan=True)
+
+
+def test_views_and_clicks_in_each_layout(store: Store):
+    """One slate in two layouts is two; lists and layouts go by their names, also forgotten ones."""
+    log = counted(
+        store,
+        view("v1", "knee", "gout", "salt", layout="side", list="picked"),
+        view("v2", "knee", "gout", "salt", layout="end", list="picked"),
+        view("v3", "knee", "gout", "salt", layout="end", list="picked"),
+        view("v4", "gout", "salt", layout="end"),
+        click("v1", "gout"),
+        click("v3", "salt"),
+        click("v2", "salt"),
+    )
+
+    def seen(log: Log) -> dict[tuple[str, str, int, int], tuple[int, int]]:
+        shown, clicked = log.shown_and_clicked()
+        return {
+            (log.layouts[log.layout[slate]], log.lists[log.list[slate]], int(log.source[slate]),
+             int(log.item[link])): (int(shown[link]), int(clicked[link]))
+            for link, slate in enumerate(log.link_slate.tolist())
+        }  # fmt: skip
+
+    assert seen(log) == {
+        ("side", "picked", KNEE, GOUT): (1, 1), ("side", "picked", KNEE, SALT): (1, 0),
+        ("end", "picked", KNEE, GOUT): (2, 0), ("end", "picked", KNEE, SALT): (2, 2),
+        ("end", "", GOUT, SALT): (1, 0),
+    }  # fmt: skip
+    forget_before(store, DAY)
+    assert seen(count(store, IDS)) == seen(log)
+    # What nobody saw until then is in no layout.
+    assert {key[0] for key in seen(count(store, IDS, until=0))} == {""}
+
+
+def test_readings_of_a_visit(store: Store):
+    """Sources, what was followed, page views; each article once a visit, on its first day."""
+    log = counted(
+        store,
+        view("v1", "knee", "gout", session_id="a", day=0.9),
+        click("v1", "gout", day=0.9),
+        view("v2", "gout", "salt", session_id="a", day=1.1),
+        view("v3", "knee", "salt", session_id="b", day=1.1),
+        view("v4", "sugar", "salt"),
+        PageView(2 * DAY, "salt", "b"),
+        PageView(2 * DAY, "salt"),
+    )
+
+    readings = zip(log.read_article.tolist(), log.read_day.tolist(), strict=True)
+    visits: dict[int, set[tuple[int, int]]] = {}
+    for session, reading in zip(log.read_session.tolist(), readings, strict=True):
+        visits.setdefault(session, set()).add(reading)
+    assert len(visits) == 2
+    assert {(KNEE, 1), (SALT, 2)} in visits.values()
+    assert {(KNEE, 0), (GOUT, 0)} in visits.values()
+
+
+def test_crawlers_read_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
+    """A visit to more articles than a reader reads is left out of the readings."""
+    monkeypatch.setattr(counts, "MAX_READ_IN_SESSION", 2)
+    log = counted(
+        store,
+        *(PageView(number, id, "crawler") for number, id in enumerate(IDS)),
+        *(PageView(number, id, "reader") for number, id in enumerate(IDS[:2])),
+    )
+
+    assert len(set(log.read_session.tolist())) == 1
+    assert sorted(log.read_article.tolist()) == [GOUT, KNEE]
+
+
+def test_a_store_without_a_log(store: Store):
+    """Nothing shown, nothing followed, and every array is there."""
+    log = counted(store)
+
+    assert links(log) == links(empty_log()) == {}
+    assert log.heads.tolist() == empty_log().heads.tolist() == [0]
+    assert log.first_ts is None
+
+
+def test_between_splits_by_day():
+    """Views, clicks and readings of days 1 and 2; the slates stay, so numbers stay valid."""
+    log = log_of(
+        *(Shown(KNEE, [GOUT, SALT], [day + 1, 0], views=10, day=day) for day in range(5)),
+        readings=[(0, KNEE, 0), (0, GOUT, 1), (1, SALT, 2), (2, SALT, 3)],
+    )
+
+    part = log.between(1, 3)
+
+    assert part.n_views.tolist() == [10, 10]
+    assert part.n_clicks.sum() == 2 + 3
+    assert part.read_article.tolist() == [GOUT, SALT]
+    assert part.item is log.item
+    before, after = log.between(0, 2).shown_and_clicked(), log.between(2, 9).shown_and_clicked()
+    assert np.array_equal(np.add(before, after), log.shown_and_clicked())
+
+
+def test_counting_stands_still_while_others_write(store: Store, monkeypatch: pytest.MonkeyPatch):
+    """Slates that come in between two statements belong to the next count."""
+    if store.engine.dialect.name == "sqlite" and store.engine.url.database == ":memory:":
+        pytest.skip("one connection only")
+    stored(store, [Article(id=id, title=id.title()) for id in IDS], [view("v1", "knee", "gout")])
+    columns = counts.columns
+
+    def and_then_somebody_writes(connection, statement, *more):
+        found = columns(connection, statement, *more)
+        if statement == counts.SLATES:
+
+            def write() -> None:
+                with Store(store.engine.url.render_as_string(hide_password=False)) as other:
+                    other.add_events([view("v2", "salt", "knee", "gout"), click("v2", "gout")])
+
+            writer = threading.Thread(target=write)
+            writer.start()
+            writer.join()
+        return found
+
+    monkeypatch.setattr(counts, "columns", and_then_somebody_writes)
+
+    assert links(count(store, IDS)) == {(KNEE, GOUT, 1): (1, 0)}
+    monkeypatch.undo()
+    assert links(count(store, IDS)) == {
+        (KNEE, GOUT, 1): (1, 0), (SALT, KNEE, 1): (1, 0), (SALT, GOUT, 2): (1, 1),
+    }  # fmt: skip
+
+
+def test_what_the_database_complains_about_is_one_sentence(tmp_path):
+    """A store whose tables are gone says so, naming the store."""
+    with Store(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        with store.transaction() as connection:
+            connection.exec_driver_sql("DROP TABLE slates")
+
+        with pytest.raises(StoreError, match=r"store\.db: no such table"):
+            count(store, IDS)
+
+
+def test_random_logs_count_as_a_dictionary_would(store: Store):
+    """Thousands of events in random order against a count by hand."""
+    random = np.random.default_rng(7)
+    views, events = {}, []
+    for number in range(1500):
+        source, *shown = random.permutation(IDS)[: random.integers(2, 5)].tolist()
+        day = int(random.integers(0, 4))
+        views[f"v{number}"] = source, shown, day
+        if random.random() < 0.9:
+            events.append(view(f"v{number}", source, *shown, day=day))
+        followed = [id for id in IDS if random.random() < 0.2]
+        events.extend(click(f"v{number}", id, day=day) for id in followed)
+    random.shuffle(events)  # type: ignore[arg-type]
+
+    log = counted(store, *events)
+
+    there = {event.view_id for event in events if hasattr(event, "shown")}
+    expected: dict[tuple[int, int, int], list[int]] = {}
+    for name in there:
+        source, shown, _ = views[name]
+        for position, id in enumerate(shown, start=1):
+            key = IDS.index(source), IDS.index(id), position
+            expected.setdefault(key, [0, 0])[0] += 1
+    for event in events:
+        if hasattr(event, "clicked") and event.view_id in there:
+            source, shown, _ = views[event.view_id]
+            if event.clicked in shown:
+                position = shown.index(event.clicked) + 1
+                expected[IDS.index(source), IDS.index(event.clicked), position][1] += 1
+    assert links(log) == {key: tuple(seen) for key, seen in expected.items()}
+
+
+# Readers without a session
+
+
+def test_page_views_without_a_session_are_read_with_their_referrer(store: Store):
+    """One visit of two pages each; who came from nowhere known is in no visit."""
+    log = counted(
+        store,
+        PageView(5, "salt", "", "gout"),
+        PageView(5, "knee", "", "gout"),
+        PageView(DAY, "salt", "", "gout"),
+        PageView(DAY, "sugar"),
+        PageView(DAY, "sugar", "s", "gout"),
+    )
+
+    visits: dict[int, set[tuple[int, int]]] = {}
+    for session, article, day in zip(
+        log.read_session.tolist(), log.read_article.tolist(), log.read_day.tolist(), strict=True
+    ):
+        visits.setdefault(session, set()).add((article, day))
+    assert sorted(visits.values(), key=sorted) == sorted(
+        [{(GOUT, 0), (SALT, 0)}, {(GOUT, 0), (KNEE, 0)}, {(GOUT, 1), (SALT, 1)}, {(SUGAR, 1)}],
+        key=sorted,
+    )
+
+
+# How many clicks there are
+
+
+def test_the_clicks_that_count_are_those_a_build_logs(store: Store, tmp_path: Path):
+    """Not the half ones, nor on what was not shown; on articles that are gone they do; and what is
+    forgotten is not lost.
+    """
+    assert n_clicks(store) == 0
+    events = [
+        view("v1", "knee", "gout", "gone"),
+        view("v2", "gone", "gout", day=1),
+        *(click("v1", id) for id in ("gout", "gone", "salt", "knee")),
+        click("v2", "gout", day=1),
+        click("lost", "gout"),
+    ]
+    log = counted(store, *events)
+
+    assert n_clicks(store) == log.n_clicks.sum() == 3
+    bundle = build(store, tmp_path, now=NOW)
+    assert bundle.about["n_logged_clicks"] == 3
+    forget_before(store, DAY)
+    assert n_clicks(store) == 3
+    until = build(store, tmp_path, now=NOW, options=Options(until=DAY))
+    assert until.about["n_logged_clicks"] == 2
+
+
+# What is left of forgotten events
+
+
+def test_forgotten_days_count_up_to_until(store: Store):
+    """Whole days: that of ``until`` counts if it has begun."""
+    counted(
+        store, view("v1", "knee", "gout"), view("v2", "knee", "gout", day=1.5), click("v1", "gout")
+    )
+    forget_before(store, 2 * DAY)
+
+    found = {until: int(count(store, IDS, until=until).n_views.sum())
+             for until in (0, 1, DAY, DAY + 1, 2 * DAY)}  # fmt: skip
+
+    assert found == {0: 0, 1: 1, DAY: 1, DAY + 1: 2, 2 * DAY: 2}
+    assert int(count(store, IDS, until=1).n_clicks.sum()) == 1
+
+
+def test_of_forgotten_days_the_window_knows_the_days(store: Store):
+    """Within a day whose views are there, their own moments are told."""
+    counted(store, view("v1", "knee", "gout", day=0.5), view("v2", "knee", "gout", day=2.5))
+
+    forget_before(store, DAY)
+    log = count(store, IDS)
+    assert (log.first_ts, log.last_ts) == (0, 2.5 * DAY)
+
+    forget_before(store, 3 * DAY)
+    log = count(store, IDS)
+    assert (log.first_ts, log.last_ts) == (0, 3 * DAY - 1)

@@ -1,0 +1,595 @@
+"""The store keeps what it was given, whole or not at all, on SQLite and on PostgreSQL alike."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sql
+
+from recommender.articles.article import Article, stub_for
+from recommender.articles.reader import Batch, RawPage
+from recommender.articles.text_page import Page
+from recommender.errors import EventError, StoreError
+from recommender.events.event import Click, Event, Impression, PageView
+from recommender.files import Problem
+from recommender.store.database import Store
+from recommender.store.keys import CHUNK
+from recommender.store.schema import STEPS
+
+NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp() * 1000)
+
+
+def batch_of(*articles: Article) -> Batch:
+    batch = Batch()
+    for number, article in enumerate(articles, start=1):
+        batch.add(article, f"a.jsonl:{number}")
+    return batch
+
+
+def with_page(batch: Batch, id: str, title: str, *recommended: str, previous: str = "") -> Batch:
+    """The batch, and a text page that recommends these titles, each with a teaser."""
+    pairs = tuple((other, f"About {other.lower()}...") for other in recommended)
+    page = Page(title, "Its body.", previous or None, None, pairs)
+    batch.add(Article(id, title, "Its body."), f"{id}.txt", page)
+    batch.pages[id] = RawPage(f"{id}.txt", title.encode())
+    return batch
+
+
+def rows(store: Store, statement: str) -> list[tuple[object, ...]]:
+    with store.reading() as connection:
+        return [tuple(row) for row in connection.execute(sql.text(statement))]
+
+
+# Articles
+
+
+def test_an_article_comes_back_as_it_went_in(store: Store):
+    """Every field, every script, and ids that look like paths."""
+    article = Article(
+        id="../a/b?c=1",
+        title="膝盖为什么会响？",
+        body="כאב בברך\n\nالركبة \U0001f9b5",
+        teaser="短",
+        url="https://example.org/a%20b",
+        category="Körper",
+        tags=("x", "y,z"),
+        published_at="2026-11-22",
+        updated_at="2026-11-22T10:00:00Z",
+        language="zh",
+        recommended=("a/b", "a/b", "../a/b?c=1"),
+        sensitive=True,
+    )
+
+    changes = store.apply(batch_of(article))
+
+    assert store.articles() == [article]
+    assert changes.added == ["../a/b?c=1"]
+
+
+def test_importing_twice_changes_nothing(store: Store):
+    """The second time everything is unchanged, stubs and pages included."""
+    batch = with_page(batch_of(Article("a", "A title")), "b", "B title", "A title", "No page")
+    store.apply(batch)
+    before = store.articles(), store.pages()
+
+    again = with_page(batch_of(Article("a", "A title")), "b", "B title", "A title", "No page")
+    changes = store.apply(again)
+
+    assert (changes.added, changes.updated, changes.removed) == ([], [], [])
+    assert (changes.n_unchanged, changes.n_stubs) == (2, 1)
+    assert (store.articles(), store.pages()) == before
+
+
+def test_a_changed_article_is_updated_and_the_others_stay(store: Store):
+    """Without ``full``, what the batch does not hold is left alone."""
+    store.apply(batch_of(Article("a", "A", "old"), Article("b", "B")))
+
+    changes = store.apply(batch_of(Article("a", "A", "new"), Article("c", "C")))
+
+    assert (changes.added, changes.updated, changes.removed) == (["c"], ["a"], [])
+    assert [(a.id, a.body) for a in store.articles()] == [("a", "new"), ("b", ""), ("c", "")]
+
+
+def test_a_full_import_removes_what_is_gone_with_its_page(store: Store):
+    """Removed articles are named; stubs go without being called articles."""
+    store.apply(with_page(batch_of(Article("a", "A")), "b", "B title", "No page"))
+
+    changes = store.apply(batch_of(Article("a", "A")), full=True)
+
+    assert changes.removed == ["b"]
+    assert [article.id for article in store.articles()] == ["a"]
+    assert store.pages() == []
+
+
+def test_nothing_is_removed_because_a_record_was_bad(store: Store):
+    """A batch with problems does not remove, and says what it spared."""
+    store.apply(batch_of(Article("a", "A"), Article("b", "B")))
+    batch = batch_of(Article("a", "A"))
+    batch.problems.append(Problem("a.jsonl:2: field title: missing"))
+
+    changes = store.apply(batch, full=True)
+
+    assert (changes.removed, changes.spared) == ([], ["b"])
+    assert store.n_articles() == 2
+
+
+def test_a_list_does_not_point_at_what_the_same_import_removes(store: Store):
+    """In a full import a title is linked only to what stays; so a second one changes nothing."""
+    store.apply(with_page(batch_of(Article("gone", "Going away")), "a", "A title", "Going away"))
+
+    first = store.apply(with_page(Batch(), "a", "A title", "Going away"), full=True)
+    second = store.apply(with_page(Batch(), "a", "A title", "Going away"), full=True)
+
+    assert (first.removed, first.updated) == (["gone"], ["a"])
+    assert (second.removed, second.updated, second.n_unchanged) == ([], [], 1)
+    assert [a.stub for a in store.articles() if a.title == "Going away"] == [True]
+
+
+def test_a_stub_becomes_real_when_its_article_arrives(store: Store):
+    """Older lists are mended, arrows too, and the stub is gone."""
+    page = with_page(Batch(), "a", "A title", "Comes later", previous="Comes later")
+    store.apply(page)
+    stub = stub_for("Comes later")
+
+    changes = store.apply(batch_of(Article("late", "Comes later!")))
+
+    assert changes.added == ["late"]
+    found = {article.id: article for article in store.articles()}
+    assert sorted(found) == ["a", "late"]
+    assert (found["a"].recommended, found["a"].previous) == (("late",), "late")
+    assert found["a"].body == "Its body."
+    assert stub.id not in found
+
+
+def test_the_order_in_which_pages_arrive_does_not_matter(tmp_path: Path):
+    """One after the other, in either order, or together: the same store."""
+    pages = [("a", "A title", "B title", "Nobody"), ("b", "B title", "A title", "Nobody")]
+    stores = []
+    for number, steps in enumerate([[pages], [[pages[0]], [pages[1]]], [[pages[1]], [pages[0]]]]):
+        with Store(f"sqlite:///{tmp_path / str(number)}.db") as store:
+            for step in steps:
+                batch = Batch()
+                for page in step:
+                    with_page(batch, *page)
+                store.apply(batch)
+            stores.append(store.articles())
+
+    assert stores[0] == stores[1] == stores[2]
+
+
+def test_reapplying_a_page_whose_stub_is_real_now_changes_nothing(store: Store):
+    """The mended list is the one the page itself would give."""
+    store.apply(with_page(Batch(), "a", "A title", "Comes later"))
+    store.apply(batch_of(Article("late", "Comes later")))
+
+    changes = store.apply(with_page(Batch(), "a", "A title", "Comes later"))
+
+    assert (changes.added, changes.updated, changes.n_unchanged) == ([], [], 1)
+
+
+def test_a_stub_that_no_list_names_any_more_is_gone(store: Store):
+    """A corrected title leaves no trace of the old one."""
+    store.apply(with_page(Batch(), "a", "A title", "Wrong name"))
+
+    store.apply(with_page(Batch(), "a", "A title", "Another name"))
+
+    assert [a.title for a in store.articles() if a.stub] == ["Another name"]
+
+
+def test_a_stub_learns_its_teaser_from_a_later_list(store: Store):
+    """An arrow names a title only; a list that names it too has the teaser."""
+    store.apply(with_page(Batch(), "a", "A title", previous="Nobody"))
+
+    store.apply(with_page(Batch(), "b", "B title", "Nobody"))
+
+    assert [a.teaser for a in store.articles() if a.stub] == ["About nobody..."]
+
+
+def test_a_page_leaves_alone_what_pages_cannot_say(store: Store):
+    """Category, tags and above all ``sensitive`` come from records, and stay."""
+    record = Article("a", "Old", "Old.", category="C", tags=("t",), sensitive=True, teaser="T")
+    store.apply(batch_of(record))
+
+    store.apply(with_page(Batch(), "a", "A title", "A title"))
+
+    (article,) = store.articles()
+    assert (article.title, article.body, article.recommended) == ("A title", "Its body.", ("a",))
+    assert (article.category, article.tags, article.sensitive) == ("C", ("t",), True)
+
+
+def test_a_record_leaves_alone_what_records_cannot_say(store: Store):
+    """What stands before and after a page comes from pages, and stays."""
+    store.apply(with_page(batch_of(Article("b", "B title")), "a", "A title", previous="B title"))
+
+    store.apply(batch_of(Article("a", "A title", "From a record.")))
+
+    article = store.articles()[0]
+    assert (article.body, article.previous) == ("From a record.", "b")
+
+
+def test_pages_come_back_byte_for_byte(store: Store):
+    """Also when they hold what is no text."""
+    batch = with_page(Batch(), "a", "A title")
+    batch.pages["a"] = RawPage("sub/a.txt", b"\x00\xff\r\n")
+
+    store.apply(batch)
+
+    assert store.pages() == [("a", RawPage("sub/a.txt", b"\x00\xff\r\n"))]
+
+
+def test_a_failed_import_leaves_no_trace(store: Store):
+    """Half of a surrogate pair is refused by the database: nothing of the batch is there."""
+    with pytest.raises(UnicodeEncodeError):
+        store.apply(batch_of(Article("a", "A"), Article("b", "\ud800")))
+
+    assert store.n_articles() == 0
+
+
+# Articles that come and go while they are served
+
+
+def test_what_is_put_is_noted_and_what_is_imported_is_not(store: Store):
+    """Running servers look for numbers above the last they know of."""
+    assert store.last_change() == 0
+    store.apply(batch_of(Article("old", "Old"), Article("a", "A")))
+    assert store.last_change() == 0
+
+    changes = store.put(batch_of(Article("b", "B"), Article("a", "A changed")))
+
+    assert (changes.added, changes.updated) == (["b"], ["a"])
+    assert store.last_change() == 2
+    number, articles, removed = store.changed_since(0)
+    assert (number, [article.title for article in articles], removed) == (2, ["A changed", "B"], [])
+    assert store.article("b") == Article("b", "B")
+    assert store.article("nobody") is None
+
+
+def test_what_is_removed_is_noted(store: Store):
+    """Only what was there; its page goes with it."""
+    store.apply(with_page(batch_of(Article("b", "B")), "a", "A title"))
+
+    assert store.remove(["a", "nobody", "a"]) == ["a"]
+
+    assert store.changed_since(0) == (1, [], ["a"])
+    assert ([article.id for article in store.articles()], store.pages()) == (["b"], [])
+    assert store.remove(["a", "nobody"]) == []
+    assert store.remove([]) == []
+    assert store.last_change() == 1
+
+
+def test_only_the_last_word_on_an_article_counts(store: Store):
+    """Put, removed, put again: one change, with a number above all before it."""
+    store.put(batch_of(Article("a", "A"), Article("b", "B")))
+    store.remove(["a"])
+    assert store.changed_since(2) == (3, [], ["a"])
+
+    store.put(batch_of(Article("a", "A again")))
+
+    assert store.last_change() == 4
+    assert store.changed_since(3) == (4, [Article("a", "A again")], [])
+    assert [article.id for article in store.changed_since(0)[1]] == ["a", "b"]
+    assert store.changed_since(4) == (4, [], [])
+
+
+def test_an_article_an_import_removed_is_gone_to_servers_too(store: Store):
+    """They had been told of it; what counts is what is there now."""
+    store.put(batch_of(Article("a", "A"), Article("b", "B")))
+
+    store.apply(batch_of(Article("b", "B")), full=True)
+
+    assert store.changed_since(0) == (2, [Article("b", "B")], ["a"])
+
+
+def test_changes_of_several_writers_are_numbered_once(database: str):
+    """In the order in which they happen, none twice, none left out."""
+
+    def put(number: int) -> None:
+        with Store(database) as store:
+            for n in range(5):
+                store.put(batch_of(Article(f"{number}-{n}", "Title")))
+
+    threads = [threading.Thread(target=put, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with Store(database) as store:
+        assert store.last_change() == 15
+        assert rows(store, "SELECT number FROM changes ORDER BY number") == [
+            (n,) for n in range(1, 16)
+        ]
+
+
+# Numbers, and what is kept once
+
+
+def test_an_id_has_one_number_for_good(store: Store):
+    """In the order asked for, however often, also of articles that are gone."""
+    first = store.keys_of(["b", "a", "b", "ü/1"])
+    store.put(batch_of(Article("a", "A")))
+    store.remove(["a"])
+
+    assert first == [2, 1, 2, 3]
+    assert store.keys_of(["ü/1", "c", "a"]) == [3, 4, 1]
+    assert store.keys_of([]) == []
+    assert store.keys_of([f"x{n}" for n in range(1200)] + ["a"])[-1] == 1
+
+
+def test_the_first_to_ask_decides_what_is_kept(store: Store):
+    """Nobody makes it a second time, unless it is replaced."""
+    assert store.value("name") is None
+    assert store.kept("name", lambda: "first") == "first"
+    assert store.kept("name", lambda: "second") == "first"
+    assert store.kept("nothing", lambda: "") == ""
+    assert store.kept("nothing", lambda: "something") == ""
+
+    store.keep("name", "third")
+    store.keep("new", "keep's own")
+
+    assert (store.value("name"), store.value("new")) == ("third", "keep's own")
+
+
+# Events
+
+
+def impression(view_id: str, *, source: str = "s", shown: tuple[str, ...] = ("a", "b"), **more):
+    return Impression(view_id, NOON, source, shown, **more)
+
+
+def test_events_may_arrive_in_any_order(store: Store):
+    """A click before its impression is kept, and both are there in the end."""
+    received = store.add_events([Click("v1", NOON, "b"), impression("v1")])
+
+    assert (received.impressions, received.clicks) == (1, 1)
+    assert rows(store, """
+        SELECT v.view_id, i.id FROM views v JOIN clicks c ON c.view_id = v.view_id
+        JOIN ids i ON i.key = c.item
+    """) == [("v1", "b")]  # fmt: skip
+
+
+def test_a_duplicate_counts_once_within_an_import_and_across(store: Store):
+    """Same view, type and target; another target of the same view is another click."""
+    events = [
+        impression("v1"),
+        impression("v1"),
+        Click("v1", NOON, "a"),
+        Click("v1", NOON + 5, "a"),
+        Click("v1", NOON, "b"),
+        PageView(NOON, "a", "session", ""),
+        PageView(NOON, "a", "session", ""),
+    ]
+
+    first = store.add_events(events)
+    second = store.add_events(events)
+
+    assert (first.impressions, first.clicks, first.pageviews, first.duplicates) == (1, 2, 1, 3)
+    assert (second.impressions, second.clicks, second.pageviews) == (0, 0, 0)
+    assert second.duplicates == len(events)
+
+
+def test_a_slate_shown_a_thousand_times_is_stored_once(store: Store):
+    """Another order, list, source or chance makes another slate; another reader does not."""
+    store.add_events(impression(f"v{n}", session_id=f"s{n}") for n in range(1000))
+    store.add_events(
+        [
+            impression("w1", shown=("b", "a")),
+            impression("w2", source="t"),
+            impression("w3", list="hand-picked"),
+            impression("w4", propensities=(0.5, 0.25)),
+            impression("w5", ordered=False),
+            impression("w6", arm="explore", layout="sidebar"),
+        ]
+    )
+
+    assert rows(store, "SELECT COUNT(*) FROM slates") == [(6,)]
+    assert rows(store, "SELECT COUNT(*) FROM views WHERE slate = 1") == [(1001,)]
+
+
+def test_positions_are_unknown_where_order_is(store: Store):
+    """``ordered: false`` stores no position; chances stand beside their links."""
+    store.add_events(
+        [
+            impression("v1", ordered=False),
+            impression("v2", shown=("a", "b"), propensities=(1.0, 0.25)),
+        ]
+    )
+
+    assert rows(store, """
+        SELECT slate, rank, position, propensity FROM slate_links ORDER BY slate, rank
+    """) == [(1, 1, None, None), (1, 2, None, None), (2, 1, 1, 1.0), (2, 2, 2, 0.25)]  # fmt: skip
+
+
+def test_a_session_may_carry_one_timestamp(store: Store):
+    """Views of one moment are views all the same."""
+    received = store.add_events(impression(f"v{n}", session_id="one") for n in range(20))
+
+    assert received.impressions == 20
+
+
+def test_ids_no_article_bears_are_counted(store: Store):
+    """An event counts once, an id as often as it comes; known ones do not."""
+    store.apply(batch_of(Article("s", "S"), Article("a", "A")))
+
+    received = store.add_events(
+        [impression("v1"), impression("v2"), Click("v1", NOON, "zzz"), PageView(NOON, "a")]
+    )
+
+    assert received.unknown == {"b": 2, "zzz": 1}
+    assert received.n_unknown_events == 3
+
+
+def test_an_error_midway_undoes_everything(store: Store):
+    """Also when thousands of events were written before it."""
+
+    def events() -> Iterator[Event]:
+        for n in range(CHUNK + 10):
+            yield impression(f"v{n}")
+        raise EventError("log.jsonl:9: field ts: missing")
+
+    with pytest.raises(EventError):
+        store.add_events(events())
+
+    assert rows(store, "SELECT COUNT(*) FROM views") == [(0,)]
+    assert rows(store, "SELECT COUNT(*) FROM ids") == [(0,)]
+    assert store.add_events([impression("v1")]).impressions == 1
+
+
+def test_numbers_go_on_where_the_last_import_ended(store: Store):
+    """Ids and slates of an earlier import are found again, across chunks too."""
+    store.add_events([impression("v1", shown=("a", "b"))])
+
+    store.add_events(impression(f"w{n}", shown=("b", f"x{n % 50}")) for n in range(CHUNK + 500))
+
+    assert rows(store, "SELECT COUNT(*), COUNT(DISTINCT id), MAX(key) FROM ids") == [(53, 53, 53)]
+    assert rows(store, "SELECT COUNT(*), MAX(slate) FROM slates") == [(51, 51)]
+    links = "SELECT COUNT(*) FROM slate_links l JOIN ids i ON i.key = l.item WHERE i.id = 'b'"
+    assert rows(store, links) == [(51,)]
+
+
+def test_writers_wait_for_one_another(database: str):
+    """Four at once, each with its own store: everything is there and numbered once."""
+    stores = [Store(database) for _ in range(4)]
+
+    def write(number: int) -> None:
+        for n in range(5):
+            stores[number].add_events([impression(f"v{number}-{n}", shown=(f"a{n}", "b"))])
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert rows(stores[0], "SELECT COUNT(*) FROM views") == [(20,)]
+    assert rows(stores[0], "SELECT COUNT(*) FROM slates") == [(5,)]
+    for store in stores:
+        store.close()
+
+
+# Opening
+
+
+def _open(database: str) -> int:
+    with Store(database) as store:
+        return store.n_articles()
+
+
+def test_several_processes_may_open_a_new_store_at_once(tmp_path: Path):
+    """As the workers of a web server do; none finds it locked."""
+    databases = [f"sqlite:///{tmp_path / str(number)}.db" for number in range(10)]
+
+    with ProcessPoolExecutor(6, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(_open, [database for database in databases for _ in range(6)]))
+
+    assert found == [0] * 60
+
+
+def test_what_is_committed_survives_a_power_cut(tmp_path: Path):
+    """SQLite flushes the log to disk before it says so."""
+    with Store(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        assert rows(store, "PRAGMA synchronous") == [(2,)]
+        assert rows(store, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_opening_again_finds_what_was_there(database: str):
+    """A store outlives its process."""
+    with Store(database) as store:
+        store.apply(batch_of(Article("a", "A")))
+
+    with Store(database) as store:
+        assert store.articles() == [Article("a", "A")]
+
+
+def test_an_older_store_is_brought_up_to_date(database: str):
+    """A store that only the first step made gets the later ones and keeps what it holds."""
+    engine = sql.create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        STEPS[0](connection)
+        connection.execute(sql.text("CREATE TABLE schema_version (version INTEGER NOT NULL)"))
+        connection.execute(sql.text("INSERT INTO schema_version VALUES (1)"))
+        connection.execute(sql.text("INSERT INTO ids VALUES (1, 'a')"))
+    engine.dispose()
+
+    with Store(database) as store:
+        assert rows(store, "SELECT id FROM ids") == [("a",)]
+        assert rows(store, "SELECT MAX(version) FROM schema_version") == [(len(STEPS),)]
+        assert store.pages() == []
+
+
+def test_what_was_forgotten_before_layouts_counted_is_kept(database: str):
+    """It was in a layout nobody knows."""
+    engine = sql.create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        for step in STEPS[:3]:
+            step(connection)
+        connection.execute(sql.text("CREATE TABLE schema_version (version INTEGER NOT NULL)"))
+        connection.execute(sql.text("INSERT INTO schema_version VALUES (3)"))
+        connection.execute(sql.text("INSERT INTO past_views VALUES (1, 2, 3)"))
+        connection.execute(sql.text("INSERT INTO past_clicks VALUES (1, 2, 4, 5, 6)"))
+    engine.dispose()
+
+    with Store(database) as store:
+        views = rows(store, "SELECT day, slate, layout, n FROM past_views")
+        clicks = rows(store, "SELECT day, slate, layout, item, n, n_in_sessions FROM past_clicks")
+        assert (views, clicks) == ([(1, 2, "", 3)], [(1, 2, "", 4, 5, 6)])
+
+
+def test_a_store_of_a_newer_release_is_refused(database: str):
+    """It is not guessed at, and not changed."""
+    with Store(database) as store, store.transaction() as connection:
+        connection.execute(sql.text("INSERT INTO schema_version VALUES (999)"))
+
+    with pytest.raises(StoreError, match="schema version 999, this release knows"):
+        Store(database)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("nonsense", "is no database URL"),
+        ("", "is no database URL"),
+        ("postgresql//me:hush@host/db", "is no database URL"),
+        ("postgresql://me:hush@host:port/db", "is no database URL"),
+        ("mysql://me:hush@host/db", "mysql: no such kind of database"),
+        ("oracle+what://me:hush@host/db", "no such kind of database"),
+        ("postgresql+pg8000://me:hush@host/db", "its driver is not installed: pip install"),
+        ("postgresql+nodriver://me:hush@host/db", "its driver is not installed: pip install"),
+        ("postgresql://me:hush@127.0.0.1:1/db", "refused"),
+        ("postgresql://me@127.0.0.1:1/db?password=hush", "refused"),
+        ("sqlite:////nowhere/at/all.db", "unable to open database file"),
+    ],
+)
+def test_a_store_out_of_reach_is_one_line_without_the_password(url: str, reason: str):
+    """Bad URL, missing driver, no server: the same kind of error, fit to be shown."""
+    with pytest.raises(StoreError) as caught:
+        Store(url)
+
+    text = str(caught.value)
+    assert reason in text
+    assert "hush" not in text
+    assert "\n" not in text
+
+
+def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path):
+    """And it is left as it is."""
+    path = tmp_path / "notes.txt"
+    path.write_text("Not a database, just a note. " * 50)
+
+    with pytest.raises(StoreError, match="not a database"):
+        Store(f"sqlite:///{path}")
+
+    assert path.read_text().startswith("Not a database")
+
+
+def test_a_complaint_while_working_is_a_store_error_too(store: Store):
+    """Not only when the store is opened."""
+    with store.transaction() as connection:
+        connection.execute(sql.text("DROP TABLE articles"))
+
+    with pytest.raises(StoreError, match="articles"):
+        store.articles()

@@ -1,0 +1,271 @@
+"""What pages send is written whole, and of each event it is told whether it was new."""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import pytest
+from sent import NOON, everything, followed, move_away, opened, record, rows, shown, slate
+
+from recommender.errors import StoreError
+from recommender.events.event import Click, Impression, PageView
+from recommender.events.ingest import (
+    BY_CRAWLER,
+    BY_READER,
+    IMPORTED,
+    Followed,
+    Incoming,
+    Opened,
+    Shown,
+)
+from recommender.events.slate_token import Slate
+from recommender.store import event_writer
+from recommender.store.database import Store
+from recommender.store.event_writer import Recorder, add_tallies
+
+# One writer
+
+
+def test_each_event_is_told_whether_it_was_new(store: Store):
+    """In the order in which they came, duplicates within the group among them."""
+    new = record(
+        store,
+        followed("v1", 7),
+        shown("v1", 7, 9),
+        opened(7, session="s"),
+        followed("v1", 7, ts=NOON + 1),
+        followed("v1", 9),
+        shown("v1", 7, 9),
+        followed("v2", 7),
+        opened(7, session="s"),
+        opened(7, session="t"),
+        opened(7, session="s", referrer=1),
+        opened(7, session="s", ts=NOON + 1),
+    )
+
+    assert new == [True, True, True, False, True, False, True, False, True, True, True]
+
+
+def test_a_second_group_knows_the_first(store: Store):
+    """By the same recorder, and by one that starts anew."""
+    events = [shown("v1", 7, 9), followed("v1", 7), opened(7)]
+    recorder = Recorder()
+    assert record(store, *events, recorder=recorder) == [True, True, True]
+
+    assert record(store, *events, recorder=recorder) == [False, False, False]
+    assert record(store, *events) == [False, False, False]
+    assert record(store, *events, followed("v1", 9)) == [False, False, False, True]
+
+
+def test_the_first_of_two_with_one_name_is_kept(store: Store):
+    """A view id that comes again with another slate, a click at another time: nothing changes."""
+    record(store, shown("v1", 7), shown("v1", 9), followed("v1", 7), followed("v1", 7, ts=NOON + 9))
+    record(store, shown("v1", 9, ts=NOON + 9))
+
+    assert everything(store) == [
+        ("click", "v1", NOON, "", BY_READER, 7, 0, 0),
+        ("view", "v1", NOON, "", BY_READER, 1, 1, 7),
+    ]
+
+
+def test_what_was_sent_stands_beside_the_view(store: Store):
+    """Bundle, origins, chances, variant, arm, layout and who sent it: enough without the bundle."""
+    sent = Slate("b1", 85, "explore", 3, (7, 9), ("model", "explored"), (0.8, 0.05))
+    record(store, Shown("v1", NOON, sent, "s", "bottom", BY_CRAWLER))
+
+    assert rows(store, "SELECT * FROM views") == [
+        ("v1", NOON, 1, "s", "bottom", "explore", 85, BY_CRAWLER)
+    ]
+    assert rows(store, "SELECT slate, source, list, ordered FROM slates") == [(1, 3, "b1", 1)]
+    assert rows(store, """
+        SELECT slate, rank, item, position, propensity, origin FROM slate_links ORDER BY rank
+    """) == [(1, 1, 7, 1, 0.8, "model"), (1, 2, 9, 2, 0.05, "explored")]  # fmt: skip
+
+
+def test_one_slate_is_stored_once(store: Store):
+    """Whoever sees it under whatever variant; another chance, origin or bundle is another slate."""
+    one = slate(7, 9, variant=3, arm="best", chances=(0.8, 0.8))
+    same = one._replace(variant=4)
+    others = [
+        one._replace(chances=(0.8, 0.7)),
+        one._replace(origins=("model", "text")),
+        one._replace(bundle="b2"),
+        one._replace(items=(9, 7)),
+        one._replace(source=2),
+    ]
+
+    record(store, *(Shown(f"v{at}", NOON, each, "", "", BY_READER)
+                    for at, each in enumerate([one, same, one, *others])))  # fmt: skip
+
+    views = rows(store, "SELECT view_id, slate, variant FROM views ORDER BY view_id")
+    assert [row[1] for row in views] == [1, 1, 1, 2, 3, 4, 5, 6]
+    assert [row[2] for row in views] == [3, 4, *[3] * 6]
+
+
+def test_a_slate_without_links_is_a_slate(store: Store):
+    """A page may have nothing to show, and was shown all the same."""
+    assert record(store, shown("v1")) == [True]
+
+    assert rows(store, "SELECT COUNT(*) FROM slate_links") == [(0,)]
+    assert rows(store, "SELECT slate FROM views") == [(1,)]
+
+
+def test_full_records_are_what_an_import_would_have_made(store: Store):
+    """The site's own record and an import of it are one event, and are not live."""
+    events = [
+        Impression("v1", NOON, "knee", ("gout", "salt"), propensities=(1.0, 0.5)),
+        Click("v1", NOON, "salt"),
+        PageView(NOON, "salt", "s", "knee"),
+        PageView(NOON, "salt", "s"),
+    ]
+    store.add_events(events[:2])
+
+    assert record(store, *events) == [False, False, True, True]
+    assert store.add_events(events).duplicates == 4
+    assert rows(store, "SELECT COUNT(*) FROM slates") == [(1,)]
+    assert rows(store, "SELECT DISTINCT live FROM pageviews") == [(IMPORTED,)]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_order_of_arrival_makes_the_same_store(database: str, seed: int):
+    """Cut into groups anywhere, some sent twice: each event was new once, and is there once."""
+    events: list[Incoming] = []
+    for at in range(60):
+        events.append(
+            shown(f"v{at}", *range(2, 3 + at % 4), source=1 + at % 3, session=f"s{at % 5}")
+        )
+        events.extend(followed(f"v{at}", item) for item in range(2, 2 + at % 3))
+        events.append(opened(at % 7 + 1, ts=NOON + at, session=f"s{at % 5}"))
+    chance = random.Random(seed)
+    sent = [*events, *chance.sample(events, len(events) // 2)]
+    chance.shuffle(sent)
+
+    told: Counter[Incoming] = Counter()
+    with Store(database) as store:
+        recorder = Recorder()
+        while sent:
+            group, sent = sent[: (size := chance.randint(1, 60))], sent[size:]
+            told.update(
+                event
+                for event, new in zip(group, record(store, *group, recorder=recorder), strict=True)
+                if new
+            )
+
+        assert told == Counter(events)
+        expected = [
+            ("view", e.view_id, e.ts, e.session_id, e.live, e.slate.source, rank, item)
+            for e in events if isinstance(e, Shown)
+            for rank, item in enumerate(e.slate.items, start=1)
+        ]  # fmt: skip
+        expected += [("click", e.view_id, e.ts, "", e.live, e.item, 0, 0)
+                     for e in events if isinstance(e, Followed)]  # fmt: skip
+        expected += [("page", "", e.ts, e.session_id, e.live, e.article, e.referrer, 0)
+                     for e in events if isinstance(e, Opened)]  # fmt: skip
+        assert everything(store) == sorted(expected)
+
+
+def test_a_large_group_is_written_in_parts(store: Store):
+    """What comes twice comes in different parts, and was new the first time."""
+    n = 1_005
+    events = [followed(f"v{at:05}", 7) for at in range(n)]
+
+    new = record(store, *events, *reversed(events), opened(7))
+
+    assert new == [True] * n + [False] * n + [True]
+    assert rows(store, "SELECT COUNT(*) FROM clicks") == [(n,)]
+
+
+def test_what_is_remembered_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch):
+    """Beyond that it is looked up anew, and found."""
+    monkeypatch.setattr(event_writer, "MAX_REMEMBERED", 4)
+    recorder = Recorder()
+
+    for turn in range(2):
+        for at in range(20):
+            event = Impression(f"v{turn}-{at}", NOON, f"a{at % 10}", (f"a{at % 10 + 1}",))
+            assert record(store, event, recorder=recorder) == [True]
+
+    assert len(recorder.numbers.keys) + len(recorder.numbers.slates) <= 4 + 3
+    assert rows(store, "SELECT COUNT(*), MAX(slate) FROM slates") == [(10, 10)]
+    assert rows(store, "SELECT COUNT(*), MAX(key) FROM ids") == [(11, 11)]
+
+
+# Several writers
+
+
+def in_threads(jobs: Iterable[threading.Thread]) -> None:
+    jobs = list(jobs)
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(60)
+        assert not job.is_alive(), "the writers wait for each other"
+
+
+def test_processes_that_write_the_same_are_told_new_once(database: str):
+    """Two recorders on connections of their own, as two workers of a web server, at once."""
+    events: list[Incoming] = []
+    for at in range(40):
+        events += [shown(f"v{at}", 7, 8 + at % 5), followed(f"v{at}", 7), opened(7, ts=NOON + at)]
+        events.append(Impression(f"w{at}", NOON, f"a{at % 6}", (f"a{at % 7}", "b")))
+    told: list[Counter[Incoming]] = [Counter(), Counter()]
+
+    def write(number: int) -> None:
+        mine = random.Random(number).sample(events, len(events))
+        recorder = Recorder()
+        with Store(database) as store:
+            for start in range(0, len(mine), 16):
+                group = mine[start : start + 16]
+                new = record(store, *group, recorder=recorder)
+                told[number].update(e for e, is_new in zip(group, new, strict=True) if is_new)
+
+    in_threads(threading.Thread(target=write, args=(number,)) for number in range(2))
+
+    assert told[0] + told[1] == Counter(events)
+    with Store(database) as store:
+        assert rows(store, "SELECT COUNT(*) FROM views") == [(80,)]
+        assert rows(store, "SELECT COUNT(*), COUNT(DISTINCT digest) FROM slates") == [(45, 45)]
+        assert rows(store, "SELECT COUNT(*), MAX(key) FROM ids") == [(8, 8)]
+        orphans = "SELECT COUNT(*) FROM views WHERE slate NOT IN (SELECT slate FROM slate_links)"
+        assert rows(store, orphans) == [(0,)]
+
+
+@pytest.mark.parametrize("table", ["views", "clicks"])
+def test_a_group_that_fails_leaves_no_trace(store: Store, table: str):
+    """Neither events nor numbers, though ids and slates were numbered before it failed."""
+    events = [
+        shown("v1", 7),
+        followed("v1", 7),
+        Impression("w1", NOON, "knee", ("gout",)),
+        opened(7),
+    ]
+    move_away(store, table)
+
+    with pytest.raises(StoreError, match=table):
+        record(store, *events)
+
+    move_away(store, table, back=True)
+    for each in ("views", "clicks", "pageviews", "slates", "slate_links", "ids"):
+        assert rows(store, f"SELECT COUNT(*) FROM {each}") == [(0,)]
+    assert record(store, *events) == [True] * 4
+
+
+# Tallies
+
+
+def test_tallies_add_up_by_day(store: Store):
+    """What is refused leaves no row, but is counted."""
+    days: Sequence[tuple[int, dict[str, int]]] = [
+        (5, {"received": 3, "rejected forged": 1}),
+        (5, {"received": 4}),
+        (6, {"received": 1}),
+        (6, {}),
+    ]
+    for day, tallies in days:
+        with store.transaction() as connection:
+            add_tallies(connection, day, tallies)
+
+    assert rows(store, "SELECT day, name, n FROM tallies ORDER BY day, name") == [
+        (5, "received", 7), (5, "rejected forged", 1), (6, "received", 1),
+    ]  # fmt: skip

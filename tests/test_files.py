@@ -1,0 +1,275 @@
+"""Records come out of JSON Lines, CSV and Parquet alike; a fault costs only its own record."""
+
+import gzip
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pyarrow as arrow
+import pytest
+from pyarrow import parquet
+
+from recommender.errors import InputError
+from recommender.files import (
+    MAX_RECORD_BYTES,
+    Problem,
+    Record,
+    decode,
+    files_in,
+    format_of,
+    read_bytes,
+    read_records,
+    stem_of,
+)
+
+
+def written(path: Path, raw: bytes | str) -> Path:
+    path.write_bytes(raw.encode() if isinstance(raw, str) else raw)
+    return path
+
+
+def outcome(path: Path, kind: str) -> list[Any]:
+    """Each record's fields, each problem's text without the folder."""
+    return [
+        found.fields if isinstance(found, Record) else found.text.removeprefix(f"{path.parent}/")
+        for found in read_records(path, kind)
+    ]
+
+
+def test_the_three_formats_say_the_same(tmp_path: Path):
+    """Text for text; numbers and lists are typed where the format has types."""
+    rows = [{"id": "a", "body": "one\n\ntwo, “three”"}, {"id": "膝盖", "body": "ركبة"}]
+    written(tmp_path / "r.jsonl", "\n".join(json.dumps(row) for row in rows))
+    cells = [f'{row["id"]},"{row["body"]}"' for row in rows]
+    written(tmp_path / "r.csv", "\r\n".join(["id,body", *cells]))
+    parquet.write_table(arrow.Table.from_pylist(rows), tmp_path / "r.parquet")
+    for path in list(tmp_path.iterdir()):
+        written(path.with_name(path.name + ".gz"), gzip.compress(path.read_bytes()))
+
+    found = {path.name: outcome(path, format_of(path)) for path in files_in([tmp_path])}
+
+    assert len(found) == 6
+    assert all(fields == rows for fields in found.values())
+
+
+def test_each_record_knows_its_place(tmp_path: Path):
+    """The line it begins on, blank lines counted, or its row."""
+    jsonl = written(tmp_path / "r.jsonl", '{"id": 1}\n\n  \r\n{"id": 2}')
+    table = written(tmp_path / "r.csv", 'id,body\n1,"two\nlines"\n\n2,x\n')
+    parquet.write_table(arrow.table({"id": [1, 2]}), tmp_path / "r.parquet")
+
+    places = [
+        [record.where for record in read_records(path, kind) if isinstance(record, Record)]
+        for path, kind in [(jsonl, "jsonl"), (table, "csv"), (tmp_path / "r.parquet", "parquet")]
+    ]
+
+    assert places[0] == [f"{jsonl}:1", f"{jsonl}:4"]
+    assert places[1][0] == f"{table}:2"
+    assert len(places[1]) == 2
+    assert places[2] == [f"{tmp_path}/r.parquet:row 1", f"{tmp_path}/r.parquet:row 2"]
+
+
+@pytest.mark.parametrize("raw", [b"", b"\n\n", b"\xef\xbb\xbf", b"\x00\x00\n"])
+def test_an_empty_file_has_no_records(tmp_path: Path, raw: bytes):
+    """Nor problems: whoever reads it knows whether it may be empty."""
+    assert outcome(written(tmp_path / "r.jsonl", raw), "jsonl") == []
+
+
+def test_an_empty_table_has_no_records(tmp_path: Path):
+    """With a heading or without."""
+    assert outcome(written(tmp_path / "r.csv", ""), "csv") == []
+    assert outcome(written(tmp_path / "s.csv", "id,title\n"), "csv") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"{oops}", "r.jsonl:2: not JSON: Expecting property name"),
+        (b'{"id": 1} {"id": 2}', "r.jsonl:2: not JSON: more follows after column 9"),
+        (b"[1, 2]", "r.jsonl:2: must be a JSON object, not list"),
+        (b"null", "r.jsonl:2: must be a JSON object, not NoneType"),
+        (b'{"id": "a\x00b"}', "r.jsonl:2: not JSON: Invalid control character"),
+        ('{"id": "é"}'.encode("latin-1"), "r.jsonl:2: not UTF-8: byte 0xe9 at offset 8"),
+        (b"[" * 100_000, "r.jsonl:2: not JSON: maximum recursion depth"),
+        (b'{"id": ' + b"1" * 5_000 + b"}", "r.jsonl:2: not JSON: Exceeds the limit"),
+    ],
+)
+def test_a_bad_line_costs_only_itself(tmp_path: Path, line: bytes, problem: str):
+    """Its neighbours are read, and the problem names file and line."""
+    path = written(tmp_path / "r.jsonl", b'{"id": 1}\n' + line + b'\n{"id": 3}')
+
+    first, second, third = outcome(path, "jsonl")
+
+    assert (first, third) == ({"id": 1}, {"id": 3})
+    assert second.startswith(problem)
+
+
+def test_a_bad_row_costs_only_itself(tmp_path: Path):
+    """Wrong encoding and too many cells; a short row lacks what it lacks."""
+    raw = b"id,title\n1,A\n2,\xe9\n3,C,surplus\n4\n5,E\n"
+
+    assert outcome(written(tmp_path / "r.csv", raw), "csv") == [
+        {"id": "1", "title": "A"},
+        "r.csv:3: not UTF-8: byte 0xe9 at offset 2; convert the file first",
+        "r.csv:4: more cells than the heading has names",
+        {"id": "4"},
+        {"id": "5", "title": "E"},
+    ]
+
+
+def test_a_table_without_a_readable_heading_is_one_problem(tmp_path: Path):
+    """Not one for each row."""
+    found = outcome(written(tmp_path / "r.csv", b"id,\xe9\n1,A\n2,B\n"), "csv")
+
+    assert len(found) == 1
+    assert found[0].startswith("r.csv:1: not UTF-8")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path):
+    """Spreadsheets write one."""
+    assert outcome(written(tmp_path / "r.csv", "\ufeffid, title \n1,A"), "csv") == [
+        {"id": "1", "title": "A"}
+    ]
+    assert outcome(written(tmp_path / "r.jsonl", '\ufeff{"id": 1}'), "jsonl") == [{"id": 1}]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_line_of_50_megabytes_is_skipped_and_not_held(tmp_path: Path, kind: str, packed: bool):
+    """Neighbours are read and memory stays bounded, compressed or not."""
+    head, row = {"jsonl": ("", '{"id": "%s"}\n'), "csv": ("id\n", "%s\n")}[kind]
+    raw = (head + row % "a" + row % ("x" * 50_000_000) + row % "b").encode()
+    path = written(tmp_path / f"r.{kind}", gzip.compress(raw, 1) if packed else raw)
+    del raw
+
+    tracemalloc.start()
+    first, second, third = outcome(path, kind)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (first, third) == ({"id": "a"}, {"id": "b"})
+    assert second.endswith(f"the line is longer than {MAX_RECORD_BYTES:,} bytes")
+    assert peak < 3 * MAX_RECORD_BYTES
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_a_truncated_gzip_costs_only_the_records_behind_the_cut(tmp_path: Path, kind: str):
+    """What came before it is read, and the problem says what happened."""
+    lines = ["id"] if kind == "csv" else []
+    lines += [f'{{"id": "{n:05}"}}' if kind == "jsonl" else f"{n:05}" for n in range(20_000)]
+    raw = gzip.compress("\n".join(lines).encode())
+    path = written(tmp_path / f"r.{kind}.gz", raw[: len(raw) // 2])
+
+    *records, problem = outcome(path, kind)
+
+    assert 5_000 < len(records) < 15_000
+    assert records == [{"id": f"{n:05}"} for n in range(len(records))]
+    assert "the file is damaged or cut short" in problem
+
+
+def test_a_damaged_gzip_is_a_problem(tmp_path: Path):
+    """Whatever is wrong inside."""
+    raw = bytearray(gzip.compress(b'{"id": 1}\n' * 1000))
+    raw[len(raw) // 2] ^= 0xFF
+
+    found = outcome(written(tmp_path / "r.jsonl.gz", bytes(raw)), "jsonl")
+
+    assert "the file is damaged or cut short" in found[-1]
+
+
+@pytest.mark.parametrize("raw", [b"", b"PAR1 is not enough", b"PAR1" + b"x" * 100 + b"PAR1"])
+def test_what_is_no_parquet_is_a_problem(tmp_path: Path, raw: bytes):
+    """One line, not a traceback."""
+    (problem,) = outcome(written(tmp_path / "r.parquet", raw), "parquet")
+
+    assert problem.startswith("r.parquet:row 1: not Parquet that can be read: ")
+    assert "\n" not in problem
+
+
+def test_the_name_tells_the_format(tmp_path: Path):
+    """In any case of letters, packed or not; other names are refused."""
+    names = ["a.JSONL", "a.ndjson.gz", "a.csv.GZ", "a.parquet", "a.b.txt", "a.htm"]
+
+    assert [format_of(Path(name)) for name in names] == [
+        "jsonl", "jsonl", "csv", "parquet", "pages", "html",
+    ]  # fmt: skip
+    assert [stem_of(Path(name)) for name in names] == ["a", "a", "a", "a", "a.b", "a"]
+    for name in ("a.doc", "a", "a.gz"):
+        with pytest.raises(InputError, match=r"unknown kind of file; known: \.jsonl"):
+            format_of(Path(name))
+
+
+def test_a_folder_stands_for_the_files_in_it(tmp_path: Path):
+    """All below it, sorted, once; hidden ones and other kinds are left alone."""
+    for name in ("b.txt", "sub/a.txt.gz", "c.html", "d.doc", ".hidden.txt", ".git/e.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        written(tmp_path / name, "x")
+
+    assert files_in([tmp_path, tmp_path / "b.txt"]) == [
+        tmp_path / "b.txt", tmp_path / "c.html", tmp_path / "sub/a.txt.gz",
+    ]  # fmt: skip
+    assert files_in([tmp_path], "html") == [tmp_path / "c.html"]
+
+
+def test_a_path_that_is_not_there_is_an_error(tmp_path: Path):
+    """So is a folder with nothing to read."""
+    with pytest.raises(InputError, match="no such file or folder"):
+        files_in([tmp_path / "nothing.txt"])
+    with pytest.raises(InputError, match="no file in it that can be read"):
+        files_in([tmp_path])
+
+
+def test_a_kind_without_records_is_refused(tmp_path: Path):
+    """A page is no list of events."""
+    with pytest.raises(InputError, match="no records in a file of kind 'pages'"):
+        list(read_records(written(tmp_path / "a.txt", "x"), "pages"))
+
+
+def test_a_page_larger_than_a_book_is_refused(tmp_path: Path):
+    """Also when it is small while packed."""
+    path = written(tmp_path / "a.txt.gz", gzip.compress(b"x" * (MAX_RECORD_BYTES + 1)))
+
+    with pytest.raises(InputError, match="larger than 10,000,000 bytes, so it is no page"):
+        read_bytes(path)
+
+
+def test_bytes_that_are_no_text_are_named():
+    """Which byte, and where."""
+    assert decode("\ufeffé".encode(), where="a.txt") == "é"
+    with pytest.raises(InputError, match=r"a\.txt: not UTF-8: byte 0xe9 at offset 1"):
+        decode(b"a\xe9", where="a.txt")
+
+
+def test_reading_may_stop_early(tmp_path: Path):
+    """The file is closed all the same (warnings are errors here)."""
+    path = written(tmp_path / "r.jsonl", '{"id": 1}\n' * 3)
+
+    records = read_records(path, "jsonl")
+    assert isinstance(next(records), Record | Problem)
+    records.close()  # type: ignore[attr-defined]
+
+
+def test_lines_are_records_of_any_text(tmp_path: Path):
+    """Blank ones aside; what is no UTF-8 is marked, what is too long is told."""
+    raw = b"\xef\xbb\xbfone\n\n \r\ncaf\xe9\x00\n" + b"x" * (MAX_RECORD_BYTES + 1) + b"\nlast"
+
+    assert outcome(written(tmp_path / "a.log", raw), "lines") == [
+        {"line": "one"}, {"line": "caf\ufffd\x00"},
+        f"a.log:5: the line is longer than {MAX_RECORD_BYTES:,} bytes", {"line": "last"},
+    ]  # fmt: skip
+
+
+def test_the_first_records_may_be_left_out(tmp_path: Path):
+    """Faulty ones are counted and blank lines are not, whether they are decoded or not."""
+    jsonl = b'\xef\xbb\xbf\n{"id": 1}\n\n{\n\xff\n\x00\n[7]\n{"id": 5}\n' + b'{"id": 6}'
+    files = {
+        "jsonl": written(tmp_path / "r.jsonl", jsonl),
+        "csv": written(tmp_path / "r.csv", 'id,body\n1,"two\nlines"\n\n2,x\n3,x,too many\n4,x'),
+        "lines": written(tmp_path / "r.log", jsonl),
+    }
+    for kind, path in files.items():
+        found = list(read_records(path, kind))
+        assert len(found) >= 4
+        for after in range(len(found) + 2):
+            assert list(read_records(path, kind, after=after)) == found[after:]

@@ -1,0 +1,249 @@
+"""TF-IDF is scikit-learn's, titles aside, and a new text enters as a trained one."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sites import built, random_articles
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from recommender.articles.article import Article
+from recommender.text import tfidf
+from recommender.text.terms import fingerprint, terms
+from recommender.text.tfidf import Text, count_block, find_boilerplate, fit
+
+NOTHING = np.zeros(0, dtype=np.uint64)
+ARTICLES = random_articles(90, seed=5)
+TITLES = [article.title for article in ARTICLES]
+BODIES = [article.body for article in ARTICLES]
+
+
+def fitted(titles: Sequence[str], bodies: Sequence[str], *, block: int = 10**6) -> Text:
+    """The text of a site, counted in blocks."""
+    boilerplate = find_boilerplate(bodies)
+    known = set(boilerplate.tolist())
+    starts = range(0, len(titles), block)
+    counted = [count_block(titles[s : s + block], bodies[s : s + block], known) for s in starts]
+    return fit(counted, boilerplate)
+
+
+def dense(text: Text, weights: np.ndarray | None = None) -> np.ndarray:
+    """The articles' rows, ``(n_articles, n_terms)``."""
+    values = text.weights if weights is None else weights
+    shape = len(text.indptr) - 1, len(text.vocabulary)
+    return csr_array((values, text.indices, text.indptr), shape=shape).toarray()
+
+
+def weight_of(text: Text, row: int, term: str, weights: np.ndarray | None = None) -> float:
+    return float(dense(text, weights)[row, text.vocabulary.index(term)])
+
+
+def test_without_titles_it_is_scikit_learns():
+    """Vocabulary, idf and weights; terms of one article alone count in the length only."""
+    vectorizer = TfidfVectorizer(analyzer=terms, sublinear_tf=True)
+    expected = vectorizer.fit_transform(BODIES).toarray()
+    shared = (expected > 0).sum(axis=0) > 1
+
+    text = fitted([""] * len(BODIES), BODIES)
+
+    assert text.vocabulary == vectorizer.get_feature_names_out().tolist()
+    np.testing.assert_allclose(text.idf, vectorizer.idf_, rtol=1e-6)
+    np.testing.assert_allclose(dense(text), expected * shared, atol=1e-6)
+
+
+def test_without_bonus_titles_are_text_and_pairs_of_words(monkeypatch: pytest.MonkeyPatch):
+    """A title is counted as text, and its neighbouring words are terms of their own."""
+    monkeypatch.setattr(tfidf, "TITLE_BONUS", 0.0)
+    monkeypatch.setattr(tfidf, "PAIR_BONUS", 0.0)
+
+    def analyzer(number: int) -> list[str]:
+        words = terms(TITLES[number])
+        pairs = {f"{first} {second}" for first, second in pairwise(words)}
+        return [*words, *terms(BODIES[number]), *pairs]
+
+    expected = TfidfVectorizer(analyzer=analyzer, sublinear_tf=True)
+    rows = expected.fit_transform(range(len(TITLES))).toarray()
+
+    text = fitted(TITLES, BODIES)
+
+    np.testing.assert_allclose(dense(text), rows * ((rows > 0).sum(axis=0) > 1), atol=1e-6)
+
+
+def test_what_nearly_every_article_has_does_not_count(monkeypatch: pytest.MonkeyPatch):
+    """As scikit-learn's ``max_df``: the other weights are as if the term were not there."""
+    monkeypatch.setattr(tfidf, "MIN_TOO_COMMON", 0)
+    bodies = ["knee pain rest", "knee gout pain", "salt", "knee", "salt rest", *["salt and"] * 3]
+    monkeypatch.setattr(tfidf, "MAX_SHARE", 0.5)
+
+    text = fitted([""] * 8, bodies)
+
+    without = TfidfVectorizer(analyzer=terms, sublinear_tf=True, max_df=0.5).fit(bodies)
+    expected = dict(zip(without.get_feature_names_out(), without.idf_, strict=True))
+    assert text.idf[text.vocabulary.index("salt")] == 0
+    assert text.idf[text.vocabulary.index("knee")] == pytest.approx(expected["knee"])
+    assert weight_of(text, 0, "knee") == pytest.approx(
+        without.transform(bodies[:1]).toarray()[0, without.vocabulary_["knee"]], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("block", [1, 7, 89])
+def test_blocks_make_no_difference(block: int):
+    """Counted in blocks, even of one article, the text is the same to the byte."""
+    whole, pieces = fitted(TITLES, BODIES), fitted(TITLES, BODIES, block=block)
+
+    for name in Text.__slots__:
+        assert np.array_equal(getattr(whole, name), getattr(pieces, name)), name
+
+
+def test_a_word_of_the_title_weighs_more():
+    """By ``TITLE_BONUS``, as often as it stands there; a word of title and text counts both."""
+    text = fitted(["knee", "salt"], ["pain pain", "knee pain"])
+
+    knee, pain = (float(text.idf[text.vocabulary.index(term)]) for term in ("knee", "pain"))
+    weights = np.array([knee * (1 + tfidf.TITLE_BONUS), pain * (1 + np.log(2))])
+    expected = weights / np.sqrt((weights**2).sum())
+    assert weight_of(text, 0, "knee") == pytest.approx(expected[0])
+    assert weight_of(text, 0, "pain") == pytest.approx(expected[1])
+    flat = [weight_of(text, 0, term, text.flat_weights) for term in ("knee", "pain")]
+    assert flat[0] / flat[1] == pytest.approx(knee / (pain * (1 + np.log(2))))
+    assert weight_of(text, 1, "knee", text.title_weights) == 0
+
+
+def test_boilerplate_is_not_counted():
+    """A statement on many pages is the site speaking; one on few is the article's own."""
+    bodies = [f"own{number} text{number}. Call your doctor today!" for number in range(12)]
+    bodies[0] += " Rarely said."
+    bodies[1] += " Rarely said."
+
+    text = fitted([""] * 12, bodies)
+
+    assert text.boilerplate.tolist() == [fingerprint("Call your doctor today!")]
+    assert "doctor" not in text.vocabulary
+    assert weight_of(text, 0, "rarely") > 0
+
+
+def test_a_statement_twice_on_a_page_counts_as_one_page():
+    """Four pages are a coincidence, however often each says it."""
+    bodies = ["Rest. " * 9] * 4 + ["Walk."] * 6
+
+    assert find_boilerplate(bodies).tolist() == [fingerprint("Walk.")]
+
+
+def test_the_bar_for_boilerplate_rises_with_the_site():
+    """The square root of the number of pages: 9 of 100 are none, 10 are."""
+    bodies = [f"page {number}. {'Nine.' if number < 9 else ''} Ten." for number in range(10)]
+    bodies += [f"page {number}." for number in range(10, 100)]
+
+    assert find_boilerplate(bodies).tolist() == [fingerprint("Ten.")]
+
+
+def test_words_of_a_title_template_earn_no_bonus():
+    """ "What are the symptoms of X" is a form; X is the subject."""
+    titles = [f"symptoms of disease{number}" for number in range(12)]
+    bodies = [f"disease{number} symptoms of disease{(number + 1) % 12}" for number in range(12)]
+
+    text = fitted(titles, bodies)
+
+    flagged = {term for term, is_one in zip(text.vocabulary, text.template, strict=True) if is_one}
+    assert flagged == {"symptoms"}
+    # tf 2 in title and text, no bonus, against the subject's tf 2 with it.
+    ratio = weight_of(text, 0, "disease0") / weight_of(text, 0, "symptoms")
+    idf = dict(zip(text.vocabulary, text.idf, strict=True))
+    gain = (1 + np.log(2) + tfidf.TITLE_BONUS) / (1 + np.log(2))
+    assert ratio == pytest.approx(gain * idf["disease0"] / idf["symptoms"], rel=1e-5)
+
+
+def test_an_empty_article_has_an_empty_row():
+    """No NaN, no neighbour: an article may have neither words in its title nor a text."""
+    text = fitted(["?", "knee", "knee"], ["", "pain", "pain"])
+
+    assert text.indptr.tolist() == [0, 0, 2, 4]
+    assert np.isfinite(text.weights).all()
+    assert text.fullness[0] == 0
+    assert text.lengths.tolist() == [0, 2, 2]
+
+
+def test_a_long_article_is_fuller_than_a_stub_of_one():
+    """More to say, above 1; hardly anything, below; both within bounds."""
+    long = " ".join(f"w{number}" for number in range(300))
+
+    text = fitted([""] * 3, [long, "w1 w2", "w1 w2 w3 w4"])
+
+    assert text.fullness[0] > 1 > text.fullness[2] > text.fullness[1] > 0
+    assert text.fullness[0] < 1 / (1 - tfidf.PIVOT)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory):
+    """A bundle of articles with boilerplate, a title template, and words too common to count."""
+    articles = [
+        Article(
+            id=article.id,
+            title=f"What are the symptoms of {article.title}",
+            body=f"{article.body}\nCall your doctor today.\nتعب Müsli 流感疫苗 2.5mg w{number}",
+            teaser=article.teaser,
+        )
+        for number, article in enumerate(random_articles(130, seed=8))
+    ]
+    articles += [Article(id="stub:1", title="w1x3 and w1x4", teaser="w1x3 c4 c5", stub=True)]
+    articles.sort(key=lambda article: article.id)
+    return articles, built(tmp_path_factory.mktemp("site"), articles)
+
+
+def test_a_new_text_is_seen_exactly_as_a_trained_one(site):
+    """The cosines of a stored article's words are those of its trained row."""
+    articles, bundle = site
+    n = len(articles)
+    assert len(bundle.lists.texts.boilerplate) == 1
+    assert bundle.lists.texts.template.any()
+    assert (np.asarray(bundle.lists.texts.idf) == 0).any()
+
+    for row in range(0, n, 7):
+        found = bundle.lists.texts.cosines(articles[row].title, articles[row].body)
+
+        trained = bundle.cosine_rows(np.full(n, row), np.arange(n))
+        np.testing.assert_allclose(found, trained, atol=1e-5)
+
+
+def test_a_stub_is_seen_by_its_teaser(site):
+    """A title without a page has the beginning of its text, and is compared by it."""
+    articles, bundle = site
+    n = len(articles)
+
+    found = bundle.lists.texts.cosines(articles[-1].title, articles[-1].teaser)
+
+    np.testing.assert_allclose(
+        found, bundle.cosine_rows(np.full(n, n - 1), np.arange(n)), atol=1e-5
+    )
+    assert found[:-1].max() > 0
+
+
+def test_unknown_words_make_a_text_less_alike(site):
+    """They match nothing, but they are part of what the text says."""
+    _, bundle = site
+
+    plain = bundle.lists.texts.cosines("w1x3 w1x4", "")
+    diluted = bundle.lists.texts.cosines("w1x3 w1x4", "zebra quagga okapi")
+
+    assert (diluted[plain > 0] < plain[plain > 0]).all()
+    assert bundle.lists.texts.cosines("zebra", "quagga").max() == 0
+    assert bundle.lists.texts.cosines("", "").max() == 0
+
+
+def test_a_build_reads_blocks_in_several_processes_alike(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Two processes, blocks of forty: the same lists as one process and one block."""
+    from recommender.progress import Silent
+    from recommender.training import pipeline
+
+    one = pipeline.read_text(ARTICLES, jobs=1, progress=Silent())
+    monkeypatch.setattr(pipeline, "COUNT_BLOCK", 40)
+
+    two = pipeline.read_text(ARTICLES, jobs=2, progress=Silent())
+
+    for name in Text.__slots__:
+        assert np.array_equal(getattr(one, name), getattr(two, name)), name

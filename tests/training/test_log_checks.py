@@ -1,0 +1,117 @@
+"""Each check passes on a log that is fit, and fails, with an example, on one that is not."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from sites import click, stored, view
+
+from recommender.articles.article import Article, stub_for
+from recommender.articles.reader import read_articles
+from recommender.demo.sample import PAGES
+from recommender.events.event import Event
+from recommender.events.reader import EventReader
+from recommender.store.database import Store
+from recommender.store.import_events import import_events
+from recommender.training.log_checks import Check, validate
+
+IDS = [f"a{number}" for number in range(12)]
+SITE = [Article(id, f"Title {id}", body=f"Text of {id}.") for id in IDS]
+DAY = 86_400_000
+
+
+def asked(articles: Iterable[Article], events: Iterable[Event]) -> dict[str, Check]:
+    """The checks of a site, by name, a day after its last event."""
+    with Store("sqlite://") as store:
+        stored(store, articles, events)
+        return {check.name: check for check in validate(store, now_ms=100 * DAY)}
+
+
+def views(n: int, *, every: int, place: int = 0, first_day: float = 0) -> list[Event]:
+    """Views of one list, of which each ``every``-th is followed at ``place``."""
+    events: list[Event] = []
+    for number in range(n):
+        day = first_day + number / n
+        events.append(view(f"v{first_day}-{number}", "a0", *IDS[1:6], day=day))
+        if number % every == 0:
+            events.append(click(f"v{first_day}-{number}", IDS[1 + place], day=day))
+    return events
+
+
+def test_the_sample_site_is_fit(sample: Path):
+    """Its readers and their randomised views are what the checks ask for."""
+    with Store("sqlite://") as store:
+        store.apply(read_articles([PAGES]))
+        import_events(store, EventReader([sample / "events.jsonl"]))
+
+        found = validate(store, now_ms=10**13)
+
+    assert [check.name for check in found if not check.passed] == []
+    assert len(found) == 13
+
+
+def test_an_empty_store_passes_what_it_can():
+    """There is nothing wrong with what is not there, only too little of it."""
+    found = asked([], [])
+
+    assert {name for name, check in found.items() if not check.passed} == {
+        "articles", "enough clicks", "views without clicks are there", "enough randomised views",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "articles", "events", "example"),
+    [
+        ("articles have a text", [Article("a", "A"), *SITE[:2]], [], "a"),
+        (
+            "hand-picked links lead to pages",
+            [Article("a", "A", body="x", recommended=(stub_for("Gone").id,)), stub_for("Gone")],
+            [],
+            "a: Gone",
+        ),
+        ("views without clicks are there", SITE, views(300, every=1), None),
+        (
+            "click rate by position is plausible",
+            SITE,
+            [*views(300, every=3, place=4), *views(300, every=30, first_day=1)],
+            "position 5: 16.67%",
+        ),
+        ("click rate by position is plausible", SITE, views(300, every=2), "position 1: 50.00%"),
+        ("enough randomised views", SITE, views(300, every=2), None),
+        ("no link draws all clicks", SITE, views(1200, every=2), "a0 to a1"),
+        (
+            "the last week is like those before",
+            SITE,
+            [*views(300, every=3), *views(300, every=30, first_day=20)],
+            None,
+        ),
+        ("clicks have their views", SITE, [click("v1", "a1")], "view v1"),
+        (
+            "clicks are on links that were shown",
+            SITE,
+            [view("v1", "a0", "a1"), click("v1", "a2")],
+            "view v1: a2",
+        ),
+    ],
+)
+def test_a_check_fails_on_what_it_is_for(
+    name: str, articles: list[Article], events: list[Event], example: str | None
+):
+    """And shows where to look."""
+    check = asked(articles, events)[name]
+
+    assert not check.passed
+    assert example is None or example in check.examples
+
+
+def test_what_waits_for_its_other_half_is_not_missed_yet():
+    """A click's view may still be on its way; after half an hour it is not."""
+    with Store("sqlite://") as store:
+        stored(store, SITE, [click("v1", "a1", day=1)])
+
+        found = [
+            {check.name: check for check in validate(store, now_ms=DAY + minutes * 60_000)}
+            for minutes in (29, 31)
+        ]
+
+    assert [checks["clicks have their views"].passed for checks in found] == [True, False]
