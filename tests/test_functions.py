@@ -8,6 +8,7 @@ import pytest
 from sites import NOW
 
 import recommender
+import recommender.functions
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.registry import read
 from recommender.errors import BundleError, EventError, InputError, StoreError, TooManyBadRecords
@@ -124,7 +125,7 @@ def test_a_bundle_is_judged_by_files_frames_or_the_site(
     with pytest.raises(recommender.RecommenderError, match="no view to judge"):
         recommender.evaluate(from_files, site)
     site.store.add_events(
-        recommender.analysis._events(
+        recommender.functions._events(
             pd.DataFrame(events(1)).assign(ts="2026-11-25", view_id="late")
         )
     )

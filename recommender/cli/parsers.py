@@ -33,7 +33,7 @@ Groups = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _command(groups: Groups, name: str, what: str, example: str) -> argparse.ArgumentParser:  # type: ignore[valid-type]
     """A sub-command whose help ends with an example."""
-    return groups.add_parser(  # type: ignore[attr-defined,no-any-return]
+    return groups.add_parser(  # type: ignore[attr-defined]
         name,
         help=what,
         description=what[0].upper() + what[1:] + ".",

@@ -240,8 +240,8 @@ def test_pages_of_the_apis_own_origin_may_send():
     """And who names none: it is no other site's page."""
     ours = clients()
 
-    assert ours.may_post_from(None, "recommender_api.example.org")
-    assert ours.may_post_from("https://api.example.org", "recommender_api.example.org")
+    assert ours.may_post_from(None, "api.example.org")
+    assert ours.may_post_from("https://api.example.org", "api.example.org")
     assert ours.may_post_from("http://127.0.0.1:8000", "127.0.0.1:8000")
     assert ours.may_post_from("https://API.example.org", "api.EXAMPLE.org")
 
@@ -253,7 +253,7 @@ def test_pages_of_the_apis_own_origin_may_send():
      "https://example.org@evil.example", "http://[", "http://[::1", "http://a]b", "http://\u2100",
      "https://", "://", "*"],
 )  # fmt: skip
-@pytest.mark.parametrize("host", ["recommender_api.example.org", "", None])
+@pytest.mark.parametrize("host", ["api.example.org", "", None])
 def test_pages_of_other_origins_may_not(origin: str, host: str | None):
     """Also those that look like ours, or like nothing at all."""
     assert not clients(origins="https://example.org").may_post_from(origin, host)
@@ -264,9 +264,9 @@ def test_sites_that_are_named_may_send():
     named = clients(origins=" https://Example.org/ ,http://other.example:8080,https://x.org:443,")
 
     for origin in ("https://example.org", "http://other.example:8080", "https://x.org"):
-        assert named.may_post_from(origin, "recommender_api.example.org")
-    assert not named.may_post_from("http://other.example", "recommender_api.example.org")
-    assert clients(origins="*").may_post_from("null", "recommender_api.example.org")
+        assert named.may_post_from(origin, "api.example.org")
+    assert not named.may_post_from("http://other.example", "api.example.org")
+    assert clients(origins="*").may_post_from("null", "api.example.org")
     assert clients(origins="https://example.org, *").may_post_from("https://x.org", None)
 
 

@@ -359,7 +359,7 @@ def test_names_are_shown_whole(site: Path, capfd):
     assert name in capfd.readouterr().out
 
 
-START = "import sys; from recommender.cli import main; sys.exit(main())"
+START = "import sys; from recommender.cli.main import main; sys.exit(main())"
 
 
 def run(
@@ -419,7 +419,7 @@ def test_an_interrupt_says_so(here: Path, monkeypatch: pytest.MonkeyPatch, capfd
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(told.manifest, "rollback", interrupted)
+    monkeypatch.setattr(told.registry, "rollback", interrupted)
 
     assert main(["models", "rollback"]) == 130
     assert "interrupted" in capfd.readouterr().err
