@@ -39,6 +39,7 @@ check: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest --numprocesses 2 --quiet -m "not slow"
 
 bench: $(VENV)/test.stamp
