@@ -1,4 +1,4 @@
-"""What the README says is true: examples run, links lead somewhere, no command is missing."""
+"""README and docs are true: examples run, links lead somewhere, no command is missing."""
 
 import argparse
 import os
@@ -12,11 +12,20 @@ from recommender.cli.parsers import command_parser
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PROSE = sorted(
-    path
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("models/*.md"), *ROOT.glob("benchmarks/*.md")]
-    if path.name != "CHANGELOG.md"
-)
+DOCS = ROOT / "docs"
+# What is for users, README first.
+MANUAL = [README, *sorted(DOCS.glob("*.md"))]
+PROSE = [
+    *MANUAL,
+    *(
+        path
+        for folder in (ROOT, ROOT / "models", ROOT / "benchmarks")
+        for path in sorted(folder.glob("*.md"))
+        if path != README and path.name != "CHANGELOG.md"
+    ),
+]
+# Pages whose Python is run.
+EXAMPLES = [README, DOCS / "analysts.md"]
 SHELL = ("sh", "console", "bash", "shell")
 
 
@@ -60,22 +69,27 @@ def test_every_command_line_is_understood(page: str, line: str):
 
 @pytest.mark.parametrize("command", parsers(command_parser()))
 def test_every_command_is_documented(command: str):
-    """Somewhere in the README, whatever its arguments."""
-    assert f"recommender {command}" in README.read_text(encoding="utf-8")
+    """Somewhere in README or docs, whatever its arguments."""
+    assert any(f"recommender {command}" in page.read_text(encoding="utf-8") for page in MANUAL)
 
 
-def test_python_examples_run(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_pages_of_examples_have_some():
+    """So that a fence in another spelling does not pass for examples that run."""
+    assert all(blocks(path, "python") for path in EXAMPLES)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_python_examples_run(
+    path: Path, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """One after the other, in a folder with a store and a live bundle of the sample site."""
     (tmp_path / "recommender.db").symlink_to(sample / "site.db")
     (tmp_path / "models").symlink_to(sample / "models")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "readme"}
-    code = blocks(README, "python")
 
-    for number, block in enumerate(code, start=1):
-        exec(compile(block, f"README.md, python block {number}", "exec"), names)
-
-    assert code
+    for number, block in enumerate(blocks(path, "python"), start=1):
+        exec(compile(block, f"{path.name}, python block {number}", "exec"), names)
 
 
 @pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
@@ -93,27 +107,25 @@ def test_links_lead_somewhere(path: Path):
     assert gone == []
 
 
-def test_named_files_are_there():
-    """Paths in backticks, such as ``recommender/pipeline.py``."""
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_named_files_are_there(path: Path):
+    """Paths in backticks, such as ``recommender/training/pipeline.py``, and folders."""
     named = re.findall(
-        r"`((?:recommender|api|tests|benchmarks|models|notebooks)/[\w/.-]+\.(?:py|md|ipynb))`",
-        README.read_text(encoding="utf-8"),
+        r"`((?:recommender|api|tests|benchmarks|models|notebooks|docs)/(?:[\w/.-]+\.(?:py|md|ipynb)|[\w/-]+/))`",
+        path.read_text(encoding="utf-8"),
     )
 
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_every_setting_is_documented():
-    """With its name as it stands in the environment."""
+    """With its name as it stands in the environment, in a table of its own page."""
     from dataclasses import fields
 
     from recommender.config import PREFIX, Settings
 
-    text = README.read_text(encoding="utf-8")
+    text = (DOCS / "settings.md").read_text(encoding="utf-8")
     names = [PREFIX + field.name.upper() for field in fields(Settings)]
 
-    missing = [
-        name for name in names if name not in text and f"_{name.split('_', 1)[1]}" not in text
-    ]
-    assert missing == []
+    assert [name for name in names if f"| `{name}` |" not in text] == []
     assert os.environ.get("RECOMMENDER_DATABASE") is None
