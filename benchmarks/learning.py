@@ -22,7 +22,6 @@ from benchmarks.corpus import REAL, table
 from recommender.articles.article import Article
 from recommender.articles.reader import read_articles
 from recommender.clicks import position_bias
-from recommender.clicks.choice_model import at
 from recommender.clicks.listing import FEATURES as LISTED
 from recommender.progress import Silent
 from recommender.ranking.features import NAMES, PRIOR_CHOICES, features, known_of
@@ -47,8 +46,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "what is listed together": LISTED,
     "the target's record": ("strength", "target_clicks", "target_expected"),
     "the pair's own clicks": OWN,
-    "the pair turned round, the source": ("reverse_lift", "source_clicks", "source_strength"),
-    "what is read together": ("co_read", "co_read_cosine", "co_read_surprise", "readers_alike"),
+    "what is read together": ("co_read", "co_read_cosine", "readers_alike"),
     "categories' clicks": ("category_pair", "category_to_target", "source_to_category"),
     "clicks of similar pairs": ("similar_sources", "similar_targets"),
 }
@@ -139,7 +137,10 @@ def compared(name: str, case: Case) -> None:
         case.site, None, ranker.history,
         known_of(ranker.history, sources, items, unseen=False), sources, items,
     )  # fmt: skip
-    of_source = at(appeal.source_clicks, sources)[case.judged.row]
+    on_source = np.bincount(
+        ranker.history.pairs.source, weights=appeal.clicked, minlength=case.site.n_articles
+    )
+    of_source = on_source[sources][case.judged.row]
     strength = np.log(appeal.strength[items])
     orders = {
         "text": seen[:, NAMES.index("text")].astype(float),

@@ -12,6 +12,7 @@ import numpy as np
 
 from recommender.clicks.intervention_harvesting import Curve
 from recommender.clicks.position_bias import Examination
+from recommender.ranking.features import meaning_of
 from recommender.ranking.handpicked import Taught
 from recommender.ranking.ranker import Learned
 from recommender.store.counts import Log
@@ -53,7 +54,7 @@ def model_card(
             f"**{DECIDERS[about['learned_from']]}**: {about['reason']}.",
             "",
             *_trial(about["scores"]),
-            *_worth(about["worth"], about["half_life_days"]),
+            *_worth(about["worth"]),
             *_importance(about["editors"]["importance"]),
             "## Position",
             "",
@@ -109,18 +110,17 @@ def _trial(scores: dict[str, float]) -> list[str]:
     ]
 
 
-def _worth(losses: dict[str, float], half_life: float | None) -> list[str]:
+def _worth(losses: dict[str, float]) -> list[str]:
     if not losses:
         return []
-    fading = f"A click counts half after {half_life:,.0f} days" if half_life else "No click fades"
     most = sorted(losses, key=lambda name: (-losses[name], name))[:N_IMPORTANT]
     return [
-        f"{fading}, as the log's last days would have it. What features are worth to the order of "
-        "these days; discounted gain per click lost when one is scrambled:",
+        "What features add to the order of the log's last days; discounted gain per click lost "
+        "when one is scrambled:",
         "",
-        "| feature | loss |",
-        "|---|---|",
-        *(f"| {name} | {losses[name]:.4f} |" for name in most),
+        "| feature | what it is | loss |",
+        "|---|---|---|",
+        *(f"| {name} | {meaning_of(name)} | {losses[name]:.4f} |" for name in most),
         "",
     ]
 

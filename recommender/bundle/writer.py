@@ -82,7 +82,6 @@ class Built:
             "reason": reason,
             "scores": {name: round(value, 6) for name, value in learned.trial.items()},
             "worth": {name: round(value, 6) for name, value in learned.worth.items()},
-            "half_life_days": learned.half_life,
             "editors": self.taught.about(),
             "n_articles": sum(1 for article in self.articles if not article.stub),
             "n_stubs": sum(1 for article in self.articles if article.stub),
@@ -216,8 +215,8 @@ def _write_lists(built: Built, folder: Path) -> None:
     pair = history.pairs.find(sources, items)
     columns = (
         site.cosine(sources, items),
-        at(built.learned.appeal.clicked, pair),
-        at(built.learned.appeal.expected, pair),
+        at(history.appeal.clicked, pair),
+        at(history.appeal.expected, pair),
         at(history.reading.together, history.reading.find(sources, items)),
         find(site.picked, sources * site.n_articles + items) >= 0,
     )

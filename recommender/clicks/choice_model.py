@@ -108,7 +108,7 @@ class Appeal:
     target's strength, and ``chances``, the clicks made on slates it stood in. By article:
     ``strength`` as a target (1 is average), ``around``, what that is of its category, towards
     which it is pulled by ``prior`` clicks, ``target_clicks``, ``target_expected`` (clicks if all
-    links were alike), ``source_clicks`` made on its own list.
+    links were alike).
     """
 
     clicked: np.ndarray
@@ -119,7 +119,6 @@ class Appeal:
     prior: float
     target_clicks: np.ndarray
     target_expected: np.ndarray
-    source_clicks: np.ndarray
 
     @property
     def n_clicks(self) -> int:
@@ -172,9 +171,8 @@ def measure(
         strength = (got + prior) / (due + prior / around)
     chance = _share(slate, seen * strength[item], n_slates)
     n_pairs = len(pairs.item)
-    clicked_by_pair = np.bincount(pair, weights=clicks, minlength=n_pairs)
     return Appeal(
-        clicked=clicked_by_pair,
+        clicked=np.bincount(pair, weights=clicks, minlength=n_pairs),
         expected=np.bincount(pair, weights=made * chance, minlength=n_pairs),
         chances=np.bincount(pair, weights=made, minlength=n_pairs),
         strength=strength,
@@ -184,7 +182,6 @@ def measure(
         target_expected=np.bincount(
             item, weights=made * _share(slate, seen, n_slates), minlength=n_articles
         ),
-        source_clicks=np.bincount(pairs.source, weights=clicked_by_pair, minlength=n_articles),
     )
 
 

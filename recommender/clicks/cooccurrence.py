@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import xlogy
 
-from recommender.clicks.choice_model import Pairs, at, find
+from recommender.clicks.choice_model import Pairs, find
 from recommender.store.counts import UNKNOWN, Log
 from recommender.text.kernels import pair_dots
 
@@ -44,26 +43,6 @@ class CoReading:
     def find(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """The place of each pair, -1 for pairs nobody read together."""
         return find(self.keys, np.asarray(sources, dtype=np.int64) * len(self.reads) + items)
-
-    def surprise(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """Signed root of the log-likelihood ratio of each pair: how far the visits that read both
-        are from what chance would make them (Dunning 1993, "Accurate methods for the statistics
-        of surprise and coincidence", section 4); 0 without visits.
-        """
-        # Of forgotten visits nothing is left but what they read, so all are counted by that.
-        n = float(self.reads.sum())
-        if n == 0:
-            return np.zeros(len(sources))
-        left, right = self.reads[sources].astype(float), self.reads[items].astype(float)
-        both = np.minimum(at(self.together, self.find(sources, items)), np.minimum(left, right))
-        rest = np.maximum(n - left - right + both, 0)
-        cells = np.array([both, left - both, right - both, rest])
-        sides = np.array([left, left, n - left, n - left])
-        chances = np.array([right, n - right, right, n - right]) / n
-        ratio = 2 * xlogy(cells, np.maximum(sides * chances, 1e-9)).sum(axis=0)
-        ratio = 2 * xlogy(cells, cells).sum(axis=0) - ratio
-        signed: np.ndarray = np.sign(both - left * right / n) * np.sqrt(np.maximum(ratio, 0))
-        return signed
 
     def alike(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Cosine of what else was read with each of a pair."""

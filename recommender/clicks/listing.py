@@ -15,14 +15,15 @@ import numpy as np
 from recommender.clicks.choice_model import Pairs, find
 from recommender.text.kernels import pair_dots
 
-FEATURES = (
-    "lists_alike",
-    "listed_together",
-    "two_steps",
-    "times_listed",
-    "list_length",
-    "listed_back",
-)
+# By name, what each says of a pair.
+FEATURES = {
+    "lists_alike": "how alike the lists of both are: bibliographic coupling",
+    "listed_together": "how alike the pages are that list either: co-citation",
+    "two_steps": "how much of the source's list lists the target",
+    "times_listed": "log of how many other pages list the target",
+    "list_length": "log of how many other links the source has",
+    "listed_back": "whether the target lists the source",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

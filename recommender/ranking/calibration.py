@@ -112,12 +112,12 @@ def calibrate(
     seen = examined_in(log, examination)
     # A chance is at most 1: that of being looked at is told beside the place looked at most.
     seen = seen / max(seen.max(initial=0, where=shown > 0), 1e-12)
-    looks = _looks(log.faded(learned.half_life), seen, site.n_articles)
+    looks = _looks(log, seen, site.n_articles)
     if looks.clicks.sum() == 0:
         return Calibrated(None, NOTHING)
     error, said = None, _said(score, looks)
     if tried := learned.tried:
-        before = log.between(0, tried.first).faded(learned.half_life)
+        before = log.between(0, tried.first)
         past = _looks(before, seen, site.n_articles)
         now = _looks(log.between(tried.first, tried.last), seen, site.n_articles)
         told = _said(lambda *pairs: tried.ranker.score(site, *pairs), now)

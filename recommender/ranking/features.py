@@ -7,7 +7,9 @@ they are to explain; leaking the future is impossible without building a wrong h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from recommender.ranking.handpicked import Editors, worth
 from recommender.store.counts import Log
 from recommender.text.corpus import Site
 from recommender.text.kernels import transfer
-from recommender.text.signals import SIGNALS, signals
+from recommender.text.signals import SIGNALS, signals, text_score
 
 # Clicks on a source's list that weigh as much as what its targets' strengths say (validated on
 # wikispeedia: 5 to 20 do equally well).
@@ -35,32 +37,6 @@ LEAST_TEXT = 1e-3
 CHUNKS = 8
 # Pairs looked at in one go; bounds the memory of a build.
 BLOCK = 500_000
-
-NAMES = (
-    *SIGNALS,
-    "text",
-    *LISTED,
-    "hand_picked",
-    "strength",
-    "target_clicks",
-    "target_expected",
-    "source_clicks",
-    "chances",
-    "clicked",
-    "lift_3",
-    "lift_30",
-    "reverse_lift",
-    "source_strength",
-    "co_read",
-    "co_read_cosine",
-    "co_read_surprise",
-    "readers_alike",
-    "category_pair",
-    "category_to_target",
-    "source_to_category",
-    "similar_sources",
-    "similar_targets",
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,12 +83,11 @@ def history_of(
     pairs: Pairs,
     of_link: np.ndarray,
     examined: np.ndarray,
-    half_life: float | None = None,
 ) -> History:
-    """Count a stretch of the log, whose links are pairs ``of_link`` and looked at with a
-    propensity of ``examined``; after ``half_life`` days a click counts half.
+    """Count a stretch of the log, whose links are pairs ``of_link`` and are examined with a
+    propensity of ``examined``, both ``(n_links,)``.
     """
-    appeal = appeals.measure(log.faded(half_life), pairs, of_link, examined, site.category)
+    appeal = appeals.measure(log, pairs, of_link, examined, site.category)
     ends = pairs.source, pairs.item
     shown, _ = log.shown_and_clicked()
     known = of_link >= 0
@@ -174,6 +149,179 @@ def offset(history: History, known: Known) -> np.ndarray:
     return said
 
 
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Pairs whose features are asked for, ``sources`` and ``items`` ``(n_pairs,)``, what is known
+    of them, and what several features read, each worked out once.
+    """
+
+    site: Site
+    editors: Editors | None
+    history: History
+    known: Known
+    sources: np.ndarray
+    items: np.ndarray
+
+    @cached_property
+    def signals(self) -> np.ndarray:
+        """``(n_pairs, len(SIGNALS))``."""
+        return signals(self.site, self.sources, self.items)
+
+    @cached_property
+    def listing(self) -> np.ndarray:
+        """``(n_pairs, len(LISTED))``."""
+        return self.history.listing.features(self.sources, self.items)
+
+    @cached_property
+    def co_read(self) -> np.ndarray:
+        """The number of each pair among the co-read ones, -1 for none; ``(n_pairs,)``."""
+        return self.history.reading.find(self.sources, self.items)
+
+    @cached_property
+    def similar(self) -> np.ndarray:
+        """Clicks and expected clicks of similar pairs, ``(n_pairs, 4)``."""
+        return transferred(self.site, self.history, self.sources, self.items)
+
+    def log_rate(self, group: Group, left: str, right: str) -> np.ndarray:
+        """Log of clicks over expected clicks of each pair's group, its fold left out."""
+        key = _group_key(self.site, self.sources, self.items, left, right)
+        clicked, expected = group.without(key, self.known.fold)
+        return np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))
+
+
+Feature = Callable[[Asked], np.ndarray]
+
+
+def _column(table: str, number: int, meaning: str) -> Feature:
+    def feature(asked: Asked) -> np.ndarray:
+        return getattr(asked, table)[:, number]
+
+    feature.__doc__ = meaning
+    return feature
+
+
+def text(asked: Asked) -> np.ndarray:
+    """log odds that an editor lists the target, or the log of how alike the texts are"""
+    if asked.editors:
+        return worth(asked.site, asked.editors, asked.sources, asked.items)
+    return np.log(np.maximum(text_score(asked.signals).astype(np.float64), LEAST_TEXT))
+
+
+def hand_picked(asked: Asked) -> np.ndarray:
+    """whether the target stands in the page's hand-picked list"""
+    picked = find(asked.site.picked, asked.sources * asked.site.n_articles + asked.items) >= 0
+    # A pair nobody has shown is in nobody's list.
+    return picked & ((asked.known.own < 0) | (asked.known.pair >= 0))
+
+
+def strength(asked: Asked) -> np.ndarray:
+    """log strength of the target: clicks over those of an average one"""
+    return asked.known.log_strength
+
+
+def target_clicks(asked: Asked) -> np.ndarray:
+    """log of clicks on the target, beside any page"""
+    return np.log1p(asked.known.target_clicks)
+
+
+def target_expected(asked: Asked) -> np.ndarray:
+    """log of the clicks that an average target would have got in the target's places"""
+    return np.log1p(asked.known.target_expected)
+
+
+def chances(asked: Asked) -> np.ndarray:
+    """log of the clicks made on slates that the pair stood in"""
+    return np.log1p(at(asked.history.appeal.chances, asked.known.pair))
+
+
+def clicked(asked: Asked) -> np.ndarray:
+    """log of clicks on the pair"""
+    return np.log1p(at(asked.history.appeal.clicked, asked.known.pair))
+
+
+def lift_3(asked: Asked) -> np.ndarray:
+    """log of clicks over those expected of the target, smoothed by 3 choices"""
+    return asked.history.appeal.lift(asked.known.pair, 3.0)
+
+
+def lift_30(asked: Asked) -> np.ndarray:
+    """log of clicks over those expected of the target, smoothed by 30 choices"""
+    return asked.history.appeal.lift(asked.known.pair, 30.0)
+
+
+def co_read(asked: Asked) -> np.ndarray:
+    """log of the visits that read both without a step from one to the other"""
+    return np.log1p(at(asked.history.reading.together, asked.co_read))
+
+
+def co_read_cosine(asked: Asked) -> np.ndarray:
+    """visits that read both over those that read either, smoothed"""
+    return at(asked.history.reading.cosine, asked.co_read)
+
+
+def readers_alike(asked: Asked) -> np.ndarray:
+    """how alike what else is read with each of them is: cosine"""
+    return asked.history.reading.alike(asked.sources, asked.items)
+
+
+def category_pair(asked: Asked) -> np.ndarray:
+    """log click rate of links between the two categories"""
+    return asked.log_rate(asked.history.category_pair, "category", "category")
+
+
+def category_to_target(asked: Asked) -> np.ndarray:
+    """log click rate of the target beside pages of the source's category"""
+    return asked.log_rate(asked.history.category_to_target, "category", "article")
+
+
+def source_to_category(asked: Asked) -> np.ndarray:
+    """log click rate of links from the source into the target's category"""
+    return asked.log_rate(asked.history.source_to_category, "article", "category")
+
+
+def similar_sources(asked: Asked) -> np.ndarray:
+    """log click rate of the target beside pages like the source"""
+    near = asked.similar
+    return np.log((near[:, 0] + PRIOR_TRANSFER) / (near[:, 1] + PRIOR_TRANSFER))
+
+
+def similar_targets(asked: Asked) -> np.ndarray:
+    """log click rate of articles like the target beside the source"""
+    near = asked.similar
+    return np.log((near[:, 2] + PRIOR_TRANSFER) / (near[:, 3] + PRIOR_TRANSFER))
+
+
+# A feature is a function of the pairs asked for and one row here; its docstring is what the model
+# card says of it.
+FEATURES: dict[str, Feature] = {
+    **{name: _column("signals", at, meaning) for at, (name, meaning) in enumerate(SIGNALS.items())},
+    "text": text,
+    **{name: _column("listing", at, meaning) for at, (name, meaning) in enumerate(LISTED.items())},
+    "hand_picked": hand_picked,
+    "strength": strength,
+    "target_clicks": target_clicks,
+    "target_expected": target_expected,
+    "chances": chances,
+    "clicked": clicked,
+    "lift_3": lift_3,
+    "lift_30": lift_30,
+    "co_read": co_read,
+    "co_read_cosine": co_read_cosine,
+    "readers_alike": readers_alike,
+    "category_pair": category_pair,
+    "category_to_target": category_to_target,
+    "source_to_category": source_to_category,
+    "similar_sources": similar_sources,
+    "similar_targets": similar_targets,
+}
+NAMES = tuple(FEATURES)
+
+
+def meaning_of(name: str) -> str:
+    """What a feature is, in words; nothing for what is none."""
+    return (FEATURES[name].__doc__ or "") if name in FEATURES else ""
+
+
 def features(
     site: Site,
     editors: Editors | None,
@@ -182,58 +330,12 @@ def features(
     sources: np.ndarray,
     items: np.ndarray,
 ) -> np.ndarray:
-    """The features of pairs, ``(n_pairs, n_features)``; ``sources`` must come in runs."""
-    sources = np.asarray(sources, dtype=np.int64)
-    items = np.asarray(items, dtype=np.int64)
-    appeal, reading, pair = history.appeal, history.reading, known.pair
-    back = history.pairs.find(items, sources)
-    read = reading.find(sources, items)
-    near = transferred(site, history, sources, items)
-    picked = find(site.picked, sources * site.n_articles + items) >= 0
-
-    def lift_of(group: Group, left: str, right: str) -> np.ndarray:
-        key = _group_key(site, sources, items, left, right)
-        clicked, expected = group.without(key, known.fold)
-        lifts: np.ndarray = np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))
-        return lifts
-
-    columns = (
-        signals(site, sources, items),
-        log_worth(site, editors, sources, items),
-        history.listing.features(sources, items),
-        # A pair nobody has shown is in nobody's list.
-        picked & ((known.own < 0) | (pair >= 0)),
-        known.log_strength,
-        np.log1p(known.target_clicks),
-        np.log1p(known.target_expected),
-        np.log1p(appeal.source_clicks[sources]),
-        np.log1p(at(appeal.chances, pair)),
-        np.log1p(at(appeal.clicked, pair)),
-        history.appeal.lift(pair, 3.0),
-        history.appeal.lift(pair, 30.0),
-        history.appeal.lift(back, PRIOR_CHOICES),
-        np.log(appeal.strength[sources]),
-        np.log1p(at(reading.together, read)),
-        at(reading.cosine, read),
-        reading.surprise(sources, items),
-        reading.alike(sources, items),
-        lift_of(history.category_pair, "category", "category"),
-        lift_of(history.category_to_target, "category", "article"),
-        lift_of(history.source_to_category, "article", "category"),
-        np.log((near[:, 0] + PRIOR_TRANSFER) / (near[:, 1] + PRIOR_TRANSFER)),
-        np.log((near[:, 2] + PRIOR_TRANSFER) / (near[:, 3] + PRIOR_TRANSFER)),
-    )
-    return np.column_stack(columns).astype(np.float32)
-
-
-def log_worth(
-    site: Site, editors: Editors | None, sources: np.ndarray, items: np.ndarray
-) -> np.ndarray:
-    """What is known of pairs before anybody clicks, as a logarithm to which clicks can be added: an
-    editor's log odds, or the log of how alike the texts are.
+    """The features of pairs, ``(n_pairs, len(FEATURES))``, float32; ``sources`` and ``items`` are
+    ``(n_pairs,)``, ``sources`` in runs.
     """
-    found = worth(site, editors, sources, items)
-    return found if editors else np.log(np.maximum(found, LEAST_TEXT))
+    ends = np.asarray(sources, dtype=np.int64), np.asarray(items, dtype=np.int64)
+    asked = Asked(site, editors, history, known, *ends)
+    return np.column_stack([feature(asked) for feature in FEATURES.values()]).astype(np.float32)
 
 
 def transferred(site: Site, history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:

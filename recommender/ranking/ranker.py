@@ -15,7 +15,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from recommender.clicks.choice_model import Appeal, measure
 from recommender.clicks.position_bias import Examination
 from recommender.progress import Progress, Silent
 from recommender.ranking.boosting import MAX_ROUNDS
@@ -92,20 +91,18 @@ class Tried:
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
     """What came of learning. ``ranker`` is None where text alone decides; ``reason`` says why, in
-    a sentence for the model card. ``appeal`` is what ``history`` counts without fading. ``trial``
+    a sentence for the model card. ``trial``
     holds the figures the choice rests on, ``worth`` what each feature adds to the order of the
-    last days, ``half_life`` the days after which a click counts half. ``tried`` is what the choice
+    last days. ``tried`` is what the choice
     was made with, None where there was no trial or it was lost.
     """
 
     ranker: Ranker | None
     history: History
-    appeal: Appeal
     reason: str
     trial: dict[str, float]
     n_clicks: int
     worth: dict[str, float]
-    half_life: float | None
     tried: Tried | None = None
 
     @property
@@ -129,9 +126,7 @@ def learn(
     n_clicks = int(log.n_clicks[whole.of_link[log.click_link] >= 0].sum())
     enough = n_clicks >= MIN_CLICKS and len(whole.days) > MIN_BLOCKS
     if enough:
-        progress.stage("learning from clicks", len(whole.days) + 3)
-        whole = whole.faded()
-        progress.advance()
+        progress.stage("learning from clicks", len(whole.days) + 2)
     days, blocks = _blocks(whole, progress) if enough else ([], [])
     everything = whole.everything()
     ranker: Ranker | None = None
@@ -167,10 +162,7 @@ def learn(
                 f"counting alone {trial['counting']:.3f}"
             )
         progress.advance()
-    appeal = measure(whole.log, whole.pairs, whole.of_link, whole.examined, site.category)
-    return Learned(
-        ranker, everything.history, appeal, reason, trial, n_clicks, worth, whole.half_life, outcome
-    )
+    return Learned(ranker, everything.history, reason, trial, n_clicks, worth, outcome)
 
 
 def _blocks(whole: Stretches, progress: Progress) -> tuple[list[tuple[int, int]], list[Block]]:

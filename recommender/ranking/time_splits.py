@@ -6,13 +6,12 @@ each slate's clicks are shared out in proportion to examination x exp(score).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
-from recommender.clicks.choice_model import Pairs, bounded, measure, pairs_in
+from recommender.clicks.choice_model import Pairs, bounded, pairs_in
 from recommender.clicks.intervention_harvesting import MAX_POSITION
 from recommender.clicks.position_bias import Examination
 from recommender.ranking.features import History, features, history_of, known_of
@@ -23,12 +22,6 @@ from recommender.text.corpus import Site
 # Shares of the views at which blocks begin. The later, the more a block's history resembles the
 # one the model will serve with; the first teaches what to do without any.
 SHARES = (0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
-# Days after which a click counts half, of which the log chooses; None: never.
-HALF_LIVES = (None, 1460.0, 365.0, 90.0, 30.0)
-# Stretches at the end of the log on which a half-life is tried.
-N_TRIED = 3
-# Weights of what is expected of a pair against its own clicks, tried with every half-life.
-WEIGHTS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 # Two orders by counting differ by about so much in a click's discounted gain, standard deviation.
 APART = 0.1
 # Clicks' worth of belief that a position is followed as often as any other.
@@ -164,8 +157,7 @@ class Block:
 @dataclass(frozen=True, eq=False)
 class Stretches:
     """A log and what cuts it: the ``days`` on which blocks begin, and the day after the last.
-    ``of_link`` and ``examined`` say which pair each link is and how likely it is looked at;
-    after ``half_life`` days a click counts half.
+    ``of_link`` and ``examined`` say which pair each link is and how likely it is examined.
     """
 
     site: Site
@@ -175,45 +167,18 @@ class Stretches:
     of_link: np.ndarray
     examined: np.ndarray
     days: list[int]
-    half_life: float | None = None
 
     def block(self, first: int, last: int) -> Block:
         """Days ``first`` up to, not including, ``last``."""
         past = self.log.between(0, first)
-        history = history_of(
-            self.site, past, self.pairs, self.of_link, self.examined, self.half_life
-        )
+        history = history_of(self.site, past, self.pairs, self.of_link, self.examined)
         now = self._choices(self.log.between(first, last))
-        return Block(
-            self.site, self.editors, history, self._choices(past.faded(self.half_life)), now
-        )
+        return Block(self.site, self.editors, history, self._choices(past), now)
 
     def everything(self) -> Block:
         """All of the log as the past."""
         end = self.days[-1] if self.days else 0
         return self.block(end, end)
-
-    def faded(self) -> Stretches:
-        """With the half-life under which counting puts best in order what is followed next."""
-        if len(self.days) < N_TRIED + 2:
-            return self
-        told = [self._foretold(half_life) for half_life in HALF_LIVES]
-        n_clicks = self.log.between(self.days[-N_TRIED - 1], self.days[-1]).n_clicks.sum()
-        # The slowest that does as well as the best, as far as these clicks can tell.
-        enough = max(told) - APART / np.sqrt(max(n_clicks, 1))
-        return replace(self, half_life=HALF_LIVES[int(np.argmax(np.array(told) >= enough))])
-
-    def _foretold(self, half_life: float | None) -> float:
-        told = np.zeros(len(WEIGHTS))
-        days = self.days[-N_TRIED - 1 :]
-        for first, last in pairwise(days):
-            past = self.log.between(0, first).faded(half_life)
-            appeal = measure(past, self.pairs, self.of_link, self.examined, self.site.category)
-            now = self._choices(self.log.between(first, last))
-            score = np.log(appeal.strength[self.pairs.item[now.pair]])
-            told += [now.worth(score + appeal.lift(now.pair, weight)) for weight in WEIGHTS]
-        # Each at its own best weight: fading must not win by making counts small.
-        return float(told.max() / N_TRIED)
 
     def _choices(self, log: Log) -> Choices:
         _, clicked = log.shown_and_clicked()

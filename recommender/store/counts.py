@@ -125,17 +125,6 @@ class Log:
             changes |= {name: getattr(self, name)[kept] for name in names}
         return replace(self, **changes)  # type: ignore[arg-type]
 
-    def faded(self, half_life: float | None) -> Log:
-        """Views and clicks weigh half after ``half_life`` days, counted from the last day; None:
-        all weigh the same. Visits do not fade.
-        """
-        days = np.concatenate([self.view_day, self.click_day])
-        if half_life is None or len(days) == 0:
-            return self
-        last = days.max()
-        seen, followed = (0.5 ** ((last - d) / half_life) for d in (self.view_day, self.click_day))
-        return replace(self, n_views=self.n_views * seen, n_clicks=self.n_clicks * followed)
-
     def shown_and_clicked(self) -> tuple[np.ndarray, np.ndarray]:
         """How often each link was shown and followed; both ``(n_links,)``."""
         views = np.bincount(self.view_slate, weights=self.n_views, minlength=len(self.source))

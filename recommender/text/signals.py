@@ -15,21 +15,22 @@ from recommender.text.kernels import differences, overlaps
 # nDCG@10 .390 without, .417 with it, .422 at 0.8 (benchmarks/README.md, "Text").
 CATEGORY_BONUS = 0.5
 
-SIGNALS = (
-    "cosine",
-    "title_cosine",
-    "target_title_said",
-    "source_title_said",
-    "title_added",
-    "title_dropped",
-    "same_category",
-    "same_folder",
-    "shared_tags",
-    "fullness",
-    "target_words",
-    "target_title_words",
-)
-DECIDING = [SIGNALS.index(name) for name in ("cosine", "same_category", "fullness")]
+# By name, what each says of a pair.
+SIGNALS = {
+    "cosine": "how alike the texts are: cosine",
+    "title_cosine": "how alike the titles are: cosine",
+    "target_title_said": "how much of the target's title stands in the source's text",
+    "source_title_said": "how much of the source's title stands in the target's text",
+    "title_added": "terms of the target's title that the source's lacks",
+    "title_dropped": "terms of the source's title that the target's lacks",
+    "same_category": "whether both are of one category",
+    "same_folder": "whether both addresses lie in one folder",
+    "shared_tags": "tags in common over all tags of the two",
+    "fullness": "how full the target's text is beside others",
+    "target_words": "log of the words in the target's text",
+    "target_title_words": "words in the target's title",
+}
+DECIDING = [list(SIGNALS).index(name) for name in ("cosine", "same_category", "fullness")]
 
 
 def signals(site: Site, sources: np.ndarray, items: np.ndarray) -> np.ndarray:

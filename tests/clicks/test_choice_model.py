@@ -65,7 +65,6 @@ def test_two_links_three_to_one():
     assert found.strength[0] == 1
     assert found.target_clicks.tolist() == [0, 300, 100]
     assert found.target_expected.tolist() == [0, 200, 200]
-    assert found.source_clicks.tolist() == [400, 0, 0]
     assert found.chances[number[0, 1]] == 400
     assert found.n_clicks == 400
 

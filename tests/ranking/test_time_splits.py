@@ -99,23 +99,6 @@ def test_a_block_knows_only_what_was_before(site: Site):
     assert len(block.seen) == len(block.now.pair) == 4
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_the_half_life_is_the_logs(site: Site, turned: bool):
-    """Readers whose taste turns every thirty days need old clicks forgotten; steady ones do not."""
-    random = np.random.default_rng(0)
-    slates = []
-    for day in range(300):
-        for source in random.choice(N, 6, replace=False).tolist():
-            items = [item for item in range(N) if item != source][:8]
-            season = day // 30 if turned else 0
-            taste = np.random.default_rng([source, season]).exponential(1, len(items))
-            clicks = random.multinomial(20, taste / taste.sum()).tolist()
-            slates.append(Shown(source, items, clicks, day=day, ordered=False))
-    whole = stretches_of(site, None, log_of(*slates), EVENLY).faded()
-
-    assert whole.half_life == (30.0 if turned else None)
-
-
 def test_what_cannot_be_told_from_position_is_put_down_to_it(site: Site):
     """All clicks on the first place: it is then looked at so much more, and nobody is better."""
     log = log_of(*(Shown(at, [at + 1, at + 2, at + 3], [20, 0, 0]) for at in range(10)))
