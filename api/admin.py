@@ -150,7 +150,7 @@ def _activation(app: FastAPI, live: Live, needed: list[Any]) -> None:
         except BundleError as exc:
             raise Refusal(409, "damaged_model", str(exc)) from exc
         live.refresh()
-        return Model.model_validate(live.current().lists.about)
+        return Model.model_validate(live.current().lists.about, from_attributes=True)
 
 
 class Figures:
@@ -171,7 +171,7 @@ class Figures:
         """All gauges."""
         moment, answers = self.clock(), self.live.answers
         if answers is not None:
-            built = datetime.fromisoformat(answers.lists.about["built"])
+            built = datetime.fromisoformat(answers.lists.about.built)
             age = (moment - built).total_seconds()
             yield gauge("recommender_bundle_age_seconds", "Since the live bundle was built", age)
         yield gauge(

@@ -54,7 +54,7 @@ class Patching:
         if added is None or added.lists is not lists:
             added = Added(lists)
         if stored.store is not None:
-            ours = lists.about["store"] == stored.name
+            ours = lists.about.store == stored.name
             try:
                 added = self._changed(added, stored.store, ours=ours)
                 seal: Seal | None = Seal(
@@ -70,7 +70,7 @@ class Patching:
 
     def _changed(self, added: Added, store: Store, *, ours: bool) -> Added:
         lists = added.lists
-        known = int(lists.about["change"]) if ours else 0
+        known = lists.about.change if ours else 0
         number, articles, removed = store.changed_since(known)
         if number == added.change:
             return added

@@ -121,7 +121,7 @@ def _models(app: FastAPI, live: Live) -> None:
     @app.get("/v1/model", tags=["model"], summary="The live bundle", responses=documented(503))
     async def model() -> Model:
         """What it was built from, what decided its lists, and how it scored."""
-        return Model.model_validate(live.current().lists.about)
+        return Model.model_validate(live.current().lists.about, from_attributes=True)
 
 
 def _events(app: FastAPI, events: Events) -> None:

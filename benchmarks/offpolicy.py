@@ -211,7 +211,7 @@ def _reordered(name: str = "editors' links, turned by clicks") -> list[tuple[str
             lists[id] = [there[at] for at in order]
         later = list(readers.visits(picked, seed=7, days=20))
         store.add_events(_later(event, days=30) for event in later)
-        log = impressions.read(store, after=int(bundle.about["data_until_ms"]))
+        log = impressions.read(store, after=int(bundle.about.data_until_ms))
         log = log.views_of(log.by_lot)
         return _rows(name, log, lists, bundle, _truth(picked, log))
 
@@ -268,7 +268,7 @@ def _beside(
     store: Store, name: str, served: Bundle, candidate: Bundle, pages: Sequence[str]
 ) -> list[tuple[str, ...]]:
     """Estimates of a candidate, and what was shown, beside the truth."""
-    log = impressions.read(store, after=int(candidate.about["data_until_ms"]))
+    log = impressions.read(store, after=int(candidate.about.data_until_ms))
     was = _truth(_lists(served, pages), log)
     return _rows(name, log, _lists(candidate, pages), candidate, was)
 

@@ -113,7 +113,7 @@ def msdocs(folder: Path) -> None:
             f"msdocs, {bundle.learned_from or 'text alone'}: nDCG@10 of the final lists "
             f"{np.mean(judged):.4f} over {len(judged):,} pages; built in {seconds:.0f} s, "
             f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB. "
-            f"{bundle.about['reason']}"
+            f"{bundle.about.reason}"
         )
 
 

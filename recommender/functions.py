@@ -101,7 +101,7 @@ def evaluate(
         if views.n_shown == 0:
             raise EvaluationError(
                 f"no view to judge bundle {bundle.name} by: the store holds none after the "
-                f"bundle's data, which ends {bundle.about['data_window'][1]}"
+                f"bundle's data, which ends {bundle.about.data_window[1]}"
             )
         won = _would_win(store, bundle, k, after=_end_of_data(bundle))
         return judge(bundle, views, k=k, seed=seed, articles=_by_id(store), off_policy=won)
@@ -175,7 +175,7 @@ def off_policy(
 
 
 def _end_of_data(bundle: Bundle) -> int:
-    until = bundle.about["data_until_ms"]
+    until = bundle.about.data_until_ms
     return -1 if until is None else int(until)
 
 

@@ -74,7 +74,7 @@ def test_frames_train_the_same_bundle_as_files(from_files: Bundle, tmp_path: Pat
     bundle = recommender.train(articles=articles, events=log, models=tmp_path, now=NOW)
 
     assert said(bundle) == said(from_files)
-    assert bundle.about["n_clicks"] == 30
+    assert bundle.about.n_clicks == 30
 
 
 def test_a_sites_own_frames_train_the_same_bundle(
@@ -98,7 +98,7 @@ def test_doubtful_views_of_a_frame_are_not_learned_from(tmp_path: Path):
 
     bundle = recommender.train(articles=pd.DataFrame(RECORDS), events=log, models=tmp_path, now=NOW)
 
-    assert bundle.about["n_clicks"] == 28
+    assert bundle.about.n_clicks == 28
 
 
 def connected(files: tuple[Path, Path], folder: Path) -> recommender.Site:
@@ -139,7 +139,7 @@ def test_bad_records_are_told(tmp_path: Path):
         bundle = recommender.train(
             articles=pd.DataFrame([*RECORDS, {"id": "x"}]), models=tmp_path, now=NOW
         )
-    assert bundle.about["n_articles"] == 4
+    assert bundle.about.n_articles == 4
 
     with pytest.raises(TooManyBadRecords, match="2 of 2 records are bad"):
         recommender.train(articles=pd.DataFrame([{"id": "x"}, {"id": "y"}]), models=tmp_path)

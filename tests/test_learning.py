@@ -66,7 +66,7 @@ def test_examination_is_found_out(learned: Bundle):
     chance = np.load(learned.folder / "examination.npy")[0]
 
     truth_of = np.array([readers.examination(place) for place in range(1, 11)])
-    assert learned.about["examination"]["identified"]
+    assert learned.about.examination.identified
     assert np.abs(chance[1:11] / truth_of - 1).max() < 0.2
 
 

@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from recommender.bundle import registry
 from recommender.bundle.arrays import load, load_array
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link
 from recommender.bundle.published import Lists
+from recommender.bundle.registry import Manifest
 from recommender.errors import CalibrationError
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import slate_of
@@ -58,19 +59,19 @@ class Bundle:
         return self.lists.name
 
     @property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> Manifest:
         """The manifest: when and from what the bundle was built, and what it scored."""
         return self.lists.about
 
     @property
     def decided_by(self) -> str:
         """``model`` if the lists were learned, ``text`` if text alone decided."""
-        return str(self.about["decided_by"])
+        return self.about.decided_by
 
     @property
     def learned_from(self) -> str | None:
         """``clicks`` or editors' ``lists``, None if text alone decided."""
-        return cast("str | None", self.about["learned_from"])
+        return self.about.learned_from
 
     @property
     def card(self) -> str:
@@ -181,13 +182,13 @@ class Bundle:
         """What turns scores into chances; ``CalibrationError`` if the log could not tell."""
         from recommender.ranking.calibration import Calibration
 
-        told = self.about.get("calibration", {"slope": None, "reason": "it was built without"})
-        if told["slope"] is None:
-            raise CalibrationError(f"bundle {self.name} states no chances: {told['reason']}")
+        told = self.about.calibration
+        if told.slope is None:
+            raise CalibrationError(f"bundle {self.name} states no chances: {told.reason}")
         level, examined = (
             load_array(self.folder, f"calibration_{part}") for part in ("level", "examined")
         )
-        return Calibration(level, told["slope"], examined, tuple(told["layouts"]))
+        return Calibration(level, told.slope, examined, told.layouts)
 
     @cached_property
     def site(self) -> Site:
@@ -205,7 +206,7 @@ class Bundle:
 
     @cached_property
     def _ranker(self) -> Ranker | None:
-        if TREES not in self.about["files"]:
+        if TREES not in self.about.files:
             return None
         import joblib
 
@@ -216,7 +217,7 @@ class Bundle:
 
     @cached_property
     def _editors(self) -> Editors | None:
-        if EDITORS not in self.about["files"]:
+        if EDITORS not in self.about.files:
             return None
         import joblib
 

@@ -6,10 +6,9 @@ apply to a list of links.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from recommender.bundle.registry import Calibration, Manifest
 from recommender.clicks.intervention_harvesting import Curve
 from recommender.clicks.position_bias import Examination
 from recommender.ranking.features import meaning_of
@@ -35,41 +34,39 @@ def decision(learned: Learned, taught: Taught) -> tuple[str | None, str]:
     return None, f"{learned.reason}; {taught.reason}"
 
 
-def model_card(
-    name: str, about: dict[str, Any], *, examination: Examination, log: Log, lengths: np.ndarray
-) -> str:
+def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: np.ndarray) -> str:
     """The card as Markdown; ``lengths`` says how many relevant links each page's list has."""
-    first, last = about["data_window"]
+    first, last = about.data_window
     window = f"{first} to {last}" if first else "no views"
     return "\n".join(
         [
-            f"# Bundle {name}",
+            f"# Bundle {about.name}",
             "",
-            f"Built {about['built']} from {about['n_articles']:,} articles "
-            f"({about['n_stubs']:,} more known by title only), {about['n_views']:,} views and "
-            f"{about['n_clicks']:,} clicks ({window}).",
+            f"Built {about.built} from {about.n_articles:,} articles "
+            f"({about.n_stubs:,} more known by title only), {about.n_views:,} views and "
+            f"{about.n_clicks:,} clicks ({window}).",
             "",
             "## What decided",
             "",
-            f"**{DECIDERS[about['learned_from']]}**: {about['reason']}.",
+            f"**{DECIDERS[about.learned_from]}**: {about.reason}.",
             "",
-            *_trial(about["scores"]),
-            *_worth(about["worth"]),
-            *_importance(about["editors"]["importance"]),
+            *_trial(about.scores),
+            *_worth(about.importance),
+            *_importance(about.hand_picked.importance),
             "## Position",
             "",
             *_examination(examination, log),
             "",
             "## Chances",
             "",
-            _calibration(about["calibration"]),
+            _calibration(about.calibration),
             "",
             "## The lists",
             "",
             f"{(lengths >= 10).mean():.1%} of the articles have ten relevant links or more, "
             f"{(lengths < 3).mean():.1%} fewer than three; these are filled up by the fallback "
             "chain. A link is relevant if the texts are alike "
-            f"(cosine {about['relevance_floor']:.2f} or more), readers followed it more often "
+            f"(cosine {about.relevance_floor:.2f} or more), readers followed it more often "
             "than was to be expected, or, where editors' lists decide, an editor would list it "
             "with a chance of one in ten.",
             "",
@@ -80,19 +77,19 @@ def model_card(
             "",
             "## Made with",
             "",
-            ", ".join(f"{part} {version}" for part, version in about["versions"].items()) + ".",
+            ", ".join(f"{part} {version}" for part, version in about.versions.items()) + ".",
             "",
         ]
     )
 
 
-def _calibration(told: dict[str, Any]) -> str:
-    reason = f"{told['reason'][0].upper()}{told['reason'][1:]}."
-    if told["slope"] is None:
+def _calibration(told: Calibration) -> str:
+    reason = f"{told.reason[0].upper()}{told.reason[1:]}."
+    if told.slope is None:
         return f"None are stated. {reason}"
     return (
         "`chance` says how likely a link is to be followed if it is looked at: log odds of a level "
-        f"of each page's own and {told['slope']:.2f} for each unit of score. {reason}"
+        f"of each page's own and {told.slope:.2f} for each unit of score. {reason}"
     )
 
 

@@ -57,7 +57,7 @@ def compare(base: Lists, article: Article) -> Read:
     length = 0.0 if own is None else float(np.sqrt(square * base.squares[own]))
     others = np.where(same | (base.stub != 0), 0.0, cosines)
     near = np.argsort(-others, kind="stable")[:REACH]
-    near = near[others[near] >= float(base.about["relevance_floor"])]
+    near = near[others[near] >= base.about.relevance_floor]
     return Read(
         article=article,
         title=title,

@@ -148,7 +148,7 @@ class Patched(Shelf):
             if placed.row not in self.gone and placed.row not in self.rewritten
             and not (placed.row in self.read and asked.is_like(self.read[placed.row]))
         ]  # fmt: skip
-        floor = float(self.base.about["relevance_floor"])
+        floor = self.base.about.relevance_floor
         fresh = [
             (-cosine, new)
             for new, read in self.read.items()
@@ -179,7 +179,7 @@ class Patched(Shelf):
     def _joins(self) -> dict[int, list[tuple[int, int, float]]]:
         """For each list that new articles join: place, row, cosine, in the order of insertion."""
         joins: dict[int, list[tuple[int, int, float]]] = {}
-        at = self.base.about["evidence"].index("cosine")
+        at = self.base.about.evidence.index("cosine")
         gone = list(self.gone)
         # What is gone, or another article by now, makes room: its text may have moved.
         lost = self.gone | self.rewritten

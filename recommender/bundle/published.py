@@ -19,6 +19,7 @@ from recommender.articles.urls import url_key
 from recommender.bundle import registry
 from recommender.bundle.arrays import load_array, load_index, load_strings
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf, packed
+from recommender.bundle.registry import Manifest
 from recommender.bundle.texts import Texts
 from recommender.candidates import EMPTY
 from recommender.events.event import ORIGINS
@@ -33,12 +34,12 @@ KNOWN_SHARE = 0.3
 class Lists(Shelf):
     """A published bundle, opened for looking up."""
 
-    def __init__(self, folder: Path, about: dict[str, Any] | None = None) -> None:
+    def __init__(self, folder: Path, about: Manifest | None = None) -> None:
         """Open the bundle in ``folder``; a build says ``about`` before there is a manifest."""
         self.folder = folder
         self.about = registry.read(folder) if about is None else about
-        self.name = self.about["name"]
-        self.share = self.about["explore"]
+        self.name = self.about.name
+        self.share = self.about.explore
         self.ids = load_index(folder, "ids")
         self.keys = load_array(folder, "keys")
         self.urls = load_index(folder, "urls")
@@ -147,7 +148,7 @@ class Lists(Shelf):
         terms, weights = self.texts.row(title, body)
         cosines = self.texts.dots(terms, weights)
         same = self.same_text(cosines, float((weights**2).sum()))
-        floor = float(self.about["relevance_floor"])
+        floor = self.about.relevance_floor
         worth = np.where(~same & (self.stub == 0), cosines * self.appeal, 0.0)
         worth[cosines < floor] = 0.0
         size = min(len(worth), 4 * MAX_K)
@@ -191,7 +192,7 @@ class Lists(Shelf):
         slots = np.flatnonzero(self.items[row] == (EMPTY - 1 if item is None else item))
         if len(slots) == 0:
             return None
-        names = self.about["evidence"]
+        names = self.about.evidence
         return dict(zip(names, map(float, self.evidence[row, slots[0]]), strict=True))
 
 

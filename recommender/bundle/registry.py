@@ -20,20 +20,125 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recommender.bundle.arrays import build, read_json
 from recommender.errors import BundleError
 
-LAYOUT = 4
+# Raised whenever a file, or a field of one, comes, goes or changes its meaning.
+LAYOUT = 5
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"
 PRUNED = ".pruned"
 
 
-def publish(scratch: Path, models: Path, name: str, about: dict[str, Any]) -> Path:
+@dataclass(frozen=True, slots=True)
+class File:
+    """The bytes of a file and their SHA-256 sum."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Whether the examination curve of a ``layout``, or of one ``list`` in it, is identified."""
+
+    layout: str
+    list: str | None
+    identified: bool
+    reason: str
+    n_clicks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """Whether the log identifies examination by position: on the whole site, and in ``layouts``.
+    ``says`` are sentences on what was corrected for.
+    """
+
+    identified: bool
+    reason: str
+    n_clicks: int
+    says: tuple[str, ...]
+    layouts: tuple[Curve, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What chances rest on: ``slope`` is None where none are stated, and ``error`` (expected
+    calibration error, a share) where no days were set aside; ``reason`` is a sentence on both.
+    """
+
+    slope: float | None
+    layouts: tuple[str, ...]
+    reason: str
+    error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandPicked:
+    """What came of learning from hand-picked lists: ``trial`` are nDCG@10 on lists set aside, and
+    ``importance`` what that loses if a feature is scrambled.
+    """
+
+    reason: str
+    n_links: int
+    trial: dict[str, float]
+    importance: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a bundle is made of and from: times in ISO 8601, the log's window first and last.
+
+    ``scores`` are figures of orders on the log's last days, ``importance`` what the ranker's loses
+    if a feature is scrambled. ``change`` is the ``store``'s last change of an article that the
+    build knew, ``n_logged_clicks`` the clicks the store held. ``explore`` variants of a hundred
+    explore. ``files`` are known once the bundle is published.
+    """
+
+    name: str
+    built: str
+    data_window: tuple[str | None, str | None]
+    data_until_ms: int | None
+    decided_by: str
+    learned_from: str | None
+    reason: str
+    scores: dict[str, float]
+    importance: dict[str, float]
+    hand_picked: HandPicked
+    n_articles: int
+    n_stubs: int
+    n_clicks: int
+    n_views: int
+    examination: Examination
+    calibration: Calibration
+    relevance_floor: float
+    explore: int
+    variants: tuple[dict[str, Any], ...]
+    store: str
+    change: int
+    n_logged_clicks: int
+    evidence: tuple[str, ...]
+    versions: dict[str, str]
+    files: dict[str, File] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, content: Any, where: str) -> Manifest:
+        """From what JSON holds; ``BundleError`` names ``where`` and the field that is wrong."""
+        return build(cls, content, where)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON has it."""
+        return asdict(self)
+
+
+def publish(scratch: Path, models: Path, about: Manifest) -> Path:
     """Seal the files in ``scratch`` and give the folder its name; returns the bundle's folder.
 
     ``scratch`` must stand in ``models``, since only a rename within one file system is atomic.
@@ -43,14 +148,14 @@ def publish(scratch: Path, models: Path, name: str, about: dict[str, Any]) -> Pa
         if path.is_file():
             _to_disk(path)
             name_inside = path.relative_to(scratch).as_posix()
-            files[name_inside] = {"size": path.stat().st_size, "sha256": _sha256(path)}
-    manifest = {**about, "layout": LAYOUT, "name": name, "files": files}
-    manifest["sum"] = _own_sum(manifest)
-    text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+            files[name_inside] = File(path.stat().st_size, _sha256(path))
+    content = {**replace(about, files=files).to_json(), "layout": LAYOUT}
+    content["sum"] = _own_sum(content)
+    text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     (scratch / MANIFEST).write_text(text, encoding="utf-8")
     _to_disk(scratch / MANIFEST)
     _to_disk(scratch)
-    target = models / name
+    target = models / about.name
     if target.exists():
         raise BundleError(
             f"{target}: there is a bundle of this name already, and bundles never change"
@@ -75,50 +180,48 @@ def scratch_folder(models: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def read(bundle: Path) -> dict[str, Any]:
+def read(bundle: Path) -> Manifest:
     """The manifest, with every file present at its size. ``BundleError`` says what is wrong."""
     path = bundle / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         what = "half-written: it has no manifest" if bundle.is_dir() else "there is no such bundle"
-        raise BundleError(f"{bundle}: {what}") from None
-    except (OSError, ValueError, RecursionError) as exc:
-        raise BundleError(f"{path}: cannot be read: {exc}") from exc
-    layout = manifest.get("layout") if isinstance(manifest, dict) else None
+        raise BundleError(f"{bundle}: {what}")
+    content = read_json(path)
+    layout = content.pop("layout", None) if isinstance(content, dict) else None
     if layout != LAYOUT:
-        raise BundleError(
-            f"{bundle}: layout {layout!r} is not the one this release reads ({LAYOUT})"
-        )
-    if manifest.get("sum") != _own_sum(manifest):
+        older = isinstance(layout, int) and layout < LAYOUT
+        made = "made by an older release; run: recommender train" if older else "not known here"
+        raise BundleError(f"{bundle}: layout {layout!r}, where {LAYOUT} is read: {made}")
+    if content.pop("sum", None) != _own_sum({**content, "layout": layout}):
         raise BundleError(f"{path}: its sum is not its own; the bundle is damaged")
-    for name, entry in manifest["files"].items():
+    manifest = Manifest.from_json(content, str(path))
+    for name, entry in manifest.files.items():
         file = bundle / name
         size = file.stat().st_size if file.is_file() else None
-        if size != entry["size"]:
-            found = "missing" if size is None else f"{size:,} bytes instead of {entry['size']:,}"
+        if size != entry.size:
+            found = "missing" if size is None else f"{size:,} bytes instead of {entry.size:,}"
             raise BundleError(f"{file}: {found}; the bundle is damaged")
-    return dict(manifest)
+    return manifest
 
 
-def verify(bundle: Path) -> dict[str, Any]:
+def verify(bundle: Path) -> Manifest:
     """As ``read``, and every byte is compared with the sums of the manifest; what it does not
     list must not be there.
     """
     manifest = read(bundle)
     for path in sorted(bundle.rglob("*")):
         name = path.relative_to(bundle).as_posix()
-        if path.is_file() and name != MANIFEST and name not in manifest["files"]:
+        if path.is_file() and name != MANIFEST and name not in manifest.files:
             raise BundleError(f"{path}: not in the manifest; the bundle is damaged")
-    for name in manifest["files"]:
+    for name in manifest.files:
         check_file(bundle, name, manifest)
     return manifest
 
 
-def check_file(bundle: Path, name: str, manifest: dict[str, Any]) -> Path:
+def check_file(bundle: Path, name: str, manifest: Manifest) -> Path:
     """The path of one file whose bytes match the manifest; ``BundleError`` if they do not."""
     path = bundle / name
-    if name not in manifest["files"] or _sha256(path) != manifest["files"][name]["sha256"]:
+    if name not in manifest.files or _sha256(path) != manifest.files[name].sha256:
         raise BundleError(f"{path}: its SHA-256 sum is not the manifest's; the bundle is damaged")
     return path
 
@@ -244,10 +347,9 @@ def _to_disk(path: Path) -> None:
         os.close(handle)
 
 
-def _own_sum(manifest: dict[str, Any]) -> str:
-    """The sum of everything a manifest says but the sum."""
-    said = {name: value for name, value in manifest.items() if name != "sum"}
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def _own_sum(content: dict[str, Any]) -> str:
+    """The sum of a manifest's content, but for the sum."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.bundle.strings import Index
+from recommender.bundle.arrays import Index
 from recommender.text.tfidf import count, weigh
 
 

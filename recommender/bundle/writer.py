@@ -7,19 +7,18 @@ import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from recommender.articles.article import Article
 from recommender.articles.urls import url_key
 from recommender.bundle import registry
-from recommender.bundle.arrays import save, save_index
+from recommender.bundle.arrays import Strings, build, save, save_index
 from recommender.bundle.bundle import CARD, EDITORS, TREES, Bundle
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed, fragment, items_json
 from recommender.bundle.published import Lists
-from recommender.bundle.strings import Strings
+from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.clicks.choice_model import at, find
 from recommender.clicks.position_bias import Examination
@@ -66,14 +65,16 @@ class Built:
     stored: Stored
     now: datetime
 
-    def about(self) -> dict[str, Any]:
+    def about(self, name: str) -> Manifest:
         """The manifest's account of where the bundle comes from."""
         learned, window = self.learned, (self.log.first_ts, self.log.last_ts)
         learned_from, reason = decision(learned, self.taught)
         import scipy
         import sklearn
 
-        return {
+        about = {
+            "name": name,
+            "files": {},
             "built": self.now.astimezone(UTC).isoformat(timespec="seconds"),
             "data_window": [_iso(moment) for moment in window],
             "data_until_ms": self.log.last_ts,
@@ -81,8 +82,8 @@ class Built:
             "learned_from": learned_from,
             "reason": reason,
             "scores": {name: round(value, 6) for name, value in learned.trial.items()},
-            "worth": {name: round(value, 6) for name, value in learned.worth.items()},
-            "editors": self.taught.about(),
+            "importance": {name: round(value, 6) for name, value in learned.worth.items()},
+            "hand_picked": self.taught.about(),
             "n_articles": sum(1 for article in self.articles if not article.stub),
             "n_stubs": sum(1 for article in self.articles if article.stub),
             "n_clicks": learned.n_clicks,
@@ -95,7 +96,7 @@ class Built:
             "store": self.stored.store,
             "change": self.stored.change,
             "n_logged_clicks": self.stored.n_clicks,
-            "evidence": list(EVIDENCE),
+            "evidence": EVIDENCE,
             "versions": {
                 "python": platform.python_version(),
                 "numpy": np.__version__,
@@ -103,6 +104,7 @@ class Built:
                 "scikit-learn": sklearn.__version__,
             },
         }
+        return build(Manifest, about, "the manifest")
 
 
 def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bundle:
@@ -117,7 +119,7 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         progress.advance()
         save(folder, "site", built.site)
         save(folder, "history", built.learned.history)
-        # The whole site's curve, then those of ``about["examination"]["layouts"]``.
+        # The whole site's curve, then those of ``about.examination.layouts``.
         curves = [built.examination, *built.examination.apart.values()]
         tables = [np.array([curve.chance, curve.low, curve.high]) for curve in curves]
         save(folder, "examination", tables[0])
@@ -136,10 +138,9 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
             save(folder, "editors_picks", editors.picks)
             save(folder, "editors_rates", editors.rates)
             joblib.dump(editors.trees, folder / EDITORS)
-        about = built.about()
+        about = built.about(name)
         stub = np.array([article.stub for article in built.articles])
         card = model_card(
-            name,
             about,
             examination=built.examination,
             log=built.log,
@@ -147,8 +148,8 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         )
         (folder / CARD).write_text(card, encoding="utf-8")
         progress.advance()
-        _write_answers(folder, name, about)
-        bundle = registry.publish(folder, models, name, about)
+        _write_answers(folder, about)
+        bundle = registry.publish(folder, models, about)
         progress.advance()
     if live:
         registry.activate(models, name)
@@ -244,12 +245,12 @@ def _write_text(text: Text, folder: Path) -> None:
     save(folder, "post_weights", text.weights[order])
 
 
-def _write_answers(folder: Path, name: str, about: dict[str, Any]) -> None:
+def _write_answers(folder: Path, about: Manifest) -> None:
     """What every article's page gets when it asks for the usual ten: ready to be sent."""
     save(folder, "answers", Strings.of([]))
     save(folder, "fragments", Strings.of([]))
     save(folder, "tails", Strings.of([]))
-    lists = Lists(folder, {**about, "name": name})
+    lists = Lists(folder, about)
     ready = (
         b"" if lists.stub[row] else items_json(lists.related(row)) for row in range(len(lists.stub))
     )

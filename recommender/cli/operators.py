@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recommender.bundle import registry
+from recommender.bundle.registry import Manifest
 from recommender.cli.output import say, say_json, warn
 from recommender.config import Settings
 from recommender.errors import BundleError
@@ -95,10 +96,10 @@ def train(wanted: Namespace) -> None:
         say_json({"name": bundle.name, "live": live, **told, **_summary(bundle.about)})
         return
     state = "live" if live else "published, not live"
-    say(f"{bundle.name} ({state}): {bundle.about['reason']}")
+    say(f"{bundle.name} ({state}): {bundle.about.reason}")
     if promotion:
         say(promotion.sentence)
-    for sentence in bundle.about["examination"]["says"]:
+    for sentence in bundle.about.examination.says:
         say(sentence)
     say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
 
@@ -111,12 +112,12 @@ def _n_new_clicks(store: Store, settings: Settings) -> int | None:
         about = registry.read(registry.resolve(settings.models))
     except BundleError:
         return None  # whatever is there, a new bundle can only help
-    return n_clicks(store, caps=caps_of(settings)) - int(about["n_logged_clicks"])
+    return n_clicks(store, caps=caps_of(settings)) - about.n_logged_clicks
 
 
-def _summary(about: dict[str, Any]) -> dict[str, Any]:
+def _summary(about: Manifest) -> dict[str, Any]:
     names = ("built", "data_window", "decided_by", "reason", "scores", "n_articles", "n_clicks")
-    return {name: about[name] for name in names}
+    return {name: getattr(about, name) for name in names}
 
 
 def forget(wanted: Namespace) -> None:

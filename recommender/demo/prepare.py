@@ -57,7 +57,7 @@ def prepare(folder: Path, *, now: datetime, progress: Progress | None = None) ->
         bundle = build(store, settings.models, now=now, progress=progress)
     console.print(
         f"\n{len(lists)} health pages, {received.impressions:,} views and {received.clicks:,} "
-        f"clicks of {readers.DAYS} simulated days; {bundle.about['reason']}.\n"
+        f"clicks of {readers.DAYS} simulated days; {bundle.about.reason}.\n"
     )
     console.print(_beside(articles, bundle))
     console.print(_worth(lists, bundle))

@@ -164,11 +164,11 @@ def _reliability(case: Case) -> tuple[Reliability | None, str]:
 
 def _window(bundle: Bundle, views: Views) -> dict[str, Any]:
     """The stretches of the log that the bundle saw and is judged by, and how much is in them."""
-    first, last = bundle.about["data_window"]
+    first, last = bundle.about.data_window
     tally = views.tally
     shown, clicks = float(tally.shown.sum()), float(tally.clicks.sum())
     return {
-        "bundle built": bundle.about["built"],
+        "bundle built": bundle.about.built,
         "bundle's data": f"{first} to {last}" if first else "no views",
         "judged views": f"{_iso(views.ts.min())} to {_iso(views.ts.max())}",
         "views of a list": f"{views.n_shown:,}",
@@ -190,7 +190,7 @@ def _notes(case: Case, k: int) -> list[str]:
     bundle, views = case.bundle, case.views
     notes = [
         f"Means are per clicked view: {len(views.slate):,} of {views.n_shown:,} views.",
-        f"The bundle was decided by {bundle.decided_by}: {bundle.about['reason']}.",
+        f"The bundle was decided by {bundle.decided_by}: {bundle.about.reason}.",
     ]
     if views.ordered[views.slate].all():
         notes.append(

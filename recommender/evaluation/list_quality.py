@@ -159,7 +159,7 @@ def _fills_up(bundle: Bundle, row: int, link: Placed, n_links: int) -> bool:
     # Where text decides, fillers are of its kind: those that pass neither by text nor by readers.
     known = bundle.lists.why(row, bundle.lists.id_of(link.row)) or {}
     followed = max(known.get("clicked", 0), known.get("visits", 0)) >= MIN_PAIR_CLICKS
-    alike = known.get("cosine", 0) >= bundle.about["relevance_floor"]
+    alike = known.get("cosine", 0) >= bundle.about.relevance_floor
     return n_links <= MIN_LINKS and not (alike or followed)
 
 

@@ -174,7 +174,7 @@ def _cut(store: Store, after: int, until: int | None) -> int | None:
 
 
 def _end(bundle: Bundle) -> int:
-    until = bundle.about["data_until_ms"]
+    until = bundle.about.data_until_ms
     return -1 if until is None else int(until)
 
 

@@ -54,8 +54,8 @@ def model_of(log: Logged, lists: Lists, k: int, bundle: Bundle | Lists) -> Model
     if pairs:
         at, place, sources, items = np.array(sorted(pairs, key=lambda pair: pair[2])).T
         chance[at, place] = calibration.chance(sources, bundle.score_rows(sources, items))
-    about = bundle.about["examination"]
-    told = about["identified"] or any(each["identified"] for each in about.get("layouts", ()))
+    about = bundle.about.examination
+    told = about.identified or any(each.identified for each in about.layouts)
     caveat = "" if told else UNTOLD
     return Model(chance, examined, "", caveat)
 

@@ -200,11 +200,11 @@ def test_the_card_says_what_decided(learned: Bundle, by_text: Bundle):
     """And from how much."""
     assert (learned.folder / CARD).read_text(encoding="utf-8") == learned.card
     assert "**The learned ranker**" in learned.card
-    assert f"{learned.about['n_clicks']:,} clicks" in learned.card
+    assert f"{learned.about.n_clicks:,} clicks" in learned.card
     assert "What features are worth to the order of these days" in learned.card
     assert "as the log's last days would have it" in learned.card
     assert "**Text alone**" in by_text.card
-    assert datetime.fromisoformat(by_text.about["built"]) == NOW.replace(microsecond=0)
+    assert datetime.fromisoformat(by_text.about.built) == NOW.replace(microsecond=0)
 
 
 def test_the_card_says_how_far_readers_look_in_each_layout(tmp_path: Path, by_text: Bundle):
@@ -224,12 +224,12 @@ def test_the_card_says_how_far_readers_look_in_each_layout(tmp_path: Path, by_te
 
     bundle = built(tmp_path, articles, events)
 
-    told = {row["layout"]: row for row in bundle.about["examination"]["layouts"]}
-    assert [told[name]["identified"] for name in ("side", "tiles", "mail")] == [True, True, False]
+    told = {curve.layout: curve for curve in bundle.about.examination.layouts}
+    assert [told[name].identified for name in ("side", "tiles", "mail")] == [True, True, False]
     curves = dict(zip(told, np.load(bundle.folder / "examination_apart.npy"), strict=True))
     assert curves["side"][0, 2] == pytest.approx(0.15 / 0.4, rel=0.25)
     assert curves["tiles"][0, 2] == pytest.approx(1, rel=0.25)
     assert "| position | whole site | mail | side | tiles | |" in bundle.card
     assert "- Layout mail: mostly as on the whole site: only " in bundle.card
-    assert bundle.about["examination"]["says"][1] in bundle.card.replace("Layout", "layout")
+    assert bundle.about.examination.says[1] in bundle.card.replace("Layout", "layout")
     assert "- Position is not corrected for: the log does not say" in by_text.card

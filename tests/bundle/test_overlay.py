@@ -135,12 +135,12 @@ def test_a_new_article_is_found_by_id_and_address(base: Lists):
 def joins_by_hand(base: Lists, article: Article) -> dict[int, int]:
     """Row and place of each list a single new article belongs in, by comparing with every link."""
     cosines = base.texts.cosines(article.title, article.body)
-    at = base.about["evidence"].index("cosine")
+    at = base.about.evidence.index("cosine")
     found = {}
     for row in np.flatnonzero(base.stub == 0).tolist():
         listed = base.items[row, :DEFAULT_K] != EMPTY
         closer = base.evidence[row, :DEFAULT_K, at][listed] >= cosines[row]
-        if cosines[row] >= base.about["relevance_floor"] and closer.sum() < DEFAULT_K:
+        if cosines[row] >= base.about.relevance_floor and closer.sum() < DEFAULT_K:
             found[row] = int(closer.sum())
     return found
 

@@ -206,7 +206,7 @@ def brute_force(lists: Lists, title: str, body: str) -> list[str]:
     worth = {
         lists.ids.column[row]: float(cosines[row] * lists.appeal[row])
         for row in range(len(lists.stub))
-        if not lists.stub[row] and lists.about["relevance_floor"] <= cosines[row] < 0.95
+        if not lists.stub[row] and lists.about.relevance_floor <= cosines[row] < 0.95
     }
     return sorted(worth, key=lambda id: (-worth[id], lists.ids.find(id)))
 
@@ -270,7 +270,7 @@ def test_why_knows_the_links_of_the_list_alone(lists: Lists):
     figures = lists.why(row, "knee-2")
 
     assert figures is not None
-    assert figures["cosine"] > lists.about["relevance_floor"]
+    assert figures["cosine"] > lists.about.relevance_floor
     assert [lists.why(row, id) for id in ("alone", "nowhere")] == [None, None]
 
 

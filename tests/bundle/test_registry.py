@@ -1,20 +1,30 @@
 """A bundle is there whole or not at all, and what is live changes in one step or not at all."""
 
+import hashlib
 import json
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recommender.bundle import registry
 from recommender.bundle.registry import (
     CURRENT,
+    LAYOUT,
     MANIFEST,
     PREVIOUS,
+    Calibration,
+    Curve,
+    Examination,
+    HandPicked,
+    Manifest,
     activate,
     current,
     inside,
@@ -30,16 +40,44 @@ from recommender.bundle.registry import (
 )
 from recommender.errors import BundleError
 
+ABOUT = Manifest(
+    name="a",
+    built="2026-11-22T10:15:00+00:00",
+    data_window=("2026-11-01T00:00:00+00:00", None),
+    data_until_ms=None,
+    decided_by="text",
+    learned_from=None,
+    reason="there are no clicks",
+    scores={"text": 0.1},
+    importance={},
+    hand_picked=HandPicked("too few", 3, {}, {}),
+    n_articles=3,
+    n_stubs=0,
+    n_clicks=1,
+    n_views=9,
+    examination=Examination(
+        False, "too few", 1, ("not corrected",), (Curve("", None, False, "too few", 1),)
+    ),
+    calibration=Calibration(None, (), "no clicks", None),
+    relevance_floor=0.1,
+    explore=0,
+    variants=({"from": 0, "to": 99, "arm": "best", "slate": 0},),
+    store="s",
+    change=1,
+    n_logged_clicks=1,
+    evidence=("cosine",),
+    versions={"python": "3.11"},
+)
 FILES = {"lists.npy": b"lists", "MODEL_CARD.md": b"# card", "empty.npy": b""}
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 
 
-def bundle(models: Path, name: str, **about: object) -> Path:
+def bundle(models: Path, name: str, **changes: Any) -> Path:
     """A published bundle of three files."""
     with scratch_folder(models, name) as folder:
         for file, content in FILES.items():
             (folder / file).write_bytes(content)
-        return publish(folder, models, name, {"built": "today", **about})
+        return publish(folder, models, replace(ABOUT, name=name, **changes))
 
 
 @pytest.fixture
@@ -53,13 +91,12 @@ def models(tmp_path: Path) -> Path:
 
 def test_what_is_published_can_be_read(tmp_path: Path):
     """The manifest says what it was told, and each file's size and sum."""
-    found = verify(bundle(tmp_path, "a", language="中文", chance=0.1))
+    found = verify(bundle(tmp_path, "a", reason="中文"))
 
-    assert found["name"] == "a"
-    assert (found["language"], found["chance"]) == ("中文", 0.1)
-    assert {file: entry["size"] for file, entry in found["files"].items()} == {
+    assert {file: entry.size for file, entry in found.files.items()} == {
         file: len(content) for file, content in FILES.items()
     }
+    assert replace(found, files={}) == replace(ABOUT, reason="中文")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -74,12 +111,12 @@ def test_a_published_bundle_is_not_live_yet(tmp_path: Path):
 
 def test_a_name_is_given_once(tmp_path: Path):
     """Bundles never change; the first one stays as it is."""
-    first = bundle(tmp_path, "a", n=1)
+    first = bundle(tmp_path, "a", change=1)
 
     with pytest.raises(BundleError, match="bundles never change"):
-        bundle(tmp_path, "a", n=2)
+        bundle(tmp_path, "a", change=2)
 
-    assert verify(first)["n"] == 1
+    assert verify(first).change == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -156,11 +193,58 @@ def test_a_manifest_that_is_none_is_refused(models: Path, raw: bytes):
         read(models / "a")
 
 
-def test_an_unknown_layout_is_refused(models: Path, monkeypatch: pytest.MonkeyPatch):
-    """A bundle of another release says so, rather than being misread."""
-    monkeypatch.setattr(registry, "LAYOUT", 5)
+def rewrite(bundle: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """A manifest with something changed in it, and a sum that is right all the same."""
+    content = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))
+    change(content)
+    del content["sum"]
+    raw = json.dumps(content, sort_keys=True).encode()
+    content["sum"] = hashlib.sha256(raw).hexdigest()
+    (bundle / MANIFEST).write_text(json.dumps(content), encoding="utf-8")
 
-    with pytest.raises(BundleError, match=r"/c: layout 4 is not the one this release reads \(5\)"):
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        (LAYOUT - 1, "made by an older release; run: recommender train"),
+        (1, "made by an older release; run: recommender train"),
+        (LAYOUT + 1, "not known here"),
+        ("5", "not known here"),
+    ],
+)
+def test_another_layout_is_refused(models: Path, layout: object, message: str):
+    """A bundle of another release says so, rather than being misread."""
+    rewrite(models / "c", lambda content: content.update(layout=layout))
+
+    for refusing in (read, verify, lambda folder: activate(models, folder.name)):
+        with pytest.raises(BundleError, match=rf"/c: layout {layout!r}, .*: {message}"):
+            refusing(models / "c")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content.pop("store"), "field store is missing"),
+        (lambda content: content.update(colour="red"), "unknown field colour"),
+        (lambda content: content["examination"].pop("says"), "field examination.says is missing"),
+        (
+            lambda content: content["examination"]["layouts"][0].update(new=1),
+            "unknown field examination.layouts.0.new",
+        ),
+        (lambda content: content.update(calibration=3), "calibration is not an object"),
+        (
+            lambda content: content["files"]["lists.npy"].pop("sha256"),
+            r"field files.lists.npy.sha256 is missing",
+        ),
+    ],
+)
+def test_a_manifest_of_other_fields_is_refused(
+    models: Path, change: Callable[[dict[str, Any]], object], message: str
+):
+    """The file and the field are named."""
+    rewrite(models / "c", change)
+
+    with pytest.raises(BundleError, match=rf"c/manifest\.json: {message}"):
         read(models / "c")
 
 
@@ -332,6 +416,7 @@ def test_many_who_activate_at_once_leave_one_live(models: Path):
 
 KILLED = """
 import os, signal, sys
+from dataclasses import replace
 from pathlib import Path
 from recommender.bundle import registry
 models, deed, step = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -346,7 +431,7 @@ def counted(what):
         return what(*given, **more)
     return wrapped
 
-registry._to_disk = counted(registry._to_disk)
+os.fsync = counted(os.fsync)
 Path.rename = counted(Path.rename)
 Path.replace = counted(Path.replace)
 if deed == "activate":
@@ -354,7 +439,8 @@ if deed == "activate":
 else:
     with registry.scratch_folder(models, f"d{step}") as folder:
         (folder / "lists.npy").write_bytes(b"lists")
-        registry.publish(folder, models, f"d{step}", {})
+        about = replace(registry.read(models / "a"), name=f"d{step}", files={})
+        registry.publish(folder, models, about)
 """
 
 

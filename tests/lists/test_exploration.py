@@ -336,7 +336,7 @@ def test_variants_without_exploration_are_the_best_list(tmp_path: Path):
 
     id = bundle.lists.id_of(0)
     assert all(links == variants_of(bundle, id)[0] for links in variants_of(bundle, id))
-    assert (bundle.about["explore"], bundle.about["variants"]) == (0, variant_table(0))
+    assert (bundle.about.explore, bundle.about.variants) == (0, variant_table(0))
     assert bundle.lists.chances_of(0, 0)[:1] == [N_VARIANTS]
 
 

@@ -378,11 +378,11 @@ def test_the_clicks_that_count_are_those_a_build_logs(store: Store, tmp_path: Pa
 
     assert n_clicks(store) == log.n_clicks.sum() == 3
     bundle = build(store, tmp_path, now=NOW)
-    assert bundle.about["n_logged_clicks"] == 3
+    assert bundle.about.n_logged_clicks == 3
     forget_before(store, DAY)
     assert n_clicks(store) == 3
     until = build(store, tmp_path, now=NOW, options=Options(until=DAY))
-    assert until.about["n_logged_clicks"] == 2
+    assert until.about.n_logged_clicks == 2
 
 
 # What is left of forgotten events

@@ -174,11 +174,13 @@ def test_a_build_after_forgetting_everything_makes_the_same_lists(tmp_path: Path
     for path in files:
         assert (after.folder / path.name).read_bytes() == path.read_bytes(), path.name
     same = ("n_clicks", "n_views", "n_logged_clicks", "examination", "reason")
-    assert [after.about[name] for name in same] == [before.about[name] for name in same]
-    assert before.about["n_logged_clicks"] > 100
+    assert [getattr(after.about, name) for name in same] == [
+        getattr(before.about, name) for name in same
+    ]
+    assert before.about.n_logged_clicks > 100
     # Of the window the days are known.
-    window = [str(moment)[:10] for moment in before.about["data_window"]]
-    assert [str(moment)[:10] for moment in after.about["data_window"]] == window
+    window = [str(moment)[:10] for moment in before.about.data_window]
+    assert [str(moment)[:10] for moment in after.about.data_window] == window
 
 
 # The raw events go

@@ -156,7 +156,7 @@ def test_until_bounds_the_log(tmp_path: Path):
 
     assert bounded.target_clicks().sum() > 20
     assert np.array_equal(bounded.target_clicks(), short.target_clicks())
-    assert bounded.about["n_views"] == short.about["n_views"]
+    assert bounded.about.n_views == short.about.n_views
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_page_among_stubs_has_a_list(tmp_path: Path):
     assert lengths(alone) == {"knee": 3}
     assert ids(two, "knee")[0] == "salt"
     assert lengths(two) == {"knee": 3, "salt": 3}
-    assert (alone.about["n_articles"], alone.about["n_stubs"]) == (1, 11)
+    assert (alone.about.n_articles, alone.about.n_stubs) == (1, 11)
 
 
 def test_a_bundle_that_is_not_activated_is_not_live(tmp_path: Path):
@@ -227,12 +227,12 @@ def test_the_manifest_tells_where_a_bundle_comes_from(tmp_path: Path):
 
     about = built(tmp_path, SIX, events).about
 
-    assert about["built"] == "2026-11-22T10:15:00+00:00"
-    assert about["data_window"] == ["1970-01-02T00:00:00+00:00"] * 2
-    assert (about["n_articles"], about["n_stubs"], about["n_clicks"]) == (6, 0, 1)
-    assert about["decided_by"] == "text"
-    assert "there are 1 clicks on 1 days" in about["reason"]
-    assert not about["examination"]["identified"]
+    assert about.built == "2026-11-22T10:15:00+00:00"
+    assert about.data_window == ("1970-01-02T00:00:00+00:00",) * 2
+    assert (about.n_articles, about.n_stubs, about.n_clicks) == (6, 0, 1)
+    assert about.decided_by == "text"
+    assert "there are 1 clicks on 1 days" in about.reason
+    assert not about.examination.identified
 
 
 class Watched:
