@@ -14,9 +14,8 @@ from datetime import datetime
 from recommender.config import Settings
 from recommender.errors import StoreError
 from recommender.events.slate_token import Signer
-from recommender.store.database import Store
+from recommender.store.database import Store, signing_keys, store_name
 from recommender.store.group_commit import Journal
-from recommender.store.identity import signing_keys, store_name
 
 POLL_SECONDS = 0.25
 # Pages wait for the answer: a writer that holds the store for longer makes us refuse.

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from recommender.articles.addresses import Finder
 from recommender.articles.article import Article, from_record
-from recommender.articles.reader import Batch, Tolerance, read_articles
+from recommender.articles.reader import Batch, read_articles
 from recommender.bundle.bundle import Bundle, load_bundle
 from recommender.errors import ArticleError, EvaluationError, InputError
 from recommender.evaluation.evaluate import Report, judge
 from recommender.evaluation.offpolicy import OffPolicy, estimate
 from recommender.evaluation.wanted import Lists, lists_of
 from recommender.events.event import Event, parse
-from recommender.files import Problem
+from recommender.files import Problem, Tolerance
 from recommender.frames.site import Site
 from recommender.lists import editorial
 from recommender.progress import Progress

@@ -17,7 +17,7 @@ from recommender.articles.article import Article, from_record, stub_for
 from recommender.articles.html_page import Selectors
 from recommender.articles.text_page import Page
 from recommender.articles.title_matching import TitleIndex
-from recommender.errors import ArticleError, InputError, TooManyBadRecords
+from recommender.errors import ArticleError, InputError
 from recommender.files import (
     Problem,
     decode,
@@ -28,45 +28,6 @@ from recommender.files import (
     stem_of,
 )
 from recommender.progress import Progress, Silent, tracked
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How many bad records an import bears: more than ``share`` of all, and more than
-    ``at_least``, and nothing is imported. The floor keeps one bad line of four from undoing
-    a small file.
-    """
-
-    share: float = 0.2
-    at_least: int = 3
-
-    @classmethod
-    def parse(cls, text: str) -> Tolerance:
-        """``"5"`` bears five bad records, ``"10%"`` a tenth of all.
-
-        >>> Tolerance.parse("10%"), Tolerance.parse("5")
-        (Tolerance(share=0.1, at_least=0), Tolerance(share=0.0, at_least=5))
-        """
-        try:
-            share, at_least = (
-                (float(text[:-1]) / 100, 0) if text.endswith("%") else (0.0, int(text))
-            )
-        except ValueError:
-            share, at_least = -1.0, -1
-        if not (0 <= share <= 1 and at_least >= 0):
-            raise InputError(f"--max-bad {text!r}: must be a number or a percentage")
-        return cls(share, at_least)
-
-    def check(self, problems: list[Problem], n_records: int, *, n_bad: int | None = None) -> None:
-        """Raise ``TooManyBadRecords``, with the first faults, if there are too many; ``n_bad`` if
-        not all of them are at hand.
-        """
-        n_bad = len(problems) if n_bad is None else n_bad
-        if n_bad and (n_bad == n_records or n_bad > max(self.at_least, self.share * n_records)):
-            first = "; ".join(problem.text for problem in problems[:3])
-            raise TooManyBadRecords(
-                f"nothing imported: {n_bad:,} of {n_records:,} records are bad: {first}"
-            )
 
 
 @dataclass(slots=True)

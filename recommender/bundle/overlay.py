@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
-from recommender.articles.urls import url_key
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf
 from recommender.bundle.likeness import Read, compare, dot
 from recommender.bundle.published import Lists

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from recommender.articles.addresses import url_key
 from recommender.articles.article import title_key
-from recommender.articles.urls import url_key
 from recommender.bundle import registry
 from recommender.bundle.arrays import load_array, load_index, load_strings
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf, packed

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
-from recommender.articles.urls import url_key
 from recommender.bundle import registry
 from recommender.bundle.arrays import Strings, build, save, save_index
 from recommender.bundle.bundle import CARD, EDITORS, TREES, Bundle

@@ -32,7 +32,8 @@ def _now() -> datetime:
 def import_articles(wanted: Namespace) -> None:
     """``recommender import articles``"""
     from recommender.articles.html_page import Selectors
-    from recommender.articles.reader import Tolerance, read_articles
+    from recommender.articles.reader import read_articles
+    from recommender.files import Tolerance
     from recommender.store.database import Store
 
     chosen = {
@@ -72,7 +73,7 @@ def import_articles(wanted: Namespace) -> None:
 
 def import_events(wanted: Namespace) -> None:
     """``recommender import events``"""
-    from recommender.articles.reader import Tolerance
+    from recommender.files import Tolerance
     from recommender.store.database import Store
     from recommender.store.import_events import EventReader, import_events
 

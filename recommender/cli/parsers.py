@@ -9,6 +9,7 @@ from pathlib import Path
 from recommender import __version__
 from recommender.articles.article import parse_timestamp
 from recommender.cli import analysts, operators
+from recommender.events.formats.detect import FORMATS
 
 
 def command_parser() -> argparse.ArgumentParser:
@@ -64,13 +65,13 @@ def _add_import(groups: Groups) -> None:  # type: ignore[valid-type]
     events = _command(
         importing,
         "events",
-        "import impressions, clicks and page views: JSON Lines, CSV, Parquet, GA4, Snowplow, UBI, "
-        "access logs, plain or gzip'd",
+        "import impressions, clicks and page views: "
+        f"{', '.join(format.title for format in FORMATS)}, plain or gzip'd",
         "recommender import events clicks.jsonl.gz",
     )
     events.add_argument(
         "--format",
-        choices=["auto", "jsonl", "csv", "parquet", "ga4", "snowplow", "ubi", "access"],
+        choices=["auto", *(format.name for format in FORMATS)],
         default="auto",
         help="auto: by the name and the first record",
     )

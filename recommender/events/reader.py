@@ -7,6 +7,7 @@ recommender.errors.InputError: nowhere.jsonl: no such file or folder
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,20 +15,57 @@ from itertools import islice
 from pathlib import Path
 
 from recommender.articles.addresses import Finder
-from recommender.articles.reader import Tolerance
 from recommender.errors import EventError, InputError, TooManyBadRecords
 from recommender.events.event import Event
-from recommender.events.formats.base import Plain, Reasons, Skip, Translator
-from recommender.events.formats.detect import FORMATS, Format, event_files
-from recommender.files import Problem, Record, read_records
+from recommender.events.formats.base import Format, Reasons, Skip, Translator
+from recommender.events.formats.detect import Plain, event_files
+from recommender.files import Problem, Record, Tolerance, read_records
 from recommender.progress import Progress, Silent
-from recommender.store.marks import Mark, new_mark
 
 # The first so many are told; the rest are counted.
 MAX_PROBLEMS = 1_000
 RECORDS_PER_STEP = 10_000
 # Some seconds of work, so that little is lost, and other writers need not wait for long.
 BLOCK = 100_000
+# Enough to tell one log from another: some hundred lines.
+HEAD_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The first ``n_records`` of a file are in the store, with ``n_events`` events.
+
+    ``n_bytes`` and ``digest`` say how the file began, and ``size`` how long it was when its end
+    was reached; 0 while it has not been.
+    """
+
+    n_bytes: int
+    digest: str
+    size: int = 0
+    n_events: int = 0
+    n_records: int = 0
+
+    def is_of(self, path: Path) -> bool:
+        """Whether the file still begins as it did."""
+        return _head(path, self.n_bytes) == (self.n_bytes, self.digest)
+
+    def ends(self, path: Path) -> bool:
+        """Whether the whole file has been imported."""
+        return 0 < self.size == path.stat().st_size
+
+
+def new_mark(path: Path) -> Mark:
+    """The mark of a file of which nothing has been imported."""
+    return Mark(*_head(path, HEAD_BYTES))
+
+
+def _head(path: Path, n_bytes: int) -> tuple[int, str]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(n_bytes)
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+    return len(head), hashlib.sha256(head).hexdigest()
 
 
 @dataclass(slots=True)
@@ -64,10 +102,7 @@ class EventReader:
         progress: Progress | None = None,
         finder: Finder | None = None,
     ) -> None:
-        self.files = [
-            (path, FORMATS.get(name, Format(name, Plain)))
-            for path, name in event_files(paths, kind)
-        ]
+        self.files = event_files(paths, kind)
         self.tolerance = tolerance or Tolerance()
         self.progress = progress or Silent()
         self.finder = finder

@@ -10,6 +10,7 @@ Everything that writes does so in one transaction: an import is there whole or n
 from __future__ import annotations
 
 import re
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -35,6 +36,9 @@ __all__ = ["Changes", "Received", "Store"]
 # How long to wait for another writer, and for a server to answer at all.
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 10
+# What a store is known by: a name, which bundles remember, and the keys that sign its tokens. They
+# are made once and kept in it, so that every process that serves signs alike.
+KEY, PREVIOUS_KEY, NAME = "signing_key", "previous_signing_key", "store"
 
 
 class Store:
@@ -197,6 +201,33 @@ class Store:
         """
         with self.transaction() as connection:
             return EventWriter(connection).write(events)
+
+
+def store_name(store: Store) -> str:
+    """A name no other store bears, given to it when it is first served from."""
+    return store.kept(NAME, lambda: secrets.token_hex(8))
+
+
+def known_name(store: Store) -> str:
+    """The store's name, empty if it has none yet: a build gives it none, so that the same input
+    makes the same bundle.
+    """
+    return store.value(NAME) or ""
+
+
+def signing_keys(store: Store, given: str = "") -> list[bytes]:
+    """The keys of slate tokens, the one to sign with first. ``given`` is the setting: it becomes
+    the key, and what was the key becomes the one before it.
+    """
+    key = store.kept(KEY, lambda: given or secrets.token_hex(32))
+    previous = store.kept(PREVIOUS_KEY, lambda: "")
+    if given and given != key:
+        # Also back to the one before, be it by an older process that runs on under it: both stay
+        # valid, and each process signs as it is told.
+        store.keep(PREVIOUS_KEY, key)
+        store.keep(KEY, given)
+        key, previous = given, key
+    return [key.encode(), *([previous.encode()] if previous else [])]
 
 
 def _engine(url: str, busy_seconds: float) -> sql.Engine:

@@ -7,13 +7,16 @@ end. Nothing depends on the marks but time: what comes twice counts once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection
+
 from recommender.articles.addresses import Finder
-from recommender.events.reader import EventReader
+from recommender.events.reader import EventReader, Mark
 from recommender.store.database import Store
 from recommender.store.event_tables import EventWriter, Received
-from recommender.store.marks import Mark, read_marks, write_marks
 
 __all__ = ["EventReader", "import_events"]
 
@@ -59,3 +62,33 @@ def _sum(total: Received, received: Received) -> None:
         total.unknown[id] = total.unknown.get(id, 0) + times
     for name in ("impressions", "clicks", "pageviews", "duplicates", "n_unknown_events"):
         setattr(total, name, getattr(total, name) + getattr(received, name))
+
+
+def read_marks(connection: Connection, paths: Iterable[Path]) -> dict[Path, Mark]:
+    """The marks of those of these files that have one."""
+    marks = {}
+    query = sql.text("SELECT head, records FROM imports WHERE file = :file")
+    for path in paths:
+        row = connection.execute(query, {"file": _name(path)}).first()
+        if row is not None:
+            n_bytes, digest, size, n_events = row.head.split(":")
+            marks[path] = Mark(int(n_bytes), digest, int(size), int(n_events), int(row.records))
+    return marks
+
+
+def write_marks(connection: Connection, marks: Mapping[Path, Mark]) -> None:
+    """Write the marks of these files, in place of those they had."""
+    statement = sql.text(
+        "INSERT INTO imports (file, head, records) VALUES (:file, :head, :records) "
+        "ON CONFLICT (file) DO UPDATE SET head = excluded.head, records = excluded.records"
+    )
+    for path, mark in marks.items():
+        head = f"{mark.n_bytes}:{mark.digest}:{mark.size}:{mark.n_events}"
+        connection.execute(
+            statement, {"file": _name(path), "head": head, "records": mark.n_records}
+        )
+
+
+def _name(path: Path) -> str:
+    """The one name of a file; names need not be UTF-8, but the store's text is."""
+    return str(path.resolve()).encode(errors="replace").decode()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.articles.urls import url_key
+from recommender.articles.addresses import url_key
 from recommender.candidates import EMPTY
 from recommender.text.kernels import pair_dots
 from recommender.text.terms import terms

@@ -36,8 +36,7 @@ from recommender.ranking.handpicked import Taught
 from recommender.ranking.ranker import Learned, learn
 from recommender.store import counts
 from recommender.store.click_filters import Caps
-from recommender.store.database import Store
-from recommender.store.identity import known_name
+from recommender.store.database import Store, known_name
 from recommender.text import neighbours, tfidf
 from recommender.text.corpus import Site, site_of
 from recommender.text.tfidf import Text

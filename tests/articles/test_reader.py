@@ -11,8 +11,9 @@ import pytest
 from pyarrow import parquet
 
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch, RawPage, Tolerance, link, read_articles
+from recommender.articles.reader import Batch, RawPage, link, read_articles
 from recommender.errors import InputError, TooManyBadRecords
+from recommender.files import Tolerance
 from recommender.store.database import Store
 
 PAGE = """A title

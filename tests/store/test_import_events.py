@@ -11,16 +11,17 @@ from typing import Any
 
 import pyarrow as arrow
 import pytest
-from events.formats import test_access_log, test_ga4, test_snowplow
+from events.formats import test_access_log, test_ga4, test_snowplow, test_ubi
 from foreign import SITE, content, lines, store_with_site
 from pyarrow import parquet
 
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch, Tolerance
+from recommender.articles.reader import Batch
 from recommender.cli.main import main
 from recommender.errors import InputError, TooManyBadRecords
 from recommender.events.formats.detect import event_files
 from recommender.events.reader import EventReader
+from recommender.files import Tolerance
 from recommender.store import import_events as importing_events
 from recommender.store.database import Store
 from recommender.store.import_events import import_events
@@ -68,7 +69,7 @@ def of_ga4() -> list[str]:
 
 def of_ubi() -> list[str]:
     return [
-        json.dumps(test_ga4.ubi(number, query_id=f"q{n}")) for n in range(30) for number in range(4)
+        json.dumps(test_ubi.ubi(number, query_id=f"q{n}")) for n in range(30) for number in range(4)
     ]
 
 
@@ -405,6 +406,7 @@ def test_reasons_are_counted_once_and_bounded(tmp_path: Path):
         ("access.log.3", "what is this", "access"),
         ("access_log", of_access_log()[0], "access"),
         ("events.log", plain(1)[0], "jsonl"),
+        ("events.jsonl.2", "", "jsonl"),
         ("anything", of_access_log()[0], "access"),
         ("anything", "what is this\n\n" + of_access_log()[0], "access"),
         ("e.csv", of_access_log()[0], "csv"),
@@ -418,8 +420,11 @@ def test_a_format_is_told_by_the_first_record_and_the_name(
     raw = first.encode()
     path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
 
-    assert event_files([path], "auto") == [(path, kind)]
-    assert event_files([path], "ga4") == [(path, "ga4")]
+    ((auto, detected),) = event_files([path], "auto")
+    ((named, given),) = event_files([path], "ga4")
+
+    assert (auto, detected.name) == (path, kind)
+    assert (named, given.name) == (path, "ga4")
 
 
 def test_what_cannot_be_told_is_asked_for(tmp_path: Path):

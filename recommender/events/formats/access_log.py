@@ -26,7 +26,7 @@ from recommender.articles.addresses import Finder
 from recommender.errors import EventError
 from recommender.events.crawlers import is_crawler, is_tool
 from recommender.events.event import EPOCH, MILLISECOND, Event, PageView
-from recommender.events.formats.base import Reasons, Skip
+from recommender.events.formats.base import Reasons, Skip, Translator
 from recommender.files import Record
 
 QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
@@ -48,6 +48,11 @@ RELOAD_MS = 30 * 60 * 1000
 SECOND_MS = 1000
 # Beyond this, what is older than a reload may be is forgotten.
 MAX_REMEMBERED = 1_000_000
+
+
+def recognises(line: str) -> bool:
+    """Whether a line is in the combined format."""
+    return LINE.match(line) is not None
 
 
 class Line(NamedTuple):
@@ -105,7 +110,7 @@ class Read(NamedTuple):
     client: int
 
 
-class AccessLog:
+class AccessLog(Translator):
     """An access log. What it says comes out of ``flush``, in the order of time: servers write a
     line when an answer is done, not when it was asked for.
     """
@@ -113,8 +118,7 @@ class AccessLog:
     remembers: ClassVar[bool] = True
 
     def __init__(self, finder: Finder, skipped: Reasons) -> None:
-        self.finder = finder
-        self.skipped = skipped
+        super().__init__(finder, skipped)
         self.waiting: list[Read] = []
         # When each client last asked for each page, and from where it came since it first did.
         self.last: dict[tuple[int, str], tuple[int, tuple[str, ...]]] = {}

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 from recommender.articles.addresses import Finder
 from recommender.errors import EventError
 from recommender.events.event import EPOCH, Event, parse
-from recommender.files import Record
+from recommender.files import JSON, Record
 
 NO_ARTICLE = "no article at this address"
 # Skipped records are counted by reason, and some reasons quote the log: a log must not decide how
@@ -40,36 +40,44 @@ class Reasons(Counter[str]):
         self[reason if known else "for other reasons"] += 1
 
 
-class Translator(Protocol):
+class Translator:
     """Turns the records of one format into events."""
 
-    # Whether earlier records decide what a later one says.
-    remembers: ClassVar[bool]
-
-    def __init__(self, finder: Finder, skipped: Reasons) -> None: ...
-
-    def read(self, record: Record) -> Iterable[Event]:
-        """The events of one record. Raises ``EventError`` or ``Skip``."""
-
-    def flush(self) -> Iterable[Event]:
-        """The events that had to wait for later records."""
-
-
-class Plain:
-    """Our own records, which need no translation."""
-
+    # Whether earlier records decide what a later one means.
     remembers: ClassVar[bool] = False
 
     def __init__(self, finder: Finder, skipped: Reasons) -> None:
-        pass
+        self.finder = finder
+        self.skipped = skipped
 
     def read(self, record: Record) -> Iterable[Event]:
-        """The record's one event."""
-        return (parse(record.fields, where=record.where),)
+        """The events of one record. Raises ``EventError`` or ``Skip``."""
+        raise NotImplementedError
 
     def flush(self) -> Iterable[Event]:
-        """Nothing waits."""
+        """The events that had to wait for later records."""
         return ()
+
+
+class Format(NamedTuple):
+    """One row of ``detect.FORMATS``."""
+
+    name: str  # as ``--format`` takes it
+    title: str
+    records: str  # how a file is cut into records, as ``read_records`` knows it
+    translator: type[Translator]
+    # Whether a line is of this format; None for files that have no lines of their own.
+    recognises: Callable[[str], bool] | None
+    endings: tuple[str, ...] = ()  # of files' names
+
+
+def json_object(line: str) -> dict[str, Any] | None:
+    """The JSON object that a line begins with, or None."""
+    try:
+        fields, _ = JSON.raw_decode(line.strip("\x00 \t\r\n"))
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
 
 
 def pseudonym(*parts: str) -> str:

@@ -2,107 +2,94 @@
 
 >>> event_files([], "auto")
 []
->>> sorted(FORMATS)
-['access', 'csv', 'ga4', 'jsonl', 'parquet', 'snowplow', 'ubi']
+>>> [format.name for format in FORMATS]
+['ga4', 'ubi', 'snowplow', 'access', 'jsonl', 'csv', 'parquet']
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from recommender.errors import InputError
-from recommender.events.formats.access_log import LINE, AccessLog
-from recommender.events.formats.base import Plain, Translator
-from recommender.events.formats.ga4 import Ga4, Ubi
+from recommender.events.event import Event, parse
+from recommender.events.formats import access_log, ga4, snowplow, ubi
+from recommender.events.formats.access_log import AccessLog
+from recommender.events.formats.base import Format, Translator, json_object
+from recommender.events.formats.ga4 import Ga4
 from recommender.events.formats.snowplow import Snowplow
-from recommender.files import JSON, Record, files_in, named_kind, read_records, unpacked
+from recommender.events.formats.ubi import Ubi
+from recommender.files import Record, files_in, read_records, unpacked
 
 
-class Format(NamedTuple):
-    """How a file's records are read, and who turns them into events."""
+class Plain(Translator):
+    """Our own records, which need no translation."""
 
-    records: str
-    translator: type[Translator]
+    def read(self, record: Record) -> Iterable[Event]:
+        """The record's one event."""
+        return (parse(record.fields, where=record.where),)
 
 
-FORMATS = {
-    "jsonl": Format("jsonl", Plain),
-    "csv": Format("csv", Plain),
-    "parquet": Format("parquet", Plain),
-    "ga4": Format("jsonl", Ga4),
-    "snowplow": Format("lines", Snowplow),
-    "ubi": Format("jsonl", Ubi),
-    "access": Format("lines", AccessLog),
-}
+def _is_json(line: str) -> bool:
+    return json_object(line) is not None
+
+
+# The first that recognises a line has it. A new format is one more row.
+FORMATS = (
+    Format("ga4", "Google Analytics 4", "jsonl", Ga4, ga4.recognises),
+    Format("ubi", "UBI", "jsonl", Ubi, ubi.recognises),
+    Format("snowplow", "Snowplow", "lines", Snowplow, snowplow.recognises, (".tsv",)),
+    Format("access", "access logs", "lines", AccessLog, access_log.recognises, (".log", "_log")),
+    Format("jsonl", "JSON Lines", "jsonl", Plain, _is_json, (".jsonl", ".ndjson", ".json")),
+    Format("csv", "CSV", "csv", Plain, None, (".csv",)),
+    Format("parquet", "Parquet", "parquet", Plain, None, (".parquet",)),
+)
+NAMES = ", ".join(format.name for format in FORMATS)
+ENDINGS = ", ".join(ending for format in FORMATS for ending in format.endings)
 # Rotated logs are numbered or dated.
-LOG_NAME = re.compile(r"(?:\.|_)log(?:[.-]\d+)*$", re.IGNORECASE)
-FEW_COLUMNS = 100
-# How many lines are looked at until one is understood.
-LINES_LOOKED_AT = 20
+ROTATED = re.compile(r"(?:[.-]\d+)*$")
+# How many lines are read until one is understood.
+LINES_TRIED = 20
 
 
-def event_files(paths: list[Path], kind: str) -> list[tuple[Path, str]]:
-    """The files meant by ``paths``, each with its format. With ``kind`` ``auto`` that is told by
-    the name and the first record; raises ``InputError`` where it cannot be.
+def event_files(paths: list[Path], kind: str) -> list[tuple[Path, Format]]:
+    """The files meant by ``paths``, each with its format: the one whose name is ``kind``, or, if
+    that is ``auto``, the one that recognises a line, else the one of its name. Raises
+    ``InputError`` where there is none.
     """
-    suffixes = ".jsonl, .ndjson, .json, .csv, .parquet, .tsv, .log"
+    if kind == "auto":
+        found = files_in(paths, named=_name_of, known=ENDINGS)
+        return [(path, _detected(path)) for path in found]
+    format = next((format for format in FORMATS if format.name == kind), None)
+    if format is None:
+        raise InputError(f"no format {kind!r} of events; known: {NAMES}")
     # Vendors give their files any name, so all of a folder are meant.
-    vendors = FORMATS[kind].translator is not Plain if kind in FORMATS else False
-    named = (lambda path: kind) if vendors else _named
-    files = files_in(paths, kind, named=named, known=suffixes)
-    return [(path, _told(path) if kind == "auto" else kind) for path in files]
+    named = _name_of if format.translator is Plain else (lambda path: kind)
+    return [(path, format) for path in files_in(paths, kind, named=named, known=ENDINGS)]
 
 
-def _named(path: Path) -> str | None:
+def _by_name(path: Path) -> Format | None:
     """The format that a file's name promises."""
-    name = unpacked(path)
-    if LOG_NAME.search(name.name):
-        return "access"
-    if name.suffix.lower() == ".tsv":
-        return "snowplow"
-    kind = named_kind(path)
-    return kind if kind in FORMATS else None
+    name = ROTATED.sub("", unpacked(path).name.lower())
+    return next((format for format in FORMATS if name.endswith(format.endings)), None)
 
 
-def _told(path: Path) -> str:
-    by_name = _named(path)
-    if by_name in ("csv", "parquet"):
-        return by_name
-    found = _look(path) or by_name or named_kind(path)
-    if found is None:
-        raise InputError(
-            f"{path}: unknown kind of file; name its format with --format: {', '.join(FORMATS)}"
-        )
-    return found
+def _name_of(path: Path) -> str | None:
+    found = _by_name(path)
+    return found and found.name
 
 
-def _look(path: Path) -> str | None:
-    """The format of the first line that is understood."""
-    for found in islice(read_records(path, "lines"), LINES_LOOKED_AT):
-        if isinstance(found, Record) and (kind := _kind_of_line(found.fields["line"])):
-            return kind
-    return None
-
-
-def _kind_of_line(line: str) -> str | None:
-    if line.count("\t") >= FEW_COLUMNS:
-        return "snowplow"
-    if LINE.match(line):
-        return "access"
-    try:
-        fields, _ = JSON.raw_decode(line.strip("\x00 \t\r\n"))
-    except (ValueError, RecursionError):
-        return None
-    return _kind_of_json(fields) if isinstance(fields, dict) else None
-
-
-def _kind_of_json(fields: dict[str, Any]) -> str:
-    if "event_name" in fields and "event_params" in fields:
-        return "ga4"
-    inner = fields.get("_source", fields)
-    if isinstance(inner, dict) and "type" not in inner and {"action_name", "query_id"} & set(inner):
-        return "ubi"
-    return "jsonl"
+def _detected(path: Path) -> Format:
+    named = _by_name(path)
+    if named and not named.recognises:
+        return named
+    for found in islice(read_records(path, "lines"), LINES_TRIED):
+        line = found.fields["line"] if isinstance(found, Record) else ""
+        for format in FORMATS:
+            if format.recognises and format.recognises(line):
+                return format
+    if named is None:
+        raise InputError(f"{path}: unknown kind of file; name its format with --format: {NAMES}")
+    return named

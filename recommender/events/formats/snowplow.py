@@ -23,8 +23,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urljoin
 
-from recommender.articles.addresses import Finder
-from recommender.articles.urls import url_key
+from recommender.articles.addresses import Finder, url_key
 from recommender.errors import EventError
 from recommender.events.crawlers import is_crawler
 from recommender.events.event import Event
@@ -32,6 +31,7 @@ from recommender.events.formats.base import (
     NO_ARTICLE,
     Reasons,
     Skip,
+    Translator,
     click,
     impression,
     listed,
@@ -41,6 +41,8 @@ from recommender.events.formats.base import (
 from recommender.files import Record
 
 N_COLUMNS = 131
+# A line of another release may have some columns more or fewer; no other format has so many.
+FEW_COLUMNS = 100
 # Where the columns that we use stand, from 0.
 COLUMNS = {
     "collector_tstamp": 3,
@@ -62,6 +64,11 @@ View = tuple[str, str | None]
 Entities = Mapping[str, list[Mapping[str, Any]]]
 
 
+def recognises(line: str) -> bool:
+    """Whether a line is an enriched event."""
+    return line.count("\t") >= FEW_COLUMNS
+
+
 class Clicked(NamedTuple):
     """A click that waits for the lists of its page."""
 
@@ -72,14 +79,13 @@ class Clicked(NamedTuple):
     components: tuple[str, ...]
 
 
-class Snowplow:
+class Snowplow(Translator):
     """Snowplow's enriched events."""
 
     remembers: ClassVar[bool] = True
 
     def __init__(self, finder: Finder, skipped: Reasons) -> None:
-        self.finder = finder
-        self.skipped = skipped
+        super().__init__(finder, skipped)
         self.waiting: list[Clicked] = []
         # What each page view has shown in each list.
         self.pages: dict[str, dict[View, set[str]]] = {}

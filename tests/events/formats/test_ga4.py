@@ -1,4 +1,4 @@
-"""Lists that Google Analytics 4 and UBI saw become impressions, and what was chosen, clicks."""
+"""Lists that Google Analytics 4 saw become impressions, and what was chosen, clicks."""
 
 import json
 import random
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recommender.errors import EventError
 from recommender.events.event import Click, Impression
 from recommender.events.formats.base import Reasons, Skip
-from recommender.events.formats.ga4 import Ga4, Ubi
+from recommender.events.formats.ga4 import Ga4
 from recommender.events.reader import EventReader
 from recommender.files import Record
 from recommender.store.import_events import import_events
@@ -43,29 +43,9 @@ GA4 = """\
 "user_pseudo_id":"1203123.1795341590","platform":"WEB","items":[]}
 """
 
-# User Behavior Insights: what was asked of the search engine, and what became of its hits. The
-# widget asked for articles like the one on knees; the other query is a reader's search.
-UBI = """\
-{"application":"related","query_id":"q1","client_id":"c1","session_id":"s1","user_query":"knee",\
-"query_attributes":{},"query_response_id":"r1","query_response_hit_ids":["hip","gout","salt"],\
-"timestamp":"2026-11-22T10:00:00.000Z"}
-{"application":"related","action_name":"impression","query_id":"q1","client_id":"c1",\
-"timestamp":"2026-11-22T10:00:01.000Z","event_attributes":{"object":{"object_id":"hip",\
-"object_id_field":"id"},"position":{"ordinal":1}}}
-{"application":"related","action_name":"click_through","query_id":"q1","client_id":"c1",\
-"timestamp":"2026-11-22T10:00:09.123Z","event_attributes":{"object":{"object_id":"gout",\
-"object_id_field":"id"},"position":{"ordinal":2}}}
-{"application":"search","query_id":"q2","client_id":"c1","user_query":"why does it hurt",\
-"query_response_hit_ids":["knee"],"timestamp":1795341660000}
-"""
-
 
 def ga4(number: int = 0, **changes: Any) -> dict[str, Any]:
     return {**json.loads(GA4.splitlines()[number]), **changes}
-
-
-def ubi(number: int = 0, **changes: Any) -> dict[str, Any]:
-    return {**json.loads(UBI.splitlines()[number]), **changes}
 
 
 def params(**values: str) -> list[dict[str, Any]]:
@@ -84,39 +64,24 @@ def test_ga4_by_example(tmp_path: Path):
     assert reader.skipped == {"other event: page_view": 1}
 
 
-def test_ubi_by_example(tmp_path: Path):
-    """The query that is about an article is the view; a search is none."""
-    (shown, clicked), reader = read(tmp_path / "ubi.jsonl", UBI)
-
-    assert isinstance(shown, Impression)
-    assert shown[1:4] == (1795341600000, "knee", ("hip", "gout", "salt"))
-    assert (shown.ordered, shown.list) == (True, "related")
-    assert clicked == Click(shown.view_id, 1795341609123, "gout")
-    assert reader.skipped == {
-        "impression of one hit: the query's record has them all": 1,
-        "query that is no article's id or address": 1,
-    }
-
-
-@pytest.mark.parametrize(("text", "secrets"), [(GA4, ["1203123", "1795341590"]), (UBI, ["s1"])])
-def test_no_vendors_name_of_a_reader_is_kept(tmp_path: Path, text: str, secrets: list[str]):
+def test_no_vendors_name_of_a_reader_is_kept(tmp_path: Path):
     """Nor of a visit, but whose views belong to one visit is."""
     store = store_with_site()
-    (tmp_path / "log.json").write_text(text)
+    (tmp_path / "log.json").write_text(GA4)
 
     import_events(store, EventReader([tmp_path / "log.json"]))
 
     kept = str(content(store))
-    assert not [secret for secret in secrets if f"'{secret}'" in kept or secret in kept]
+    assert "1203123" not in kept
+    assert "1795341590" not in kept
     assert [len(view[2]) for view in content(store)["views"]] == [24, 24, 24]
 
 
-@pytest.mark.parametrize("text", [GA4, UBI])
-def test_the_order_of_lines_says_nothing(tmp_path: Path, text: str):
+def test_the_order_of_lines_says_nothing(tmp_path: Path):
     """Nor does it that some come twice."""
     log, contents = tmp_path / "log.json", []
     for seed in range(5):
-        shuffled = text.splitlines() * 2
+        shuffled = GA4.splitlines() * 2
         random.Random(seed).shuffle(shuffled)
         store = store_with_site()
         log.write_text(lines(shuffled))
@@ -171,32 +136,6 @@ def test_the_source_may_be_named(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {"query_attributes": {"source_id": "knee"}, "user_query": ""},
-        {"query_attributes": {"url": "https://example.org/knee.html"}, "user_query": "x"},
-        {"user_query": "https://example.org/knee.html?utm_source=x", "query_attributes": None},
-        {"timestamp": 1795341600000},
-        {"timestamp": "1795341600000"},
-    ],
-)
-def test_ubi_names_its_source_in_several_ways(tmp_path: Path, changes: dict[str, Any]):
-    """And its time in two."""
-    ((shown,), _) = read(tmp_path / "ubi.jsonl", json.dumps(ubi(**changes)))
-
-    assert shown[1:4] == (1795341600000, "knee", ("hip", "gout", "salt"))
-
-
-def test_dumps_of_an_index_wrap_each_record(tmp_path: Path):
-    """As OpenSearch and its tools write them."""
-    dumped = ({"_index": "ubi", "_id": str(n), "_source": ubi(n)} for n in range(4))
-
-    events, _ = read(tmp_path / "ubi.json", lines(map(json.dumps, dumped)))
-
-    assert events == read(tmp_path / "plain.json", UBI)[0]
-
-
-@pytest.mark.parametrize(
     ("event", "reason"),
     [
         (ga4(event_params=params(page_location="https://example.org/")), "no article at this add"),
@@ -204,17 +143,11 @@ def test_dumps_of_an_index_wrap_each_record(tmp_path: Path):
         (ga4(user_pseudo_id=None), "no user_pseudo_id or ga_session_id"),
         (ga4(items=[]), "view_item_list without items"),
         (ga4(event_name="scroll"), "other event: scroll"),
-        (ubi(query_response_hit_ids=[]), "query without hits"),
-        (ubi(query_response_hit_ids=None), "query without hits"),
-        (ubi(2, query_id=None), "click that belongs to no query"),
-        (ubi(2, action_name="add_to_cart"), "other event: add_to_cart"),
     ],
 )
 def test_what_is_of_no_use_is_counted_by_reason(tmp_path: Path, event: dict[str, Any], reason: str):
     """It is no fault of the log."""
-    sound = ga4() if "event_name" in event else ubi()
-
-    events, reader = read(tmp_path / "log.json", lines(map(json.dumps, [sound, event])))
+    events, reader = read(tmp_path / "log.json", lines(map(json.dumps, [ga4(), event])))
 
     assert len(events) == 1
     assert [text[: len(reason)] for text in reader.skipped] == [reason]
@@ -233,25 +166,15 @@ def test_what_is_of_no_use_is_counted_by_reason(tmp_path: Path, event: dict[str,
         (ga4(event_timestamp="noon"), "field event_timestamp: no time: 'noon'"),
         (ga4(event_timestamp="9" * 30), "field event_timestamp: no time: '999"),
         (ga4(items=[{"item_id": "a\x00"}]), "field shown: too long, or it holds a NUL byte"),
-        (ubi(query_id=None), "field query_id: missing"),
-        (ubi(timestamp="noon"), "field ts: not an ISO 8601 time: 'noon'"),
-        (ubi(timestamp=None), "field timestamp: missing"),
-        (ubi(query_response_hit_ids="a"), "field query_response_hit_ids: must be a list of ids"),
-        (ubi(query_response_hit_ids=[{}]), "field query_response_hit_ids: must be a list of ids"),
-        (ubi(query_attributes=7), "field query_attributes: must be an object"),
-        (ubi(2, event_attributes={}), "field event_attributes.object.object_id: missing"),
-        (ubi(2, event_attributes=[]), "field event_attributes: must be an object"),
     ],
 )
 def test_a_fault_names_the_place_and_the_field(
     tmp_path: Path, event: dict[str, Any], complaint: str
 ):
     """And costs nothing but its record."""
-    of_ga4 = "event_timestamp" in event
-    sound = ga4() if of_ga4 else ubi()
-    log = lines(map(json.dumps, [sound, event]))
+    log = lines(map(json.dumps, [ga4(), event]))
 
-    events, reader = read(tmp_path / "log.json", log, "ga4" if of_ga4 else "ubi")
+    events, reader = read(tmp_path / "log.json", log, "ga4")
 
     assert len(events) == 1
     assert problems(reader)[0].startswith(f"log.json:2: {complaint}")
@@ -264,13 +187,13 @@ JSON_VALUES = st.recursive(
 )
 
 
-@given(st.sampled_from([ga4(), ga4(1), ubi(), ubi(2)]), st.data())
+@given(st.sampled_from([ga4(), ga4(1)]), st.data())
 def test_no_record_is_more_than_faulty(record: dict[str, Any], data: st.DataObject):
     """Whatever stands in whichever field."""
     changed = dict(record)
     for name in data.draw(st.sets(st.sampled_from(sorted(record)), max_size=3)):
         changed[name] = data.draw(JSON_VALUES)
-    translator = (Ga4 if "event_params" in record else Ubi)(FINDER, Reasons())
+    translator = Ga4(FINDER, Reasons())
 
     try:
         assert all(event.ts is not None for event in translator.read(Record("x:1", changed)))
