@@ -24,6 +24,7 @@ from recommender.articles.reader import read_articles
 from recommender.clicks import position_bias
 from recommender.clicks.listing import FEATURES as LISTED
 from recommender.progress import Silent
+from recommender.ragged import ranks
 from recommender.ranking.features import NAMES, PRIOR_CHOICES, features, known_of
 from recommender.ranking.kinds import OWN, learn_kind
 from recommender.ranking.ranker import learn
@@ -64,11 +65,9 @@ class Case:
     def ndcg(self, score: np.ndarray, links: np.ndarray | None = None) -> float:
         """nDCG@10 per click if the slates judged were ordered by ``score`` of their rows."""
         now = self.judged
-        order = np.lexsort((-score[now.row], now.slate))
-        first = np.flatnonzero(np.diff(now.slate[order], prepend=-1))
-        rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order)))) + 1
+        rank = ranks(now.slate, score[now.row])
         gain = np.where(rank <= K, 1 / np.log2(1 + rank), 0.0)
-        clicks = now.clicks[order] * (True if links is None else links[order])
+        clicks = now.clicks * (True if links is None else links)
         return float((clicks * gain).sum() / max(clicks.sum(), 1))
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:

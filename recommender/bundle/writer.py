@@ -20,11 +20,11 @@ from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed, fragme
 from recommender.bundle.published import Lists
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
-from recommender.clicks.choice_model import at, find
 from recommender.clicks.position_bias import Examination
 from recommender.lists.exploration import Explored, variant_table
 from recommender.lists.rerank import RELEVANCE_FLOOR, Finished
 from recommender.progress import Progress
+from recommender.ragged import at, find
 from recommender.ranking.calibration import Calibrated
 from recommender.ranking.handpicked import Taught
 from recommender.ranking.ranker import Learned

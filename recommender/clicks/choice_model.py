@@ -12,18 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import gammaln
 
+from recommender.clicks.gamma_poisson import Usual, fitted_weight, posterior_rate
+from recommender.ragged import at, find
 from recommender.store.counts import UNKNOWN, Log
 
 N_STEPS = 30
 # Steps after which it is found anew how alike strengths are.
 FITTED = (5, 15)
-# Clicks' worth of belief that a target is like others of its category, and a category like the
-# site, before the log is asked; and how sure that is (a factor).
-PRIOR_CLICKS, SPREAD = 1.0, 3.0
-LEAST_PRIOR, MOST_PRIOR = 0.1, 1_000.0
+# The weight, in clicks, of a category's rate for its targets, and of the site's for its categories:
+# what is usual before the log is asked, give or take a factor, and what it may come to. Not tuned.
+USUAL = Usual(1.0, 3.0, least=0.1, most=1_000.0)
 # A pair counts for such a share of the clicks on all others, so many times what the tenth most
 # followed has, or so many clicks, whichever is most. Only a flood goes beyond all three.
 PAIR_SHARE, TIMES_TENTH, PAIR_CLICKS = 0.01, 3.0, 20.0
@@ -48,27 +47,6 @@ class Pairs:
     def find(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """The number of each pair, -1 for pairs that were never shown."""
         return find(self.keys, np.asarray(sources, dtype=np.int64) * (len(self.heads) - 1) + items)
-
-
-def find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Where each of ``wanted`` stands in the sorted ``keys``, -1 where it does not.
-
-    >>> find(np.array([3, 5, 8]), np.array([5, 4]))
-    array([ 1, -1])
-    """
-    if len(keys) == 0:
-        return np.full(len(wanted), -1)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    places: np.ndarray = np.where(keys[at] == wanted, at, -1)
-    return places
-
-
-def at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """``values[places]``, and 0 where a place is -1."""
-    if len(values) == 0:
-        return np.zeros(len(places))
-    found: np.ndarray = np.where(places >= 0, values[places], 0.0)
-    return found
 
 
 def pairs_in(log: Log, *, n_articles: int) -> tuple[Pairs, np.ndarray]:
@@ -134,8 +112,7 @@ class Appeal:
         clicked, expected = at(self.clicked, pair), at(self.expected, pair)
         chances = at(self.chances, pair)
         belief = prior * np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
-        lifts: np.ndarray = np.log((clicked + belief) / (expected + belief))
-        return lifts
+        return np.log(posterior_rate(clicked, expected, belief))
 
 
 def measure(
@@ -159,16 +136,16 @@ def measure(
     n_slates = len(log.source)
     strength = np.ones(n_articles)
     got = np.bincount(item, weights=clicks, minlength=n_articles)
-    group, around, prior = category + 1, np.ones(n_articles), PRIOR_CLICKS
+    group, around, prior = category + 1, np.ones(n_articles), USUAL.weight
     for step in range(N_STEPS):
         chance = _share(slate, seen * strength[item], n_slates)
         due = np.bincount(item, weights=made * chance / strength[item], minlength=n_articles)
         if step in FITTED:
             all_got, all_due = (np.bincount(group, weights=of) for of in (got, due))
-            sure = fitted_prior(all_got, all_due, np.ones(len(all_got)))
-            around = ((all_got + sure) / (all_due + sure))[group]
-            prior = fitted_prior(got, due, around)
-        strength = (got + prior) / (due + prior / around)
+            sure = fitted_weight(all_got, all_due, USUAL)
+            around = posterior_rate(all_got, all_due, sure)[group]
+            prior = fitted_weight(got, due, USUAL, mean=around)
+        strength = posterior_rate(got, due, prior, around)
     chance = _share(slate, seen * strength[item], n_slates)
     n_pairs = len(pairs.item)
     return Appeal(
@@ -183,25 +160,6 @@ def measure(
             item, weights=made * _share(slate, seen, n_slates), minlength=n_articles
         ),
     )
-
-
-def fitted_prior(got: np.ndarray, due: np.ndarray, around: np.ndarray) -> float:
-    """How many clicks the belief is worth that rates of ``got`` over ``due`` are as ``around``:
-    the shape of the gamma distribution they are drawn from, if clicks are Poisson, by its marginal
-    likelihood (DuMouchel 1999, "Bayesian data mining", section 3), and by what is usual.
-    """
-    known = due > 0
-    got, due, around = got[known], due[known], around[known]
-
-    def loss(log_prior: float) -> float:
-        prior = np.exp(log_prior)
-        told = gammaln(got + prior) - gammaln(prior) + prior * np.log(prior / around)
-        told -= (got + prior) * np.log(due + prior / around)
-        usual = ((log_prior - np.log(PRIOR_CLICKS)) / np.log(SPREAD)) ** 2 / 2
-        return float(usual - told.sum())
-
-    bounds = np.log(LEAST_PRIOR), np.log(MOST_PRIOR)
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def _share(slate: np.ndarray, weight: np.ndarray, n_slates: int) -> np.ndarray:

@@ -29,8 +29,8 @@ from recommender.clicks.intervention_harvesting import (
     error,
     refused,
 )
+from recommender.ragged import clusters
 from recommender.store.counts import UNKNOWN, Log
-from recommender.text.neighbours import clusters
 
 N_STEPS, N_STEPS_A_DRAW, N_DRAWS = 200, 20, 40
 N_BINS = 8

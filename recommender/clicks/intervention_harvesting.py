@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from recommender.text.neighbours import clusters
+from recommender.ragged import clusters
 
 # Positions further down share one value: lists longer than this are looked at as a whole.
 MAX_POSITION = 50

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from recommender.clicks.choice_model import Pairs, find
+from recommender.clicks.choice_model import Pairs
+from recommender.ragged import find
 from recommender.text.kernels import pair_dots
 
 # By name, what each says of a pair.

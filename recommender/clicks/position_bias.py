@@ -33,6 +33,7 @@ from recommender.clicks.intervention_harvesting import (
     harvest,
     refused,
 )
+from recommender.ragged import expand
 from recommender.store.counts import UNKNOWN, Log
 
 # Positions that hold this share of all views must be well known; rarer ones borrow from above.
@@ -258,14 +259,12 @@ class _Moves:
         views = np.bincount(row, weights=log.n_views, minlength=len(rows))
         slate, era = np.divmod(rows, n_eras)
         # Their links, of which only those count whose pair was followed in that era.
-        sizes = np.diff(log.heads)[slate]
-        heads = np.cumsum(sizes) - sizes
-        link = np.arange(sizes.sum()) + np.repeat(log.heads[slate] - heads, sizes)
-        stratum = pair[link] * n_eras + np.repeat(era, sizes)
+        link, of_row = expand(log.heads[slate], np.diff(log.heads)[slate])
+        stratum = pair[link] * n_eras + era[of_row]
         followed = np.unique(pair[log.click_link] * n_eras + click_era)
         kept = np.flatnonzero(np.isin(stratum, followed) & known[link])
         self.stratum, link = stratum[kept], link[kept]
-        of_row = np.searchsorted(heads, kept, side="right") - 1
+        of_row = of_row[kept]
         self.views, self.slate = views[of_row], slate[of_row]
         self.place = np.minimum(log.position[link], MAX_POSITION)
         self.pair = pair[link] // n_layouts

@@ -15,6 +15,7 @@ import numpy as np
 from recommender.articles.article import Article, parse_timestamp
 from recommender.bundle.bundle import Bundle
 from recommender.evaluation.bm25 import bm25
+from recommender.ragged import expand, ranks
 from recommender.ranking.features import known_of, offset
 from recommender.store.replay import Views
 
@@ -56,22 +57,14 @@ class Case:
 
     def ranks(self, score: np.ndarray, tie: np.ndarray) -> np.ndarray:
         """The place of each followed link when its slate is ordered by ``score``."""
-        order = np.lexsort((tie, -score, self.slate))
-        first = np.searchsorted(self.slate, self.slate)
-        place = np.empty(len(score), dtype=np.int64)
-        place[order] = np.arange(len(score)) - first + 1
-        followed: np.ndarray = place[np.searchsorted(self.link, self.views.followed)]
-        return followed
+        return ranks(self.slate, score, tie)[np.searchsorted(self.link, self.views.followed)]
 
 
 def case_of(bundle: Bundle, views: Views, articles: Mapping[str, Article] | None = None) -> Case:
     """Look up what the bundle knows of the slates that were followed."""
     known = rows_of(bundle)
     used = np.unique(views.slate)
-    sizes = (views.heads[1:] - views.heads[:-1])[used]
-    slate = np.repeat(np.arange(len(used)), sizes)
-    starts = np.cumsum(sizes) - sizes
-    link = np.arange(len(slate)) - starts[slate] + views.heads[used][slate]
+    link, slate = expand(views.heads[used], np.diff(views.heads)[used])
     source = np.array([known.get(views.source[at], -1) for at in used], dtype=np.int64)[slate]
     item = np.array([known.get(views.items[at], -1) for at in link], dtype=np.int64)
     both = (source >= 0) & (item >= 0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from recommender.bundle.texts import Texts
+from recommender.ragged import expand
 from recommender.text.corpus import Site
 from recommender.text.kernels import pair_dots
 from recommender.text.tfidf import PAIR_BONUS, PIVOT, TITLE_BONUS
@@ -25,7 +26,7 @@ B = 0.75
 def bm25(site: Site, texts: Texts, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The score of each pair, ``(n_pairs,)``: how well the item answers the source as a query."""
     rows, place = np.unique(np.concatenate([sources, items]), return_inverse=True)
-    entry, row = _entries(site.indptr, rows)
+    entry, row = expand(site.indptr[rows], np.diff(site.indptr)[rows])
     term = site.indices[entry]
     counts = term_counts(site, texts)[entry]
     n = site.n_articles
@@ -67,11 +68,3 @@ def _bonus(site: Site, texts: Texts) -> np.ndarray:
     bonus = np.zeros(len(site.indices))
     bonus[in_title] = gains[number]
     return bonus
-
-
-def _entries(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The entries of these rows, one row after the other, and the place of each one's row."""
-    sizes = indptr[rows + 1] - indptr[rows]
-    row = np.repeat(np.arange(len(rows)), sizes)
-    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return indptr[rows][row] + within, row

@@ -17,7 +17,6 @@ import numpy as np
 
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
-from recommender.clicks.choice_model import at, find
 from recommender.errors import CalibrationError, EvaluationError
 from recommender.evaluation import bootstrap, metrics
 from recommender.evaluation.baselines import MODEL, Case, case_of, rows_of, scores
@@ -26,6 +25,7 @@ from recommender.evaluation.list_quality import list_figures
 from recommender.evaluation.offpolicy import OffPolicy
 from recommender.evaluation.report.report import Report
 from recommender.evaluation.slices import slice_table
+from recommender.ragged import at, find
 from recommender.ranking.reliability import Reliability, reliability
 from recommender.store.replay import Views
 

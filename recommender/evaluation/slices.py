@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recommender.clicks.choice_model import at
 from recommender.evaluation import bootstrap
 from recommender.evaluation.baselines import Case, moment_of
+from recommender.ragged import at
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,6 +11,7 @@ from recommender.events.event import DAY_MS
 from recommender.frames.columnar import categories, moments, texts
 from recommender.frames.selection import Selection
 from recommender.frames.tables import ids_by_key, reading
+from recommender.ragged import expand
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
 from recommender.store.queries import Names, columns, daily_clicks, daily_views
@@ -78,7 +79,7 @@ def _days(
         row = np.searchsorted(slate[0], of_day[1])
         size = sizes[row]
         begins = np.cumsum(size) - size
-        of_link = np.arange(size.sum()) + np.repeat(heads[row] - begins, size)
+        of_link, _ = expand(heads[row], size)
         made = np.zeros(len(of_link), dtype=np.int64)
         keys, wanted = (
             (table[1] * len(name_texts) + table[2]) * len(name_texts) + table[3]

@@ -12,12 +12,11 @@ import numpy as np
 
 from recommender.articles.article import title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, union
-from recommender.clicks.choice_model import at
 from recommender.events.event import ORIGINS
+from recommender.ragged import at, clusters
 from recommender.ranking.features import PRIOR_CHOICES, History
 from recommender.text.corpus import Site
 from recommender.text.kernels import spread
-from recommender.text.neighbours import clusters
 
 # Slots a prepared list holds: ten are shown, the others stand in for what a page leaves out.
 LIST_SIZE = 30

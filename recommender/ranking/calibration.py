@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, gammaln
+from scipy.special import expit
 
 from recommender.clicks.choice_model import pairs_in
+from recommender.clicks.gamma_poisson import Usual, fitted_weight
 from recommender.clicks.intervention_harvesting import MAX_POSITION, N_PLACES
 from recommender.clicks.position_bias import Examination
 from recommender.ranking.features import BLOCK
@@ -38,8 +39,7 @@ PRIOR_CLICKS = 50.0
 LEAST_SLOPE, MOST_SLOPE = 0.02, 20.0
 # Clicks that weigh as much as the site's level, before the log is asked, and how sure that is (a
 # factor).
-USUAL_WEIGHT, SPREAD = 5.0, 3.0
-LEAST_WEIGHT, MOST_WEIGHT = 0.5, 10_000.0
+USUAL = Usual(5.0, 3.0, least=0.5, most=10_000.0)
 N_STEPS = 30
 NOTHING = "no link that was shown was followed, so nothing tells how likely a click is"
 
@@ -219,12 +219,12 @@ def levels_of(looks: Looks, score: np.ndarray, slope: float, n_articles: int) ->
     worth = np.exp(np.clip(slope * (score - middle), -300, 300))
     rare = looks.clicks.sum() / max((looks.looked * worth).sum(), 1e-300)
     together = np.zeros(len(worth), dtype=np.int64)
-    site = _levels(looks, worth, together, np.full(1, LEAST_WEIGHT), np.full(1, rare))
+    site = _levels(looks, worth, together, np.full(1, USUAL.least), np.full(1, rare))
     due = np.bincount(
         looks.source, weights=looks.looked * _share(site[0] * worth), minlength=n_articles
     )
     clicks = np.bincount(looks.source, weights=looks.clicks, minlength=n_articles)
-    weight = np.full(n_articles, _weight(clicks, due))
+    weight = np.full(n_articles, fitted_weight(clicks, due, USUAL))
     found = _levels(looks, worth, looks.source, weight, np.full(n_articles, site[0]))
     level: np.ndarray = np.log(found) - slope * middle
     return level
@@ -248,22 +248,6 @@ def _levels(
         if np.all(np.abs(step) <= 1e-9 * level):
             break
     return np.asarray(level)
-
-
-def _weight(clicks: np.ndarray, due: np.ndarray) -> float:
-    """The clicks that weigh as much as the site's level, under which the sources' are likeliest:
-    with a gamma prior they are negative binomial.
-    """
-    clicks, due = clicks[due > 0], due[due > 0]
-
-    def loss(log_weight: float) -> float:
-        w = np.exp(log_weight)
-        told = gammaln(clicks + w) - gammaln(w) - w * np.log1p(due / w) - clicks * np.log(due + w)
-        belief = (log_weight - np.log(USUAL_WEIGHT)) ** 2 / (2 * np.log(SPREAD) ** 2)
-        return float(belief - told.sum())
-
-    bounds = (np.log(LEAST_WEIGHT), np.log(MOST_WEIGHT))
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def _chance(level: np.ndarray, slope: float, score: np.ndarray) -> np.ndarray:

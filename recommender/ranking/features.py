@@ -15,10 +15,11 @@ import numpy as np
 
 from recommender.clicks import choice_model as appeals
 from recommender.clicks import cooccurrence
-from recommender.clicks.choice_model import Appeal, Pairs, at, find
+from recommender.clicks.choice_model import Appeal, Pairs
 from recommender.clicks.cooccurrence import CoReading
 from recommender.clicks.listing import FEATURES as LISTED
 from recommender.clicks.listing import Listing, listing_of
+from recommender.ragged import at, find, mixed, runs
 from recommender.ranking.handpicked import Editors, worth
 from recommender.store.counts import Log
 from recommender.text.corpus import Site
@@ -345,7 +346,6 @@ def transferred(site: Site, history: History, sources: np.ndarray, items: np.nda
     """
     if len(sources) == 0:
         return np.zeros((0, 4), dtype=np.float32)
-    groups = np.flatnonzero(np.concatenate([[True], sources[1:] != sources[:-1], [True]]))
     near: np.ndarray = transfer(
         site.near,
         site.near_cosine**2,
@@ -353,7 +353,7 @@ def transferred(site: Site, history: History, sources: np.ndarray, items: np.nda
         history.pairs.item,
         history.appeal.clicked.astype(np.float32),
         history.appeal.expected.astype(np.float32),
-        groups,
+        runs(sources),
         sources,
         items,
         CHUNKS,
@@ -363,12 +363,7 @@ def transferred(site: Site, history: History, sources: np.ndarray, items: np.nda
 
 def _fold(pairs: Pairs, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The fold of each pair, a number below ``N_FOLDS`` that has nothing to do with either end."""
-    keys = np.asarray(sources, dtype=np.uint64) * np.uint64(len(pairs.heads) - 1) + np.asarray(
-        items, dtype=np.uint64
-    )
-    mixed = keys * np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, Knuth 6.4
-    fold: np.ndarray = ((mixed >> np.uint64(40)) % np.uint64(N_FOLDS)).astype(np.int64)
-    return fold
+    return mixed(np.asarray(sources, dtype=np.int64) * (len(pairs.heads) - 1) + items) % N_FOLDS
 
 
 def _group(pairs: Pairs, appeal: Appeal, key: np.ndarray) -> Group:

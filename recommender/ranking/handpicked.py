@@ -14,6 +14,7 @@ import numpy as np
 
 from recommender.candidates import Candidates
 from recommender.progress import Progress, Silent
+from recommender.ragged import ranks
 from recommender.ranking.handpicked_features import (
     FEATURES,
     N_FOLDS,
@@ -287,11 +288,10 @@ def ndcg(
     row: np.ndarray, listed: np.ndarray, score: np.ndarray, n_listed: np.ndarray
 ) -> np.ndarray:
     """nDCG@10 of each row's items in the order of ``score``, ``(n_rows,)``."""
-    order = np.lexsort((-score, row))
-    rank = np.arange(len(row)) - np.searchsorted(row, np.arange(len(n_listed)))[row[order]]
-    top = rank < DEPTH
+    rank = ranks(row, score)
+    top = rank <= DEPTH
     discount = 1 / np.log2(np.arange(DEPTH) + 2)
-    gain = listed[order][top] * discount[rank[top]]
+    gain = listed[top] * discount[rank[top] - 1]
     ideal = np.cumsum(discount)[np.minimum(n_listed, DEPTH) - 1]
-    worth: np.ndarray = np.bincount(row[order][top], weights=gain, minlength=len(n_listed)) / ideal
+    worth: np.ndarray = np.bincount(row[top], weights=gain, minlength=len(n_listed)) / ideal
     return worth

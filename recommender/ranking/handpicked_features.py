@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.candidates import Candidates
-from recommender.clicks.choice_model import at, find
+from recommender.ragged import at, find, mixed, runs
 from recommender.ranking.gathering import GATHERED, PROPOSING, gather, propose
 from recommender.text.corpus import Site
 from recommender.text.kernels import differences
@@ -115,14 +115,13 @@ def features(
     site: Site, picks: Picks, log_rates: np.ndarray, sources: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The features of pairs, ``(n_pairs, len(FEATURES))``; ``sources`` must come in runs."""
-    runs = np.flatnonzero(np.concatenate([[True], sources[1:] != sources[:-1], [True]]))
     listing = np.append(np.diff(picks.heads) > 0, False)
     alike = (site.near_cosine**2 * listing[site.near]).sum(axis=1)
     columns = (
         signals(site, sources, items),
         _place(site.near, sources, items),
         _place(site.near, items, sources),
-        gather(*_ways(site, picks), runs, sources, items, CHUNKS),
+        gather(*_ways(site, picks), runs(sources), sources, items, CHUNKS),
         alike[sources],
         log_rates,
     )
@@ -223,11 +222,7 @@ def group_keys(site: Site, sources: np.ndarray, items: np.ndarray) -> Iterator[n
         (category[sources], dropped, n_added),
     )
     for number, part in enumerate(parts):
-        keys = np.full(len(items), number, dtype=np.uint64)
+        keys = mixed(np.full(len(items), number))
         for values in part:
-            # Multiply and shift, as splitmix64: keys of different groups hardly ever meet.
-            keys = (keys + values.astype(np.int64).view(np.uint64) + np.uint64(1)) * np.uint64(
-                0x9E3779B97F4A7C15
-            )
-            keys ^= keys >> np.uint64(32)
-        yield keys.view(np.int64)
+            keys = mixed(keys + values)
+        yield keys

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recommender.clicks.choice_model import at
+from recommender.ragged import at
 from recommender.ranking.boosting import MANY_ROWS, Forest, grow
 from recommender.ranking.features import NAMES, History
 from recommender.ranking.shrinkage import Belief, Line, believe, fit_line, weight_by_trial

@@ -2,8 +2,8 @@
 
 A ``Line`` says from a few features what pairs of a kind are worth. The pair's own clicks then pull
 it away, as far as there are enough of them: its true worth over the line's is taken to be drawn
-from a gamma distribution around 1, whose width is read off the log (empirical Bayes; Efron &
-Morris 1973). So evidence is weighed pair by pair, and where there is none the line stands.
+from a gamma distribution around 1, whose width is read off the log (empirical Bayes, see
+``gamma_poisson``). So evidence is weighed pair by pair, and where there is none the line stands.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import gammaln
 
-from recommender.clicks.choice_model import at
+from recommender.clicks.gamma_poisson import Usual, fitted_weight, posterior_rate
+from recommender.ragged import at
 from recommender.ranking.features import NAMES, History
 from recommender.ranking.time_splits import APART, Block, Choices
 
@@ -24,8 +23,7 @@ PRIOR_SLOPE = 50.0
 # Each step shares a slate's clicks out anew under the line so far.
 N_STEPS = 4
 # Choices that weigh as much as a line, before the log is asked, and how sure that is (a factor).
-USUAL_WEIGHT, SPREAD = 20.0, 2.0
-LEAST_WEIGHT, MOST_WEIGHT = 2.0, 20_000.0
+USUAL = Usual(20.0, 7.4, least=2.0, most=20_000.0)
 # Tried where a log is long enough.
 WEIGHTS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 640.0, 20_000.0)
 
@@ -97,8 +95,7 @@ class Belief:
         appeal = history.appeal
         due, made = at(self.expected, pair), at(appeal.chances, pair)
         prior = self.weight * np.where(made > 0, due / np.maximum(made, 1e-12), 1.0)
-        lift: np.ndarray = np.log((at(appeal.clicked, pair) + prior) / (due + prior))
-        return lift
+        return np.log(posterior_rate(at(appeal.clicked, pair), due, prior))
 
 
 def believe(line: Line, block: Block, weight: float | None = None) -> Belief:
@@ -108,28 +105,10 @@ def believe(line: Line, block: Block, weight: float | None = None) -> Belief:
     expected = np.zeros(len(appeal.clicked))
     expected[past.pair] = due
     if weight is None:
-        weight = weight_of(appeal.clicked[past.pair], due, appeal.chances[past.pair])
+        made = appeal.chances[past.pair]
+        share = due / np.maximum(made, 1e-12)
+        weight = fitted_weight(appeal.clicked[past.pair], due * (made > 0), USUAL, share=share)
     return Belief(line, expected, weight)
-
-
-def weight_of(clicked: np.ndarray, due: np.ndarray, made: np.ndarray) -> float:
-    """The weight under which the clicks, of ``made`` choices, are likeliest given those due.
-
-    With a gamma prior the clicks are negative binomial; their spread beyond Poisson's tells how
-    far pairs really differ from the line. Nothing but chance gives the greatest weight. The line
-    must not have seen these clicks.
-    """
-    some = (due > 0) & (made > 0)
-    clicked, due, share = clicked[some], due[some], due[some] / made[some]
-
-    def unlikely(log_weight: float) -> float:
-        shape = np.exp(log_weight) * share
-        likely = gammaln(clicked + shape) - gammaln(shape) - clicked * np.log(due + shape)
-        likely -= shape * np.log1p(due / shape)
-        return float(((log_weight - np.log(USUAL_WEIGHT)) / SPREAD) ** 2 / 2 - likely.sum())
-
-    bounds = np.log(LEAST_WEIGHT), np.log(MOST_WEIGHT)
-    return float(np.exp(minimize_scalar(unlikely, bounds=bounds, method="bounded").x))
 
 
 def weight_by_trial(line: Line, blocks: Sequence[Block]) -> float:
@@ -138,7 +117,7 @@ def weight_by_trial(line: Line, blocks: Sequence[Block]) -> float:
     """
     worth = np.zeros(len(WEIGHTS))
     for block in blocks:
-        belief, said = believe(line, block, USUAL_WEIGHT), line.of(block.seen)
+        belief, said = believe(line, block, USUAL.weight), line.of(block.seen)
         lifts = (
             replace(belief, weight=weight).lift(block.history, block.now.pair) for weight in WEIGHTS
         )

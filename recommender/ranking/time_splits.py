@@ -14,6 +14,7 @@ import numpy as np
 from recommender.clicks.choice_model import Pairs, bounded, pairs_in
 from recommender.clicks.intervention_harvesting import MAX_POSITION
 from recommender.clicks.position_bias import Examination
+from recommender.ragged import ranks
 from recommender.ranking.features import History, features, history_of, known_of
 from recommender.ranking.handpicked import Editors
 from recommender.store.counts import Log
@@ -98,15 +99,7 @@ class Choices:
 
     def _gains(self, score: np.ndarray) -> np.ndarray:
         """What each link's clicks are worth, ``(n_links,)``."""
-        order = np.lexsort((-score[self.row], self.slate))
-        slate = self.slate[order]
-        first = np.flatnonzero(np.diff(slate, prepend=-1))
-        rank = np.empty(len(slate))
-        rank[order] = (
-            np.arange(len(slate)) - np.repeat(first, np.diff(np.append(first, len(slate)))) + 1
-        )
-        gains: np.ndarray = self._weight / np.log2(1 + rank)
-        return gains
+        return self._weight / np.log2(1 + ranks(self.slate, score[self.row]))
 
     def sample(self, n_links: int) -> Choices:
         """The first slates, of about so many links in all."""

@@ -17,6 +17,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.events.event import DAY_MS
+from recommender.ragged import expand
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
 from recommender.store.queries import (
@@ -164,7 +165,7 @@ def count(
     ends = np.cumsum(np.bincount(links[0] - 1, minlength=len(slates[0])))
     sizes = np.diff(ends, prepend=0)[stored]
     heads = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    link = np.arange(heads[-1]) - np.repeat(heads[:-1] - (ends[stored] - sizes), sizes)
+    link, _ = expand(ends[stored] - sizes, sizes)
     slate_of_click = np.searchsorted(keys, (clicks[1] - 1) * n_layouts + clicks[2])
     return Log(
         source=number[slates[1][stored]],

@@ -15,6 +15,7 @@ import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
+from recommender.ragged import expand
 from recommender.store.click_filters import FLAGGED, Caps
 from recommender.store.database import Store
 from recommender.store.queries import Names, columns
@@ -123,7 +124,7 @@ def read(store: Store, *, after: int = -1, caps: Caps | None = None) -> Logged:
     ends = np.cumsum(np.bincount(links[0] - 1, minlength=len(slates[0])))
     sizes = np.diff(ends, prepend=0)[stored]
     heads = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    link = np.arange(heads[-1]) - np.repeat(heads[:-1] - (ends[stored] - sizes), sizes)
+    link, _ = expand(ends[stored] - sizes, sizes)
     source, item = slates[1][stored], links[1][link]
     used, number = np.unique(np.concatenate([source, item]), return_inverse=True)
     return Logged(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sql
 
+from recommender.ragged import expand
 from recommender.store.click_filters import FLAGGED, Caps
 from recommender.store.database import Store
 
@@ -149,7 +150,7 @@ def _tally(
     slate = np.array([row.slate - 1 for row in shown], dtype=np.int64)
     sizes = np.diff(heads)[slate]
     starts = np.cumsum(sizes) - sizes
-    link = np.arange(sizes.sum()) + np.repeat(heads[slate] - starts, sizes)
+    link, _ = expand(heads[slate], sizes)
     layouts = sorted({row.layout for row in shown})
     layout = np.array([layouts.index(row.layout) for row in shown], dtype=np.int64)
     start_of = {

@@ -9,8 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from recommender import ragged
+
 # Columns of the product looked at together: their sums stay in the cache of one core.
 TILE = 8192
+_mixed = njit(cache=True, nogil=True)(ragged.mixed)
 
 
 @njit(cache=True, parallel=True, nogil=True)
@@ -254,12 +257,3 @@ def differences(heads, terms, left, right):  # type: ignore[no-untyped-def]  # p
                 found[pair, 2] += _mixed(terms[b])
                 b += 1
     return found
-
-
-@njit(cache=True, nogil=True)
-def _mixed(number):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """A number so scattered that sums of several hardly ever meet (splitmix64)."""
-    mixed = np.uint64(number + 1) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.int64(mixed ^ (mixed >> np.uint64(31)))

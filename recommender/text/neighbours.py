@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from recommender.candidates import EMPTY
 from recommender.progress import Progress, Silent
+from recommender.ragged import clusters
 from recommender.text.kernels import TILE, pair_dots, postings, tile_top
 from recommender.text.tfidf import Text
 
-EMPTY = -1
 # Rows handed to the compiled loop at once: small enough that progress shows.
 ROWS = 16_384
 # Read by eye on 16,000 health pages (DECISIONS.md, "Near-duplicates"): the whole text must be the
@@ -63,20 +64,3 @@ def near_duplicates(text: Text, items: np.ndarray) -> np.ndarray:
     titles = pair_dots(text.indptr, text.indices, text.title_weights, rows, others)
     same = titles >= NEAR_TITLE
     return clusters(n, rows[same], others[same])
-
-
-def clusters(n: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The smallest number reachable from each of ``n`` by pairs of ``left`` and ``right``.
-
-    >>> clusters(4, np.array([0, 3]), np.array([2, 2]))
-    array([0, 1, 0, 0], dtype=int32)
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    pairs = coo_array((np.ones(len(left)), (left, right)), shape=(n, n))
-    _, labels = connected_components(pairs, directed=False)
-    first = np.full(n, n, dtype=np.int32)
-    np.minimum.at(first, labels, np.arange(n, dtype=np.int32))
-    found: np.ndarray = first[labels]
-    return found

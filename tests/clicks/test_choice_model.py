@@ -6,10 +6,7 @@ from sites import EVENLY, Shown, known_examination, log_of
 
 from recommender.clicks.choice_model import (
     Appeal,
-    at,
     bounded,
-    find,
-    fitted_prior,
     measure,
     pairs_in,
 )
@@ -83,16 +80,6 @@ def test_a_pairs_lift_is_what_its_targets_strength_does_not_explain():
     assert found.expected.sum() == pytest.approx(300)
 
 
-@pytest.mark.parametrize("truth", [0.5, 5.0, 50.0])
-def test_how_alike_rates_are_is_found_out(truth: float):
-    """Rates drawn around 2 from a gamma distribution of known shape."""
-    random = np.random.default_rng(3)
-    due = random.uniform(1, 60, 4_000)
-    got = random.poisson(due * random.gamma(truth, 2 / truth, len(due)))
-
-    assert fitted_prior(got, due, np.full(len(due), 2.0)) == pytest.approx(truth, rel=0.15)
-
-
 def test_a_target_hardly_shown_is_as_its_category():
     """Targets 10 to 29 are of a category that is followed thrice as often as that of 30 to 49; one
     of either was followed once in one choice of two.
@@ -143,15 +130,6 @@ def test_pairs_are_found_by_their_articles():
 
     assert pairs.find(np.array([0, 2, 2, 1]), np.array([2, 0, 1, 0])).tolist() == [0, 1, 2, -1]
     assert of_link.tolist() == [1, 2, 0, 2]
-
-
-def test_find_and_at_on_nothing():
-    """No keys: nothing is found, and what is not found is worth 0."""
-    nothing = np.zeros(0)
-
-    assert find(nothing, np.array([1, 2])).tolist() == [-1, -1]
-    assert at(nothing, np.array([-1])).tolist() == [0]
-    assert at(np.array([7.0, 8.0]), np.array([1, -1, 0])).tolist() == [8, 0, 7]
 
 
 def test_a_log_without_clicks_makes_all_alike():

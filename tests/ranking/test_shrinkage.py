@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 from sites import EVENLY, Shown, log_of, random_articles, site_from
 
+from recommender.clicks.gamma_poisson import fitted_weight
 from recommender.ranking.features import NAMES
 from recommender.ranking.shrinkage import (
+    USUAL,
     WEIGHTS,
     Belief,
     Line,
     believe,
     fit_line,
     weight_by_trial,
-    weight_of,
 )
 from recommender.ranking.time_splits import Block, stretches_of
 from recommender.text.corpus import Site
@@ -59,7 +60,9 @@ def test_the_spread_of_pairs_tells_what_a_line_weighs(site: Site):
 
 def test_one_click_hardly_moves_a_pair():
     """Without a log to ask, a line weighs about twenty choices."""
-    weight = weight_of(np.array([1.0, 0, 0]), np.array([0.3, 0.3, 0.4]), np.ones(3))
+    due = np.array([0.3, 0.3, 0.4])
+
+    weight = fitted_weight(np.array([1.0, 0, 0]), due, USUAL, share=due)
 
     assert 10 < weight < 40
 

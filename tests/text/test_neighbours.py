@@ -7,10 +7,11 @@ from scipy.sparse import csr_array, random_array, vstack
 from sites import site_from
 
 from recommender.articles.article import Article
+from recommender.candidates import EMPTY
 from recommender.progress import Silent
 from recommender.text import neighbours as similarity
 from recommender.text import tfidf
-from recommender.text.neighbours import EMPTY, clusters, near_duplicates, neighbours
+from recommender.text.neighbours import near_duplicates, neighbours
 from recommender.text.tfidf import Text
 from recommender.training.pipeline import read_text
 
@@ -150,20 +151,6 @@ def test_one_title_over_two_texts_is_no_duplicate():
 def test_pages_without_a_text_are_no_duplicates_of_each_other():
     """Nothing is not like nothing."""
     assert cluster_of(("?", ""), ("!", ""), ("...", "")) == [0, 1, 2]
-
-
-def test_clusters_are_chains_of_pairs():
-    """Against a slow search: whoever can be reached belongs together."""
-    random = np.random.default_rng(2)
-    left, right = random.integers(0, 60, (2, 35))
-
-    found = clusters(60, left, right)
-
-    expected = np.arange(60)
-    for _ in range(60):
-        for a, b in zip(left, right, strict=True):
-            expected[[a, b]] = min(expected[a], expected[b])
-    assert np.array_equal(found, expected)
 
 
 def test_the_titles_bonus_does_not_make_duplicates():
