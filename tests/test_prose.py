@@ -118,6 +118,30 @@ def test_named_files_are_there(path: Path):
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_every_package_is_in_the_table_of_contents():
+    """The folders of the library, no more and no fewer."""
+    text = (DOCS / "how-it-works.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `recommender/(\w+)/` \|", text, flags=re.M)
+
+    assert sorted(listed) == sorted(
+        file.parent.name for file in ROOT.glob("recommender/*/__init__.py")
+    )
+
+
+def test_places_to_extend_are_there():
+    """A name that has a row for every format, feature or check is defined where the docs say."""
+    text = (DOCS / "how-it-works.md").read_text(encoding="utf-8")
+    named = re.findall(r"of `(\w+)` in `([\w/]+\.py)`", text)
+    gone = [
+        (name, path)
+        for name, path in named
+        if not re.search(rf"^(?:def )?{name}\b", (ROOT / path).read_text("utf-8"), flags=re.M)
+    ]
+
+    assert named
+    assert gone == []
+
+
 def test_every_setting_is_documented():
     """With its name as it stands in the environment, in a table of its own page."""
     from dataclasses import fields
