@@ -226,7 +226,7 @@ def hand_picked(random: np.random.Generator, source: int) -> np.ndarray:
 
 def examined(world: World, slates: Slates) -> tuple[Log, Examination]:
     log = log_of(*slates)
-    return log, position_bias.estimate(log, seed=0, alike=world.site.cosine)
+    return log, position_bias.estimate(log, seed=0)
 
 
 @pytest.mark.parametrize("order", ["random", "text", "picked"])

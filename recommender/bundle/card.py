@@ -138,11 +138,11 @@ def _importance(losses: dict[str, float]) -> list[str]:
 
 
 def _examination(examination: Examination, log: Log) -> list[str]:
-    said = [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in examination.says()]
+    said = [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in examination.summary()]
     curves: dict[str, Curve] = {"whole site": examination} if examination.identified else {}
-    for (layout, list), curve in examination.apart.items():
+    for layout, curve in examination.layouts.items():
         if curve.identified or examination.identified:
-            curves[" ".join(filter(None, (layout or "unnamed", list)))] = curve
+            curves[layout or "unnamed"] = curve
     if not curves:
         return said
     shown = int(min(np.bincount(log.position).nonzero()[0].max(initial=1), 10))

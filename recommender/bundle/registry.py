@@ -46,10 +46,9 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Whether the examination curve of a ``layout``, or of one ``list`` in it, is identified."""
+    """Whether the examination curve of a ``layout`` is identified."""
 
     layout: str
-    list: str | None
     identified: bool
     reason: str
     n_clicks: int
@@ -58,13 +57,13 @@ class Curve:
 @dataclass(frozen=True, slots=True)
 class Examination:
     """Whether the log identifies examination by position: on the whole site, and in ``layouts``.
-    ``says`` are sentences on what was corrected for.
+    ``summary`` are sentences on what was corrected for.
     """
 
     identified: bool
     reason: str
     n_clicks: int
-    says: tuple[str, ...]
+    summary: tuple[str, ...]
     layouts: tuple[Curve, ...]
 
 

@@ -120,10 +120,10 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         save(folder, "site", built.site)
         save(folder, "history", built.learned.history)
         # The whole site's curve, then those of ``about.examination.layouts``.
-        curves = [built.examination, *built.examination.apart.values()]
+        curves = [built.examination, *built.examination.layouts.values()]
         tables = [np.array([curve.chance, curve.low, curve.high]) for curve in curves]
         save(folder, "examination", tables[0])
-        save(folder, "examination_apart", np.array(tables[1:]).reshape(-1, *tables[0].shape))
+        save(folder, "examination_layouts", np.array(tables[1:]).reshape(-1, *tables[0].shape))
         if calibration := built.calibrated.calibration:
             save(folder, "calibration_level", calibration.level)
             save(folder, "calibration_examined", calibration.examined)

@@ -99,7 +99,7 @@ def train(wanted: Namespace) -> None:
     say(f"{bundle.name} ({state}): {bundle.about.reason}")
     if promotion:
         say(promotion.sentence)
-    for sentence in bundle.about.examination.says:
+    for sentence in bundle.about.examination.summary:
         say(sentence)
     say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
 

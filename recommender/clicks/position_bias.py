@@ -1,16 +1,16 @@
-"""How likely each position is to be looked at, in each layout, as far as the log can tell.
+"""How likely a reader is to look at each position, in each layout, as far as the log identifies it.
 
-Links that changed place tell it (``harvesting``), if their places did not depend on the very
-clicks that are counted. A build that learned from clicks lifts what was lucky, and the luck does
-not last: compared across builds, lower positions looked up to 75 % too good on simulated logs, and
-links that rise and sink with the news mislead as much. So a pair's clicks are compared only while
-what decided its places stood still: under one bundle; beside one list that never changed, or was
-shuffled by lot; else within one day. Where that is too little, changes between builds are used, and
-the estimate bears a caveat. A site whose links never move gets none.
+It is identified by links that changed place (``intervention_harvesting``), as long as their places
+did not depend on the very clicks that are counted. A build that learned from clicks lifts what was
+lucky, and luck does not last: compared across builds, lower positions came out up to 75 % too high
+on simulated logs, and links that rise and sink with the news mislead as much. So the clicks of a
+pair are compared only while what decided its places stood still: under one bundle; beside one list
+that never changed, or was shuffled at random; else within one day. Where that is too little,
+changes between builds are used too, and the estimate carries a caveat. A site whose links never
+move gets no estimate.
 
-A layout that has enough clicks of its own gets a curve of its own; elsewhere what little there is
-is weighed against the curve of the whole site. Within a layout a list may have one too, but only
-if it differs beyond doubt: readers do not see who chose a list.
+A layout with enough clicks gets a curve of its own; with fewer its own clicks are weighed against
+the curve of the whole site.
 """
 
 from __future__ import annotations
@@ -22,13 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from recommender.clicks.guessing import Alike, guess
 from recommender.clicks.intervention_harvesting import (
     MAX_POSITION,
     N_PLACES,
     Cells,
     Curve,
-    error,
     gather,
     harvest,
     refused,
@@ -40,76 +38,65 @@ from recommender.store.counts import UNKNOWN, Log
 MIN_SHARE_OF_VIEWS = 0.02
 # Even where nothing else changes, what is liked does: pairs are compared within so many days.
 STRETCH_DAYS = 28
-# A list's curve counts as its own if it is so many standard errors from its layout's somewhere.
-MIN_APART = 3.5
 CAVEAT = (
     "it rests on links that changed place from one build or day to the next; if clicks moved them, "
     "lower positions are overstated"
 )
-# What bundles are called. To a reader one is like the next, so for curves they are one list.
+# What bundles are called.
 BUNDLE = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}(-\d+)?")
-BUNDLES = "bundles"
 # Beyond any day, for numbering stretches of time.
 DAYS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examination(Curve):
-    """The curve of the whole site, and by layout, or layout and list, those that were looked for
-    ``apart``; a list of None stands for all of a layout's. ``guessed`` is what a model of appeal
-    makes of a log that does not identify any: to be told, not to be used.
-    """
+    """The curve of the whole site, and those of its ``layouts`` by name if it has several."""
 
-    apart: Mapping[tuple[str, str | None], Curve] = field(default_factory=dict)
-    guessed: Curve | None = None
+    layouts: Mapping[str, Curve] = field(default_factory=dict)
+
+    @property
+    def identified_somewhere(self) -> bool:
+        """Whether the log identifies the curve of the site, or of a layout at least."""
+        return self.identified or any(curve.identified for curve in self.layouts.values())
 
     def at(self, position: np.ndarray) -> np.ndarray:
-        """The propensity at each of ``position`` on the whole site; 1 where it is unknown."""
-        found: np.ndarray = self.chance[np.minimum(position, MAX_POSITION)]
-        return found
+        """The propensity at each ``position`` on the whole site, same shape; 1 where the position
+        is unknown (0).
+        """
+        return self.chance[np.minimum(position, MAX_POSITION)]
 
     def of(self, log: Log) -> np.ndarray:
-        """The propensity of every link of a log, in its own layout and list; ``(n_links,)``."""
-        if not self.apart:
+        """The propensity of every link of a log, in its own layout, ``(n_links,)``."""
+        if not self.layouts:
             return self.at(log.position)
-        kinds, number = np.unique(log.layout * len(log.lists) + log.list, return_inverse=True)
-        curves = np.array(
-            [
-                self.curve(log.layouts[kind // len(log.lists)], log.lists[kind % len(log.lists)])
-                .chance
-                for kind in kinds.tolist()
-            ]
-        )  # fmt: skip
-        found: np.ndarray = curves[number[log.link_slate], np.minimum(log.position, MAX_POSITION)]
-        return found
+        curves = np.array([self.curve(layout).chance for layout in log.layouts])
+        return curves[log.layout[log.link_slate], np.minimum(log.position, MAX_POSITION)]
 
-    def curve(self, layout: str, list: str) -> Curve:
-        """What holds for a list in a layout: its own curve, the layout's, or the site's."""
-        own = self.apart.get((layout, family(list)))
-        return own or self.apart.get((layout, None)) or self
+    def curve(self, layout: str) -> Curve:
+        """The curve of a layout: its own, or the site's."""
+        return self.layouts.get(layout, self)
 
     def about(self) -> dict[str, Any]:
         """The manifest's account of it."""
         layouts = [
             {
                 "layout": layout,
-                "list": list,
                 "identified": curve.identified,
                 "reason": curve.reason,
                 "n_clicks": curve.n_clicks,
             }
-            for (layout, list), curve in self.apart.items()
+            for layout, curve in self.layouts.items()
         ]
         return {
             "identified": self.identified,
             "reason": self.reason,
             "n_clicks": self.n_clicks,
-            "says": self.says(),
+            "summary": self.summary(),
             "layouts": layouts,
         }
 
-    def says(self) -> list[str]:
-        """What was corrected for and what not, in sentences without an end."""
+    def summary(self) -> list[str]:
+        """What was corrected for and what not: sentences without a capital or a full stop."""
         if self.identified:
             found = [
                 f"position is corrected for, by {self.n_clicks:,} clicks on links that stood at "
@@ -117,57 +104,31 @@ class Examination(Curve):
             ]
         else:
             found = [f"position is not corrected for: {self.reason}"]
-        for (layout, list), curve in self.apart.items():
-            name = f"layout {layout or '(unnamed)'}"
-            name += f", list {list or '(unnamed)'}" if list is not None else ""
+        for layout, curve in self.layouts.items():
             if curve.identified:
-                told = f"by {curve.n_clicks:,} clicks of its own"
-                told += f"; {curve.caveat}" if curve.caveat else ""
+                how = f"by {curve.n_clicks:,} clicks of its own"
+                how += f"; {curve.caveat}" if curve.caveat else ""
             else:
-                told = "mostly as on the whole site" if self.identified else "not corrected for"
-                told += f": {curve.reason}"
-            found.append(f"{name}: {told}")
-        if self.guessed is not None:
-            found.append(_told(self.guessed))
+                how = "mostly as on the whole site" if self.identified else "not corrected for"
+                how += f": {curve.reason}"
+            found.append(f"layout {layout or '(unnamed)'}: {how}")
         return found
 
 
-def _told(guessed: Curve) -> str:
-    if guessed.reason:
-        return f"a model of what appeals says no more: {guessed.reason}"
-    return (
-        f"if target and text explained all that appeals, position 5 would be looked at "
-        f"{guessed.chance[5]:.2f} times as often as position 1 ({guessed.low[5]:.2f} to "
-        f"{guessed.high[5]:.2f}); that hangs on the model and is not used"
-    )
-
-
 def unidentified(reason: str, n_clicks: int = 0) -> Examination:
-    """No position is told from another; ``reason`` is a plain sentence."""
+    """All positions count alike; ``reason`` is a sentence without a capital or a full stop."""
     none = refused(reason, n_clicks)
     return Examination(none.chance, none.low, none.high, False, reason, n_clicks)
 
 
-def family(name: str) -> str:
-    """The list a reader could tell from others: all bundles are one.
-
-    >>> family("20261122-101500-0af3c2"), family("hand-picked")
-    ('bundles', 'hand-picked')
-    """
-    return BUNDLES if BUNDLE.fullmatch(name) else name
-
-
-def estimate(log: Log, *, seed: int, alike: Alike | None = None) -> Examination:
+def estimate(log: Log, *, seed: int) -> Examination:
     """Estimate examination by position with bootstrap intervals, or refuse; on the whole site and,
-    where there are several, in each layout. With ``alike``, how alike texts are, what is refused is
-    guessed at.
+    where there are several, in each layout.
     """
     shown, _ = log.shown_and_clicked()
     known = (log.position > 0) & (log.link_source != UNKNOWN) & (log.item != UNKNOWN)
     if not (known & (shown > 0)).any():
         return unidentified("the log does not say at which position a link stood")
-    families = sorted({family(name) for name in log.lists})
-    of_list = np.array([families.index(family(name)) for name in log.lists])[log.list]
 
     def look(moves: _Moves, slates: np.ndarray, towards: Curve | None = None) -> Curve:
         """The curve of some slates."""
@@ -189,41 +150,25 @@ def estimate(log: Log, *, seed: int, alike: Alike | None = None) -> Examination:
         whole = look(moves, everywhere)
     site = whole if whole.identified else None
     seen = np.bincount(log.view_slate, weights=log.n_views, minlength=len(log.source)) > 0
-    apart: dict[tuple[str, str | None], Curve] = {}
-    layouts = np.unique(log.layout[seen]).tolist()
-    for layout in sorted(layouts, key=lambda number: log.layouts[number]):
-        inside = seen & (log.layout == layout)
-        curve = whole
-        if len(layouts) > 1:
-            curve = apart[log.layouts[layout], None] = look(moves, inside, site)
-        lists = np.unique(of_list[inside]).tolist()
-        for number in lists if len(lists) > 1 and curve.identified else ():
-            own = look(moves, inside & (of_list == number))
-            if _differs(own, curve):
-                apart[log.layouts[layout], families[number]] = own
-    known_at_all = whole.identified or any(curve.identified for curve in apart.values())
-    guessed = None if known_at_all or alike is None else guess(log, alike, seed=seed)
+    layouts = sorted(np.unique(log.layout[seen]).tolist(), key=lambda number: log.layouts[number])
+    curves = {
+        log.layouts[layout]: look(moves, seen & (log.layout == layout), site)
+        for layout in layouts
+        if len(layouts) > 1
+    }
     return Examination(
         whole.chance, whole.low, whole.high, whole.identified, whole.reason, whole.n_clicks,
-        whole.caveat, apart, guessed,
+        whole.caveat, curves,
     )  # fmt: skip
-
-
-def _differs(own: Curve, other: Curve) -> bool:
-    """Whether a curve that needs no caveat is beyond doubt another one."""
-    if not own.identified or own.caveat:
-        return False
-    distance = np.abs(np.log(own.chance / other.chance))
-    return bool((distance > MIN_APART * error(own.low, own.high))[2:].any())
 
 
 def _steady(log: Log) -> np.ndarray:
     """For each slate the number of what decided its places if that stood still for long, else -1.
 
     A bundle stands still. So does what is shown beside a source in a layout if all of it is one
-    list, whether or not others were drawn by lot beside it.
+    list, whether or not others were drawn at random beside it.
     """
-    of_bundle = np.array([family(name) == BUNDLES for name in log.lists])[log.list]
+    of_bundle = np.array([BUNDLE.fullmatch(name) is not None for name in log.lists])[log.list]
     drawn = np.bincount(
         log.link_slate, weights=log.propensity < 1, minlength=len(log.source)
     )  # NaN, an unknown chance, is not below 1

@@ -25,13 +25,9 @@ N_POSITIONS = 10
 
 
 def named(examination: Examination) -> dict[str, Curve]:
-    """The curves by what they hold for: layouts, and lists in them; the site's, if it is alone."""
-    if not examination.apart:
-        return {SITE: examination}
-    return {
-        (layout or "(unnamed)") + ("" if list is None else f", {list or '(unnamed)'}"): curve
-        for (layout, list), curve in examination.apart.items()
-    }
+    """The curves by layout; the site's, if it has no others."""
+    curves = {layout or "(unnamed)": curve for layout, curve in examination.layouts.items()}
+    return curves or {SITE: examination}
 
 
 def table(examination: Examination, *, positions: int = N_POSITIONS) -> pd.DataFrame:

@@ -201,7 +201,7 @@ def examined_in(log: Log, examination: Examination) -> np.ndarray:
     down to position: a link then has to beat what others get where it stood (clicks over expected
     clicks, Zhang & Jones, WWW 2007), and no place makes a link look good.
     """
-    if examination.identified or any(curve.identified for curve in examination.apart.values()):
+    if examination.identified_somewhere:
         return examination.of(log)
     shown, clicked = log.shown_and_clicked()
     place = np.minimum(log.position, MAX_POSITION)

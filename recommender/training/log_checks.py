@@ -131,8 +131,8 @@ def _randomised(log: Log, seed: int) -> Check:
     n_views = int(log.n_views[drawn[log.view_slate] > 0].sum())
     examination = position_bias.estimate(log, seed=seed)
     says = f"{n_views:,} of {int(log.n_views.sum()):,} views are randomised with known chances; "
-    first, *others = examination.says()
-    passed = examination.identified or any(curve.identified for curve in examination.apart.values())
+    first, *others = examination.summary()
+    passed = examination.identified_somewhere
     return Check("enough randomised views", passed, says + first, others[:N_EXAMPLES])
 
 

@@ -97,7 +97,7 @@ def build(
     taught = handpicked.learn(site, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")
     log = counts.count(store, ids, until=options.until, caps=options.caps)
-    examination = position_bias.estimate(log, seed=options.seed, alike=site.cosine)
+    examination = position_bias.estimate(log, seed=options.seed)
     learned = learn(
         site, log, examination, editors=taught.editors, seed=options.seed, progress=progress
     )

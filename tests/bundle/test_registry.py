@@ -226,7 +226,10 @@ def test_another_layout_is_refused(models: Path, layout: object, message: str):
     [
         (lambda content: content.pop("store"), "field store is missing"),
         (lambda content: content.update(colour="red"), "unknown field colour"),
-        (lambda content: content["examination"].pop("says"), "field examination.says is missing"),
+        (
+            lambda content: content["examination"].pop("summary"),
+            "field examination.summary is missing",
+        ),
         (
             lambda content: content["examination"]["layouts"][0].update(new=1),
             "unknown field examination.layouts.0.new",

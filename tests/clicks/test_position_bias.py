@@ -230,22 +230,18 @@ def test_a_click_twice_as_often_above_says_half():
     assert found.chance[2] == pytest.approx(0.5, abs=0.01)
 
 
-# Layouts and lists
+# Layouts
 
 TILES = np.array([1, 1, 1, 1, 1, 0.4, 0.4, 0.4, 0.4, 0.4])
 
 
-def joined(*logs: Log, layouts: Sequence[str] = (), lists: Sequence[str] = ()) -> Log:
-    """One log of several, each in its own layout, under its own list."""
-    slates = [slate for log in logs for slate in _as_slates(log)]
-    whole = log_of(*slates)
-    number = np.repeat(np.arange(len(logs)), [len(log.source) for log in logs])
-    names = [tuple(sorted(set(given))) or ("",) for given in (layouts, lists)]
-    codes = [
-        np.array([known.index(name) for name in given] or [0] * len(logs))[number]
-        for known, given in zip(names, (layouts, lists), strict=True)
-    ]
-    return replace(whole, layout=codes[0], list=codes[1], layouts=names[0], lists=names[1])
+def joined(*logs: Log, layouts: Sequence[str]) -> Log:
+    """One log of several, each in its own layout."""
+    whole = log_of(*[slate for log in logs for slate in _as_slates(log)])
+    names = tuple(sorted(layouts))
+    number = np.array([names.index(layout) for layout in layouts])
+    sizes = [len(log.source) for log in logs]
+    return replace(whole, layout=np.repeat(number, sizes), layouts=names)
 
 
 def off(curve: Curve, truth: np.ndarray) -> float:
@@ -259,7 +255,7 @@ def test_each_layout_has_its_own_curve():
 
     found = estimate(log, seed=0)
 
-    side, tiles = found.curve("side", ""), found.curve("tiles", "")
+    side, tiles = found.curve("side"), found.curve("tiles")
     assert off(side, TRUTH) < 0.15
     assert off(tiles, TILES) < 0.15
     assert side.identified
@@ -267,7 +263,7 @@ def test_each_layout_has_its_own_curve():
     chances = found.of(log).reshape(-1, N_LINKS)
     assert (chances[0] == side.chance[1:11]).all()
     assert (chances[-1] == tiles.chance[1:11]).all()
-    assert [sentence.split(":")[0] for sentence in found.says()[1:]] == [
+    assert [sentence.split(":")[0] for sentence in found.summary()[1:]] == [
         "layout side", "layout tiles",
     ]  # fmt: skip
 
@@ -284,8 +280,8 @@ def test_layouts_of_different_strength_do_not_mislead():
 
     found = estimate(log, seed=0)
 
-    assert off(found.curve("side", ""), TRUTH) < 0.15
-    assert np.abs(found.curve("tiles", "").chance[1:6] - 1).max() < 0.15
+    assert off(found.curve("side"), TRUTH) < 0.15
+    assert np.abs(found.curve("tiles").chance[1:6] - 1).max() < 0.15
 
 
 def test_a_layout_with_little_data_leans_on_the_site():
@@ -297,7 +293,7 @@ def test_a_layout_with_little_data_leans_on_the_site():
 
     found = estimate(log, seed=0)
 
-    own = found.curve("new", "")
+    own = found.curve("new")
     assert not own.identified
     assert own.reason.startswith("only ")
     assert np.allclose(own.chance, found.chance)
@@ -305,7 +301,7 @@ def test_a_layout_with_little_data_leans_on_the_site():
     assert (own.high > found.high)[2:11].all()
     assert any(
         sentence.startswith("layout new: mostly as on the whole site: only ")
-        for sentence in found.says()
+        for sentence in found.summary()
     )
 
 
@@ -316,7 +312,7 @@ def test_what_a_layout_says_itself_is_weighed():
 
     found = estimate(log, seed=0)
 
-    own = found.curve("tiles", "")
+    own = found.curve("tiles")
     assert "spans more than a factor" in own.reason + own.caveat
     nearer = np.abs(np.log(own.chance[2:11] / TILES[1:]))
     assert nearer.mean() < 0.7 * np.abs(np.log(found.chance[2:11] / TILES[1:])).mean()
@@ -334,27 +330,10 @@ def test_a_layout_where_nothing_moves_is_not_guessed_alone():
 
     refused(found)
     assert (found.of(log) == 1).all()
-    assert [sentence.partition(": only")[0] for sentence in found.says()] == [
+    assert [sentence.partition(": only")[0] for sentence in found.summary()] == [
         "position is not corrected for", "layout end: not corrected for",
         "layout side: not corrected for",
     ]  # fmt: skip
-
-
-def test_a_list_has_a_curve_of_its_own_only_if_it_differs():
-    """Two lists in one layout that are read alike share a curve; one that is read otherwise does
-    not; and bundles are one list, whatever their names.
-    """
-    bundles = ["20260101-000000-aaaaaa", "20260102-000000-bbbbbb"]
-    alike = joined(
-        simulated(seed=1), simulated(seed=2), simulated(seed=3), lists=["picked", *bundles]
-    )
-    other = joined(simulated(seed=1), simulated(seed=2, truth=TILES), lists=["picked", "popular"])
-
-    found = estimate(other, seed=0)
-
-    assert estimate(alike, seed=0).apart == {}
-    assert off(found.curve("", "popular"), TILES) < 0.15
-    assert off(found.curve("", "picked"), TRUTH) < 0.15
 
 
 # What decides places must not be the clicks
@@ -401,69 +380,13 @@ def test_builds_that_learn_from_clicks_do_not_mislead(named: str):
 
 
 def test_builds_alone_bear_a_caveat():
-    """Nothing was drawn by lot: better than nothing, but too good for lower positions."""
+    """Nothing was randomised: better than nothing, but too good for lower positions."""
     found = estimate(rebuilt(seed=0, share=0.0, names="20260101-0000{:02}-aaaaaa".format), seed=0)
 
     assert found.identified
     assert found.caveat.startswith("it rests on links that changed place from one build")
-    assert found.says()[0].endswith("lower positions are overstated")
+    assert found.summary()[0].endswith("lower positions are overstated")
     assert 1.2 < found.chance[10] / TRUTH[9] < 2.5
-
-
-# Where nothing moves
-
-
-def picked(*, hidden: float | None, seed: int = 0) -> tuple[Log, np.ndarray]:
-    """Lists that never change, ordered by appeal, of which ``hidden`` is how far it goes beyond
-    target and text; in any order for None. And how alike the texts of each link are.
-    """
-    random = np.random.default_rng(seed)
-    n = 150
-    items = np.array([random.choice(n, N_LINKS, replace=False) for _ in range(n)])
-    alike = random.gamma(2, 0.5, items.shape)
-    known = alike * random.gamma(2, 0.5, n)[items]
-    beyond = (hidden or 0) * random.normal(size=items.shape)
-    appeal = np.minimum(0.05 * known**0.3 * np.exp(beyond), 0.7)
-    order = np.argsort(random.random(items.shape) if hidden is None else -appeal, axis=1)
-    items, alike, appeal = (np.take_along_axis(x, order, axis=1) for x in (items, alike, appeal))
-    clicks = random.binomial(400, TRUTH * appeal)
-    rows = zip(items.tolist(), clicks.tolist(), strict=True)
-    slates = [Shown(1000 + at, row, got, 400) for at, (row, got) in enumerate(rows)]
-    return log_of(*slates), alike.ravel()
-
-
-def test_what_a_model_makes_of_lists_that_stay_is_told_and_not_used():
-    """It is right if target and text explain the order, and off by half if the editors' judgement
-    does; since nobody knows which, no position is corrected for.
-    """
-    errors = []
-    for hidden in (None, 0.5):
-        log, alike = picked(hidden=hidden)
-
-        found = estimate(log, seed=0, alike=lambda sources, items, alike=alike: alike)
-
-        refused(found)
-        assert (found.of(log) == 1).all()
-        assert found.guessed is not None
-        assert not found.guessed.identified
-        assert found.guessed.reason == ""
-        assert found.says()[-1].endswith("that hangs on the model and is not used")
-        errors.append(found.guessed.chance[10] / TRUTH[9])
-    assert errors[0] == pytest.approx(1, abs=0.2)
-    assert errors[1] < 0.5
-
-
-def test_a_model_needs_targets_at_several_positions():
-    """Every target always stands at one place: then not even a model tells the two apart."""
-    slates = [
-        Shown(1000 + at, list(range(10 * (at % 9), 10 * (at % 9) + 10)), [9] * 10)
-        for at in range(90)
-    ]
-
-    found = estimate(log_of(*slates), seed=0, alike=lambda sources, items: np.ones(len(items)))
-
-    refused(found)
-    assert found.says()[-1].endswith("every target has a position of its own")
 
 
 def test_the_end_of_a_list_that_is_not_known_counts_as_what_is_above():

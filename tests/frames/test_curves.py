@@ -16,9 +16,9 @@ from recommender.store.database import Store
 def examination() -> Examination:
     """A site with a layout that has a curve and one that has none."""
     known = known_examination([1, 0.5, 0.25])
-    apart = {("bottom", None): known, ("", None): unidentified("too few clicks", 7)}
+    layouts = {"bottom": known, "": unidentified("too few clicks", 7)}
     return Examination(
-        known.chance, known.low, known.high, True, "", 10_000, "", apart
+        known.chance, known.low, known.high, True, "", 10_000, "", layouts
     )  # fmt: skip
 
 
