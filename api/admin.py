@@ -119,15 +119,9 @@ def _batch(records: list[dict[str, Any]]) -> Batch:
     for number, record in enumerate(records):
         where = f"article {number}"
         try:
-            article = from_record(record, where=where)
-            "\n".join((article.id, article.title, article.body)).encode()
+            batch.add(from_record(record, where=where), where)
         except ArticleError as exc:
             raise Refusal(422, "invalid_article", str(exc)) from exc
-        except UnicodeEncodeError:
-            raise Refusal(
-                422, "invalid_article", f"{where}: holds half of a surrogate pair"
-            ) from None
-        batch.add(article, where)
     if batch.problems:
         raise Refusal(422, "invalid_article", batch.problems[0].text)
     return batch
@@ -150,7 +144,7 @@ def _activation(app: FastAPI, live: Live, needed: list[Any]) -> None:
         except BundleError as exc:
             raise Refusal(409, "damaged_model", str(exc)) from exc
         live.refresh()
-        return Model.model_validate(live.current().lists.about, from_attributes=True)
+        return Model.model_validate(live.bundle().about, from_attributes=True)
 
 
 class Figures:
@@ -170,13 +164,13 @@ class Figures:
     def now(self) -> Iterable[Metric]:
         """All gauges."""
         moment, answers = self.clock(), self.live.answers
-        if answers is not None:
+        if answers is not None and answers.lists is not None:
             built = datetime.fromisoformat(answers.lists.about.built)
             age = (moment - built).total_seconds()
             yield gauge("recommender_bundle_age_seconds", "Since the live bundle was built", age)
         yield gauge(
             "recommender_bundle_fault",
-            "1 if a newer bundle, or newer rules, cannot be served",
+            "1 if the live bundle, or the rules as they are now, cannot be served",
             float(self.live.fault is not None),
         )
         flagged = self._flags(moment.timestamp())

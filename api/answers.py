@@ -27,6 +27,7 @@ from recommender.bundle.composition import (
     items_json,
     packed,
 )
+from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.overlay import Patched
 from recommender.bundle.published import Lists
 from recommender.events.slate_token import N_VARIANTS, Signer, head_of
@@ -103,9 +104,15 @@ class Answers:
     """What is being served."""
 
     def __init__(
-        self, lists: Lists, rules: Rules, *, seal: Seal | None = None, patch: Patched | None = None
+        self,
+        lists: Lists | FallbackLists,
+        rules: Rules,
+        *,
+        seal: Seal | None = None,
+        patch: Patched | None = None,
     ) -> None:
-        self.lists = lists
+        # The bundle, whose prepared answers are copied; None if there is none to be read.
+        self.lists = lists if isinstance(lists, Lists) else None
         self.rules = rules
         self.seal = seal
         self.shelf = patch or lists
@@ -116,20 +123,23 @@ class Answers:
         name, share = lists.name, lists.share
         self._token_heads = [head_of(name, at, _arm(at, share)) for at in range(N_VARIANTS)]
         self._token_heads.append(head_of(name, None, ""))
-        # Slices of a memoryview cost a tenth of those of a mapped array.
-        self._data = np.asarray(lists.answers.data).data
-        self._heads = np.asarray(lists.answers.heads).data
-        self._n_prepared = len(lists.stub)
+        self._n_prepared = 0
+        if isinstance(lists, Lists):
+            # Slices of a memoryview cost a tenth of those of a mapped array.
+            self._data = np.asarray(lists.answers.data).data
+            self._heads = np.asarray(lists.answers.heads).data
+            self._n_prepared = len(lists.stub)
 
-    def is_plain(self, id: str, row: int, now: datetime) -> bool:
-        """Does what was prepared for the article still hold?"""
-        return row < self._n_prepared and row not in self.touched and not self.rules.about(id, now)
+    def prepared(self, id: str, row: int, now: datetime) -> Lists | None:
+        """The bundle, if what it prepared for the article still holds."""
+        plain = row < self._n_prepared and row not in self.touched
+        return self.lists if plain and not self.rules.about(id, now) else None
 
-    def plain_items(self, row: int, k: int, slate: int) -> bytes:
+    def plain_items(self, lists: Lists, row: int, k: int, slate: int) -> bytes:
         """The links of an article as prepared; the usual ten are copied as they are."""
         if k == DEFAULT_K and slate == BEST_SLATE:
             return bytes(self._data[self._heads[row] : self._heads[row + 1]])
-        return self._items(self.lists.composed(row, k=k, slate=slate))
+        return self._items(lists.composed(row, k=k, slate=slate))
 
     def of(
         self,
@@ -143,28 +153,29 @@ class Answers:
         """The list of an article at this moment; None stands for a page nobody knows."""
         if row is None:
             items = self._compose(None, now, k, exclude, BEST_SLATE).items
-            return Sent(head_json(None, self.lists.name, None), items)
-        slate = BEST_SLATE if variant is None else slate_of(variant, self.lists.share)
+            return Sent(head_json(None, self.shelf.name, None), items)
+        slate = BEST_SLATE if variant is None else slate_of(variant, self.shelf.share)
         id = self.shelf.id_of(row)
-        if not exclude and k <= DEPTH and self.is_plain(id, row, now):
-            items, tail = self._plain(row, k, slate)
+        lists = self.prepared(id, row, now) if not exclude and k <= DEPTH else None
+        if lists is not None:
+            items, tail = self._plain(lists, row, k, slate)
         else:
             items, placed, chances = self._compose(row, now, k, exclude, slate)
             tail = packed(row, placed, chances, self.seal.key) if self.seal else b""
-        return Sent(head_json(id, self.lists.name, self._token(variant, tail)), items)
+        return Sent(head_json(id, self.shelf.name, self._token(variant, tail)), items)
 
-    def _plain(self, row: int, k: int, slate: int) -> tuple[bytes, bytes]:
+    def _plain(self, lists: Lists, row: int, k: int, slate: int) -> tuple[bytes, bytes]:
         """The links of an article as prepared, and what a token says of them."""
         usual = k == DEFAULT_K and slate == BEST_SLATE
         seal, tail = self.seal, self._tails.get((row, k, slate))
-        if usual and seal is not None and seal.keys is self.lists.keys:
-            tail = self.lists.tails.bytes_at(row)
+        if usual and seal is not None and seal.keys is lists.keys:
+            tail = lists.tails.bytes_at(row)
         if tail is not None:
-            return self.plain_items(row, k, slate), tail
-        placed = self.lists.composed(row, k=k, slate=slate)
-        tail = self.lists.tail(row, placed, slate, seal.key) if seal else b""
+            return self.plain_items(lists, row, k, slate), tail
+        placed = lists.composed(row, k=k, slate=slate)
+        tail = lists.tail(row, placed, slate, seal.key) if seal else b""
         keep(self._tails, (row, k, slate), tail, at_most=MAX_TAILS)
-        return self.plain_items(row, k, slate) if usual else self._items(placed), tail
+        return self.plain_items(lists, row, k, slate) if usual else self._items(placed), tail
 
     def _token(self, variant: int | None, tail: bytes) -> str | None:
         """What the page names the slate by; without a store there is none."""
@@ -175,10 +186,10 @@ class Answers:
 
     def _items(self, placed: list[Placed]) -> bytes:
         """Links as they are sent; their beginnings stand in the bundle."""
-        n, fragments = self._n_prepared, self.lists.fragments
+        lists, n = self.lists, self._n_prepared
         links = [
-            fragments.bytes_at(each.row) + ending(at, each.score, each.origin)
-            if each.row < n and not self.shelf.is_changed(each.row)
+            lists.fragments.bytes_at(each.row) + ending(at, each.score, each.origin)
+            if lists is not None and each.row < n and not self.shelf.is_changed(each.row)
             else items_json([self.shelf.link(each, at)])[1:-1]
             for at, each in enumerate(placed, start=1)
         ]
@@ -204,8 +215,8 @@ class Answers:
         # What pins, blocks and changes make of every slate there is: a chance is how many of the
         # hundred variants agree.
         agree: Counter[tuple[int, int]] = Counter()
-        for number in range(self.lists.share + 1 if row is not None else 1):
-            weight = 1 if number else N_VARIANTS - self.lists.share
+        for number in range(self.shelf.share + 1 if row is not None else 1):
+            weight = 1 if number else N_VARIANTS - self.shelf.share
             for place, each in enumerate(placed(number)):
                 agree[each.row, place] += weight
         chances = tuple(agree[each.row, place] / N_VARIANTS for place, each in enumerate(sent))
@@ -230,15 +241,16 @@ class Answers:
     def of_text(self, title: str, body: str, now: datetime, *, k: int) -> bytes:
         """The list of a text that is not stored."""
         links = self.shelf.related_to_text(title, body, k=k, rules=self.rules, now=now)
-        return answer(head_json(None, self.lists.name, None), items_json(links))
+        return answer(head_json(None, self.shelf.name, None), items_json(links))
 
     def explained(self, row: int | None, body: bytes) -> bytes:
         """An answer with the figures behind each link that readers or texts have chosen."""
         content = json.loads(body)
+        lists = self.lists if row is not None and row < self._n_prepared else None
         for link in content["items"]:
             link["why"] = None
-            if row is not None and row < self._n_prepared and link["origin"] not in BY_HAND:
-                link["why"] = self.lists.why(row, link["id"])
+            if lists is not None and row is not None and link["origin"] not in BY_HAND:
+                link["why"] = lists.why(row, link["id"])
         return _json(content)
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -18,14 +19,13 @@ from starlette.types import Receive, Scope, Send
 
 import recommender
 from recommender.config import Settings, settings
-from recommender_api import admin, errors, routes
+from recommender_api import admin, routes
 from recommender_api.events import Events
-from recommender_api.http import pass_edge
-from recommender_api.live import Live
+from recommender_api.http import Reply, add_error_handlers, broken, pass_edge, refused, send_reply
+from recommender_api.live import Live, Watcher
 from recommender_api.metrics import Metrics
 from recommender_api.rate_limit import Clients
 from recommender_api.related import Related
-from recommender_api.replies import Reply, broken, refused, send_reply
 from recommender_api.schemas import Refusal
 from recommender_api.store_connection import Stored
 
@@ -107,10 +107,13 @@ def create_app(
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        live.watch()
-        stored.watch(live.catch_up)
+        watchers = (
+            Watcher("live", live.look),
+            Watcher("store", partial(stored.look, live.catch_up)),
+        )
         yield
-        live.close()
+        for watcher in watchers:
+            watcher.close()
         stored.close()
 
     app = Api(
@@ -125,7 +128,7 @@ def create_app(
     key = settings.admin_key
     app.related = Related(live, clock=clock, admin_key=key, metrics=app.metrics)
     app.events = Events(live, stored, clients, app.metrics, clock=clock, admin_key=key)
-    errors.add(app)
+    add_error_handlers(app)
     routes.add(app, live, app.related, app.events)
     if key:
         admin.add(app, live, stored, app.metrics, settings=settings, clock=clock)

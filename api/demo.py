@@ -52,7 +52,7 @@ def add_pages(app: FastAPI) -> None:
 
 @cache
 def _style() -> str:
-    return files("api").joinpath("static", "demo.css").read_text(encoding="utf-8")
+    return files("recommender_api").joinpath("static", "demo.css").read_text(encoding="utf-8")
 
 
 @cache

@@ -21,16 +21,23 @@ from recommender.errors import Rejected, StoreError
 from recommender.events.crawlers import is_crawler
 from recommender.events.ingest import Gate, Incoming
 from recommender.store.group_commit import Journal, Outcome
-from recommender_api.http import header, read_body
+from recommender_api.http import (
+    JSON,
+    MAX_BODY_BYTES,
+    NOT_STORED,
+    OPEN,
+    PREFLIGHT,
+    Reply,
+    header,
+    read_body,
+)
 from recommender_api.live import Live
 from recommender_api.metrics import Metrics
 from recommender_api.rate_limit import Clients
 from recommender_api.related import check_key
-from recommender_api.replies import JSON, NOT_STORED, OPEN, Reply
 from recommender_api.schemas import Refusal, no_store
 from recommender_api.store_connection import Stored
 
-MAX_BODY_BYTES = 256 * 1024
 MAX_EVENTS = 1_000
 # What a page may say it sends: sendBeacon cannot say JSON across origins without asking first, and
 # curl says form unless it is told.
@@ -38,11 +45,6 @@ KINDS = (b"", b"application/json", b"text/plain", b"application/x-www-form-urlen
 NOT_NOW = "Events cannot be stored now."
 # A store that fails does so for every post.
 TELL_SECONDS = 10
-PREFLIGHT = [
-    (b"access-control-allow-methods", b"POST"),
-    (b"access-control-allow-headers", b"content-type"),
-    (b"access-control-max-age", b"86400"),
-]
 
 logger = logging.getLogger("api")
 

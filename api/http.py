@@ -1,26 +1,114 @@
-"""What every request passes before FastAPI sees it: who may ask from where, and how much.
+"""HTTP as every request and every answer passes it: bodies, headers, the one shape of errors.
 
-Three small things that frameworks do half: ``HEAD`` wherever there is ``GET``, reads open to
-any origin with errors included, and bodies of bounded size however they are sent.
+What pages wait for is written as bytes, and no framework has a hand in it. For the rest stand three
+small things that frameworks do half: ``HEAD`` wherever there is ``GET``, reads open to any origin
+with errors included, and bodies of bounded size however they are sent.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recommender_api.replies import NOT_STORED, OPEN, Reply, refused, send_reply
+from recommender_api.schemas import Refusal
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+JSON = (b"content-type", b"application/json")
+OPEN = (b"access-control-allow-origin", b"*")
+CACHED = (b"cache-control", b"public, max-age=60")
+NOT_STORED = (b"cache-control", b"no-store")
+PREFLIGHT = [
+    (b"access-control-allow-methods", b"GET, HEAD, POST"),
+    (b"access-control-allow-headers", b"content-type, if-none-match"),
+    (b"access-control-max-age", b"86400"),
+]
 
 MAX_BODY_BYTES = 256 * 1024
 # An editor's system may put a few hundred whole articles at once.
 ARTICLES, MAX_ARTICLES_BYTES = "/v1/articles", 16 * 1024 * 1024
 # What takes the admin key is not for pages of other sites, and events choose their pages.
 PUBLIC, CLOSED = "/v1/", ("/v1/models/", ARTICLES, "/v1/events")
-PREFLIGHT = [
-    OPEN,
-    (b"access-control-allow-methods", b"GET, HEAD, POST"),
-    (b"access-control-allow-headers", b"content-type, if-none-match"),
-    (b"access-control-max-age", b"86400"),
-]
+
+# Errors that the framework raises by itself, in our words.
+FRAMEWORK_ERRORS = {
+    400: ("invalid_json", "The body is not valid JSON."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take this method."),
+}
+
+
+# Replies
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is sent: a status, headers, a body."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def not_stored(body: bytes) -> Reply:
+    """A reply that no cache may keep."""
+    length = (b"content-length", b"%d" % len(body))
+    return Reply(200, [JSON, length, NOT_STORED, OPEN], body)
+
+
+def cached(body: bytes, tag: bytes, headers: Headers) -> Reply:
+    """A reply that caches may keep; 304 if the caller's copy is still good."""
+    for name, value in headers:
+        if name == b"if-none-match" and matches(value, tag):
+            return Reply(304, [(b"etag", tag), CACHED, OPEN], b"")
+    length = (b"content-length", b"%d" % len(body))
+    return Reply(200, [JSON, length, (b"etag", tag), CACHED, OPEN], body)
+
+
+def matches(wanted: bytes, tag: bytes) -> bool:
+    """Does ``If-None-Match`` name the tag? Weak comparison, as RFC 9110 asks for here."""
+    tags = [part.strip().removeprefix(b"W/") for part in wanted.split(b",")]
+    return tag in tags or tags == [b"*"]
+
+
+def refused(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> Reply:
+    """The one shape of every error."""
+    sentence = detail if detail.endswith(".") else f"{detail}."
+    content = {"error": code, "detail": sentence}
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    more = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    length = (b"content-length", b"%d" % len(body))
+    return Reply(status, [JSON, length, NOT_STORED, OPEN, *more], body)
+
+
+def broken() -> Reply:
+    """The answer when the fault is ours."""
+    return refused(500, "internal_error", "Something failed here; the server's log says what.")
+
+
+async def send_reply(reply: Reply, send: Send, *, head: bool = False) -> None:
+    """Send a reply, or its headers alone."""
+    # A list of its own: middleware that somebody puts around us may write into it.
+    start = {"type": "http.response.start", "status": reply.status, "headers": [*reply.headers]}
+    await send(start)
+    await send({"type": "http.response.body", "body": b"" if head else reply.body})
+
+
+def response(reply: Reply) -> Response:
+    """A reply as FastAPI's routes return it."""
+    made = Response(reply.body, reply.status)
+    made.raw_headers = [*reply.headers]
+    return made
+
+
+# Requests
 
 
 async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -29,7 +117,7 @@ async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send) ->
     ours = path.startswith((PUBLIC, "/health/"))
     public = path.startswith(PUBLIC) and not path.startswith(CLOSED)
     if scope["method"] == "OPTIONS" and public and header(scope, b"access-control-request-method"):
-        await send_reply(Reply(204, PREFLIGHT, b""), send)
+        await send_reply(Reply(204, [OPEN, *PREFLIGHT], b""), send)
         return
     if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
         most = MAX_ARTICLES_BYTES if path == ARTICLES else MAX_BODY_BYTES
@@ -91,3 +179,48 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return replay
+
+
+# Errors behind FastAPI's routes
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Give every error behind FastAPI's routes the one shape."""
+
+    @app.exception_handler(HTTPException)
+    async def by_status(request: Request, exc: HTTPException) -> Response:
+        headers = dict(exc.headers or {})
+        if isinstance(exc, Refusal):
+            return response(refused(exc.status_code, exc.code, exc.detail, headers))
+        if exc.status_code == 405:
+            headers["Allow"] = ", ".join(_methods(app, request))
+        code, detail = FRAMEWORK_ERRORS.get(exc.status_code, ("refused", exc.detail))
+        return response(refused(exc.status_code, code, detail, headers))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, exc: RequestValidationError) -> Response:
+        fault = exc.errors()[0]
+        if fault["loc"][0] == "query":
+            detail = f"{fault['loc'][1]}: {fault['msg']}"
+            return response(refused(422, "invalid_parameter", detail))
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not kind.endswith("json"):
+            detail = "Send the body as application/json."
+            return response(refused(415, "unsupported_media_type", detail))
+        if fault["type"] == "json_invalid":
+            return response(refused(400, *FRAMEWORK_ERRORS[400]))
+        place = ".".join(str(part) for part in fault["loc"] if part != "body") or "the body"
+        return response(refused(422, "invalid_body", f"{place}: {fault['msg']}"))
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, exc: Exception) -> Response:
+        return response(broken())
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """What may be done at this address; the framework names the methods of one route alone."""
+    found: set[str] = set()
+    for route in app.routes:
+        if route.matches(request.scope)[0] != Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))

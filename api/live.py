@@ -1,23 +1,30 @@
-"""The live bundle and the editors' rules, picked up when they change, without a restart.
+"""What is being served: the live bundle, the editors' rules, and what the store adds to them.
 
-What is new is loaded aside and put in place by replacing one reference; requests under way keep
-the old. What is broken is told once and the old keeps serving. A process that starts with
-something broken runs, says that it is not ready and why, and looks again until it is repaired.
+All three are picked up when they change, without a restart. What is new is loaded aside and put in
+place by replacing one reference; requests under way keep the old. What is broken is logged once
+and the old keeps serving. A process that starts with no bundle that it can read answers fallback
+lists from the store, says that it is not ready and why, and looks again until there is one.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from recommender.bundle import registry
+from recommender.bundle.fallback import FallbackLists
+from recommender.bundle.overlay import Patched
 from recommender.bundle.published import Lists
-from recommender.errors import RecommenderError
+from recommender.errors import RecommenderError, StoreError
 from recommender.lists import editorial
 from recommender.lists.editorial import Rules
-from recommender_api.answers import Answers
-from recommender_api.patching import Added, Patching
+from recommender.store.database import Store
+from recommender_api.answers import Answers, Seal
 from recommender_api.schemas import Refusal
 from recommender_api.store_connection import Stored
 
@@ -26,36 +33,57 @@ POLL_SECONDS = 0.5
 RETRY_TICKS = 8
 # What a manifest or array that is not what it should be can raise beside BundleError.
 DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
+# Of a bundle's articles so many are compared with the store's, to see whose numbers it has.
+N_SAMPLE = 200
 
 logger = logging.getLogger("api")
 
 
-class Live:
-    """What is being served now. ``answers`` is None until there is a bundle and rules to serve;
-    ``fault`` says what could not be loaded.
+@dataclass(frozen=True, slots=True, eq=False)
+class Added:
+    """What the store adds to ``lists``: articles that came and went, and the numbers that slate
+    tokens name articles by. ``seen`` is the state of the store that it holds for.
     """
 
-    def __init__(self, models: Path, rules_file: Path, stored: Stored | None = None) -> None:
+    lists: Lists | FallbackLists
+    patch: Patched | None = None
+    seal: Seal | None = None
+    seen: object = None
+
+
+class Live:
+    """What is being served now. ``answers`` is None until there are rules, and a bundle or
+    articles in the store; ``fault`` says what could not be loaded.
+    """
+
+    def __init__(self, models: Path, rules_file: Path, stored: Stored) -> None:
         self.models = models
         self.rules_file = rules_file
+        self.stored = stored
         self.answers: Answers | None = None
         self.fault: str | None = None
-        self._patching = Patching(stored) if stored else None
-        self._made: tuple[Lists, Rules, Added] | None = None
         self._lists: Lists | None = None
         self._rules: Rules | None = None
+        self._added: Added | None = None
+        self._keys: tuple[Lists, np.ndarray] | None = None
         self._stamp: object = None
+        self._last_look: object = None
+        self._ticks = 0
         self._loading = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
         self.refresh()
 
     def current(self) -> Answers:
         """What to answer from; ``Refusal`` while there is nothing."""
-        answers = self.answers
-        if answers is None:
-            raise Refusal(503, "no_bundle", "No bundle is live yet.", {"Retry-After": "5"})
-        return answers
+        if self.answers is None:
+            raise _no_bundle()
+        return self.answers
+
+    def bundle(self) -> Lists:
+        """The bundle that is served; ``Refusal`` while there is none."""
+        lists = self.current().lists
+        if lists is None:
+            raise _no_bundle()
+        return lists
 
     def key_of(self, id: str) -> int | None:
         """The store's number of an article that is served, or None."""
@@ -67,32 +95,55 @@ class Live:
         """Load what the files and the store name now, and serve it if it is whole."""
         with self._loading:
             # Before loading: what changes meanwhile is seen at the next look.
-            self._stamp = self._look()
+            self._stamp = self._look_at_files()
             faults = [fault for fault in (self._load_lists(), self._load_rules()) if fault]
-            if self._lists and self._rules:
-                self._serve(self._lists, self._rules)
+            if self._rules:
+                self._serve(self._rules)
             fault = "; ".join(faults) or None
             if fault and fault != self.fault:
-                serving = self._lists if self.answers else None
-                kept = f"{serving.name} keeps serving" if serving else "not ready"
-                logger.error("%s (%s)", fault, kept)
+                logger.error("%s (%s)", fault, self._served())
             self.fault = fault
 
     def catch_up(self) -> None:
         """Take notice of articles that came or went a moment ago. ``StoreError`` if the store is
         out of reach.
         """
-        if self._patching is not None and self._lists is not None and self._patching.is_stale():
+        store, added = self.stored.store, self._added
+        if store is not None and (added is None or added.seen != _state(store, self._lists)):
             self.refresh()
 
-    def _serve(self, lists: Lists, rules: Rules) -> None:
-        added = self._patching.load(lists) if self._patching else Added(lists)
-        old = self._made
-        if old and old[0] is lists and old[1] is rules and (old[2] is added or not self._patching):
+    def look(self) -> float:
+        """Refresh if the pointer or the rules were written, or after a fault; seconds to wait."""
+        stamp = self._look_at_files()
+        # A file that is still being written looks different every time: half of it must not be
+        # read.
+        changed = stamp != self._stamp and stamp == self._last_look
+        self._last_look = stamp
+        self._ticks = self._ticks + 1 if self.fault else 0
+        if changed or self._ticks >= RETRY_TICKS:
+            self._ticks = 0
+            self.refresh()
+        return POLL_SECONDS
+
+    def _served(self) -> str:
+        if self.answers is None:
+            return "not ready"
+        return f"{self.answers.shelf.name} keeps serving" if self._lists else "serving fallbacks"
+
+    def _serve(self, rules: Rules) -> None:
+        before, answers = self._added, self.answers
+        self._added = added = self._from_store()
+        if added is None or (answers and answers.rules is rules and added is before):
             return
-        self.answers = Answers(lists, rules, seal=added.seal, patch=added.patch)
-        self._made = lists, rules, added
-        if not old or old[0] is not lists or old[1] is not rules:
+        lists = added.lists
+        if isinstance(lists, Lists):
+            self.answers = Answers(lists, rules, seal=added.seal, patch=added.patch)
+        elif lists.articles:
+            self.answers = Answers(lists, rules, seal=added.seal)
+        else:
+            self.answers = None
+            return
+        if not (answers and before and answers.rules is rules and before.lists is lists):
             logger.info("serving %s under %d editors' rules", lists.name, len(rules.rules))
 
     def _load_lists(self) -> str | None:
@@ -115,41 +166,108 @@ class Live:
             return str(exc)
         return None
 
-    def _look(self) -> object:
+    def _look_at_files(self) -> object:
         """Something that differs whenever the pointer or the rules have been written."""
         return [_stamp(self.models / registry.CURRENT), _stamp(self.rules_file)]
 
-    # Watching
+    # What the store adds
 
-    def watch(self) -> None:
-        """Look for changes in the background until ``close``."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._watch, name="live", daemon=True)
+    def _from_store(self) -> Added | None:
+        """What the store adds now; while it is out of reach, what it added before."""
+        lists, store, added = self._lists, self.stored.store, self._added
+        if lists is None:
+            return self._without_bundle(store, added) if store else added
+        if added is None or added.lists is not lists:
+            added = Added(lists)
+        return self._beside(lists, store, added) if store else added
+
+    def _without_bundle(self, store: Store, added: Added | None) -> Added | None:
+        signer = self.stored.signer
+        try:
+            seen = _state(store, None)
+            same = added is not None and added.seen == seen
+            if same and added and added.seal and added.seal.signer is signer:
+                return added
+            lists = added.lists if same and added else FallbackLists(store)
+        except StoreError as exc:
+            logger.error("%s (there is no bundle, and no article can be read)", exc)
+            return added
+        return Added(lists, seal=Seal(signer, lists.keys, {}), seen=seen)
+
+    def _beside(self, lists: Lists, store: Store, added: Added) -> Added:
+        signer, ours = self.stored.signer, lists.about.store == self.stored.name
+        try:
+            known = lists.about.change if ours else 0
+            number, articles, removed = store.changed_since(known)
+            patch = added.patch
+            if number != added.seen:
+                any_change = articles or removed
+                patch = Patched(lists, articles, removed, patch) if any_change else None
+            later = {} if patch is None else {
+                row: id for id, row in patch.row_of.items() if row >= len(lists.stub)
+            }  # fmt: skip
+            keys = store.keys_of(list(later.values())) if later else []
+            if self._keys is None or self._keys[0] is not lists:
+                # A bundle from elsewhere knows its articles by another store's numbers.
+                self._keys = lists, lists.keys if ours else _numbers_in(store, lists)
+        except StoreError as exc:
+            logger.error("%s (articles that came or went have to wait)", exc)
+            seal = Seal(signer, lists.keys, {}) if ours else None
+            return added if added.seal or not ours else Added(lists, added.patch, seal, added.seen)
+        seal = Seal(signer, self._keys[1], dict(zip(later, keys, strict=True)))
+        if added.seal and _are_same(seal, added.seal) and number == added.seen:
+            return added
+        return Added(lists, patch, seal, number)
+
+
+class Watcher:
+    """Calls ``look`` in a thread of its own until it is closed; it returns how many seconds to
+    wait until the next call.
+    """
+
+    def __init__(self, name: str, look: Callable[[], float]) -> None:
+        self.look = look
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop looking."""
+        """Return when the last call has."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._thread.join()
 
     def _watch(self) -> None:
-        before = self._stamp
-        ticks = 0
-        while not self._stop.wait(POLL_SECONDS):
-            stamp = self._look()
-            # A file that is still being written looks different every time: half of it
-            # must not be read.
-            changed = stamp != self._stamp and stamp == before
-            before = stamp
-            ticks = ticks + 1 if self.fault else 0
-            if changed or ticks >= RETRY_TICKS:
-                ticks = 0
-                try:
-                    self.refresh()
-                except Exception:  # this thread must outlive whatever a file may hold
-                    logger.exception("looking for changes failed")
+        seconds = POLL_SECONDS
+        while not self._stop.wait(seconds):
+            try:
+                seconds = self.look()
+            except Exception:  # this thread must outlive whatever a file or a store may hold
+                logger.exception("looking for changes failed")
+
+
+def _no_bundle() -> Refusal:
+    return Refusal(503, "no_bundle", "No bundle is live yet.", {"Retry-After": "5"})
+
+
+def _state(store: Store, lists: Lists | None) -> object:
+    """What differs when articles came or went; an import is told of by their number alone."""
+    return store.last_change() if lists else (store.last_change(), store.n_articles())
+
+
+def _are_same(one: Seal, other: Seal) -> bool:
+    return one.signer is other.signer and one.keys is other.keys and one.later == other.later
+
+
+def _numbers_in(store: Store, lists: Lists) -> np.ndarray:
+    """The store's numbers of a bundle's articles, ``(n_articles,)``; the bundle's own if those of
+    a sample agree.
+    """
+    rows = np.unique(np.linspace(0, len(lists.keys) - 1, N_SAMPLE).astype(np.int64))
+    sample = store.keys_of([lists.id_of(int(row)) for row in rows])
+    if sample == lists.keys[rows].tolist():
+        return lists.keys
+    ids = [lists.id_of(row) for row in range(len(lists.keys))]
+    return np.array(store.keys_of(ids), dtype=np.int64)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -29,9 +29,9 @@ from recommender_api.answers import (
     keep,
     tag_of,
 )
+from recommender_api.http import Headers, Reply, cached, not_stored
 from recommender_api.live import Live
 from recommender_api.metrics import Metrics
-from recommender_api.replies import Headers, Reply, cached, stored_nowhere
 from recommender_api.schemas import Refusal
 
 # Beyond twice of this uvicorn's parser gives up, and its error is not in our shape.
@@ -99,9 +99,10 @@ class Related:
     def _again(self, answers: Answers, question: Question, headers: Headers) -> Reply:
         """The reply to a query that came before."""
         row, k, now = question.row, question.k, self.clock()
-        if k <= DEPTH and answers.is_plain(question.id, row, now):
+        lists = answers.prepared(question.id, row, now) if k <= DEPTH else None
+        if lists is not None:
             self.metrics.answered(is_fallback=question.is_fallback)
-            body = answer(question.head, answers.plain_items(row, k, question.slate))
+            body = answer(question.head, answers.plain_items(lists, row, k, question.slate))
             return cached(body, question.tag, headers)
         sent = answers.of(row, now, k=k, variant=question.variant)
         self.metrics.answered(is_fallback=sent.is_fallback)
@@ -116,17 +117,17 @@ class Related:
         exclude = asked.exclude if row is not None else answers.beside(asked.id, asked.exclude)
         sent = answers.of(row, now, k=asked.k, exclude=exclude, variant=asked.variant)
         if asked.explain:
-            return stored_nowhere(answers.explained(row, sent.body()))
+            return not_stored(answers.explained(row, sent.body()))
         if row is None:
             self.metrics.answered(is_fallback=True)
-            return stored_nowhere(sent.body())
+            return not_stored(sent.body())
         body = sent.body()
         tag, is_fallback = tag_of(body), sent.is_fallback
         if not asked.exclude and len(query) <= MAX_QUESTION_BYTES:
             id, variant = answers.shelf.id_of(row), asked.variant
             # What is under a rule that begins or ends is worked out anew.
-            if answers.is_plain(id, row, now):
-                slate = BEST_SLATE if variant is None else slate_of(variant, answers.lists.share)
+            if answers.prepared(id, row, now):
+                slate = BEST_SLATE if variant is None else slate_of(variant, answers.shelf.share)
                 question = Question(row, id, asked.k, variant, slate, sent.head, tag, is_fallback)
                 keep(answers.questions, query, question, at_most=MAX_QUESTIONS)
         self.metrics.answered(is_fallback=is_fallback)

@@ -13,11 +13,10 @@ from recommender.articles.article import MAX_ID_CHARACTERS
 from recommender.bundle.composition import DEFAULT_K, MAX_K
 from recommender.events.slate_token import N_VARIANTS
 from recommender_api.answers import tag_of
-from recommender_api.errors import response
 from recommender_api.events import Events
+from recommender_api.http import OPEN, Reply, matches, not_stored, response
 from recommender_api.live import Live
 from recommender_api.related import MAX_URL_CHARACTERS, Related
-from recommender_api.replies import OPEN, Reply, matches, stored_nowhere
 from recommender_api.schemas import (
     Alive,
     Answer,
@@ -31,6 +30,7 @@ from recommender_api.schemas import (
     TextQuestion,
 )
 
+REMEDY = "fallback lists are served meanwhile; run recommender train, then restart"
 # The shape of the header; the key itself is compared in ``check_key``.
 ADMIN = HTTPBearer(auto_error=False, scheme_name="admin key")
 
@@ -88,7 +88,7 @@ def _lists(app: FastAPI, live: Live, related: Related) -> None:
         if not f"{question.title}{question.body}".strip():
             raise Refusal(422, "empty_text", "Give a title or a body.")
         body = live.current().of_text(question.title, question.body, related.clock(), k=question.k)
-        return response(stored_nowhere(body))
+        return response(not_stored(body))
 
     @app.post(
         "/v1/related/batch",
@@ -101,7 +101,7 @@ def _lists(app: FastAPI, live: Live, related: Related) -> None:
         """In the order of `ids`; an unknown one gets what it would get alone."""
         answers, now = live.current(), related.clock()
         bodies = [answers.of_id(id, now, k=question.k).body() for id in question.ids]
-        return response(stored_nowhere(b'{"results":[' + b",".join(bodies) + b"]}"))
+        return response(not_stored(b'{"results":[' + b",".join(bodies) + b"]}"))
 
 
 def _health(app: FastAPI, live: Live) -> None:
@@ -111,9 +111,13 @@ def _health(app: FastAPI, live: Live) -> None:
 
     @app.get("/health/ready", tags=["health"], summary="Can it answer?", responses=documented(503))
     async def ready() -> Ready:
-        """503 until a bundle is live; `detail` says what is missing."""
+        """503 until a bundle is live; `detail` says what is missing. Fallback lists are served
+        meanwhile, as far as the store has articles.
+        """
         if live.answers is None:
             raise Refusal(503, "not_ready", live.fault or "Nothing is loaded yet.")
+        if live.answers.lists is None:
+            raise Refusal(503, "not_ready", f"{live.fault}; {REMEDY}")
         return Ready(model=live.answers.lists.name, fault=live.fault)
 
 
@@ -121,7 +125,7 @@ def _models(app: FastAPI, live: Live) -> None:
     @app.get("/v1/model", tags=["model"], summary="The live bundle", responses=documented(503))
     async def model() -> Model:
         """What it was built from, what decided its lists, and how it scored."""
-        return Model.model_validate(live.current().lists.about, from_attributes=True)
+        return Model.model_validate(live.bundle().about, from_attributes=True)
 
 
 def _events(app: FastAPI, events: Events) -> None:
@@ -140,7 +144,7 @@ def _events(app: FastAPI, events: Events) -> None:
 
 
 def _widget(app: FastAPI) -> None:
-    script = files("api").joinpath("static", "widget.js").read_bytes()
+    script = files("recommender_api").joinpath("static", "widget.js").read_bytes()
     # A third of its size, made once; the same bytes at every start.
     packed = gzip.compress(script, mtime=0)
     kind = (b"content-type", b"text/javascript; charset=utf-8")

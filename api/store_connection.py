@@ -41,8 +41,6 @@ class Stored:
         self._keys: list[bytes] = []
         self._keys_read = 0.0
         self._opening = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
         self.open()
 
     def open(self) -> bool:
@@ -93,41 +91,25 @@ class Stored:
             logger.error("%s (lists are served, events are refused)", fault)
         self.fault = fault
 
-    # Watching
-
-    def watch(self, look: Callable[[], None]) -> None:
-        """Until ``close``, open the store when it comes back, and call ``look`` every now and then
-        while it is open; it may raise ``StoreError``.
+    def look(self, catch_up: Callable[[], None]) -> float:
+        """Open the store when it comes back; while it is open, ``catch_up`` with it, which may
+        raise ``StoreError``. Seconds to wait until the next look.
         """
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._watch, args=(look,), name="store", daemon=True)
-        self._thread.start()
+        try:
+            if not self.open():
+                return RETRY_SECONDS
+            catch_up()
+        except StoreError as exc:
+            self._told(str(exc))
+            return RETRY_SECONDS
+        if self.fault:
+            logger.info("the store is back")
+            self.fault = None
+        return POLL_SECONDS
 
     def close(self) -> None:
         """Write what waits, and let go of the store."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
         if self.journal is not None:
             self.journal.close()
         if self.store is not None:
             self.store.close()
-
-    def _watch(self, look: Callable[[], None]) -> None:
-        patience = POLL_SECONDS
-        while not self._stop.wait(patience):
-            patience = POLL_SECONDS
-            try:
-                if not self.open():
-                    patience = RETRY_SECONDS
-                    continue
-                look()
-                if self.fault:
-                    logger.info("the store is back")
-                    self.fault = None
-            except StoreError as exc:
-                self._told(str(exc))
-                patience = RETRY_SECONDS
-            except Exception:  # this thread must outlive whatever a store may answer
-                logger.exception("looking for changed articles failed")

@@ -26,7 +26,7 @@ PAGE = "pain-after-miscarriage"
 SERVE = """
 import sys
 from pathlib import Path
-from api.demo import serve_demo
+from recommender_api.demo import serve_demo
 from recommender.config import Settings
 serve_demo(Settings(editorial=Path("none.csv")), port=int(sys.argv[1]))
 """

@@ -1,18 +1,26 @@
 """What is published is served without a restart; what is broken is told once, and the old stays."""
 
+import hashlib
 import json
 import logging
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from asking import BEARER, KEY, NOW, Client, ids, is_error, publish
+from asking import BEARER, KEY, NOW, Client, articles, ids, is_error, publish
 
+from recommender.articles.article import Article
+from recommender.articles.reader import Batch
 from recommender.bundle import registry
 from recommender.config import Settings
+from recommender.store.database import Store
+from recommender.training.pipeline import Options, build
 from recommender_api.app import create_app
 from recommender_api.live import Live
+from recommender_api.store_connection import Stored
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +48,17 @@ def new(published: tuple[Path, str, str]) -> str:
 
 @pytest.fixture
 def live(models: Path, tmp_path: Path) -> Live:
-    return Live(models, tmp_path / "editorial.csv")
+    return looked_after(models, tmp_path / "editorial.csv")
+
+
+def looked_after(models: Path, rules: Path) -> Live:
+    """What is served of these files beside an empty store."""
+    return Live(models, rules, Stored(Settings(database="sqlite://"), clock=lambda: NOW))
 
 
 def serving(live: Live) -> str | None:
     """The name of the bundle that answers."""
-    return live.answers.lists.name if live.answers else None
+    return live.answers.shelf.name if live.answers else None
 
 
 def point_at(models: Path, name: str) -> None:
@@ -95,7 +108,7 @@ def test_a_new_bundle_is_served(live: Live, models: Path, old: str, new: str):
     registry.activate(models, new)
     live.refresh()
 
-    assert (before.lists.name, serving(live)) == (old, new)
+    assert (before.shelf.name, serving(live)) == (old, new)
     assert json.loads(before.of_id("knee-1", NOW, k=10).body())["model"] == old
 
 
@@ -150,7 +163,7 @@ def test_a_process_that_starts_with_a_broken_bundle_is_alive_and_not_ready(
 ):
     """It says why, refuses to answer, and recovers when the pointer is repaired."""
     lose_array(models / old)
-    live = Live(models, tmp_path / "editorial.csv")
+    live = looked_after(models, tmp_path / "editorial.csv")
     assert serving(live) is None
     assert "titles_data.npy: missing" in str(live.fault)
 
@@ -217,7 +230,7 @@ def test_faulty_rules_at_the_start_keep_the_process_from_serving(models: Path, t
     """What the editors have blocked must not be shown because of a slip of the pen."""
     rules = tmp_path / "editorial.csv"
     rules.write_text("action,source\n")
-    live = Live(models, rules)
+    live = looked_after(models, rules)
     assert live.answers is None
     assert "column target is missing" in str(live.fault)
 
@@ -237,14 +250,151 @@ def test_nothing_is_replaced_when_nothing_has_changed(live: Live):
 
 
 def test_what_is_remembered_is_bounded(live: Live, monkeypatch: pytest.MonkeyPatch):
-    """Whatever is asked for, in queries and in sizes."""
+    """Whatever is asked for: a list is composed anew once so many others were."""
     monkeypatch.setattr("recommender_api.answers.MAX_COMPOSED", 4)
-    answers = live.current()
+    answers, n_composed = live.current(), 0
+    composed = answers.shelf.composed
 
-    for k in range(1, 30):
-        answers.of_id("knee-1", NOW, k=k)
+    def counted(*args: Any, **options: Any) -> Any:
+        nonlocal n_composed
+        n_composed += 1
+        return composed(*args, **options)
 
-    assert len(answers._composed) <= 4
+    monkeypatch.setattr(answers.shelf, "composed", counted)
+
+    def compositions(*sizes: int) -> int:
+        before = n_composed
+        for k in sizes:
+            answers.of_id("nobody", NOW, k=k)
+        return n_composed - before
+
+    once = compositions(1)
+    assert once > 0
+    assert compositions(1, 1) == 0
+    assert compositions(*range(2, 6)) == 4 * once
+    assert compositions(1) == once
+
+
+# Without a bundle that can be read
+
+
+def of_older_layout(bundle: Path) -> None:
+    """As an older release wrote it: whole, and its manifest sound."""
+    about = json.loads((bundle / "manifest.json").read_text())
+    del about["sum"]
+    about["layout"] = registry.LAYOUT - 1
+    said = json.dumps(about, sort_keys=True).encode()
+    change_manifest(bundle, layout=about["layout"], sum=hashlib.sha256(said).hexdigest())
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Settings:
+    """A store and a live bundle of the same articles."""
+    settings = Settings(
+        database=f"sqlite:///{tmp_path / 'site.db'}", models=tmp_path / "site",
+        editorial=tmp_path / "editorial.csv", admin_key=KEY,
+    )  # fmt: skip
+    batch = Batch()
+    for article in articles():
+        batch.add(article, article.id)
+    with Store(settings.database) as store:
+        store.apply(batch)
+        build(store, settings.models, now=NOW, options=Options(jobs=1))
+    return settings
+
+
+def live_bundle(settings: Settings) -> Path:
+    return registry.resolve(settings.models)
+
+
+@pytest.mark.parametrize("harm", [of_older_layout, lose_array, lose_manifest, garble_array])
+def test_a_server_that_cannot_read_its_bundle_is_never_empty(
+    site: Settings, harm: Callable[[Path], object]
+):
+    """Every page, known or not, every batch and every text gets fallbacks, that a page may send
+    events by; what is gone or blocked is in none, and it does not know a model.
+    """
+    harm(live_bundle(site))
+    (site.editorial).write_text("action,source,target\nblock,*,knee-3\n")
+    client = Client(create_app(site, clock=lambda: NOW))
+    assert client.request("DELETE", "/v1/articles?id=knee-2", headers=BEARER).status_code == 200
+
+    known = client.get("/v1/related?id=knee-1&variant=99")
+    batch = client.post("/v1/related/batch", json={"ids": ["sleep-1", "nobody"]}).json()["results"]
+    text = client.post("/v1/related", json={"title": "knee"}).json()
+    answers = [known.json(), client.get("/v1/related?id=nobody").json(), text, *batch]
+    seen = {"type": "impression", "view_id": "v", "slate": known.json()["slate"]}
+    followed = {**seen, "type": "click", "position": 1}
+
+    assert [answer["article_id"] for answer in answers] == [
+        "knee-1", None, None, "sleep-1", None
+    ]  # fmt: skip
+    for answer in answers:
+        shown = [item["id"] for item in answer["items"]]
+        assert len(shown) == 10
+        assert not {"knee-2", "knee-3", answer["article_id"]} & {*shown}
+        assert {item["origin"] for item in answer["items"]} == {"fallback"}
+        assert answer["model"] == "fallback"
+    assert known.json()["items"][0]["id"].startswith("knee")
+    assert client.post("/v1/events", json=[seen, followed]).json()["accepted"] == 2
+    assert is_error(client.get("/v1/model"), 503, "no_bundle")
+    assert "recommender_bundle_fault 1.0" in client.get("/metrics", headers=BEARER).text
+
+
+def test_a_bundle_of_an_older_layout_is_named_and_training_ends_it(site: Settings):
+    """The probe says which layout it is and what to do; after that nothing is a fallback."""
+    of_older_layout(live_bundle(site))
+    app = create_app(site, clock=lambda: NOW)
+    client = Client(app)
+    before = client.get("/health/ready")
+
+    with Store(site.database) as store:
+        bundle = build(store, site.models, now=NOW, options=Options(jobs=1, seed=1))
+    app.related.live.refresh()
+
+    restarted = Client(create_app(site, clock=lambda: NOW))
+    assert is_error(before, 503, "not_ready")
+    assert f"layout {registry.LAYOUT - 1}" in before.json()["detail"]
+    assert before.json()["detail"].endswith("run recommender train, then restart.")
+    for served in (client, restarted):
+        assert served.get("/health/ready").json() == {
+            "status": "ready", "model": bundle.name, "fault": None
+        }  # fmt: skip
+        answer = served.get("/v1/related?id=knee-1").json()
+        assert answer["model"] == bundle.name
+        assert {item["origin"] for item in answer["items"]} == {"text"}
+
+
+def test_fallbacks_follow_the_store(site: Settings, tmp_path: Path):
+    """What is imported, put or removed while there is no bundle, and rules as they change."""
+    site = replace(site, models=tmp_path / "none")
+    app = create_app(site, clock=lambda: NOW)
+    client, live = Client(app), app.related.live
+    batch = Batch()
+    batch.add(Article("late", "Late", category="knee", published_at="2026-11-22"), "late")
+
+    with Store(site.database) as store:
+        store.apply(batch)
+    live.catch_up()
+    assert ids(client.get("/v1/related?id=knee-1"))[0] == "late"
+    site.editorial.write_text("action,source,target\npin,*,alone\n")
+    live.refresh()
+    assert ids(client.get("/v1/related?id=knee-1"))[:2] == ["alone", "late"]
+    new = [{"id": "new", "title": "New", "category": "knee", "published_at": "2026-11-23"}]
+    client.request("PUT", "/v1/articles", json=new, headers=BEARER)
+    assert ids(client.get("/v1/related?id=new"))[:2] == ["alone", "late"]
+    client.request("DELETE", "/v1/articles?id=late", headers=BEARER)
+    assert ids(client.get("/v1/related?id=knee-1"))[:2] == ["alone", "new"]
+
+
+def test_faulty_rules_keep_fallbacks_back_too(site: Settings, tmp_path: Path):
+    """What the editors have blocked is not known."""
+    site.editorial.write_text("action\n")
+
+    client = Client(create_app(replace(site, models=tmp_path / "none"), clock=lambda: NOW))
+
+    assert is_error(client.get("/v1/related?id=knee-1"), 503, "no_bundle")
+    assert "editorial.csv" in client.get("/health/ready").json()["detail"]
 
 
 # Activation over HTTP

@@ -693,8 +693,8 @@ def load(*args, **kwargs):
 numpy.load = load
 from datetime import UTC, datetime
 from pathlib import Path
-from api.app import create_app
-import api.serve
+from recommender_api.app import create_app
+import recommender_api.serve
 from recommender.config import Settings
 import asyncio, httpx
 settings = Settings(

@@ -27,7 +27,7 @@ from recommender_api.serve import serve
 PROGRAM = """
 import sys
 from pathlib import Path
-from api.serve import serve
+from recommender_api.serve import serve
 from recommender.config import Settings
 models, rules, port, workers = sys.argv[1:]
 settings = Settings(

@@ -1,0 +1,121 @@
+"""Lists of a site without a bundle: what its articles say of themselves, no more.
+
+A server that finds no bundle, a damaged one, or one of an older layout answers from here until
+there is one it can read: an article's hand-picked links, then the newest articles of its category,
+then the newest of the site. Titles without a page stand at the very end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from recommender.articles.addresses import url_key
+from recommender.articles.article import Article, parse_timestamp, title_key
+from recommender.bundle.composition import BEST_SLATE, MAX_K, Link, Placed, Shelf
+from recommender.candidates import EMPTY
+from recommender.store.database import Store
+from recommender.store.keys import CHUNK, chunks
+
+# As many as a page may ask for, and as many that it may leave out.
+DEPTH = 2 * MAX_K
+
+
+class FallbackLists(Shelf):
+    """The articles of ``store`` as they are now, by row in the order of their ids; ``keys`` are
+    the store's numbers of them, ``(n_articles,)``. ``StoreError`` if it is out of reach.
+    """
+
+    name = "fallback"
+    share = 0
+
+    def __init__(self, store: Store) -> None:
+        self.articles = store.articles(with_body=False)
+        # A text of its own is long, and of it the beginning alone is shown.
+        bare = [article.id for article in self.articles if not article.teaser]
+        self.teasers = {
+            article.id: article.shown_teaser
+            for ids in chunks(bare, CHUNK)
+            for article in store.articles(ids=ids)
+        }
+        self.keys = np.array(store.keys_of([article.id for article in self.articles]), np.int64)
+        self.rows = {article.id: row for row, article in enumerate(self.articles)}
+        self.urls = {
+            url_key(article.url): row for row, article in enumerate(self.articles) if article.url
+        }
+        self.titles: dict[str, int] = {}
+        self.same = [
+            self.titles.setdefault(title_key(article.title), row)
+            for row, article in enumerate(self.articles)
+        ]
+        self.newest = sorted(range(len(self.articles)), key=self._age)
+        self.newest_in: dict[str, list[int]] = {}
+        for row in self.newest:
+            if category := self.articles[row].category:
+                self.newest_in.setdefault(category, []).append(row)
+
+    def _age(self, row: int) -> tuple[bool, float]:
+        """Orders rows from the newest to the undated, and stubs behind them."""
+        article = self.articles[row]
+        published = article.published_at
+        return article.stub, -parse_timestamp(published).timestamp() if published else np.inf
+
+    # Finding articles
+
+    def row(self, id: str) -> int | None:
+        row = self.rows.get(id)
+        return None if row is None or self.articles[row].stub else row
+
+    def row_of_url(self, url: str) -> int | None:
+        return self.urls.get(url_key(url))
+
+    def find(self, id: str) -> int | None:
+        return self.rows.get(id)
+
+    def id_of(self, row: int) -> str:
+        return self.articles[row].id
+
+    def text_of(self, row: int) -> int:
+        return self.same[row]
+
+    def link(self, placed: Placed, position: int) -> Link:
+        article: Article = self.articles[placed.row]
+        return Link(
+            id=article.id,
+            url=article.url,
+            title=article.title,
+            teaser=article.teaser or self.teasers[article.id],
+            position=position,
+            score=placed.score,
+            origin=placed.origin,
+        )
+
+    # Lists
+
+    def prepared(
+        self, row: int, slate: int = BEST_SLATE, *, at_most: int | None = None
+    ) -> list[Placed]:
+        return self._listed(self.fallback(row), {self.same[row]})[:at_most]
+
+    def near_text(self, title: str, body: str) -> list[Placed]:
+        """The newest articles under another title: nothing is known of words here."""
+        return self._listed(self.newest, {self.titles.get(title_key(title), EMPTY)})
+
+    def fallback(self, row: int | None) -> Iterator[int]:
+        if row is not None:
+            article = self.articles[row]
+            picked = (self.row(id) for id in article.recommended)
+            yield from (at for at in picked if at is not None)
+            yield from self.newest_in.get(article.category or "", ())
+        yield from self.newest
+
+    def _listed(self, rows: Iterable[int], taken: set[int]) -> list[Placed]:
+        listed: list[Placed] = []
+        for row in rows:
+            if self.same[row] not in taken:
+                taken.add(self.same[row])
+                listed.append(Placed(row, 0.0, "fallback"))
+                if len(listed) == DEPTH:
+                    break
+        return listed

@@ -1,0 +1,89 @@
+"""Without a bundle a page gets what its article says of itself: picks, category, what is new."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from recommender.articles.article import Article, stub_for
+from recommender.articles.reader import Batch
+from recommender.bundle.fallback import FallbackLists
+from recommender.lists.editorial import parse
+from recommender.store.database import Store
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+STUB = stub_for("Not written yet", teaser="Nobody has...")
+ARTICLES = [
+    Article("a", "Knee", "About knees.", category="body", recommended=("c", STUB.id, "a", "gone")),
+    Article("b", "Hip", category="body", published_at="2026-11-02T09:00:00+02:00"),
+    Article("c", "Sleep", category="mind", published_at="2020-01-01"),
+    Article("d", "Elbow", category="body", published_at="2026-11-02T08:00:00Z", url="https://x/d"),
+    Article("e", "Dream", category="mind", published_at="2026-11-20"),
+    Article("f", "knee?", category="body", published_at="2026-11-21"),
+    STUB,
+]
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store("sqlite://") as opened:
+        batch = Batch()
+        for article in ARTICLES:
+            batch.add(article, article.id)
+        opened.apply(batch)
+        yield opened
+
+
+@pytest.fixture
+def lists(store: Store) -> FallbackLists:
+    return FallbackLists(store)
+
+
+def listed(lists: FallbackLists, id: str | None, **more: object) -> list[str]:
+    row = None if id is None else lists.row(id)
+    return [link.id for link in lists.related(row, **more)]
+
+
+def test_picks_come_first_then_the_category_then_what_is_new(lists: FallbackLists):
+    """Newest first, whatever zone a date is in; never the page itself nor its namesake; a title
+    without a page stands at the end.
+    """
+    assert listed(lists, "a") == ["c", "d", "b", "e", STUB.id]
+    assert listed(lists, "e") == ["c", "f", "d", "b", STUB.id]
+
+
+def test_an_unknown_page_gets_what_is_new(lists: FallbackLists):
+    """As does a text, but for a namesake of it."""
+    assert listed(lists, None) == ["f", "e", "d", "b", "c", STUB.id]
+    assert [link.id for link in lists.related_to_text("Dream!", "", k=2)] == ["f", "d"]
+    assert lists.row(STUB.id) is None
+    assert lists.find(STUB.id) is not None
+
+
+def test_editors_and_the_page_are_heard(lists: FallbackLists):
+    """Pins, blocks, exclusions, sizes."""
+    rules = parse("action,source,target,position\nblock,*,c,\npin,a,e,1", where="e.csv")
+
+    links = lists.related(lists.row("a"), rules=rules, now=NOW, exclude=["d"], k=2)
+
+    assert [(link.id, link.origin) for link in links] == [("e", "pinned"), ("b", "fallback")]
+
+
+def test_links_are_whole(lists: FallbackLists):
+    """With the beginning of the text where there is no teaser; found by address too."""
+    rules = parse("action,source,target\npin,*,a", where="e.csv")
+    first = lists.related(lists.row("d"), k=1, rules=rules, now=NOW)[0]
+
+    assert (first.id, first.title, first.url) == ("a", "Knee", None)
+    assert (first.teaser, first.position) == ("About knees....", 1)
+    assert lists.related(None)[-1].teaser == STUB.teaser
+    assert lists.row_of_url("http://x/d/?utm_source=y") == lists.row("d")
+
+
+def test_a_store_without_articles_has_no_lists():
+    """And no error."""
+    with Store("sqlite://") as store:
+        lists = FallbackLists(store)
+
+    assert lists.articles == []
+    assert lists.related(None) == []
