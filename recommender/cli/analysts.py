@@ -185,7 +185,7 @@ def export(wanted: Namespace) -> None:
 def evaluate(wanted: Namespace) -> None:
     """``recommender evaluate``"""
     from recommender.bundle.bundle import Bundle, load_bundle
-    from recommender.evaluation.report.sections import p_text
+    from recommender.evaluation.report.text import p_value
     from recommender.functions import evaluate as judge
     from recommender.store.database import Store
 
@@ -213,7 +213,7 @@ def evaluate(wanted: Namespace) -> None:
             f"{row[n]:.3f}\n[dim]{row[n + ' low']:.3f}-{row[n + ' high']:.3f}[/]" for n in names
         ]
         gain = f"{row['gain']:+.3f}\n[dim]{row['gain low']:+.3f} to {row['gain high']:+.3f}[/]"
-        cells += ["", ""] if order == "model" else [gain, p_text(row["gain p"])]
+        cells += ["", ""] if order == "model" else [gain, p_value(row["gain p"])]
         table.add_row(str(order), *cells)
     Console().print(table)
     say(report.headline)

@@ -8,9 +8,8 @@ its side: it is a high bar, not a fair one, and the report says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,18 +84,6 @@ def judge(
     )
 
 
-def columns(k: int) -> dict[str, Callable[..., np.ndarray]]:
-    """The metrics of a report, by name."""
-    return {
-        **{f"nDCG@{size}": partial(metrics.ndcg, k=size) for size in sorted({5, 10, k})},
-        "MRR": metrics.reciprocal_rank,
-        "MAP": metrics.average_precision,
-        f"recall@{k}": partial(metrics.recall, k=k),
-        f"hit rate@{k}": partial(metrics.hit_rate, k=k),
-        "AUC": metrics.auc,
-    }
-
-
 def _values(case: Case, k: int, random: np.random.Generator) -> tuple[Values, list[str]]:
     """Each metric of each order, ``(n_views,)``, and what there is to say of orders left out."""
     views = case.views
@@ -106,7 +93,8 @@ def _values(case: Case, k: int, random: np.random.Generator) -> tuple[Values, li
     for order, score in scored.items():
         ranks = case.ranks(score, tie)
         found[order] = {
-            name: column(ranks, views.of_view, views.size) for name, column in columns(k).items()
+            name: metric(ranks, views.of_view, views.size)
+            for name, metric in metrics.columns(k).items()
         }
     return found, left_out
 

@@ -9,9 +9,10 @@ a mean of, because a share of links and a share of page views are different thin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,48 +30,52 @@ if TYPE_CHECKING:
 # Pages whose links are compared with one another: enough for three digits on any site.
 MAX_COMPARED = 10_000
 MODEL, HAND_PICKED, TEXT = "model", "hand-picked", "nearest texts"
-# What each figure is of.
-DENOMINATORS = {
-    "pages": "pages of the site that have a list",
-    "links": "mean number of links, per list",
-    "coverage": "share of the site's articles that stand in at least one list, per article",
-    "gini": "Gini coefficient of the articles' exposure, all articles of the site counted; an "
-    "article is exposed once per page view of each page whose list holds it; 0: all alike, "
-    "1: one has all",
-    "novelty": "mean self-information of the targets, -log2 of the share of clicks they got in the "
-    "bundle's data window, in bits, per link (Zhou et al. 2010)",
-    "similarity": "mean cosine of the texts of two links of one list, per list (Ziegler et al. "
-    "2005)",
-    "near-duplicates": "share of pairs of links of one list, and of a link and its page, that are "
-    "near-duplicates or have one title, per pair",
-    "fallback links": "share of links that only fill up, per link",
-    "fallback views": "share of page views whose list holds a link that only fills up, per page "
-    "view",
-}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Catalogue:
-    """What the figures take besides the lists: texts that may be recommended, how often each page
-    was seen, clicks on each target, and a number that near-duplicates and namesakes share.
+@dataclass(frozen=True, eq=False)
+class Lists:
+    """Lists of one kind, and what their figures take. ``items`` and ``fallback``, true for links
+    that only fill up (None: not known), are ``(n_articles, k)``; by article, ``(n_articles,)``, are
+    how often its page was ``seen``, the ``clicks`` on it as a target, a number that near-duplicates
+    and namesakes share (``same``), and whether it may be recommended (``real``).
     """
 
     bundle: Bundle
-    views: np.ndarray
+    items: np.ndarray
+    fallback: np.ndarray | None
+    seen: np.ndarray
     clicks: np.ndarray
     same: np.ndarray
     real: np.ndarray
+
+    @cached_property
+    def used(self) -> np.ndarray:
+        """Where a link stands, ``(n_articles, k)``."""
+        return self.items != EMPTY
+
+    @cached_property
+    def compared(self) -> np.ndarray:
+        """Pages with two links at least, some of them if there are many."""
+        pages = np.flatnonzero(self.used.sum(axis=1) >= 2)
+        return pages[:: -(-len(pages) // MAX_COMPARED) or 1]
+
+    @cached_property
+    def pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of every two links of a compared page: which page, and the two, ``(n_pairs,)`` each."""
+        left, right = np.triu_indices(self.items.shape[1], 1)
+        used, items = self.used[self.compared], self.items[self.compared]
+        page, pair = np.nonzero(used[:, left] & used[:, right])
+        return page, items[page, left[pair]], items[page, right[pair]]
 
 
 def list_figures(
     bundle: Bundle, views: Views, articles: Mapping[str, Article] | None, *, k: int
 ) -> pd.DataFrame:
-    """One row a kind of list, one column a figure of ``DENOMINATORS``. What is not known is NaN."""
+    """One row a kind of list, one column for each of ``FIGURES``. What is not known is NaN."""
     import pandas as pd
 
     lists = bundle.lists
     real = np.asarray(lists.stub) == 0
-    site = Catalogue(bundle, page_views(bundle, views), bundle.target_clicks(), lists.same, real)
     made, fallback = final_lists(bundle, k)
     kinds: dict[str, tuple[np.ndarray, np.ndarray | None]] = {MODEL: (made, fallback)}
     if articles is not None:
@@ -79,45 +84,125 @@ def list_figures(
             kinds[HAND_PICKED] = picked, None
     near = bundle.site.near[:, :k].astype(np.int64)
     kinds[TEXT] = np.where(real[:, None] & (near != EMPTY) & real[near], near, EMPTY), None
-    rows = {name: figures(site, items, filled) for name, (items, filled) in kinds.items()}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(DENOMINATORS))
-    return table.rename_axis("lists")
+    site = page_views(bundle, views), bundle.target_clicks(), lists.same, real
+    rows = {name: figures(Lists(bundle, *kind, *site)) for name, kind in kinds.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lists")
 
 
-def figures(
-    site: Catalogue, items: np.ndarray, fallback: np.ndarray | None = None
-) -> dict[str, float]:
-    """The figures of one kind of lists, ``items`` ``(n_articles, k)``; ``fallback`` is true for
-    links that only fill up.
-    """
-    used = items != EMPTY
-    has = used.any(axis=1)
-    n_links, n_lists = int(used.sum()), max(int(has.sum()), 1)
-    target, source = items[used], np.nonzero(used)[0]
-    listed = np.bincount(target, minlength=len(site.real))
-    exposed = np.bincount(target, weights=site.views[source], minlength=len(site.real))
-    similarity, doubles = _alike(site, items, used)
-    found = {
-        "pages": float(has.sum()),
-        "links": n_links / n_lists,
-        "coverage": float((listed[site.real] > 0).mean()) if site.real.any() else np.nan,
-        "gini": gini(exposed[site.real]),
-        "novelty": float(self_information(site.clicks)[target].mean()) if n_links else np.nan,
-        "similarity": similarity,
-        "near-duplicates": doubles,
-        "fallback links": np.nan,
-        "fallback views": np.nan,
-    }
-    if not site.clicks.any():
-        found["novelty"] = np.nan
-    if fallback is not None:
-        seen = site.views * has
-        found["fallback links"] = float((fallback & used).sum() / max(n_links, 1))
-        filled = (fallback & used).any(axis=1)
-        found["fallback views"] = (
-            float((seen * filled).sum() / seen.sum()) if seen.any() else np.nan
-        )
-    return found
+def figures(lists: Lists) -> dict[str, float]:
+    """The figures of one kind of lists."""
+    return {figure.name: figure.value(lists) for figure in FIGURES}
+
+
+def pages(lists: Lists) -> float:
+    return float(lists.used.any(axis=1).sum())
+
+
+def links(lists: Lists) -> float:
+    return float(lists.used.sum() / max(pages(lists), 1))
+
+
+def coverage(lists: Lists) -> float:
+    listed = np.isin(np.flatnonzero(lists.real), lists.items[lists.used])
+    return float(listed.mean()) if len(listed) else np.nan
+
+
+def exposure_gini(lists: Lists) -> float:
+    weights = np.broadcast_to(lists.seen[:, None], lists.items.shape)[lists.used]
+    target = lists.items[lists.used]
+    return gini(np.bincount(target, weights=weights, minlength=len(lists.real))[lists.real])
+
+
+def novelty(lists: Lists) -> float:
+    if not (lists.clicks.any() and lists.used.any()):
+        return np.nan
+    return float(self_information(lists.clicks)[lists.items[lists.used]].mean())
+
+
+def similarity(lists: Lists) -> float:
+    page, one, other = lists.pairs
+    if len(page) == 0:
+        return np.nan
+    cosines = np.bincount(page, weights=lists.bundle.cosine_rows(one, other))
+    return float((cosines / np.bincount(page)).mean())
+
+
+def near_duplicates(lists: Lists) -> float:
+    _, one, other = lists.pairs
+    if len(one) == 0:
+        return np.nan
+    at, same = lists.compared, lists.same
+    used = lists.used[at]
+    to_page = (same[lists.items[at]] == same[at][:, None]) & used
+    doubles = (same[one] == same[other]).sum() + to_page.sum()
+    return float(doubles / (len(one) + used.sum()))
+
+
+def fallback_links(lists: Lists) -> float:
+    if lists.fallback is None:
+        return np.nan
+    return float((lists.fallback & lists.used).sum() / max(lists.used.sum(), 1))
+
+
+def fallback_views(lists: Lists) -> float:
+    seen = lists.seen * lists.used.any(axis=1)
+    if lists.fallback is None or not seen.any():
+        return np.nan
+    return float(seen[(lists.fallback & lists.used).any(axis=1)].sum() / seen.sum())
+
+
+class Figure(NamedTuple):
+    """A column of ``list_figures``: what it is a share or a mean of, and how it is written."""
+
+    name: str
+    value: Callable[[Lists], float]
+    meaning: str
+    form: str = ".3g"
+
+
+# A new figure is a function above and a row here; table and page follow from it.
+FIGURES = (
+    Figure("pages", pages, "pages of the site that have a list", ",.0f"),
+    Figure("links", links, "mean number of links, per list"),
+    Figure(
+        "coverage",
+        coverage,
+        "share of the site's articles that stand in at least one list, per article",
+        ".1%",
+    ),
+    Figure(
+        "gini",
+        exposure_gini,
+        "Gini coefficient of the articles' exposure, all articles of the site counted; an article "
+        "is exposed once per page view of each page whose list holds it; 0: all alike, 1: one has "
+        "all",
+    ),
+    Figure(
+        "novelty",
+        novelty,
+        "mean self-information of the targets, -log2 of the share of clicks they got in the "
+        "bundle's data window, in bits, per link (Zhou et al. 2010)",
+    ),
+    Figure(
+        "similarity",
+        similarity,
+        "mean cosine of the texts of two links of one list, per list (Ziegler et al. 2005)",
+    ),
+    Figure(
+        "near-duplicates",
+        near_duplicates,
+        "share of pairs of links of one list, and of a link and its page, that are near-duplicates "
+        "or have one title, per pair",
+        ".1%",
+    ),
+    Figure("fallback links", fallback_links, "share of links that only fill up, per link", ".1%"),
+    Figure(
+        "fallback views",
+        fallback_views,
+        "share of page views whose list holds a link that only fills up, per page view",
+        ".1%",
+    ),
+)
 
 
 def gini(amounts: np.ndarray) -> float:
@@ -135,8 +220,7 @@ def self_information(clicks: np.ndarray) -> np.ndarray:
     """-log2 of each target's share of the clicks, one click added to each so that none is endless
     (Vargas & Castells, RecSys 2011, section 4).
     """
-    bits: np.ndarray = -np.log2((clicks + 1) / (clicks.sum() + len(clicks)))
-    return bits
+    return -np.log2((clicks + 1) / (clicks.sum() + len(clicks)))
 
 
 def final_lists(bundle: Bundle, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -183,23 +267,3 @@ def page_views(bundle: Bundle, views: Views) -> np.ndarray:
     row = np.array([rows.get(id, -1) for id in views.source], dtype=np.int64)[slate]
     known = row >= 0
     return np.bincount(row[known], weights=tally.shown[first][known], minlength=len(rows))
-
-
-def _alike(site: Catalogue, items: np.ndarray, used: np.ndarray) -> tuple[float, float]:
-    """Mean over lists of the mean cosine of two of their links; the share of pairs that double."""
-    pages = np.flatnonzero(used.sum(axis=1) >= 2)
-    step = -(-len(pages) // MAX_COMPARED) or 1
-    pages = pages[::step]
-    if len(pages) == 0:
-        return float("nan"), float("nan")
-    left, right = np.triu_indices(items.shape[1], 1)
-    there = used[pages][:, left] & used[pages][:, right]
-    row, pair = np.nonzero(there)
-    one, other = items[pages[row], left[pair]], items[pages[row], right[pair]]
-    cosine = site.bundle.cosine_rows(one, other)
-    n_pairs = there.sum(axis=1)
-    mean = np.bincount(row, weights=cosine, minlength=len(pages)) / n_pairs
-    with_page = used[pages]
-    to_page = site.same[items[pages]] == site.same[pages][:, None]
-    doubles = (site.same[one] == site.same[other]).sum() + (to_page & with_page).sum()
-    return float(mean.mean()), float(doubles / (n_pairs.sum() + with_page.sum()))

@@ -25,6 +25,10 @@ array([0.631, 0.613])
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 
 
@@ -44,8 +48,7 @@ def ndcg(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -> np
     got = np.bincount(view, weights=gains, minlength=len(size))
     ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(1 + np.arange(1, k + 1)))])
     best = ideal[np.minimum(np.bincount(view, minlength=len(size)), k)]
-    normalised: np.ndarray = got / np.where(best > 0, best, 1)
-    return normalised
+    return got / np.where(best > 0, best, 1)
 
 
 def auc(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -58,8 +61,7 @@ def auc(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
     behind = size[view] - ranks[order] - (n_followed[view] - 1 - place)
     pairs = n_followed * (size - n_followed)
     right = np.bincount(view, weights=behind, minlength=len(size))
-    chance: np.ndarray = np.where(pairs > 0, right / np.maximum(pairs, 1), np.nan)
-    return chance
+    return np.where(pairs > 0, right / np.maximum(pairs, 1), np.nan)
 
 
 def average_precision(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -72,19 +74,60 @@ def average_precision(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> 
     first = np.concatenate([[0], np.cumsum(n_followed)[:-1]])
     place = np.arange(1, len(view) + 1) - first[view[order]]
     sums = np.bincount(view[order], weights=place / ranks[order], minlength=len(size))
-    precision: np.ndarray = sums / np.maximum(n_followed, 1)
-    return precision
+    return sums / np.maximum(n_followed, 1)
 
 
 def recall(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -> np.ndarray:
     """Share of the followed links that stand among the first ``k``; 0 if there is none."""
     found = np.bincount(view, weights=ranks <= k, minlength=len(size))
-    share: np.ndarray = found / np.maximum(np.bincount(view, minlength=len(size)), 1)
-    return share
+    return found / np.maximum(np.bincount(view, minlength=len(size)), 1)
 
 
 def hit_rate(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -> np.ndarray:
     """1 if a followed link stands among the first ``k``, else 0."""
     found = np.bincount(view, weights=ranks <= k, minlength=len(size))
-    hit: np.ndarray = (found > 0).astype(np.float64)
-    return hit
+    return (found > 0).astype(np.float64)
+
+
+class Metric(NamedTuple):
+    """A column of a report, or several: one for the first ``k`` links, and for each of ``cuts``;
+    where ``cuts`` is None, all links count and ``function`` takes no ``k``.
+    """
+
+    name: str
+    function: Callable[..., np.ndarray]
+    meaning: str
+    cuts: tuple[int, ...] | None = None
+
+
+# A new metric is a function above and a row here; table and page follow from it.
+METRICS = (
+    Metric(
+        "nDCG",
+        ndcg,
+        "gains of the followed links among the first k, discounted by the logarithm of the place, "
+        "over the best possible",
+        cuts=(5, 10),
+    ),
+    Metric("MRR", reciprocal_rank, "1 over the place of the best-placed followed link"),
+    Metric(
+        "MAP",
+        average_precision,
+        "mean, over followed links, of the share of followed ones down to each",
+    ),
+    Metric("recall", recall, "share of the followed links among the first k", cuts=()),
+    Metric("hit rate", hit_rate, "share of views with a followed link among the first k", cuts=()),
+    Metric("AUC", auc, "chance that a followed link stands before one that was not, in its slate"),
+)
+
+
+def columns(k: int) -> dict[str, Callable[..., np.ndarray]]:
+    """The functions of ``METRICS`` by the names of their columns, as in ``nDCG@10``."""
+    found: dict[str, Callable[..., np.ndarray]] = {}
+    for metric in METRICS:
+        if metric.cuts is None:
+            found[metric.name] = metric.function
+        else:
+            for size in sorted({*metric.cuts, k}):
+                found[f"{metric.name}@{size}"] = partial(metric.function, k=size)
+    return found

@@ -16,7 +16,7 @@ import numpy as np
 
 from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY
-from recommender.errors import EvaluationError, MissingExtra
+from recommender.errors import EvaluationError
 from recommender.evaluation.offpolicy_estimators import (
     CLIP,
     Interval,
@@ -31,12 +31,13 @@ from recommender.evaluation.offpolicy_estimators import (
     snips,
     weight_of,
 )
+from recommender.evaluation.report.picture import Picture, Row, intervals
+from recommender.evaluation.report.text import span
 from recommender.evaluation.wanted import UNTOLD, Lists, Model, lists_beside, model_of, numbered
 from recommender.store.impressions import Logged
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 # What an estimate must rest on, or it is not given: the effective sample, in views, and clicks that
 # weigh. Intervals hold from here on in simulations (benchmarks, "Off-policy").
@@ -124,38 +125,21 @@ class OffPolicy:
         about |= {"verdict": self.verdict, "logged": logged, "estimators": rows}
         return {**about, "notes": self.notes}
 
-    def plot(self) -> Figure:
-        """Each estimate with its interval, beside what was shown (the grey band)."""
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as exc:
-            raise MissingExtra("drawing", "plot") from exc
-        table = self.table[::-1]
-        figure = Figure(figsize=(7, 0.5 * len(table) + 1.4), layout="constrained")
-        axes = figure.subplots()
-        axes.axvspan(self.logged.low, self.logged.high, color="#dddddd", linewidth=0)
-        axes.axvline(self.logged.value, color="#777777", linewidth=1)
-        axes.text(
-            self.logged.value, len(table) - 0.4, "what was shown", color="#555555", ha="center"
-        )
-        for place, (name, row) in enumerate(table.iterrows()):
-            if np.isnan(row["estimate"]):
-                axes.text(self.logged.value, place, " not given", va="center", color="#777777")
-                continue
-            span = [[row["estimate"] - row["low"]], [row["high"] - row["estimate"]]]
-            axes.errorbar(
-                row["estimate"], place, xerr=np.maximum(span, 0), fmt="o", ecolor="#333333",
-                color="#0072b2" if name == self.best else "#56b4e9",
-                markerfacecolor="white" if row["depends on model"] else None,
-            )  # fmt: skip
-        axes.set_yticks(range(len(table)), list(table.index))
-        axes.set_ylim(-0.6, len(table) - 0.1)
-        axes.set_xlabel("clicks a page view (bars: 95 %; hollow: depends on a model)")
-        axes.spines[["top", "right"]].set_visible(False)
-        return figure
+    def plot(self) -> Picture:
+        """Each estimate with its interval, beside what was shown (dashed); hollow: depends on a
+        model.
+        """
+        rows = []
+        for name, row in self.table.iterrows():
+            mean, low, high = (float(row[part]) for part in ("estimate", "low", "high"))
+            figures = "not given" if np.isnan(mean) else span(mean, low, high)
+            mark = "ring" if row["depends on model"] else "disc"
+            rows.append(Row(str(name), mean, low, high, figures, mark, own=name == self.best))
+        most = 1.05 * max(self.logged.high, *self.table["high"].dropna()) or 1.0
+        return intervals(rows, most=most, beside=self.logged.value)
 
     def _repr_html_(self) -> str:
-        table: str = self.table.to_html(float_format=lambda value: f"{value:.3f}", border=0)
+        table = self.table.to_html(float_format=lambda value: f"{value:.3f}", border=0)
         return f"<p><b>{html.escape(self.verdict)}</b></p>{table}"
 
 

@@ -12,15 +12,12 @@ import numpy as np
 
 from recommender.clicks.intervention_harvesting import Curve
 from recommender.clicks.position_bias import Examination
-from recommender.errors import MissingExtra
+from recommender.evaluation.report.picture import COLOURS, Axis, Picture, Series, chart
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 SITE = "whole site"
-# Okabe and Ito's colours, which the colour-blind can tell apart.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 N_POSITIONS = 10
 
 
@@ -57,43 +54,32 @@ def plot(
     *,
     positions: int = N_POSITIONS,
     known: Callable[[int, str], float] | None = None,
-) -> Figure:
+) -> Picture:
     """Each curve with its interval, on a logarithmic scale; ``known`` gives the true chance of a
-    position in a layout, where there is such a thing, drawn as dots.
+    position in a layout, where there is such a thing, drawn as rings.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise MissingExtra("drawing", "plot") from exc
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.subplots()
     place = np.arange(1, positions + 1)
-    missing = []
+    series, missing, least = [], [], 0.5
     for number, (name, curve) in enumerate(named(examination).items()):
-        colour = COLOURS[number % len(COLOURS)]
         if not curve.identified:
-            missing.append(f"{name}: {curve.reason or 'not told by the log'}")
+            missing.append(f"{name}: {curve.reason or 'not identified by the log'}")
             continue
-        axes.fill_between(place, curve.low[place], curve.high[place], color=colour, alpha=0.2, lw=0)
-        axes.plot(place, curve.chance[place], color=colour, linewidth=2)
-        axes.annotate(
-            name, (positions, curve.chance[positions]), (8, 0), textcoords="offset points",
-            color=colour, va="center", fontweight="bold",
-        )  # fmt: skip
+        chance, low, high = (part[place] for part in (curve.chance, curve.low, curve.high))
+        colour = COLOURS[number % len(COLOURS)]
+        series.append(Series(place, chance, low, high, name, colour))
+        least = min(least, float(low[low > 0].min()))
         if known is not None:
-            truth = [known(at, name) for at in place.tolist()]
-            axes.plot(place, truth, "o", color=colour, markersize=5, markerfacecolor="white")
-    for number, text in enumerate(missing):
-        axes.text(
-            0.5, 0.5 - 0.12 * number, text, transform=axes.transAxes, ha="center", wrap=True,
-            color="#666666",
-        )  # fmt: skip
-    axes.set_yscale("log")
-    ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5, 1) if tick >= axes.get_ylim()[0]]
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.yaxis.minorticks_off()
-    axes.set_xticks(place)
-    axes.set_xlabel("position")
-    axes.set_title("Looked at, as often as position 1 (bands: 95 %)", loc="left", fontsize=11)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
+            truth = np.array([known(at, name) for at in place.tolist()])
+            series.append(Series(place, truth, colour=colour, line=False, points=True, hollow=True))
+    ticks = [tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if tick >= least]
+    y = Axis("Looked at, as often as position 1 (bands: 95 %)", least, 1.1, ticks, np.log)
+    x = Axis("position", 1, positions, place.tolist())
+    label = "; ".join(
+        f"{each.name}: {', '.join(f'{chance:.2f}' for chance in each.y)}"
+        for each in series
+        if each.name
+    )
+    return chart(
+        series, x, y, label="; ".join(filter(None, (y.label, label, *missing))), notes=missing,
+        width=640, height=320,
+    )  # fmt: skip

@@ -13,11 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaincinv
 
-from recommender.errors import MissingExtra
-
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 N_BINS = 10
 
@@ -65,25 +62,3 @@ def reliability(stated: np.ndarray, looked: np.ndarray, clicks: np.ndarray) -> R
     low = np.where(made > 0, gammaincinv(np.maximum(made, 1e-12), 0.025), 0.0)
     high = gammaincinv(made + 1, 0.975)
     return Reliability(due / looks, made / looks, low / looks, high / looks, looks)
-
-
-def plot(table: pd.DataFrame) -> Figure:
-    """Dots with intervals beside the diagonal, on which chances come true to the letter."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as exc:
-        raise MissingExtra("drawing", "plot") from exc
-    figure = Figure(figsize=(5, 5), layout="constrained")
-    axes = figure.subplots()
-    stated, followed = table["stated"].to_numpy(), table["followed"].to_numpy()
-    spans = np.array([followed - table["low"], table["high"] - followed])
-    top = 1.05 * float(max(stated.max(initial=0), table["high"].max() if len(table) else 0, 1e-3))
-    axes.plot([0, top], [0, top], color="#999999", linewidth=1)
-    axes.errorbar(
-        stated, followed, yerr=np.maximum(spans, 0), fmt="o", color="#0072b2", ecolor="#333333"
-    )
-    axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
-    axes.set_xlabel("chance stated, if looked at")
-    axes.set_ylabel("share followed, of those looked at (bars: 95 %)")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure

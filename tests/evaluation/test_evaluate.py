@@ -172,14 +172,16 @@ def test_a_report_can_be_read_by_people_and_programs(bundle: Bundle):
 
     page = report.to_html()
     assert report.verdict.startswith("nDCG@10 1.000 over 40 clicked views; better than order shown")
-    assert page.count("<svg") >= len(report.table)
+    assert page.count("<svg") == 3  # all orders, slices, and slices known after the click
     assert "<script" not in page
     assert report.bundle in page
     assert "<table" in report._repr_html_()
     content = json.loads(report.to_json())
     assert content["views"] == 40
     assert content["orders"][MODEL]["MRR"] == 1
-    assert len(report.plot().axes[0].patches) == len(report.table)
+    drawn = report.plot()._repr_svg_()
+    assert all(f">{order}<" in drawn for order in report.table.index)
+    assert drawn in page
 
 
 def test_articles_may_come_with_a_file_of_events(tmp_path: Path):

@@ -6,11 +6,11 @@ from judging import BY_ID, bundle, follow, views_of
 
 from recommender.candidates import EMPTY
 from recommender.evaluation.list_quality import (
-    DENOMINATORS,
+    FIGURES,
     HAND_PICKED,
     MODEL,
     TEXT,
-    Catalogue,
+    Lists,
     figures,
     final_lists,
     gini,
@@ -20,13 +20,15 @@ from recommender.evaluation.list_quality import (
 )
 
 
-def site(**more: np.ndarray) -> Catalogue:
-    """Five articles, each seen once and never followed, no two the same."""
+def found_of(
+    items: np.ndarray, fallback: np.ndarray | None = None, **more: np.ndarray
+) -> dict[str, float]:
+    """Figures of lists of five articles, each seen once and never followed, no two the same."""
     known = {
-        "views": np.ones(5), "clicks": np.zeros(5), "same": np.arange(5),
+        "seen": np.ones(5), "clicks": np.zeros(5), "same": np.arange(5),
         "real": np.ones(5, dtype=bool),
     }  # fmt: skip
-    return Catalogue(bundle(), **(known | more))
+    return figures(Lists(bundle(), items, fallback, **(known | more)))
 
 
 def lists(*rows: list[int]) -> np.ndarray:
@@ -44,7 +46,7 @@ def test_gini_by_hand():
 
 def test_coverage_counts_articles_and_links_count_lists():
     """Articles 1 and 2 of five stand in lists, of two pages."""
-    found = figures(site(), lists([1, 2], [2], [], [], []))
+    found = found_of(lists([1, 2], [2], [], [], []))
 
     assert found["pages"] == 2
     assert found["links"] == 1.5
@@ -56,8 +58,8 @@ def test_exposure_is_weighted_by_page_views():
     """The lists are even, but only the first page is ever seen: its one link has all."""
     even = lists([1], [2], [3], [4], [0])
 
-    assert figures(site(), even)["gini"] == pytest.approx(0)
-    alone = figures(site(views=np.array([9.0, 0, 0, 0, 0])), even)
+    assert found_of(even)["gini"] == pytest.approx(0)
+    alone = found_of(even, seen=np.array([9.0, 0, 0, 0, 0]))
     assert alone["gini"] == pytest.approx(4 / 5)
 
 
@@ -66,16 +68,16 @@ def test_novelty_is_the_self_information_of_the_targets():
     clicks = np.array([3.0, 0, 0, 0, 0])
 
     assert self_information(clicks)[:2].tolist() == [1, 3]
-    found = figures(site(clicks=clicks), lists([1, 2], [0], [], [], []))
+    found = found_of(lists([1, 2], [0], [], [], []), clicks=clicks)
     assert found["novelty"] == pytest.approx((3 + 3 + 1) / 3)
-    assert np.isnan(figures(site(), lists([1], [], [], [], []))["novelty"])
+    assert np.isnan(found_of(lists([1], [], [], [], []))["novelty"])
 
 
 def test_near_duplicates_are_counted_by_pair():
     """Articles 1 and 2 are one text, as are 0 and 3: of three pairs of links and three of a link
     and its page, one and one are doubles.
     """
-    found = figures(site(same=np.array([0, 1, 1, 0, 4])), lists([1, 2, 3], [], [], [], []))
+    found = found_of(lists([1, 2, 3], [], [], [], []), same=np.array([0, 1, 1, 0, 4]))
 
     assert found["near-duplicates"] == 2 / 6
 
@@ -87,14 +89,14 @@ def test_similarity_is_a_mean_over_lists():
     pairs = [(1, 2), (1, 3), (2, 3), (3, 4)]
     a, b, c, d = made.cosine_rows(*np.array(pairs).T)
 
-    assert figures(site(), items)["similarity"] == pytest.approx(((a + b + c) / 3 + d) / 2)
+    assert found_of(items)["similarity"] == pytest.approx(((a + b + c) / 3 + d) / 2)
     assert max(a, b, c, d) > 0
 
 
 def test_fallbacks_are_told_by_link_and_by_view():
     """One of three links fills up; it stands on the page that has three of four views."""
     fills = np.array([[True, False, False], [False] * 3, *[[False] * 3] * 3])
-    found = figures(site(views=np.array([3.0, 1, 0, 0, 0])), lists([1], [2, 3], [], [], []), fills)
+    found = found_of(lists([1], [2, 3], [], [], []), fills, seen=np.array([3.0, 1, 0, 0, 0]))
 
     assert found["fallback links"] == 1 / 3
     assert found["fallback views"] == 3 / 4
@@ -118,7 +120,7 @@ def test_kinds_of_lists():
     bare = list_figures(bundle(), seen, None, k=10)
 
     assert list(full.index) == [MODEL, HAND_PICKED, TEXT]
-    assert list(full.columns) == list(DENOMINATORS)
+    assert list(full.columns) == [figure.name for figure in FIGURES]
     assert list(bare.index) == [MODEL, TEXT]
     assert full.loc[HAND_PICKED, "pages"] == 2
     # The list of knee names nap twice: one pair of the three, and none of those with the page.

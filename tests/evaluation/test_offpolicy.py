@@ -1,6 +1,7 @@
 """What a candidate would win, told from the log; what cannot be told is not."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +209,6 @@ def test_of_a_site_only_later_views_count(bundle: Bundle, tmp_path: Path):
 
 def test_people_and_programs_can_read_it(bundle: Bundle):
     """A sentence, a cell of a notebook, JSON without NaN, a picture of every estimator."""
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     found = judged({"knee": OTHER}, log(2_000, chances=False), model=bundle)
 
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
@@ -217,8 +217,10 @@ def test_people_and_programs_can_read_it(bundle: Bundle):
     assert content["estimators"][PBM]["estimate"] == pytest.approx(found.table.loc[PBM, "estimate"])
     assert content["logged"]["value"] == found.logged.value
     assert "<table" in found._repr_html_()
-    axes = found.plot().axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == [PBM, DR, CLIPPED, SNIPS, IPS]
+    drawn = found.plot()._repr_svg_()
+    words = re.findall(">([^<>]+)</text>", drawn)
+    assert [each for each in words if each in found.table.index] == list(found.table.index)
+    assert drawn.count(">not given<") == 4
 
 
 def test_the_sample_sites_readers_agree(learned: Bundle, sample: Path):

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recommender.errors import EvaluationError, MissingExtra
+from recommender.errors import EvaluationError
 from recommender.evaluation.baselines import MODEL
-from recommender.evaluation.offpolicy import OffPolicy
-from recommender.evaluation.report import html as page
-from recommender.evaluation.report import sections
-from recommender.evaluation.report.sections import judgement, p_text, span_text
-from recommender.ranking.reliability import plot
+from recommender.evaluation.examples import WORST
+from recommender.evaluation.list_quality import FIGURES
+from recommender.evaluation.metrics import METRICS
+from recommender.evaluation.report import text
+from recommender.evaluation.report.picture import (
+    TEMPLATES,
+    Axis,
+    Picture,
+    Row,
+    Series,
+    chart,
+    intervals,
+)
+from recommender.evaluation.slices import KNOWN
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+
+    from recommender.evaluation.offpolicy import OffPolicy
+
+MARKS = {"better": "disc", "worse": "square", "unclear": "ring"}
+TEMPLATES.filters |= {"number": text.number, "span": text.span, "p_value": text.p_value}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +45,8 @@ class Report:
     ``high``) of those looked at, ``views`` in number; ``calibration_error`` is how far the two are
     apart in the mean. Both are None where the bundle states no chances.
 
-    ``lists`` has a row for each kind of whole lists and a column for each figure of
-    ``catalogue.DENOMINATORS``; ``slices`` the gain over ``against``, the strongest of the simple
+    ``lists`` has a row for each kind of whole lists and a column for each of
+    ``list_quality.FIGURES``; ``slices`` the gain over ``against``, the strongest of the simple
     orders, where the views are cut by what is known of them; ``examples`` some pages' old lists
     beside their new ones; ``window`` the stretches of the log that the bundle saw and is judged by;
     ``off_policy`` what the bundle's lists would have won, None if the log has no order of links.
@@ -61,21 +73,27 @@ class Report:
         return int(self.metric.partition("@")[2])
 
     @property
+    def columns(self) -> list[str]:
+        """The names of the metrics in ``table``."""
+        ends = ("gain", " low", " high", " p")
+        return [name for name in self.table.columns if not name.endswith(ends)]
+
+    @property
     def verdict(self) -> str:
         """One sentence for who reads one sentence."""
         others = self.table.drop(index=MODEL)
         score = self.table.loc[MODEL, self.metric]
-        text = f"{self.metric} {score:.3f} over {self.n_views:,} clicked views"
+        verdict = f"{self.metric} {score:.3f} over {self.n_views:,} clicked views"
         found: dict[str, list[str]] = {"better": [], "worse": [], "unclear": []}
         for order, row in others.iterrows():
-            kind = judgement(row["gain low"], row["gain high"], row["gain p"])
+            kind = text.judgement(row["gain low"], row["gain high"], row["gain p"])
             found[kind].append(f"{order} ({row['gain']:+.3f})")
         for kind, words in (
             ("better", "better than"), ("worse", "worse than"),
             ("unclear", "no clear difference to"),
         ):  # fmt: skip
-            text += f"; {words} {', '.join(found[kind])}" if found[kind] else ""
-        return text + "."
+            verdict += f"; {words} {', '.join(found[kind])}" if found[kind] else ""
+        return verdict + "."
 
     @property
     def headline(self) -> str:
@@ -83,8 +101,8 @@ class Report:
         row, n = self.table.loc[self.against], len(self.table) - 1
         gain, low, high, p = (row[name] for name in ("gain", "gain low", "gain high", "gain p"))
         best = f"{self.against}, the strongest of {n} simple orders"
-        kind = judgement(low, high, p)
-        sure = f"{span_text(gain, low, high, sign=True)} {self.metric}, p {_equals(p)}"
+        kind = text.judgement(low, high, p)
+        sure = f"{text.span(gain, low, high, sign=True)} {self.metric}, {text.p_value(p, 'p ')}"
         if kind == "unclear":
             return f"No clear difference between the model and {best}: {sure}."
         return f"The model orders links {kind} than {best}: {sure}."
@@ -105,70 +123,72 @@ class Report:
         about["off_policy"] = self.off_policy and self.off_policy.to_dict()
         return json.dumps({**about, "notes": self.notes})
 
-    def plot(self) -> Figure:
-        """Each order's ``nDCG@k`` with its interval, best on top."""
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as exc:
-            raise MissingExtra("drawing", "plot") from exc
-        table = self.table.sort_values(self.metric)
-        figure = Figure(figsize=(7, 0.6 * len(table) + 1.2), layout="constrained")
-        axes = figure.subplots()
-        means = table[self.metric].to_numpy()
-        spans = np.array(
-            [means - table[f"{self.metric} low"], table[f"{self.metric} high"] - means]
-        )
-        colours = ["#0072b2" if order == MODEL else "#999999" for order in table.index]
-        axes.barh(
-            list(table.index), means, xerr=np.maximum(spans, 0), color=colours, ecolor="#333333"
-        )
-        for place, mean in enumerate(means):
-            axes.text(0.004, place, f"{mean:.3f}", va="center", color="white", fontweight="bold")
-        axes.set_xlabel(f"{self.metric}, mean over {self.n_views:,} clicked views (bars: 95 %)")
-        axes.spines[["top", "right"]].set_visible(False)
-        return figure
+    def plot(self) -> Picture:
+        """Each order's ``nDCG@k`` as a bar with its interval, best on top."""
+        ranked = self.table.sort_values(self.metric, ascending=False, kind="stable")
+        rows = []
+        for name, row in ranked.iterrows():
+            mean, low, high = (float(row[f"{self.metric}{end}"]) for end in ("", " low", " high"))
+            figures = text.span(mean, low, high)
+            rows.append(Row(str(name), mean, low, high, figures, "bar", own=name == MODEL))
+        return intervals(rows, most=1.02 * max(row.high for row in rows) or 1.0)
 
-    def plot_reliability(self) -> Figure:
-        """Chances stated beside shares followed. ``EvaluationError`` if none were stated."""
+    def plot_slices(self, *, after: bool = False) -> Picture | None:
+        """The gain over ``against`` in every slice, None if there are none. ``after``: by what is
+        known of the link only once it was followed.
+        """
+        frame = self.slices[(self.slices["by"] == KNOWN) == after]
+        if len(frame) == 0:
+            return None
+        rows = []
+        for (_, row), before in zip(frame.iterrows(), [None, *frame["by"]], strict=False):
+            gain, low, high = (float(row[name]) for name in ("gain", "gain low", "gain high"))
+            kind = text.judgement(low, high, row["gain p"])
+            group = "" if row["by"] == before else f"by {row['by']}"
+            rows.append(
+                Row(row["slice"], gain, low, high, text.span(gain, low, high, sign=True),
+                    MARKS[kind], f"{row['views']:,} views", group)
+            )  # fmt: skip
+        reach = 1.05 * float(frame[["gain low", "gain high"]].abs().max().max()) or 1.0
+        sides = f"{self.against} better", "model better"
+        return intervals(rows, least=-reach, most=reach, beside=0.0, sides=sides)
+
+    def plot_reliability(self) -> Picture:
+        """Chances stated beside shares followed, on scales of roots, since most links are followed
+        seldom. ``EvaluationError`` if none were stated.
+        """
         if self.reliability is None:
             raise EvaluationError(f"bundle {self.bundle} states no chances that could be drawn")
-        return plot(self.reliability)
+        stated, followed, low, high = (
+            self.reliability[name].to_numpy() for name in ("stated", "followed", "low", "high")
+        )
+        most = 1.05 * max([*stated, *high, 1e-3])
+        ticks = [0.0]
+        for tick in (step * 10.0**power for power in range(-5, 1) for step in (1, 2, 5)):
+            if tick <= most and tick**0.5 - ticks[-1] ** 0.5 > 0.12 * most**0.5:
+                ticks.append(tick)
+        x, y = (
+            Axis(label, 0.0, most, ticks, np.sqrt, lambda tick: f"{100 * tick:g} %")
+            for label in ("chance stated, if looked at", "share followed, of those looked at")
+        )
+        ends = np.array([0.0, most])
+        label = "; ".join(
+            f"stated {a:.1%}, followed {b:.1%}" for a, b in zip(stated, followed, strict=True)
+        )
+        return chart(
+            [
+                Series(ends, ends, colour="#5c5c5c", dashed=True),
+                Series(stated, followed, low, high, line=False, points=True),
+            ],
+            x, y, label=label, notes=["below the line: promised too much"],
+        )  # fmt: skip
 
     def to_html(self) -> str:
         """One self-contained page, the verdict first."""
-        return page.page(f"Bundle {self.bundle}, judged", self._sections())
-
-    def _sections(self) -> Iterator[page.Html]:
-        yield page.text(f"Bundle {self.bundle}, judged by held-out views", kind="quiet")
-        yield page.text(self.headline, tag="h1")
-        yield page.text(self.verdict)
-        yield sections.orders(self.table, self.metric, self.n_views)
-        yield page.text("Every metric", tag="h2")
-        yield sections.metrics(self.table, self.metric)
-        if len(self.slices):
-            yield page.text("Where it is better, and where not", tag="h2")
-            yield sections.slices(self.slices, self.metric, self.against)
-        if self.reliability is not None and self.calibration_error is not None:
-            yield page.text("Do stated chances come true?", tag="h2")
-            yield sections.chances(self.reliability, self.calibration_error)
-        if self.off_policy is not None:
-            yield page.text("What the new lists would have won", tag="h2")
-            yield sections.off_policy(self.off_policy)
-        yield page.text("The lists themselves", tag="h2")
-        yield sections.whole_lists(self.lists, self.k)
-        if len(self.examples):
-            yield page.text("Old lists beside new ones", tag="h2")
-            yield from sections.examples(self.examples)
-        yield page.text("The data", tag="h2")
-        yield sections.window(self.window)
-        yield page.text("What to keep in mind", tag="h2")
-        yield page.items(self.notes)
+        return TEMPLATES.get_template("report.html.j2").render(
+            report=self, MODEL=MODEL, WORST=WORST, METRICS=METRICS, FIGURES=FIGURES
+        )
 
     def _repr_html_(self) -> str:
-        table: str = self.table.to_html(float_format=lambda value: f"{value:.4f}")
+        table = self.table.to_html(float_format=lambda value: f"{value:.4f}")
         return f"<p><b>{html.escape(self.verdict)}</b></p>{table}"
-
-
-def _equals(p: float) -> str:
-    said = p_text(p)
-    return said if said.startswith("<") else f"= {said}"
