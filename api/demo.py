@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from recommender.articles import text_page
 from recommender.articles.text_page import Page
 from recommender.config import Settings
-from recommender.demo.sample import PAGES, truth
+from recommender.demo.readers import PAGES, truth
 from recommender_api.serve import serve
 
 FIRST = "pain-after-miscarriage"

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.corpus import table
 from recommender.articles.reader import read_articles
 from recommender.config import Settings
-from recommender.demo.sample import PAGES
+from recommender.demo.readers import PAGES
 from recommender.errors import StoreError
 from recommender.events.ingest import Incoming
 from recommender.store.database import Store

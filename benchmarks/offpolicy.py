@@ -16,7 +16,7 @@ from benchmarks.corpus import table
 from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
 from recommender.demo import readers
-from recommender.demo.sample import PAGES, truth
+from recommender.demo.readers import PAGES, truth
 from recommender.evaluation import offpolicy
 from recommender.evaluation.offpolicy_estimators import (
     Interval,

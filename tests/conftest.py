@@ -17,7 +17,7 @@ from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
 from recommender.demo import readers
 from recommender.demo.prepare import write_log
-from recommender.demo.sample import PAGES
+from recommender.demo.readers import PAGES
 from recommender.store.database import Store
 from recommender.store.import_events import EventReader
 from recommender.training.pipeline import build

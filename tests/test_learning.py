@@ -10,7 +10,7 @@ from recommender.articles.article import Article
 from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
 from recommender.demo import readers
-from recommender.demo.sample import PAGES, truth
+from recommender.demo.readers import PAGES, truth
 from recommender.store.database import Store
 
 

@@ -1,7 +1,7 @@
 """The click loop, shown: simulated readers of the sample site, through the real HTTP interface.
 
 A round is a simulated day. Readers ask a running server for lists, as pages do, with a variant
-drawn for every view, follow links by a taste that is stated in ``sample.readers`` and hidden from
+drawn for every view, follow links by a taste that is stated in ``readers`` and hidden from
 the model, and report what they saw and followed. At night the site trains on its log and activates
 the new bundle, which the server takes up. Since the taste is known, each day's lists can be priced.
 """
@@ -32,14 +32,15 @@ from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
 from recommender.demo import readers
 from recommender.demo.prepare import SEED, URL, by_text, price
-from recommender.demo.sample import PAGES, truth
-from recommender.errors import MissingExtra, RecommenderError
+from recommender.demo.readers import PAGES, truth
+from recommender.errors import RecommenderError
+from recommender.evaluation.report.picture import Axis, Picture, Series, chart
 from recommender.events.event import EPOCH
 from recommender.events.slate_token import N_VARIANTS
 from recommender.store.database import Store
 from recommender.training.pipeline import Options, build
 
-PICTURE = "loop.png"
+PICTURE = "loop.svg"
 EVENTS_A_POST = 500
 START_SECONDS = 60
 # A server looks for a new bundle twice a second.
@@ -49,14 +50,14 @@ SERVE = "from recommender.cli import main; raise SystemExit(main())"
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One simulated day: views and clicks so far; what the lists of the next day are worth, as
+    """One simulated day: views and clicks so far; the ``score`` of the lists of the next day,
     expected clicks per 100 views; and what decided them.
     """
 
     day: int
     n_views: int
     n_clicks: int
-    worth: float
+    score: float
     decided_by: str
 
 
@@ -74,10 +75,10 @@ def show(folder: Path, *, readers: int, rounds: int, port: int) -> list[Round]:
     top = max(marks.values())
     console.print(f"{len(lists)} health pages, {readers:,} readers a day; their taste is hidden\n")
     console.print("expected clicks per 100 views")
-    for name, worth in marks.items():
-        console.print(f"{name:>24} {worth:6.1f} {_bar(worth, top)}")
-    found = [Round(0, 0, 0, _worth(lists, bundle), bundle.decided_by)]
-    console.print(f"{'day 0, nothing known':>24} {found[0].worth:6.1f} {_bar(found[0].worth, top)}")
+    for name, score in marks.items():
+        console.print(f"{name:>24} {score:6.1f} {_bar(score, top)}")
+    found = [Round(0, 0, 0, _score(lists, bundle), bundle.decided_by)]
+    console.print(f"{'day 0, nothing known':>24} {found[0].score:6.1f} {_bar(found[0].score, top)}")
     with _serving(database, models, folder, port) as site:
         for day in range(1, rounds + 1):
             views, clicks = _a_day(site, sorted(lists), readers, day)
@@ -85,22 +86,19 @@ def show(folder: Path, *, readers: int, rounds: int, port: int) -> list[Round]:
                 bundle = _trained(store, models, day=day)
             site.wait_for(bundle.name)
             last = found[-1]
-            worth = _worth(lists, bundle)
+            score = _score(lists, bundle)
             found.append(
-                Round(day, last.n_views + views, last.n_clicks + clicks, worth, bundle.decided_by)
+                Round(day, last.n_views + views, last.n_clicks + clicks, score, bundle.decided_by)
             )
             label = f"day {day}, {found[-1].n_clicks:,} clicks, by {bundle.decided_by}"
-            console.print(f"{label:>24} {worth:6.1f} {_bar(worth, top)}")
-    try:
-        plot(found, marks, folder / PICTURE)
-        console.print(f"\n{folder / PICTURE}")
-    except MissingExtra as exc:
-        console.print(f"\n{exc}")
+            console.print(f"{label:>24} {score:6.1f} {_bar(score, top)}")
+    plot(found, marks).save(folder / PICTURE)
+    console.print(f"\n{folder / PICTURE}")
     return found
 
 
 def _marks(lists: dict[str, list[str]], bundle: Bundle) -> dict[str, float]:
-    """What other lists are worth: the old ones, the nearest texts, the best there could be."""
+    """What other lists would win: the old ones, the nearest texts, the best there could be."""
     return {
         "hand-picked": price(lists),
         "nearest texts": price({id: by_text(bundle, id) for id in lists}),
@@ -108,12 +106,12 @@ def _marks(lists: dict[str, list[str]], bundle: Bundle) -> dict[str, float]:
     }
 
 
-def _worth(pages: Iterable[str], bundle: Bundle) -> float:
+def _score(pages: Iterable[str], bundle: Bundle) -> float:
     return price({id: [link.id for link in bundle.related(id)] for id in pages})
 
 
-def _bar(worth: float, top: float) -> str:
-    return "█" * round(40 * worth / top)
+def _bar(score: float, top: float) -> str:
+    return "█" * round(40 * score / top)
 
 
 def _trained(store: Store, models: Path, *, day: int) -> Bundle:
@@ -144,11 +142,11 @@ def _a_day(site: Site, pages: list[str], n_readers: int, day: int) -> tuple[int,
             view = f"d{day}-v{n_views}"
             slate, shown = site.related(page, int(random.integers(N_VARIANTS)))
             at: dict[str, Any] = {"ts": _iso(ts), "view_id": view, "slate": slate}
-            site.tell({"type": "impression", "session_id": f"d{day}-s{number}", **at})
+            site.send({"type": "impression", "session_id": f"d{day}-s{number}", **at})
             links = readers.followed(page, shown, random)
             for link in links:
                 ts += readers.pause(random)
-                site.tell(
+                site.send(
                     {"type": "click", **at, "ts": _iso(ts), "position": shown.index(link) + 1}
                 )
             n_clicks += len(links)
@@ -177,7 +175,7 @@ class Site:
         answer = self._ask("GET", f"/v1/related?{urlencode({'id': id, 'variant': variant})}")
         return answer["slate"], [item["id"] for item in answer["items"]]
 
-    def tell(self, event: dict[str, Any]) -> None:
+    def send(self, event: dict[str, Any]) -> None:
         """Send an event, in time."""
         self.waiting.append(event)
         if len(self.waiting) == EVENTS_A_POST:
@@ -187,9 +185,9 @@ class Site:
         """Send what waits."""
         if not self.waiting:
             return
-        told = self._ask("POST", "/v1/events", self.waiting)
-        if told["accepted"] != len(self.waiting):
-            raise RecommenderError(f"the server did not take all events: {str(told)[:200]}")
+        answer = self._ask("POST", "/v1/events", self.waiting)
+        if answer["accepted"] != len(self.waiting):
+            raise RecommenderError(f"the server did not take all events: {str(answer)[:200]}")
         self.waiting = []
 
     def wait_for(self, name: str) -> None:
@@ -213,7 +211,7 @@ class Site:
 
 @contextmanager
 def _serving(database: str, models: Path, folder: Path, port: int) -> Iterator[Site]:
-    """A server process of its own; what it says goes to a file."""
+    """A server process of its own; its output goes to a file."""
     key = secrets.token_hex(16)
     environment = {
         **{name: value for name, value in os.environ.items() if "RECOMMENDER_" not in name},
@@ -253,29 +251,21 @@ def _started(server: subprocess.Popen[bytes], port: int, key: str, log: Path) ->
 # The picture
 
 
-def plot(rounds: list[Round], marks: dict[str, float], path: Path) -> None:
-    """Expected clicks by day, beside what other lists are worth."""
-    try:
-        import matplotlib as mpl
-
-        mpl.use("agg")
-        from matplotlib import pyplot as plt
-    except ModuleNotFoundError as exc:
-        raise MissingExtra("the picture of the loop", "plot") from exc
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    days, worths = [each.day for each in rounds], [each.worth for each in rounds]
-    beside: dict[str, Any] = {"va": "center", "clip_on": False}
-    for name, worth in marks.items():
-        axes.axhline(worth, color="0.6", linewidth=1, linestyle=(0, (4, 3)))
-        axes.text(1.02 * days[-1], worth, f"{name}, {worth:.0f}", color="0.35", **beside)
-    axes.plot(days, worths, color="#0b6e99", linewidth=2.5, marker="o", clip_on=False)
-    name = f"recommender, {worths[-1]:.0f}"
-    axes.text(1.02 * days[-1], worths[-1], name, color="#0b6e99", fontweight="bold", **beside)
-    axes.set(
-        xlabel="simulated day", xlim=(0, days[-1]), ylim=(0, 1.08 * max(marks.values())),
-        title="Expected clicks per 100 views, by day of the loop",
+def plot(rounds: list[Round], marks: dict[str, float]) -> Picture:
+    """Expected clicks by day, beside what other lists are expected to win."""
+    days, scores = (np.array([getattr(r, name) for r in rounds]) for name in ("day", "score"))
+    last, most = int(days[-1]), 1.08 * max(*marks.values(), *scores)
+    series = [
+        Series(days[[0, -1]], np.array([score, score]), name=f"{name}, {score:.0f}", dashed=True,
+               colour="#5c5c5c")
+        for name, score in marks.items()
+    ]  # fmt: skip
+    series.append(Series(days, scores, name=f"recommender, {scores[-1]:.0f}", points=True))
+    title = "Expected clicks per 100 views, by day of the loop"
+    return chart(
+        series,
+        Axis("simulated day", 0, last, range(0, last + 1, max(1, last // 10))),
+        Axis("", 0, most, range(0, int(most), 20)),
+        label=f"{title}: " + ", ".join(each.name for each in series),
+        title=title, width=760, height=400,
     )  # fmt: skip
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xticks(range(0, days[-1] + 1, max(1, days[-1] // 10)))
-    figure.savefig(path, dpi=120)
-    plt.close(figure)

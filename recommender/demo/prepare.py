@@ -1,8 +1,8 @@
-"""The demo: the sample site from hand-picked lists to learned ones, in one go.
+"""The sample site made ready: for the demo, and for notebooks to look at.
 
 Everything is made in one folder: a SQLite store, the readers' log, the bundle. The readers' taste
-is stated (``sample.readers``) and hidden from the model, so each list can be priced: the clicks one
-view of it is expected to win.
+is stated (``readers``) and hidden from the model, so each list can be priced: the clicks one view
+of it is expected to win.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import mkdtemp
 
 from rich.console import Console
 from rich.table import Table
@@ -22,21 +23,29 @@ from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
 from recommender.config import Settings
 from recommender.demo import readers
-from recommender.demo.sample import PAGES, truth
+from recommender.demo.readers import PAGES, truth
 from recommender.events.event import Click, Event, Impression
-from recommender.progress import Progress, Shown
+from recommender.progress import Progress, Shown, Silent
 from recommender.store.database import Store
 from recommender.store.import_events import EventReader
-from recommender.training.pipeline import build
+from recommender.text.neighbours import neighbours
+from recommender.training.pipeline import Options, build, read_text
 
 SEED = 20261122
 SHOWN_ARTICLE = "pain-after-miscarriage"
 URL = "/pages/{id}"
+# The site that notebooks look at: days, and those a bundle learns from; views of randomised lists
+# draw ``N_SHOWN`` links, as many as a page has room for, from its list and the ``N_NEAREST`` texts.
+NOTEBOOK_SEED = 7
+DAYS, LEARNED_DAYS = 42, 28
+VISITS_A_DAY = 500
+LAYOUTS = ("bottom", "sidebar")
+N_SHOWN, N_NEAREST, SHARE_RANDOMISED = 10, 12, 0.25
 
 
 def prepare(folder: Path, *, now: datetime, progress: Progress | None = None) -> Settings:
-    """Import the sample site and its readers' log, train, and print what it is worth. Bars are
-    drawn unless the work is to be reported to another ``progress``.
+    """Import the sample site and its readers' log, train, and print the expected clicks of its
+    lists. Bars are drawn unless the work is to be reported to another ``progress``.
     """
     console = Console()
     shutil.rmtree(folder, ignore_errors=True)
@@ -60,7 +69,7 @@ def prepare(folder: Path, *, now: datetime, progress: Progress | None = None) ->
         f"clicks of {readers.DAYS} simulated days; {bundle.about.reason}.\n"
     )
     console.print(_beside(articles, bundle))
-    console.print(_worth(lists, bundle))
+    console.print(_scores(lists, bundle))
     return settings
 
 
@@ -97,8 +106,8 @@ def _beside(articles: dict[str, Article], bundle: Bundle) -> Table:
     return table
 
 
-def _worth(lists: dict[str, tuple[str, ...]], bundle: Bundle) -> Table:
-    """What each kind of list wins over the whole site."""
+def _scores(lists: dict[str, tuple[str, ...]], bundle: Bundle) -> Table:
+    """What each kind of list wins over the whole site, on average."""
     text = {id: by_text(bundle, id) for id in lists}
     kinds = {
         "hand-picked": {id: list(links) for id, links in lists.items()},
@@ -127,3 +136,58 @@ def by_text(bundle: Bundle, id: str) -> list[str]:
     others = [other for other in truth() if other != id]
     cosines = bundle.features(id, others)["cosine"]
     return [others[place] for place in (-cosines).argsort(kind="stable")[:10]]
+
+
+def sample_site(folder: Path | str = "sample-site") -> Settings:
+    """Where the database and the models of the notebooks' site are; they are made, in half a
+    minute, if ``folder`` is not there yet.
+
+    For six weeks its pages show their hand-picked lists, at the bottom or in the margin. A quarter
+    of the views draws from the page's list and the texts nearest to it, and every view logs the
+    chances. A bundle learns from the first four weeks; the last two, which it has not seen, can
+    judge it.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+        try:
+            _make(made)
+            made.replace(folder)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    return Settings(
+        database=f"sqlite:///{folder.resolve() / 'site.db'}",
+        models=folder / "models",
+        editorial=folder / "editorial.csv",
+    )
+
+
+def _make(folder: Path) -> None:
+    until = readers.FIRST_DAY + timedelta(days=LEARNED_DAYS)
+    with Store(f"sqlite:///{folder / 'site.db'}") as store:
+        store.apply(read_articles([PAGES], url="https://example.org/{id}"))
+        lists = _pools(store.articles())
+        log = readers.visits(
+            lists, seed=NOTEBOOK_SEED, days=DAYS, a_day=VISITS_A_DAY, layouts=LAYOUTS, size=N_SHOWN,
+            share=SHARE_RANDOMISED,
+        )  # fmt: skip
+        store.add_events(log)
+        options = Options(seed=NOTEBOOK_SEED, until=int(until.timestamp() * 1000))
+        build(store, folder / "models", now=until, options=options)
+
+
+def _pools(articles: list[Article]) -> dict[str, list[str]]:
+    """By page, the links it can show: those picked by hand, then the nearest texts."""
+    items, _ = neighbours(read_text(articles, jobs=1, progress=Silent()), k=N_NEAREST)
+    return {
+        page.id: list(
+            dict.fromkeys(
+                id
+                for id in (*page.recommended, *(articles[near].id for near in row if near >= 0))
+                if id != page.id
+            )
+        )
+        for page, row in zip(articles, items.tolist(), strict=True)
+        if not page.stub
+    }

@@ -1,4 +1,8 @@
-"""Simulated readers of the sample site: a stated model, drawn with a seed.
+"""The sample site, 153 health pages in the page format, and its simulated readers.
+
+The pages' hand-picked lists are as customers have them: some links good, some off the topic, a few
+dead or double. ``truth.json`` says of each page its topic, how inviting its title is, and what a
+reader who has just read it would want next; the model never sees it.
 
 A reader who looks at a link follows it with chance ``appeal(source, target)``; position ``p`` is
 looked at with chance ``examination(p) = p ** -0.7``, so that the first link wins about half as
@@ -15,14 +19,19 @@ tell a good link from a well-placed one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from recommender.demo.sample import truth
 from recommender.events.event import Click, Event, Impression
 
+FOLDER = Path(__file__).parent
+PAGES = FOLDER / "pages"
 DAYS = 60
 VISITS_A_DAY = 400
 FIRST_DAY = datetime(2026, 9, 1, tzinfo=UTC)
@@ -38,6 +47,25 @@ FIRST_WISH = 0.32
 FADING = 0.88
 SAME_TOPIC = 0.05
 OFF_TOPIC = 0.008
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What is true of one page: see the module."""
+
+    topic: str
+    interest: float
+    next: tuple[str, ...]
+
+
+@cache
+def truth() -> dict[str, Taste]:
+    """The taste of the sample site's readers, by page."""
+    content = json.loads((FOLDER / "truth.json").read_text(encoding="utf-8"))
+    return {
+        id: Taste(entry["topic"], entry["interest"], tuple(entry["next"]))
+        for id, entry in content.items()
+    }
 
 
 def examination(position: int, layout: str = "bottom") -> float:

@@ -16,7 +16,7 @@ import pytest
 from browser import chromium, free_port
 
 from recommender.articles.reader import read_articles
-from recommender.demo.sample import PAGES, truth
+from recommender.demo.readers import PAGES, truth
 from recommender.functions import Site
 from recommender.store.database import Store
 from recommender.training.pipeline import build

@@ -16,7 +16,7 @@ from browser import Website, Wire, chromium, free_port, serving, until
 
 from recommender.articles.reader import read_articles
 from recommender.config import Settings
-from recommender.demo.sample import PAGES
+from recommender.demo.readers import PAGES
 from recommender.functions import Site
 from recommender.store.database import Store
 from recommender.training.pipeline import build

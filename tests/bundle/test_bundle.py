@@ -97,7 +97,7 @@ def test_the_list_is_in_the_order_of_the_scores(learned: Bundle):
 
 def test_readers_taste_is_learned(learned: Bundle):
     """The sample site's truth, which the model never saw: a wish beats sugar's calories."""
-    from recommender.demo.sample import truth
+    from recommender.demo.readers import truth
 
     wish = truth()[SHOWN].next[0]
     better, worse = learned.score(SHOWN, [wish, "sugar-calories"])

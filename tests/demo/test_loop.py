@@ -16,6 +16,7 @@ from http.client import HTTPConnection, HTTPException
 from json import dumps, loads
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import sqlalchemy as sql
@@ -317,9 +318,11 @@ def test_the_loop_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 
 def test_the_picture_of_the_loop_is_drawn(tmp_path: Path):
     """Days along the bottom, other lists as lines to compare with."""
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     rounds = [Round(day, 10 * day, day, 70.0 + day, "model") for day in range(4)]
 
-    plot(rounds, {"hand-picked": 48.0, "best possible": 103.0}, tmp_path / "loop.png")
+    plot(rounds, {"hand-picked": 48.0, "best possible": 103.0}).save(tmp_path / "loop.svg")
 
-    assert (tmp_path / "loop.png").read_bytes().startswith(b"\x89PNG")
+    svg = ElementTree.parse(tmp_path / "loop.svg").getroot()
+    words = [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"hand-picked, 48", "best possible, 103", "recommender, 73"} <= set(words)
+    assert len(list(svg.iter("{http://www.w3.org/2000/svg}circle"))) == len(rounds)

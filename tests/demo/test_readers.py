@@ -10,7 +10,7 @@ import pytest
 from recommender.articles.reader import Batch, read_articles
 from recommender.articles.text_page import n_links, parse
 from recommender.demo import readers
-from recommender.demo.sample import PAGES, truth
+from recommender.demo.readers import PAGES, truth
 from recommender.events.event import Click, Impression
 
 SOME = {

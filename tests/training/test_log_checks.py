@@ -8,7 +8,7 @@ from sites import click, stored, view
 
 from recommender.articles.article import Article, stub_for
 from recommender.articles.reader import read_articles
-from recommender.demo.sample import PAGES
+from recommender.demo.readers import PAGES
 from recommender.events.event import Event
 from recommender.events.reader import EventReader
 from recommender.store.database import Store
