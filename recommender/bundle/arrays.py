@@ -39,7 +39,7 @@ def save(folder: Path, name: str, value: Any, *, leave: Iterable[str] = ()) -> N
     The same value makes the same bytes. ``ValueError`` for an array of Python objects.
     """
     plain = _save(folder, name, value, frozenset(leave))
-    if plain:
+    if is_dataclass(value):
         text = json.dumps(plain, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
         (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
@@ -68,7 +68,7 @@ def load(folder: Path, name: str, kind: type[Held], **given: Any) -> Held:
     the field, that is missing or of no use.
     """
     path = folder / f"{name}.json"
-    plain = read_json(path) if path.exists() else {}
+    plain = read_json(path)
 
     def array(part: str) -> np.ndarray:
         return load_array(folder, f"{name}_{part}")
@@ -90,9 +90,12 @@ def load_array(folder: Path, name: str) -> np.ndarray:
     try:
         mapped: Literal["r"] | None = "r" if path.stat().st_size > SMALL else None
         # As a plain array: a memmap makes every slice of itself a memmap, at twice the price.
-        return np.load(path, mmap_mode=mapped, allow_pickle=False).view(np.ndarray)
+        array = np.load(path, mmap_mode=mapped, allow_pickle=False).view(np.ndarray)
     except (OSError, ValueError, EOFError) as exc:
         raise BundleError(f"{path}: cannot be read: {exc}") from exc
+    # As mapped ones are, so that numba compiles one version for both.
+    array.flags.writeable = False
+    return array
 
 
 def build(

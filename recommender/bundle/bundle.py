@@ -4,9 +4,8 @@
     bundle.related("why-does-my-knee-click", k=10)
     bundle.score("why-does-my-knee-click", ["knee-pain-stairs", "gout"])
 
-Lists come from mapped arrays, as the web process reads them. Scoring other pairs takes the
-trained trees, which are joblib files: they are opened on first use, and only if their bytes are
-those of the manifest.
+Lists come from mapped arrays, as the web process reads them. What scoring other pairs takes is
+opened on first use.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recommender.bundle import registry
-from recommender.bundle.arrays import load, load_array
+from recommender.bundle.arrays import load
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link
 from recommender.bundle.published import Lists
 from recommender.bundle.registry import Manifest
@@ -35,8 +34,7 @@ if TYPE_CHECKING:
     from recommender.ranking.ranker import Ranker
     from recommender.text.corpus import Site
 
-TREES = "ranker.joblib"
-EDITORS = "editors.joblib"
+RANKER, EDITORS, CALIBRATION = "ranker", "editors", "calibration"
 CARD = "MODEL_CARD.md"
 
 
@@ -182,13 +180,9 @@ class Bundle:
         """What turns scores into chances; ``CalibrationError`` if the log could not tell."""
         from recommender.ranking.calibration import Calibration
 
-        told = self.about.calibration
-        if told.slope is None:
-            raise CalibrationError(f"bundle {self.name} states no chances: {told.reason}")
-        level, examined = (
-            load_array(self.folder, f"calibration_{part}") for part in ("level", "examined")
-        )
-        return Calibration(level, told.slope, examined, told.layouts)
+        if (outcome := self.about.calibration).slope is None:
+            raise CalibrationError(f"bundle {self.name} states no chances: {outcome.reason}")
+        return load(self.folder, CALIBRATION, Calibration)
 
     @cached_property
     def site(self) -> Site:
@@ -206,29 +200,19 @@ class Bundle:
 
     @cached_property
     def _ranker(self) -> Ranker | None:
-        if TREES not in self.about.files:
+        if f"{RANKER}.json" not in self.about.files:
             return None
-        import joblib
-
         from recommender.ranking.ranker import Ranker
 
-        text, kind, trust = joblib.load(registry.check_file(self.folder, TREES, self.about))
-        return Ranker(text, kind and kind.laid_out(), trust, self.history, self._editors)
+        return load(self.folder, RANKER, Ranker, history=self.history, editors=self._editors)
 
     @cached_property
     def _editors(self) -> Editors | None:
-        if EDITORS not in self.about.files:
+        if f"{EDITORS}.json" not in self.about.files:
             return None
-        import joblib
-
         from recommender.ranking.handpicked import Editors
-        from recommender.ranking.handpicked_features import Picks, Rates
 
-        return Editors(
-            load(self.folder, "editors_picks", Picks),
-            load(self.folder, "editors_rates", Rates),
-            joblib.load(registry.check_file(self.folder, EDITORS, self.about)),
-        )
+        return load(self.folder, EDITORS, Editors)
 
 
 def sentence(figures: dict[str, Any]) -> str:

@@ -74,7 +74,6 @@ class Calibration:
     """
 
     slope: float | None
-    layouts: tuple[str, ...]
     reason: str
     error: float | None
 

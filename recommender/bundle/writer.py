@@ -14,7 +14,7 @@ from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
 from recommender.bundle import registry
 from recommender.bundle.arrays import Strings, build, save, save_index
-from recommender.bundle.bundle import CARD, EDITORS, TREES, Bundle
+from recommender.bundle.bundle import CALIBRATION, CARD, EDITORS, RANKER, Bundle
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed, fragment, items_json
 from recommender.bundle.published import Lists
@@ -125,19 +125,11 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         save(folder, "examination", tables[0])
         save(folder, "examination_layouts", np.array(tables[1:]).reshape(-1, *tables[0].shape))
         if calibration := built.calibrated.calibration:
-            save(folder, "calibration_level", calibration.level)
-            save(folder, "calibration_examined", calibration.examined)
-        if built.learned.ranker:
-            import joblib
-
-            ranker = built.learned.ranker
-            joblib.dump((ranker.text, ranker.kind, ranker.trust), folder / TREES)
+            save(folder, CALIBRATION, calibration)
+        if ranker := built.learned.ranker:
+            save(folder, RANKER, ranker, leave=("history", "editors"))
         if editors := built.taught.editors:
-            import joblib
-
-            save(folder, "editors_picks", editors.picks)
-            save(folder, "editors_rates", editors.rates)
-            joblib.dump(editors.trees, folder / EDITORS)
+            save(folder, EDITORS, editors)
         about = built.about(name)
         stub = np.array([article.stub for article in built.articles])
         card = model_card(

@@ -1,101 +1,128 @@
-"""Boosted trees: how they are grown on what people chose, and laid out to be asked fast.
+"""Boosted trees: grown on what people chose, and laid out as arrays.
 
 Clicks of a pair are Poisson with mean ``expected x exp(f(features))``, and Poisson boosting with
 an offset is weighted boosting of clicks/expected with weights expected, which scikit-learn does
 exactly. After each round the clicks of every slate are shared out anew, which makes it boosting
 of a choice among the slate's links.
 
-scikit-learn asks its trees one by one, all rows of each: ten microseconds a tree are half the time
-of scoring sixty pairs, and of a million rows it is a fifth of the training. Laid out as arrays, and
-asked row by row, they say the same to the last bit (tests/test_bundle.py).
+scikit-learn walks its trees one by one, all rows of each: 65 rows take it .45 to .99 ms, and .07
+ms row by row through arrays. The sums are the same to the last bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit, prange
 
-from recommender.ranking.time_splits import Choices
+from recommender.errors import TrainingError
 
 if TYPE_CHECKING:
-    from sklearn.ensemble import HistGradientBoostingRegressor
+    from recommender.ranking.time_splits import Choices
 
-# Trees of one round, and rounds at most; the log chooses how many.
+# Trees of one round, and rounds at most; the log chooses how many. Not tuned.
 N_TREES, MAX_ROUNDS = 25, 6
+# No factor beyond e^5 is learned from, however extreme the features. Not tuned.
 MAX_LOG_RATIO = 5.0
-# Values a feature has for the trees that grow on it.
+# Values a feature has for the trees that grow on it: scikit-learn's bins, one of 64 kept for what
+# is missing.
 N_VALUES = 63
-# A log of more rows than this is long: unclicked ones are drawn, those expected to get so many
-# clicks all kept.
+# A log of more rows than this is long: unclicked ones are sampled, those expected to get so many
+# clicks all kept. Not tuned beyond what ``grow`` states.
 MANY_ROWS, EXPECTED_KEPT = 100_000, 0.4
-NODES = ("feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "is_leaf", "value")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trees:
-    """Tree ``t`` has the nodes ``heads[t]`` to ``heads[t + 1]``; what it says is added up from
-    ``baseline`` on, and the sum is a logarithm.
-    """
-
-    baseline: float
-    heads: np.ndarray
-    nodes: tuple[np.ndarray, ...]
-
-    @classmethod
-    def of(cls, model: HistGradientBoostingRegressor) -> Trees | HistGradientBoostingRegressor:
-        """The trees of a fitted Poisson model; the model itself if a release of scikit-learn
-        keeps them otherwise.
-        """
-        try:
-            tables = [tree.nodes for (tree,) in model._predictors]
-            sizes = [len(table) for table in tables]
-            table = np.concatenate(tables)
-            if table["is_categorical"].any():
-                return model
-            return cls(
-                baseline=float(model._baseline_prediction.ravel()[0]),
-                heads=np.cumsum([0, *sizes]).astype(np.int64),
-                nodes=tuple(np.ascontiguousarray(table[name]) for name in NODES),
-            )
-        except (AttributeError, TypeError, ValueError):
-            return model
-
-    def predict(self, seen: np.ndarray) -> np.ndarray:
-        """As the model's own ``predict``: ``(n_rows,)``."""
-        raw: np.ndarray = _sums(seen, self.baseline, self.heads, *self.nodes)
-        predicted: np.ndarray = np.exp(raw)
-        return predicted
+# Rows on which trees laid out are compared with the model they were read from.
+N_COMPARED = 500
+# Fields of ``Forest`` by node, and those of scikit-learn's tables.
+NODES = {
+    "feature": ("feature_idx", np.int32),
+    "threshold": ("num_threshold", np.float64),
+    "missing_left": ("missing_go_to_left", np.uint8),
+    "left": ("left", np.int32),
+    "right": ("right", np.int32),
+    "value": ("value", np.float64),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forest:
-    """Trees, round by round; each says a factor."""
+    """Boosted trees, round by round.
 
-    rounds: tuple[HistGradientBoostingRegressor | Trees, ...]
+    Round ``r`` adds ``baseline[r]``, ``(n_rounds,)``, and the trees ``rounds[r]`` to
+    ``rounds[r + 1]``; tree ``t`` has the nodes ``heads[t]`` to ``heads[t + 1]``. The others are
+    ``(n_nodes,)``: a row whose ``feature`` is ``threshold`` or less, or missing where
+    ``missing_left``, goes to ``left``, else to ``right``, both counted from the first node of the
+    tree and 0 in a leaf, which has a ``value``.
+    """
+
+    baseline: np.ndarray
+    rounds: np.ndarray
+    heads: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    missing_left: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    value: np.ndarray
+
+    def predict(self, seen: np.ndarray) -> np.ndarray:
+        """The sum over all rounds for rows ``(n_rows, n_features)``; ``(n_rows,)``."""
+        return self._sums(seen)[:, -1]
 
     def of(self, seen: np.ndarray) -> np.ndarray:
-        """The log of the factor, ``(n_pairs,)``."""
-        return self.steps(seen)[-1]
+        """``predict`` as the log of a factor, within ``MAX_LOG_RATIO``; ``(n_rows,)``."""
+        return np.clip(self.predict(seen), -MAX_LOG_RATIO, MAX_LOG_RATIO)
 
     def steps(self, seen: np.ndarray) -> list[np.ndarray]:
-        """What no round, the first, the first two ... say; as ``of``."""
-        said = [np.zeros(len(seen))]
-        for trees in self.laid_out().rounds:
-            said.append(said[-1] + np.log(np.maximum(trees.predict(seen), 1e-9)))
-        return [np.clip(step, -MAX_LOG_RATIO, MAX_LOG_RATIO) for step in said]
+        """``of`` after no round, the first, the first two ...; each ``(n_rows,)``."""
+        return list(np.clip(self._sums(seen), -MAX_LOG_RATIO, MAX_LOG_RATIO).T)
 
     def first(self, n_rounds: int) -> Forest:
         """The first rounds alone."""
-        return Forest(self.rounds[:n_rounds])
+        n_trees = int(self.rounds[n_rounds])
+        nodes = (getattr(self, name)[: self.heads[n_trees]] for name in NODES)
+        return Forest(
+            self.baseline[:n_rounds], self.rounds[: n_rounds + 1], self.heads[: n_trees + 1], *nodes
+        )
 
-    def laid_out(self) -> Forest:
-        """The same, asked faster."""
-        return Forest(tuple(t if isinstance(t, Trees) else Trees.of(t) for t in self.rounds))
+    def _sums(self, seen: np.ndarray) -> np.ndarray:
+        parts = [getattr(self, field.name).view() for field in fields(self)]
+        for part in parts:
+            # As mapped files are: one compiled version does for both.
+            part.flags.writeable = False
+        return _sums(seen, *parts)
+
+
+def laid_out(model: Any, sample: np.ndarray) -> Forest:
+    """The trees of a fitted ``HistGradientBoosting`` model as one round, compared with the model
+    on rows ``(n_rows, n_features)`` like those it grew on.
+
+    What is summed is a classifier's ``decision_function`` (of two classes), or the log of a
+    Poisson regressor's ``predict``. scikit-learn exports boosted trees in no public way, so this
+    function alone reads its private tables. ``TrainingError`` if a release keeps other ones.
+    """
+    import sklearn
+
+    unreadable = f"the trees of scikit-learn {sklearn.__version__} cannot be laid out as arrays"
+    try:
+        tables = [tree.nodes for (tree,) in model._predictors]
+        (baseline,) = np.ravel(model._baseline_prediction)
+        table = np.concatenate(tables)
+        forest = Forest(
+            baseline=np.array([baseline], dtype=np.float64),
+            rounds=np.array([0, len(tables)]),
+            heads=np.cumsum([0, *map(len, tables)]),
+            **{name: table[field].astype(dtype) for name, (field, dtype) in NODES.items()},
+        )
+    except (AttributeError, TypeError, ValueError) as exc:
+        raise TrainingError(f"{unreadable}: {exc}") from exc
+    known = getattr(model, "decision_function", lambda rows: np.log(model.predict(rows)))(sample)
+    if not np.allclose(forest.predict(sample), known, rtol=1e-9, atol=1e-9):
+        raise TrainingError(f"{unreadable}: as arrays they predict something else")
+    return forest
 
 
 def grow(
@@ -106,8 +133,9 @@ def grow(
     n_rounds: int,
     seed: int,
 ) -> Forest:
-    """Trees that explain what was chosen ``now`` beyond what was ``said`` of each row.
+    """Trees that explain what was chosen ``now`` beyond the log scores ``said``, both a block.
 
+    ``seen`` are the features, ``(n_rows, n_features)`` a block, which may be NaN.
     Most rows were not clicked and hardly expected to be. Where there are many, a share of these is
     drawn that grows with what was expected, and weighs as much more: half the rows make the same
     orders in half the time.
@@ -146,10 +174,26 @@ def grow(
             random_state=seed + number,
         )
         trees.fit(whole_kept, clicked_kept / due, sample_weight=due / share[kept])
-        rounds.append(trees)
+        rounds.append(laid_out(trees, whole_kept[:N_COMPARED]))
         if number + 1 < n_rounds:
-            raw = raw + np.log(np.maximum(Trees.of(trees).predict(whole), 1e-9))
-    return Forest(tuple(rounds))
+            raw = raw + rounds[-1].predict(whole)
+    return _joined(rounds)
+
+
+def _joined(parts: Sequence[Forest]) -> Forest:
+    """The rounds of several forests, one after the other."""
+    none = [np.zeros(0, dtype) for _, dtype in NODES.values()]
+    parts = [Forest(np.zeros(0), np.zeros(1, np.int64), np.zeros(1, np.int64), *none), *parts]
+
+    def together(name: str, of: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
+        return np.concatenate([of(getattr(part, name)) for part in parts])
+
+    return Forest(
+        baseline=together("baseline"),
+        rounds=np.append(0, np.cumsum(together("rounds", np.diff))),
+        heads=np.append(0, np.cumsum(together("heads", np.diff))),
+        **{name: together(name) for name in NODES},
+    )
 
 
 def snapped(seen: np.ndarray) -> np.ndarray:
@@ -175,18 +219,23 @@ def snapped(seen: np.ndarray) -> np.ndarray:
 
 @njit(cache=True, parallel=True, nogil=True)
 def _sums(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    seen, baseline, heads, feature, threshold, missing_left, left, right, leaf, value
+    seen, baseline, rounds, heads, feature, threshold, missing_left, left, right, value
 ):
-    sums = np.empty(len(seen))
+    """The sums after no round, the first ..., ``(n_rows, n_rounds + 1)``."""
+    sums = np.zeros((len(seen), len(baseline) + 1))
     for row in prange(len(seen)):
-        said = baseline
-        for tree in range(len(heads) - 1):
-            first = heads[tree]
-            at = first
-            while not leaf[at]:
-                known = seen[row, feature[at]]
-                goes_left = known <= threshold[at] or (missing_left[at] and np.isnan(known))
-                at = first + (left[at] if goes_left else right[at])
-            said += value[at]
-        sums[row] = said
+        total = 0.0
+        for number in range(len(baseline)):
+            # As scikit-learn adds up: a round from its baseline on, tree by tree.
+            of_round = baseline[number]
+            for tree in range(rounds[number], rounds[number + 1]):
+                first = heads[tree]
+                at = first
+                while left[at] > 0:
+                    known = seen[row, feature[at]]
+                    goes_left = known <= threshold[at] or (missing_left[at] and np.isnan(known))
+                    at = first + (left[at] if goes_left else right[at])
+                of_round += value[at]
+            total += of_round
+            sums[row, number + 1] = total
     return sums

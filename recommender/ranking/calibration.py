@@ -98,7 +98,6 @@ class Calibrated:
         held = self.calibration
         return {
             "slope": held and held.slope,
-            "layouts": list(held.layouts) if held else [],
             "reason": self.reason,
             "error": self.error,
         }

@@ -15,6 +15,7 @@ import numpy as np
 from recommender.candidates import Candidates
 from recommender.progress import Progress, Silent
 from recommender.ragged import ranks
+from recommender.ranking.boosting import N_COMPARED, Forest, laid_out
 from recommender.ranking.handpicked_features import (
     FEATURES,
     N_FOLDS,
@@ -58,7 +59,7 @@ class Editors:
 
     picks: Picks
     rates: Rates
-    trees: HistGradientBoostingClassifier
+    trees: Forest
 
     def features(self, site: Site, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """What the trees see of pairs; ``sources`` must come in runs."""
@@ -103,7 +104,7 @@ def worth(
     if editors is None:
         alike: np.ndarray = text_score(signals(site, sources, items)).astype(np.float64)
         return alike
-    odds: np.ndarray = editors.trees.decision_function(editors.features(site, sources, items))
+    odds: np.ndarray = editors.trees.predict(editors.features(site, sources, items))
     return odds
 
 
@@ -188,9 +189,8 @@ def _fit(site: Site, picks: Picks, stub: np.ndarray, fold: np.ndarray, seed: int
     seen = features(site, picks, log_rates[grown], sources[grown], items[grown])
     n_near = site.near.shape[1]
     seen, listed = _with_unknown(seen, listed[grown], sources[grown], rates, n_near, seed)
-    trees = new_trees(seed)
-    trees.fit(seen, listed)
-    return Editors(picks, rates, trees)
+    model = new_trees(seed).fit(seen, listed)
+    return Editors(picks, rates, laid_out(model, seen[:N_COMPARED]))
 
 
 def new_trees(seed: int) -> HistGradientBoostingClassifier:
@@ -264,7 +264,7 @@ def _try(
         few = row < first
         return ndcg(row[few], listed[few], score, n_listed[:first])
 
-    learned = judged(editors.trees.decision_function(seen))
+    learned = judged(editors.trees.predict(seen))
     everywhere = np.ones(len(seen), dtype=bool)
     unknown = as_if_unknown(seen, editors.rates, near=everywhere, kind=everywhere)
     few = row < N_SCRAMBLED
@@ -273,12 +273,12 @@ def _try(
     for column, name in enumerate(FEATURES):
         scrambled = seen[few]
         scrambled[:, column] = random.permutation(scrambled[:, column])
-        without = judged(editors.trees.decision_function(scrambled), N_SCRAMBLED)
+        without = judged(editors.trees.predict(scrambled), N_SCRAMBLED)
         importance[name] = float(learned[:N_SCRAMBLED].mean() - without.mean())
     return Trial(
         text=judged(text_score(seen)),
         learned=learned,
-        alone=judged(editors.trees.decision_function(unknown)),
+        alone=judged(editors.trees.predict(unknown)),
         recall=np.bincount(row, weights=listed, minlength=len(pages)) / n_listed,
         importance=importance,
     )

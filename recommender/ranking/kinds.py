@@ -67,10 +67,6 @@ class Kind:
         kind = replace(self, bend=self.bend.first(best), new_bend=self.new_bend.first(new_best))
         return kind, (best, new_best)
 
-    def laid_out(self) -> Kind:
-        """The same, asked faster."""
-        return replace(self, bend=self.bend.laid_out(), new_bend=self.new_bend.laid_out())
-
 
 def learn_kind(
     blocks: Sequence[Block], *, rounds: tuple[int, int], seed: int

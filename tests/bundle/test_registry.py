@@ -58,7 +58,7 @@ ABOUT = Manifest(
     examination=Examination(
         False, "too few", 1, ("not corrected",), (Curve("", None, False, "too few", 1),)
     ),
-    calibration=Calibration(None, (), "no clicks", None),
+    calibration=Calibration(None, "no clicks", None),
     relevance_floor=0.1,
     explore=0,
     variants=({"from": 0, "to": 99, "arm": "best", "slate": 0},),

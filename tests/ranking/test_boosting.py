@@ -1,9 +1,14 @@
 """Trees see features by a few values, and what they say of a missing one is a number."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+import sklearn
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from recommender.ranking.boosting import N_VALUES, Trees, grow, snapped
+from recommender.errors import TrainingError
+from recommender.ranking.boosting import N_VALUES, grow, laid_out, snapped
 from recommender.ranking.time_splits import Choices
 
 
@@ -45,9 +50,58 @@ def test_a_choice_is_learned_though_another_feature_is_spoilt(spoilt: float | No
 
     asked = random.normal(0, 1, (400, 3)).astype(np.float32)
     asked[:, 1] = np.nan if spoilt is None else spoilt
-    said = forest.of(asked)
-    assert np.isfinite(said).all()
-    assert np.corrcoef(said, asked[:, 0])[0, 1] > 0.95
-    assert np.array_equal(forest.laid_out().of(asked), said)
-    assert len(forest.steps(asked)) == 5
-    assert isinstance(forest.laid_out().rounds[0], Trees)
+    predicted = forest.of(asked)
+    assert np.isfinite(predicted).all()
+    assert np.corrcoef(predicted, asked[:, 0])[0, 1] > 0.95
+    steps = forest.steps(asked)
+    assert len(steps) == 5
+    for n_rounds, step in enumerate(steps):
+        assert np.array_equal(forest.first(n_rounds).of(asked), step)
+
+
+def some_trees(kind: type) -> tuple[Any, np.ndarray]:
+    """A small model of scikit-learn's, and rows it grew on, of which some values are missing."""
+    random = np.random.default_rng(0)
+    seen = random.normal(size=(800, 4)).astype(np.float32)
+    seen[random.random(seen.shape) < 0.05] = np.nan
+    chosen = np.nan_to_num(seen[:, 0]) + random.normal(size=800) > 0
+    loss = {"loss": "poisson"} if kind is HistGradientBoostingRegressor else {}
+    model = kind(max_iter=20, random_state=0, early_stopping=False, **loss)
+    return model.fit(seen, chosen.astype(int)), seen
+
+
+@pytest.mark.parametrize("kind", [HistGradientBoostingClassifier, HistGradientBoostingRegressor])
+def test_trees_laid_out_predict_as_scikit_learn(kind: type):
+    """To the last bit, missing values included, on rows they never saw."""
+    model, seen = some_trees(kind)
+    asked = np.random.default_rng(1).normal(size=(500, 4)).astype(np.float32)
+    asked[::7, 2] = np.nan
+
+    found = laid_out(model, seen).predict(asked)
+
+    if kind is HistGradientBoostingClassifier:
+        np.testing.assert_array_equal(found, model.decision_function(asked))
+    else:
+        np.testing.assert_array_equal(np.exp(found), model.predict(asked))
+
+
+def test_trees_kept_otherwise_are_refused():
+    """A release of scikit-learn that stores them in another way is named, rather than misread."""
+    model, seen = some_trees(HistGradientBoostingRegressor)
+    model.predict = lambda rows: np.ones(len(rows))
+
+    for unknown, message in ((object(), "no attribute"), (model, "predict something else")):
+        with pytest.raises(TrainingError, match=f"scikit-learn {sklearn.__version__} .*{message}"):
+            laid_out(unknown, seen)
+
+
+def test_no_round_adds_nothing():
+    """A log may choose no trees at all."""
+    random = np.random.default_rng(0)
+    rows, ones = np.arange(4), np.ones(4)
+    now = Choices(rows, rows, rows, ones, ones, ones)
+
+    forest = grow([random.normal(size=(4, 2))], [now], [np.zeros(4)], n_rounds=0, seed=0)
+
+    assert forest.of(np.zeros((3, 2), dtype=np.float32)).tolist() == [0, 0, 0]
+    assert len(forest.steps(np.zeros((3, 2), dtype=np.float32))) == 1
