@@ -44,7 +44,7 @@ FEW = 5
 ABLATION_ROUNDS = 4
 FAMILIES: dict[str, tuple[str, ...]] = {
     "text, titles, categories, tags": (*SIGNALS, "text"),
-    "what is listed together": LISTED,
+    "what is listed together": tuple(LISTED),
     "the target's record": ("strength", "target_clicks", "target_expected"),
     "the pair's own clicks": OWN,
     "what is read together": ("co_read", "co_read_cosine", "readers_alike"),
@@ -196,7 +196,7 @@ def ablation(case: Case) -> None:
 
 def _blind(block: Block, gone: Sequence[int]) -> Block:
     """The block with some features hidden."""
-    blind = Block(block.site, block.editors, block.history, block.past, block.now)
+    blind = Block(block.site, block.handpicked, block.history, block.past, block.now)
     for name in ("seen", "as_new", "before"):
         blind.__dict__[name] = _without(getattr(block, name), gone)
     return blind

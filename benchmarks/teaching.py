@@ -14,15 +14,15 @@ from recommender.articles.article import Article
 from recommender.articles.reader import read_articles
 from recommender.candidates import Candidates
 from recommender.progress import Silent
+from recommender.ranking.cross_fitting import N_FOLDS
 from recommender.ranking.handpicked import candidate_pairs, ndcg, new_trees
 from recommender.ranking.handpicked_features import (
-    FEATURES,
     GROUPS,
-    N_FOLDS,
-    Picks,
+    NAMES,
+    HandpickedLists,
     count_rates,
     features,
-    picks_of,
+    lists_of,
 )
 from recommender.store.database import Store
 from recommender.text import neighbours
@@ -41,8 +41,8 @@ KINDS: dict[str, Sequence[str]] = {
     "the source in the target's list": ("lists_source",),
     "rate of the target": ("target", "folder_to_target"),
     "rate of categories, folders": ("category_pair", "folder_pair"),
-    "rate of titles' first and last terms": GROUPS[4:6],
-    "rate of terms added, dropped": GROUPS[6:],
+    "rate of titles' first and last terms": tuple(GROUPS)[4:6],
+    "rate of terms added, dropped": tuple(GROUPS)[6:],
 }
 
 # Lists the trees grow on and lists they are judged by.
@@ -72,11 +72,11 @@ def known(path: Path) -> tuple[list[Article], Site, Candidates]:
 
 def ablation(grown: Grown) -> None:
     """nDCG@10 of lists set aside, without each kind of evidence and from it alone."""
-    sets = {"all": list(FEATURES)}
+    sets = {"all": list(NAMES)}
     for kind, names in KINDS.items():
-        sets[f"- {kind}"] = [name for name in FEATURES if name not in names]
+        sets[f"- {kind}"] = [name for name in NAMES if name not in names]
         sets[f"= {kind}"] = list(names)
-    columns = {name: [FEATURES.index(feature) for feature in kept] for name, kept in sets.items()}
+    columns = {name: [NAMES.index(feature) for feature in kept] for name, kept in sets.items()}
     worth = {
         name: tried_by(grown, grown.seen[:, kept], grown.shown[:, kept])
         for name, kept in columns.items()
@@ -104,20 +104,20 @@ class Grown:
     aside: np.ndarray
     tried: tuple[np.ndarray, np.ndarray]
     shown: np.ndarray
-    truth: Picks
+    truth: HandpickedLists
 
 
 def grown_on(articles: Sequence[Article], site: Site, picked: Candidates) -> Grown:
     """Set lists aside, and see pairs of the others as a build does."""
     stub = np.array([article.stub for article in articles])
-    truth = picks_of(picked, stub)
-    fold = np.random.default_rng(0).permutation(len(truth.pages)) % N_FOLDS
-    aside, others = truth.pages[fold == 0][:N_LISTS], truth.without(truth.pages[fold == 0])
+    truth = lists_of(picked, stub)
+    fold = np.full(site.n_articles, N_FOLDS)
+    fold[truth.pages] = np.random.default_rng(0).permutation(len(truth.pages)) % N_FOLDS
+    aside, others = np.flatnonzero(fold == 0)[:N_LISTS], truth.without(np.flatnonzero(fold == 0))
     pages = others.pages
     pairs = candidate_pairs(site, others, stub, pages)
-    listed = others.lists(*pairs)
-    of_page = fold[fold != 0][np.searchsorted(pages, pairs[0])]
-    rates, log_rates = count_rates(site, *pairs, listed, of_page)
+    listed = others.has(*pairs)
+    rates = count_rates(site, *pairs, listed, np.where(fold == 0, N_FOLDS, fold))
     chosen = np.random.default_rng(0).permutation(len(pages))[:N_LISTS]
     grown = np.isin(pairs[0], pages[chosen])
     sources, items = pairs[0][grown], pairs[1][grown]
@@ -125,10 +125,10 @@ def grown_on(articles: Sequence[Article], site: Site, picked: Candidates) -> Gro
     return Grown(
         pairs=(sources, items),
         listed=listed[grown],
-        seen=features(site, others, log_rates[grown], sources, items),
+        seen=features(site, others, rates, sources, items),
         aside=aside,
         tried=tried,
-        shown=features(site, others, rates.of(site, *tried), *tried),
+        shown=features(site, others, rates, *tried),
         truth=truth,
     )
 
@@ -138,7 +138,7 @@ def tried_by(grown: Grown, seen: np.ndarray, shown: np.ndarray) -> np.ndarray:
     trees = new_trees(0).fit(seen, grown.listed)
     return ndcg(
         np.searchsorted(grown.aside, grown.tried[0]),
-        grown.truth.lists(*grown.tried),
+        grown.truth.has(*grown.tried),
         trees.decision_function(shown),
         np.diff(grown.truth.heads)[grown.aside],
     )

@@ -22,8 +22,8 @@ from benchmarks.corpus import REAL, table
 from benchmarks.learning import ABLATION_ROUNDS, TUNED, case
 from benchmarks.teaching import grown_on, known, tried_by
 from recommender.articles.article import Article
+from recommender.ranking import handpicked_features
 from recommender.ranking.features import NAMES, features, known_of
-from recommender.ranking.handpicked_features import FEATURES
 from recommender.ranking.kinds import learn_kind
 from recommender.ranking.time_splits import Block
 
@@ -143,8 +143,8 @@ def by_editors() -> None:
     }
     alone = {name: tried_by(grown, more[name], more_tried[name]) for name in texts.names}
     alone["kept alone"] = tried_by(
-        grown, grown.seen[:, : FEATURES.index("listed_by_near")],
-        grown.shown[:, : FEATURES.index("listed_by_near")],
+        grown, grown.seen[:, : handpicked_features.NAMES.index("listed_by_near")],
+        grown.shown[:, : handpicked_features.NAMES.index("listed_by_near")],
     )  # fmt: skip
     rows = []
     for name in sets:
@@ -184,7 +184,7 @@ def by_readers() -> None:
 
 def _wider(block: Block, texts: Texts, added: Sequence[str]) -> Block:
     """The block with more columns behind the features; only trees look at them."""
-    wide = Block(block.site, block.editors, block.history, block.past, block.now)
+    wide = Block(block.site, block.handpicked, block.history, block.past, block.now)
     pairs = block.history.pairs
     for name, pair in (("seen", block.now.pair), ("as_new", block.now.pair)):
         found = texts.columns(pairs.source[pair], pairs.item[pair]) if added else {}

@@ -16,7 +16,8 @@ from recommender.bundle.bundle import Bundle
 from recommender.clicks import position_bias
 from recommender.clicks.position_bias import Examination
 from recommender.events.ingest import Incoming
-from recommender.ranking.features import log_worth
+from recommender.ranking import handpicked
+from recommender.ranking.features import LEAST_TEXT
 from recommender.ranking.ranker import Learned, learn
 from recommender.store.counts import Log
 from recommender.store.database import Store
@@ -81,16 +82,21 @@ class World:
         return self.worth(self.scores(learned))
 
 
+def log_text(site: Site) -> np.ndarray:
+    """Log of how alike the texts of every pair are, ``(N, N)``."""
+    alike = handpicked.score(site, None, *np.divmod(np.arange(N * N), N))
+    return np.log(np.maximum(alike, LEAST_TEXT)).reshape(N, N)
+
+
 def world_of(articles: Sequence[Article], *, seed: int = 0, of_text: float = 0.5) -> World:
     """Readers like what is alike in text, some targets, and some pairs."""
     random = np.random.default_rng([seed, 7])
     # The planted taste is that of the whole articles, however little of them the site knows.
     whole = site_from(random_articles(N, seed=4, n_topics=5))
-    sources, items = np.divmod(np.arange(N * N), N)
-    alike = log_worth(whole, None, sources, items).reshape(N, N)
+    alike = log_text(whole)
     taste = of_text * alike + random.normal(0, 0.6, N) + random.normal(0, 0.5, (N, N))
     site = site_from(articles)
-    text = log_worth(site, None, sources, items).reshape(N, N)
+    text = log_text(site)
     appeal = np.exp(taste)
     np.fill_diagonal(appeal, 0.0)
     return World(site, text, appeal / appeal.max(axis=1, keepdims=True))

@@ -30,11 +30,11 @@ from recommender.lists.exploration import slate_of
 if TYPE_CHECKING:
     from recommender.ranking.calibration import Calibration
     from recommender.ranking.features import History
-    from recommender.ranking.handpicked import Editors
+    from recommender.ranking.handpicked import HandpickedModel
     from recommender.ranking.ranker import Ranker
     from recommender.text.corpus import Site
 
-RANKER, EDITORS, CALIBRATION = "ranker", "editors", "calibration"
+RANKER, HANDPICKED, CALIBRATION = "ranker", "handpicked", "calibration"
 CARD = "MODEL_CARD.md"
 
 
@@ -127,13 +127,13 @@ class Bundle:
 
     def score_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """``score`` for pairs given by the articles' numbers; ``sources`` must come in runs."""
-        from recommender.ranking.handpicked import worth
+        from recommender.ranking import handpicked
 
         if len(items) == 0:
             return np.zeros(0)
         if self._ranker is not None:
             return self._ranker.score(self.site, sources, items)
-        return worth(self.site, self._editors, sources, items)
+        return handpicked.score(self.site, self._handpicked, sources, items)
 
     def cosine_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """TF-IDF cosine of pairs given by the articles' numbers."""
@@ -150,7 +150,7 @@ class Bundle:
         items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
         sources = np.full(len(items), self._row(id), dtype=np.int64)
         known = known_of(self.history, sources, items, unseen=False)
-        seen = features(self.site, self._editors, self.history, known, sources, items)
+        seen = features(self.site, self._handpicked, self.history, known, sources, items)
         return dict(zip(NAMES, seen.T, strict=True))
 
     def why(self, id: str, candidate: str) -> str:
@@ -204,15 +204,15 @@ class Bundle:
             return None
         from recommender.ranking.ranker import Ranker
 
-        return load(self.folder, RANKER, Ranker, history=self.history, editors=self._editors)
+        return load(self.folder, RANKER, Ranker, history=self.history, handpicked=self._handpicked)
 
     @cached_property
-    def _editors(self) -> Editors | None:
-        if f"{EDITORS}.json" not in self.about.files:
+    def _handpicked(self) -> HandpickedModel | None:
+        if f"{HANDPICKED}.json" not in self.about.files:
             return None
-        from recommender.ranking.handpicked import Editors
+        from recommender.ranking.handpicked import HandpickedModel
 
-        return load(self.folder, EDITORS, Editors)
+        return load(self.folder, HANDPICKED, HandpickedModel)
 
 
 def sentence(figures: dict[str, Any]) -> str:

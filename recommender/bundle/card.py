@@ -12,7 +12,7 @@ from recommender.bundle.registry import Calibration, Manifest
 from recommender.clicks.intervention_harvesting import Curve
 from recommender.clicks.position_bias import Examination
 from recommender.ranking.features import meaning_of
-from recommender.ranking.handpicked import Taught
+from recommender.ranking.handpicked import Outcome
 from recommender.ranking.ranker import Learned
 from recommender.store.counts import Log
 
@@ -25,11 +25,11 @@ DECIDERS = {
 }
 
 
-def decision(learned: Learned, taught: Taught) -> tuple[str | None, str]:
+def decision(learned: Learned, taught: Outcome) -> tuple[str | None, str]:
     """What the lists were learned from, ``clicks``, editors' ``lists`` or None, and why."""
     if learned.decided_by == "model":
         return "clicks", learned.reason
-    if taught.editors:
+    if taught.model:
         return "lists", f"{taught.reason}; of clicks: {learned.reason}"
     return None, f"{learned.reason}; {taught.reason}"
 

@@ -14,7 +14,7 @@ from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
 from recommender.bundle import registry
 from recommender.bundle.arrays import Strings, build, save, save_index
-from recommender.bundle.bundle import CALIBRATION, CARD, EDITORS, RANKER, Bundle
+from recommender.bundle.bundle import CALIBRATION, CARD, HANDPICKED, RANKER, Bundle
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed, fragment, items_json
 from recommender.bundle.published import Lists
@@ -26,7 +26,7 @@ from recommender.lists.rerank import RELEVANCE_FLOOR, Finished
 from recommender.progress import Progress
 from recommender.ragged import at, find
 from recommender.ranking.calibration import Calibrated
-from recommender.ranking.handpicked import Taught
+from recommender.ranking.handpicked import Outcome
 from recommender.ranking.ranker import Learned
 from recommender.store.counts import Log
 from recommender.text.corpus import Site
@@ -58,7 +58,7 @@ class Built:
     log: Log
     examination: Examination
     learned: Learned
-    taught: Taught
+    taught: Outcome
     finished: Finished
     explored: Explored
     calibrated: Calibrated
@@ -127,9 +127,9 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         if calibration := built.calibrated.calibration:
             save(folder, CALIBRATION, calibration)
         if ranker := built.learned.ranker:
-            save(folder, RANKER, ranker, leave=("history", "editors"))
-        if editors := built.taught.editors:
-            save(folder, EDITORS, editors)
+            save(folder, RANKER, ranker, leave=("history", "handpicked"))
+        if handpicked := built.taught.model:
+            save(folder, HANDPICKED, handpicked)
         about = built.about(name)
         stub = np.array([article.stub for article in built.articles])
         card = model_card(

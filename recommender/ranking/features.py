@@ -1,13 +1,13 @@
-"""What is known of a pair: how alike the texts are, and what readers did.
+"""The features of a pair: how alike the texts are, and what readers did.
 
 One row a pair, one column a feature, whoever asks: training, list making, ``bundle.score``. The
-click features take a ``History``, counted on a stretch of the log that ends before the clicks
-they are to explain; leaking the future is impossible without building a wrong history.
+click features take a ``History``, counted on a part of the log that ends before the clicks they
+are to explain, so no later click reaches them. What does not come from the log is as it is today:
+texts, categories, neighbours, hand-picked lists and what was learned from them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,10 @@ from recommender.clicks.cooccurrence import CoReading
 from recommender.clicks.listing import FEATURES as LISTED
 from recommender.clicks.listing import Listing, listing_of
 from recommender.ragged import at, find, mixed, runs
-from recommender.ranking.handpicked import Editors, worth
+from recommender.ranking import cross_fitting, handpicked
+from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts
+from recommender.ranking.handpicked import HandpickedModel
+from recommender.ranking.handpicked_features import Feature, columns
 from recommender.store.counts import Log
 from recommender.text.corpus import Site
 from recommender.text.kernels import transfer
@@ -32,36 +35,11 @@ PRIOR_CHOICES = 10.0
 # Clicks' worth of belief that a group of pairs is like all others.
 PRIOR_GROUP = 5.0
 PRIOR_TRANSFER = 0.5
-N_FOLDS = 5
 # What texts with nothing in common are worth, since nothing has no logarithm.
 LEAST_TEXT = 1e-3
 CHUNKS = 8
 # Pairs looked at in one go; bounds the memory of a build.
 BLOCK = 500_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
-    """Clicks and expected clicks of groups of pairs, by sorted ``keys`` and, ``(n_groups,
-    N_FOLDS + 1)``, by the fold a pair falls into; the last column is all zeros.
-
-    What a group says of a pair that was shown leaves out the pair's whole fold. Leaving out the
-    pair alone would tell its clicks after all, as what is missing from the sum.
-    """
-
-    keys: np.ndarray
-    clicked: np.ndarray
-    expected: np.ndarray
-
-    def without(self, keys: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Clicks and expected clicks of the groups ``keys``, each without one fold."""
-        place = find(self.keys, keys)
-        found = place >= 0
-        if not found.any():
-            return np.zeros(len(keys)), np.zeros(len(keys))
-        clicked = self.clicked[place].sum(axis=1) - self.clicked[place, fold]
-        expected = self.expected[place].sum(axis=1) - self.expected[place, fold]
-        return np.where(found, clicked, 0.0), np.where(found, expected, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +50,10 @@ class History:
     appeal: Appeal
     reading: CoReading
     listing: Listing
-    target: Group
-    category_pair: Group
-    category_to_target: Group
-    source_to_category: Group
+    target: FoldCounts
+    category_pair: FoldCounts
+    category_to_target: FoldCounts
+    source_to_category: FoldCounts
 
 
 def history_of(
@@ -157,7 +135,7 @@ class Asked:
     """
 
     site: Site
-    editors: Editors | None
+    model: HandpickedModel | None
     history: History
     known: Known
     sources: np.ndarray
@@ -183,28 +161,17 @@ class Asked:
         """Clicks and expected clicks of similar pairs, ``(n_pairs, 4)``."""
         return transferred(self.site, self.history, self.sources, self.items)
 
-    def log_rate(self, group: Group, left: str, right: str) -> np.ndarray:
+    def log_rate(self, group: FoldCounts, left: str, right: str) -> np.ndarray:
         """Log of clicks over expected clicks of each pair's group, its fold left out."""
         key = _group_key(self.site, self.sources, self.items, left, right)
         clicked, expected = group.without(key, self.known.fold)
         return np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))
 
 
-Feature = Callable[[Asked], np.ndarray]
-
-
-def _column(table: str, number: int, meaning: str) -> Feature:
-    def feature(asked: Asked) -> np.ndarray:
-        return getattr(asked, table)[:, number]
-
-    feature.__doc__ = meaning
-    return feature
-
-
 def text(asked: Asked) -> np.ndarray:
     """log odds that an editor lists the target, or the log of how alike the texts are"""
-    if asked.editors:
-        return worth(asked.site, asked.editors, asked.sources, asked.items)
+    if asked.model:
+        return handpicked.score(asked.site, asked.model, asked.sources, asked.items)
     return np.log(np.maximum(text_score(asked.signals).astype(np.float64), LEAST_TEXT))
 
 
@@ -295,9 +262,9 @@ def similar_targets(asked: Asked) -> np.ndarray:
 # A feature is a function of the pairs asked for and one row here; its docstring is what the model
 # card says of it.
 FEATURES: dict[str, Feature] = {
-    **{name: _column("signals", at, meaning) for at, (name, meaning) in enumerate(SIGNALS.items())},
+    **columns("signals", SIGNALS),
     "text": text,
-    **{name: _column("listing", at, meaning) for at, (name, meaning) in enumerate(LISTED.items())},
+    **columns("listing", LISTED),
     "hand_picked": hand_picked,
     "strength": strength,
     "target_clicks": target_clicks,
@@ -325,7 +292,7 @@ def meaning_of(name: str) -> str:
 
 def features(
     site: Site,
-    editors: Editors | None,
+    model: HandpickedModel | None,
     history: History,
     known: Known,
     sources: np.ndarray,
@@ -335,7 +302,7 @@ def features(
     ``(n_pairs,)``, ``sources`` in runs.
     """
     ends = np.asarray(sources, dtype=np.int64), np.asarray(items, dtype=np.int64)
-    asked = Asked(site, editors, history, known, *ends)
+    asked = Asked(site, model, history, known, *ends)
     return np.column_stack([feature(asked) for feature in FEATURES.values()]).astype(np.float32)
 
 
@@ -366,16 +333,10 @@ def _fold(pairs: Pairs, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     return mixed(np.asarray(sources, dtype=np.int64) * (len(pairs.heads) - 1) + items) % N_FOLDS
 
 
-def _group(pairs: Pairs, appeal: Appeal, key: np.ndarray) -> Group:
+def _group(pairs: Pairs, appeal: Appeal, key: np.ndarray) -> FoldCounts:
     """Sums over the pairs that share a ``key``, fold by fold."""
-    keys, number = np.unique(key, return_inverse=True)
-    cell = number * (N_FOLDS + 1) + _fold(pairs, pairs.source, pairs.item)
-    size, shape = len(keys) * (N_FOLDS + 1), (len(keys), N_FOLDS + 1)
-    return Group(
-        keys.astype(np.int64),
-        np.bincount(cell, weights=appeal.clicked, minlength=size).reshape(shape),
-        np.bincount(cell, weights=appeal.expected, minlength=size).reshape(shape),
-    )
+    fold = _fold(pairs, pairs.source, pairs.item)
+    return cross_fitting.count(key, fold, appeal.clicked, appeal.expected)
 
 
 def _group_key(

@@ -1,8 +1,9 @@
-"""Learning from editors' lists, before there are clicks: boosted trees that foretell a list.
+"""Learning from hand-picked lists, before there are clicks: boosted trees that predict a list.
 
-Every pair of a page and a candidate is an example, listed or not. Whether lists teach anything is
-tried on lists set aside: if the order learned from the others does not put their links clearly
-higher than text alone does, text alone decides. A site of random lists is such a site.
+Every pair of a page and a candidate is an example, listed or not. Whether there is
+anything to learn is tried on lists set aside: if the order learned from the others does not put
+their links clearly higher than text alone does, text alone decides. A site of random lists is such
+a site.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from recommender.candidates import Candidates
 from recommender.progress import Progress, Silent
 from recommender.ragged import ranks
 from recommender.ranking.boosting import N_COMPARED, Forest, laid_out
+from recommender.ranking.cross_fitting import N_FOLDS
 from recommender.ranking.handpicked_features import (
     FEATURES,
-    N_FOLDS,
-    NEAR_PLACE,
-    Picks,
+    NAMES,
+    HandpickedLists,
     Rates,
     as_if_unknown,
     count_rates,
     features,
-    picks_of,
+    lists_of,
     proposed,
 )
 from recommender.text.corpus import Site
@@ -34,9 +35,9 @@ from recommender.text.signals import signals, text_score
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-# Fewer lists than this teach too little for a trial to show it.
+# Fewer lists than this are too few for a trial to show anything. Not tuned.
 MIN_LISTS = 100
-# With fewer lists than this each is set aside once; with more, one fifth will do.
+# With fewer lists than this each is set aside once; with more, one fifth will do. Not tuned.
 MANY_LISTS = 2_000
 # Lists that are judged, lists that trees grow on: more make the same lists in more time.
 N_JUDGED = 1_000
@@ -44,41 +45,47 @@ N_GROWN_ON = 4_000
 # A link that an editor would list with a chance of one in ten is relevant whatever its text. On
 # msdocs links at this score were listed one time in six (benchmarks/README.md, "Text").
 SURE = float(np.log(0.1 / 0.9))
-# Pages that are learned from as if there were no lists near them, or none of their kind.
+# Share of the pages that are learned from as if there were no lists near them, and of those as if
+# there were none of their kind. With it lists set aside on msdocs are predicted with .707 where no
+# other list is near or of the kind, text alone .363 (benchmarks/README.md, "Hand-picked lists").
 UNKNOWN_SHARE = 0.25
-# Standard errors by which the learned order must be better.
+# Standard errors by which the learned order must be better: one site of random lists in forty then
+# passes by luck.
 CLEARLY = 2.0
-# Lists on which features are scrambled one by one.
-N_SCRAMBLED = 500
+# Lists on which features are permuted one by one: enough to order the features.
+N_PERMUTED = 500
+# The list's length.
 DEPTH = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Editors:
-    """What editors' lists teach: what they say of pairs, and the trees that weigh it."""
+class HandpickedModel:
+    """What is learned from hand-picked lists: the ``lists``, the ``rates`` of groups of pairs in
+    them, and ``trees`` that weigh both beside the texts.
+    """
 
-    picks: Picks
+    lists: HandpickedLists
     rates: Rates
     trees: Forest
 
     def features(self, site: Site, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """What the trees see of pairs; ``sources`` must come in runs."""
-        return features(site, self.picks, self.rates.of(site, sources, items), sources, items)
+        """What the trees see of pairs, ``(n_pairs, len(FEATURES))``; ``sources`` in runs."""
+        return features(site, self.lists, self.rates, sources, items)
 
     def candidates(self, site: Site) -> Candidates:
         """What other pages' lists propose beside every article."""
-        items = proposed(site, self.picks, np.arange(site.n_articles))
+        items = proposed(site, self.lists, np.arange(site.n_articles))
         return Candidates(items, np.where(items < 0, -np.inf, 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Taught:
-    """What came of learning. ``editors`` is None where lists taught nothing, or there are too
-    few; ``reason`` says which, in a sentence for the model card. ``trial`` holds the figures the
-    choice rests on, ``importance`` what nDCG@10 loses if a feature is scrambled.
+class Outcome:
+    """What came of learning. ``model`` is None where lists taught nothing, or there are too
+    few; ``reason`` states which, in a sentence for the model card. ``trial`` holds the figures the
+    choice rests on, ``importance`` what nDCG@10 loses if a feature is permuted.
     """
 
-    editors: Editors | None
+    model: HandpickedModel | None
     reason: str
     n_links: int
     trial: dict[str, float]
@@ -94,18 +101,16 @@ class Taught:
         }
 
 
-def worth(
-    site: Site, editors: Editors | None, sources: np.ndarray, items: np.ndarray
+def score(
+    site: Site, model: HandpickedModel | None, sources: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
-    """What is known of pairs before anybody clicks, ``(n_pairs,)``: the log odds that an editor
-    would list the item, or, where lists taught nothing, how alike the texts are. Scores compare
-    items of one source; ``sources`` must come in runs.
+    """The score of pairs before anybody clicks, ``(n_pairs,)``: the log odds that an editor would
+    list the item, or, where lists taught nothing, how alike the texts are. Scores compare items of
+    one source; ``sources`` and ``items`` are ``(n_pairs,)``, ``sources`` in runs.
     """
-    if editors is None:
-        alike: np.ndarray = text_score(signals(site, sources, items)).astype(np.float64)
-        return alike
-    odds: np.ndarray = editors.trees.predict(editors.features(site, sources, items))
-    return odds
+    if model is None:
+        return text_score(signals(site, sources, items)).astype(np.float64)
+    return model.trees.predict(model.features(site, sources, items))
 
 
 def learn(
@@ -115,22 +120,26 @@ def learn(
     *,
     seed: int,
     progress: Progress | None = None,
-) -> Taught:
-    """Learn from the lists ``picked``, unless text alone foretells them as well."""
+) -> Outcome:
+    """Learn from the lists ``picked``, unless text alone predicts them as well; ``stub``, true of
+    what is known by title alone, is ``(n_articles,)``.
+    """
     progress = progress or Silent()
-    picks = picks_of(picked, stub)
-    pages, n_links = picks.pages, len(picks.items)
+    lists = lists_of(picked, stub)
+    pages, n_links = lists.pages, len(lists.items)
     if len(pages) < MIN_LISTS:
         reason = f"learning from editors' lists takes {MIN_LISTS} of them, and there are"
-        return Taught(None, f"{reason} {len(pages)}", n_links, {}, {})
-    fold = np.random.default_rng(seed).permutation(len(pages)) % N_FOLDS
+        return Outcome(None, f"{reason} {len(pages)}", n_links, {}, {})
+    fold = np.full(site.n_articles, N_FOLDS)
+    fold[pages] = np.random.default_rng(seed).permutation(len(pages)) % N_FOLDS
     turns = range(N_FOLDS if len(pages) < MANY_LISTS else 1)
     progress.stage("learning from editors' lists", len(turns) + 1)
     trials = []
     for turn in turns:
-        aside = pages[fold == turn][:N_JUDGED]
-        editors = _fit(site, picks.without(pages[fold == turn]), stub, fold[fold != turn], seed)
-        trials.append(_try(site, editors, picks, stub, aside, seed))
+        aside = np.flatnonzero(fold == turn)
+        others = np.where(fold == turn, N_FOLDS, fold)
+        model = _fit(site, lists.without(aside), stub, others, seed)
+        trials.append(_try(site, model, lists, stub, aside[:N_JUDGED], seed))
         progress.advance()
     text, learned, alone, recall = (
         np.concatenate([getattr(trial, name) for trial in trials])
@@ -153,20 +162,20 @@ def learn(
     worse_alone = figures["far from any list"] < figures["text"] - CLEARLY * error_alone
     if figures["learned"] <= figures["text"] + CLEARLY * error or worse_alone:
         reason = f"editors' lists taught nothing: learned from {found}"
-        return Taught(None, reason, n_links, figures, {})
-    editors = _fit(site, picks, stub, fold, seed)
+        return Outcome(None, reason, n_links, figures, {})
+    model = _fit(site, lists, stub, fold, seed)
     progress.advance()
     reason = f"learned from {found}; {figures['recall']:.0%} of their links were candidates"
-    return Taught(editors, reason.replace("%", " %"), n_links, figures, trials[0].importance)
+    return Outcome(model, reason.replace("%", " %"), n_links, figures, trials[0].importance)
 
 
 def candidate_pairs(
-    site: Site, picks: Picks, stub: np.ndarray, pages: np.ndarray
+    site: Site, lists: HandpickedLists, stub: np.ndarray, pages: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pages and what stands to choose beside them, page by page: neighbours by text, and
-    what other pages' lists propose.
+    """Sources and items, ``(n_pairs,)`` each, page by page: the ``pages`` and their candidates,
+    which are neighbours by text and what other pages' lists propose.
     """
-    items = np.concatenate([site.near[pages], proposed(site, picks, pages)], axis=1)
+    items = np.concatenate([site.near[pages], proposed(site, lists, pages)], axis=1)
     rows, slots = np.nonzero(items >= 0)
     keys = np.unique(pages[rows] * site.n_articles + items[rows, slots])
     sources, found = np.divmod(keys, site.n_articles)
@@ -174,27 +183,30 @@ def candidate_pairs(
     return sources[real], found[real]
 
 
-def _fit(site: Site, picks: Picks, stub: np.ndarray, fold: np.ndarray, seed: int) -> Editors | None:
-    """Learn from lists whose pages fall into ``fold``; None if no candidate was ever listed."""
-    pages = picks.pages
-    sources, items = candidate_pairs(site, picks, stub, pages)
-    listed = picks.lists(sources, items)
+def _fit(
+    site: Site, lists: HandpickedLists, stub: np.ndarray, fold: np.ndarray, seed: int
+) -> HandpickedModel | None:
+    """Learn from lists, each of a ``fold``, ``(n_articles,)``; None if no candidate was ever
+    listed.
+    """
+    sources, items = candidate_pairs(site, lists, stub, lists.pages)
+    listed = lists.has(sources, items)
     if not listed.any():
         return None
-    rates, log_rates = count_rates(
-        site, sources, items, listed, fold[np.searchsorted(pages, sources)]
-    )
-    chosen = np.random.default_rng(seed).permutation(len(pages))[:N_GROWN_ON]
-    grown = np.isin(sources, pages[chosen])
-    seen = features(site, picks, log_rates[grown], sources[grown], items[grown])
-    n_near = site.near.shape[1]
-    seen, listed = _with_unknown(seen, listed[grown], sources[grown], rates, n_near, seed)
-    model = new_trees(seed).fit(seen, listed)
-    return Editors(picks, rates, laid_out(model, seen[:N_COMPARED]))
+    rates = count_rates(site, sources, items, listed, fold)
+    chosen = np.random.default_rng(seed).permutation(lists.pages)[:N_GROWN_ON]
+    grown = np.isin(sources, chosen)
+    sources, items, listed = sources[grown], items[grown], listed[grown]
+    seen = features(site, lists, rates, sources, items)
+    seen, listed = _with_unknown(seen, listed, sources, rates, site.near.shape[1], seed)
+    trees = new_trees(seed).fit(seen, listed)
+    return HandpickedModel(lists, rates, laid_out(trees, seen[:N_COMPARED]))
 
 
 def new_trees(seed: int) -> HistGradientBoostingClassifier:
-    """Trees that have not seen anything yet."""
+    """Trees that have not seen anything yet: regularised more than usual, with fewer bins and
+    columns for speed. Not tuned.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
@@ -223,16 +235,16 @@ def _with_unknown(
     draws = np.random.default_rng(seed).random((page.max() + 1, 2)) < UNKNOWN_SHARE
     near, kind = draws[page].T
     # What lists alone proposed would not have been a candidate.
-    kept = ~near | (seen[:, NEAR_PLACE] < n_near)
-    unknown = as_if_unknown(seen[kept], rates, near=near[kept], kind=kind[kept])
-    return unknown, listed[kept]
+    kept = ~near | (seen[:, NAMES.index("near_place")] < n_near)
+    log_base = rates.log_base(sources[kept])
+    return as_if_unknown(seen[kept], log_base, near=near[kept], kind=kind[kept]), listed[kept]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """nDCG@10 of lists set aside, ordered by text, as learned, and as learned if no other list
     were known to be near or of the kind; and the share of their links that were candidates. All
-    are ``(n_pages,)``; ``importance`` as in ``Taught``.
+    are ``(n_pages,)``; ``importance`` as in ``Outcome``.
     """
 
     text: np.ndarray
@@ -244,41 +256,41 @@ class Trial:
 
 def _try(
     site: Site,
-    editors: Editors | None,
-    picks: Picks,
+    model: HandpickedModel | None,
+    lists: HandpickedLists,
     stub: np.ndarray,
     pages: np.ndarray,
     seed: int,
 ) -> Trial:
-    """Order candidates of ``pages``, whose lists ``editors`` never saw."""
-    if editors is None:
+    """Order candidates of ``pages``, whose ``lists`` the model never saw."""
+    if model is None:
         nothing = np.zeros(len(pages))
         return Trial(nothing, nothing, nothing, nothing, {})
-    sources, items = candidate_pairs(site, editors.picks, stub, pages)
-    seen = editors.features(site, sources, items)
+    sources, items = candidate_pairs(site, model.lists, stub, pages)
+    seen = model.features(site, sources, items)
     row = np.searchsorted(pages, sources)
-    listed = picks.lists(sources, items)
-    n_listed = np.diff(picks.heads)[pages]
+    listed = lists.has(sources, items)
+    n_listed = np.diff(lists.heads)[pages]
 
-    def judged(score: np.ndarray, first: int = len(pages)) -> np.ndarray:
+    def judged(seen: np.ndarray, first: int = len(pages)) -> np.ndarray:
         few = row < first
-        return ndcg(row[few], listed[few], score, n_listed[:first])
+        return ndcg(row[few], listed[few], model.trees.predict(seen), n_listed[:first])
 
-    learned = judged(editors.trees.predict(seen))
+    learned = judged(seen)
     everywhere = np.ones(len(seen), dtype=bool)
-    unknown = as_if_unknown(seen, editors.rates, near=everywhere, kind=everywhere)
-    few = row < N_SCRAMBLED
+    log_base = model.rates.log_base(sources)
+    few = row < N_PERMUTED
     random = np.random.default_rng(seed)
     importance = {}
     for column, name in enumerate(FEATURES):
-        scrambled = seen[few]
-        scrambled[:, column] = random.permutation(scrambled[:, column])
-        without = judged(editors.trees.predict(scrambled), N_SCRAMBLED)
-        importance[name] = float(learned[:N_SCRAMBLED].mean() - without.mean())
+        permuted = seen[few]
+        permuted[:, column] = random.permutation(permuted[:, column])
+        lost = learned[:N_PERMUTED].mean() - judged(permuted, N_PERMUTED).mean()
+        importance[name] = float(lost)
     return Trial(
-        text=judged(text_score(seen)),
+        text=ndcg(row, listed, text_score(seen), n_listed),
         learned=learned,
-        alone=judged(editors.trees.predict(unknown)),
+        alone=judged(as_if_unknown(seen, log_base, near=everywhere, kind=everywhere)),
         recall=np.bincount(row, weights=listed, minlength=len(pages)) / n_listed,
         importance=importance,
     )
@@ -287,11 +299,12 @@ def _try(
 def ndcg(
     row: np.ndarray, listed: np.ndarray, score: np.ndarray, n_listed: np.ndarray
 ) -> np.ndarray:
-    """nDCG@10 of each row's items in the order of ``score``, ``(n_rows,)``."""
+    """nDCG@10 of each row's items in the order of ``score``, ``(n_rows,)``. ``row``, ``listed``
+    and ``score`` are ``(n_pairs,)``; ``n_listed``, the links of each row's list, ``(n_rows,)``.
+    """
     rank = ranks(row, score)
     top = rank <= DEPTH
     discount = 1 / np.log2(np.arange(DEPTH) + 2)
     gain = listed[top] * discount[rank[top] - 1]
     ideal = np.cumsum(discount)[np.minimum(n_listed, DEPTH) - 1]
-    worth: np.ndarray = np.bincount(row[top], weights=gain, minlength=len(n_listed)) / ideal
-    return worth
+    return np.bincount(row[top], weights=gain, minlength=len(n_listed)) / ideal

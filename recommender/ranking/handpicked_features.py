@@ -1,53 +1,52 @@
-"""What editors' lists say of a pair of articles, the source's own list left out of it.
+"""What hand-picked lists say of a pair of articles, the source's own list left out of it.
 
-Two kinds of evidence. ``gathered`` follows the lists of pages like the source. ``Rates`` say how
-often articles of one kind are listed beside pages of another: the members of a class beside the
-class, an overview beside everything in its folder. One row a pair, one column a feature.
+Two kinds of evidence. ``walk`` follows the lists of pages like the source: a page without a list of
+its own is served by those of its neighbours. ``Rates`` are how often articles of one group are
+listed beside pages of another: the members of a class beside the class, an overview beside
+everything in its folder. One row a pair, one column a feature.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numba import njit, prange
 
 from recommender.candidates import Candidates
-from recommender.ragged import at, find, mixed, runs
-from recommender.ranking.gathering import GATHERED, PROPOSING, gather, propose
+from recommender.ragged import find, mixed, runs
+from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts, count
 from recommender.text.corpus import Site
 from recommender.text.kernels import differences
 from recommender.text.signals import SIGNALS, signals
 
+# Articles that lists propose beside each page, as many as there are neighbours by text: 95 % of
+# msdocs' links are then candidates, 66 % by text alone (benchmarks/README.md, "Hand-picked lists").
 N_PROPOSED = 60
-N_FOLDS = 5
+# Blocks of sources that are worked on apart; not tuned: more than there are cores, for balance.
 CHUNKS = 8
-# Pairs' worth of belief that a group is like all others.
+# Pairs that weigh as much as the rate of all pairs in a group's rate. Not tuned.
 PRIOR = 5.0
-
-# Groups of pairs whose rates are counted: what a source and an item have to share with others.
-GROUPS = (
-    "target",
-    "folder_to_target",
-    "category_pair",
-    "folder_pair",
-    "title_ends_in_category",
-    "title_beginnings_in_category",
-    "added",
-    "added_in_category",
-    "change",
-    "dropped_in_category",
-)
-FEATURES = (*SIGNALS, "near_place", "near_place_back", *GATHERED, "near_listing", *GROUPS)
-# What is known of a pair from lists near it, and from lists of pages of one kind.
-NEAR = np.array([FEATURES.index(name) for name in (*GATHERED, "near_listing")])
-KIND = np.array([FEATURES.index(name) for name in GROUPS if name not in ("added", "change")])
-NEAR_PLACE = FEATURES.index("near_place")
+# Neighbours of an article that count as like it. Not tuned.
+LIKE = 10
+# What is added up along the lists of each source's neighbours, by name.
+WALKED = {
+    "listed_by_near": "how like the source the pages are that list the target, added up",
+    "listed_by_nearest": "how like the source the likest page is that lists the target",
+    "like_listed_by_near": "how like the target is to what pages like the source list",
+    "lists_source": "whether the target's list has the source",
+}
+# What of these makes an article a candidate (95 % of msdocs' links are candidates beside 60
+# neighbours; 94 % if only the first counted).
+PROPOSING = np.array([1.0, 0.0, 0.1, 2.0], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picks:
-    """Editors' lists as a matrix, both ways: page ``s`` lists ``items[heads[s]:heads[s + 1]]``,
+class HandpickedLists:
+    """Hand-picked lists as a matrix, both ways: page ``s`` lists ``items[heads[s]:heads[s + 1]]``,
     and article ``t`` is listed by ``back[back_heads[t]:back_heads[t + 1]]``.
     """
 
@@ -61,35 +60,34 @@ class Picks:
         """The pages that have a list."""
         return np.flatnonzero(np.diff(self.heads))
 
-    def lists(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """True where the source's list has the item."""
+    def has(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """True where the source's list has the item, ``(n_pairs,)``."""
         n = len(self.heads) - 1
         keys = np.repeat(np.arange(n), np.diff(self.heads)) * n + self.items
-        listed: np.ndarray = find(keys, sources * n + items) >= 0
-        return listed
+        return find(keys, sources * n + items) >= 0
 
-    def without(self, pages: np.ndarray) -> Picks:
+    def without(self, pages: np.ndarray) -> HandpickedLists:
         """The lists of all other pages."""
         kept = np.ones(len(self.heads) - 1, dtype=bool)
         kept[pages] = False
-        return _picks(np.repeat(np.arange(len(kept)), np.diff(self.heads)), self.items, kept)
+        return _lists(np.repeat(np.arange(len(kept)), np.diff(self.heads)), self.items, kept)
 
 
-def picks_of(picked: Candidates, stub: np.ndarray) -> Picks:
+def lists_of(picked: Candidates, stub: np.ndarray) -> HandpickedLists:
     """The lists of pages; what is known by title only neither teaches nor is learned."""
     sources, slots = np.nonzero(picked.used)
     items = picked.items[sources, slots]
     order = np.lexsort((items, sources))
     sources, items = sources[order], items[order]
     real = ~stub[items]
-    return _picks(sources[real], items[real], ~stub)
+    return _lists(sources[real], items[real], ~stub)
 
 
-def _picks(sources: np.ndarray, items: np.ndarray, kept: np.ndarray) -> Picks:
+def _lists(sources: np.ndarray, items: np.ndarray, kept: np.ndarray) -> HandpickedLists:
     n = len(kept)
     sources, items = sources[kept[sources]], items[kept[sources]].astype(np.int32)
     order = np.argsort(items, kind="stable")
-    return Picks(
+    return HandpickedLists(
         heads=np.searchsorted(sources, np.arange(n + 1)).astype(np.int64),
         items=items,
         back_heads=np.searchsorted(items[order], np.arange(n + 1)).astype(np.int64),
@@ -97,132 +95,339 @@ def _picks(sources: np.ndarray, items: np.ndarray, kept: np.ndarray) -> Picks:
     )
 
 
-def proposed(site: Site, picks: Picks, sources: np.ndarray) -> np.ndarray:
-    """What lists make candidates beside each source, ``(n_sources, N_PROPOSED)``."""
-    found: np.ndarray = propose(*_ways(site, picks), sources, PROPOSING, N_PROPOSED, CHUNKS)
-    return found
+def proposed(site: Site, lists: HandpickedLists, sources: np.ndarray) -> np.ndarray:
+    """What lists make candidates beside each source, ``(n_sources, N_PROPOSED)``, -1 for none."""
+    return propose(*_ways(site, lists), sources, PROPOSING, N_PROPOSED, CHUNKS)
 
 
-def _ways(site: Site, picks: Picks) -> tuple[np.ndarray, ...]:
-    # Likeness counts squared, so that a close neighbour outweighs many faint ones.
+def _ways(site: Site, lists: HandpickedLists) -> tuple[np.ndarray, ...]:
+    # Cosines count squared, so that a close neighbour outweighs many faint ones.
     return (
         site.near, site.near_cosine**2,
-        picks.heads, picks.items, picks.back_heads, picks.back,
+        lists.heads, lists.items, lists.back_heads, lists.back,
     )  # fmt: skip
 
 
-def features(
-    site: Site, picks: Picks, log_rates: np.ndarray, sources: np.ndarray, items: np.ndarray
-) -> np.ndarray:
-    """The features of pairs, ``(n_pairs, len(FEATURES))``; ``sources`` must come in runs."""
-    listing = np.append(np.diff(picks.heads) > 0, False)
-    alike = (site.near_cosine**2 * listing[site.near]).sum(axis=1)
-    columns = (
-        signals(site, sources, items),
-        _place(site.near, sources, items),
-        _place(site.near, items, sources),
-        gather(*_ways(site, picks), runs(sources), sources, items, CHUNKS),
-        alike[sources],
-        log_rates,
-    )
-    return np.column_stack(columns).astype(np.float32)
-
-
-def as_if_unknown(
-    seen: np.ndarray, rates: Rates, *, near: np.ndarray, kind: np.ndarray
-) -> np.ndarray:
-    """Features as they would be if no page ``near`` had a list, and none of the ``kind``.
-
-    ``near`` and ``kind`` are ``(n_pairs,)``. Lists may stand in one part of a site alone; what
-    has been learned there must know what to do in the others.
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Pairs whose features are asked for, ``sources`` and ``items`` ``(n_pairs,)``, and the tables
+    that features are columns of, each worked out once.
     """
-    unknown = seen.copy()
-    unknown[np.ix_(near, NEAR)] = 0.0
-    unknown[np.ix_(kind, KIND)] = np.log(rates.base)
-    return unknown
+
+    site: Site
+    lists: HandpickedLists
+    rates: Rates
+    sources: np.ndarray
+    items: np.ndarray
+
+    @cached_property
+    def signals(self) -> np.ndarray:
+        """``(n_pairs, len(SIGNALS))``."""
+        return signals(self.site, self.sources, self.items)
+
+    @cached_property
+    def walked(self) -> np.ndarray:
+        """``(n_pairs, len(WALKED))``."""
+        ways = _ways(self.site, self.lists)
+        return gather(*ways, runs(self.sources), self.sources, self.items, CHUNKS)
+
+    @cached_property
+    def log_rates(self) -> np.ndarray:
+        """``(n_pairs, len(GROUPS))``."""
+        return self.rates.log_rates(self.site, self.sources, self.items)
+
+
+Feature = Callable[[Any], np.ndarray]
+
+
+def columns(table: str, meanings: Mapping[str, str]) -> dict[str, Feature]:
+    """Features, by name, that are the columns of an asked-for ``table``, in their order."""
+
+    def column(number: int, meaning: str) -> Feature:
+        def feature(asked: Any) -> np.ndarray:
+            return getattr(asked, table)[:, number]
+
+        feature.__doc__ = meaning
+        return feature
+
+    return {name: column(at, meaning) for at, (name, meaning) in enumerate(meanings.items())}
+
+
+def near_place(asked: Asked) -> np.ndarray:
+    """place of the target among the source's neighbours by text"""
+    return _place(asked.site.near, asked.sources, asked.items)
+
+
+def near_place_back(asked: Asked) -> np.ndarray:
+    """place of the source among the target's neighbours by text"""
+    return _place(asked.site.near, asked.items, asked.sources)
+
+
+def near_listing(asked: Asked) -> np.ndarray:
+    """how like the source the pages are that have a list, added up"""
+    has_list = np.append(np.diff(asked.lists.heads) > 0, False)
+    heads = runs(asked.sources)
+    sources, near = asked.sources[heads[:-1]], asked.site.near
+    alike = (asked.site.near_cosine[sources] ** 2 * has_list[near[sources]]).sum(axis=1)
+    return np.repeat(alike, np.diff(heads))
 
 
 def _place(near: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Where ``right`` stands among the neighbours of ``left``, and ``k`` where it does not."""
     same = near[left] == right[:, None]
-    place: np.ndarray = np.where(same.any(axis=1), same.argmax(axis=1), near.shape[1])
-    return place
+    return np.where(same.any(axis=1), same.argmax(axis=1), near.shape[1])
+
+
+def as_if_unknown(
+    seen: np.ndarray, log_base: np.ndarray, *, near: np.ndarray, kind: np.ndarray
+) -> np.ndarray:
+    """Features as they would be if no page ``near`` had a list, and none of the ``kind``.
+
+    ``seen`` is ``(n_pairs, len(FEATURES))``; ``log_base``, what rates are where nothing is known,
+    ``near`` and ``kind`` are ``(n_pairs,)``. Lists may stand in one part of a site alone; what has
+    been learned there must know what to do in the others.
+    """
+    unknown = seen.copy()
+    unknown[np.ix_(near, NEAR)] = 0.0
+    unknown[np.ix_(kind, KIND)] = log_base[kind, None]
+    return unknown
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """How often the pairs of groups were listed: by sorted ``keys``, the ``listed`` among the
-    ``chances``, and ``base``, the share of all pairs that was listed.
+    """How often pairs of groups were listed: ``counts`` of the listed among the candidates, and
+    ``base``, the share of all of them that was listed, ``(N_FOLDS + 1,)``, each without one fold,
+    the last of all. ``fold`` is that of each article's list, ``N_FOLDS`` where it has none,
+    ``(n_articles,)``.
     """
 
-    keys: np.ndarray
-    listed: np.ndarray
-    chances: np.ndarray
+    counts: FoldCounts
     base: np.ndarray
+    fold: np.ndarray
 
-    def of(self, site: Site, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """The log rates of pairs, ``(n_pairs, len(GROUPS))``."""
-        columns = []
-        for keys in group_keys(site, sources, items):
-            place = find(self.keys, keys)
-            columns.append(_log_rate(at(self.listed, place), at(self.chances, place), self.base))
-        return np.column_stack(columns)
+    def log_base(self, sources: np.ndarray) -> np.ndarray:
+        """The log rate where nothing is known of a group, ``(n_pairs,)``."""
+        return np.log(self.base[self.fold[sources]])
+
+    def log_rates(self, site: Site, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """The log rates of pairs, ``(n_pairs, len(GROUPS))``. Those of a page with a list leave
+        its whole fold out, when it is learned from and when it is scored, lest its own list come
+        back as evidence for itself.
+        """
+        fold = self.fold[sources]
+        base = self.base[fold]
+        found = []
+        for keys in _group_keys(site, sources, items):
+            listed, chances = self.counts.without(keys, fold)
+            found.append(np.log((listed + PRIOR * base) / (chances + PRIOR)))
+        return np.column_stack(found)
 
 
 def count_rates(
     site: Site, sources: np.ndarray, items: np.ndarray, listed: np.ndarray, fold: np.ndarray
-) -> tuple[Rates, np.ndarray]:
-    """Count the groups of candidate pairs; the log rates of these very pairs come along, each
-    without the pairs of its source's whole ``fold``, lest a list foretell itself.
+) -> Rates:
+    """Count the groups of candidate pairs ``(n_pairs,)``; ``fold`` as in ``Rates``.
+
+    What a page lists becomes a candidate beside its neighbours too, and counts as a chance there:
+    that alone of a list reaches beyond its fold.
     """
-    base = listed.mean(keepdims=True)
-    tables, columns = [], []
-    for all_keys in group_keys(site, sources, items):
-        keys, number = np.unique(all_keys, return_inverse=True)
-        cell = number * N_FOLDS + fold
-        shape = len(keys), N_FOLDS
-        size = len(keys) * N_FOLDS
-        found = np.bincount(cell, weights=listed, minlength=size).reshape(shape)
-        chances = np.bincount(cell, minlength=size).reshape(shape)
-        all_found, all_chances = found.sum(axis=1), chances.sum(axis=1)
-        other_found = all_found[number] - found[number, fold]
-        columns.append(_log_rate(other_found, all_chances[number] - chances[number, fold], base))
+    of_pair = fold[sources]
+    tables = []
+    for keys in _group_keys(site, sources, items):
+        counts = count(keys, of_pair, listed, np.ones(len(keys)), dtype=np.float32)
         # A group within one fold was never seen to say anything of another.
-        kept = (chances > 0).sum(axis=1) > 1
-        tables.append((keys[kept], all_found[kept], all_chances[kept]))
-    keys, found, chances = (np.concatenate(parts) for parts in zip(*tables, strict=True))
+        kept = (counts.expected > 0).sum(axis=1) > 1
+        tables.append((counts.keys[kept], counts.hits[kept], counts.expected[kept]))
+    keys, hits, chances = (np.concatenate(parts) for parts in zip(*tables, strict=True))
     order = np.argsort(keys)
-    rates = Rates(
-        keys[order], found[order].astype(np.float32), chances[order].astype(np.float32), base
-    )
-    return rates, np.column_stack(columns)
+    everywhere = np.zeros(len(sources), dtype=np.int64)
+    whole = count(everywhere, of_pair, listed, np.ones(len(sources)))
+    found, pairs = whole.without(np.zeros(N_FOLDS + 1), np.arange(N_FOLDS + 1))
+    # With a single fold nothing is left beside it.
+    base = np.where((found > 0) & (pairs > 0), found / np.maximum(pairs, 1), listed.mean())
+    return Rates(FoldCounts(keys[order], hits[order], chances[order]), base, fold)
 
 
-def _log_rate(listed: np.ndarray, chances: np.ndarray, base: np.ndarray) -> np.ndarray:
-    rate: np.ndarray = np.log((listed + PRIOR * base) / (chances + PRIOR))
-    return rate
-
-
-def group_keys(site: Site, sources: np.ndarray, items: np.ndarray) -> Iterator[np.ndarray]:
-    """For each of ``GROUPS`` the numbers of the groups that pairs fall into."""
-    category, folder = site.category, site.folder
-    begin, end = site.first_term, site.last_term
-    changed = differences(site.term_heads, site.term, sources, items)
-    n_added, added, dropped = changed[:, 0], changed[:, 2], changed[:, 3]
-    parts: tuple[tuple[np.ndarray, ...], ...] = (
-        (items,),
-        (folder[sources], items),
-        (category[sources], category[items]),
-        (folder[sources], folder[items]),
-        (category[sources], end[sources], end[items]),
-        (category[sources], begin[sources], begin[items]),
-        (added,),
-        (category[sources], added),
-        (added, dropped),
-        (category[sources], dropped, n_added),
-    )
-    for number, part in enumerate(parts):
+def _group_keys(site: Site, sources: np.ndarray, items: np.ndarray) -> Iterator[np.ndarray]:
+    """For each of ``GROUPS`` the numbers of the groups that pairs fall into, ``(n_pairs,)``."""
+    ends = Ends(site, sources, items, differences(site.term_heads, site.term, sources, items))
+    for number, (_, parts) in enumerate(GROUPS.values()):
         keys = mixed(np.full(len(items), number))
-        for values in part:
+        for values in parts(ends):
             keys = mixed(keys + values)
         yield keys
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends:
+    """Pairs, and how their titles differ, ``(n_pairs, 4)``, see ``kernels.differences``."""
+
+    site: Site
+    sources: np.ndarray
+    items: np.ndarray
+    changed: np.ndarray
+
+    def of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """What the site knows under a name, of each source and of each item."""
+        values = getattr(self.site, name)
+        return values[self.sources], values[self.items]
+
+    @property
+    def category(self) -> np.ndarray:
+        """That of the source."""
+        return self.site.category[self.sources]
+
+
+# Groups of pairs whose rates are counted: what a rate is of, and what a source and an item have to
+# share with other pairs to be of one group.
+GROUPS: dict[str, tuple[str, Callable[[Ends], tuple[np.ndarray, ...]]]] = {
+    "target": ("beside any page", lambda ends: (ends.items,)),
+    "folder_to_target": (
+        "beside pages of the source's folder",
+        lambda ends: (ends.site.folder[ends.sources], ends.items),
+    ),
+    "category_pair": ("of links between the two categories", lambda ends: ends.of("category")),
+    "folder_pair": ("of links between the two folders", lambda ends: ends.of("folder")),
+    "title_ends_in_category": (
+        "of links in the source's category between titles that end like these",
+        lambda ends: (ends.category, *ends.of("last_term")),
+    ),
+    "title_beginnings_in_category": (
+        "of links in the source's category between titles that begin like these",
+        lambda ends: (ends.category, *ends.of("first_term")),
+    ),
+    "added": ("of links whose title adds these terms", lambda ends: (ends.changed[:, 2],)),
+    "added_in_category": (
+        "of links in the source's category whose title adds these terms",
+        lambda ends: (ends.category, ends.changed[:, 2]),
+    ),
+    "change": (
+        "of links whose title adds and drops these terms",
+        lambda ends: (ends.changed[:, 2], ends.changed[:, 3]),
+    ),
+    "dropped_in_category": (
+        "of links in the source's category whose title drops these terms and adds as many",
+        lambda ends: (ends.category, ends.changed[:, 3], ends.changed[:, 0]),
+    ),
+}
+# A feature is a function of the pairs asked for and one row here; its docstring is what the model
+# card says of it.
+FEATURES: dict[str, Feature] = {
+    **columns("signals", SIGNALS),
+    "near_place": near_place,
+    "near_place_back": near_place_back,
+    **columns("walked", WALKED),
+    "near_listing": near_listing,
+    **columns("log_rates", {name: f"log rate {of}" for name, (of, _) in GROUPS.items()}),
+}
+NAMES = tuple(FEATURES)
+# What is known of a pair from lists near it, and from lists of pages of one kind.
+NEAR = np.array([NAMES.index(name) for name in (*WALKED, "near_listing")])
+KIND = np.array([NAMES.index(name) for name in GROUPS if name not in ("added", "change")])
+
+
+def features(
+    site: Site, lists: HandpickedLists, rates: Rates, sources: np.ndarray, items: np.ndarray
+) -> np.ndarray:
+    """The features of pairs, ``(n_pairs, len(FEATURES))``, float32; ``sources`` and ``items`` are
+    ``(n_pairs,)``, ``sources`` in runs.
+    """
+    asked = Asked(site, lists, rates, sources, items)
+    return np.column_stack([feature(asked) for feature in FEATURES.values()]).astype(np.float32)
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def gather(near, weight, heads, items, back_heads, back, groups, source_of, item_of, n_chunks):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """What is added up along lists of wanted pairs, ``(n_pairs, len(WALKED))``.
+
+    ``groups`` bounds runs of pairs with one source. List ``s`` is ``items[heads[s]:heads[s + 1]]``,
+    and ``back`` holds for each article the pages that list it, in the same way.
+    """
+    n, n_groups = len(heads) - 1, len(groups) - 1
+    found = np.zeros((len(item_of), 4), dtype=np.float32)
+    for chunk in prange(n_chunks):
+        sums = np.zeros((n, 4), dtype=np.float32)
+        touched = np.empty(n, dtype=np.int32)
+        known = np.zeros(n, dtype=np.bool_)
+        for group in range(chunk * n_groups // n_chunks, (chunk + 1) * n_groups // n_chunks):
+            first, last = groups[group], groups[group + 1]
+            source = source_of[first]
+            n_touched = _walk(
+                source, near, weight, heads, items, back_heads, back, sums, touched, known
+            )
+            for pair in range(first, last):
+                found[pair] = sums[item_of[pair]]
+            for at in range(n_touched):
+                sums[touched[at]] = 0.0
+                known[touched[at]] = False
+    return found
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def propose(near, weight, heads, items, back_heads, back, sources, proposing, size, n_chunks):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The ``size`` articles that lists propose most, for each source, ``(n_sources, size)``."""
+    n = len(heads) - 1
+    found = np.full((len(sources), size), -1, dtype=np.int32)
+    for chunk in prange(n_chunks):
+        sums = np.zeros((n, 4), dtype=np.float32)
+        touched = np.empty(n, dtype=np.int32)
+        known = np.zeros(n, dtype=np.bool_)
+        weighed = np.empty(n, dtype=np.float32)
+        first, last = chunk * len(sources) // n_chunks, (chunk + 1) * len(sources) // n_chunks
+        for row in range(first, last):
+            source = sources[row]
+            n_touched = _walk(
+                source, near, weight, heads, items, back_heads, back, sums, touched, known
+            )
+            # In the order of their numbers, so that of equals the smaller comes first.
+            those = np.sort(touched[:n_touched])
+            for at in range(n_touched):
+                weighed[at] = 0.0
+                if those[at] != source:
+                    for column in range(4):
+                        weighed[at] -= proposing[column] * sums[those[at], column]
+                sums[those[at]] = 0.0
+                known[those[at]] = False
+            order = np.argsort(weighed[:n_touched], kind="mergesort")
+            for place in range(min(size, n_touched)):
+                if weighed[order[place]] < 0.0:
+                    found[row, place] = those[order[place]]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _walk(source, near, weight, heads, items, back_heads, back, sums, touched, known):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Add up ``sums`` along the lists near ``source``; returns how many articles that touched.
+
+    Its own list is what is to be predicted. No way leads there: nothing is its own neighbour.
+    """
+    n_touched = 0
+    for slot in range(near.shape[1]):
+        other, like = near[source, slot], weight[source, slot]
+        if other < 0:
+            break
+        for at in range(heads[other], heads[other + 1]):
+            item = items[at]
+            n_touched = _touch(item, touched, known, n_touched)
+            sums[item, 0] += like
+            sums[item, 1] = max(sums[item, 1], like)
+            for place in range(min(LIKE, near.shape[1])):
+                further = near[item, place]
+                if further < 0:
+                    break
+                n_touched = _touch(further, touched, known, n_touched)
+                sums[further, 2] += like * weight[item, place]
+    for at in range(back_heads[source], back_heads[source + 1]):
+        n_touched = _touch(back[at], touched, known, n_touched)
+        sums[back[at], 3] = 1.0
+    return n_touched
+
+
+@njit(cache=True, nogil=True)
+def _touch(item, touched, known, n_touched):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Remember that sums of ``item`` are not zero."""
+    if not known[item]:
+        known[item] = True
+        touched[n_touched] = item
+        n_touched += 1
+    return n_touched

@@ -19,7 +19,7 @@ from recommender.clicks.position_bias import Examination
 from recommender.progress import Progress, Silent
 from recommender.ranking.boosting import MAX_ROUNDS
 from recommender.ranking.features import NAMES, PRIOR_CHOICES, History, features, known_of
-from recommender.ranking.handpicked import Editors
+from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.kinds import TOWARDS, Kind, learn_kind
 from recommender.ranking.shrinkage import Belief, Line, believe, fit_line, weight_by_trial
 from recommender.ranking.time_splits import Block, Stretches, stretches_of
@@ -55,12 +55,14 @@ class Ranker:
     kind: Kind | None
     trust: float
     history: History
-    editors: Editors | None
+    handpicked: HandpickedModel | None
 
     def score(self, site: Site, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Log appeal of each pair beside its source, ``(n_pairs,)``; sources in runs."""
         known = known_of(self.history, sources, items, unseen=False)
-        return self.of(features(site, self.editors, self.history, known, sources, items), known.own)
+        return self.of(
+            features(site, self.handpicked, self.history, known, sources, items), known.own
+        )
 
     def of(self, seen: np.ndarray, pair: np.ndarray) -> np.ndarray:
         """The same for pairs by their features and numbers, -1 for what was never shown."""
@@ -116,13 +118,13 @@ def learn(
     log: Log,
     examination: Examination,
     *,
-    editors: Editors | None = None,
+    handpicked: HandpickedModel | None = None,
     seed: int,
     progress: Progress | None = None,
 ) -> Learned:
     """Fit the ranker, as far as the log's last days bear it out."""
     progress = progress or Silent()
-    whole = stretches_of(site, editors, log, examination)
+    whole = stretches_of(site, handpicked, log, examination)
     n_clicks = int(log.n_clicks[whole.of_link[log.click_link] >= 0].sum())
     enough = n_clicks >= MIN_CLICKS and len(whole.days) > MIN_BLOCKS
     if enough:
@@ -137,7 +139,7 @@ def learn(
         reason = "text alone decides: there are no clicks to learn from"
     elif len(blocks) < MIN_BLOCKS:
         text = believe(Line((NAMES.index("text"),), np.ones(1)), everything)
-        ranker = Ranker(text, None, 0.0, everything.history, editors)
+        ranker = Ranker(text, None, 0.0, everything.history, handpicked)
         n_days = len(np.unique(log.click_day[log.n_clicks > 0]))
         reason = (
             f"text decides, and a pair's own clicks as far as it has any: to learn more takes "
@@ -188,7 +190,7 @@ def _whole(
     line = replace(line, slopes=np.maximum(line.slopes, LEAST_SLOPE))
     kind = learn_kind(blocks, rounds=rounds, seed=seed)(last) if trust else None
     text = believe(line, last, weight_by_trial(line, blocks))
-    return Ranker(text, kind, trust, last.history, last.editors)
+    return Ranker(text, kind, trust, last.history, last.handpicked)
 
 
 def _tried(

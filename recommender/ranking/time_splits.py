@@ -16,7 +16,7 @@ from recommender.clicks.intervention_harvesting import MAX_POSITION
 from recommender.clicks.position_bias import Examination
 from recommender.ragged import ranks
 from recommender.ranking.features import History, features, history_of, known_of
-from recommender.ranking.handpicked import Editors
+from recommender.ranking.handpicked import HandpickedModel
 from recommender.store.counts import Log
 from recommender.text.corpus import Site
 
@@ -119,7 +119,7 @@ class Block:
     """
 
     site: Site
-    editors: Editors | None
+    handpicked: HandpickedModel | None
     history: History
     past: Choices
     now: Choices
@@ -129,7 +129,7 @@ class Block:
         pairs = self.history.pairs
         sources, items = pairs.source[pair], pairs.item[pair].astype(np.int64)
         known = known_of(self.history, sources, items, unseen=unseen)
-        return features(self.site, self.editors, self.history, known, sources, items)
+        return features(self.site, self.handpicked, self.history, known, sources, items)
 
     @cached_property
     def seen(self) -> np.ndarray:
@@ -154,7 +154,7 @@ class Stretches:
     """
 
     site: Site
-    editors: Editors | None
+    handpicked: HandpickedModel | None
     log: Log
     pairs: Pairs
     of_link: np.ndarray
@@ -166,7 +166,7 @@ class Stretches:
         past = self.log.between(0, first)
         history = history_of(self.site, past, self.pairs, self.of_link, self.examined)
         now = self._choices(self.log.between(first, last))
-        return Block(self.site, self.editors, history, self._choices(past), now)
+        return Block(self.site, self.handpicked, history, self._choices(past), now)
 
     def everything(self) -> Block:
         """All of the log as the past."""
@@ -184,14 +184,14 @@ class Stretches:
 
 
 def stretches_of(
-    site: Site, editors: Editors | None, log: Log, examination: Examination
+    site: Site, handpicked: HandpickedModel | None, log: Log, examination: Examination
 ) -> Stretches:
     """Cut a log by its views; clicks flooded onto one pair are bounded."""
     pairs, of_link = pairs_in(log, n_articles=site.n_articles)
     log = bounded(log, of_link)
     examined = examined_in(log, examination)
     of_link[examined < LEAST_EXAMINED * examined.max(initial=0.0)] = -1
-    return Stretches(site, editors, log, pairs, of_link, examined, _days(log))
+    return Stretches(site, handpicked, log, pairs, of_link, examined, _days(log))
 
 
 def examined_in(log: Log, examination: Examination) -> np.ndarray:

@@ -32,7 +32,7 @@ from recommender.ranking.features import (
     known_of,
     offset,
 )
-from recommender.ranking.handpicked import Taught
+from recommender.ranking.handpicked import Outcome
 from recommender.ranking.ranker import Learned, learn
 from recommender.store import counts
 from recommender.store.click_filters import Caps
@@ -99,7 +99,7 @@ def build(
     log = counts.count(store, ids, until=options.until, caps=options.caps)
     examination = position_bias.estimate(log, seed=options.seed)
     learned = learn(
-        site, log, examination, editors=taught.editors, seed=options.seed, progress=progress
+        site, log, examination, handpicked=taught.model, seed=options.seed, progress=progress
     )
 
     shown = on_the_page(picked, learned.history)
@@ -115,8 +115,8 @@ def build(
         cluster=cluster,
         titles=[article.title for article in articles],
         stub=stub,
-        origin="model" if taught.editors else learned.decided_by,
-        sure=handpicked.SURE if taught.editors and learned.decided_by == "text" else np.inf,
+        origin="model" if taught.model else learned.decided_by,
+        sure=handpicked.SURE if taught.model and learned.decided_by == "text" else np.inf,
     )
     explored = explore(
         finished.lists.items,
@@ -204,11 +204,11 @@ def by_readers(history: History) -> Candidates:
     return union([followed, read])
 
 
-def by_editors(site: Site, taught: Taught) -> Candidates:
+def by_editors(site: Site, taught: Outcome) -> Candidates:
     """What the lists of other pages propose, where lists have taught anything."""
-    if taught.editors is None:
+    if taught.model is None:
         return from_lists([[]] * site.n_articles, [[]] * site.n_articles)
-    return taught.editors.candidates(site)
+    return taught.model.candidates(site)
 
 
 def on_the_page(picked: Candidates, history: History) -> Candidates:
@@ -221,11 +221,11 @@ def on_the_page(picked: Candidates, history: History) -> Candidates:
     return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
 
 
-def scorer(site: Site, learned: Learned, taught: Taught) -> Score:
+def scorer(site: Site, learned: Learned, taught: Outcome) -> Score:
     """What clicks taught; without, what editors' lists did; without, text."""
     if learned.ranker:
         return partial(learned.ranker.score, site)
-    return partial(handpicked.worth, site, taught.editors)
+    return partial(handpicked.score, site, taught.model)
 
 
 def scores(score: Score, candidates: Candidates, progress: Progress) -> Candidates:

@@ -9,9 +9,21 @@ from sites import built, site_from
 
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
-from recommender.ranking import handpicked
-from recommender.ranking.handpicked import MIN_LISTS, Taught, learn, worth
-from recommender.ranking.handpicked_features import FEATURES
+from recommender.ranking.cross_fitting import N_FOLDS
+from recommender.ranking.handpicked import (
+    MIN_LISTS,
+    HandpickedModel,
+    Outcome,
+    candidate_pairs,
+    learn,
+    score,
+)
+from recommender.ranking.handpicked_features import (
+    FEATURES,
+    HandpickedLists,
+    count_rates,
+    lists_of,
+)
 from recommender.training.pipeline import picked_lists
 
 N_DEVICES = 32
@@ -56,22 +68,22 @@ def at_random(device: int, part: int) -> list[str]:
     return [f"{other}-{PARTS[number]}" for other, number in zip(*chosen, strict=True)]
 
 
-def taught_by(pages: list[Article]) -> Taught:
+def taught_by(pages: list[Article]) -> Outcome:
     picked = picked_lists(pages, [page.id for page in pages])
     stub = np.array([page.stub for page in pages])
     return learn(site_from(pages, k=20), picked, stub, seed=0)
 
 
 @pytest.fixture(scope="module")
-def ruled() -> Taught:
+def ruled() -> Outcome:
     return taught_by(manual(by_rule))
 
 
-def test_lists_with_a_rule_are_foretold(ruled: Taught):
+def test_lists_with_a_rule_are_predicted(ruled: Outcome):
     """Lists set aside are ordered far better than by text, and the reason says from what."""
     taught = ruled
 
-    assert taught.editors is not None
+    assert taught.model is not None
     assert taught.trial["learned"] > taught.trial["text"] + 0.1
     assert taught.trial["recall"] > 0.6
     n_links = taught.n_links
@@ -83,7 +95,7 @@ def test_random_lists_teach_nothing():
     """They are refused, in a sentence."""
     taught = taught_by(manual(at_random))
 
-    assert taught.editors is None
+    assert taught.model is None
     assert taught.reason.startswith("editors' lists taught nothing: learned from ")
     assert taught.importance == {}
 
@@ -132,27 +144,44 @@ def test_the_bundle_scores_as_the_build_did(tmp_path: Path):
         assert scores == pytest.approx([link.score for link in links], rel=1e-5, abs=1e-5)
 
 
-def test_a_list_does_not_foretell_itself(ruled: Taught):
-    """Beside a page nothing is gathered from its own list: another list there, same features."""
-    taught = ruled
-    assert taught.editors is not None
-    site = site_from(manual(by_rule), k=20)
-    sources, items = np.zeros(N_PAGES - 1, dtype=np.int64), np.arange(1, N_PAGES)
-    gathered = [FEATURES.index(name) for name in ("listed_by_near", "like_listed_by_near")]
+def test_a_list_does_not_predict_itself():
+    """Another list on a page, and every feature of its pairs stays; those of other pages do not.
 
-    with_own = taught.editors.features(site, sources, items)
-    other = handpicked.Editors(
-        taught.editors.picks.without(np.array([0])), taught.editors.rates, taught.editors.trees
-    )
+    The candidates stay what they were, though a page's list proposes some beside its neighbours.
+    """
+    site, stub = site_from(manual(by_rule), k=20), np.zeros(N_PAGES, dtype=bool)
+    fold = np.arange(N_PAGES) % N_FOLDS
 
-    assert np.array_equal(with_own[:, gathered], other.features(site, sources, items)[:, gathered])
+    def pages_lists(page: int, lists: Lists) -> HandpickedLists:
+        articles = manual(lambda *at: (lists if page_of(at) == page else by_rule)(*at))
+        return lists_of(picked_lists(articles, [article.id for article in articles]), stub)
+
+    as_it_is = pages_lists(0, by_rule)
+    sources, items = candidate_pairs(site, as_it_is, stub, as_it_is.pages)
+
+    def seen(lists: HandpickedLists, page: int) -> np.ndarray:
+        rates = count_rates(site, sources, items, lists.has(sources, items), fold)
+        model = HandpickedModel(lists, rates, None)  # type: ignore[arg-type]
+        own = sources == page
+        return model.features(site, sources[own], items[own])
+
+    for page in range(0, N_PAGES, 7):
+        changed = pages_lists(page, at_random)
+        assert np.array_equal(seen(as_it_is, page), seen(changed, page)), page
+        other = (page + 1) % N_PAGES
+        assert not np.array_equal(seen(as_it_is, other), seen(changed, other))
+
+
+def page_of(at: tuple[int, ...]) -> int:
+    device, part = at
+    return device * len(PARTS) + part
 
 
 def test_few_lists_are_not_learned_from():
     """The reason tells how many it takes."""
     taught = taught_by(manual(lambda device, part: by_rule(device, part) if device < 9 else []))
 
-    assert taught.editors is None
+    assert taught.model is None
     assert taught.reason == (
         f"learning from editors' lists takes {MIN_LISTS} of them, and there are 45"
     )
@@ -166,29 +195,29 @@ def test_stubs_neither_teach_nor_are_learned():
 
     taught = learn(site_from(pages, k=20), picked, stub, seed=0)
 
-    assert taught.editors is not None
+    assert taught.model is not None
     assert taught.n_links == 7 * N_DEVICES  # an overview and a repair each, none to itself
-    assert not stub[taught.editors.picks.pages].any()
-    assert not stub[taught.editors.picks.items].any()
+    assert not stub[taught.model.lists.pages].any()
+    assert not stub[taught.model.lists.items].any()
 
 
 def test_without_editors_the_text_says_what_a_pair_is_worth():
-    """``worth`` is then how alike the texts are: pages of one device above any others."""
+    """``score`` is then how alike the texts are: pages of one device above any others."""
     site = site_from(manual(at_random), k=20)
     items = np.arange(1, N_PAGES)
 
-    alike = worth(site, None, np.zeros(N_PAGES - 1, dtype=np.int64), items)
+    alike = score(site, None, np.zeros(N_PAGES - 1, dtype=np.int64), items)
 
     assert set(items[np.argsort(-alike)][:4]) == {1, 2, 3, 4}
 
 
-def test_the_same_lists_teach_the_same(ruled: Taught):
+def test_the_same_lists_teach_the_same(ruled: Outcome):
     """Twice the same seed, twice the same scores."""
     pages = manual(by_rule)
     site = site_from(pages, k=20)
     pairs = np.zeros(N_PAGES - 1, dtype=np.int64), np.arange(1, N_PAGES)
 
     again = taught_by(pages)
-    one, other = (worth(site, taught.editors, *pairs) for taught in (ruled, again))
+    one, other = (score(site, taught.model, *pairs) for taught in (ruled, again))
 
     assert np.array_equal(one, other)

@@ -7,7 +7,8 @@ import pytest
 from sites import EVENLY, Shown, log_of, random_articles, site_from
 
 from recommender.articles.article import Article
-from recommender.ranking.features import log_worth
+from recommender.ranking import handpicked
+from recommender.ranking.features import LEAST_TEXT
 from recommender.ranking.ranker import Learned, learn
 from recommender.store.counts import Log, empty_log
 from recommender.text.corpus import Site
@@ -139,7 +140,8 @@ def test_a_few_clicks_move_their_own_pairs(site: Site):
         "clicks spread over 3 days or more, and there are 14 clicks on 2 days"
     )
     sources, items = np.divmod(np.arange(N * N), N)
-    text = log_worth(site, None, sources, items).reshape(N, N)
+    text = np.log(np.maximum(handpicked.score(site, None, sources, items), LEAST_TEXT))
+    text = text.reshape(N, N)
     gained = all_scores(site, learned) - text
     due = np.exp(text[0, 1:4]) / np.exp(text[0, 1:4]).sum() * 10
     assert (np.sign(gained[0, 1:4]) == np.sign([0, 8, 2] - due)).all()
