@@ -1,12 +1,16 @@
 """Slates that explore: beside the best slate of an article a few others, drawn when it is built.
 
 A page draws a variant, 0 to 99, for every view; most mean the best slate, each of the last
-``share`` a slate of its own. In these, neighbours change places, which tells how strong position
-is, and the last two places go in turn to candidates from further down that still pass the
-relevance floor, which tells whether they deserve better. Since variants are drawn evenly, the
-chance of every item at every position is known: so many hundredths.
+``share`` a slate of its own. In these, neighbours change places, which identifies how strong
+position is, and one place goes to a candidate from further down that still passes the relevance
+floor, which shows whether it deserves better; what stood there and below moves down by one. Pages
+ask for lists of different lengths, so the place is in turn the last of lists of ``LENGTHS``: at
+whatever length from 3 up, some views show a candidate that the page would not show otherwise.
+Since variants are drawn uniformly, the chance of every item at every position is known: so many
+hundredths.
 
-The cards are dealt, not drawn with replacement: no candidate comes twice before each came once.
+Candidates are dealt like cards, not drawn with replacement: none comes again beside an article
+while there is one for that place that came less often.
 """
 
 from __future__ import annotations
@@ -20,8 +24,10 @@ from recommender.candidates import EMPTY
 from recommender.events.slate_token import N_VARIANTS
 
 DEPTH = 10
-# Places that go to candidates from further down.
-N_TAIL = 2
+# Lengths of list at whose last place candidates from further down are tried, one a slate in turn.
+# Three is the shortest list the widget's manual names; first, so that a single exploring slate
+# serves pages of every length (benchmarks/README.md, "Exploration").
+LENGTHS = (3, 5, 8, 10)
 DEFAULT_SHARE = 20
 BEST, EXPLORE = "best", "explore"
 
@@ -46,8 +52,8 @@ def explore(
     seed: int,
 ) -> Explored:
     """Draw the exploring slates of prepared lists ``items``, ``(n_articles, list_size)``, of whose
-    links the first ``n_relevant`` passed the floor. Nothing moves on the page of a ``sensitive``
-    article, and no such article is moved on others'.
+    links the first ``n_relevant``, ``(n_articles,)``, passed the floor. Nothing moves on the page
+    of a ``sensitive`` article, ``(n_articles,)``, and no such article is moved on others'.
     """
     n, size = items.shape
     depth = min(DEPTH, size)
@@ -55,26 +61,28 @@ def explore(
     places = np.arange(size)
     movable = (items != EMPTY) & (places < n_relevant[:, None]) & ~sensitive[:, None]
     movable &= ~sensitive[np.where(items == EMPTY, 0, items)]
-    # The deck of each article: its movable slots from the open places on, shuffled.
-    n_open = min(N_TAIL, depth)
-    first_open = depth - n_open
-    in_deck = movable & (places >= first_open)
-    deck = np.argsort(np.where(in_deck, random.random((n, size)), 2.0), axis=1)
-    n_cards = in_deck.sum(axis=1)
-    opened = movable[:, first_open:depth]
-    n_opened, nth = opened.sum(axis=1), opened.cumsum(axis=1) - 1
-    # A deck no larger than the open places is left to the swaps.
-    dealt = opened & (n_cards > n_opened)[:, None]
-    rows = np.arange(n)
+    # The place of the last movable slot up to each, and before it; -1 if there is none.
+    last = np.maximum.accumulate(np.where(movable, places, -1), axis=1)
+    before = np.column_stack([np.full(n, -1), last[:, :-1]])[:, :depth]
+    # Cards by how often they came, and at random among those that came as often.
+    deck = random.random((n, size))
     slates = np.empty((n, share, depth), dtype=np.uint8)
     for number in range(share):
+        length = min(LENGTHS[number % len(LENGTHS)], depth)
+        below = movable & (places >= length)
+        card = np.where(below, deck, np.inf).argmin(axis=1)
+        place = last[:, length - 1]
+        # The first place is not for trials.
+        place = np.where(below.any(axis=1) & (place > 0), place, size)
+        some = np.flatnonzero(place < size)
+        deck[some, card[some]] += 1
         order = np.tile(places[:depth], (n, 1))
-        for at in range(n_open):
-            card = deck[rows, (number * n_opened + nth[:, at]) % np.maximum(n_cards, 1)]
-            order[:, first_open + at] = np.where(dealt[:, at], card, first_open + at)
+        lower = (order > place[:, None]) & (order <= card[:, None]) & movable[:, :depth]
+        order = np.where(lower, before, order)
+        order[some, place[some]] = card[some]
         for left in range(number % 2, depth - 1, 2):
-            swap = random.random(n) < 0.5
-            swap &= movable[rows, order[:, left]] & movable[rows, order[:, left + 1]]
+            swap = (random.random(n) < 0.5) & movable[:, left] & movable[:, left + 1]
+            swap &= (left != place) & (left + 1 != place)
             order[swap, left : left + 2] = order[swap, left : left + 2][:, ::-1]
         slates[:, number] = order
     return Explored(slates, _chances(slates, items))

@@ -15,7 +15,7 @@ from recommender.candidates import EMPTY
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.exploration import (
     DEPTH,
-    N_TAIL,
+    LENGTHS,
     Explored,
     explore,
     slate_of,
@@ -105,38 +105,56 @@ def test_what_every_exploring_slate_keeps(
                 assert found.chances[row, slot, at] == expected
 
 
-def test_a_place_changes_with_its_neighbour_only():
-    """But for the last two places, which are open to what stands there and further down."""
-    slates = explored(lists_of(30), share=90).slates[0]
+def test_one_place_tries_a_candidate_and_others_change_with_their_neighbours():
+    """The place is the last of a list of 3, 5, 8 or 10; what is below it moves down by one."""
+    slates = explored(lists_of(30), share=80).slates[0]
 
-    for slate in slates.tolist():
-        assert [slot for slot in slate if slot >= 8] == slate[-2:] or slate[7] >= 8
-        assert all(abs(slot - at) <= 1 for at, slot in enumerate(slate) if slot < 8)
-        assert sum(slot >= 8 for slot in slate) == N_TAIL
-    for left in range(8):
-        assert any(slate[left] != left for slate in slates.tolist())
-
-
-def test_every_candidate_is_tried_before_one_is_tried_again():
-    """The cards are eight's to the last slot: twelve for two places go round in six slates."""
-    for length, seed in ((20, 1), (20, 2), (12, 3), (30, 4)):
-        cards = set(range(DEPTH - N_TAIL, length))
-        slates = explored(lists_of(length), share=60, seed=seed).slates[0]
-        a_round = len(cards) // N_TAIL
-        for start in range(0, 60 - a_round + 1, a_round):
-            dealt = [slot for slot in slates[start : start + a_round].flatten() if slot in cards]
-            assert len(dealt) == len(cards)
-            assert set(dealt) == cards
+    for number, slate in enumerate(slates.tolist()):
+        length = LENGTHS[number % len(LENGTHS)]
+        card = slate[length - 1]
+        assert card >= length
+        best = [slot for slot in range(DEPTH + 1) if slot != card][: DEPTH - 1]
+        rest = slate[: length - 1] + slate[length:]
+        assert sorted(rest) == best
+        assert all(abs(best.index(slot) - at) <= 1 for at, slot in enumerate(rest))
+    for left in range(DEPTH - 1):
+        # Every place is tied to the next: some links were seen at both.
+        assert {*slates[:, left].tolist()} & {*slates[:, left + 1].tolist()}
 
 
-def test_all_candidates_are_tried_alike():
-    """After any number of slates no candidate is a turn ahead of another, also if they are odd."""
-    for length in range(11, 31):
-        slates = explored(lists_of(length), share=45).slates[0]
-        for n in range(1, 46):
-            tried = Counter(slot for slate in slates[:n].tolist() for slot in slate)
-            times = [tried[slot] for slot in range(DEPTH - N_TAIL, length)]
-            assert max(times) - min(times) <= 1
+@pytest.mark.parametrize("k", range(min(LENGTHS), DEPTH + 1))
+@pytest.mark.parametrize("share", [SHARE, 90])
+def test_lists_of_any_length_try_what_they_would_not_show(k: int, share: int):
+    """Not even by a swap with what is next; and the bundle knows the chance of it."""
+    found = explored(lists_of(30), share=share)
+
+    tried = [{slot for slot in slate[:k] if slot > k} for slate in found.slates[0].tolist()]
+    n_turns = share // len(LENGTHS) * sum(length <= k for length in LENGTHS)
+    assert n_turns / 2 <= sum(map(bool, tried)) <= share
+    shown = found.chances[0, :, :k].sum(axis=1)
+    assert {slot for slot in range(k + 1, 30) if shown[slot]} == set().union(*tried)
+
+
+def test_one_exploring_slate_serves_the_shortest_lists():
+    """What it tries stands on the third place."""
+    (slate,) = explored(lists_of(30), share=1).slates[0].tolist()
+
+    assert slate[2] >= 3
+
+
+@pytest.mark.parametrize(("size", "seed"), [(20, 1), (20, 2), (12, 3), (30, 4)])
+def test_none_is_tried_again_while_another_for_the_place_came_less_often(size: int, seed: int):
+    """At each place, from that of the third link to the last of the slate."""
+    slates = explored(lists_of(size), share=90, seed=seed).slates[0].tolist()
+
+    times = Counter(dict.fromkeys(range(size), 0))
+    for number, slate in enumerate(slates):
+        length = LENGTHS[number % len(LENGTHS)]
+        card = slate[length - 1]
+        assert card >= length
+        assert times[card] == min(times[slot] for slot in range(length, size))
+        times[card] += 1
+    assert min(times[slot] for slot in range(min(LENGTHS), size)) >= 2
 
 
 def test_ten_links_or_fewer_are_only_swapped():
@@ -336,7 +354,7 @@ def test_variants_without_exploration_are_the_best_list(tmp_path: Path):
 
     id = bundle.lists.id_of(0)
     assert all(links == variants_of(bundle, id)[0] for links in variants_of(bundle, id))
-    assert (bundle.about.explore, bundle.about.variants) == (0, variant_table(0))
+    assert (bundle.about.explore, [*bundle.about.variants]) == (0, variant_table(0))
     assert bundle.lists.chances_of(0, 0)[:1] == [N_VARIANTS]
 
 
