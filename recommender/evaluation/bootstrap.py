@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Each end of an interval rests on fifty draws; not tuned.
 N_DRAWS = 2_000
-# Draws made in one go; bounds the memory.
+# Draws made in one go: a matrix of so many rows and up to ``MAX_CLUSTERS`` columns, 2 MB.
 BLOCK = 50
 # More visits than this are put together into so many groups, at random as far as views go: means
 # of groups are as independent as means of visits, and 5,000 say how wide an interval is.
@@ -38,10 +39,13 @@ class Means:
 
 
 def means(columns: Sequence[np.ndarray], session: np.ndarray, random: np.random.Generator) -> Means:
-    """The mean of each column over views, ``(n_views,)`` each; NaN is left out.
+    """The mean of each column over views, ``(n_views,)`` each, of which NaN is left out; ``session``,
+    ``(n_views,)``, is the visit of each view, a number from 0.
 
-    ``p`` is twice the smaller share of draws on one side of 0, the data themselves counted as a
-    draw, so that it is never 0 (Davison & Hinkley 1997, section 4.4).
+    Intervals are percentile intervals, and ``p`` inverts them: it is the level at which the
+    interval would end at 0, twice the smaller share of draws on one side of it (Efron & Tibshirani,
+    "An introduction to the bootstrap", 1993, section 15.4). Nothing is drawn under the hypothesis.
+    The data themselves count as a draw, so that ``p`` is never 0.
     """
     cluster = session % MAX_CLUSTERS
     n_clusters = int(cluster.max()) + 1
@@ -81,8 +85,8 @@ def _one(values: np.ndarray, draws: np.ndarray) -> tuple[float, float, float, fl
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """p-values corrected for their number, so that the chance of even one false alarm stays what
-    it says (Holm 1979); NaN is no comparison and stays NaN.
+    """p-values, ``(n,)``, corrected for their number, so that the chance of even one false alarm is
+    at most the level (Holm 1979); NaN is no comparison and stays NaN.
     """
     corrected = np.full(len(p), np.nan)
     order = np.argsort(p, kind="stable")
