@@ -154,6 +154,9 @@ def gain(world: World, learned: Learned) -> Gap:
 
 
 NOTHING = np.ones((N, N))
+# What clicks that say nothing may cost, of what lists by text are worth: with 95 % certainty no
+# more than this; 1.4 % at most when this was written.
+TOLERATED = 0.03
 
 
 @pytest.mark.parametrize("n_clicks", [400, 5000])
@@ -162,7 +165,8 @@ def test_clicks_at_random(world: World, n_clicks: int, seed: int):
     """Clicks that go anywhere, too few to try anything out and enough."""
     log = unordered(readings(NOTHING, n_clicks=n_clicks, seed=seed))
 
-    assert gain(world, learn(world.site, log, EVENLY, seed=seed)).high >= 0
+    found = gain(world, learn(world.site, log, EVENLY, seed=seed))
+    assert found.low > -TOLERATED * world.by_text().mean()
 
 
 N_SOUND = 4000
@@ -244,7 +248,8 @@ def test_all_clicks_on_position_one(world: World, order: str):
     log, examination = examined(world, slates)
 
     assert log.n_clicks[log.position[log.click_link] > 1].sum() == 0
-    assert gain(world, learn(world.site, log, examination, seed=0)).high >= 0
+    found = gain(world, learn(world.site, log, examination, seed=0))
+    assert found.low > -TOLERATED * world.by_text().mean()
 
 
 @pytest.mark.parametrize("order", ["text", "picked"])

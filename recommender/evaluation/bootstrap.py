@@ -39,8 +39,8 @@ class Means:
 
 
 def means(columns: Sequence[np.ndarray], session: np.ndarray, random: np.random.Generator) -> Means:
-    """The mean of each column over views, ``(n_views,)`` each, of which NaN is left out; ``session``,
-    ``(n_views,)``, is the visit of each view, a number from 0.
+    """The mean of each column over views, ``(n_views,)`` each, of which NaN is left out;
+    ``session``, ``(n_views,)``, is the visit of each view, a number from 0.
 
     Intervals are percentile intervals, and ``p`` inverts them: it is the level at which the
     interval would end at 0, twice the smaller share of draws on one side of it (Efron & Tibshirani,
