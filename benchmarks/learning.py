@@ -22,7 +22,6 @@ from benchmarks.corpus import REAL, table
 from recommender.articles.article import Article
 from recommender.articles.reader import read_articles
 from recommender.clicks import position_bias
-from recommender.clicks.listing import FEATURES as LISTED
 from recommender.progress import Silent
 from recommender.ragged import ranks
 from recommender.ranking.features import NAMES, PRIOR_CHOICES, features, known_of
@@ -44,12 +43,11 @@ FEW = 5
 ABLATION_ROUNDS = 4
 FAMILIES: dict[str, tuple[str, ...]] = {
     "text, titles, categories, tags": (*SIGNALS, "text"),
-    "what is listed together": tuple(LISTED),
+    "what is listed together": ("times_listed", "list_length", "listed_back"),
     "the target's record": ("strength", "target_clicks", "target_expected"),
     "the pair's own clicks": OWN,
     "what is read together": ("co_read", "co_read_cosine", "readers_alike"),
     "categories' clicks": ("category_pair", "category_to_target", "source_to_category"),
-    "clicks of similar pairs": ("similar_sources", "similar_targets"),
 }
 
 

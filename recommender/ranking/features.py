@@ -17,16 +17,13 @@ from recommender.clicks import choice_model as appeals
 from recommender.clicks import cooccurrence
 from recommender.clicks.choice_model import Appeal, Pairs
 from recommender.clicks.cooccurrence import CoReading
-from recommender.clicks.listing import FEATURES as LISTED
-from recommender.clicks.listing import Listing, listing_of
-from recommender.ragged import at, find, mixed, runs
+from recommender.ragged import at, find, mixed
 from recommender.ranking import cross_fitting, handpicked
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.handpicked_features import Feature, columns
 from recommender.store.counts import Log
 from recommender.text.corpus import Site
-from recommender.text.kernels import transfer
 from recommender.text.signals import SIGNALS, signals, text_score
 
 # Clicks on a source's list that weigh as much as what its targets' strengths say (validated on
@@ -34,12 +31,26 @@ from recommender.text.signals import SIGNALS, signals, text_score
 PRIOR_CHOICES = 10.0
 # Clicks' worth of belief that a group of pairs is like all others.
 PRIOR_GROUP = 5.0
-PRIOR_TRANSFER = 0.5
 # What texts with nothing in common are worth, since nothing has no logarithm.
 LEAST_TEXT = 1e-3
-CHUNKS = 8
 # Pairs looked at in one go; bounds the memory of a build.
 BLOCK = 500_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """The pages' lists as they stood, an editor's or an earlier build's: the listed pairs as sorted
+    ``keys`` ``source * n + item``, and by article how many it lists, ``n_links``, and how many list
+    it, ``n_listing``, both ``(n_articles,)``.
+    """
+
+    keys: np.ndarray
+    n_links: np.ndarray
+    n_listing: np.ndarray
+
+    def has(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Whether each source lists the item, ``(n_pairs,)``."""
+        return find(self.keys, sources * len(self.n_links) + items) >= 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +80,15 @@ def history_of(
     appeal = appeals.measure(log, pairs, of_link, examined, site.category)
     ends = pairs.source, pairs.item
     shown, _ = log.shown_and_clicked()
-    known = of_link >= 0
-    on_page = np.bincount(of_link[known], weights=shown[known], minlength=len(pairs.item)) > 0
+    n = site.n_articles
+    on_page = np.unique(of_link[(of_link >= 0) & (shown > 0)])
+    keys = np.union1d(pairs.keys[on_page], site.picked)
+    n_links, n_listing = (np.bincount(of, minlength=n) for of in np.divmod(keys, n))
     return History(
         pairs=pairs,
         appeal=appeal,
         reading=cooccurrence.count(log, pairs, of_link),
-        listing=listing_of(pairs, on_page, site.picked),
+        listing=Listing(keys, n_links, n_listing),
         target=_group(pairs, appeal, pairs.item),
         category_pair=_group(pairs, appeal, _group_key(site, *ends, "category", "category")),
         category_to_target=_group(pairs, appeal, _group_key(site, *ends, "category", "article")),
@@ -147,19 +160,14 @@ class Asked:
         return signals(self.site, self.sources, self.items)
 
     @cached_property
-    def listing(self) -> np.ndarray:
-        """``(n_pairs, len(LISTED))``."""
-        return self.history.listing.features(self.sources, self.items)
+    def listed(self) -> np.ndarray:
+        """Whether the source lists the item, which no feature may reveal; ``(n_pairs,)``."""
+        return self.history.listing.has(self.sources, self.items)
 
     @cached_property
     def co_read(self) -> np.ndarray:
         """The number of each pair among the co-read ones, -1 for none; ``(n_pairs,)``."""
         return self.history.reading.find(self.sources, self.items)
-
-    @cached_property
-    def similar(self) -> np.ndarray:
-        """Clicks and expected clicks of similar pairs, ``(n_pairs, 4)``."""
-        return transferred(self.site, self.history, self.sources, self.items)
 
     def log_rate(self, group: FoldCounts, left: str, right: str) -> np.ndarray:
         """Log of clicks over expected clicks of each pair's group, its fold left out."""
@@ -173,6 +181,21 @@ def text(asked: Asked) -> np.ndarray:
     if asked.model:
         return handpicked.score(asked.site, asked.model, asked.sources, asked.items)
     return np.log(np.maximum(text_score(asked.signals).astype(np.float64), LEAST_TEXT))
+
+
+def times_listed(asked: Asked) -> np.ndarray:
+    """log of how many other pages list the target"""
+    return np.log1p(asked.history.listing.n_listing[asked.items] - asked.listed)
+
+
+def list_length(asked: Asked) -> np.ndarray:
+    """log of how many other articles the source lists"""
+    return np.log1p(asked.history.listing.n_links[asked.sources] - asked.listed)
+
+
+def listed_back(asked: Asked) -> np.ndarray:
+    """whether the target lists the source"""
+    return asked.history.listing.has(asked.items, asked.sources)
 
 
 def hand_picked(asked: Asked) -> np.ndarray:
@@ -247,24 +270,14 @@ def source_to_category(asked: Asked) -> np.ndarray:
     return asked.log_rate(asked.history.source_to_category, "article", "category")
 
 
-def similar_sources(asked: Asked) -> np.ndarray:
-    """log click rate of the target beside pages like the source"""
-    near = asked.similar
-    return np.log((near[:, 0] + PRIOR_TRANSFER) / (near[:, 1] + PRIOR_TRANSFER))
-
-
-def similar_targets(asked: Asked) -> np.ndarray:
-    """log click rate of articles like the target beside the source"""
-    near = asked.similar
-    return np.log((near[:, 2] + PRIOR_TRANSFER) / (near[:, 3] + PRIOR_TRANSFER))
-
-
 # A feature is a function of the pairs asked for and one row here; its docstring is what the model
 # card says of it.
 FEATURES: dict[str, Feature] = {
     **columns("signals", SIGNALS),
     "text": text,
-    **columns("listing", LISTED),
+    "times_listed": times_listed,
+    "list_length": list_length,
+    "listed_back": listed_back,
     "hand_picked": hand_picked,
     "strength": strength,
     "target_clicks": target_clicks,
@@ -279,8 +292,6 @@ FEATURES: dict[str, Feature] = {
     "category_pair": category_pair,
     "category_to_target": category_to_target,
     "source_to_category": source_to_category,
-    "similar_sources": similar_sources,
-    "similar_targets": similar_targets,
 }
 NAMES = tuple(FEATURES)
 
@@ -306,28 +317,6 @@ def features(
     return np.column_stack([feature(asked) for feature in FEATURES.values()]).astype(np.float32)
 
 
-def transferred(site: Site, history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Clicks and expected clicks of similar pairs, ``(n_pairs, 4)``, see ``kernels.transfer``.
-
-    Similarity counts squared, so that a close neighbour outweighs many faint ones.
-    """
-    if len(sources) == 0:
-        return np.zeros((0, 4), dtype=np.float32)
-    near: np.ndarray = transfer(
-        site.near,
-        site.near_cosine**2,
-        history.pairs.heads,
-        history.pairs.item,
-        history.appeal.clicked.astype(np.float32),
-        history.appeal.expected.astype(np.float32),
-        runs(sources),
-        sources,
-        items,
-        CHUNKS,
-    )
-    return near
-
-
 def _fold(pairs: Pairs, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The fold of each pair, a number below ``N_FOLDS`` that has nothing to do with either end."""
     return mixed(np.asarray(sources, dtype=np.int64) * (len(pairs.heads) - 1) + items) % N_FOLDS
@@ -342,11 +331,10 @@ def _group(pairs: Pairs, appeal: Appeal, key: np.ndarray) -> FoldCounts:
 def _group_key(
     site: Site, sources: np.ndarray, items: np.ndarray, left: str, right: str
 ) -> np.ndarray:
-    """One number for a pair of groups; "article" is a group of its own."""
+    """One number for a pair of groups, ``(n_pairs,)``; "article" is a group of its own."""
     # No category is a category like any other: there is nothing better to assume.
     category = site.category.astype(np.int64) + 1
     size = site.n_articles + int(category.max(initial=0)) + 1
     from_group = category[sources] if left == "category" else sources.astype(np.int64)
     to_group = category[items] if right == "category" else items.astype(np.int64)
-    key: np.ndarray = from_group * size + to_group
-    return key
+    return from_group * size + to_group

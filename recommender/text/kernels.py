@@ -109,59 +109,6 @@ def _dot(indptr, indices, weights, left, right):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def transfer(  # type: ignore[no-untyped-def]  # pragma: no cover
-    near, weight, heads, item, clicked, expected, groups, sources, items, n_chunks
-):
-    """Clicks and expected clicks that similar pairs had, for each wanted pair ``(n_pairs, 4)``.
-
-    ``groups`` bounds runs of wanted pairs with one source. Columns: clicks and expected clicks of
-    the same item beside similar sources, then of similar items beside the same source.
-    """
-    n = len(heads) - 1
-    found = np.zeros((len(items), 4), dtype=np.float32)
-    n_groups = len(groups) - 1
-    for chunk in prange(n_chunks):
-        clicks = np.zeros(n, dtype=np.float32)
-        due = np.zeros(n, dtype=np.float32)
-        for group in range(chunk * n_groups // n_chunks, (chunk + 1) * n_groups // n_chunks):
-            first, last = groups[group], groups[group + 1]
-            source = sources[first]
-            for slot in range(near.shape[1]):
-                other = near[source, slot]
-                if other < 0:
-                    break
-                for pair in range(heads[other], heads[other + 1]):
-                    clicks[item[pair]] += weight[source, slot] * clicked[pair]
-                    due[item[pair]] += weight[source, slot] * expected[pair]
-            for at in range(first, last):
-                if items[at] >= 0:
-                    found[at, 0] = clicks[items[at]]
-                    found[at, 1] = due[items[at]]
-            for slot in range(near.shape[1]):
-                other = near[source, slot]
-                if other < 0:
-                    break
-                for pair in range(heads[other], heads[other + 1]):
-                    clicks[item[pair]] = 0.0
-                    due[item[pair]] = 0.0
-            for pair in range(heads[source], heads[source + 1]):
-                clicks[item[pair]] = clicked[pair]
-                due[item[pair]] = expected[pair]
-            for at in range(first, last):
-                if items[at] >= 0:
-                    for slot in range(near.shape[1]):
-                        other = near[items[at], slot]
-                        if other < 0:
-                            break
-                        found[at, 2] += weight[items[at], slot] * clicks[other]
-                        found[at, 3] += weight[items[at], slot] * due[other]
-            for pair in range(heads[source], heads[source + 1]):
-                clicks[item[pair]] = 0.0
-                due[item[pair]] = 0.0
-    return found
-
-
-@njit(cache=True, parallel=True, nogil=True)
 def spread(indptr, indices, weights, items, worth, trade, depth):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Maximal marginal relevance: the order in which each row's items are taken, ``(n, size)``.
 

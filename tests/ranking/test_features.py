@@ -151,7 +151,7 @@ def test_a_pair_taken_as_new_shows_nothing_of_its_own_clicks(site: Site):
     assert own[1]["strength"] > own[0]["strength"] + 0.4
     for name in ("clicked", "chances", "lift_3", "lift_30", "hand_picked"):
         assert found[0][name] == found[1][name] == 0
-    for name in ("category_pair", "category_to_target", "similar_sources"):
+    for name in ("category_pair", "category_to_target"):
         assert found[1][name] - found[0][name] < 0.2, name
     # The other pairs are compared with a strength fitted with these clicks: a trace is left.
     rise = own[1]["strength"] - own[0]["strength"]
@@ -234,3 +234,22 @@ def test_before_clicks_text_decides():
     table[:, NAMES.index("clicked")] = [0, 9, 9]
 
     assert text_score(table) == pytest.approx([0.4 * (1 + CATEGORY_BONUS), 0.4, 0.4])
+
+
+def test_lists_as_they_stood_by_hand():
+    """A page's own link is left out of how many list the target and how many the page lists."""
+    site = site_from(
+        [
+            Article("a", "knee", "pain", recommended=("b", "c")),
+            Article("b", "hip", "pain", recommended=("a",)),
+            Article("c", "salt", "bread"),
+        ]
+    )
+    past = history(site, log_of(Shown(2, [1], [0])))
+    pairs = np.array([0, 0, 1, 2]), np.array([1, 2, 2, 1])
+
+    found = dict(zip(NAMES, seen(site, past, *pairs).T, strict=True))
+
+    assert found["times_listed"] == pytest.approx(np.log1p([1, 0, 1, 1]))
+    assert found["list_length"] == pytest.approx(np.log1p([1, 1, 1, 0]))
+    assert found["listed_back"].tolist() == [1, 0, 1, 0]

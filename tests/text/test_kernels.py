@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, random_array
 
-from recommender.text.kernels import pair_dots, postings, spread, transfer
+from recommender.text.kernels import pair_dots, postings, spread
 
 EMPTY = -1
 
@@ -65,50 +65,6 @@ def test_dots_of_no_pairs():
 
     assert pair_dots(*parts(matrix(3, 4, seed=0)), nobody, nobody).shape == (0,)
     assert pair_dots(*parts(empty), np.array([0, 1]), np.array([1, 2])).tolist() == [0, 0]
-
-
-def slow_transfer(near, weight, shown, sources, items):
-    """Clicks and expected clicks of similar pairs, pair by pair."""
-    found = np.zeros((len(items), 4))
-    for at, (source, item) in enumerate(zip(sources, items, strict=True)):
-        for slot, other in enumerate(near[source]):
-            if other != EMPTY:
-                clicked, expected = shown.get((other, item), (0, 0))
-                found[at, :2] += weight[source, slot] * np.array([clicked, expected])
-        for slot, other in enumerate(near[item]):
-            if other != EMPTY:
-                clicked, expected = shown.get((source, other), (0, 0))
-                found[at, 2:] += weight[item, slot] * np.array([clicked, expected])
-    return found
-
-
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("n_chunks", [1, 3, 50])
-def test_clicks_of_similar_pairs(threads: int, seed: int, n_chunks: int):
-    """Clicks on the same item beside similar sources, on similar items beside the same source."""
-    n, random = 12, np.random.default_rng(seed)
-    near = np.full((n, 4), EMPTY, dtype=np.int32)
-    for row in range(n):
-        used = int(random.integers(0, 5))
-        near[row, :used] = random.choice(n, used, replace=False)
-    weight = random.random((n, 4)).astype(np.float32)
-    keys = np.unique(random.integers(0, n * n, 60))
-    clicked, expected = random.random((2, len(keys))).astype(np.float32)
-    heads = np.searchsorted(keys // n, np.arange(n + 1))
-    sources = np.sort(random.integers(0, n, 80))
-    items = random.integers(0, n, 80)
-    groups = np.flatnonzero(np.concatenate([[True], sources[1:] != sources[:-1], [True]]))
-
-    found = transfer(
-        near, weight, heads, (keys % n).astype(np.int32), clicked, expected, groups, sources,
-        items, n_chunks,
-    )  # fmt: skip
-
-    pairs = zip((keys // n).tolist(), (keys % n).tolist(), strict=True)
-    shown = dict(zip(pairs, zip(clicked, expected, strict=True), strict=True))
-    np.testing.assert_allclose(
-        found, slow_transfer(near, weight, shown, sources, items), rtol=1e-4, atol=1e-6
-    )
 
 
 def slow_spread(table, items, worth, trade, depth):
