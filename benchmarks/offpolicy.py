@@ -35,7 +35,7 @@ from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.exploration import explore, slate_of
 from recommender.store import impressions
 from recommender.store.database import Store
-from recommender.store.impressions import Logged
+from recommender.store.impressions import Impressions
 from recommender.training.pipeline import Options, build
 
 N_LOGS = 2_000
@@ -97,11 +97,11 @@ def simulate(site: Simulated, n_logs: int = N_LOGS) -> list[tuple[str, ...]]:
     # The log without its views; articles are pages, then items.
     source = np.repeat(rows, n_slates)
     items = slates.reshape(-1, N_LINKS)
-    log = Logged(
+    log = Impressions(
         ids=[""] * (n + N_ITEMS), layouts=[""], source=source, layout=np.zeros_like(source),
         ordered=np.ones(len(source), dtype=bool), heads=np.arange(len(source) + 1) * N_LINKS,
-        item=n + items.ravel(), chance=chance[source[:, None], items, places].ravel(),
-        slate=source, session=source, click_view=source, click_link=source,
+        item=n + items.ravel(), propensity=chance[source[:, None], items, places].ravel(),
+        slate=source, ts=source, session=source, click_view=source, click_link=source,
     )  # fmt: skip
     wanted = np.full((n + N_ITEMS, N_LINKS), -1)
     wanted[:n] = n + best
@@ -154,9 +154,9 @@ def _slates(site: Simulated, random: np.random.Generator) -> tuple[np.ndarray, n
 
 
 def _drawn(
-    log: Logged, site: Simulated, read: np.ndarray, shares: np.ndarray, follow: np.ndarray,
+    log: Impressions, site: Simulated, read: np.ndarray, shares: np.ndarray, follow: np.ndarray,
     random: np.random.Generator,
-) -> Logged:  # fmt: skip
+) -> Impressions:  # fmt: skip
     sizes = random.geometric(0.6, site.n_visits)
     session = np.repeat(np.arange(site.n_visits), sizes)
     n_views = len(session)
@@ -165,8 +165,9 @@ def _drawn(
     mood = np.where(random.random(site.n_visits) < 0.5, *MOODS)[session]
     view, place = np.nonzero(random.random((n_views, N_LINKS)) < follow[slate] * mood[:, None])
     return replace(
-        log, slate=slate, session=session, click_view=view, click_link=slate[view] * N_LINKS + place
-    )
+        log, slate=slate, ts=session, session=session, click_view=view,
+        click_link=slate[view] * N_LINKS + place,
+    )  # fmt: skip
 
 
 # The sample site
@@ -212,7 +213,7 @@ def _reordered(name: str = "editors' links, turned by clicks") -> list[tuple[str
         later = list(readers.visits(picked, seed=7, days=20))
         store.add_events(_later(event, days=30) for event in later)
         log = impressions.read(store, after=int(bundle.about.data_until_ms))
-        log = log.views_of(log.by_lot)
+        log = log.views_of(log.randomised)
         return _rows(name, log, lists, bundle, _truth(picked, log))
 
 
@@ -274,7 +275,7 @@ def _beside(
 
 
 def _rows(
-    name: str, log: Logged, lists: Mapping[str, Sequence[str]], model: Bundle, was: float
+    name: str, log: Impressions, lists: Mapping[str, Sequence[str]], model: Bundle, was: float
 ) -> list[tuple[str, ...]]:
     found = offpolicy.estimate(log, lists, k=N_LINKS, model=model)
     right = _truth(lists, log)
@@ -295,7 +296,7 @@ def _lists(bundle: Bundle, pages: Sequence[str]) -> dict[str, list[str]]:
     return {page: [link.id for link in bundle.related(page, N_LINKS)] for page in pages}
 
 
-def _truth(lists: Mapping[str, Sequence[str]], log: Logged) -> float:
+def _truth(lists: Mapping[str, Sequence[str]], log: Impressions) -> float:
     """Expected clicks a view of the lists, beside the log's pages."""
     times = np.bincount(log.source[log.slate], minlength=len(log.ids))
     worth = sum(

@@ -29,7 +29,7 @@ from recommender.progress import Progress
 from recommender.store import impressions
 from recommender.store.database import Store
 from recommender.store.import_events import EventReader, import_events
-from recommender.store.replay import clicked_views
+from recommender.store.impressions import Impressions
 from recommender.training.pipeline import Options, build
 
 if TYPE_CHECKING:
@@ -95,38 +95,36 @@ def evaluate(
     none. A connected site has the ``articles`` too, from which hand-picked lists, dates and the
     names of categories are read; beside files of events they may be handed over.
     """
+    end = _end_of_data(bundle)
     if isinstance(events, Site | Store):
         store = events.store if isinstance(events, Site) else events
-        views = clicked_views(store, after=_end_of_data(bundle))
-        if views.n_shown == 0:
+        log = impressions.read(store, after=end)
+        if len(log.slate) == 0:
             raise EvaluationError(
                 f"no view to judge bundle {bundle.name} by: the store holds none after the "
                 f"bundle's data, which ends {bundle.about.data_window[1]}"
             )
-        won = _would_win(store, bundle, k, after=_end_of_data(bundle))
-        return judge(bundle, views, k=k, seed=seed, articles=_by_id(store), off_policy=won)
+        return judge(bundle, log, k=k, seed=seed, articles=_by_id(store))
+    lists = bundle.lists
+    addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
     with Store("sqlite://") as store:
-        lists = bundle.lists
-        addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
         _add(store, events, addresses)
-        views = clicked_views(store)
-        known = None if articles is None else _read(articles)
-        won = _would_win(store, bundle, k)
-        report = judge(bundle, views, k=k, seed=seed, articles=known, off_policy=won)
-        n_old = views.n_shown - clicked_views(store, after=_end_of_data(bundle)).n_shown
-    if n_old:
-        report.notes.append(
-            f"{n_old:,} of these views are not later than the bundle's data: if it learned from "
-            "them, the figures flatter it."
-        )
+        log = impressions.read(store)
+    known = None if articles is None else _read(articles)
+    report = judge(bundle, log, k=k, seed=seed, articles=known)
+    report.notes.extend(_on_old_views(log, end))
     return report
 
 
-def _would_win(store: Store, bundle: Bundle, k: int, *, after: int = -1) -> OffPolicy | None:
-    try:
-        return estimate(impressions.read(store, after=after), bundle, k=k, model=None)
-    except EvaluationError:  # no order of links is known, or no page that has a list
-        return None
+def _on_old_views(log: Impressions, end: int) -> list[str]:
+    """What is to be noted if views of ``log`` are no later than ``end``, that of the data."""
+    n_old = int((log.ts <= end).sum())
+    if n_old == 0:
+        return []
+    return [
+        f"{n_old:,} of these views are not later than the bundle's data: if it learned from them, "
+        "the figures flatter it."
+    ]
 
 
 def _by_id(store: Store) -> dict[str, Article]:
@@ -164,13 +162,9 @@ def off_policy(
         return estimate(impressions.read(store, after=end), lists, k=k, model=model)
     with Store("sqlite://") as store:
         _add(store, events)
-        found = estimate(impressions.read(store), lists, k=k, model=model)
-        n_old = impressions.n_until(store, end) if known else 0
-    if n_old:
-        found.notes.append(
-            f"{n_old:,} of these views are not later than the bundle's data: if it learned from "
-            "them, the figures flatter it."
-        )
+        log = impressions.read(store)
+    found = estimate(log, lists, k=k, model=model)
+    found.notes.extend(_on_old_views(log, end))
     return found
 
 

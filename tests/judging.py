@@ -13,7 +13,7 @@ from recommender.bundle.bundle import Bundle
 from recommender.evaluation.baselines import Case, case_of
 from recommender.events.event import Event
 from recommender.store.database import Store
-from recommender.store.replay import Views, clicked_views
+from recommender.store.impressions import Impressions, read
 
 # Days counted from 1970 at which the judged views begin: 2026-11-02.
 JUDGED = 20_759
@@ -90,14 +90,14 @@ def follow(
     return events
 
 
-def views_of(events: Sequence[Event]) -> Views:
-    """Those in which something was followed."""
+def log_of(events: Sequence[Event]) -> Impressions:
+    """As the store gives them back."""
     with Store("sqlite://") as store:
         store.add_events(events)
-        return clicked_views(store)
+        return read(store)
 
 
 def case(events: Sequence[Event], *, silent: bool = False, told: bool = True) -> Case:
     """To be judged with the articles at hand, unless they are not ``told``."""
     made = silent_bundle() if silent else bundle()
-    return case_of(made, views_of(events), BY_ID if told else None)
+    return case_of(made, log_of(events), BY_ID if told else None)

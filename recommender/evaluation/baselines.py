@@ -17,7 +17,7 @@ from recommender.bundle.bundle import Bundle
 from recommender.evaluation.bm25 import bm25
 from recommender.ragged import expand, ranks
 from recommender.ranking.features import known_of, offset
-from recommender.store.replay import Views
+from recommender.store.impressions import Impressions
 
 MODEL = "model"
 NEEDS_ARTICLES = "which takes the site's articles, and the log alone was handed over"
@@ -27,16 +27,21 @@ NEEDS_ARTICLES = "which takes the site's articles, and the log alone was handed 
 class Case:
     """The links of the judged slates, to be put in order.
 
-    ``link`` are numbers into ``views.items``, slate by slate, in the order shown; ``slate``, which
-    of the judged slates each belongs to, ascending; ``source`` and ``item``, the bundle's numbers
-    of its ends, -1 if it does not know them. ``sources`` and ``items`` are the distinct pairs
-    that the bundle knows, in runs of one source, ``worth`` the bundle's scores of them, and
-    ``pair`` says which of them each link is, or -1.
+    ``log`` is all views and ``views`` those that are judged, ``log.followed()``; both have the same
+    slates, links and ids. ``row`` is the bundle's number of each of their ids, ``(n_ids,)``, -1 if
+    it does not know it. Of the links of slates that were followed, slate by slate, in the order
+    shown, ``(n_judged,)``: ``link``, numbers into ``views.item``, and ``slate``, into
+    ``views.source``, both ascending; ``source`` and ``item``, the bundle's numbers of its ends, -1
+    if it does not know them. ``sources`` and ``items``, ``(n_pairs,)``, are the distinct pairs that
+    the bundle knows, in runs of one source, ``worth`` the bundle's scores of them, and ``pair``,
+    ``(n_judged,)``, says which of them each link is, or -1.
     """
 
     bundle: Bundle
-    views: Views
+    log: Impressions
+    views: Impressions
     articles: Mapping[str, Article] | None
+    row: np.ndarray
     link: np.ndarray
     slate: np.ndarray
     source: np.ndarray
@@ -47,39 +52,43 @@ class Case:
     pair: np.ndarray
 
     def of_links(self, scores: np.ndarray) -> np.ndarray:
-        """Scores of pairs as scores of links; an article nobody knows comes last."""
-        of_links: np.ndarray = np.append(scores, -np.inf)[self.pair]
-        return of_links
+        """Scores of pairs, ``(n_pairs,)``, as scores of links, ``(n_judged,)``; an article nobody
+        knows comes last.
+        """
+        return np.append(scores, -np.inf)[self.pair]
 
     def ids(self) -> list[str]:
         """The ids of the links' targets."""
-        return [self.views.items[link] for link in self.link]
+        return [self.views.ids[item] for item in self.views.item[self.link]]
 
     def ranks(self, score: np.ndarray, tie: np.ndarray) -> np.ndarray:
-        """The place of each followed link when its slate is ordered by ``score``."""
-        return ranks(self.slate, score, tie)[np.searchsorted(self.link, self.views.followed)]
+        """The rank of each followed link, ``(n_clicks,)``, from 1, when its slate is ordered by
+        ``score``, ``(n_judged,)``, and of equal ones by ``tie``.
+        """
+        return ranks(self.slate, score, tie)[np.searchsorted(self.link, self.views.click_link)]
 
 
-def case_of(bundle: Bundle, views: Views, articles: Mapping[str, Article] | None = None) -> Case:
+def case_of(
+    bundle: Bundle, log: Impressions, articles: Mapping[str, Article] | None = None
+) -> Case:
     """Look up what the bundle knows of the slates that were followed."""
-    known = rows_of(bundle)
+    found = map(bundle.lists.find, log.ids)
+    row = np.array([-1 if number is None else number for number in found], dtype=np.int64)
+    views = log.followed()
     used = np.unique(views.slate)
-    link, slate = expand(views.heads[used], np.diff(views.heads)[used])
-    source = np.array([known.get(views.source[at], -1) for at in used], dtype=np.int64)[slate]
-    item = np.array([known.get(views.items[at], -1) for at in link], dtype=np.int64)
+    link, nth = expand(views.heads[used], views.size[used])
+    slate = used[nth]
+    source, item = row[views.source[slate]], row[views.item[link]]
     both = (source >= 0) & (item >= 0)
-    keys, number = np.unique(source[both] * len(known) + item[both], return_inverse=True)
+    n_articles = max(len(bundle.lists.stub), 1)
+    keys, number = np.unique(source[both] * n_articles + item[both], return_inverse=True)
     pair = np.full(len(link), -1)
     pair[both] = number
-    sources, items = np.divmod(keys, max(len(known), 1))
+    sources, items = np.divmod(keys, n_articles)
     worth = bundle.score_rows(sources, items)
-    return Case(bundle, views, articles, link, slate, source, item, sources, items, worth, pair)
-
-
-def rows_of(bundle: Bundle) -> dict[str, int]:
-    """The number of every article the bundle knows."""
-    lists = bundle.lists
-    return {lists.id_of(row): row for row in range(len(lists.stub))}
+    return Case(
+        bundle, log, views, articles, row, link, slate, source, item, sources, items, worth, pair
+    )
 
 
 def model(case: Case) -> np.ndarray | str:
@@ -98,13 +107,13 @@ def hand_picked(case: Case) -> np.ndarray | str:
     """As the editors' list of the page has them, links outside it last."""
     if case.articles is None:
         return NEEDS_ARTICLES
+    views = case.views
     place: dict[tuple[str, str], int] = {}
-    for id in {case.views.source[slate] for slate in case.views.slate}:
-        article = case.articles.get(id)
+    for source in {views.ids[source] for source in views.source[views.slate]}:
+        article = case.articles.get(source)
         for at, target in enumerate(article.recommended if article else ()):
-            place.setdefault((id, target), at)
-    used = np.unique(case.views.slate)
-    sources = [case.views.source[used[slate]] for slate in case.slate]
+            place.setdefault((source, target), at)
+    sources = [views.ids[source] for source in views.source[case.slate]]
     last = np.inf
     score = [-place.get(ends, last) for ends in zip(sources, case.ids(), strict=True)]
     return np.array(score) if np.isfinite(score).any() else "no link shown is hand-picked"

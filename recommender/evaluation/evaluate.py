@@ -18,15 +18,15 @@ from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
 from recommender.errors import CalibrationError, EvaluationError
 from recommender.evaluation import bootstrap, metrics
-from recommender.evaluation.baselines import MODEL, Case, case_of, rows_of, scores
+from recommender.evaluation.baselines import MODEL, Case, case_of, scores
 from recommender.evaluation.examples import example_table
 from recommender.evaluation.list_quality import list_figures
-from recommender.evaluation.offpolicy import OffPolicy
+from recommender.evaluation.offpolicy import estimate
 from recommender.evaluation.report.report import Report
 from recommender.evaluation.slices import slice_table
 from recommender.ragged import at, find
 from recommender.ranking.reliability import Reliability, reliability
-from recommender.store.replay import Views
+from recommender.store.impressions import Impressions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,26 +38,26 @@ Values = dict[str, dict[str, np.ndarray]]
 
 def judge(
     bundle: Bundle,
-    views: Views,
+    log: Impressions,
     *,
     k: int = 10,
     seed: int = 0,
     articles: Mapping[str, Article] | None = None,
-    off_policy: OffPolicy | None = None,
 ) -> Report:
-    """Rank every clicked view again. ``EvaluationError`` if there is none to judge.
+    """Rank the links of every clicked view again, and estimate from all views what the bundle's own
+    lists would have won. ``EvaluationError`` if no view was followed.
 
     ``articles`` by id are what hand-picked lists, dates and the names of categories are read from;
-    without them the baselines and slices that need them are left out. ``off_policy`` goes into the
-    report as it is.
+    without them the baselines and slices that need them are left out.
     """
+    random = np.random.default_rng(seed)
+    case = case_of(bundle, log, articles)
+    views = case.views
     if len(views.slate) == 0:
         raise EvaluationError(
-            f"no view to judge bundle {bundle.name} by: of {views.n_shown:,} views none was "
+            f"no view to judge bundle {bundle.name} by: of {len(log.slate):,} views none was "
             "followed by a click on one of at least two links shown"
         )
-    random = np.random.default_rng(seed)
-    case = case_of(bundle, views, articles)
     values, left_out = _values(case, k, random)
     metric = f"nDCG@{k}"
     for order in values:
@@ -66,20 +66,26 @@ def judge(
     against = str(table.drop(index=MODEL)[metric].idxmax())
     gain = values[against]["gain"]
     held, said = _reliability(case)
+    notes = [*_notes(case, k), *left_out, said]
+    off_policy = None
+    try:
+        off_policy = estimate(log, bundle, k=k, model=None)
+    except EvaluationError as exc:
+        notes.append(f"What the bundle's own lists would have won is not estimated: {exc}.")
     return Report(
         table=table,
-        notes=[*_notes(case, k), *left_out, said],
+        notes=notes,
         n_views=len(views.slate),
-        n_sessions=len(np.unique(views.session)),
+        n_sessions=views.n_sessions,
         metric=metric,
         bundle=bundle.name,
         reliability=held.frame() if held else None,
         calibration_error=held.error if held else None,
-        lists=list_figures(bundle, views, articles, k=k),
+        lists=list_figures(case, k=k),
         slices=slice_table(case, values[MODEL][metric], gain, random, metric=metric),
         examples=example_table(case, gain, random, k=k),
         against=against,
-        window=_window(bundle, views),
+        window=_window(case),
         off_policy=off_policy,
     )
 
@@ -87,13 +93,14 @@ def judge(
 def _values(case: Case, k: int, random: np.random.Generator) -> tuple[Values, list[str]]:
     """Each metric of each order, ``(n_views,)``, and what there is to say of orders left out."""
     views = case.views
+    sizes = views.size[views.slate]
     tie = random.random(len(case.link))
     scored, left_out = scores(case)
     found: Values = {}
     for order, score in scored.items():
         ranks = case.ranks(score, tie)
         found[order] = {
-            name: metric(ranks, views.of_view, views.size)
+            name: metric(ranks, views.click_view, sizes)
             for name, metric in metrics.columns(k).items()
         }
     return found, left_out
@@ -119,54 +126,54 @@ def _table(values: Values, session: np.ndarray, random: np.random.Generator) -> 
 
 def _reliability(case: Case) -> tuple[Reliability | None, str]:
     """Chances against what was followed in all views, clicked or not, and what to say of it."""
-    bundle, views = case.bundle, case.views
+    bundle, log = case.bundle, case.log
     try:
         calibration = bundle.calibration
     except CalibrationError as exc:
         return None, f"{exc}."
-    known, tally = rows_of(bundle), views.tally
-    items = np.array([known.get(id, -1) for id in views.items], dtype=np.int64)[tally.link]
-    of_link = np.repeat([known.get(id, -1) for id in views.source], np.diff(views.heads))
-    source = of_link.astype(np.int64)[tally.link]
-    use = np.flatnonzero((items >= 0) & (source >= 0))
+    shown, clicks = log.shown_and_clicked()
+    slate = log.link_slate
+    source, item = case.row[log.source][slate], case.row[log.item]
+    use = np.flatnonzero((item >= 0) & (source >= 0))
     if len(use) == 0:
         return None, "No link shown is known to the bundle, so no chance was stated."
     use = use[np.argsort(source[use], kind="stable")]
-    table = np.array([calibration.examination(layout) for layout in tally.layouts])
-    place = np.minimum(tally.position[use], table.shape[1] - 1)
-    looked = tally.shown[use] * table[tally.layout[use], place]
-    pairs, pair = np.unique(source[use] * len(known) + items[use], return_inverse=True)
-    judged = find(case.sources * len(known) + case.items, pairs)
+    table = np.array([calibration.examination(layout) for layout in log.layouts])
+    place = np.where(log.ordered[slate], log.place + 1, 0)[use]
+    examined = table[log.layout[slate[use]], np.minimum(place, table.shape[1] - 1)]
+    exposures = shown[use] * examined
+    n_articles = len(bundle.lists.stub)
+    pairs, pair = np.unique(source[use] * n_articles + item[use], return_inverse=True)
+    judged = find(case.sources * n_articles + case.items, pairs)
     score = at(case.worth, judged)
-    score[judged < 0] = bundle.score_rows(*np.divmod(pairs[judged < 0], len(known)))
-    stated = calibration.chance(pairs // len(known), score)[pair]
-    clicks = tally.clicks[use]
-    held = reliability(stated, looked, clicks)
-    n_views = max(views.n_shown, 1)
+    score[judged < 0] = bundle.score_rows(*np.divmod(pairs[judged < 0], n_articles))
+    stated = calibration.chance(pairs // n_articles, score)[pair]
+    held = reliability(stated, exposures, clicks[use])
+    n_views = max(len(log.slate), 1)
     return held, (
         f"Chances stated are off by {100 * held.error:.2f} percentage points in the mean (expected "
-        f"calibration error); {(looked * stated).sum() / n_views:.3f} clicks a view were to be "
-        f"expected and {clicks.sum() / n_views:.3f} were made."
+        f"calibration error); {(exposures * stated).sum() / n_views:.3f} clicks a view were to be "
+        f"expected and {clicks[use].sum() / n_views:.3f} were made."
     )
 
 
-def _window(bundle: Bundle, views: Views) -> dict[str, Any]:
+def _window(case: Case) -> dict[str, Any]:
     """The stretches of the log that the bundle saw and is judged by, and how much is in them."""
+    bundle, views = case.bundle, case.views
     first, last = bundle.about.data_window
-    tally = views.tally
-    shown, clicks = float(tally.shown.sum()), float(tally.clicks.sum())
+    shown, clicks = (int(times.sum()) for times in case.log.shown_and_clicked())
+    n_views = max(len(case.log.slate), 1)
     return {
         "bundle built": bundle.about.built,
         "bundle's data": f"{first} to {last}" if first else "no views",
         "judged views": f"{_iso(views.ts.min())} to {_iso(views.ts.max())}",
-        "views of a list": f"{views.n_shown:,}",
+        "views of a list": f"{len(case.log.slate):,}",
         "of these followed by a click": f"{len(views.slate):,} "
-        f"({100 * len(views.slate) / max(views.n_shown, 1):.1f} %, per page view)",
-        "clicks": f"{clicks:,.0f} ({clicks / max(views.n_shown, 1):.3f} per page view; "
+        f"({100 * len(views.slate) / n_views:.1f} %, per page view)",
+        "clicks": f"{clicks:,} ({clicks / n_views:.3f} per page view; "
         f"{100 * clicks / max(shown, 1):.2f} % of the links shown, per link)",
-        "visits": f"{len(np.unique(views.session)):,} with a click",
-        "pages": f"{len({views.source[slate] for slate in np.unique(views.slate)}):,} "
-        "with a clicked view",
+        "visits": f"{views.n_sessions:,} with a click",
+        "pages": f"{len(np.unique(views.source[views.slate])):,} with a clicked view",
     }
 
 
@@ -177,7 +184,7 @@ def _iso(moment: float) -> str:
 def _notes(case: Case, k: int) -> list[str]:
     bundle, views = case.bundle, case.views
     notes = [
-        f"Means are per clicked view: {len(views.slate):,} of {views.n_shown:,} views.",
+        f"Means are per clicked view: {len(views.slate):,} of {len(case.log.slate):,} views.",
         f"The bundle was decided by {bundle.decided_by}: {bundle.about.reason}.",
     ]
     if views.ordered[views.slate].all():
@@ -189,7 +196,7 @@ def _notes(case: Case, k: int) -> list[str]:
         "Only links that were shown can be judged: what a new list has that no old one had is not "
         "in these figures."
     )
-    if views.size.max() <= k:
+    if views.size[views.slate].max() <= k:
         notes.append(
             f"No slate has more than {k} links, so recall@{k} and hit rate@{k} are 1 whatever the "
             "order; a smaller k tells orders apart by them."
@@ -200,7 +207,7 @@ def _notes(case: Case, k: int) -> list[str]:
             f"{unknown:,} of {len(case.pair):,} links shown are not known to the bundle and come "
             "last in its order."
         )
-    n_visits = len(np.unique(views.session))
+    n_visits = views.n_sessions
     if n_visits < bootstrap.FEW_CLUSTERS:
         notes.append(f"The views are of {n_visits} visits only: intervals are too narrow.")
     return notes

@@ -52,7 +52,7 @@ def example_table(
     rows = []
     for id, why in chosen(case, gain, random):
         old, new = _old(case, id, k), case.bundle.related(id, k)
-        views = sum(case.views.source[slate] == id for slate in case.views.slate.tolist())
+        views = int((case.views.source[case.views.slate] == case.views.ids.index(id)).sum())
         rows += list(_rows(case, id, why, old, new, views))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -61,28 +61,29 @@ def chosen(case: Case, gain: np.ndarray, random: np.random.Generator) -> list[tu
     """Pages and why they were chosen. Most lost: where the views' gains sum up to least, if that
     is a loss; so that pages many read come before those that one reader had no luck with.
     """
-    pages, page = np.unique(case.views.source, return_inverse=True)
-    of_view = page[case.views.slate]
-    known = np.array([case.bundle.lists.row(id) is not None for id in pages.tolist()])
-    judged = np.flatnonzero((np.bincount(of_view, minlength=len(pages)) > 0) & known)
-    total = np.bincount(of_view, weights=gain, minlength=len(pages))
+    ids, of_view = case.views.ids, case.views.source[case.views.slate]
+    known = np.array([case.bundle.lists.row(id) is not None for id in ids])
+    judged = np.flatnonzero((np.bincount(of_view, minlength=len(ids)) > 0) & known)
+    total = np.bincount(of_view, weights=gain, minlength=len(ids))
     worst = judged[np.argsort(total[judged], kind="stable")][:N_WORST]
     worst = worst[total[worst] < 0]
     others = np.setdiff1d(judged, worst)
     drawn = random.permutation(others)[:N_DRAWN]
-    return [(str(pages[at]), DRAWN) for at in drawn] + [(str(pages[at]), WORST) for at in worst]
+    return [(ids[at], DRAWN) for at in drawn] + [(ids[at], WORST) for at in worst]
 
 
 def _old(case: Case, id: str, k: int) -> Old:
     views = case.views
-    of_page = np.isin(views.slate, np.flatnonzero(np.array(views.source) == id))
-    clicks = Counter(views.items[link] for link in views.followed[of_page[views.of_view]])
+    of_page = views.source[views.slate] == views.ids.index(id)
+    links = views.click_link[of_page[views.click_view]]
+    clicks = Counter(views.ids[item] for item in views.item[links])
     article = case.articles.get(id) if case.articles else None
     if article and article.recommended:
         name, ids = "hand-picked", list(dict.fromkeys(article.recommended))
     else:
         slate = int(np.bincount(views.slate[of_page]).argmax())
-        ids = views.items[views.heads[slate] : views.heads[slate + 1]]
+        items = views.item[views.heads[slate] : views.heads[slate + 1]]
+        ids = [views.ids[item] for item in items]
         name = "as shown most often"
         if not views.ordered[slate]:
             # Their order says nothing, so those that were followed most stand for the list.

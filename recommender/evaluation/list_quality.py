@@ -20,9 +20,8 @@ from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.composition import Placed
 from recommender.candidates import EMPTY, MIN_LINKS
-from recommender.evaluation.baselines import rows_of
+from recommender.evaluation.baselines import Case
 from recommender.lists.rerank import MIN_PAIR_CLICKS
-from recommender.store.replay import Views
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,12 +67,11 @@ class Lists:
         return page, items[page, left[pair]], items[page, right[pair]]
 
 
-def list_figures(
-    bundle: Bundle, views: Views, articles: Mapping[str, Article] | None, *, k: int
-) -> pd.DataFrame:
+def list_figures(case: Case, *, k: int) -> pd.DataFrame:
     """One row a kind of list, one column for each of ``FIGURES``. What is not known is NaN."""
     import pandas as pd
 
+    bundle, articles = case.bundle, case.articles
     lists = bundle.lists
     real = np.asarray(lists.stub) == 0
     made, fallback = final_lists(bundle, k)
@@ -84,7 +82,7 @@ def list_figures(
             kinds[HAND_PICKED] = picked, None
     near = bundle.site.near[:, :k].astype(np.int64)
     kinds[TEXT] = np.where(real[:, None] & (near != EMPTY) & real[near], near, EMPTY), None
-    site = page_views(bundle, views), bundle.target_clicks(), lists.same, real
+    site = page_views(case), bundle.target_clicks(), lists.same, real
     rows = {name: figures(Lists(bundle, *kind, *site)) for name, kind in kinds.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lists")
 
@@ -249,21 +247,16 @@ def _fills_up(bundle: Bundle, row: int, link: Placed, n_links: int) -> bool:
 
 def picked_lists(bundle: Bundle, articles: Mapping[str, Article], k: int) -> np.ndarray:
     """The first ``k`` links of the editors' lists; what the bundle does not know is left out."""
-    rows = rows_of(bundle)
-    items = np.full((len(rows), k), EMPTY, dtype=np.int64)
+    find = bundle.lists.find
+    items = np.full((len(bundle.lists.stub), k), EMPTY, dtype=np.int64)
     for id, article in articles.items():
-        known = [rows[target] for target in article.recommended if target in rows][:k]
-        if id in rows:
-            items[rows[id], : len(known)] = known
+        if (row := find(id)) is not None:
+            known = [target for target in map(find, article.recommended) if target is not None]
+            items[row, : len(known)] = known[:k]
     return items
 
 
-def page_views(bundle: Bundle, views: Views) -> np.ndarray:
-    """How often a list was seen on each page, by the judged log, ``(n_articles,)``."""
-    rows, tally = rows_of(bundle), views.tally
-    # Every view of a slate shows its first link.
-    first = np.isin(tally.link, views.heads[:-1])
-    slate = np.searchsorted(views.heads, tally.link[first], side="right") - 1
-    row = np.array([rows.get(id, -1) for id in views.source], dtype=np.int64)[slate]
-    known = row >= 0
-    return np.bincount(row[known], weights=tally.shown[first][known], minlength=len(rows))
+def page_views(case: Case) -> np.ndarray:
+    """How often a list was seen on each page, by the whole log, ``(n_articles,)``."""
+    row = case.row[case.log.source[case.log.slate]]
+    return np.bincount(row[row >= 0], minlength=len(case.bundle.lists.stub)).astype(np.float64)

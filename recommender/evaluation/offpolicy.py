@@ -34,7 +34,7 @@ from recommender.evaluation.offpolicy_estimators import (
 from recommender.evaluation.report.picture import Picture, Row, intervals
 from recommender.evaluation.report.text import span
 from recommender.evaluation.wanted import UNTOLD, Lists, Model, lists_beside, model_of, numbered
-from recommender.store.impressions import Logged
+from recommender.store.impressions import Impressions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,7 +143,9 @@ class OffPolicy:
         return f"<p><b>{html.escape(self.verdict)}</b></p>{table}"
 
 
-def estimate(log: Logged, candidate: Bundle | Lists, *, k: int, model: Bundle | None) -> OffPolicy:
+def estimate(
+    log: Impressions, candidate: Bundle | Lists, *, k: int, model: Bundle | None
+) -> OffPolicy:
     """Judge the candidate's first ``k`` links by a log. ``EvaluationError`` if there is no view."""
     import pandas as pd
 
@@ -151,10 +153,10 @@ def estimate(log: Logged, candidate: Bundle | Lists, *, k: int, model: Bundle | 
     if unordered := int((~log.ordered[log.slate]).sum()):
         notes.append(f"{unordered:,} views are left out: nobody knows where their links stood.")
         log = log.views_of(log.ordered)
-    any_by_lot = bool(log.by_lot[log.slate].any())
-    if any_by_lot and (unknown := int((~log.by_lot[log.slate]).sum())):
+    any_by_lot = bool(log.randomised[log.slate].any())
+    if any_by_lot and (unknown := int((~log.randomised[log.slate]).sum())):
         notes.append(f"{unknown:,} views are left out: they tell no chances of their links.")
-        log = log.views_of(log.by_lot)
+        log = log.views_of(log.randomised)
     lists, told = lists_beside(log, candidate, k)
     wanted = numbered(log, lists, k)
     listed = (wanted != EMPTY).any(axis=1)[log.source]

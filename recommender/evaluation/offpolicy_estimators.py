@@ -11,9 +11,11 @@ on one of its links. So one function gives all of them, and all their difference
 
 A page shows one link of two, drawn with chances 3/4 and 1/4; the candidate always shows the second.
 
->>> log = Logged(["page", "a", "b"], [""], np.array([0, 0]), np.array([0, 0]), np.array([1, 1]),
-...     np.array([0, 1, 2]), np.array([1, 2]), np.array([.75, .25]), np.array([0, 0, 0, 1]),
-...     np.arange(4), np.array([3]), np.array([1]))
+>>> log = Impressions(
+...     ids=["page", "a", "b"], layouts=[""], source=np.array([0, 0]), layout=np.array([0, 0]),
+...     ordered=np.array([True, True]), heads=np.array([0, 1, 2]), item=np.array([1, 2]),
+...     propensity=np.array([0.75, 0.25]), slate=np.array([0, 0, 0, 1]), ts=np.zeros(4),
+...     session=np.arange(4), click_view=np.array([3]), click_link=np.array([1]))
 >>> shown = Matched.of(log, np.array([[2], [-1], [-1]]))
 >>> ips(shown).mean(log)
 1.0
@@ -26,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.candidates import EMPTY
-from recommender.store.impressions import Logged
+from recommender.store.impressions import Impressions
 
 CONFIDENCE = 1.959964
 # Weights beyond this are cut by the clipped estimator: a place that has a link in less than five
@@ -57,12 +59,12 @@ class Terms:
     def __sub__(self, other: Terms) -> Terms:
         return Terms(self.slate - other.slate, self.link - other.link)
 
-    def mean(self, log: Logged) -> float:
+    def mean(self, log: Impressions) -> float:
         """The estimate, a view."""
         total = self.slate[log.slate].sum() + self.link[log.click_link].sum()
         return float(total / len(log.slate))
 
-    def interval(self, log: Logged, *, least: float = -np.inf) -> Interval:
+    def interval(self, log: Impressions, *, least: float = -np.inf) -> Interval:
         """The estimate with its interval, which reaches no lower than ``least``."""
         views = np.bincount(log.session, minlength=log.n_sessions)
         won = np.bincount(log.session, weights=self.slate[log.slate], minlength=log.n_sessions)
@@ -105,7 +107,7 @@ class Matched:
     over the chance of a link that stands where the candidate would put it, 0 for the others.
     """
 
-    log: Logged
+    log: Impressions
     wanted: np.ndarray
     views: np.ndarray
     places: np.ndarray
@@ -115,7 +117,7 @@ class Matched:
     weight: np.ndarray
 
     @classmethod
-    def of(cls, log: Logged, wanted: np.ndarray) -> Matched:
+    def of(cls, log: Impressions, wanted: np.ndarray) -> Matched:
         """The candidate fills the places a page has, up to ``k``; it never has more."""
         slate, place, k = log.link_slate, log.place, wanted.shape[1]
         there = wanted[log.source[slate], np.minimum(place, k - 1)]
@@ -128,7 +130,7 @@ class Matched:
             slate=slate,
             place=place,
             clicks=np.bincount(log.click_link, minlength=len(log.item)).astype(np.float64),
-            weight=np.where(same, np.nan_to_num(1 / log.chance), 0.0),
+            weight=np.where(same, np.nan_to_num(1 / log.propensity), 0.0),
         )
 
     @property

@@ -36,7 +36,7 @@ from recommender.progress import Progress
 from recommender.store import impressions
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
-from recommender.store.replay import Views, clicked_views
+from recommender.store.impressions import Impressions
 from recommender.training.pipeline import Options, build
 
 K = 10
@@ -69,11 +69,15 @@ def train_guarded(
     """Build a bundle and make it live unless it is worse than the live one. The first goes live."""
     options = replace(options, activate=False)
     new = build(store, models, now=now, options=options, progress=progress)
+    live, fault = None, "no bundle was live"
     try:
-        live = Bundle(registry.resolve(models))
-    except BundleError:
+        if registry.current(models) is not None:
+            live = Bundle(registry.resolve(models))
+    except BundleError as exc:
+        fault = f"the live bundle was not sound: {exc}"
+    if live is None:
         registry.activate(models, new.name)
-        return new, Promotion(True, "promoted: no sound bundle was live")
+        return new, Promotion(True, f"promoted: {fault}")
     cut = _cut(store, _end(live), options.until)
     if cut is None:
         # Both have seen all there is, so both are flattered alike; what is broken still shows.
@@ -93,13 +97,13 @@ def train_guarded(
 
 def compare(new: Bundle, live: Bundle, store: Store, *, after: int, caps: Caps) -> tuple[bool, str]:
     """Is ``new`` worse, by views later than ``after``? And how that is known."""
-    views = clicked_views(store, after=after, caps=caps)
-    if len(views.slate) == 0:
-        return False, "nothing speaks against it, as the log has no clicked view"
-    gains = {f"nDCG@{K}": _order(new, live, views)}
     log = impressions.read(store, after=after, caps=caps)
-    by_lot = log.by_lot
-    log = log.views_of(by_lot if by_lot[log.slate].any() else log.ordered)
+    n_clicked = len(log.followed().slate)
+    if n_clicked == 0:
+        return False, "nothing speaks against it, as the log has no clicked view"
+    gains = {f"nDCG@{K}": _order(new, live, log)}
+    randomised = log.randomised
+    log = log.views_of(randomised if randomised[log.slate].any() else log.ordered)
     if len(log.slate) and (won := _lists(new, live, log)) is not None:
         gains["clicks a view"] = won
     worse = {name: gain for name, gain in gains.items() if gain.high < 0}
@@ -110,31 +114,32 @@ def compare(new: Bundle, live: Bundle, store: Store, *, after: int, caps: Caps) 
     verdict = "the new one is worse" if worse else "it is not worse"
     if not worse and any(gain.low > 0 for gain in gains.values()):
         verdict = "it is better"
-    return bool(worse), f"{verdict}, {told} on {len(views.slate):,} clicked views"
+    return bool(worse), f"{verdict}, {told} on {n_clicked:,} clicked views"
 
 
-def _order(new: Bundle, live: Bundle, views: Views) -> Interval:
+def _order(new: Bundle, live: Bundle, log: Impressions) -> Interval:
     """By how much the new bundle's order of the links shown is better. Each click weighs one over
     the examination of its place, or the order that was shown would have the places on its side.
     """
-    tie = np.random.default_rng(0).random(len(views.items))
     found = []
     for bundle in (new, live):
-        case = case_of(bundle, views)
-        ranks = case.ranks(case.of_links(case.worth), tie[: len(case.link)])
-        found.append(metrics.ndcg(ranks, views.of_view, views.size, k=K))
-    place = views.followed - views.heads[views.slate[views.of_view]]
-    seen = _examined(live)[np.minimum(place, len(_examined(live)) - 1)]
-    seen = np.where(views.ordered[views.slate[views.of_view]], seen, 1.0)
-    clicks = np.bincount(views.of_view)
-    weight = np.bincount(views.of_view, weights=np.minimum(1 / seen, MAX_WEIGHT)) / clicks
+        case = case_of(bundle, log)
+        tie = np.random.default_rng(0).random(len(case.link))
+        ranks = case.ranks(case.of_links(case.worth), tie)
+        views = case.views
+        found.append(metrics.ndcg(ranks, views.click_view, views.size[views.slate], k=K))
+    examined = _examined(live)
+    seen = examined[np.minimum(views.place[views.click_link], len(examined) - 1)]
+    seen = np.where(views.ordered[views.slate[views.click_view]], seen, 1.0)
+    clicks = np.bincount(views.click_view)
+    weight = np.bincount(views.click_view, weights=np.minimum(1 / seen, MAX_WEIGHT)) / clicks
     gain = (found[0] - found[1]) * weight
     return of_visits(
         np.bincount(views.session, weights=gain), np.bincount(views.session, weights=weight)
     )
 
 
-def _lists(new: Bundle, live: Bundle, log: impressions.Logged) -> Interval | None:
+def _lists(new: Bundle, live: Bundle, log: Impressions) -> Interval | None:
     """By how many clicks a view the new bundle's lists are better, None if the log cannot tell: by
     chances if it may, else by places.
     """

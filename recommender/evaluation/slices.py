@@ -83,7 +83,7 @@ def all_slices(case: Case) -> Iterator[Slice]:
 
 def by_category(case: Case) -> Iterator[Slice]:
     """The most read categories, and the others together; none where there is but one."""
-    row = _source(case)
+    row = case.row[case.views.source[case.views.slate]]
     category = np.asarray(case.bundle.lists.category)
     number = np.where(row >= 0, category[row], -1) if len(category) else np.full(len(row), -1)
     sizes = np.bincount(number + 1)
@@ -98,14 +98,13 @@ def by_category(case: Case) -> Iterator[Slice]:
 
 def by_traffic(case: Case) -> Iterator[Slice]:
     """Pages by their judged views, cut where a third of the views and two are reached."""
-    views = np.bincount(case.views.slate, minlength=len(case.views.source))
-    pages, page = np.unique(case.views.source, return_inverse=True)
-    read = np.bincount(page, weights=views, minlength=len(pages))
+    page = case.views.source[case.views.slate]
+    read = np.bincount(page, minlength=len(case.views.ids))
     order = np.argsort(-read, kind="stable")
-    before = np.empty(len(pages))
+    before = np.empty(len(read))
     before[order] = np.cumsum(read[order]) - read[order]
     third = np.minimum((3 * before / max(read.sum(), 1)).astype(int), 2)
-    of_view = third[page[case.views.slate]]
+    of_view = third[page]
     for number, name in enumerate(("most read", "middle", "least read")):
         n_pages = int(((third == number) & (read > 0)).sum())
         pages_ = "1 page" if n_pages == 1 else f"{n_pages:,} pages"
@@ -116,8 +115,8 @@ def by_age(case: Case) -> Iterator[Slice]:
     """Days between the page's date and the view; none where no page has a date."""
     if case.articles is None:
         return
-    dates = np.array([moment_of(case.articles.get(id)) for id in case.views.source])
-    age = (case.views.ts - dates[case.views.slate]) / DAY_MS
+    dates = np.array([moment_of(case.articles.get(id)) for id in case.views.ids])
+    age = (case.views.ts - dates[case.views.source[case.views.slate]]) / DAY_MS
     known = np.isfinite(age)
     if not known.any():
         return
@@ -133,25 +132,17 @@ def by_clicks(case: Case) -> Iterator[Slice]:
     the best known counts.
     """
     views, history = case.views, case.bundle.history
-    place = np.searchsorted(case.link, views.followed)
+    place = np.searchsorted(case.link, views.click_link)
     pair = case.pair[place]
     number = history.pairs.find(case.sources, case.items)
     own = np.append(at(history.appeal.clicked, number) > 0, False)[pair]
     item = case.item[place]
     target = (item >= 0) & (case.bundle.target_clicks()[item] > 0)
     warm = np.zeros(len(views.slate), dtype=np.int64)
-    np.maximum.at(warm, views.of_view, np.where(own, 2, target.astype(np.int64)))
+    np.maximum.at(warm, views.click_view, np.where(own, 2, target.astype(np.int64)))
     names = ("never before", "elsewhere before, not from this page", "from this page before")
     for level in (2, 1, 0):
         yield KNOWN, names[level], warm == level
-
-
-def _source(case: Case) -> np.ndarray:
-    """The bundle's number of each view's page."""
-    _, first = np.unique(case.slate, return_index=True)
-    _, which = np.unique(case.views.slate, return_inverse=True)
-    row: np.ndarray = case.source[first][which]
-    return row
 
 
 def _category_name(case: Case, number: int) -> str:

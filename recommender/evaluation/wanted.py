@@ -11,7 +11,7 @@ import numpy as np
 from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY
 from recommender.errors import CalibrationError, InputError
-from recommender.store.impressions import Logged
+from recommender.store.impressions import Impressions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ class Model:
     caveat: str = ""
 
 
-def model_of(log: Logged, lists: Lists, k: int, bundle: Bundle | Lists) -> Model:
+def model_of(log: Impressions, lists: Lists, k: int, bundle: Bundle | Lists) -> Model:
     """What the bundle says of the chances of the lists' links, and of the places."""
     if not isinstance(bundle, Bundle):
         return Model()
@@ -60,7 +60,7 @@ def model_of(log: Logged, lists: Lists, k: int, bundle: Bundle | Lists) -> Model
     return Model(chance, examined, "", caveat)
 
 
-def lists_beside(log: Logged, candidate: Bundle | Lists, k: int) -> tuple[Lists, list[str]]:
+def lists_beside(log: Impressions, candidate: Bundle | Lists, k: int) -> tuple[Lists, list[str]]:
     """The candidate's list beside every page of the log, and what to say of it."""
     if not isinstance(candidate, Bundle):
         return candidate, []
@@ -79,7 +79,7 @@ def lists_beside(log: Logged, candidate: Bundle | Lists, k: int) -> tuple[Lists,
     return found, [said] if strange else []
 
 
-def numbered(log: Logged, lists: Lists, k: int) -> np.ndarray:
+def numbered(log: Impressions, lists: Lists, k: int) -> np.ndarray:
     """Lists as the log's numbers, ``(n_ids, k)``; an article that stands in no slate of the log has
     one that nothing has.
     """

@@ -21,18 +21,16 @@ from recommender.ragged import expand
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
 from recommender.store.queries import (
-    BLOCK,
     DAILY_CLICKS,
     DAILY_VIEWS,
-    LINKS,
     PAST_PAIRS,
     PAST_READS,
     READINGS,
-    SLATES,
     WINDOW,
     Names,
     columns,
 )
+from recommender.store.slates import read as read_slates
 
 UNKNOWN = -1
 # A reader of more articles in one visit is a crawler or a kiosk, and would make every pair of
@@ -146,68 +144,59 @@ def count(
         hold_still(connection)
         limit = _limit(connection, until, caps)
         number = _numbers(connection, ids)
-        lists, layouts = Names(), Names()
-        slates = columns(connection, SLATES, "qqs", {}, lists)
-        links = columns(connection, LINKS, "qqdd", {})
-        views = columns(connection, DAILY_VIEWS, "qqsq", limit, layouts)
-        clicks = columns(connection, DAILY_CLICKS, "qqsqqd", limit, layouts)
+        slates = read_slates(connection)
+        layouts = Names()
+        views = columns(connection, DAILY_VIEWS, limit, texts={"layout": layouts})
+        clicks = columns(
+            connection, DAILY_CLICKS, limit, texts={"layout": layouts}, floats=("rank",)
+        )
         sessions, days, articles = _readings(connection, limit)
-        past_reads = columns(connection, PAST_READS, "iqq", limit)
-        past_pairs = columns(connection, PAST_PAIRS, "iqqq", limit)
-        first, last = _window(connection, limit, views[0])
+        past_reads = columns(connection, PAST_READS, limit)
+        past_pairs = columns(connection, PAST_PAIRS, limit)
+        first, last = _window(connection, limit, views["day"])
     # A click on what its slate did not hold has no rank, and does not count.
-    clicks = [column[~np.isnan(clicks[5])] for column in clicks]
-    # The store numbers slates from 1 without gaps, so a slate's number is its place. Here a slate
-    # is one in each layout it was seen in.
-    stored, layout = _in_layouts(len(slates[0]), views[1] - 1, views[2], layouts)
-    n_layouts = len(layouts)
-    keys = stored * n_layouts + layout
-    ends = np.cumsum(np.bincount(links[0] - 1, minlength=len(slates[0])))
-    sizes = np.diff(ends, prepend=0)[stored]
-    heads = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    link, _ = expand(ends[stored] - sizes, sizes)
-    slate_of_click = np.searchsorted(keys, (clicks[1] - 1) * n_layouts + clicks[2])
+    held = ~np.isnan(clicks["rank"])
+    clicks = {name: column[held] for name, column in clicks.items()}
+    # Here a slate is one in each layout it was seen in; one that nobody saw, in that without name.
+    rows, clicked = slates.rows(views["slate"]), slates.rows(clicks["slate"])
+    unseen = np.setdiff1d(np.arange(len(slates.number)), rows)
+    nameless = layouts.of("") if len(unseen) else 0
+    n_layouts = max(1, len(layouts))
+    seen = rows * n_layouts + views["layout"]
+    keys = np.unique(np.concatenate([seen, unseen * n_layouts + nameless]))
+    stored, layout = np.divmod(keys, n_layouts)
+    heads, links = slates.links_of(stored)
+    slate_of_click = np.searchsorted(keys, clicked * n_layouts + clicks["layout"])
     return Log(
-        source=number[slates[1][stored]],
+        source=number[slates.source[stored]],
         heads=heads,
-        item=number[links[1][link]],
-        position=np.nan_to_num(links[2][link], nan=0).astype(np.int32),
-        propensity=links[3][link].astype(np.float32),
-        view_day=views[0].astype(np.int32),
-        view_slate=np.searchsorted(keys, (views[1] - 1) * n_layouts + views[2]),
-        n_views=views[3],
-        click_day=clicks[0].astype(np.int32),
-        click_link=heads[slate_of_click] + clicks[5].astype(np.int64) - 1,
-        n_clicks=clicks[3],
-        n_in_sessions=clicks[4],
+        item=number[slates.item[links]],
+        position=slates.position[links],
+        propensity=slates.propensity[links].astype(np.float32),
+        view_day=views["day"].astype(np.int32),
+        view_slate=np.searchsorted(keys, seen),
+        n_views=views["n"],
+        click_day=clicks["day"].astype(np.int32),
+        click_link=heads[slate_of_click] + clicks["rank"].astype(np.int64) - 1,
+        n_clicks=clicks["n"],
+        n_in_sessions=clicks["n_in_sessions"],
         read_session=sessions,
         read_article=number[articles],
         read_day=days,
         first_ts=first,
         last_ts=last,
-        past_read_day=past_reads[0],
-        past_read_article=number[past_reads[1]],
-        n_past_reads=past_reads[2],
-        past_pair_day=past_pairs[0],
-        past_pair_article=number[past_pairs[1]],
-        past_pair_other=number[past_pairs[2]],
-        n_past_pairs=past_pairs[3],
+        past_read_day=past_reads["day"].astype(np.int32),
+        past_read_article=number[past_reads["article"]],
+        n_past_reads=past_reads["n"],
+        past_pair_day=past_pairs["day"].astype(np.int32),
+        past_pair_article=number[past_pairs["article"]],
+        past_pair_other=number[past_pairs["other"]],
+        n_past_pairs=past_pairs["n"],
         layout=layout.astype(np.int32),
-        list=slates[2][stored].astype(np.int32),
+        list=slates.list[stored],
         layouts=tuple(layouts),
-        lists=tuple(lists),
+        lists=slates.lists,
     )
-
-
-def _in_layouts(
-    n_slates: int, slate: np.ndarray, layout: np.ndarray, layouts: Names
-) -> tuple[np.ndarray, np.ndarray]:
-    """Every slate in every layout it was seen in, in order; unseen ones in that without a name."""
-    unseen = np.setdiff1d(np.arange(n_slates), slate)
-    nameless = layouts.of("") if len(unseen) else 0
-    keys = np.concatenate([slate * len(layouts) + layout, unseen * len(layouts) + nameless])
-    stored, layout = np.divmod(np.unique(keys), max(1, len(layouts)))
-    return stored, layout
 
 
 def n_clicks(store: Store, *, caps: Caps | None = None) -> int:
@@ -259,26 +248,14 @@ def _readings(
     connection: Connection, limit: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Session, day and article of every reading, sessions numbered, overlong ones left out."""
-    numbers: dict[str, int] = {}
-    result = connection.execution_options(yield_per=BLOCK).execute(sql.text(READINGS), limit)
-    blocks = [
-        np.array(
-            [(numbers.setdefault(row[0], len(numbers)), row[1], row[2]) for row in rows],
-            dtype=np.int64,
-        )
-        for rows in result.partitions(BLOCK)
-    ]
-    if not blocks:
-        empty = np.zeros(0, dtype=np.int64)
-        return empty, empty.astype(np.int32), empty
-    table = np.concatenate(blocks)
+    read = columns(connection, READINGS, limit, texts={"session": Names()})
     # A session over midnight reads an article once, on the first day.
-    table = table[np.lexsort((table[:, 1], table[:, 2], table[:, 0]))]
-    first = np.concatenate([[True], (np.diff(table[:, [0, 2]], axis=0) != 0).any(axis=1)])
-    table = table[first]
-    size = np.bincount(table[:, 0])
-    table = table[size[table[:, 0]] <= MAX_READ_IN_SESSION]
-    return table[:, 0], table[:, 1].astype(np.int32), table[:, 2]
+    order = np.lexsort((read["day"], read["article"], read["session"]))
+    session, day, article = (read[name][order] for name in ("session", "day", "article"))
+    first = (np.diff(session, prepend=-1) != 0) | (np.diff(article, prepend=-1) != 0)
+    session, day, article = session[first], day[first], article[first]
+    kept = np.bincount(session)[session] <= MAX_READ_IN_SESSION
+    return session[kept], day[kept].astype(np.int32), article[kept]
 
 
 def empty_log() -> Log:

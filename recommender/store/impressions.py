@@ -1,53 +1,54 @@
 """The log as it happened: every view with its slate, the chance of each link at its place, and
 what was followed.
 
-Learning makes do with daily counts and judging an order with the views that were followed; what
-other lists would have won takes all views, and to which visit each belongs, since the views of one
-visit are not independent. Ten million views are a few arrays of whole numbers here.
+Learning makes do with daily counts. Judging an order of links takes the views in which something
+was followed, and judging other lists takes all of them; both need to know to which visit each view
+belongs, since the views of one visit are not independent. Ten million views are a few arrays of
+whole numbers here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sql
-from sqlalchemy.engine import Connection
 
-from recommender.ragged import expand
+from recommender.store import slates
 from recommender.store.click_filters import FLAGGED, Caps
 from recommender.store.database import Store
 from recommender.store.queries import Names, columns
 
-# Views of one visit stand together, so that nobody has to remember the visits. A link that stands
-# twice in a slate is credited where it stands first.
+# The database numbers views and visits, so that nobody has to remember their names. A view without
+# a session is a visit of its own. A link that stands twice in a slate is credited where it stands
+# first.
 VIEWS = (
     FLAGGED
     + """
-    SELECT v.session AS session, v.view_id AS view_id, v.slate AS slate, v.layout AS layout,
+    SELECT DENSE_RANK() OVER (ORDER BY v.ts, v.view_id) AS view,
+        DENSE_RANK() OVER (
+            ORDER BY v.session, CASE WHEN v.session = '' THEN v.view_id ELSE '' END
+        ) AS session,
+        v.ts AS ts, v.slate AS slate, v.layout AS layout,
         (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = v.slate AND l.item = c.item) AS rank
     FROM sound v LEFT JOIN clicks c ON c.view_id = v.view_id
     WHERE v.ts > :after
-    ORDER BY v.session, v.view_id, rank
+    ORDER BY view, rank
 """
 )
-N_UNTIL = FLAGGED + "SELECT COUNT(*) FROM sound WHERE ts <= :until"
-# Rows that are fetched at a time.
-ROWS = 50_000
-SLATES = "SELECT slate, source, ordered FROM slates ORDER BY slate"
-LINKS = "SELECT slate, item, propensity FROM slate_links ORDER BY slate, rank"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Logged:
-    """Views, and the slates they showed.
+class Impressions:
+    """Views in the order of time, and the slates they showed.
 
-    Slates, each in one layout: ``source`` (a number into ``ids``), ``layout`` (into ``layouts``),
-    ``ordered`` (are the places known?), and ``heads`` such that links ``heads[s]`` to
-    ``heads[s + 1]`` belong to slate ``s``, in the order shown. Links: ``item`` (into ``ids``) and
-    ``chance``, with which the page put this item there (NaN where unknown). Views: ``slate`` and
-    ``session``. Clicks: ``click_view`` and ``click_link``.
+    Slates, each in one layout, ``(n_slates,)``: ``source`` (a number into ``ids``, which are
+    sorted), ``layout`` (into ``layouts``, sorted), ``ordered`` (are the places known?). Links
+    ``heads[s]`` to ``heads[s + 1]`` belong to slate ``s``, in the order shown; ``heads`` is
+    ``(n_slates + 1,)``. Links, ``(n_links,)``: ``item`` (into ``ids``) and ``propensity``, the
+    chance with which the page put this item there (NaN where unknown). Views, ``(n_views,)``:
+    ``slate``, ``ts`` (milliseconds since 1970, UTC) and ``session`` (numbered from 0). Clicks,
+    ``(n_clicks,)``: ``click_view``, ascending, and ``click_link``.
     """
 
     ids: list[str]
@@ -57,27 +58,27 @@ class Logged:
     ordered: np.ndarray
     heads: np.ndarray
     item: np.ndarray
-    chance: np.ndarray
+    propensity: np.ndarray
     slate: np.ndarray
+    ts: np.ndarray
     session: np.ndarray
     click_view: np.ndarray
     click_link: np.ndarray
 
     @property
     def size(self) -> np.ndarray:
-        """How many links each slate has."""
+        """How many links each slate has, ``(n_slates,)``."""
         return np.diff(self.heads)
 
     @property
     def link_slate(self) -> np.ndarray:
-        """The slate of each link."""
+        """The slate of each link, ``(n_links,)``."""
         return np.repeat(np.arange(len(self.source)), self.size)
 
     @property
     def place(self) -> np.ndarray:
-        """Where each link stands, counted from 0."""
-        found: np.ndarray = np.arange(len(self.item)) - np.repeat(self.heads[:-1], self.size)
-        return found
+        """Where each link stands, counted from 0, ``(n_links,)``."""
+        return np.arange(len(self.item)) - np.repeat(self.heads[:-1], self.size)
 
     @property
     def n_sessions(self) -> int:
@@ -85,100 +86,90 @@ class Logged:
         return int(self.session.max(initial=-1)) + 1
 
     @property
-    def by_lot(self) -> np.ndarray:
+    def randomised(self) -> np.ndarray:
         """Of which slates the chance of every link at its place is known, ``(n_slates,)``."""
         unknown = np.bincount(
-            self.link_slate, weights=np.isnan(self.chance), minlength=len(self.source)
+            self.link_slate, weights=np.isnan(self.propensity), minlength=len(self.source)
         )
-        known: np.ndarray = self.ordered & (unknown == 0) & (self.size > 0)
-        return known
+        return self.ordered & (unknown == 0) & (self.size > 0)
 
-    def views_of(self, slates: np.ndarray) -> Logged:
+    def shown_and_clicked(self) -> tuple[np.ndarray, np.ndarray]:
+        """How often each link was shown and followed; both ``(n_links,)``."""
+        views = np.bincount(self.slate, minlength=len(self.source))
+        clicks = np.bincount(self.click_link, minlength=len(self.item))
+        return np.repeat(views, self.size), clicks
+
+    def views_of(self, slates: np.ndarray) -> Impressions:
         """Only the views of these slates, a mask ``(n_slates,)``."""
-        kept = slates[self.slate]
-        number = np.cumsum(kept) - 1
-        clicks = kept[self.click_view]
+        return self._only(slates[self.slate])
+
+    def followed(self) -> Impressions:
+        """Only the views in which a link was followed that stood beside another: those by which
+        an order of the links can be judged.
+        """
+        n_clicks = np.bincount(self.click_view, minlength=len(self.slate))
+        return self._only((n_clicks > 0) & (self.size[self.slate] >= 2))
+
+    def _only(self, views: np.ndarray) -> Impressions:
+        """These views, a mask, visits and views numbered anew; slates and links as they were."""
+        number = np.cumsum(views) - 1
+        clicks = views[self.click_view]
         return replace(
             self,
-            slate=self.slate[kept],
-            session=np.unique(self.session[kept], return_inverse=True)[1],
+            slate=self.slate[views],
+            ts=self.ts[views],
+            session=_as_met(self.session[views]),
             click_view=number[self.click_view[clicks]],
             click_link=self.click_link[clicks],
         )
 
 
-def read(store: Store, *, after: int = -1, caps: Caps | None = None) -> Logged:
-    """The views later than ``after`` (milliseconds since 1970), less what is flagged under
-    ``caps``.
+def read(store: Store, *, after: int = -1, caps: Caps | None = None) -> Impressions:
+    """The views later than ``after`` (exclusive, milliseconds since 1970, UTC), less what is
+    flagged under ``caps``.
     """
+    names = Names()
     with store.reading() as connection:
         limit = {"after": after, **(caps or Caps()).limits(connection)}
-        layouts = Names()
-        stored, layout, session, click_view, rank = _views(connection, limit, layouts)
-        slates = columns(connection, SLATES, "qqq", {})
-        links = columns(connection, LINKS, "qqd", {})
-        names = {row.key: row.id for row in connection.execute(sql.text("SELECT key, id FROM ids"))}
-    keys, slate = np.unique(stored * max(1, len(layouts)) + layout, return_inverse=True)
-    stored, layout = np.divmod(keys, max(1, len(layouts)))
-    # The store numbers slates from 1 without gaps, so a slate's number is its place.
-    ends = np.cumsum(np.bincount(links[0] - 1, minlength=len(slates[0])))
-    sizes = np.diff(ends, prepend=0)[stored]
-    heads = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    link, _ = expand(ends[stored] - sizes, sizes)
-    source, item = slates[1][stored], links[1][link]
-    used, number = np.unique(np.concatenate([source, item]), return_inverse=True)
-    return Logged(
-        ids=[names[key] for key in used.tolist()],
-        layouts=list(layouts),
-        source=number[: len(source)].astype(np.int32),
+        rows = columns(connection, VIEWS, limit, texts={"layout": names}, floats=("rank",))
+        stored = slates.read(connection)
+        id_of = {row.key: row.id for row in connection.execute(sql.text("SELECT key, id FROM ids"))}
+    clicked = ~np.isnan(rows["rank"])
+    click_view = rows["view"][clicked] - 1
+    rank = rows["rank"][clicked].astype(np.int64)
+    first = np.diff(rows["view"], prepend=0) > 0
+    views = {name: column[first] for name, column in rows.items()}
+    layouts = sorted(names)
+    layout = np.argsort([names[name] for name in layouts])[views["layout"]]
+    keys, slate = np.unique(
+        stored.rows(views["slate"]) * max(1, len(layouts)) + layout, return_inverse=True
+    )
+    row, layout = np.divmod(keys, max(1, len(layouts)))
+    heads, links = stored.links_of(row)
+    used, number = np.unique(
+        np.concatenate([stored.source[row], stored.item[links]]), return_inverse=True
+    )
+    ids = [id_of[key] for key in used.tolist()]
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    number = np.argsort(order)[number].astype(np.int32)
+    return Impressions(
+        ids=[ids[at] for at in order],
+        layouts=layouts,
+        source=number[: len(row)],
         layout=layout.astype(np.int32),
-        ordered=slates[2][stored].astype(bool),
+        ordered=stored.ordered[row],
         heads=heads,
-        item=number[len(source) :].astype(np.int32),
-        chance=links[2][link],
+        item=number[len(row) :],
+        propensity=stored.propensity[links],
         slate=slate.astype(np.int32),
-        session=session,
+        ts=views["ts"],
+        session=_as_met(views["session"]),
         click_view=click_view,
         click_link=heads[slate[click_view]] + rank - 1,
     )
 
 
-def n_until(store: Store, until: int, *, caps: Caps | None = None) -> int:
-    """How many views there are up to this moment, flagged ones aside."""
-    with store.reading() as connection:
-        limit = {"until": until, **(caps or Caps()).limits(connection)}
-        return int(connection.scalar(sql.text(N_UNTIL), limit) or 0)
-
-
-def _views(connection: Connection, limit: dict[str, int], layouts: Names) -> list[np.ndarray]:
-    """Of each view the store's slate, layout and visit; of each click its view and rank."""
-    result = connection.execution_options(yield_per=ROWS).execute(sql.text(VIEWS), limit)
-    parts: list[list[np.ndarray]] = [[np.zeros(0, dtype=np.int64)] for _ in range(5)]
-    n_views, n_sessions, last_view, last_session = 0, 0, None, None
-    for rows in result.partitions(ROWS):
-        session, view, slate, layout, rank = (_objects(part) for part in zip(*rows, strict=True))
-        new = view != np.concatenate([[last_view], view[:-1]])
-        # A view without a session is a visit of its own.
-        other = new & (
-            (session == "") | (session != np.concatenate([[last_session], session[:-1]]))
-        )
-        clicked = rank != None  # noqa: E711 - element by element
-        layout = np.array([layouts.of(name) for name in layout[new]], dtype=np.int64)
-        found = (
-            slate[new].astype(np.int64) - 1,
-            layout,
-            n_sessions - 1 + np.cumsum(other)[new],
-            (n_views - 1 + np.cumsum(new))[clicked],
-            rank[clicked].astype(np.int64),
-        )
-        for part, values in zip(parts, found, strict=True):
-            part.append(values)
-        n_views, n_sessions = n_views + int(new.sum()), n_sessions + int(other.sum())
-        last_view, last_session = view[-1], session[-1]
-    return [np.concatenate(part) for part in parts]
-
-
-def _objects(values: tuple[Any, ...]) -> np.ndarray:
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found
+def _as_met(numbers: np.ndarray) -> np.ndarray:
+    """Numbers from 0 instead, in the order in which they are met."""
+    _, first, number = np.unique(numbers, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[number]

@@ -2,12 +2,13 @@
 they find becomes arrays.
 
 Each leaves out what is flagged and adds what is left of events that were forgotten. Parameters:
-``until`` in milliseconds since 1970, ``until_day`` in days, and the caps of ``flags``.
+``until`` (exclusive, milliseconds since 1970, UTC), ``until_day`` (exclusive, days since 1970), and
+``click_filters.Caps.limits``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -95,12 +96,10 @@ def readings(views: str, pages: str) -> str:
 READINGS = FLAGGED + readings("v.ts < :until", "p.ts < :until")
 PAST_READS = "SELECT day, article, n FROM past_reads WHERE day < :until_day"
 PAST_PAIRS = "SELECT day, article, other, n FROM past_pairs WHERE day < :until_day"
-SLATES = "SELECT slate, source, list FROM slates ORDER BY slate"
-LINKS = "SELECT slate, item, position, propensity FROM slate_links ORDER BY slate, rank"
 WINDOW = "SELECT MIN(ts), MAX(ts) FROM views WHERE ts < :until"
 
 
-# Rows at a time. To be said twice: without it a result's parts are single rows.
+# Rows at a time; without ``yield_per`` too, a result's partitions would be single rows.
 BLOCK = 50_000
 
 
@@ -123,21 +122,25 @@ def query(statement: str, values: Mapping[str, Any]) -> sql.TextClause:
 
 
 def columns(
-    connection: Connection, statement: str, kinds: str, values: Mapping[str, Any], *names: Names
-) -> list[np.ndarray]:
-    """A statement's columns as arrays; ``q`` for whole numbers, ``d`` for NULL or a number, ``s``
-    for a text, of which ``names`` keeps the numbers.
+    connection: Connection,
+    statement: str,
+    values: Mapping[str, Any],
+    *,
+    texts: Mapping[str, Names] | None = None,
+    floats: Collection[str] = (),
+) -> dict[str, np.ndarray]:
+    """A statement's columns by name, ``(n_rows,)`` each: whole numbers as int64; those of
+    ``floats`` as float64, NaN for NULL; of ``texts`` the numbers that their ``Names`` keep.
     """
+    texts = texts or {}
     result = connection.execution_options(yield_per=BLOCK).execute(query(statement, values), values)
-    blocks = []
+    names = [*result.keys()]
+    kinds = [np.float64 if name in floats else np.int64 for name in names]
+    found: list[list[np.ndarray]] = [[np.zeros(0, dtype=kind)] for kind in kinds]
     for rows in result.partitions(BLOCK):
-        found = list(zip(*rows, strict=True))
-        for at in np.flatnonzero(np.array(list(kinds)) == "s"):
-            found[at] = tuple(map(names[0].of, found[at]))
-        # Whole numbers below 2**53 survive the way through floats.
-        blocks.append(np.array(found, dtype=np.float64))
-    if not blocks:
-        return [np.zeros(0, dtype=np.int64 if kind == "s" else kind) for kind in kinds]
-    table = np.concatenate(blocks, axis=1)
-    return [row.astype(np.int64 if kind == "s" else kind)
-            for row, kind in zip(table, kinds, strict=True)]  # fmt: skip
+        for name, kind, blocks, block in zip(
+            names, kinds, found, zip(*rows, strict=True), strict=True
+        ):
+            numbers = [*map(texts[name].of, block)] if name in texts else block
+            blocks.append(np.array(numbers, dtype=kind))
+    return {name: np.concatenate(blocks) for name, blocks in zip(names, found, strict=True)}

@@ -14,7 +14,7 @@ def ordered(case: Case, name: str) -> list[str]:
     """The links of the first slate as an order has them; ties keep the order shown."""
     score = dict(ORDERS)[name](case)
     assert not isinstance(score, str)
-    first = case.slate == 0
+    first = case.slate == case.slate[0]
     return [case.ids()[at] for at in np.argsort(-score[first], kind="stable")]
 
 

@@ -16,7 +16,7 @@ from recommender.errors import EvaluationError
 from recommender.evaluation.evaluate import MODEL, Report, judge
 from recommender.events.event import Event
 from recommender.store.database import Store
-from recommender.store.replay import clicked_views
+from recommender.store.impressions import read
 from recommender.training.pipeline import build
 
 SHOWN = ("sleep", "nap", "ankle", "hip")  # beside knee; text says hip, ankle, and then nothing
@@ -32,7 +32,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def judged(bundle: Bundle, events: list[Event], **more: int) -> Report:
     with Store("sqlite://") as store:
         store.add_events(events)
-        return judge(bundle, clicked_views(store), **more)
+        return judge(bundle, read(store), **more)
 
 
 def views(

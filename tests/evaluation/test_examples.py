@@ -16,7 +16,7 @@ EVENTS = [
 def by_page(**gains: float) -> tuple[list[tuple[str, str]], np.ndarray]:
     """Which pages are chosen if views of each gain so much."""
     known = case(EVENTS)
-    names = [known.views.source[slate] for slate in known.views.slate]
+    names = [known.views.ids[source] for source in known.views.source[known.views.slate]]
     gain = np.array([gains.get(name, 0.0) for name in names])
     return chosen(known, gain, np.random.default_rng(0)), gain
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from judging import BY_ID, bundle, follow, views_of
+from judging import bundle, case, follow
 
 from recommender.candidates import EMPTY
 from recommender.evaluation.list_quality import (
@@ -104,9 +104,7 @@ def test_fallbacks_are_told_by_link_and_by_view():
 
 def test_page_views_are_counted_once_a_view():
     """Whatever the length of the slate; a page nobody knows does not count."""
-    seen = views_of([*follow("knee", "hip", 3), *follow("nowhere", "hip", 2)])
-
-    found = page_views(bundle(), seen)
+    found = page_views(case([*follow("knee", "hip", 3), *follow("nowhere", "hip", 2)]))
 
     assert found.sum() == 3
     assert found[bundle().lists.find("knee")] == 3
@@ -114,10 +112,8 @@ def test_page_views_are_counted_once_a_view():
 
 def test_kinds_of_lists():
     """The model's are what pages show; hand-picked ones are there if the articles are."""
-    seen = views_of(follow("knee", "hip", 3))
-
-    full = list_figures(bundle(), seen, BY_ID, k=10)
-    bare = list_figures(bundle(), seen, None, k=10)
+    full = list_figures(case(follow("knee", "hip", 3)), k=10)
+    bare = list_figures(case(follow("knee", "hip", 3), told=False), k=10)
 
     assert list(full.index) == [MODEL, HAND_PICKED, TEXT]
     assert list(full.columns) == [figure.name for figure in FIGURES]

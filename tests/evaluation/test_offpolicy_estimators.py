@@ -17,7 +17,7 @@ from recommender.evaluation.offpolicy_estimators import (
     snips,
     weight_of,
 )
-from recommender.store.impressions import Logged
+from recommender.store.impressions import Impressions
 
 EVENLY = np.ones((1, 5))
 
@@ -25,16 +25,17 @@ EVENLY = np.ones((1, 5))
 def log_of(
     slates: list[list[int]], chances: list[list[float]], views: list[int],
     clicks: list[tuple[int, int]], session: list[int] | None = None,
-) -> Logged:  # fmt: skip
+) -> Impressions:  # fmt: skip
     """Slates of articles 1, 2, ... beside article 0; ``clicks`` are (view, place)."""
     heads = np.cumsum([0, *map(len, slates)])
     n = len(slates)
     links = [heads[views[view]] + place for view, place in clicks]
-    return Logged(
+    return Impressions(
         ids=[str(number) for number in range(9)], layouts=[""], source=np.zeros(n, dtype=int),
         layout=np.zeros(n, dtype=int), ordered=np.ones(n, dtype=bool), heads=heads,
-        item=np.concatenate(slates), chance=np.concatenate(chances),
-        slate=np.array(views), session=np.array(session or range(len(views))),
+        item=np.concatenate(slates), propensity=np.concatenate(chances),
+        slate=np.array(views), ts=np.zeros(len(views)),
+        session=np.array(session or range(len(views))),
         click_view=np.array([view for view, _ in clicks], dtype=int),
         click_link=np.array(links, dtype=int),
     )  # fmt: skip
@@ -210,13 +211,13 @@ def test_a_good_model_makes_estimates_tighter():
         source = random.integers(n, size=2_000)
         rare = random.random(2_000) < 0.1
         clicked = np.flatnonzero(random.random(2_000) < np.where(rare, rate[source], 0.3))
-        log = Logged(
+        log = Impressions(
             ids=[str(number) for number in range(n + 2)], layouts=[""],
             source=np.tile(np.arange(n), 2), layout=np.zeros(2 * n, dtype=int),
             ordered=np.ones(2 * n, dtype=bool), heads=np.arange(2 * n + 1),
-            item=np.repeat([n, n + 1], n), chance=np.repeat([0.9, 0.1], n),
-            slate=source + n * rare, session=np.arange(2_000), click_view=clicked,
-            click_link=(source + n * rare)[clicked],
+            item=np.repeat([n, n + 1], n), propensity=np.repeat([0.9, 0.1], n),
+            slate=source + n * rare, ts=np.zeros(2_000), session=np.arange(2_000),
+            click_view=clicked, click_link=(source + n * rare)[clicked],
         )  # fmt: skip
         table = np.full((n + 2, 1), -1)
         table[:n] = n + 1

@@ -104,9 +104,24 @@ def test_without_clicks_or_a_live_bundle_it_goes_live(tmp_path: Path):
         later = NOW + timedelta(days=1)
         two = train_guarded(store, tmp_path, now=later, options=Options())[1]
 
-    assert one == Promotion(True, "promoted: no sound bundle was live")
+    assert one == Promotion(True, "promoted: no bundle was live")
     assert two.promoted
     assert "the log has no clicked view" in two.sentence
+
+
+def test_a_damaged_bundle_is_replaced_and_its_fault_named(tmp_path: Path):
+    """Who reads the decision learns what was wrong with the bundle that was live."""
+    with Store("sqlite://") as store:
+        stored(store, articles())
+        old = build(store, tmp_path, now=NOW)
+        (old.folder / "MODEL_CARD.md").write_text("another", encoding="utf-8")
+        later = NOW + timedelta(days=1)
+        new, promotion = train_guarded(store, tmp_path, now=later, options=Options())
+
+    assert promotion.promoted
+    assert promotion.sentence.startswith("promoted: the live bundle was not sound: ")
+    assert "MODEL_CARD.md: 7 bytes instead of" in promotion.sentence
+    assert registry.current(tmp_path) == new.name
 
 
 def test_the_command_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
@@ -117,6 +132,6 @@ def test_the_command_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
     assert main(["train", "--promote-if-better"]) == 0
 
-    assert "\npromoted: no sound bundle was live\n" in capsys.readouterr().out
+    assert "\npromoted: no bundle was live\n" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["train", "--promote-if-better", "--no-activate"])

@@ -28,7 +28,7 @@ from recommender.ranking.ranker import Learned, learn
 from recommender.ranking.reliability import reliability
 from recommender.store.counts import Log, empty_log
 from recommender.store.database import Store
-from recommender.store.replay import clicked_views
+from recommender.store.impressions import read
 from recommender.text.corpus import Site
 
 N = 40
@@ -269,7 +269,7 @@ def test_a_bundle_without_clicks_says_so(tmp_path: Path):
     assert "None are stated. No link that was shown was followed" in silent.card
     with Store("sqlite://") as store:
         store.add_events(visits(50, 0.5, seed=3))
-        report = judge(silent, clicked_views(store))
+        report = judge(silent, read(store))
     assert report.reliability is None and report.calibration_error is None
     assert any("states no chances" in note for note in report.notes)
 
@@ -279,7 +279,7 @@ def test_the_report_holds_chances_against_all_views(bundle: Bundle, clicked: flo
     """Readers who follow twice as much are told from those the bundle knows."""
     with Store("sqlite://") as store:
         store.add_events(visits(600, clicked, seed=2))
-        report = judge(bundle, clicked_views(store))
+        report = judge(bundle, read(store))
 
     table = report.reliability
     assert table is not None and report.calibration_error is not None

@@ -1,10 +1,19 @@
 """The log is read as it happened: whole slates, with their chances, visit by visit."""
 
 import numpy as np
-from sites import click, view
+from sites import DAY, click, view
 
+from recommender.events.ingest import BY_READER, Followed, Shown
+from recommender.events.slate_token import Slate
+from recommender.store import queries
 from recommender.store.database import Store
-from recommender.store.impressions import n_until, read
+from recommender.store.event_writer import Recorder
+from recommender.store.impressions import Impressions, read
+
+
+def followed(log: Impressions) -> list[str]:
+    """The ids of the links that were followed."""
+    return [log.ids[item] for item in log.item[log.click_link]]
 
 
 def test_views_keep_their_slates_chances_and_clicks(store: Store):
@@ -27,8 +36,8 @@ def test_views_keep_their_slates_chances_and_clicks(store: Store):
     assert sorted(shown) == [["a", "b"], ["b", "a"]]
     assert {log.ids[source] for source in log.source} == {"page"}
     one = shown.index(["a", "b"])
-    assert log.by_lot.tolist() == [s == one for s in (0, 1)]
-    assert log.chance[log.heads[one] :][:2].tolist() == [0.75, 0.5]
+    assert log.randomised.tolist() == [s == one for s in (0, 1)]
+    assert log.propensity[log.heads[one] :][:2].tolist() == [0.75, 0.5]
     followed = [(log.layouts[log.layout[log.link_slate[at]]], log.ids[log.item[at]])
                 for at in log.click_link]  # fmt: skip
     assert sorted(followed) == [("", "a"), ("", "b"), ("side", "b")]
@@ -50,11 +59,28 @@ def test_a_slate_is_one_in_each_layout(store: Store):
 
 
 def test_only_later_views_are_read(store: Store):
-    """Later than the moment, not at it."""
+    """Later than the moment, which is the last of the data a bundle was built from, not at it."""
     store.add_events([view(f"v{day}", "p", "a", "b", day=day) for day in range(4)])
 
-    assert len(read(store, after=86_400_000).slate) == 2
-    assert n_until(store, 86_400_000) == 2
+    assert read(store).ts.tolist() == [0, DAY, 2 * DAY, 3 * DAY]
+    assert read(store, after=DAY).ts.tolist() == [2 * DAY, 3 * DAY]
+    assert len(read(store, after=3 * DAY).slate) == 0
+
+
+def test_views_come_in_the_order_of_time(store: Store):
+    """Whatever order they arrived in; those of one visit belong together, and a view without a
+    session is a visit of its own.
+    """
+    sessions = {"v3": "a", "v2": "b", "v1": "a", "v5": "", "v4": ""}
+    store.add_events(
+        view(name, "p", "a", "b", session_id=session, day=int(name[1]))
+        for name, session in sessions.items()
+    )
+
+    log = read(store)
+
+    assert log.ts.tolist() == [day * DAY for day in (1, 2, 3, 4, 5)]
+    assert log.session.tolist() == [0, 1, 0, 2, 3]
 
 
 def test_views_of_some_slates_are_renumbered(store: Store):
@@ -80,9 +106,8 @@ def test_blocks_of_rows_change_nothing(store: Store, monkeypatch):
         + [click(f"v{n}", id) for n in range(0, 12, 2) for id in "ab"]
     )
     whole = read(store)
-    from recommender.store import impressions
 
-    monkeypatch.setattr(impressions, "ROWS", 2)
+    monkeypatch.setattr(queries, "BLOCK", 2)
     parts = read(store)
 
     for name in ("slate", "session", "click_view", "click_link"):
@@ -91,8 +116,110 @@ def test_blocks_of_rows_change_nothing(store: Store, monkeypatch):
     assert len(whole.click_view) == 12
 
 
+def test_how_often_links_were_shown_and_clicked(store: Store):
+    """All views count, followed or not."""
+    store.add_events(
+        [view("v1", "p", "a", "b"), view("v2", "p", "a", "b"), view("v3", "p", "b"),
+         click("v1", "b"), click("v2", "b"), click("v2", "a")]
+    )  # fmt: skip
+
+    log = read(store)
+    shown, clicked = log.shown_and_clicked()
+
+    slates = [[log.ids[item] for item in log.item[log.heads[s] : log.heads[s + 1]]] for s in (0, 1)]
+    assert slates == [["a", "b"], ["b"]]
+    assert (shown.tolist(), clicked.tolist()) == ([2, 2, 1], [1, 2, 0])
+
+
+# Views by which an order can be judged
+
+
+def test_views_without_a_click_are_not_judged(store: Store):
+    """Two followed links of three, in the order shown; the other view only counts."""
+    store.add_events(
+        [
+            view("v0", "knee", "gout", "salt", "hip"),
+            view("v1", "knee", "gout", "salt", "hip", session_id="s"),
+            click("v1", "hip"),
+            click("v1", "gout"),
+        ]
+    )
+
+    log = read(store)
+    judged = log.followed()
+
+    assert (len(log.slate), len(judged.slate), judged.n_sessions) == (2, 1, 1)
+    assert followed(judged) == ["gout", "hip"]
+    assert judged.click_view.tolist() == [0, 0]
+    assert judged.size[judged.slate].tolist() == [3]
+
+
+def test_visits_are_numbered_as_they_are_met(store: Store):
+    """So that a bootstrap of the judged views draws the same, whatever else the log holds."""
+    names = (("v1", "a"), ("v2", "b"), ("v3", "a"), ("v4", ""), ("v5", ""))
+    for day, (name, session) in enumerate(names):
+        store.add_events([view(name, "knee", "gout", "hip", session_id=session, day=day)])
+        if name != "v1":
+            store.add_events([click(name, "hip", day=day)])
+
+    assert read(store).session.tolist() == [0, 1, 0, 2, 3]
+    assert read(store).followed().session.tolist() == [0, 1, 2, 3]
+
+
+def test_what_cannot_be_judged_is_left_out(store: Store):
+    """A list of one link has one order; a click on what was not shown followed no link of it."""
+    store.add_events(
+        [
+            view("v1", "knee", "gout"), click("v1", "gout"),
+            view("v2", "knee", "gout", "hip"), click("v2", "salt"),
+            click("v3", "hip"),
+        ]
+    )  # fmt: skip
+
+    log = read(store)
+
+    assert len(log.followed().slate) == len(log.followed().click_link) == 0
+    assert len(log.slate) == 2
+
+
+def test_an_order_that_is_not_known_is_told(store: Store):
+    """Some logs hold sets."""
+    store.add_events(
+        [
+            view("v1", "knee", "gout", "hip", ordered=False), click("v1", "hip"),
+            view("v2", "knee", "gout", "salt"), click("v2", "salt"),
+        ]
+    )  # fmt: skip
+
+    views = read(store).followed()
+
+    assert views.ordered[views.slate].tolist() == [False, True]
+
+
+def test_what_is_flagged_is_not_judged():
+    """A bundle is not better because a robot likes it."""
+    with Store("sqlite://") as store:
+        keys = store.keys_of(["knee", "gout", "salt"])
+        slate = Slate("b", None, "", keys[0], (keys[1], keys[2]), ("model", "model"), None)
+        with store.transaction() as connection:
+            Recorder().write(
+                connection,
+                [
+                    Shown("robot", 0, slate, "", "", BY_READER),
+                    Followed("robot", 10, keys[1], BY_READER),
+                    Shown("reader", 0, slate, "", "", BY_READER),
+                    Followed("reader", 1000, keys[2], BY_READER),
+                ],
+            )
+
+        log = read(store)
+
+    assert (len(log.slate), followed(log.followed())) == (1, ["salt"])
+
+
 def test_an_empty_log_is_empty(store: Store):
     """No view, no visit, no click."""
     log = read(store)
 
     assert len(log.slate) == len(log.click_view) == log.n_sessions == 0
+    assert len(log.followed().slate) == 0

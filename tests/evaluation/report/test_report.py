@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from browser import chromium
-from judging import BY_ID, JUDGED, bundle, follow, views_of
+from judging import BY_ID, JUDGED, bundle, follow, log_of
 
 from recommender.evaluation import evaluate, offpolicy
 from recommender.evaluation.baselines import MODEL, ORDERS
@@ -31,7 +31,7 @@ def report() -> Report:
         *follow("knee", "nap", 30), *follow("knee", "hip", 12),
         *follow("sleep", "nap", 25, shown=("ankle", "nap")),
     ]  # fmt: skip
-    return judge(bundle(), views_of(events), articles=BY_ID)
+    return judge(bundle(), log_of(events), articles=BY_ID)
 
 
 # The name of a language, which nobody fetches.
@@ -204,7 +204,7 @@ def test_what_lists_would_have_won_is_part_of_it(report: Report):
 
 def test_a_report_of_one_view_is_a_report():
     """No slice, no difference; the caveat says that intervals mean little."""
-    alone = judge(bundle(), views_of(follow("knee", "nap", 1)), articles=BY_ID)
+    alone = judge(bundle(), log_of(follow("knee", "nap", 1)), articles=BY_ID)
 
     assert len(alone.slices) == 0
     assert "Where it is better" not in alone.to_html()
@@ -214,7 +214,7 @@ def test_a_report_of_one_view_is_a_report():
 
 def test_metrics_that_cannot_differ_are_named(report: Report):
     """Recall at ten of slates of four links."""
-    shorter = judge(bundle(), views_of(follow("knee", "nap", 3, day=JUDGED + 1)), k=2)
+    shorter = judge(bundle(), log_of(follow("knee", "nap", 3, day=JUDGED + 1)), k=2)
 
     assert any("recall@10 and hit rate@10 are 1" in note for note in report.notes)
     assert not any("are 1 whatever" in note for note in shorter.notes)
