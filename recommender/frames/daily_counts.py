@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recommender.events.event import DAY_MS
-from recommender.frames.columnar import categories, moments, texts
 from recommender.frames.selection import Selection
-from recommender.frames.tables import ids_by_key, reading
-from recommender.ragged import expand
+from recommender.frames.tables import categories, ids_by_key, moments, reading, texts
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
 from recommender.store.queries import Names, columns, daily_clicks, daily_views
+from recommender.store.slates import Slates
+from recommender.store.slates import read as read_slates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,102 +25,82 @@ def daily_counts(store: Store, chosen: Selection) -> Iterator[pd.DataFrame]:
     with reading(store) as connection:
         values = {**chosen.values, **Caps().limits(connection)}
         seen, past = chosen.views, chosen.past
-        names, lists = Names(), Names()
-        shown = columns(connection, daily_views(seen, past, by_arm=True), "qqssq", values, names)
+        names = {"layout": Names(), "arm": Names()}
+        shown = columns(connection, daily_views(seen, past, by_arm=True), values, texts=names)
         clicked = columns(
-            connection, daily_clicks(seen, past, by_arm=True), "qqssqqd", values, names
+            connection, daily_clicks(seen, past, by_arm=True), values, texts=names, floats=("rank",)
         )
         used = (
-            f"IN (SELECT v.slate FROM views v WHERE {seen} "
-            f"UNION SELECT p.slate FROM past_views p WHERE {past})"
+            f"SELECT v.slate FROM views v WHERE {seen} "
+            f"UNION SELECT p.slate FROM past_views p WHERE {past}"
         )
-        slate = columns(
-            connection,
-            f"SELECT s.slate, s.source, s.list FROM slates s WHERE s.slate {used} ORDER BY s.slate",
-            "qqs", values, lists,
-        )  # fmt: skip
-        link = columns(
-            connection,
-            "SELECT l.slate, l.item, l.position FROM slate_links l "
-            f"WHERE l.slate {used} ORDER BY l.slate, l.rank",
-            "qqd", values,
-        )  # fmt: skip
+        slates = read_slates(connection, used, values)
         ids = ids_by_key(connection)
-    yield from _days(shown, clicked, slate, link, ids, lists, names)
+    yield from _days(shown, clicked, slates, ids, names)
 
 
 def _days(
-    shown: list[np.ndarray],
-    clicked: list[np.ndarray],
-    slate: list[np.ndarray],
-    link: list[np.ndarray],
+    shown: dict[str, np.ndarray],
+    clicked: dict[str, np.ndarray],
+    slates: Slates,
     ids: dict[int, str],
-    lists: Iterable[str],
-    names: Iterable[str],
+    names: dict[str, Names],
 ) -> Iterator[pd.DataFrame]:
     """Views and clicks of slates, spread over their links."""
     place, text_of = _in_order(ids)
-    list_of, list_names = _in_order(dict(enumerate(lists)))
-    name_of, name_texts = _in_order(dict(enumerate(names)))
-    # From here on numbers are in the order of what they stand for.
-    shown[2], shown[3] = name_of[shown[2]], name_of[shown[3]]
-    clicked[2], clicked[3] = name_of[clicked[2]], name_of[clicked[3]]
-    layouts, arms = (_occurring(shown[at], name_texts) for at in (2, 3))
-    heads = np.searchsorted(link[0], slate[0])
-    sizes = np.diff(heads, append=len(link[0]))
-    position = np.nan_to_num(link[2], nan=0).astype(np.int16)
-    clicked = [column[~np.isnan(clicked[6])] for column in clicked]
-    days = np.unique(shown[0])
+    list_of, lists = _in_order(dict(enumerate(slates.lists)))
+    layout_of, layouts = _in_order(dict(enumerate(names["layout"])))
+    arm_of, arms = _in_order(dict(enumerate(names["arm"])))
+    held = ~np.isnan(clicked["rank"])
+    clicked = {name: column[held] for name, column in clicked.items()}
+    days = np.unique(shown["day"])
     for day in days if len(days) else [0]:
         of_day, followed = (
-            [column[slice(*np.searchsorted(table[0], [day, day + 1]))] for column in table]
+            {name: column[slice(*np.searchsorted(table["day"], [day, day + 1]))]
+             for name, column in table.items()}
             for table in (shown, clicked)
-        )
-        row = np.searchsorted(slate[0], of_day[1])
-        size = sizes[row]
-        begins = np.cumsum(size) - size
-        of_link, _ = expand(heads[row], size)
-        made = np.zeros(len(of_link), dtype=np.int64)
+        )  # fmt: skip
+        row = slates.rows(of_day["slate"])
+        heads, links = slates.links_of(row)
         keys, wanted = (
-            (table[1] * len(name_texts) + table[2]) * len(name_texts) + table[3]
+            (table["slate"] * len(layouts) + table["layout"]) * len(arms) + table["arm"]
             for table in (of_day, followed)
         )
         order = np.argsort(keys)
         at = order[np.searchsorted(keys[order], wanted)]
-        np.add.at(made, begins[at] + followed[6].astype(np.int64) - 1, followed[4])
-        keyed = {
-            "source_id": np.repeat(place[slate[1][row]], size),
-            "target_id": place[link[1][of_link]],
-            "list": np.repeat(list_of[slate[2][row]], size),
-            "layout": np.repeat(of_day[2], size),
-            "arm": np.repeat(of_day[3], size),
-            "position": position[of_link],
+        made = np.zeros(len(links), dtype=np.int64)
+        np.add.at(made, heads[at] + followed["rank"].astype(np.int64) - 1, followed["n"])
+        # From here on numbers are in the order of what they stand for.
+        of_row = {
+            "source_id": place[slates.source[row]],
+            "list": list_of[slates.list[row]],
+            "layout": layout_of[of_day["layout"]],
+            "arm": arm_of[of_day["arm"]],
+            "shown": of_day["n"],
         }
-        yield _day(
-            day, keyed, np.repeat(of_day[4], size), made, text_of,
-            {"list": (list_names, np.arange(len(list_names))), "layout": layouts, "arm": arms},
-        )  # fmt: skip
+        of_link = {name: np.repeat(column, np.diff(heads)) for name, column in of_row.items()}
+        of_link |= {
+            "target_id": place[slates.item[links]],
+            "position": slates.position[links].astype(np.int16),
+            "clicked": made,
+        }
+        yield _day(day, of_link, text_of, {"list": lists, "layout": layouts, "arm": arms})
 
 
 def _day(
-    day: int,
-    keyed: dict[str, np.ndarray],
-    shown: np.ndarray,
-    clicked: np.ndarray,
-    ids: list[str],
-    names: dict[str, tuple[list[str], np.ndarray]],
+    day: int, of_link: dict[str, np.ndarray], ids: list[str], names: dict[str, list[str]]
 ) -> pd.DataFrame:
     """Links that were the same in different slates become one row."""
     import pandas as pd
 
-    table = pd.DataFrame({**keyed, "shown": shown, "clicked": clicked})
-    table = table.groupby([*keyed], sort=True).sum().reset_index()
+    keys = ["source_id", "target_id", "list", "layout", "arm", "position"]
+    table = pd.DataFrame(of_link).groupby(keys, sort=True).sum().reset_index()
     frame = {"day": moments(np.full(len(table), day * DAY_MS))}
     every = texts(ids)
     for name in ("source_id", "target_id"):
         frame[name] = every.take(table[name].to_numpy())
-    for name, (known, number) in names.items():
-        frame[name] = categories(number[table[name].to_numpy()], known)
+    for name, known in names.items():
+        frame[name] = categories(table[name].to_numpy(), known)
     place = table["position"].to_numpy()
     frame["position"] = pd.arrays.IntegerArray(place.astype(np.int16), place == 0)
     return pd.DataFrame({**frame, "shown": table["shown"], "clicked": table["clicked"]})
@@ -132,11 +112,3 @@ def _in_order(texts: dict[int, str]) -> tuple[np.ndarray, list[str]]:
     place = np.zeros(max(texts, default=0) + 1, dtype=np.int64)
     place[ordered] = np.arange(len(ordered))
     return place, [texts[number] for number in ordered]
-
-
-def _occurring(numbers: np.ndarray, texts: list[str]) -> tuple[list[str], np.ndarray]:
-    """The texts that occur, and from a text's number to its place among them."""
-    found = np.unique(numbers)
-    place = np.zeros(len(texts), dtype=np.int64)
-    place[found] = np.arange(len(found))
-    return [texts[number] for number in found], place

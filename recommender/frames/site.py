@@ -24,10 +24,18 @@ from recommender.articles.article import Article
 from recommender.clicks import position_bias
 from recommender.clicks.position_bias import Examination
 from recommender.errors import InputError
-from recommender.frames.columnar import texts
 from recommender.frames.daily_counts import daily_counts
 from recommender.frames.selection import Moment, selection
-from recommender.frames.tables import CLICKS, SLATES, VIEWS, clicks, ids_by_key, slates, views
+from recommender.frames.tables import (
+    CLICKS,
+    SLATES,
+    VIEWS,
+    clicks,
+    ids_by_key,
+    slates,
+    texts,
+    views,
+)
 from recommender.store import counts
 from recommender.store.counts import BY_DAY, Log
 from recommender.store.database import Store

@@ -8,7 +8,7 @@ there is never a Python object for each row of a frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from recommender.frames.columnar import categories, moments, objects, texts
 from recommender.frames.selection import Selection
 from recommender.store import queries
 from recommender.store.click_filters import FLAGGED, Caps
@@ -222,3 +221,34 @@ class _Slates:
                     self.chances.setdefault(chance, None if None in chance else [*chance]),
                     self.origins.setdefault(origin, [*origin] if any(origin) else None),
                 )
+
+
+# The types of columns, also of those that are empty
+
+
+def texts(values: Iterable[str]) -> Any:
+    """An array of the type that pandas has for texts, also if there are none."""
+    import pandas as pd
+
+    return pd.array([*values], dtype=pd.Series([""]).dtype)
+
+
+def moments(values: Iterable[int]) -> Any:
+    """Milliseconds since 1970 as datetime64[ms, UTC]."""
+    import pandas as pd
+
+    column = np.array(values, dtype=np.int64).astype("datetime64[ms]")
+    return pd.Series(column).dt.tz_localize("UTC")
+
+
+def categories(codes: Sequence[int] | np.ndarray, known: list[str]) -> Any:
+    """Texts by their number among those that are known."""
+    import pandas as pd
+
+    kind = pd.CategoricalDtype(pd.Index(texts(known)))
+    return pd.Categorical.from_codes(np.array(codes, dtype=np.int64), dtype=kind)
+
+
+def objects(values: Iterable[Any]) -> np.ndarray:
+    """An array that refers to lists, of which numpy would make a table if it could."""
+    return np.fromiter(values, dtype=object)

@@ -17,7 +17,6 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.events.event import DAY_MS
-from recommender.ragged import expand
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
 from recommender.store.queries import (
