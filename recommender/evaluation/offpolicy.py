@@ -164,7 +164,8 @@ def estimate(
         notes.append(f"{alone:,} views are left out: the candidate has no list for their page.")
         log = log.views_of(listed)
     if len(log.slate) == 0:
-        raise EvaluationError("no view in the log shows what the candidate's lists would have won")
+        missing = "no view in the log shows what the candidate's lists would have won"
+        raise EvaluationError(": ".join([missing, *(note.removesuffix(".") for note in notes[:1])]))
     name = candidate.name if isinstance(candidate, Bundle) else "the lists given"
     shown = Matched.of(log, wanted)
     was = logged_policy(shown)

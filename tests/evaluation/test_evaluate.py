@@ -129,6 +129,20 @@ def test_the_order_shown_is_left_out_where_it_is_not_known(bundle: Bundle):
     assert any("order shown is left out" in note for note in report.notes)
 
 
+def test_why_nothing_is_estimated_of_the_bundles_own_lists_is_noted(bundle: Bundle):
+    """Nobody knows where the links of these views stood, and the report says so."""
+    report = judged(bundle, views("hip", ordered=False))
+
+    assert report.off_policy is None
+    (said,) = (note for note in report.notes if "is not estimated" in note)
+    assert said == (
+        "What the bundle's own lists would have won is not estimated: no view in the log shows "
+        "what the candidate's lists would have won: 40 views are left out: nobody knows where "
+        "their links stood."
+    )
+    assert judged(bundle, views("hip")).off_policy is not None
+
+
 def test_nothing_to_judge_is_an_error(bundle: Bundle):
     """No view, or none that was followed."""
     for events in ([], [view("v", "knee", "hip", "nap")]):
