@@ -17,16 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from recommender.bundle.composition import (
-    BEST_SLATE,
-    DEFAULT_K,
-    Placed,
-    answer,
-    ending,
-    head_json,
-    items_json,
-    packed,
-)
+from recommender.bundle.answer_bytes import answer, ending, head_json, items_json
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed, packed
 from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.overlay import Patched
 from recommender.bundle.published import Lists

@@ -149,8 +149,8 @@ class Live:
     def _load_lists(self) -> str | None:
         try:
             folder = registry.resolve(self.models)
-            if self._lists is None or self._lists.folder != folder:
-                self._lists = Lists(folder)
+            if self._lists is None or self._lists.name != folder.name:
+                self._lists = Lists.open(folder)
         except RecommenderError as exc:
             return str(exc)
         except DAMAGE as exc:

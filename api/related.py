@@ -17,7 +17,8 @@ from urllib.parse import unquote_plus
 from anyio import to_thread
 
 from recommender.articles.article import MAX_ID_CHARACTERS
-from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K, answer
+from recommender.bundle.answer_bytes import answer
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K
 from recommender.errors import StoreError
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.exploration import DEPTH, slate_of

@@ -17,7 +17,7 @@ their numbers. Workers that map them share one copy.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -61,8 +61,8 @@ def _save(folder: Path, name: str, value: Any, leave: frozenset[str] = frozenset
     return value.item() if isinstance(value, np.generic) else value
 
 
-def load(folder: Path, name: str, kind: type[Held], **given: Any) -> Held:
-    """Read back what ``save`` wrote of a dataclass; what is ``given`` is not read.
+def load(folder: Path, name: str, kind: type[Held], given: Mapping[str, Any] | None = None) -> Held:
+    """Read back what ``save`` wrote of a dataclass; fields that are ``given`` are not read.
 
     Large arrays are mapped into memory and cannot be changed. ``BundleError`` names the file, and
     the field, that is missing or of no use.
@@ -103,7 +103,7 @@ def build(
     plain: Any,
     where: str,
     *,
-    given: dict[str, Any] | None = None,
+    given: Mapping[str, Any] | None = None,
     array: Callable[[str], np.ndarray] | None = None,
     at: tuple[str, ...] = (),
 ) -> Held:
@@ -205,18 +205,3 @@ class Index:
                 return int(self.numbers[at])
             at += 1
         return None
-
-
-def load_strings(folder: Path, name: str) -> Strings:
-    """Read a column of strings."""
-    return load(folder, name, Strings)
-
-
-def save_index(folder: Path, name: str, values: list[str]) -> None:
-    """Write a column of strings with its index."""
-    save(folder, name, Index.of(Strings.of(values)))
-
-
-def load_index(folder: Path, name: str) -> Index:
-    """Read a column of strings with its index."""
-    return load(folder, name, Index)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recommender.bundle import registry
-from recommender.bundle.arrays import load
+from recommender.bundle.arrays import load, load_array
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link
 from recommender.bundle.published import Lists
 from recommender.bundle.registry import Manifest
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from recommender.text.corpus import Site
 
 RANKER, HANDPICKED, CALIBRATION = "ranker", "handpicked", "calibration"
+TERM_COUNTS = "term_counts"
 CARD = "MODEL_CARD.md"
 
 
@@ -42,7 +43,7 @@ class Bundle:
     """A published bundle. ``rules`` are the editors', applied to every list at ``now``."""
 
     def __init__(self, folder: Path, *, rules: Rules | None = None, now: datetime | None = None):
-        self.lists = Lists(folder)
+        self.lists = Lists.open(folder)
         self.folder = folder
         self.rules = rules
         self.now = now
@@ -192,6 +193,13 @@ class Bundle:
         return load(self.folder, "site", Site)
 
     @cached_property
+    def term_counts(self) -> np.ndarray:
+        """How often each entry of ``site``'s matrix stands in its text, 255 for that or more;
+        ``(n_entries,)``.
+        """
+        return load_array(self.folder, TERM_COUNTS)
+
+    @cached_property
     def history(self) -> History:
         """What the bundle's data window says of pairs and articles."""
         from recommender.ranking.features import History
@@ -204,7 +212,8 @@ class Bundle:
             return None
         from recommender.ranking.ranker import Ranker
 
-        return load(self.folder, RANKER, Ranker, history=self.history, handpicked=self._handpicked)
+        given = {"history": self.history, "handpicked": self._handpicked}
+        return load(self.folder, RANKER, Ranker, given)
 
     @cached_property
     def _handpicked(self) -> HandpickedModel | None:

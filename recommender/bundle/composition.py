@@ -8,13 +8,12 @@ and went since.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from recommender.candidates import MIN_LINKS
 from recommender.events.slate_token import tail_of
@@ -214,45 +213,3 @@ def packed(row: int, placed: Sequence[Placed], chances: Sequence[float], key: Ke
         origins=[each.origin for each in placed],
         chances=chances,
     )
-
-
-def fragment(link: Link) -> bytes:
-    """The beginning of a link in an answer, which is the same in every list.
-
-    >>> link = Link("knee", None, "Knees", "", 2, 0.25, "text")
-    >>> fragment(link) + ending(link.position, link.score, link.origin)
-    b'{"id":"knee","url":null,"title":"Knees","teaser":"","position":2,"score":0.25,"origin":"text"}'
-    """
-    record = as_record(link)
-    return _dumps({name: record[name] for name in ("id", "url", "title", "teaser")})[:-1]
-
-
-def ending(position: int, score: float, origin: str) -> bytes:
-    """The end of a link in an answer."""
-    return b',"position":%d,"score":%b,"origin":"%b"}' % (
-        position, repr(round(score, 6)).encode(), origin.encode()
-    )  # fmt: skip
-
-
-def as_record(link: Link) -> dict[str, Any]:
-    """A link as the wire has it. (``dataclasses.asdict`` copies deeply, ten times slower.)"""
-    return {name: getattr(link, name) for name in Link.__slots__}
-
-
-def items_json(links: Iterable[Link]) -> bytes:
-    """The links as they stand in an answer."""
-    return _dumps([as_record(link) for link in links])
-
-
-def head_json(article_id: str | None, model: str, slate: str | None) -> bytes:
-    """An answer up to its links."""
-    return _dumps({"article_id": article_id, "model": model, "slate": slate})[:-1]
-
-
-def answer(head: bytes, items: bytes) -> bytes:
-    """The JSON a page gets, of ``head_json`` and ``items_json``."""
-    return b'%b,"items":%b}' % (head, items)
-
-
-def _dumps(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

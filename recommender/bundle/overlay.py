@@ -10,18 +10,52 @@ Objects of this class never change; a new one takes over what the old one worked
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from recommender.articles.addresses import url_key
-from recommender.articles.article import Article
+from recommender.articles.article import Article, title_key
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf
-from recommender.bundle.likeness import Read, compare, dot
-from recommender.bundle.published import Lists
+from recommender.bundle.published import Lists, Vector, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
 
 # A known article whose new text is less like its old one than this is another article.
 REWRITTEN = 0.5
+# So many articles are looked at, the closest.
+REACH = 200
+
+# New articles resemble the same old ones, whose titles need be read once.
+_key_of = lru_cache(maxsize=20_000)(title_key)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """A text by the key of its title, terms and weights of its row, and its squared length."""
+
+    title: str
+    terms: dict[int, float]
+    square: float
+
+    def is_like(self, other: Words) -> bool:
+        """To a reader, are both the same link?"""
+        cosine = dot(self.terms, other.terms)
+        return self.title == other.title or bool(is_same_text(cosine, self.square, other.square))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read(Words):
+    """An article beside those of the bundle: the closest, with cosines, at most ``REACH``; which
+    are the same text or bear the same title; and how like it is to what the bundle knows under its
+    id, 0 for nothing.
+    """
+
+    article: Article
+    near: np.ndarray
+    cosines: np.ndarray
+    same: list[int]
+    likeness: float
 
 
 class Patched(Shelf):
@@ -115,7 +149,8 @@ class Patched(Shelf):
     ) -> list[Placed]:
         if row >= self.n_base or row in self.rewritten:
             if row not in self._by_text:
-                near = self._near(self.read[row])
+                read = self.read[row]
+                near = self._near(read, self.base.near_text(read.article.title, read.article.body))
                 self._by_text[row] = [placed for placed in near if placed.row != row]
             return list(self._by_text[row])
         listed = [placed for placed in self._explored(row, slate) if placed.row not in self.gone]
@@ -139,10 +174,11 @@ class Patched(Shelf):
         return best if moved or row in self.still else listed
 
     def near_text(self, title: str, body: str) -> list[Placed]:
-        return self._near(compare(self.base, Article("", title, body)))
+        text = self.base.texts.vector(title, body)
+        return self._near(words_of(title, text), self.base.near(title, text))
 
-    def _near(self, asked: Read) -> list[Placed]:
-        near = self.base.near_text(asked.article.title, asked.article.body)
+    def _near(self, asked: Words, near: list[Placed]) -> list[Placed]:
+        """What stands closest to a text, ``near`` of the bundle and what came since."""
         listed = [
             placed for placed in near
             if placed.row not in self.gone and placed.row not in self.rewritten
@@ -244,3 +280,42 @@ class Patched(Shelf):
 def _kept(known: dict[str, Read], article: Article) -> Read | None:
     read = known.get(article.id)
     return read if read is not None and read.article == article else None
+
+
+def words_of(title: str, text: Vector) -> Words:
+    """What two texts that came after the build are compared by."""
+    terms = dict(zip(text.terms.tolist(), text.weights.tolist(), strict=True))
+    return Words(title_key(title), terms, text.square)
+
+
+def compare(base: Lists, article: Article) -> Read:
+    """An article beside those of ``base``."""
+    text = base.texts.vector(article.title, article.body)
+    words, cosines = words_of(article.title, text), text.cosines
+    same = base.same_text(cosines, text.square)
+    closest = np.argsort(-cosines, kind="stable")[:REACH].tolist()
+    # Whoever bears the title shares its words.
+    alike = [row for row in closest if cosines[row] and _key_of(base.titles[row]) == words.title]
+    same[alike] = True
+    own = base.find(article.id)
+    length = 0.0 if own is None else float(np.sqrt(text.square * base.squares[own]))
+    others = np.where(same | (base.stub != 0), 0.0, cosines)
+    near = np.argsort(-others, kind="stable")[:REACH]
+    near = near[others[near] >= base.about.relevance_floor]
+    return Read(
+        title=words.title,
+        terms=words.terms,
+        square=words.square,
+        article=article,
+        near=near,
+        cosines=others[near],
+        same=np.flatnonzero(same).tolist(),
+        likeness=float(cosines[own]) / length if length else 0.0,
+    )
+
+
+def dot(one: dict[int, float], other: dict[int, float]) -> float:
+    """The product of two rows."""
+    if len(other) < len(one):
+        one, other = other, one
+    return sum(weight * other.get(term, 0.0) for term, weight in one.items())

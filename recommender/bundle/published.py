@@ -8,22 +8,26 @@ stored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from recommender.articles.addresses import url_key
 from recommender.articles.article import title_key
 from recommender.bundle import registry
-from recommender.bundle.arrays import load_array, load_index, load_strings
+from recommender.bundle.arrays import Index, Strings, load
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf, packed
 from recommender.bundle.registry import Manifest
-from recommender.bundle.texts import Texts
 from recommender.candidates import EMPTY
 from recommender.events.event import ORIGINS
 from recommender.events.slate_token import N_VARIANTS
+from recommender.text.tfidf import count, counting, weigh
+
+# The name of the files that a bundle is looked up in.
+LISTS = "lists"
 
 # A stored article closer than this to a new text is the text itself, or a copy of it.
 SAME_TEXT = 0.95
@@ -31,48 +35,98 @@ SAME_TEXT = 0.95
 KNOWN_SHARE = 0.3
 
 
-class Lists(Shelf):
-    """A published bundle, opened for looking up."""
+class Vector(NamedTuple):
+    """A text that is not stored: the ``terms`` it shares with articles and their ``weights``,
+    ``(n_terms,)``, as training makes them; their squared length; and the cosine with every
+    article, ``(n_articles,)``.
+    """
 
-    def __init__(self, folder: Path, about: Manifest | None = None) -> None:
-        """Open the bundle in ``folder``; a build says ``about`` before there is a manifest."""
-        self.folder = folder
-        self.about = registry.read(folder) if about is None else about
-        self.name = self.about.name
-        self.share = self.about.explore
-        self.ids = load_index(folder, "ids")
-        self.keys = load_array(folder, "keys")
-        self.urls = load_index(folder, "urls")
-        self.url_rows = load_array(folder, "url_rows")
-        self.titles = load_strings(folder, "titles")
-        self.teasers = load_strings(folder, "teasers")
-        self.addresses = load_strings(folder, "links")
-        self.answers = load_strings(folder, "answers")
-        self.fragments = load_strings(folder, "fragments")
-        self.tails = load_strings(folder, "tails")
-        self.items = load_array(folder, "list_items")
-        self.scores = load_array(folder, "list_scores")
-        self.origins = load_array(folder, "list_origins")
-        self.evidence = load_array(folder, "list_evidence")
-        self.slates = load_array(folder, "explored_slates")
-        self.chances = load_array(folder, "explored_chances")
-        self.category = load_array(folder, "category")
-        self.same = load_array(folder, "same")
-        self.stub = load_array(folder, "stub")
-        self.appeal = load_array(folder, "appeal")
-        self.popular = load_array(folder, "popular")
-        self.popular_heads = load_array(folder, "popular_heads")
-        self.popular_in = load_array(folder, "popular_in")
-        self.texts = Texts(
-            vocabulary=load_index(folder, "vocabulary"),
-            idf=load_array(folder, "idf"),
-            template=load_array(folder, "template"),
-            boilerplate=set(load_array(folder, "boilerplate").tolist()),
-            post_heads=load_array(folder, "post_heads"),
-            post_rows=load_array(folder, "post_rows"),
-            post_weights=load_array(folder, "post_weights"),
-            n_articles=len(self.stub),
-        )
+    terms: np.ndarray
+    weights: np.ndarray
+    square: float
+    cosines: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """What finding neighbours of a new text takes: the terms, ``idf`` and whether each is of the
+    form of titles (``template``), ``(n_terms,)``; the articles that have a term and its weights
+    there, ``post_heads[t]`` to ``post_heads[t + 1]``; fingerprints of ``boilerplate``.
+    """
+
+    vocabulary: Index
+    idf: np.ndarray
+    boilerplate: np.ndarray
+    template: np.ndarray
+    post_heads: np.ndarray
+    post_rows: np.ndarray
+    post_weights: np.ndarray
+    n_articles: int
+
+    @cached_property
+    def _known_boilerplate(self) -> set[int]:
+        return set(self.boilerplate.tolist())
+
+    def vector(self, title: str, body: str) -> Vector:
+        """The row of a text nobody has stored, and its product with every article's."""
+        counts, bonus = count(title, body, self._known_boilerplate)
+        number_of = {name: self.vocabulary.find(name) for name in sorted(counts)}
+        forms = {name for name, at in number_of.items() if at is not None and self.template[at]}
+        names = [name for name in number_of if counting(name, forms.__contains__)]
+        numbers = [number_of[name] for name in names]
+        # A term nobody has used is as rare as can be; it matches nothing but has its weight.
+        unseen = np.log(1 + self.n_articles) + 1
+        idf = np.array([unseen if at is None else self.idf[at] for at in numbers])
+        tf = np.array([counts[name] for name in names], dtype=np.float64)
+        gains = np.array([0.0 if name in forms else bonus.get(name, 0.0) for name in names])
+        weights = weigh(tf, gains, idf)
+        length = float(np.sqrt((weights**2).sum())) or 1.0
+        heads = self.post_heads
+        shared = np.array([at is not None and heads[at] < heads[at + 1] for at in numbers], bool)
+        terms, weights = np.array(numbers)[shared], weights[shared] / length
+        found = np.zeros(self.n_articles, dtype=np.float32)
+        for number, weight in zip(terms.tolist(), weights, strict=True):
+            posts = slice(heads[number], heads[number + 1])
+            found[self.post_rows[posts]] += weight * self.post_weights[posts]
+        return Vector(terms, weights, float((weights**2).sum()), found)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared(Shelf):
+    """Articles by row, and what was prepared for each.
+
+    Of links ``(n_articles, list_size)``: ``items``, ``EMPTY`` for an unused slot, ``scores``,
+    ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis. ``slates`` and
+    ``chances`` are those of ``Explored``. ``keys`` are the store's numbers of the articles;
+    ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and namesakes share;
+    ``appeal``, what is known of an article as a target, as a factor. ``popular`` are rows, best
+    first; ``popular_in`` those of category ``c`` from ``popular_heads[c]`` on.
+    """
+
+    about: Manifest
+    name: str
+    share: int
+    ids: Index
+    keys: np.ndarray
+    urls: Index
+    url_rows: np.ndarray
+    titles: Strings
+    teasers: Strings
+    addresses: Strings
+    category: np.ndarray
+    same: np.ndarray
+    stub: np.ndarray
+    appeal: np.ndarray
+    popular: np.ndarray
+    popular_heads: np.ndarray
+    popular_in: np.ndarray
+    items: np.ndarray
+    scores: np.ndarray
+    origins: np.ndarray
+    evidence: np.ndarray
+    slates: np.ndarray
+    chances: np.ndarray
+    texts: Texts
 
     # Finding articles
 
@@ -145,10 +199,12 @@ class Lists(Shelf):
         return chances
 
     def near_text(self, title: str, body: str) -> list[Placed]:
-        terms, weights = self.texts.row(title, body)
-        cosines = self.texts.dots(terms, weights)
-        same = self.same_text(cosines, float((weights**2).sum()))
-        floor = self.about.relevance_floor
+        return self.near(title, self.texts.vector(title, body))
+
+    def near(self, title: str, text: Vector) -> list[Placed]:
+        """What stands closest to a text of this title."""
+        cosines, floor = text.cosines, self.about.relevance_floor
+        same = self.same_text(cosines, text.square)
         worth = np.where(~same & (self.stub == 0), cosines * self.appeal, 0.0)
         worth[cosines < floor] = 0.0
         size = min(len(worth), 4 * MAX_K)
@@ -194,6 +250,24 @@ class Lists(Shelf):
             return None
         names = self.about.evidence
         return dict(zip(names, map(float, self.evidence[row, slots[0]]), strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Lists(Prepared):
+    """A published bundle, opened for looking up: mapped, and with the bytes that answers are made
+    of (``answer_bytes.ready``), by row.
+    """
+
+    answers: Strings
+    fragments: Strings
+    tails: Strings
+
+    @classmethod
+    def open(cls, folder: Path) -> Lists:
+        """The bundle in ``folder``; ``BundleError`` says what is wrong with it."""
+        about = registry.read(folder)
+        given = {"about": about, "name": about.name, "share": about.explore}
+        return load(folder, LISTS, cls, given)
 
 
 def is_same_text(

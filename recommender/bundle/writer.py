@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +13,12 @@ import numpy as np
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
 from recommender.bundle import registry
-from recommender.bundle.arrays import Strings, build, save, save_index
-from recommender.bundle.bundle import CALIBRATION, CARD, HANDPICKED, RANKER, Bundle
+from recommender.bundle.answer_bytes import ready
+from recommender.bundle.arrays import Index, Strings, build, save
+from recommender.bundle.bundle import CALIBRATION, CARD, HANDPICKED, RANKER, TERM_COUNTS, Bundle
 from recommender.bundle.card import decision, model_card
-from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed, fragment, items_json
-from recommender.bundle.published import Lists
+from recommender.bundle.composition import DEFAULT_K
+from recommender.bundle.published import LISTS, Lists, Prepared, Texts
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.clicks.position_bias import Examination
@@ -110,14 +111,15 @@ class Built:
 def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bundle:
     """Write the bundle aside, give it its name and, if ``live``, point ``CURRENT`` at it."""
     name = registry.new_name(models, built.now, _digest(built))
+    about = built.about(name)
     progress.stage("writing the bundle", 4)
     with registry.scratch_folder(models, name) as folder:
-        _write_articles(built, folder)
+        lists = lists_of(built, about)
         progress.advance()
-        _write_lists(built, folder)
-        _write_text(built.text, folder)
+        save(folder, LISTS, lists, leave=("about", "name", "share"))
         progress.advance()
         save(folder, "site", built.site)
+        save(folder, TERM_COUNTS, built.text.counts)
         save(folder, "history", built.learned.history)
         # The whole site's curve, then those of ``about.examination.layouts``.
         curves = [built.examination, *built.examination.layouts.values()]
@@ -130,17 +132,14 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
             save(folder, RANKER, ranker, leave=("history", "handpicked"))
         if handpicked := built.taught.model:
             save(folder, HANDPICKED, handpicked)
-        about = built.about(name)
-        stub = np.array([article.stub for article in built.articles])
         card = model_card(
             about,
             examination=built.examination,
             log=built.log,
-            lengths=built.finished.n_relevant[~stub],
+            lengths=built.finished.n_relevant[lists.stub == 0],
         )
         (folder / CARD).write_text(card, encoding="utf-8")
         progress.advance()
-        _write_answers(folder, about)
         bundle = registry.publish(folder, models, about)
         progress.advance()
     if live:
@@ -148,26 +147,42 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
     return Bundle(bundle)
 
 
-def _write_articles(built: Built, folder: Path) -> None:
-    articles = built.articles
-    save_index(folder, "ids", [article.id for article in articles])
-    save(folder, "keys", np.array(built.stored.keys, dtype=np.int64))
+def lists_of(built: Built, about: Manifest) -> Lists:
+    """What the web process looks up."""
+    articles, lists, history = built.articles, built.finished.lists, built.learned.history
     # Of two articles at one address the first answers for it; without one, none can be asked for.
-    keys = [url_key(article.url) if article.url else "" for article in articles]
     first: dict[str, int] = {}
-    for row, key in enumerate(keys):
-        if key:
-            first.setdefault(key, row)
-    save_index(folder, "urls", list(first))
-    save(folder, "url_rows", np.array(list(first.values()), dtype=np.int32))
-    save(folder, "titles", Strings.of(article.title for article in articles))
-    save(folder, "teasers", Strings.of(article.shown_teaser for article in articles))
-    save(folder, "links", Strings.of(article.url or "" for article in articles))
-    save(folder, "stub", np.array([article.stub for article in articles], dtype=np.uint8))
-    save(folder, "category", built.site.category)
-    save(folder, "same", built.finished.same)
-    save(folder, "appeal", worth_of_targets(built.learned, built.text))
-    _write_popular(built, folder)
+    for row, article in enumerate(articles):
+        if article.url:
+            first.setdefault(url_key(article.url), row)
+    stub = np.array([article.stub for article in articles], dtype=np.uint8)
+    read = history.reading.reads + history.appeal.target_clicks
+    prepared = Prepared(
+        about=about,
+        name=about.name,
+        share=about.explore,
+        ids=Index.of(Strings.of(article.id for article in articles)),
+        keys=np.array(built.stored.keys, dtype=np.int64),
+        urls=Index.of(Strings.of(first)),
+        url_rows=np.array(list(first.values()), dtype=np.int32),
+        titles=Strings.of(article.title for article in articles),
+        teasers=Strings.of(article.shown_teaser for article in articles),
+        addresses=Strings.of(article.url or "" for article in articles),
+        category=built.site.category,
+        same=built.finished.same,
+        stub=stub,
+        appeal=worth_of_targets(built.learned, built.text),
+        **popular(lists.items, read, built.site.category, stub),
+        items=lists.items.astype(np.int32),
+        scores=np.where(lists.used, lists.scores, 0).astype(np.float32),
+        origins=built.finished.origins,
+        evidence=_evidence(built),
+        slates=built.explored.slates,
+        chances=built.explored.chances,
+        texts=texts_of(built.text),
+    )
+    parts = {field.name: getattr(prepared, field.name) for field in fields(prepared)}
+    return Lists(**{**parts, **ready(prepared)})
 
 
 def worth_of_targets(learned: Learned, text: Text) -> np.ndarray:
@@ -180,28 +195,27 @@ def worth_of_targets(learned: Learned, text: Text) -> np.ndarray:
     return worth
 
 
-def _write_popular(built: Built, folder: Path) -> None:
-    """Articles most read first, of the site and of each category; without a log, those that
-    stand in most lists; stubs at the very end.
+def popular(
+    items: np.ndarray, read: np.ndarray, category: np.ndarray, stub: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Rows by how often they were ``read``, ``(n_articles,)``, most first, of the site and of each
+    category; without a log, those that stand in most lists; stubs at the very end.
     """
-    n = len(built.articles)
-    history = built.learned.history
-    top = built.finished.lists.items[:, :DEFAULT_K]
-    listed = np.bincount(top[top != EMPTY], minlength=n)
-    read = history.reading.reads + history.appeal.target_clicks
-    stub = np.array([article.stub for article in built.articles])
-    order = np.lexsort((np.arange(n), -listed, -read, stub))
-    save(folder, "popular", order[:N_POPULAR].astype(np.int32))
-    category = built.site.category[order]
-    heads, rows = [0], []
-    for number in range(int(built.site.category.max(initial=-1)) + 1):
-        rows.append(order[(category == number) & ~stub[order]][:N_POPULAR])
-        heads.append(heads[-1] + len(rows[-1]))
-    save(folder, "popular_in", np.concatenate([*rows, np.zeros(0)]).astype(np.int32))
-    save(folder, "popular_heads", np.array(heads, dtype=np.int64))
+    top = items[:, :DEFAULT_K]
+    listed = np.bincount(top[top != EMPTY], minlength=len(items))
+    order = np.lexsort((-listed, -read, stub))
+    in_order, real = category[order], stub[order] == 0
+    n_categories = int(category.max(initial=-1)) + 1
+    rows = [order[(in_order == number) & real][:N_POPULAR] for number in range(n_categories)]
+    return {
+        "popular": order[:N_POPULAR].astype(np.int32),
+        "popular_in": np.concatenate([*rows, np.zeros(0)]).astype(np.int32),
+        "popular_heads": np.cumsum([0, *map(len, rows)], dtype=np.int64),
+    }
 
 
-def _write_lists(built: Built, folder: Path) -> None:
+def _evidence(built: Built) -> np.ndarray:
+    """``EVIDENCE`` for every link, ``(n_articles, list_size, n_figures)``."""
     lists, site, history = built.finished.lists, built.site, built.learned.history
     sources, slots = np.nonzero(lists.used)
     items = lists.items[sources, slots].astype(np.int64)
@@ -215,49 +229,24 @@ def _write_lists(built: Built, folder: Path) -> None:
     )
     evidence = np.zeros((*lists.items.shape, len(EVIDENCE)), dtype=np.float32)
     evidence[sources, slots] = np.column_stack(columns)
-    save(folder, "list_items", lists.items.astype(np.int32))
-    save(folder, "list_scores", np.where(lists.used, lists.scores, 0).astype(np.float32))
-    save(folder, "list_origins", built.finished.origins)
-    save(folder, "list_evidence", evidence)
-    save(folder, "explored", built.explored)
+    return evidence
 
 
-def _write_text(text: Text, folder: Path) -> None:
-    save_index(folder, "vocabulary", text.vocabulary)
-    save(folder, "idf", text.idf)
-    save(folder, "boilerplate", text.boilerplate)
-    save(folder, "template", text.template)
-    # Turned round, term by term: what looking up a new text reads.
+def texts_of(text: Text) -> Texts:
+    """The matrix of the texts turned round, term by term: what looking up a new one reads."""
     rows = np.repeat(np.arange(len(text.lengths), dtype=np.int32), np.diff(text.indptr))
     order = np.argsort(text.indices, kind="stable")
-    heads = np.zeros(len(text.vocabulary) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(text.indices, minlength=len(text.vocabulary)), out=heads[1:])
-    save(folder, "post_heads", heads)
-    save(folder, "post_rows", rows[order])
-    save(folder, "post_weights", text.weights[order])
-
-
-def _write_answers(folder: Path, about: Manifest) -> None:
-    """What every article's page gets when it asks for the usual ten: ready to be sent."""
-    save(folder, "answers", Strings.of([]))
-    save(folder, "fragments", Strings.of([]))
-    save(folder, "tails", Strings.of([]))
-    lists = Lists(folder, about)
-    ready = (
-        b"" if lists.stub[row] else items_json(lists.related(row)) for row in range(len(lists.stub))
+    n_with = np.bincount(text.indices, minlength=len(text.vocabulary))
+    return Texts(
+        vocabulary=Index.of(Strings.of(text.vocabulary)),
+        idf=text.idf,
+        boilerplate=text.boilerplate,
+        template=text.template,
+        post_heads=np.append(0, np.cumsum(n_with)),
+        post_rows=rows[order],
+        post_weights=text.weights[order],
+        n_articles=len(text.lengths),
     )
-    answers = Strings.of(ready)
-    rows = (Placed(row, 0.0, "") for row in range(len(lists.stub)))
-    fragments = Strings.of(fragment(lists.link(placed, 0)) for placed in rows)
-    tails = Strings.of(
-        b""
-        if lists.stub[row]
-        else lists.tail(row, lists.composed(row), BEST_SLATE, lambda at: int(lists.keys[at]))
-        for row in range(len(lists.stub))
-    )
-    save(folder, "answers", answers)
-    save(folder, "fragments", fragments)
-    save(folder, "tails", tails)
 
 
 def _digest(built: Built) -> str:

@@ -148,7 +148,7 @@ def text(case: Case) -> np.ndarray | str:
 
 def by_bm25(case: Case) -> np.ndarray | str:
     """By what the target's text answers to the source's, see ``bm25``."""
-    found = bm25(case.bundle.site, case.bundle.lists.texts, case.sources, case.items)
+    found = bm25(case.bundle.site, case.bundle.term_counts, case.sources, case.items)
     return case.of_links(found)
 
 

@@ -14,7 +14,7 @@ and the row of a text that came in a minute ago.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -36,6 +36,8 @@ PIVOT = 0.25
 # Terms more common than this on a large site cost most of the time and change no list.
 MAX_SHARE = 0.1
 MIN_TOO_COMMON = 100
+# Counts are kept in a byte: what is scored by them (BM25) grows by less than a hundredth beyond.
+MAX_COUNT = 255
 # A statement on fewer pages than this is a coincidence; sites below it have no boilerplate.
 MIN_BOILERPLATE = 5
 
@@ -46,6 +48,7 @@ class Text:
 
     ``vocabulary`` is sorted, ``idf`` is ``(n_terms,)``. The articles are a sparse matrix
     ``(n_articles, n_terms)`` in CSR form: ``indptr``, ``indices`` and ``weights``;
+    ``counts`` says how often a term stands in its text, at most ``MAX_COUNT``;
     ``title_weights`` are the same rows with the titles' terms alone, ``flat_weights`` without any
     bonus for them. ``boilerplate`` holds fingerprints of statements that stand on many pages,
     ``template`` is true for terms of so many titles that they earn no bonus. ``lengths`` counts
@@ -57,6 +60,7 @@ class Text:
     indptr: np.ndarray
     indices: np.ndarray
     weights: np.ndarray
+    counts: np.ndarray
     title_weights: np.ndarray
     flat_weights: np.ndarray
     boilerplate: np.ndarray
@@ -83,6 +87,13 @@ def weigh(tf: np.ndarray, bonus: np.ndarray, idf: np.ndarray) -> np.ndarray:
     """Weights of one text's distinct terms, not yet of length 1; all three are ``(n,)``."""
     weights: np.ndarray = idf * (1 + np.log(tf) + bonus)
     return weights
+
+
+def counting(term: str, is_template: Callable[[str], bool]) -> bool:
+    """Does a term have a weight at all? "how long" is as much a form as "how" is: a pair with such
+    a word has none.
+    """
+    return " " not in term or not any(map(is_template, term.split(" ")))
 
 
 def count(title: str, body: str, boilerplate: set[int]) -> tuple[Counter[str], dict[str, float]]:
@@ -156,9 +167,8 @@ def fit(blocks: Sequence[Counts], boilerplate: np.ndarray) -> Text:
     in_title = bonus > 0
     title_df = np.bincount(ids[in_title], minlength=len(vocabulary))
     template = title_df > max(MIN_TEMPLATE, TEMPLATE_SHARE * n)
-    # "how long" is as much a form as "how" is: pairs with such a word say nothing.
     for number, term in enumerate(vocabulary):
-        if " " in term and any(template[numbers[word]] for word in term.split(" ")):
+        if not counting(term, lambda word: bool(template[numbers[word]])):
             idf[number] = 0
     bonus = np.where(template[ids], 0, bonus)
     weights, norm = _unit(weigh(tf, bonus, idf[ids]), rows, n)
@@ -173,6 +183,7 @@ def fit(blocks: Sequence[Counts], boilerplate: np.ndarray) -> Text:
         indptr=indptr.astype(np.int64),
         indices=ids[kept],
         weights=weights[kept],
+        counts=np.minimum(tf[kept], MAX_COUNT).astype(np.uint8),
         title_weights=title_weights[kept],
         flat_weights=flat_weights[kept],
         boilerplate=boilerplate,

@@ -71,17 +71,17 @@ def lose_manifest(bundle: Path) -> None:
 
 
 def lose_array(bundle: Path) -> None:
-    (bundle / "titles_data.npy").unlink()
+    (bundle / "lists_titles_data.npy").unlink()
 
 
 def cut_array(bundle: Path) -> None:
-    array = bundle / "titles_data.npy"
+    array = bundle / "lists_titles_data.npy"
     array.write_bytes(array.read_bytes()[:-1])
 
 
 def garble_array(bundle: Path) -> None:
     """The size is right, but it is no array."""
-    array = bundle / "titles_data.npy"
+    array = bundle / "lists_titles_data.npy"
     array.write_bytes(b"\x80" * array.stat().st_size)
 
 
@@ -165,7 +165,7 @@ def test_a_process_that_starts_with_a_broken_bundle_is_alive_and_not_ready(
     lose_array(models / old)
     live = looked_after(models, tmp_path / "editorial.csv")
     assert serving(live) is None
-    assert "titles_data.npy: missing" in str(live.fault)
+    assert "lists_titles_data.npy: missing" in str(live.fault)
 
     registry.activate(models, new)
     live.refresh()
@@ -253,14 +253,15 @@ def test_what_is_remembered_is_bounded(live: Live, monkeypatch: pytest.MonkeyPat
     """Whatever is asked for: a list is composed anew once so many others were."""
     monkeypatch.setattr("recommender_api.answers.MAX_COMPOSED", 4)
     answers, n_composed = live.current(), 0
-    composed = answers.shelf.composed
+    shelf = type(answers.shelf)
+    composed = shelf.composed
 
     def counted(*args: Any, **options: Any) -> Any:
         nonlocal n_composed
         n_composed += 1
         return composed(*args, **options)
 
-    monkeypatch.setattr(answers.shelf, "composed", counted)
+    monkeypatch.setattr(shelf, "composed", counted)
 
     def compositions(*sizes: int) -> int:
         before = n_composed
@@ -439,7 +440,7 @@ def test_only_what_is_published_can_be_activated(client: Client, models: Path, n
 
 def test_a_damaged_bundle_is_not_activated(client: Client, models: Path, old: str, new: str):
     """One byte is enough: every sum is compared."""
-    array = models / new / "titles_data.npy"
+    array = models / new / "lists_titles_data.npy"
     raw = bytearray(array.read_bytes())
     raw[-1] ^= 1
     array.write_bytes(raw)

@@ -25,7 +25,7 @@ from asking import (
 from fastapi import FastAPI
 
 from recommender.bundle import registry
-from recommender.bundle.composition import items_json
+from recommender.bundle.answer_bytes import items_json
 from recommender.bundle.published import Lists
 from recommender.config import Settings
 from recommender_api.answers import tag_of
@@ -72,7 +72,7 @@ def client(app: FastAPI) -> Client:
 
 @pytest.fixture
 def lists(models: Path) -> Lists:
-    return Lists(registry.resolve(models))
+    return Lists.open(registry.resolve(models))
 
 
 # A page that is known

@@ -182,7 +182,7 @@ def test_a_corrupt_bundle_is_refused_under_load_while_the_old_serves(
 ):
     """The log says so in one line."""
     _, old, new = published
-    (folder / "models" / new / "list_items.npy").write_bytes(b"nothing")
+    (folder / "models" / new / "lists_items.npy").write_bytes(b"nothing")
     with running(folder) as server, Readers(server.port) as readers:
         (folder / "models" / "CURRENT").write_text(new + "\n")
         assert until(lambda: server.get("/health/ready")[1]["fault"] is not None, seconds=10)
@@ -213,13 +213,13 @@ def test_a_server_that_starts_broken_is_alive_and_recovers(
     folder: Path, published: tuple[Path, str, str]
 ):
     """Not ready, with the reason, until the missing file is back; nobody touches the pointer."""
-    array = folder / "models" / published[1] / "titles_data.npy"
+    array = folder / "models" / published[1] / "lists_titles_data.npy"
     raw = array.read_bytes()
     array.unlink()
     with running(folder) as server:
         status, reason = server.get("/health/ready")
         assert (status, reason["error"]) == (503, "not_ready")
-        assert "titles_data.npy: missing" in reason["detail"]
+        assert "lists_titles_data.npy: missing" in reason["detail"]
         assert server.get("/v1/related?id=knee-1")[0] == 503
 
         array.write_bytes(raw)

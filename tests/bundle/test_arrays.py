@@ -67,6 +67,7 @@ def test_dataclasses_of_dataclasses_come_back(tmp_path: Path):
     assert [found.inner.names[0], found.inner.names[1]] == ["knee", "Müsli"]
     assert found.numbers.tolist() == [0, 1, 2]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "site.json",
         "site_inner_names_data.npy",
         "site_inner_names_heads.npy",
         "site_numbers.npy",
@@ -183,7 +184,7 @@ def test_numbers_texts_and_tuples_come_back(tmp_path: Path):
     """From one file of JSON beside the arrays; what is None, and what is given, has no file."""
     save(tmp_path, "model", MODEL, leave=["n_clicks"])
 
-    found = load(tmp_path, "model", Model, n_clicks=5)
+    found = load(tmp_path, "model", Model, {"n_clicks": 5})
 
     assert (found.slope, found.n_clicks, found.columns) == (0.1, 5, (2, 0))
     assert (found.layouts, found.trees) == (("side", "睡眠"), None)
@@ -247,4 +248,4 @@ def test_json_of_other_fields_is_named(tmp_path: Path, text: str, message: str):
     (tmp_path / "model.json").write_text(text)
 
     with pytest.raises(BundleError, match=rf"model\.json: {message}"):
-        load(tmp_path, "model", Model, slope=1.0, n_clicks=1)
+        load(tmp_path, "model", Model, {"slope": 1.0, "n_clicks": 1})

@@ -8,8 +8,9 @@ import pytest
 from sites import NOW, built
 
 from recommender.articles.article import Article, stub_for
+from recommender.bundle.answer_bytes import items_json
 from recommender.bundle.bundle import Bundle
-from recommender.bundle.composition import DEFAULT_K, items_json
+from recommender.bundle.composition import DEFAULT_K
 from recommender.bundle.published import Lists
 from recommender.candidates import EMPTY
 from recommender.lists.editorial import parse
@@ -202,7 +203,7 @@ def test_a_fallback_is_no_copy_of_the_page(tmp_path: Path):
 
 def brute_force(lists: Lists, title: str, body: str) -> list[str]:
     """Every article's worth, sorted."""
-    cosines = lists.texts.cosines(title, body)
+    cosines = lists.texts.vector(title, body).cosines
     worth = {
         lists.ids.column[row]: float(cosines[row] * lists.appeal[row])
         for row in range(len(lists.stub))

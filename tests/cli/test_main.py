@@ -200,8 +200,10 @@ def test_faults_of_a_site_are_said_in_one_line(site: Path, capfd):
     for words in (["related", "hip"], ["train"], ["export", "out", "--format", "json"]):
         assert "editorial.csv:2: field action" in failure(words, capfd)
     (site / "editorial.csv").unlink()
-    next((site / "models").glob("2*/titles_data.npy")).unlink()
-    assert "titles_data.npy: missing; the bundle is damaged" in failure(["related", "hip"], capfd)
+    next((site / "models").glob("2*/lists_titles_data.npy")).unlink()
+    assert "lists_titles_data.npy: missing; the bundle is damaged" in failure(
+        ["related", "hip"], capfd
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(site: Path, capfd):
@@ -342,12 +344,12 @@ def test_bundles_are_listed_switched_and_cleared_away(site: Path, capfd):
 
 def test_a_damaged_bundle_is_listed_as_such(site: Path, capfd):
     """Listing is how one finds out."""
-    next((site / "models").glob("2*/idf.npy")).unlink()
+    next((site / "models").glob("2*/lists_texts_idf.npy")).unlink()
 
     assert main(["models", "list"]) == 0
     out, err = capfd.readouterr()
     assert "damaged" in out
-    assert "idf.npy: missing; the bundle is damaged" in err
+    assert "lists_texts_idf.npy: missing; the bundle is damaged" in err
 
 
 def test_names_are_shown_whole(site: Path, capfd):

@@ -168,7 +168,7 @@ def test_a_build_after_forgetting_everything_makes_the_same_lists(tmp_path: Path
         after = build(store, tmp_path / "after", now=NOW)
 
     assert after.name == before.name
-    kinds = ("list_*", "explored_*", "answers_*", "popular*", "history_*", "examination*")
+    kinds = ("lists_*", "history_*", "examination*")
     files = [path for kind in kinds for path in before.folder.glob(f"{kind}.npy")]
     assert len(files) > 20
     for path in files:

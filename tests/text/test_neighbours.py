@@ -24,6 +24,7 @@ def text_of(rows: csr_array) -> Text:
     return Text(
         vocabulary=[], idf=np.ones(rows.shape[1]), indptr=rows.indptr.astype(np.int64),
         indices=rows.indices.astype(np.int32), weights=rows.data.astype(np.float32),
+        counts=nothing,
         title_weights=nothing, flat_weights=nothing, boilerplate=nothing, template=nothing,
         lengths=nothing, fullness=nothing,
     )  # fmt: skip

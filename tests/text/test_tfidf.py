@@ -202,10 +202,34 @@ def test_a_new_text_is_seen_exactly_as_a_trained_one(site):
     assert (np.asarray(bundle.lists.texts.idf) == 0).any()
 
     for row in range(0, n, 7):
-        found = bundle.lists.texts.cosines(articles[row].title, articles[row].body)
+        found = bundle.lists.texts.vector(articles[row].title, articles[row].body).cosines
 
         trained = bundle.cosine_rows(np.full(n, row), np.arange(n))
         np.testing.assert_allclose(found, trained, atol=1e-5)
+
+
+def test_counts_are_kept_with_a_text(site):
+    """As often as each term stands in title and body, entry by entry."""
+    articles, bundle = site
+    texts, matrix = bundle.lists.texts, bundle.site
+    boilerplate = set(texts.boilerplate.tolist())
+
+    checked = 0
+    for row, article in enumerate(articles):
+        body = article.teaser if article.stub else article.body
+        counts, _ = tfidf.count(article.title, body, boilerplate)
+        for entry in range(matrix.indptr[row], matrix.indptr[row + 1]):
+            term = texts.vocabulary.column[int(matrix.indices[entry])]
+            assert bundle.term_counts[entry] == counts[term]
+            checked += 1
+    assert checked > 1000
+
+
+def test_a_count_ends_where_its_byte_does():
+    """What stands more often is as good as that for BM25, which levels off."""
+    blocks = [tfidf.count_block(["a", "b"], ["knee " * 300, "knee " * 255], set())]
+
+    assert tfidf.fit(blocks, np.zeros(0, dtype=np.uint64)).counts.tolist() == [255, 255]
 
 
 def test_a_stub_is_seen_by_its_teaser(site):
@@ -213,7 +237,7 @@ def test_a_stub_is_seen_by_its_teaser(site):
     articles, bundle = site
     n = len(articles)
 
-    found = bundle.lists.texts.cosines(articles[-1].title, articles[-1].teaser)
+    found = bundle.lists.texts.vector(articles[-1].title, articles[-1].teaser).cosines
 
     np.testing.assert_allclose(
         found, bundle.cosine_rows(np.full(n, n - 1), np.arange(n)), atol=1e-5
@@ -225,12 +249,12 @@ def test_unknown_words_make_a_text_less_alike(site):
     """They match nothing, but they are part of what the text says."""
     _, bundle = site
 
-    plain = bundle.lists.texts.cosines("w1x3 w1x4", "")
-    diluted = bundle.lists.texts.cosines("w1x3 w1x4", "zebra quagga okapi")
+    plain = bundle.lists.texts.vector("w1x3 w1x4", "").cosines
+    diluted = bundle.lists.texts.vector("w1x3 w1x4", "zebra quagga okapi").cosines
 
     assert (diluted[plain > 0] < plain[plain > 0]).all()
-    assert bundle.lists.texts.cosines("zebra", "quagga").max() == 0
-    assert bundle.lists.texts.cosines("", "").max() == 0
+    assert bundle.lists.texts.vector("zebra", "quagga").cosines.max() == 0
+    assert bundle.lists.texts.vector("", "").cosines.max() == 0
 
 
 def test_a_build_reads_blocks_in_several_processes_alike(
