@@ -21,7 +21,7 @@ from recommender.demo.readers import PAGES
 from recommender.errors import StoreError
 from recommender.events.ingest import Incoming
 from recommender.store.database import Store
-from recommender.store.event_writer import Recorder
+from recommender.store.event_writer import EventWriter
 from recommender.store.group_commit import Outcome
 from recommender.training.pipeline import build
 
@@ -35,7 +35,7 @@ class OneByOne:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.recorder = Recorder()
+        self.writer = EventWriter()
         self.turn = threading.Lock()
 
     def add(
@@ -50,7 +50,7 @@ class OneByOne:
     def _write(self, events: Sequence[Incoming], done: Callable[[Outcome], None]) -> None:
         try:
             with self.turn, self.store.transaction() as connection:
-                new = self.recorder.write(connection, events)
+                new = self.writer.write(connection, events)
         except StoreError as exc:
             done(exc)
         else:

@@ -11,7 +11,7 @@ from recommender.events.ingest import (
 )
 from recommender.events.slate_token import Slate
 from recommender.store.database import Store
-from recommender.store.event_writer import Recorder
+from recommender.store.event_writer import EventWriter
 
 NOON = 1_795_348_800_000
 
@@ -35,10 +35,10 @@ def opened(article: int, *, ts: int = NOON, session: str = "", referrer: int = 0
     return Opened(ts, article, session, referrer, live)
 
 
-def record(store: Store, *events: Incoming, recorder: Recorder | None = None) -> list[bool]:
-    """Write one group, with a recorder of its own unless one is given."""
+def record(store: Store, *events: Incoming, writer: EventWriter | None = None) -> list[bool]:
+    """Write one group, with a writer of its own unless one is given."""
     with store.transaction() as connection:
-        return (recorder or Recorder()).write(connection, events)
+        return (writer or EventWriter()).write(connection, events)
 
 
 def rows(store: Store, statement: str) -> list[tuple[object, ...]]:

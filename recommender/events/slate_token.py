@@ -35,17 +35,21 @@ NO_VARIANT = 255
 
 
 class Slate(NamedTuple):
-    """One list as it was sent. ``source`` and ``items`` are the store's numbers of articles;
-    ``chances`` is None outside experiments.
+    """One list as it was shown. ``source`` and ``items`` are the store's numbers of articles.
+
+    ``list`` is what chose it: the bundle's name, or what an import says. ``origins`` are why each
+    item stands in it, empty if that is not known; ``chances`` that it stood at its position, None
+    outside experiments. If it is not ``ordered``, the positions are not known.
     """
 
-    bundle: str
+    list: str
     variant: int | None
     arm: str
     source: int
     items: tuple[int, ...]
     origins: tuple[str, ...]
     chances: tuple[float, ...] | None
+    ordered: bool = True
 
 
 class Signer:
@@ -56,7 +60,7 @@ class Signer:
 
     def sign(self, slate: Slate) -> str:
         """The slate's token: letters, digits, ``-`` and ``_``."""
-        head = head_of(slate.bundle, slate.variant, slate.arm)
+        head = head_of(slate.list, slate.variant, slate.arm)
         chances = slate.chances or (0.0,) * len(slate.items)
         return self.seal(head, tail_of(slate.source, slate.items, slate.origins, chances))
 
@@ -123,7 +127,7 @@ def _unpacked(payload: bytes) -> Slate:
     links = [(_take(given), ORIGINS[next(given)], next(given)) for _ in range(next(given))]
     chances = tuple(hundredths / N_VARIANTS for *_, hundredths in links)
     return Slate(
-        bundle=bundle,
+        list=bundle,
         variant=None if variant == NO_VARIANT else variant,
         arm=arm,
         source=source,

@@ -27,8 +27,8 @@ from recommender.errors import StoreError
 from recommender.events.event import Event
 from recommender.store import articles as article_tables
 from recommender.store.articles import Changes
-from recommender.store.event_tables import EventWriter, Received
-from recommender.store.keys import Numbers
+from recommender.store.event_writer import EventWriter, Received
+from recommender.store.keys import number_ids
 from recommender.store.schema import migrate
 
 __all__ = ["Changes", "Received", "Store"]
@@ -154,10 +154,10 @@ class Store:
 
     def keys_of(self, ids: Sequence[str]) -> list[int]:
         """The store's numbers of ids; those it has not met are given one."""
-        numbers = Numbers()
+        keys: dict[str, int] = {}
         with self.transaction() as connection:
-            numbers.number_ids(connection, set(ids))
-        return [numbers.keys[id] for id in ids]
+            number_ids(connection, set(ids), keys)
+        return [keys[id] for id in ids]
 
     def value(self, name: str) -> str | None:
         """What is kept under ``name``, or None."""
@@ -199,8 +199,10 @@ class Store:
 
         The order does not matter; what came before counts as a duplicate.
         """
+        received = Received()
         with self.transaction() as connection:
-            return EventWriter(connection).write(events)
+            EventWriter().add(connection, events, received)
+        return received
 
 
 def store_name(store: Store) -> str:

@@ -1,107 +1,152 @@
-"""Adding what pages send to the store, and telling of each event whether it is new.
+"""The one writer of views, clicks and page views, whether files bring them or pages send them.
 
-A page waits for that answer, and so do all whose events came with it; what is slow about single
-events is looked up once and remembered (``numbering``).
+Of each event it answers whether it was new. A page waits for that answer, and so do all whose
+events came with it; what is slow about single events is looked up once and remembered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, compress
 from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from recommender.events.event import Click, Impression, PageView
+from recommender.events.event import Click, Event, Impression, PageView
 from recommender.events.ingest import IMPORTED, Followed, Incoming, Opened, Shown
-from recommender.store.keys import COLUMNS, Content, Numbers, arrays, by_column, chunks
+from recommender.events.slate_token import Slate
+from recommender.store.keys import (
+    CHUNK,
+    COLUMNS,
+    ROWS_AT_ONCE,
+    chunks,
+    insert,
+    look_up,
+    number_ids,
+    number_slates,
+)
 
+# Ids and slates: enough for every list of a large site, in some 100 MB.
 MAX_REMEMBERED = 100_000
-# Databases limit how many values one statement may carry.
-ROWS_AT_ONCE = 500
-# What tells two rows of a table apart.
-IDENTITY = {
-    "views": ("view_id",),
-    "clicks": ("view_id", "item"),
-    "pageviews": ("ts", "session", "article", "referrer"),
-}
+# Where in a table's columns stands what tells two rows apart.
+IDENTITY = {"views": slice(1), "clicks": slice(0, 3, 2), "pageviews": slice(4)}
 TALLY = sql.text(
     "INSERT INTO tallies (day, name, n) VALUES (:day, :name, :n) "
     "ON CONFLICT (day, name) DO UPDATE SET n = tallies.n + excluded.n"
 )
 
 
-class Recorder:
-    """Writes groups of events. After a transaction that failed, take a new one."""
+@dataclass(slots=True)
+class Received:
+    """What adding events did. ``unknown`` counts ids that no article has, with how often."""
+
+    impressions: int = 0
+    clicks: int = 0
+    pageviews: int = 0
+    duplicates: int = 0
+    unknown: dict[str, int] = field(default_factory=dict)
+    n_unknown_events: int = 0
+
+
+class EventWriter:
+    """Writes groups of events. After a transaction that failed, take a new one: what it remembers
+    may not be in the store.
+    """
 
     def __init__(self) -> None:
-        self.numbers = Numbers()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.keys: dict[str, int] = {}  # the store's numbers of ids
+        self.unknown: set[str] = set()  # ids that no article has
+        self.slates: dict[tuple[Any, ...], int] = {}  # numbers, by what events show
+
+    def add(self, connection: Connection, events: Iterable[Event], received: Received) -> None:
+        """Add what is imported, in any order, and count it in ``received``; what is there already
+        is a duplicate.
+        """
+        for chunk in chunks(events, CHUNK):
+            new = self.write(connection, chunk)
+            n_new = Counter(map(type, compress(chunk, new)))
+            received.impressions += n_new[Impression]
+            received.clicks += n_new[Click]
+            received.pageviews += n_new[PageView]
+            received.duplicates += new.count(False)
+            for ids, times in Counter(map(_named, chunk)).items():
+                unknown = [id for id in ids if id in self.unknown]
+                received.n_unknown_events += times if unknown else 0
+                for id in unknown:
+                    received.unknown[id] = received.unknown.get(id, 0) + times
 
     def write(self, connection: Connection, events: Sequence[Incoming]) -> list[bool]:
         """Add the events to the store ``connection`` has a write transaction on; for each, in
         order, whether it was new. The same event twice is new once.
         """
-        if len(self.numbers.keys) + len(self.numbers.slates) > MAX_REMEMBERED:
-            self.numbers = Numbers()
+        if len(self.keys) + len(self.slates) > MAX_REMEMBERED:
+            self._forget()
         self._number(connection, events)
-        new = [False] * len(events)
-        rows: dict[str, list[tuple[int, tuple[Any, ...]]]] = {}
+        tables: dict[str, dict[tuple[Any, ...], int]] = {"clicks": {}, "pageviews": {}, "views": {}}
+        rows: list[tuple[Any, ...]] = []
         for place, event in enumerate(events):
             table, row = self._row(event)
-            rows.setdefault(table, []).append((place, row))
-        for table in sorted(rows):
-            for place in _insert(connection, table, rows[table]):
-                new[place] = True
+            tables[table].setdefault(row[IDENTITY[table]], place)
+            rows.append(row)
+        new = [False] * len(events)
+        for table, places in tables.items():
+            for identity in _insert(connection, table, places, rows):
+                new[places[identity]] = True
         return new
 
     def _number(self, connection: Connection, events: Sequence[Incoming]) -> None:
-        ids: set[str] = set()
+        """Know the numbers of all ids and slates in the events, and which ids are unknown."""
+        shown = {_content(e): e for e in events if isinstance(e, Shown | Impression)}
+        new = [(content, shown[content]) for content in shown if content not in self.slates]
+        ids = {id for _, event in new if isinstance(event, Impression) for id in _named(event)}
         for event in events:
-            if isinstance(event, Impression):
-                ids |= {event.source_id, *event.shown}
-            elif isinstance(event, Click):
+            if isinstance(event, Click):
                 ids.add(event.clicked)
             elif isinstance(event, PageView):
                 ids |= {event.article_id, event.referrer_id} - {""}
-        if ids:
-            self.numbers.number_ids(connection, ids)
-        slates = {
-            self._content(event): None for event in events if isinstance(event, Shown | Impression)
-        }
-        self.numbers.number_slates(connection, slates)
+        if ids := ids - self.keys.keys():
+            number_ids(connection, ids, self.keys)
+            query = "SELECT id FROM articles WHERE id IN :values"
+            self.unknown |= ids - {row.id for row in look_up(connection, query, ids)}
+        numbers = number_slates(connection, [self._slate(event) for _, event in new])
+        self.slates.update(zip((content for content, _ in new), numbers, strict=True))
 
-    def _content(self, event: Shown | Impression) -> Content:
+    def _slate(self, event: Shown | Impression) -> Slate:
+        """What was shown, in the store's numbers: here ids become them."""
         if isinstance(event, Shown):
-            slate = event.slate
-            return Content(
-                slate.source, slate.items, True, slate.bundle, slate.chances, slate.origins
-            )
-        keys = self.numbers.keys
-        items = tuple(keys[id] for id in event.shown)
-        return Content(keys[event.source_id], items, event.ordered, event.list, event.propensities)
+            return event.slate
+        source, items = self.keys[event.source_id], tuple(self.keys[id] for id in event.shown)
+        return Slate(event.list, None, event.arm, source, items, (), event.propensities,
+                     event.ordered)  # fmt: skip
 
     def _row(self, event: Incoming) -> tuple[str, tuple[Any, ...]]:
-        keys = self.numbers.keys
+        """The table of an event, and its row there."""
         match event:
-            case Shown():
-                slate, number = event.slate, self.numbers.slates[self._content(event)]
-                return "views", (event.view_id, event.ts, number, event.session_id,
-                                 event.layout, slate.arm, slate.variant, event.live)  # fmt: skip
             case Impression():
-                number = self.numbers.slates[self._content(event)]
-                return "views", (event.view_id, event.ts, number, event.session_id,
-                                 event.layout, event.arm, None, IMPORTED)  # fmt: skip
-            case Followed():
-                return "clicks", (event.view_id, event.item, event.ts, event.live)
+                slate = self.slates[_content(event)]
+                return "views", (event.view_id, event.ts, slate, event.session_id, event.layout,
+                                 event.arm, None, IMPORTED)  # fmt: skip
+            case Shown():
+                slate = self.slates[_content(event)]
+                return "views", (event.view_id, event.ts, slate, event.session_id, event.layout,
+                                 event.slate.arm, event.slate.variant, event.live)  # fmt: skip
             case Click():
-                return "clicks", (event.view_id, keys[event.clicked], event.ts, IMPORTED)
-            case Opened():
-                return "pageviews", (event.ts, event.session_id, event.article, event.referrer,
-                                     event.live)  # fmt: skip
+                return "clicks", (event.view_id, event.ts, self.keys[event.clicked], IMPORTED)
             case PageView():
-                referrer = keys[event.referrer_id] if event.referrer_id else 0
-                return "pageviews", (event.ts, event.session_id, keys[event.article_id],
-                                     referrer, IMPORTED)  # fmt: skip
+                # 0 for none: in a unique index NULL would differ from NULL.
+                referrer = self.keys[event.referrer_id] if event.referrer_id else 0
+                article = self.keys[event.article_id]
+                return "pageviews", (event.ts, article, event.session_id, referrer, IMPORTED)
+            case Followed():
+                return "clicks", event
+            case Opened():
+                return "pageviews", event
 
 
 def add_tallies(connection: Connection, day: int, tallies: Mapping[str, int]) -> None:
@@ -110,63 +155,44 @@ def add_tallies(connection: Connection, day: int, tallies: Mapping[str, int]) ->
         connection.execute(TALLY, {"day": day, "name": name, "n": n})
 
 
+def _content(event: Shown | Impression) -> tuple[Any, ...]:
+    """What makes the slates of two events the same; not the variant and the arm they are for."""
+    if isinstance(event, Shown):
+        return (event.slate.list, *event.slate[3:])
+    return event.list, event.source_id, event.shown, event.ordered, event.propensities
+
+
+def _named(event: Event) -> tuple[str, ...]:
+    """The ids of articles that were seen, not from where."""
+    if isinstance(event, Impression):
+        return event.source_id, *event.shown
+    return (event.clicked if isinstance(event, Click) else event.article_id,)
+
+
 def _insert(
-    connection: Connection, table: str, rows: list[tuple[int, tuple[Any, ...]]]
-) -> list[int]:
-    """Insert what is not there yet; the places of the rows that were new."""
-    columns = list(COLUMNS[table])
-    at = [columns.index(name) for name in IDENTITY[table]]
-    first: dict[tuple[Any, ...], tuple[int, tuple[Any, ...]]] = {}
-    for place, row in rows:
-        first.setdefault(tuple([row[column] for column in at]), (place, row))
+    connection: Connection,
+    table: str,
+    places: Mapping[tuple[Any, ...], int],
+    rows: Sequence[tuple[Any, ...]],
+) -> Iterator[tuple[Any, ...]]:
+    """Insert the rows at ``places`` that are not there yet; what tells these apart."""
+    names = list(COLUMNS[table])[IDENTITY[table]]
     # In one order, or two processes that add the same events would wait for each other.
-    identities = sorted(first)
-    insert = _insert_many if connection.dialect.name == "postgresql" else _insert_few
-    new: list[int] = []
-    for part in chunks(identities, ROWS_AT_ONCE):
-        fresh = insert(connection, table, part, [first[identity][1] for identity in part])
-        new += [first[identity][0] for identity in part if identity in fresh]
-    return new
-
-
-def _insert_many(
-    connection: Connection,
-    table: str,
-    identities: list[tuple[Any, ...]],
-    rows: list[tuple[Any, ...]],
-) -> set[tuple[Any, ...]]:
-    """On PostgreSQL, where others write at the same time and only the insert itself can tell."""
-    statement = (
-        f"INSERT INTO {table} ({', '.join(COLUMNS[table])}) "
-        f"SELECT * FROM unnest({arrays(table)}) "
-        f"ON CONFLICT DO NOTHING RETURNING {', '.join(IDENTITY[table])}"
-    )
-    return {tuple(row) for row in connection.exec_driver_sql(statement, by_column(rows))}
-
-
-def _insert_few(
-    connection: Connection,
-    table: str,
-    identities: list[tuple[Any, ...]],
-    rows: list[tuple[Any, ...]],
-) -> set[tuple[Any, ...]]:
-    """On SQLite, where nobody else writes now, look first. Two statements instead of one a row:
-    each gives up Python's lock and has to wait for it again while requests are being answered.
-    """
-    names = IDENTITY[table]
-    holders = ", ".join("?" * len(identities))
-    found = connection.exec_driver_sql(
-        f"SELECT {', '.join(names)} FROM {table} WHERE {names[0]} IN ({holders})",
-        tuple(identity[0] for identity in identities),
-    )
-    there = {tuple(row) for row in found}
-    fresh = [(identity, row) for identity, row in zip(identities, rows, strict=True)
-             if identity not in there]  # fmt: skip
-    if fresh:
-        columns = COLUMNS[table]
-        one = f"({', '.join('?' * len(columns))})"
-        connection.exec_driver_sql(
-            f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([one] * len(fresh))}",
-            tuple(value for _, row in fresh for value in row),
+    for part in chunks(sorted(places), ROWS_AT_ONCE):
+        if connection.dialect.name == "postgresql":
+            # Others write at the same time, so only the insert itself can tell.
+            yield from insert(connection, table, [rows[places[each]] for each in part], names)
+            continue
+        # Nobody else writes now, so look first. Were the insert to return its rows, each would
+        # give up Python's lock and wait for it again while requests are being answered.
+        one = f"({', '.join('?' * len(names))})"
+        same = [f"there.{name} = given.column{n}" for n, name in enumerate(names, start=1)]
+        there = connection.exec_driver_sql(
+            f"SELECT {', '.join(names)} FROM (VALUES {', '.join([one] * len(part))}) AS given "
+            f"CROSS JOIN {table} AS there ON {' AND '.join(same)}",
+            tuple(chain.from_iterable(part)),
         )
-    return {identity for identity, _ in fresh}
+        known = {tuple(row) for row in there}
+        fresh = [each for each in part if each not in known]
+        insert(connection, table, [rows[places[each]] for each in fresh])
+        yield from fresh

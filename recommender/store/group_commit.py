@@ -16,7 +16,7 @@ from recommender.errors import StoreError
 from recommender.events.event import DAY_MS
 from recommender.events.ingest import Incoming
 from recommender.store.database import Store
-from recommender.store.event_writer import Recorder, add_tallies
+from recommender.store.event_writer import EventWriter, add_tallies
 
 # Events that wait for their group; beyond, a caller is better told to come back.
 MAX_WAITING = 20_000
@@ -38,7 +38,7 @@ class Journal:
         self.store = store
         self.clock = clock
         self.n_groups = 0
-        self._recorder = Recorder()
+        self._writer = EventWriter()
         self._waiting: list[tuple[Sequence[Incoming], Done]] = []
         self._n_waiting = 0
         self._tallies: Counter[str] = Counter()
@@ -101,11 +101,11 @@ class Journal:
             tallies, self._tallies = self._tallies, Counter()
         try:
             with self.store.transaction() as connection:
-                new = self._recorder.write(connection, events)
+                new = self._writer.write(connection, events)
                 add_tallies(connection, self.clock() // DAY_MS, tallies)
         except Exception as exc:
             # What was numbered in the failed transaction is not in the store.
-            self._recorder = Recorder()
+            self._writer = EventWriter()
             with self._changed:
                 self._tallies.update(tallies)
             if isinstance(exc, StoreError):

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from recommender.articles.addresses import Finder
 from recommender.events.reader import EventReader, Mark
 from recommender.store.database import Store
-from recommender.store.event_tables import EventWriter, Received
+from recommender.store.event_writer import EventWriter, Received
 
 __all__ = ["EventReader", "import_events"]
 
@@ -32,13 +32,12 @@ def import_events(store: Store, reader: EventReader, *, again: bool = False) -> 
         reader.finder = Finder((article.id, article.url)
                                for article in store.articles(with_body=False))  # fmt: skip
     marks = {} if again else _standing(store, reader)
-    total = Received()
+    writer, total = EventWriter(), Received()
     for block in reader.blocks(marks):
         with store.transaction() as connection:
-            received = EventWriter(connection).write(block)
+            writer.add(connection, block, total)
             reader.check()
             write_marks(connection, reader.marks())
-        _sum(total, received)
     total.duplicates += reader.n_before
     return total
 
@@ -55,13 +54,6 @@ def _standing(store: Store, reader: EventReader) -> dict[Path, Mark]:
         # A table of columns does not grow: it is written anew.
         and (formats[path].records != "parquet" or not mark.size or mark.ends(path))
     }
-
-
-def _sum(total: Received, received: Received) -> None:
-    for id, times in received.unknown.items():
-        total.unknown[id] = total.unknown.get(id, 0) + times
-    for name in ("impressions", "clicks", "pageviews", "duplicates", "n_unknown_events"):
-        setattr(total, name, getattr(total, name) + getattr(received, name))
 
 
 def read_marks(connection: Connection, paths: Iterable[Path]) -> dict[Path, Mark]:

@@ -8,18 +8,21 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
+
+from recommender.events.slate_token import Slate
 
 Item = TypeVar("Item")
 
 CHUNK = 20_000
 # Databases limit how many values one statement may carry.
 LOOK_UP = 500
+ROWS_AT_ONCE = 500
 
 COLUMNS = {
     "ids": {"key": "integer", "id": "text"},
@@ -35,95 +38,74 @@ COLUMNS = {
         "view_id": "text", "ts": "bigint", "slate": "integer", "session": "text",
         "layout": "text", "arm": "text", "variant": "integer", "live": "integer",
     },
-    "clicks": {"view_id": "text", "item": "integer", "ts": "bigint", "live": "integer"},
+    "clicks": {"view_id": "text", "ts": "bigint", "item": "integer", "live": "integer"},
     "pageviews": {
-        "ts": "bigint", "session": "text", "article": "integer", "referrer": "integer",
+        "ts": "bigint", "article": "integer", "session": "text", "referrer": "integer",
         "live": "integer",
     },
 }  # fmt: skip
 
 
-class Content(NamedTuple):
-    """What makes two slates the same. ``source`` and ``items`` are numbers of ids."""
-
-    source: int
-    items: tuple[int, ...]
-    ordered: bool
-    list: str
-    chances: tuple[float, ...] | None
-    origins: tuple[str, ...] = ()
-
-    def digest(self) -> bytes:
-        """Sixteen bytes that tell slates apart."""
-        head: list[Any] = [self.list, self.ordered, self.chances]
-        packed = struct.pack(f"<{len(self.items) + 1}q", self.source, *self.items)
-        text = json.dumps([*head, self.origins] if self.origins else head)
-        return hashlib.sha256(text.encode() + packed).digest()[:16]
+def number_ids(connection: Connection, ids: set[str], keys: dict[str, int]) -> None:
+    """Have the number of every one of ``ids`` in ``keys``; those without one are given one."""
+    _find_ids(connection, ids - keys.keys(), keys)
+    if not ids - keys.keys():
+        return
+    _lock(connection)
+    _find_ids(connection, ids - keys.keys(), keys)
+    first = _last(connection, "SELECT MAX(key) FROM ids") + 1
+    new = {id: key for key, id in enumerate(sorted(ids - keys.keys()), start=first)}
+    insert(connection, "ids", [(key, id) for id, key in new.items()])
+    keys |= new
 
 
-class Numbers:
-    """The numbers of ids and slates, remembered between transactions. After a transaction that
-    was undone, what is remembered may be wrong: take a new object.
+def number_slates(connection: Connection, slates: Iterable[Slate]) -> list[int]:
+    """The number of each slate; those without one are given one. The variant and the arm that a
+    slate was sent for make no other slate.
     """
-
-    def __init__(self) -> None:
-        self.keys: dict[str, int] = {}
-        self.slates: dict[Content, int] = {}
-
-    def number_ids(self, connection: Connection, ids: set[str]) -> None:
-        """Have every one of ``ids`` in ``keys``."""
-        new = ids - self.keys.keys()
-        if new:
-            self._find_ids(connection, new)
-            new -= self.keys.keys()
-        if not new:
-            return
+    digests = [(_digest(slate), slate) for slate in slates]
+    new = dict(digests)
+    numbers = _find_slates(connection, new)
+    if new := {digest: slate for digest, slate in new.items() if digest not in numbers}:
         _lock(connection)
-        self._find_ids(connection, new)
-        first = _last(connection, "SELECT MAX(key) FROM ids") + 1
-        rows = []
-        for key, id in enumerate(sorted(new - self.keys.keys()), start=first):
-            self.keys[id] = key
-            rows.append((key, id))
-        insert(connection, "ids", rows)
-
-    def number_slates(self, connection: Connection, contents: Iterable[Content]) -> None:
-        """Have every one of ``contents`` in ``slates``."""
-        digests = {content.digest(): content for content in contents if content not in self.slates}
-        if digests:
-            self._find_slates(connection, digests)
-        if not digests:
-            return
-        _lock(connection)
-        self._find_slates(connection, digests)
+        numbers |= _find_slates(connection, new)
         first = _last(connection, "SELECT MAX(slate) FROM slates") + 1
-        slates: list[tuple[Any, ...]] = []
+        rows: list[tuple[Any, ...]] = []
         links: list[tuple[Any, ...]] = []
-        for slate, (digest, content) in enumerate(digests.items(), start=first):
-            self.slates[content] = slate
-            ordered = int(content.ordered)
-            slates.append((slate, digest, content.source, content.list, ordered))
-            links.extend(_links(slate, content))
-        insert(connection, "slates", slates)
+        for digest, slate in new.items():
+            if digest not in numbers:
+                number = numbers[digest] = first + len(rows)
+                rows.append((number, digest, slate.source, slate.list, int(slate.ordered)))
+                links.extend(_links(number, slate))
+        insert(connection, "slates", rows)
         insert(connection, "slate_links", links)
-
-    def _find_ids(self, connection: Connection, ids: set[str]) -> None:
-        for row in look_up(connection, "SELECT id, key FROM ids WHERE id IN :values", ids):
-            self.keys[row.id] = row.key
-
-    def _find_slates(self, connection: Connection, digests: dict[bytes, Content]) -> None:
-        """Move those the store has from ``digests`` to ``slates``."""
-        query = "SELECT digest, slate FROM slates WHERE digest IN :values"
-        for row in list(look_up(connection, query, list(digests))):
-            self.slates[digests.pop(bytes(row.digest))] = row.slate
+    return [numbers[digest] for digest, _ in digests]
 
 
-def _links(slate: int, content: Content) -> Iterator[tuple[Any, ...]]:
-    chances = content.chances or (None,) * len(content.items)
-    origins = content.origins or ("",) * len(content.items)
-    rows = zip(content.items, chances, origins, strict=True)
+def _find_ids(connection: Connection, ids: Iterable[str], keys: dict[str, int]) -> None:
+    for row in look_up(connection, "SELECT id, key FROM ids WHERE id IN :values", ids):
+        keys[row.id] = row.key
+
+
+def _find_slates(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, int]:
+    query = "SELECT digest, slate FROM slates WHERE digest IN :values"
+    return {bytes(row.digest): row.slate for row in look_up(connection, query, digests)}
+
+
+def _digest(slate: Slate) -> bytes:
+    """Sixteen bytes that tell slates apart."""
+    packed = struct.pack(f"<{len(slate.items) + 1}q", slate.source, *slate.items)
+    head: list[Any] = [slate.list, slate.ordered, slate.chances]
+    text = json.dumps([*head, slate.origins] if slate.origins else head)
+    return hashlib.sha256(text.encode() + packed).digest()[:16]
+
+
+def _links(number: int, slate: Slate) -> Iterator[tuple[Any, ...]]:
+    chances = slate.chances or (None,) * len(slate.items)
+    origins = slate.origins or ("",) * len(slate.items)
+    rows = zip(slate.items, chances, origins, strict=True)
     for rank, (item, chance, origin) in enumerate(rows, start=1):
-        yield slate, rank, item, rank if content.ordered else None, chance, origin
+        yield number, rank, item, rank if slate.ordered else None, chance, origin
 
 
 def _lock(connection: Connection) -> None:
@@ -143,29 +125,31 @@ def look_up(connection: Connection, statement: str, values: Iterable[Any]) -> It
         yield from connection.execute(query, {"values": part})
 
 
-def insert(connection: Connection, table: str, rows: list[tuple[Any, ...]]) -> int:
-    """Insert what is not there yet, and say how many rows that was."""
-    if not rows:
-        return 0
+def insert(
+    connection: Connection,
+    table: str,
+    rows: Sequence[tuple[Any, ...]],
+    returning: Sequence[str] = (),
+) -> list[tuple[Any, ...]]:
+    """Insert what is not there yet; of the rows that were new, the columns ``returning``."""
     columns = COLUMNS[table]
-    head, tail = f"INSERT INTO {table} ({', '.join(columns)})", "ON CONFLICT DO NOTHING"
-    # Straight to the driver: a dict and a compiled statement per row would double the time.
-    if connection.dialect.name == "postgresql":
-        # Column by column in one statement, because each row is a message otherwise.
-        statement = f"{head} SELECT * FROM unnest({arrays(table)}) {tail}"
-        return connection.exec_driver_sql(statement, by_column(rows)).rowcount
-    statement = f"{head} VALUES ({', '.join('?' * len(columns))}) {tail}"
-    return connection.exec_driver_sql(statement, rows).rowcount
-
-
-def arrays(table: str) -> str:
-    """A table's columns as PostgreSQL's parameters."""
-    return ", ".join(f"%s::{kind}[]" for kind in COLUMNS[table].values())
-
-
-def by_column(rows: list[tuple[Any, ...]]) -> tuple[list[Any], ...]:
-    """Rows turned to columns."""
-    return tuple(list(column) for column in zip(*rows, strict=True))
+    new: list[tuple[Any, ...]] = []
+    # Straight to the driver, many rows a statement: one a row would double the time.
+    for part in chunks(rows, ROWS_AT_ONCE):
+        if connection.dialect.name == "postgresql":
+            arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+            values = f"SELECT * FROM unnest({arrays})"
+            given: tuple[Any, ...] = tuple(list(column) for column in zip(*part, strict=True))
+        else:
+            one = f"({', '.join('?' * len(columns))})"
+            values = f"VALUES {', '.join([one] * len(part))}"
+            given = tuple(chain.from_iterable(part))
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) {values} ON CONFLICT DO NOTHING"
+        if returning:
+            statement += f" RETURNING {', '.join(returning)}"
+        found = connection.exec_driver_sql(statement, given)
+        new += [tuple(row) for row in found] if returning else []
+    return new
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

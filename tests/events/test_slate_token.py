@@ -1,6 +1,5 @@
 """A slate's token says what was sent, and nobody but us can write one."""
 
-import base64
 import string
 
 import pytest
@@ -28,7 +27,7 @@ def slates(draw: st.DrawFn) -> Slate:
     variant = draw(st.none() | st.integers(0, N_VARIANTS - 1))
     hundredths = draw(st.lists(st.integers(0, N_VARIANTS), min_size=n, max_size=n))
     return Slate(
-        bundle=draw(st.text(max_size=60)),
+        list=draw(st.text(max_size=60)),
         variant=variant,
         arm=draw(st.text(max_size=20)),
         source=draw(numbers),
@@ -78,7 +77,7 @@ def is_refused(text: str, signer: Signer = SIGNER) -> bool:
 
 def test_every_flipped_bit_is_refused():
     """Of every character, also those bits of the last that base64 leaves unused."""
-    for slate in (SLATE, SLATE._replace(bundle=SLATE.bundle + "x"), SLATE._replace(bundle="b")):
+    for slate in (SLATE, SLATE._replace(list=SLATE.list + "x"), SLATE._replace(list="b")):
         token = SIGNER.sign(slate)
         flipped = [
             token[:at] + chr(ord(token[at]) ^ 1 << bit) + token[at + 1 :]
@@ -91,7 +90,7 @@ def test_every_flipped_bit_is_refused():
 
 def test_a_token_has_one_spelling():
     """Padding, base64's other alphabet and spare bits make no second token of it."""
-    slates = [SLATE._replace(bundle="b" * n, source=n) for n in range(1, 40)]
+    slates = [SLATE._replace(list="b" * n, source=n) for n in range(1, 40)]
     signed = [SIGNER.sign(slate) for slate in slates]
     others = [token.replace("-", "+").replace("_", "/") for token in signed]
 
@@ -155,10 +154,11 @@ def test_links_cannot_be_swapped_between_two_tokens():
     assert is_refused(TOKEN[:mac] + other[mac:])
 
 
-def test_a_token_of_another_release_says_so():
+def test_a_token_of_another_release_says_so(monkeypatch: pytest.MonkeyPatch):
     """It bears our signature, but we cannot tell what it holds."""
-    payload = bytes((slate_token.VERSION + 1, 0, 0))
-    signed = payload + slate_token._mac(SIGNER.keys[0], payload)
+    monkeypatch.setattr(slate_token, "VERSION", slate_token.VERSION + 1)
+    token = SIGNER.sign(SLATE)
+    monkeypatch.undo()
 
     with pytest.raises(TokenError, match="another release"):
-        SIGNER.open(base64.urlsafe_b64encode(signed).decode().rstrip("="))
+        SIGNER.open(token)

@@ -18,7 +18,7 @@ from recommender.events.slate_token import Slate
 from recommender.frames.site import Site
 from recommender.store import counts
 from recommender.store.database import Store
-from recommender.store.event_writer import Recorder
+from recommender.store.event_writer import EventWriter
 from recommender.store.retention import forget_before
 
 TEXT = str(pd.Series([""]).dtype)
@@ -285,7 +285,7 @@ def test_daily_counts_are_what_the_learner_sees(site: Site):
             Shown("sound", DAY, slate, "", "bottom", BY_READER),
             Followed("sound", DAY + 5_000, slate.items[0], BY_READER)]  # fmt: skip
     with site.store.transaction() as connection:
-        Recorder().write(connection, live)
+        EventWriter().write(connection, live)
 
     views = site.impressions().set_index("view_id")
     before = site.daily_counts()

@@ -22,7 +22,7 @@ from recommender.events.ingest import (
 from recommender.events.slate_token import Slate
 from recommender.store import event_writer
 from recommender.store.database import Store
-from recommender.store.event_writer import Recorder, add_tallies
+from recommender.store.event_writer import EventWriter, add_tallies
 
 # One writer
 
@@ -48,12 +48,12 @@ def test_each_event_is_told_whether_it_was_new(store: Store):
 
 
 def test_a_second_group_knows_the_first(store: Store):
-    """By the same recorder, and by one that starts anew."""
+    """By the same writer, and by one that starts anew."""
     events = [shown("v1", 7, 9), followed("v1", 7), opened(7)]
-    recorder = Recorder()
-    assert record(store, *events, recorder=recorder) == [True, True, True]
+    writer = EventWriter()
+    assert record(store, *events, writer=writer) == [True, True, True]
 
-    assert record(store, *events, recorder=recorder) == [False, False, False]
+    assert record(store, *events, writer=writer) == [False, False, False]
     assert record(store, *events) == [False, False, False]
     assert record(store, *events, followed("v1", 9)) == [False, False, False, True]
 
@@ -90,7 +90,7 @@ def test_one_slate_is_stored_once(store: Store):
     others = [
         one._replace(chances=(0.8, 0.7)),
         one._replace(origins=("model", "text")),
-        one._replace(bundle="b2"),
+        one._replace(list="b2"),
         one._replace(items=(9, 7)),
         one._replace(source=2),
     ]
@@ -143,12 +143,12 @@ def test_any_order_of_arrival_makes_the_same_store(database: str, seed: int):
 
     told: Counter[Incoming] = Counter()
     with Store(database) as store:
-        recorder = Recorder()
+        writer = EventWriter()
         while sent:
             group, sent = sent[: (size := chance.randint(1, 60))], sent[size:]
             told.update(
                 event
-                for event, new in zip(group, record(store, *group, recorder=recorder), strict=True)
+                for event, new in zip(group, record(store, *group, writer=writer), strict=True)
                 if new
             )
 
@@ -179,14 +179,14 @@ def test_a_large_group_is_written_in_parts(store: Store):
 def test_what_is_remembered_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch):
     """Beyond that it is looked up anew, and found."""
     monkeypatch.setattr(event_writer, "MAX_REMEMBERED", 4)
-    recorder = Recorder()
+    writer = EventWriter()
 
     for turn in range(2):
         for at in range(20):
             event = Impression(f"v{turn}-{at}", NOON, f"a{at % 10}", (f"a{at % 10 + 1}",))
-            assert record(store, event, recorder=recorder) == [True]
+            assert record(store, event, writer=writer) == [True]
 
-    assert len(recorder.numbers.keys) + len(recorder.numbers.slates) <= 4 + 3
+    assert len(writer.keys) + len(writer.slates) <= 4 + 3
     assert rows(store, "SELECT COUNT(*), MAX(slate) FROM slates") == [(10, 10)]
     assert rows(store, "SELECT COUNT(*), MAX(key) FROM ids") == [(11, 11)]
 
@@ -204,7 +204,7 @@ def in_threads(jobs: Iterable[threading.Thread]) -> None:
 
 
 def test_processes_that_write_the_same_are_told_new_once(database: str):
-    """Two recorders on connections of their own, as two workers of a web server, at once."""
+    """Two writers on connections of their own, as two workers of a web server, at once."""
     events: list[Incoming] = []
     for at in range(40):
         events += [shown(f"v{at}", 7, 8 + at % 5), followed(f"v{at}", 7), opened(7, ts=NOON + at)]
@@ -213,11 +213,11 @@ def test_processes_that_write_the_same_are_told_new_once(database: str):
 
     def write(number: int) -> None:
         mine = random.Random(number).sample(events, len(events))
-        recorder = Recorder()
+        writer = EventWriter()
         with Store(database) as store:
             for start in range(0, len(mine), 16):
                 group = mine[start : start + 16]
-                new = record(store, *group, recorder=recorder)
+                new = record(store, *group, writer=writer)
                 told[number].update(e for e, is_new in zip(group, new, strict=True) if is_new)
 
     in_threads(threading.Thread(target=write, args=(number,)) for number in range(2))

@@ -46,9 +46,23 @@ class Answers:
         return self.told
 
 
+class Watched:
+    """A store for a journal, and whether the journal has begun to write to it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.begun = threading.Event()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        self.begun.set()
+        with self.store.transaction() as connection:
+            yield connection
+
+
 @pytest.fixture
 def journal(store: Store) -> Iterator[Journal]:
-    opened = Journal(store, clock=lambda: NOON)
+    opened = Journal(Watched(store), clock=lambda: NOON)
     yield opened
     opened.close()
 
@@ -63,11 +77,8 @@ def blocked(store: Store) -> Iterator[Connection]:
 
 
 def taken(journal: Journal) -> None:
-    """Wait until the journal has begun to write all that it was given."""
-    end = time.monotonic() + PATIENCE
-    while journal._waiting:
-        assert time.monotonic() < end
-        time.sleep(0.002)
+    """Wait until the journal has begun to write the first that it was given."""
+    assert journal.store.begun.wait(PATIENCE)
 
 
 def test_a_lone_event_is_written_at_once(journal: Journal, store: Store):
@@ -123,7 +134,9 @@ def test_closing_writes_what_waits(store: Store):
             journal.add([shown(f"v{number}", 7)], answers.to(number), {"received": 1})
         closing = threading.Thread(target=journal.close)
         closing.start()
-        while not journal._closing:
+        end = time.monotonic() + PATIENCE
+        while journal.add([], lambda outcome: None):
+            assert time.monotonic() < end
             time.sleep(0.002)
         assert not journal.add([shown("late", 7)], answers.to(99))
     closing.join(PATIENCE)

@@ -7,7 +7,7 @@ from recommender.events.ingest import BY_READER, Followed, Shown
 from recommender.events.slate_token import Slate
 from recommender.store import queries
 from recommender.store.database import Store
-from recommender.store.event_writer import Recorder
+from recommender.store.event_writer import EventWriter
 from recommender.store.impressions import Impressions, read
 
 
@@ -202,7 +202,7 @@ def test_what_is_flagged_is_not_judged():
         keys = store.keys_of(["knee", "gout", "salt"])
         slate = Slate("b", None, "", keys[0], (keys[1], keys[2]), ("model", "model"), None)
         with store.transaction() as connection:
-            Recorder().write(
+            EventWriter().write(
                 connection,
                 [
                     Shown("robot", 0, slate, "", "", BY_READER),
