@@ -32,9 +32,8 @@ from recommender.store import counts
 from recommender.store.database import Store
 from recommender.store.import_events import EventReader
 from recommender.text import neighbours
-from recommender.text.corpus import Site
-from recommender.text.signals import SIGNALS
-from recommender.training.pipeline import N_NEIGHBOURS, known_site, picked_lists, read_text
+from recommender.text.corpus import SIGNALS, Corpus, corpus_of
+from recommender.training.pipeline import N_NEIGHBOURS, picked_lists, read_text
 
 # Shares of the views at which learning ends and judging ends: what is reported, what is tuned on.
 REPORTED, TUNED = (0.8, 1.0), (0.64, 0.8)
@@ -56,7 +55,7 @@ class Case:
     """A log cut in two: ``known`` is learned from, ``judged`` holds the choices that follow."""
 
     articles: Sequence[Article]
-    site: Site
+    site: Corpus
     known: Stretches
     judged: Choices
 
@@ -108,7 +107,7 @@ def case(folder: Path, shares: tuple[float, float], keep: int) -> Case:
         before = counts.count(store, ids, until=_ms(cut))
     text = read_text(articles, jobs=1, progress=Silent())
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS)
-    site = known_site(articles, text, picked_lists(articles, ids), items, cosines)
+    site = corpus_of(articles, text, picked_lists(articles, ids), items, cosines)
     whole = stretches_of(site, None, log, position_bias.unidentified("it says no positions"))
     last = int(before.view_day.max()) + 1
     known = log.between(0, last)
@@ -129,21 +128,21 @@ def compared(name: str, case: Case) -> None:
         print(f"{name}: {learned.reason}")
         return
     sources, items = case.pairs()
-    appeal, pair = ranker.history.appeal, ranker.history.pairs.find(sources, items)
+    clicks, pair = ranker.history.clicks, ranker.history.pairs.find(sources, items)
     seen = features(
         case.site, None, ranker.history,
         known_of(ranker.history, sources, items, unseen=False), sources, items,
     )  # fmt: skip
     on_source = np.bincount(
-        ranker.history.pairs.source, weights=appeal.clicked, minlength=case.site.n_articles
+        ranker.history.pairs.source, weights=clicks.clicked, minlength=case.site.n_articles
     )
     of_source = on_source[sources][case.judged.row]
-    strength = np.log(appeal.strength[items])
+    strength = np.log(clicks.strength[items])
     orders = {
         "text": seen[:, NAMES.index("text")].astype(float),
         "text and the pair's own clicks": ranker.text.of(seen, ranker.history, pair),
         "strength of the target": strength,
-        "counting": strength + appeal.lift(pair, PRIOR_CHOICES),
+        "counting": strength + clicks.lift(pair, PRIOR_CHOICES),
         "learned": ranker.of(seen, pair),
     }
     if ranker.kind is not None:

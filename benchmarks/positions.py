@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.corpus import table
-from recommender.clicks.choice_model import measure, pairs_in
+from recommender.clicks.choice_model import fit, pairs_in
 from recommender.clicks.intervention_harvesting import MAX_POSITION, refused
 from recommender.clicks.position_bias import Examination, estimate, unidentified
 from recommender.store.counts import Log, empty_log
@@ -114,7 +114,7 @@ def simulate(
 
 
 def run() -> None:
-    """Print what is recovered of each site, and what a model of appeal makes of lists that stay."""
+    """Print what is recovered of each site, and what it is good for."""
     rows = [_judged(name, site, n_logs) for name, (site, n_logs) in SITES.items()]
     head = (
         "site", "clicks a log", "curves found", "intervals that hold the truth", "the worst",
@@ -155,7 +155,7 @@ def _won(log: Log, examination: Examination, appeal: np.ndarray) -> float:
     """The true appeal of the six best of each source, by its clicks over those expected."""
     n = int(log.item.max()) + 1
     pairs, of_link = pairs_in(log, n_articles=n)
-    counted = measure(log, pairs, of_link, examination.of(log), np.full(n, -1))
+    counted = fit(log, pairs, of_link, examination.of(log), np.full(n, -1))
     score = counted.strength[pairs.item] * (counted.clicked + 1) / (counted.expected + 1)
     order = np.lexsort((-score, pairs.source))
     rank = np.arange(len(order)) - pairs.heads[pairs.source[order]]

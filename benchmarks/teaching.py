@@ -26,8 +26,8 @@ from recommender.ranking.handpicked_features import (
 )
 from recommender.store.database import Store
 from recommender.text import neighbours
-from recommender.text.corpus import Site
-from recommender.training.pipeline import N_NEIGHBOURS, known_site, picked_lists, read_text
+from recommender.text.corpus import Corpus, corpus_of
+from recommender.training.pipeline import N_NEIGHBOURS, picked_lists, read_text
 
 KINDS: dict[str, Sequence[str]] = {
     "cosine of the texts": ("cosine", "near_place", "near_place_back"),
@@ -58,7 +58,7 @@ def run() -> None:
     ablation(grown_on(*known(path)))
 
 
-def known(path: Path) -> tuple[list[Article], Site, Candidates]:
+def known(path: Path) -> tuple[list[Article], Corpus, Candidates]:
     """The articles, what a build knows of them, and their editors' lists."""
     with TemporaryDirectory() as scratch, Store(f"sqlite:///{scratch}/store.db") as store:
         store.apply(read_articles([path]))
@@ -66,7 +66,7 @@ def known(path: Path) -> tuple[list[Article], Site, Candidates]:
     text = read_text(articles, jobs=2, progress=Silent())
     near, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS)
     picked = picked_lists(articles, [article.id for article in articles])
-    site = known_site(articles, text, picked, near, cosines)
+    site = corpus_of(articles, text, picked, near, cosines)
     return articles, site, picked
 
 
@@ -107,7 +107,7 @@ class Grown:
     truth: HandpickedLists
 
 
-def grown_on(articles: Sequence[Article], site: Site, picked: Candidates) -> Grown:
+def grown_on(articles: Sequence[Article], site: Corpus, picked: Candidates) -> Grown:
     """Set lists aside, and see pairs of the others as a build does."""
     stub = np.array([article.stub for article in articles])
     truth = lists_of(picked, stub)

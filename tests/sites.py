@@ -19,9 +19,9 @@ from recommender.events.event import Click, Event, Impression
 from recommender.progress import Silent
 from recommender.store.counts import Log
 from recommender.store.database import Store
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus, corpus_of
 from recommender.text.neighbours import neighbours
-from recommender.training.pipeline import Options, build, known_site, picked_lists, read_text
+from recommender.training.pipeline import Options, build, picked_lists, read_text
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 DAY = 86_400_000
@@ -136,12 +136,12 @@ def known_examination(chances: Sequence[float]) -> Examination:
     return Examination(chance, chance, chance, True, "", 10_000)
 
 
-def site_from(articles: Sequence[Article], *, k: int = 20) -> Site:
+def site_from(articles: Sequence[Article], *, k: int = 20) -> Corpus:
     """What a build knows of the articles before it looks at the log."""
     text = read_text(articles, jobs=1, progress=Silent())
     near, cosines = neighbours(text, k=k)
     picked = picked_lists(articles, [article.id for article in articles])
-    return known_site(articles, text, picked, near, cosines)
+    return corpus_of(articles, text, picked, near, cosines)
 
 
 def lists_in(candidates: Candidates) -> list[list[int]]:

@@ -21,7 +21,7 @@ from recommender.ranking.features import LEAST_TEXT
 from recommender.ranking.ranker import Learned, learn
 from recommender.store.counts import Log
 from recommender.store.database import Store
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 from recommender.training.pipeline import build
 
 # The ranker is learned some thirty times; each takes seconds.
@@ -54,7 +54,7 @@ def gap_of(one: np.ndarray, other: np.ndarray) -> Gap:
 class World:
     """A site and how well readers truly like each link, ``(N, N)``."""
 
-    site: Site
+    site: Corpus
     text: np.ndarray
     appeal: np.ndarray
 
@@ -82,7 +82,7 @@ class World:
         return self.worth(self.scores(learned))
 
 
-def log_text(site: Site) -> np.ndarray:
+def log_text(site: Corpus) -> np.ndarray:
     """Log of how alike the texts of every pair are, ``(N, N)``."""
     alike = handpicked.score(site, None, *np.divmod(np.arange(N * N), N))
     return np.log(np.maximum(alike, LEAST_TEXT)).reshape(N, N)

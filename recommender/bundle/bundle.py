@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from recommender.ranking.features import History
     from recommender.ranking.handpicked import HandpickedModel
     from recommender.ranking.ranker import Ranker
-    from recommender.text.corpus import Site
+    from recommender.text.corpus import Corpus
 
 RANKER, HANDPICKED, CALIBRATION = "ranker", "handpicked", "calibration"
 TERM_COUNTS = "term_counts"
@@ -142,7 +142,7 @@ class Bundle:
 
     def target_clicks(self) -> np.ndarray:
         """Clicks on each article as a target, in the bundle's data window."""
-        return self.history.appeal.target_clicks
+        return self.history.clicks.target_clicks
 
     def features(self, id: str, candidates: Sequence[str]) -> dict[str, np.ndarray]:
         """What the ranker sees of each pair, by feature; every array is ``(n,)``."""
@@ -186,11 +186,11 @@ class Bundle:
         return load(self.folder, CALIBRATION, Calibration)
 
     @cached_property
-    def site(self) -> Site:
+    def site(self) -> Corpus:
         """What the build knew of the articles, as arrays."""
-        from recommender.text.corpus import Site
+        from recommender.text.corpus import Corpus
 
-        return load(self.folder, "site", Site)
+        return load(self.folder, "site", Corpus)
 
     @cached_property
     def term_counts(self) -> np.ndarray:

@@ -30,7 +30,7 @@ from recommender.ranking.calibration import Calibrated
 from recommender.ranking.handpicked import Outcome
 from recommender.ranking.ranker import Learned
 from recommender.store.counts import Log
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 from recommender.text.tfidf import Text
 
 N_POPULAR = 100
@@ -55,7 +55,7 @@ class Built:
 
     articles: list[Article]
     text: Text
-    site: Site
+    site: Corpus
     log: Log
     examination: Examination
     learned: Learned
@@ -156,7 +156,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         if article.url:
             first.setdefault(url_key(article.url), row)
     stub = np.array([article.stub for article in articles], dtype=np.uint8)
-    read = history.reading.reads + history.appeal.target_clicks
+    read = history.reading.reads + history.clicks.target_clicks
     prepared = Prepared(
         about=about,
         name=about.name,
@@ -190,7 +190,7 @@ def worth_of_targets(learned: Learned, text: Text) -> np.ndarray:
     if learned.decided_by == "text":
         return text.fullness
     # The square root, within bounds: a text that just came in is matched by words first.
-    strength = np.clip(np.sqrt(learned.history.appeal.strength), 0.5, 2.0)
+    strength = np.clip(np.sqrt(learned.history.clicks.strength), 0.5, 2.0)
     worth: np.ndarray = (text.fullness * strength).astype(np.float32)
     return worth
 
@@ -222,8 +222,8 @@ def _evidence(built: Built) -> np.ndarray:
     pair = history.pairs.find(sources, items)
     columns = (
         site.cosine(sources, items),
-        at(history.appeal.clicked, pair),
-        at(history.appeal.expected, pair),
+        at(history.clicks.clicked, pair),
+        at(history.clicks.expected, pair),
         at(history.reading.together, history.reading.find(sources, items)),
         find(site.picked, sources * site.n_articles + items) >= 0,
     )

@@ -81,7 +81,7 @@ def bounded(log: Log, of_link: np.ndarray) -> Log:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Appeal:
+class ChoiceModel:
     """What a stretch of the log says. By pair: ``clicked``, ``expected`` clicks under its
     target's strength, and ``chances``, the clicks made on slates it stood in. By article:
     ``strength`` as a target (1 is average), ``around``, what that is of its category, towards
@@ -115,9 +115,9 @@ class Appeal:
         return np.log(posterior_rate(clicked, expected, belief))
 
 
-def measure(
+def fit(
     log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray, category: np.ndarray
-) -> Appeal:
+) -> ChoiceModel:
     """Count a stretch of the log and fit the strengths of its targets; ``examined`` is the
     propensity of each of its links, ``category`` the number of each article's, -1 for none.
 
@@ -148,7 +148,7 @@ def measure(
         strength = posterior_rate(got, due, prior, around)
     chance = _share(slate, seen * strength[item], n_slates)
     n_pairs = len(pairs.item)
-    return Appeal(
+    return ChoiceModel(
         clicked=np.bincount(pair, weights=clicks, minlength=n_pairs),
         expected=np.bincount(pair, weights=made * chance, minlength=n_pairs),
         chances=np.bincount(pair, weights=made, minlength=n_pairs),

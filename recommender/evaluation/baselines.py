@@ -155,7 +155,7 @@ def by_bm25(case: Case) -> np.ndarray | str:
 def counting(case: Case) -> np.ndarray | str:
     """By the pair's clicks over those to be expected from its target's, a few clicks smoothed."""
     history = case.bundle.history
-    if not history.appeal.clicked.any():
+    if not history.clicks.clicked.any():
         return "the bundle's data window has no clicks"
     known = known_of(history, case.sources, case.items, unseen=False)
     return case.of_links(offset(history, known))

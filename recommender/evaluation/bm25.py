@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from recommender.ragged import expand
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 from recommender.text.kernels import pair_dots
 
 # The values that Robertson & Zaragoza call reasonable in most circumstances (section 3.5).
@@ -19,7 +19,7 @@ K1 = 1.2
 B = 0.75
 
 
-def bm25(site: Site, counts: np.ndarray, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+def bm25(site: Corpus, counts: np.ndarray, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The score of each pair, ``(n_pairs,)``: how well the item answers the source as a query.
 
     ``counts`` says how often each entry of the site's matrix stands in its text, ``(n_entries,)``.

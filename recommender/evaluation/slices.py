@@ -135,7 +135,7 @@ def by_clicks(case: Case) -> Iterator[Slice]:
     place = np.searchsorted(case.link, views.click_link)
     pair = case.pair[place]
     number = history.pairs.find(case.sources, case.items)
-    own = np.append(at(history.appeal.clicked, number) > 0, False)[pair]
+    own = np.append(at(history.clicks.clicked, number) > 0, False)[pair]
     item = case.item[place]
     target = (item >= 0) & (case.bundle.target_clicks()[item] > 0)
     warm = np.zeros(len(views.slate), dtype=np.int64)

@@ -15,7 +15,7 @@ from recommender.candidates import EMPTY, MIN_LINKS, Candidates, union
 from recommender.events.event import ORIGINS
 from recommender.ragged import at, clusters
 from recommender.ranking.features import PRIOR_CHOICES, History
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 from recommender.text.kernels import spread
 
 # Slots a prepared list holds: ten are shown, the others stand in for what a page leaves out.
@@ -46,7 +46,7 @@ class Finished:
 
 
 def finish(
-    site: Site,
+    site: Corpus,
     scored: Candidates,
     history: History | None,
     *,
@@ -96,15 +96,15 @@ def without_doubles(candidates: Candidates, same: np.ndarray) -> Candidates:
     return candidates.keep(~double & (groups != same[:, None]))
 
 
-def passes_floor(site: Site, candidates: Candidates, history: History | None) -> np.ndarray:
+def passes_floor(site: Corpus, candidates: Candidates, history: History | None) -> np.ndarray:
     """True where text or readers say that a link belongs beside its source."""
     sources, slots = np.nonzero(candidates.used)
     items = candidates.items[sources, slots].astype(np.int64)
     good = site.cosine(sources, items) >= RELEVANCE_FLOOR
     if history is not None:
         pair, read = history.pairs.find(sources, items), history.reading.find(sources, items)
-        followed = at(history.appeal.clicked, pair) >= MIN_PAIR_CLICKS
-        good |= followed & (history.appeal.lift(pair, PRIOR_CHOICES) > 0)
+        followed = at(history.clicks.clicked, pair) >= MIN_PAIR_CLICKS
+        good |= followed & (history.clicks.lift(pair, PRIOR_CHOICES) > 0)
         together = at(history.reading.together, read) >= MIN_VISITS
         good |= together & (at(history.reading.cosine, read) >= MIN_READ_COSINE)
     mask = np.zeros_like(candidates.used)
@@ -112,7 +112,7 @@ def passes_floor(site: Site, candidates: Candidates, history: History | None) ->
     return mask
 
 
-def diversified(site: Site, candidates: Candidates) -> Candidates:
+def diversified(site: Corpus, candidates: Candidates) -> Candidates:
     """Maximal marginal relevance over the first places (Carbonell & Goldstein, SIGIR 1998)."""
     low = np.where(candidates.used, candidates.scores, np.inf).min(axis=1, keepdims=True)
     high = candidates.scores.max(axis=1, keepdims=True)

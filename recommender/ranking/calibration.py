@@ -29,7 +29,7 @@ from recommender.ranking.ranker import Learned
 from recommender.ranking.reliability import reliability
 from recommender.ranking.time_splits import examined_in
 from recommender.store.counts import Log
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -104,7 +104,7 @@ class Calibrated:
 
 
 def calibrate(
-    site: Site, log: Log, examination: Examination, learned: Learned, score: Score
+    site: Corpus, log: Log, examination: Examination, learned: Learned, score: Score
 ) -> Calibrated:
     """Turn what ``score`` says of (sources, items) into chances."""
     shown, _ = log.shown_and_clicked()

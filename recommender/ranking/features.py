@@ -13,9 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from recommender.clicks import choice_model as appeals
-from recommender.clicks import cooccurrence
-from recommender.clicks.choice_model import Appeal, Pairs
+from recommender.clicks import choice_model, cooccurrence
+from recommender.clicks.choice_model import ChoiceModel, Pairs
 from recommender.clicks.cooccurrence import CoReading
 from recommender.ragged import at, find, mixed
 from recommender.ranking import cross_fitting, handpicked
@@ -23,8 +22,7 @@ from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.handpicked_features import Feature, columns
 from recommender.store.counts import Log
-from recommender.text.corpus import Site
-from recommender.text.signals import SIGNALS, signals, text_score
+from recommender.text.corpus import SIGNALS, Corpus, signals, text_score
 
 # Clicks on a source's list that weigh as much as what its targets' strengths say (validated on
 # wikispeedia: 5 to 20 do equally well).
@@ -58,7 +56,7 @@ class History:
     """What a stretch of the log says about pairs, articles and groups of articles."""
 
     pairs: Pairs
-    appeal: Appeal
+    clicks: ChoiceModel
     reading: CoReading
     listing: Listing
     target: FoldCounts
@@ -68,7 +66,7 @@ class History:
 
 
 def history_of(
-    site: Site,
+    site: Corpus,
     log: Log,
     pairs: Pairs,
     of_link: np.ndarray,
@@ -77,7 +75,7 @@ def history_of(
     """Count a stretch of the log, whose links are pairs ``of_link`` and are examined with a
     propensity of ``examined``, both ``(n_links,)``.
     """
-    appeal = appeals.measure(log, pairs, of_link, examined, site.category)
+    clicks = choice_model.fit(log, pairs, of_link, examined, site.category)
     ends = pairs.source, pairs.item
     shown, _ = log.shown_and_clicked()
     n = site.n_articles
@@ -86,13 +84,13 @@ def history_of(
     n_links, n_listing = (np.bincount(of, minlength=n) for of in np.divmod(keys, n))
     return History(
         pairs=pairs,
-        appeal=appeal,
+        clicks=clicks,
         reading=cooccurrence.count(log, pairs, of_link),
         listing=Listing(keys, n_links, n_listing),
-        target=_group(pairs, appeal, pairs.item),
-        category_pair=_group(pairs, appeal, _group_key(site, *ends, "category", "category")),
-        category_to_target=_group(pairs, appeal, _group_key(site, *ends, "category", "article")),
-        source_to_category=_group(pairs, appeal, _group_key(site, *ends, "article", "category")),
+        target=_group(pairs, clicks, pairs.item),
+        category_pair=_group(pairs, clicks, _group_key(site, *ends, "category", "category")),
+        category_to_target=_group(pairs, clicks, _group_key(site, *ends, "category", "article")),
+        source_to_category=_group(pairs, clicks, _group_key(site, *ends, "article", "category")),
     )
 
 
@@ -113,11 +111,11 @@ class Known:
 
 def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen: bool) -> Known:
     """What is known of pairs, or would be if they had never been shown."""
-    appeal = history.appeal
+    clicks = history.clicks
     own = history.pairs.find(sources, items)
     fold = np.where(own >= 0, _fold(history.pairs, sources, items), N_FOLDS)
-    strength = appeal.strength[items]
-    got, due = appeal.target_clicks[items], appeal.target_expected[items]
+    strength = clicks.strength[items]
+    got, due = clicks.target_clicks[items], clicks.target_expected[items]
     if not unseen:
         return Known(own, fold, own, np.log(strength), got, due)
     clicked, expected = history.target.without(np.asarray(items), fold)
@@ -128,7 +126,7 @@ def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen
         fold=fold,
         pair=np.full_like(own, -1),
         log_strength=np.log(
-            (clicked + appeal.prior) / (expected / strength + appeal.prior / appeal.around[items])
+            (clicked + clicks.prior) / (expected / strength + clicks.prior / clicks.around[items])
         ),
         target_clicks=clicked,
         target_expected=due * share,
@@ -137,7 +135,7 @@ def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen
 
 def offset(history: History, known: Known) -> np.ndarray:
     """What counting alone says of each pair: log strength of the target plus the pair's lift."""
-    said: np.ndarray = known.log_strength + history.appeal.lift(known.pair, PRIOR_CHOICES)
+    said: np.ndarray = known.log_strength + history.clicks.lift(known.pair, PRIOR_CHOICES)
     return said
 
 
@@ -147,7 +145,7 @@ class Asked:
     of them, and what several features read, each worked out once.
     """
 
-    site: Site
+    site: Corpus
     model: HandpickedModel | None
     history: History
     known: Known
@@ -222,22 +220,22 @@ def target_expected(asked: Asked) -> np.ndarray:
 
 def chances(asked: Asked) -> np.ndarray:
     """log of the clicks made on slates that the pair stood in"""
-    return np.log1p(at(asked.history.appeal.chances, asked.known.pair))
+    return np.log1p(at(asked.history.clicks.chances, asked.known.pair))
 
 
 def clicked(asked: Asked) -> np.ndarray:
     """log of clicks on the pair"""
-    return np.log1p(at(asked.history.appeal.clicked, asked.known.pair))
+    return np.log1p(at(asked.history.clicks.clicked, asked.known.pair))
 
 
 def lift_3(asked: Asked) -> np.ndarray:
     """log of clicks over those expected of the target, smoothed by 3 choices"""
-    return asked.history.appeal.lift(asked.known.pair, 3.0)
+    return asked.history.clicks.lift(asked.known.pair, 3.0)
 
 
 def lift_30(asked: Asked) -> np.ndarray:
     """log of clicks over those expected of the target, smoothed by 30 choices"""
-    return asked.history.appeal.lift(asked.known.pair, 30.0)
+    return asked.history.clicks.lift(asked.known.pair, 30.0)
 
 
 def co_read(asked: Asked) -> np.ndarray:
@@ -302,7 +300,7 @@ def meaning_of(name: str) -> str:
 
 
 def features(
-    site: Site,
+    site: Corpus,
     model: HandpickedModel | None,
     history: History,
     known: Known,
@@ -322,14 +320,14 @@ def _fold(pairs: Pairs, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     return mixed(np.asarray(sources, dtype=np.int64) * (len(pairs.heads) - 1) + items) % N_FOLDS
 
 
-def _group(pairs: Pairs, appeal: Appeal, key: np.ndarray) -> FoldCounts:
+def _group(pairs: Pairs, clicks: ChoiceModel, key: np.ndarray) -> FoldCounts:
     """Sums over the pairs that share a ``key``, fold by fold."""
     fold = _fold(pairs, pairs.source, pairs.item)
-    return cross_fitting.count(key, fold, appeal.clicked, appeal.expected)
+    return cross_fitting.count(key, fold, clicks.clicked, clicks.expected)
 
 
 def _group_key(
-    site: Site, sources: np.ndarray, items: np.ndarray, left: str, right: str
+    site: Corpus, sources: np.ndarray, items: np.ndarray, left: str, right: str
 ) -> np.ndarray:
     """One number for a pair of groups, ``(n_pairs,)``; "article" is a group of its own."""
     # No category is a category like any other: there is nothing better to assume.

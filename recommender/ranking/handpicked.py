@@ -29,8 +29,7 @@ from recommender.ranking.handpicked_features import (
     lists_of,
     proposed,
 )
-from recommender.text.corpus import Site
-from recommender.text.signals import signals, text_score
+from recommender.text.corpus import Corpus, signals, text_score
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -68,11 +67,11 @@ class HandpickedModel:
     rates: Rates
     trees: Forest
 
-    def features(self, site: Site, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def features(self, site: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """What the trees see of pairs, ``(n_pairs, len(FEATURES))``; ``sources`` in runs."""
         return features(site, self.lists, self.rates, sources, items)
 
-    def candidates(self, site: Site) -> Candidates:
+    def candidates(self, site: Corpus) -> Candidates:
         """What other pages' lists propose beside every article."""
         items = proposed(site, self.lists, np.arange(site.n_articles))
         return Candidates(items, np.where(items < 0, -np.inf, 0.0))
@@ -102,7 +101,7 @@ class Outcome:
 
 
 def score(
-    site: Site, model: HandpickedModel | None, sources: np.ndarray, items: np.ndarray
+    site: Corpus, model: HandpickedModel | None, sources: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The score of pairs before anybody clicks, ``(n_pairs,)``: the log odds that an editor would
     list the item, or, where lists taught nothing, how alike the texts are. Scores compare items of
@@ -114,7 +113,7 @@ def score(
 
 
 def learn(
-    site: Site,
+    site: Corpus,
     picked: Candidates,
     stub: np.ndarray,
     *,
@@ -170,7 +169,7 @@ def learn(
 
 
 def candidate_pairs(
-    site: Site, lists: HandpickedLists, stub: np.ndarray, pages: np.ndarray
+    site: Corpus, lists: HandpickedLists, stub: np.ndarray, pages: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sources and items, ``(n_pairs,)`` each, page by page: the ``pages`` and their candidates,
     which are neighbours by text and what other pages' lists propose.
@@ -184,7 +183,7 @@ def candidate_pairs(
 
 
 def _fit(
-    site: Site, lists: HandpickedLists, stub: np.ndarray, fold: np.ndarray, seed: int
+    site: Corpus, lists: HandpickedLists, stub: np.ndarray, fold: np.ndarray, seed: int
 ) -> HandpickedModel | None:
     """Learn from lists, each of a ``fold``, ``(n_articles,)``; None if no candidate was ever
     listed.
@@ -255,7 +254,7 @@ class Trial:
 
 
 def _try(
-    site: Site,
+    site: Corpus,
     model: HandpickedModel | None,
     lists: HandpickedLists,
     stub: np.ndarray,

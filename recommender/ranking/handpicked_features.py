@@ -19,9 +19,8 @@ from numba import njit, prange
 from recommender.candidates import Candidates
 from recommender.ragged import find, mixed, runs
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts, count
-from recommender.text.corpus import Site
+from recommender.text.corpus import SIGNALS, Corpus, signals
 from recommender.text.kernels import differences
-from recommender.text.signals import SIGNALS, signals
 
 # Articles that lists propose beside each page, as many as there are neighbours by text: 95 % of
 # msdocs' links are then candidates, 66 % by text alone (benchmarks/README.md, "Hand-picked lists").
@@ -95,12 +94,12 @@ def _lists(sources: np.ndarray, items: np.ndarray, kept: np.ndarray) -> Handpick
     )
 
 
-def proposed(site: Site, lists: HandpickedLists, sources: np.ndarray) -> np.ndarray:
+def proposed(site: Corpus, lists: HandpickedLists, sources: np.ndarray) -> np.ndarray:
     """What lists make candidates beside each source, ``(n_sources, N_PROPOSED)``, -1 for none."""
     return propose(*_ways(site, lists), sources, PROPOSING, N_PROPOSED, CHUNKS)
 
 
-def _ways(site: Site, lists: HandpickedLists) -> tuple[np.ndarray, ...]:
+def _ways(site: Corpus, lists: HandpickedLists) -> tuple[np.ndarray, ...]:
     # Cosines count squared, so that a close neighbour outweighs many faint ones.
     return (
         site.near, site.near_cosine**2,
@@ -114,7 +113,7 @@ class Asked:
     that features are columns of, each worked out once.
     """
 
-    site: Site
+    site: Corpus
     lists: HandpickedLists
     rates: Rates
     sources: np.ndarray
@@ -209,7 +208,7 @@ class Rates:
         """The log rate where nothing is known of a group, ``(n_pairs,)``."""
         return np.log(self.base[self.fold[sources]])
 
-    def log_rates(self, site: Site, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def log_rates(self, site: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """The log rates of pairs, ``(n_pairs, len(GROUPS))``. Those of a page with a list leave
         its whole fold out, when it is learned from and when it is scored, lest its own list come
         back as evidence for itself.
@@ -224,7 +223,7 @@ class Rates:
 
 
 def count_rates(
-    site: Site, sources: np.ndarray, items: np.ndarray, listed: np.ndarray, fold: np.ndarray
+    site: Corpus, sources: np.ndarray, items: np.ndarray, listed: np.ndarray, fold: np.ndarray
 ) -> Rates:
     """Count the groups of candidate pairs ``(n_pairs,)``; ``fold`` as in ``Rates``.
 
@@ -248,7 +247,7 @@ def count_rates(
     return Rates(FoldCounts(keys[order], hits[order], chances[order]), base, fold)
 
 
-def _group_keys(site: Site, sources: np.ndarray, items: np.ndarray) -> Iterator[np.ndarray]:
+def _group_keys(site: Corpus, sources: np.ndarray, items: np.ndarray) -> Iterator[np.ndarray]:
     """For each of ``GROUPS`` the numbers of the groups that pairs fall into, ``(n_pairs,)``."""
     ends = Ends(site, sources, items, differences(site.term_heads, site.term, sources, items))
     for number, (_, parts) in enumerate(GROUPS.values()):
@@ -262,7 +261,7 @@ def _group_keys(site: Site, sources: np.ndarray, items: np.ndarray) -> Iterator[
 class Ends:
     """Pairs, and how their titles differ, ``(n_pairs, 4)``, see ``kernels.differences``."""
 
-    site: Site
+    site: Corpus
     sources: np.ndarray
     items: np.ndarray
     changed: np.ndarray
@@ -327,7 +326,7 @@ KIND = np.array([NAMES.index(name) for name in GROUPS if name not in ("added", "
 
 
 def features(
-    site: Site, lists: HandpickedLists, rates: Rates, sources: np.ndarray, items: np.ndarray
+    site: Corpus, lists: HandpickedLists, rates: Rates, sources: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The features of pairs, ``(n_pairs, len(FEATURES))``, float32; ``sources`` and ``items`` are
     ``(n_pairs,)``, ``sources`` in runs.

@@ -39,7 +39,7 @@ class Kind:
 
     def of(self, seen: np.ndarray, history: History, pair: np.ndarray) -> np.ndarray:
         """Log worth of pairs by number, -1 for what was never shown; ``(n_pairs,)``."""
-        new = at(history.appeal.chances, pair) == 0
+        new = at(history.clicks.chances, pair) == 0
         said = np.empty(len(seen))
         if new.any():
             said[new] = self.new(seen[new])

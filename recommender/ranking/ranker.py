@@ -24,7 +24,7 @@ from recommender.ranking.kinds import TOWARDS, Kind, learn_kind
 from recommender.ranking.shrinkage import Belief, Line, believe, fit_line, weight_by_trial
 from recommender.ranking.time_splits import Block, Stretches, stretches_of
 from recommender.store.counts import Log
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 
 # Below these nothing is learned but what text and a pair's own clicks say: of a few hundred
 # clicks most are noise.
@@ -57,7 +57,7 @@ class Ranker:
     history: History
     handpicked: HandpickedModel | None
 
-    def score(self, site: Site, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def score(self, site: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Log appeal of each pair beside its source, ``(n_pairs,)``; sources in runs."""
         known = known_of(self.history, sources, items, unseen=False)
         return self.of(
@@ -114,7 +114,7 @@ class Learned:
 
 
 def learn(
-    site: Site,
+    site: Corpus,
     log: Log,
     examination: Examination,
     *,
@@ -198,7 +198,7 @@ def _tried(
 ) -> tuple[Ranker | None, tuple[int, int], dict[str, float]]:
     """Learn from all blocks but the last, and see how each order would have done on it."""
     last = blocks[-1]
-    now, pair, appeal = last.now, last.now.pair, last.history.appeal
+    now, pair, clicks = last.now, last.now.pair, last.history.clicks
     full = _whole(blocks[:-1], last, 1.0, (MAX_ROUNDS, MAX_ROUNDS), seed)
     kind, rounds = full.kind.fitted(last) if full.kind else (None, (0, 0))
     steps = [replace(full, kind=kind if trust else None, trust=trust) for trust in TRUST]
@@ -208,10 +208,10 @@ def _tried(
     ]
     best = steps[int(np.argmax(told))]
     text = last.seen[:, NAMES.index("text")].astype(np.float64)
-    counting = np.log(appeal.strength[last.history.pairs.item[pair]])
+    counting = np.log(clicks.strength[last.history.pairs.item[pair]])
     trial = {
         "text": now.worth(text),
-        "counting": now.worth(counting + appeal.lift(pair, PRIOR_CHOICES)),
+        "counting": now.worth(counting + clicks.lift(pair, PRIOR_CHOICES)),
         "text and own clicks": now.worth(steps[0].of(last.seen, pair)),
         "ranker": now.worth(best.of(last.seen, pair)),
         "ranker, links as if new": now.worth(best.new(last.as_new)),

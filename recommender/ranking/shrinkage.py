@@ -92,22 +92,22 @@ class Belief:
 
     def lift(self, history: History, pair: np.ndarray) -> np.ndarray:
         """What the pairs' own clicks add to the line."""
-        appeal = history.appeal
-        due, made = at(self.expected, pair), at(appeal.chances, pair)
+        clicks = history.clicks
+        due, made = at(self.expected, pair), at(clicks.chances, pair)
         prior = self.weight * np.where(made > 0, due / np.maximum(made, 1e-12), 1.0)
-        return np.log(posterior_rate(at(appeal.clicked, pair), due, prior))
+        return np.log(posterior_rate(at(clicks.clicked, pair), due, prior))
 
 
 def believe(line: Line, block: Block, weight: float | None = None) -> Belief:
     """Hold a line against the past of a block; without a ``weight`` it is read off that past."""
-    past, appeal = block.past, block.history.appeal
+    past, clicks = block.past, block.history.clicks
     due = past.expected(line.of(block.before)) if len(past.pair) else np.zeros(0)
-    expected = np.zeros(len(appeal.clicked))
+    expected = np.zeros(len(clicks.clicked))
     expected[past.pair] = due
     if weight is None:
-        made = appeal.chances[past.pair]
+        made = clicks.chances[past.pair]
         share = due / np.maximum(made, 1e-12)
-        weight = fitted_weight(appeal.clicked[past.pair], due * (made > 0), USUAL, share=share)
+        weight = fitted_weight(clicks.clicked[past.pair], due * (made > 0), USUAL, share=share)
     return Belief(line, expected, weight)
 
 

@@ -18,7 +18,7 @@ from recommender.ragged import ranks
 from recommender.ranking.features import History, features, history_of, known_of
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.store.counts import Log
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 
 # Shares of the views at which blocks begin. The later, the more a block's history resembles the
 # one the model will serve with; the first teaches what to do without any.
@@ -118,7 +118,7 @@ class Block:
     chosen in the ``past``.
     """
 
-    site: Site
+    site: Corpus
     handpicked: HandpickedModel | None
     history: History
     past: Choices
@@ -153,7 +153,7 @@ class Stretches:
     ``of_link`` and ``examined`` say which pair each link is and how likely it is examined.
     """
 
-    site: Site
+    site: Corpus
     handpicked: HandpickedModel | None
     log: Log
     pairs: Pairs
@@ -184,7 +184,7 @@ class Stretches:
 
 
 def stretches_of(
-    site: Site, handpicked: HandpickedModel | None, log: Log, examination: Examination
+    site: Corpus, handpicked: HandpickedModel | None, log: Log, examination: Examination
 ) -> Stretches:
     """Cut a log by its views; clicks flooded onto one pair are bounded."""
     pairs, of_link = pairs_in(log, n_articles=site.n_articles)

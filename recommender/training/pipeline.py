@@ -38,7 +38,7 @@ from recommender.store import counts
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store, known_name
 from recommender.text import neighbours, tfidf
-from recommender.text.corpus import Site, site_of
+from recommender.text.corpus import Corpus, corpus_of
 from recommender.text.tfidf import Text
 
 N_NEIGHBOURS = 60
@@ -92,7 +92,7 @@ def build(
     near = Candidates(items, np.where(items != EMPTY, cosines, -np.inf))
     cluster = neighbours.near_duplicates(text, items)
     picked = picked_lists(articles, ids)
-    site = known_site(articles, text, picked, items, cosines)
+    site = corpus_of(articles, text, picked, items, cosines)
 
     taught = handpicked.learn(site, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")
@@ -161,26 +161,6 @@ def read_text(articles: Sequence[Article], *, jobs: int, progress: Progress) -> 
     return tfidf.fit(counted, boilerplate)
 
 
-def known_site(
-    articles: Sequence[Article],
-    text: Text,
-    picked: Candidates,
-    near: np.ndarray,
-    near_cosine: np.ndarray,
-) -> Site:
-    """What is known of the articles before anybody has read them."""
-    return site_of(
-        text,
-        titles=[article.title for article in articles],
-        urls=[article.url for article in articles],
-        categories=[article.category for article in articles],
-        tags=[article.tags for article in articles],
-        picked=picked.items,
-        near=near,
-        near_cosine=near_cosine,
-    )
-
-
 def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:
     """The editors' lists as candidates."""
     place = {id: row for row, id in enumerate(ids)}
@@ -191,11 +171,11 @@ def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:
 def by_readers(history: History) -> Candidates:
     """What readers followed or read in the same visit, most first."""
     n = len(history.reading.reads)
-    clicked = history.appeal.clicked > 0
+    clicked = history.clicks.clicked > 0
     followed = from_pairs(
         history.pairs.source[clicked],
         history.pairs.item[clicked],
-        history.appeal.clicked[clicked],
+        history.clicks.clicked[clicked],
         n_sources=n,
         size=N_BY_READERS,
     )
@@ -204,7 +184,7 @@ def by_readers(history: History) -> Candidates:
     return union([followed, read])
 
 
-def by_editors(site: Site, taught: Outcome) -> Candidates:
+def by_editors(site: Corpus, taught: Outcome) -> Candidates:
     """What the lists of other pages propose, where lists have taught anything."""
     if taught.model is None:
         return from_lists([[]] * site.n_articles, [[]] * site.n_articles)
@@ -221,7 +201,7 @@ def on_the_page(picked: Candidates, history: History) -> Candidates:
     return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
 
 
-def scorer(site: Site, learned: Learned, taught: Outcome) -> Score:
+def scorer(site: Corpus, learned: Learned, taught: Outcome) -> Score:
     """What clicks taught; without, what editors' lists did; without, text."""
     if learned.ranker:
         return partial(learned.ranker.score, site)

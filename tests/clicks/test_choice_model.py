@@ -5,23 +5,23 @@ import pytest
 from sites import EVENLY, Shown, known_examination, log_of
 
 from recommender.clicks.choice_model import (
-    Appeal,
+    ChoiceModel,
     bounded,
-    measure,
+    fit,
     pairs_in,
 )
 from recommender.clicks.position_bias import Examination
 from recommender.store.counts import UNKNOWN, Log
 
 
-def measured(log: Log, n: int, examination: Examination = EVENLY) -> tuple[Appeal, dict]:
+def measured(log: Log, n: int, examination: Examination = EVENLY) -> tuple[ChoiceModel, dict]:
     """What the log says, and the number of each pair."""
     pairs, of_link = pairs_in(log, n_articles=n)
     numbers = {
         pair: number
         for number, pair in enumerate(zip(pairs.source.tolist(), pairs.item.tolist(), strict=True))
     }
-    return measure(log, pairs, of_link, examination.of(log), np.full(n, -1)), numbers
+    return fit(log, pairs, of_link, examination.of(log), np.full(n, -1)), numbers
 
 
 def test_planted_strengths_come_out_of_biased_slates():
@@ -45,7 +45,7 @@ def test_planted_strengths_come_out_of_biased_slates():
     known, _ = measured(log, n, known_examination(chance.tolist()))
     naive, _ = measured(log, n)
 
-    def error(found: Appeal) -> float:
+    def error(found: ChoiceModel) -> float:
         ratio = np.log(found.strength / truth)
         return float(np.abs(ratio - ratio.mean()).max())
 
@@ -89,8 +89,8 @@ def test_a_target_hardly_shown_is_as_its_category():
     log, category = log_of(*slates), np.repeat([-1, 0, 1], [10, 20, 20])
     pairs, of_link = pairs_in(log, n_articles=50)
 
-    found = measure(log, pairs, of_link, EVENLY.of(log), category)
-    apart = measure(log, pairs, of_link, EVENLY.of(log), np.full(50, -1))
+    found = fit(log, pairs, of_link, EVENLY.of(log), category)
+    apart = fit(log, pairs, of_link, EVENLY.of(log), np.full(50, -1))
 
     assert found.around[29] / found.around[49] == pytest.approx(3, rel=0.3)
     assert found.strength[29] > 2 * found.strength[49]
@@ -113,7 +113,7 @@ def test_links_to_nowhere_and_to_oneself_are_no_pairs():
     log = log_of(Shown(0, [0, UNKNOWN, 1], [5, 5, 5]), Shown(UNKNOWN, [1, 2], [5, 5]))
 
     pairs, of_link = pairs_in(log, n_articles=3)
-    found = measure(log, pairs, of_link, EVENLY.of(log), np.full(3, -1))
+    found = fit(log, pairs, of_link, EVENLY.of(log), np.full(3, -1))
 
     assert of_link.tolist() == [-1, -1, 0, -1, -1]
     assert (pairs.source.tolist(), pairs.item.tolist()) == ([0], [1])

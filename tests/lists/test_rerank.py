@@ -23,13 +23,13 @@ from recommender.lists.rerank import (
 )
 from recommender.ranking.features import History, history_of
 from recommender.store.counts import Log, empty_log
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 
 N = 40
 WORDS = [f"word{number}" for number in range(14)]
 
 
-def plain_site(bodies: list[str]) -> Site:
+def plain_site(bodies: list[str]) -> Corpus:
     return site_from(
         [Article(id=f"{at}", title=f"t{at}", body=body) for at, body in enumerate(bodies)]
     )
@@ -40,7 +40,7 @@ def ranked(*lists: list[int]) -> Candidates:
     return from_lists(lists, [[1 / (at + 1) for at in range(len(row))] for row in lists])
 
 
-def history(site: Site, log: Log) -> History:
+def history(site: Corpus, log: Log) -> History:
     pairs, of_link = pairs_in(log, n_articles=site.n_articles)
     return history_of(site, log, pairs, of_link, EVENLY.of(log))
 

@@ -29,7 +29,7 @@ from recommender.ranking.reliability import reliability
 from recommender.store.counts import Log, empty_log
 from recommender.store.database import Store
 from recommender.store.impressions import read
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 
 N = 40
 SLOPE = 0.7
@@ -41,7 +41,7 @@ def sigmoid(odds: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def site() -> Site:
+def site() -> Corpus:
     return site_from(random_articles(N, seed=2, n_topics=4))
 
 
@@ -75,13 +75,13 @@ def log_by(level: np.ndarray, score: np.ndarray, *, seed: int = 0) -> Log:
 
 
 @pytest.fixture(scope="module")
-def text_alone(site: Site) -> Learned:
+def text_alone(site: Corpus) -> Learned:
     """As of a site where no ranker came of learning."""
     return learn(site, empty_log(), EVENLY, seed=0)
 
 
 @pytest.fixture(scope="module")
-def found(site: Site, level: np.ndarray, score: np.ndarray, text_alone: Learned) -> Calibration:
+def found(site: Corpus, level: np.ndarray, score: np.ndarray, text_alone: Learned) -> Calibration:
     log = log_by(level, score)
     told = calibrate(
         site, log, known_examination(CURVE.tolist()), text_alone,
@@ -159,7 +159,7 @@ def test_chances_increase_strictly_with_the_score(seed: int):
         assert ((stated > 0) & (stated < 1)).all()
 
 
-def test_nothing_followed_nothing_stated(site: Site, text_alone: Learned):
+def test_nothing_followed_nothing_stated(site: Corpus, text_alone: Learned):
     """No log, or views alone: a sentence instead of numbers."""
     for log in (empty_log(), log_of(Shown(0, [1, 2], [0, 0]))):
         told = calibrate(site, log, EVENLY, text_alone, lambda s, i: np.zeros(len(i)))
@@ -176,7 +176,7 @@ def test_examination_is_told_by_layout_and_position(found: Calibration):
 
 
 def test_where_position_is_not_told_from_appeal_expected_clicks_are_right(
-    site: Site, text_alone: Learned, level: np.ndarray, score: np.ndarray
+    site: Corpus, text_alone: Learned, level: np.ndarray, score: np.ndarray
 ):
     """The chances are of another kind then, but with the site's own examination they add up."""
     log = log_by(level, score)

@@ -15,15 +15,14 @@ from recommender.ranking.features import (
 )
 from recommender.ranking.time_splits import stretches_of
 from recommender.store.counts import Log, empty_log
-from recommender.text.corpus import Site
-from recommender.text.signals import CATEGORY_BONUS, text_score
+from recommender.text.corpus import CATEGORY_BONUS, Corpus, text_score
 
 N = 36
 EXAMINATION = known_examination([1, 0.6, 0.4, 0.3])
 
 
 @pytest.fixture(scope="module")
-def site() -> Site:
+def site() -> Corpus:
     return site_from(random_articles(N, seed=1))
 
 
@@ -53,13 +52,13 @@ def readings(*, days: int = 12, seed: int = 0) -> list[tuple[int, int, int]]:
     ]
 
 
-def history(site: Site, log: Log) -> History:
+def history(site: Corpus, log: Log) -> History:
     pairs, of_link = pairs_in(log, n_articles=site.n_articles)
     return history_of(site, log, pairs, of_link, EXAMINATION.of(log))
 
 
 def seen(
-    site: Site, past: History, sources: np.ndarray, items: np.ndarray, *, unseen: bool = False
+    site: Corpus, past: History, sources: np.ndarray, items: np.ndarray, *, unseen: bool = False
 ) -> np.ndarray:
     known = known_of(past, sources, items, unseen=unseen)
     return features(site, None, past, known, sources, items)
@@ -71,7 +70,7 @@ def all_pairs() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 2), (2, 5), (5, 9)])
-def test_the_future_does_not_leak(site: Site, first: int, last: int):
+def test_the_future_does_not_leak(site: Corpus, first: int, last: int):
     """What explains the clicks of a block of days is the same to the byte whether the log ends
     with the block or goes on for days.
     """
@@ -89,7 +88,7 @@ def test_the_future_does_not_leak(site: Site, first: int, last: int):
         assert np.array_equal(getattr(short.past, name), getattr(long.past, name)), name
 
 
-def test_a_blocks_own_clicks_do_not_explain_it(site: Site):
+def test_a_blocks_own_clicks_do_not_explain_it(site: Corpus):
     """Ten times the clicks on the block's own days: other labels, the same features."""
     before = [s for s in slates() if s.day < 6]
     found = []
@@ -109,7 +108,7 @@ def test_a_blocks_own_clicks_do_not_explain_it(site: Site):
 
 
 @pytest.mark.parametrize("unseen", [False, True])
-def test_a_batch_says_what_single_pairs_say(site: Site, unseen: bool):
+def test_a_batch_says_what_single_pairs_say(site: Corpus, unseen: bool):
     """All pairs at once, one at a time, and in another order of sources."""
     past = history(site, log_of(*slates(), readings=readings()))
     sources, items = all_pairs()
@@ -124,7 +123,7 @@ def test_a_batch_says_what_single_pairs_say(site: Site, unseen: bool):
     assert np.array_equal(again, batch[turned])
 
 
-def test_every_feature_of_every_pair_is_finite(site: Site):
+def test_every_feature_of_every_pair_is_finite(site: Corpus):
     """Shown or not, an article with itself, without a log, without a word."""
     for log in (log_of(*slates(), readings=readings()), empty_log()):
         for unseen in (False, True):
@@ -135,7 +134,7 @@ def test_every_feature_of_every_pair_is_finite(site: Site):
     assert seen(site, history(site, empty_log()), *np.zeros((2, 0), dtype=int)).shape[0] == 0
 
 
-def test_a_pair_taken_as_new_shows_nothing_of_its_own_clicks(site: Site):
+def test_a_pair_taken_as_new_shows_nothing_of_its_own_clicks(site: Corpus):
     """Its own counts are those of a pair never shown, and what is known of its target, its
     category and its likes does not rise if its clicks are multiplied.
     """
@@ -158,7 +157,7 @@ def test_a_pair_taken_as_new_shows_nothing_of_its_own_clicks(site: Site):
     assert found[1]["strength"] - found[0]["strength"] < rise / 2
 
 
-def test_taken_as_new_is_about_what_never_shown_would_be(site: Site):
+def test_taken_as_new_is_about_what_never_shown_would_be(site: Corpus):
     """The target's record of all pairs together, against histories the pairs were removed from."""
     random = np.random.default_rng(4)
     shown = [
@@ -188,7 +187,7 @@ def test_taken_as_new_is_about_what_never_shown_would_be(site: Site):
     assert abs(np.mean(differences)) < 0.05
 
 
-def test_the_lift_by_hand(site: Site):
+def test_the_lift_by_hand(site: Corpus):
     """Two links looked at alike, 30 clicks to 10, and the same elsewhere turned round."""
     log = log_of(
         Shown(0, [1, 2], [30, 10], ordered=False), Shown(3, [1, 2], [10, 30], ordered=False)
@@ -197,7 +196,7 @@ def test_the_lift_by_hand(site: Site):
     past = history_of(site, log, pairs, of_link, EVENLY.of(log))
     prior = 10.0
 
-    lift = past.appeal.lift(pairs.find(np.array([0, 0, 5]), np.array([1, 2, 1])), prior)
+    lift = past.clicks.lift(pairs.find(np.array([0, 0, 5]), np.array([1, 2, 1])), prior)
 
     # Both strengths are 1: 20 clicks were due to each, a belief of 10 choices is 5 clicks each.
     assert lift == pytest.approx([np.log(35 / 25), np.log(15 / 25), 0])

@@ -11,7 +11,7 @@ from recommender.ranking import handpicked
 from recommender.ranking.features import LEAST_TEXT
 from recommender.ranking.ranker import Learned, learn
 from recommender.store.counts import Log, empty_log
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 
 N = 48
 DAYS = 12
@@ -24,7 +24,7 @@ def articles() -> list[Article]:
 
 
 @pytest.fixture(scope="module")
-def site(articles: list[Article]) -> Site:
+def site(articles: list[Article]) -> Corpus:
     return site_from(articles)
 
 
@@ -42,7 +42,7 @@ def readers(taste: Taste, *, seed: int = 0, a_day: int = 60, clicks: int = 12) -
     return log_of(*slates)
 
 
-def all_scores(site: Site, learned: Learned) -> np.ndarray:
+def all_scores(site: Corpus, learned: Learned) -> np.ndarray:
     """The score of every pair, ``(N, N)``."""
     assert learned.ranker is not None, learned.reason
     sources, items = np.divmod(np.arange(N * N), N)
@@ -66,12 +66,12 @@ def popularity(source: int, item: int) -> float:
 
 
 @pytest.fixture(scope="module")
-def learned(site: Site) -> Learned:
+def learned(site: Corpus) -> Learned:
     """Learned from readers who like some targets, whatever they read."""
     return learn(site, readers(popularity), EVENLY, seed=3)
 
 
-def test_popular_targets_are_learned(site: Site, learned: Learned):
+def test_popular_targets_are_learned(site: Corpus, learned: Learned):
     """Nearly every order is right."""
     scores = all_scores(site, learned)
 
@@ -81,7 +81,7 @@ def test_popular_targets_are_learned(site: Site, learned: Learned):
     assert learned.reason.startswith("learned from 8,640 clicks")
 
 
-def test_a_preference_of_pairs_is_learned(site: Site, articles: list[Article]):
+def test_a_preference_of_pairs_is_learned(site: Corpus, articles: list[Article]):
     """Readers of one topic want another one, which no text could tell; also of pairs that were
     never shown.
     """
@@ -108,7 +108,7 @@ def test_a_preference_of_pairs_is_learned(site: Site, articles: list[Article]):
     assert gap > 0.7
 
 
-def test_every_pair_has_a_score(site: Site, learned: Learned):
+def test_every_pair_has_a_score(site: Corpus, learned: Learned):
     """Shown or not, one at a time or all at once, an article with itself."""
     scores = all_scores(site, learned)
 
@@ -119,7 +119,7 @@ def test_every_pair_has_a_score(site: Site, learned: Learned):
         assert single == pytest.approx([scores[source, item]], abs=1e-9)
 
 
-def test_without_clicks_text_decides(site: Site):
+def test_without_clicks_text_decides(site: Corpus):
     """There is nothing to mix in."""
     learned = learn(site, empty_log(), EVENLY, seed=0)
 
@@ -128,7 +128,7 @@ def test_without_clicks_text_decides(site: Site):
     assert learned.reason == "text alone decides: there are no clicks to learn from"
 
 
-def test_a_few_clicks_move_their_own_pairs(site: Site):
+def test_a_few_clicks_move_their_own_pairs(site: Corpus):
     """Text decides everywhere else; the more clicks a link got beyond its share, the higher."""
     log = log_of(Shown(0, [1, 2, 3], [0, 8, 2]), Shown(5, [1, 2, 3], [4, 0, 0], day=1))
 
@@ -151,7 +151,7 @@ def test_a_few_clicks_move_their_own_pairs(site: Site):
     assert np.abs(gained[~moved]).max() < 1e-6
 
 
-def test_clicks_of_one_day_are_too_few(site: Site):
+def test_clicks_of_one_day_are_too_few(site: Corpus):
     """There must be a past to learn from and a future to try the outcome on."""
     slates = [Shown(at % N, [(at + 1) % N, (at + 2) % N], [30, 10]) for at in range(100)]
 
@@ -162,7 +162,7 @@ def test_clicks_of_one_day_are_too_few(site: Site):
 
 
 @pytest.mark.parametrize("empty", [range(9, DAYS), range(3), range(2, DAYS)])
-def test_days_without_clicks(site: Site, empty: range):
+def test_days_without_clicks(site: Corpus, empty: range):
     """Views whose clicks were never imported, at either end or in between, stop nothing."""
     log = readers(lambda source, item: 1.0 + item, a_day=20)
     log.n_clicks[np.isin(log.click_day, list(empty))] = 0
@@ -173,7 +173,7 @@ def test_days_without_clicks(site: Site, empty: range):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_clicks_at_random_do_no_harm(site: Site, seed: int):
+def test_clicks_at_random_do_no_harm(site: Corpus, seed: int):
     """Nothing to learn: text decides, or an order that is no worse on days not learned from."""
     noise = readers(lambda source, item: 1.0, seed=seed, a_day=30, clicks=4)
 
@@ -186,7 +186,7 @@ def test_clicks_at_random_do_no_harm(site: Site, seed: int):
         assert learned.reason.startswith("text alone decides: on the last days of the log")
 
 
-def test_readers_who_follow_the_text_are_left_to_it(site: Site):
+def test_readers_who_follow_the_text_are_left_to_it(site: Corpus):
     """If text says it all, the learned order is as good or is not used."""
     sources, items = np.divmod(np.arange(N * N), N)
     cosine = site.cosine(sources, items).reshape(N, N)
@@ -197,7 +197,7 @@ def test_readers_who_follow_the_text_are_left_to_it(site: Site):
     assert learned.ranker is None or learned.trial["ranker"] >= learned.trial["text"]
 
 
-def test_the_seed_settles_everything(site: Site, learned: Learned):
+def test_the_seed_settles_everything(site: Corpus, learned: Learned):
     """Another run gives the same scores to the byte."""
     again = learn(site, readers(popularity), EVENLY, seed=3)
 

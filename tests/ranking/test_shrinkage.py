@@ -16,14 +16,14 @@ from recommender.ranking.shrinkage import (
     weight_by_trial,
 )
 from recommender.ranking.time_splits import Block, stretches_of
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 
 N = 30
 TEXT = Line((NAMES.index("text"),), np.zeros(1))
 
 
 @pytest.fixture(scope="module")
-def site() -> Site:
+def site() -> Corpus:
     return site_from(random_articles(N, seed=9))
 
 
@@ -42,12 +42,12 @@ def slates(spread: float, *, seed: int = 0, n_days: int = 40) -> list[Shown]:
     return shown
 
 
-def everything(site: Site, shown: list[Shown]) -> Block:
+def everything(site: Corpus, shown: list[Shown]) -> Block:
     stretches = stretches_of(site, None, log_of(*shown), EVENLY)
     return stretches.block(stretches.days[-1], stretches.days[-1])
 
 
-def test_the_spread_of_pairs_tells_what_a_line_weighs(site: Site):
+def test_the_spread_of_pairs_tells_what_a_line_weighs(site: Corpus):
     """Chance alone gives a line all the weight there is; the more pairs differ, the less."""
     none, some, much = (
         believe(TEXT, everything(site, slates(spread))).weight for spread in (0.0, 0.3, 1.0)
@@ -67,7 +67,7 @@ def test_one_click_hardly_moves_a_pair():
     assert 10 < weight < 40
 
 
-def test_belief_by_hand(site: Site):
+def test_belief_by_hand(site: Corpus):
     """Ten choices' worth of a line that gives each of two links half, and 15 clicks to 5."""
     block = everything(site, [Shown(0, [1, 2], [15, 5], ordered=False)])
     belief = believe(TEXT, block, 10.0)
@@ -78,7 +78,7 @@ def test_belief_by_hand(site: Site):
     assert lift == pytest.approx(np.log([20 / 15, 10 / 15, 1]))
 
 
-def test_a_line_finds_what_was_planted(site: Site):
+def test_a_line_finds_what_was_planted(site: Corpus):
     """Readers choose by text, twice as steeply as was thought beforehand, and by nothing else."""
     random = np.random.default_rng(3)
     shown = []
@@ -98,7 +98,7 @@ def test_a_line_finds_what_was_planted(site: Site):
     assert abs(line.slopes[1]) < 0.1
 
 
-def test_a_missing_or_constant_feature_does_no_harm(site: Site):
+def test_a_missing_or_constant_feature_does_no_harm(site: Corpus):
     """It gets no slope, and the score stays finite."""
     shown = slates(0.5, n_days=6)
     stretches = stretches_of(site, None, log_of(*shown), EVENLY)
@@ -115,7 +115,7 @@ def test_a_missing_or_constant_feature_does_no_harm(site: Site):
     assert np.isfinite(line.of(seen)).all()
 
 
-def test_the_trial_believes_clicks_only_if_they_help(site: Site):
+def test_the_trial_believes_clicks_only_if_they_help(site: Corpus):
     """Choices at random: the line keeps the greatest weight, or nearly."""
     for spread, most in ((0.0, None), (1.0, 160.0)):
         stretches = stretches_of(site, None, log_of(*slates(spread)), EVENLY)
@@ -125,7 +125,7 @@ def test_the_trial_believes_clicks_only_if_they_help(site: Site):
         assert weight >= 160 if most is None else weight <= most
 
 
-def test_what_was_never_shown_is_believed_by_its_line(site: Site):
+def test_what_was_never_shown_is_believed_by_its_line(site: Corpus):
     belief = Belief(TEXT, np.zeros(0), 20.0)
     block = everything(site, [Shown(0, [1], [0])])
 

@@ -7,13 +7,13 @@ from sites import EVENLY, Shown, known_examination, log_of, random_articles, sit
 from recommender.clicks.position_bias import unidentified
 from recommender.ranking.time_splits import Choices, examined_in, stretches_of
 from recommender.store.counts import Log
-from recommender.text.corpus import Site
+from recommender.text.corpus import Corpus
 
 N = 24
 
 
 @pytest.fixture(scope="module")
-def site() -> Site:
+def site() -> Corpus:
     return site_from(random_articles(N, seed=5))
 
 
@@ -74,7 +74,7 @@ def test_a_sample_is_of_whole_slates():
     assert few.clicks.tolist() == [1, 0, 0, 1]
 
 
-def test_blocks_begin_on_days(site: Site):
+def test_blocks_begin_on_days(site: Corpus):
     """The cuts are days, ascending, first to last; few days make few blocks."""
     log = log_of(*(Shown(0, [1], [1], views=10, day=day) for day in range(100, 200)))
 
@@ -86,7 +86,7 @@ def test_blocks_begin_on_days(site: Site):
     assert cuts(log.between(150, 151)) == [150, 151]
 
 
-def test_a_block_knows_only_what_was_before(site: Site):
+def test_a_block_knows_only_what_was_before(site: Corpus):
     """Its clicks are those of its days, its past and its history all before."""
     log = log_of(*(Shown(day, [20, 21], [3, day], day=day) for day in range(6)))
 
@@ -94,12 +94,12 @@ def test_a_block_knows_only_what_was_before(site: Site):
 
     assert block.past.clicked.sum() == 3 + 3 + 0 + 1
     assert block.now.clicked.sum() == 3 + 3 + 2 + 3
-    assert block.history.appeal.n_clicks == 7
+    assert block.history.clicks.n_clicks == 7
     assert block.history.pairs.find(np.array([2]), np.array([20]))[0] != -1
     assert len(block.seen) == len(block.now.pair) == 4
 
 
-def test_what_cannot_be_told_from_position_is_put_down_to_it(site: Site):
+def test_what_cannot_be_told_from_position_is_put_down_to_it(site: Corpus):
     """All clicks on the first place: it is then looked at so much more, and nobody is better."""
     log = log_of(*(Shown(at, [at + 1, at + 2, at + 3], [20, 0, 0]) for at in range(10)))
 

@@ -5,9 +5,8 @@ import pytest
 from sites import random_articles, site_from
 
 from recommender.articles.article import Article
-from recommender.text.corpus import Site
+from recommender.text.corpus import SIGNALS, Corpus, signals, text_score
 from recommender.text.kernels import differences, overlaps
-from recommender.text.signals import SIGNALS, signals, text_score
 from recommender.text.terms import terms
 
 WINDOWS = [
@@ -29,7 +28,7 @@ WINDOWS = [
 ]  # fmt: skip
 
 
-def seen(site: Site, source: int, item: int) -> dict[str, float]:
+def seen(site: Corpus, source: int, item: int) -> dict[str, float]:
     """The signals of one pair, by name."""
     row = signals(site, np.array([source]), np.array([item]))[0]
     return dict(zip(SIGNALS, row.tolist(), strict=True))
@@ -87,7 +86,7 @@ def test_compiled_loops_say_what_slow_ones_say():
     assert len(set(by_sets.values())) == len(by_sets)
 
 
-def dense(site: Site, weights: np.ndarray) -> np.ndarray:
+def dense(site: Corpus, weights: np.ndarray) -> np.ndarray:
     """A matrix of the site, written out."""
     rows = np.repeat(np.arange(site.n_articles), np.diff(site.indptr))
     matrix = np.zeros((site.n_articles, int(site.indices.max()) + 1))
