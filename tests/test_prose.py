@@ -1,14 +1,14 @@
 """README and docs are true: examples run, links lead somewhere, no command is missing."""
 
-import argparse
 import os
 import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
-from recommender.cli.parsers import command_parser
+from recommender.cli.main import commands as command_line
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -43,16 +43,14 @@ def commands(path: Path) -> list[str]:
     return [line for line in stripped if line.startswith("recommender ")]
 
 
-def parsers(parser: argparse.ArgumentParser, name: str = "") -> dict[str, argparse.ArgumentParser]:
+def leaves(command: click.Command, name: str = "") -> dict[str, click.Command]:
     """Every command by its words, ``import articles`` for one."""
-    groups = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    if not groups:
-        return {name: parser}
+    if not isinstance(command, click.Group):
+        return {name: command}
     return {
         words: found
-        for action in groups
-        for word, below in action.choices.items()
-        for words, found in parsers(below, f"{name} {word}".strip()).items()
+        for word, below in command.commands.items()
+        for words, found in leaves(below, f"{name} {word}".strip()).items()
     }
 
 
@@ -62,12 +60,14 @@ SPOKEN = [(path.name, line) for path in PROSE for line in commands(path)]
 @pytest.mark.parametrize(("page", "line"), SPOKEN, ids=[line for _, line in SPOKEN])
 def test_every_command_line_is_understood(page: str, line: str):
     """Its words are those of the command line; it is not run."""
-    words = shlex.split(line, comments=True)[1:]
+    command, words = command_line, shlex.split(line, comments=True)[1:]
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
 
-    assert command_parser().parse_args(words).run
+    assert command.make_context(command.name, words).args == []
 
 
-@pytest.mark.parametrize("command", parsers(command_parser()))
+@pytest.mark.parametrize("command", leaves(command_line))
 def test_every_command_is_documented(command: str):
     """Somewhere in README or docs, whatever its arguments."""
     assert any(f"recommender {command}" in page.read_text(encoding="utf-8") for page in MANUAL)

@@ -1,13 +1,12 @@
-"""What the commands of analysts and editors do, once their words are understood; see ``cli``."""
+"""The commands of analysts and editors: bring data in, look at lists, judge them."""
 
 from __future__ import annotations
 
-from argparse import Namespace
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -15,8 +14,9 @@ from rich.text import Text
 
 from recommender.bundle import registry
 from recommender.bundle.composition import MAX_K
-from recommender.cli.output import say, say_json, warn
+from recommender.cli.output import COUNT, as_json, here, now, say, say_json, warn
 from recommender.errors import RecommenderError
+from recommender.events.formats.detect import FORMATS
 from recommender.lists import editorial
 from recommender.progress import Shown
 
@@ -25,36 +25,81 @@ if TYPE_CHECKING:
     from recommender.evaluation.offpolicy import OffPolicy
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+LENGTH = click.IntRange(1, MAX_K)
+PATH = click.Path(path_type=Path)
+paths_argument = click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+max_bad_option = click.option(
+    "--max-bad",
+    metavar="N|P%",
+    help="import nothing if more records are bad  [default: 20%, but 3 are always tolerated]",
+)
 
 
-def import_articles(wanted: Namespace) -> None:
-    """``recommender import articles``"""
+@click.group("import")
+def importing() -> None:
+    """Bring in articles or events.
+
+    \b
+    example:
+      recommender import articles pages/
+    """
+
+
+@importing.command("articles")
+@paths_argument
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["auto", "pages", "html", "jsonl", "csv", "parquet"]),
+    default="auto",
+    help="auto: by the name",
+)
+@click.option("--full", is_flag=True, help="remove what is no longer there")
+@click.option("--url", help="address of pages without one; {id} is the id")
+@click.option("--title-selector", metavar="CSS", help="where HTML has its title")
+@click.option("--body-selector", metavar="CSS", help="where HTML has its main text")
+@click.option("--recommended-selector", metavar="CSS", help="where HTML has its hand-picked list")
+@max_bad_option
+@as_json
+def import_articles(
+    paths: tuple[Path, ...],
+    kind: str,
+    full: bool,
+    url: str | None,
+    title_selector: str | None,
+    body_selector: str | None,
+    recommended_selector: str | None,
+    max_bad: str | None,
+    as_json: bool,
+) -> None:
+    """Import articles: text pages, HTML, JSON Lines, CSV, Parquet, plain or gzip'd.
+
+    \b
+    example:
+      recommender import articles pages/ --url 'https://example.org/{id}.html'
+    """
     from recommender.articles.html_page import Selectors
     from recommender.articles.reader import read_articles
     from recommender.files import Tolerance
     from recommender.store.database import Store
 
-    chosen = {
-        name: getattr(wanted, f"{name}_selector") or getattr(wanted.settings, f"html_{name}")
-        for name in ("title", "body", "recommended")
-    }
-    tolerance = Tolerance.parse(wanted.max_bad) if wanted.max_bad else Tolerance()
+    settings = here()
+    selectors = Selectors(
+        title=title_selector or settings.html_title,
+        body=body_selector or settings.html_body,
+        recommended=recommended_selector or settings.html_recommended,
+    )
+    tolerance = Tolerance.parse(max_bad) if max_bad else Tolerance()
     with Shown() as progress:
         batch = read_articles(
-            wanted.paths,
-            kind=wanted.format,
-            selectors=Selectors(**chosen),
-            url=wanted.url,
-            progress=progress,
+            list(paths), kind=kind, selectors=selectors, url=url or "", progress=progress
         )
         warn((problem.text for problem in batch.problems), n_all=len(batch.problems))
         tolerance.check(batch.problems, batch.n_records)
         progress.stage("writing to the store")
-        with Store(wanted.settings.database) as store:
-            changes = store.apply(batch, full=wanted.full)
-    if wanted.json:
+        with Store(settings.database) as store:
+            changes = store.apply(batch, full=full)
+    if as_json:
         say_json({**asdict(changes), "problems": [problem.text for problem in batch.problems]})
         return
     say(
@@ -71,23 +116,45 @@ def import_articles(wanted: Namespace) -> None:
         )
 
 
-def import_events(wanted: Namespace) -> None:
-    """``recommender import events``"""
+@importing.command(
+    "events",
+    help=f"""Import impressions, clicks and page views:
+    {", ".join(format.title for format in FORMATS)}, plain or gzip'd.
+
+    \b
+    example:
+      recommender import events clicks.jsonl.gz
+    """,
+)
+@paths_argument
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["auto", *(format.name for format in FORMATS)]),
+    default="auto",
+    help="auto: by the name and the first record",
+)
+@click.option("--again", is_flag=True, help="read files that were imported before from the start")
+@max_bad_option
+@as_json
+def import_events(
+    paths: tuple[Path, ...], kind: str, again: bool, max_bad: str | None, as_json: bool
+) -> None:
     from recommender.files import Tolerance
     from recommender.store.database import Store
-    from recommender.store.import_events import EventReader, import_events
+    from recommender.store.import_events import EventReader
+    from recommender.store.import_events import import_events as write
 
-    tolerance = Tolerance.parse(wanted.max_bad) if wanted.max_bad else Tolerance()
+    settings = here()
+    tolerance = Tolerance.parse(max_bad) if max_bad else Tolerance()
     with Shown() as progress:
-        reader = EventReader(
-            wanted.paths, kind=wanted.format, tolerance=tolerance, progress=progress
-        )
+        reader = EventReader(list(paths), kind=kind, tolerance=tolerance, progress=progress)
         try:
-            with Store(wanted.settings.database) as store:
-                received = import_events(store, reader, again=wanted.again)
+            with Store(settings.database) as store:
+                received = write(store, reader, again=again)
         finally:
             warn((problem.text for problem in reader.problems), n_all=reader.n_bad)
-    if wanted.json:
+    if as_json:
         resumed = {str(path): n for path, n in reader.resumed.items()}
         already = [str(path) for path in reader.already]
         problems = [problem.text for problem in reader.problems]
@@ -115,34 +182,43 @@ def import_events(wanted: Namespace) -> None:
         )
 
 
-def related(wanted: Namespace) -> None:
-    """``recommender related``"""
+@click.command("related")
+@click.argument("id", metavar="ID")
+@click.option("-k", type=LENGTH, default=10, metavar="N", help="links to show")
+@click.option("--explain", is_flag=True, help="say why each link is there")
+@as_json
+def related(id: str, k: int, explain: bool, as_json: bool) -> None:
+    """Show the list of an article.
+
+    \b
+    example:
+      recommender related why-does-my-knee-click -k 5 --explain
+    """
     from recommender.bundle.bundle import load_bundle
 
-    if wanted.k > MAX_K:
-        raise RecommenderError(f"-k {wanted.k}: a list has at most {MAX_K} links")
-    rules = editorial.load(wanted.settings.editorial)
-    bundle = load_bundle(wanted.settings.models, rules=rules, now=_now())
-    row = bundle.lists.row(wanted.id)
+    settings = here()
+    rules = editorial.load(settings.editorial)
+    bundle = load_bundle(settings.models, rules=rules, now=now())
+    row = bundle.lists.row(id)
     if row is None:
-        raise RecommenderError(_no_such_article(wanted.id, bundle))
-    links = bundle.related(wanted.id, wanted.k)
-    if wanted.json:
+        raise RecommenderError(_no_such_article(id, bundle))
+    links = bundle.related(id, k)
+    if as_json:
         items = [asdict(link) for link in links]
-        if wanted.explain:
-            items = [{**item, "why": bundle.why(wanted.id, item["id"])} for item in items]
-        say_json({"article_id": wanted.id, "model": bundle.name, "items": items})
+        if explain:
+            items = [{**item, "why": bundle.why(id, item["id"])} for item in items]
+        say_json({"article_id": id, "model": bundle.name, "items": items})
         return
     table = Table(title=Text(bundle.lists.titles[row]), title_justify="left")
     table.add_column("#", justify="right")
     table.add_column("title", overflow="fold")
     table.add_column("score", justify="right")
     table.add_column("origin")
-    if wanted.explain:
+    if explain:
         table.add_column("why", overflow="fold")
     for link in links:
         cells = [f"{link.position}", link.title, f"{link.score:.3f}", link.origin]
-        cells += [bundle.why(wanted.id, link.id)] if wanted.explain else []
+        cells += [bundle.why(id, link.id)] if explain else []
         table.add_row(*map(Text, cells))
     Console().print(table)
 
@@ -157,52 +233,74 @@ def _no_such_article(id: str, bundle: Bundle) -> str:
     return f"{text}; did you mean {near[0]}?" if near else text
 
 
-def export(wanted: Namespace) -> None:
-    """``recommender export``"""
+@click.command("export")
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["json", "html", "pages"]),
+    required=True,
+    help="one file for all, a fragment an article, or the text pages with their lists replaced",
+)
+@click.option("-k", type=LENGTH, default=10, metavar="N", help="links a list; not for pages")
+def export(folder: Path, kind: str, k: int) -> None:
+    """Write the lists of all articles as files.
+
+    \b
+    example:
+      recommender export out/ --format pages
+    """
     from recommender.bundle import export as exporting
     from recommender.bundle.bundle import load_bundle
     from recommender.store.database import Store
 
-    rules = editorial.load(wanted.settings.editorial)
-    bundle = load_bundle(wanted.settings.models, rules=rules, now=_now())
+    settings = here()
+    rules = editorial.load(settings.editorial)
+    bundle = load_bundle(settings.models, rules=rules, now=now())
     stored = []
-    if wanted.format == "pages":
-        with Store(wanted.settings.database) as store:
+    if kind == "pages":
+        with Store(settings.database) as store:
             stored = store.pages()
     with Shown() as progress:
-        done = exporting.export(
-            bundle,
-            wanted.folder,
-            wanted.format,
-            stored=stored,
-            k=min(wanted.k, MAX_K),
-            progress=progress,
-        )
-    say(f"{done.n_written:,} lists of bundle {bundle.name} written to {wanted.folder}")
+        done = exporting.export(bundle, folder, kind, stored=stored, k=k, progress=progress)
+    say(f"{done.n_written:,} lists of bundle {bundle.name} written to {folder}")
     warn(done.left, n_all=len(done.left))
 
 
-def evaluate(wanted: Namespace) -> None:
-    """``recommender evaluate``"""
+@click.command("evaluate")
+@click.option("--bundle", "name", metavar="NAME", help="instead of the live one")
+@click.option("--events", type=PATH, metavar="PATH", help="instead of the store's log")
+@click.option("-k", type=COUNT, default=10, metavar="N", help="links that count")
+@click.option("--json", "as_json", type=PATH, metavar="FILE", help="write the report as JSON")
+@click.option("--html", "as_html", type=PATH, metavar="FILE", help="write the report as a page")
+def evaluate(
+    name: str | None, events: Path | None, k: int, as_json: Path | None, as_html: Path | None
+) -> None:
+    """Judge a bundle by views it has not seen.
+
+    \b
+    example:
+      recommender evaluate --events held-out.jsonl.gz --html report.html
+    """
     from recommender.bundle.bundle import Bundle, load_bundle
     from recommender.evaluation.report.text import p_value
     from recommender.functions import evaluate as judge
     from recommender.store.database import Store
 
-    settings, name = wanted.settings, wanted.bundle
+    settings = here()
     models = settings.models
     bundle = Bundle(registry.inside(models, name)) if name else load_bundle(models)
     # Judging by a file leaves no empty store behind.
-    if wanted.events and _is_absent(settings.database):
-        report = judge(bundle, wanted.events, k=wanted.k)
+    if events and _is_absent(settings.database):
+        report = judge(bundle, events, k=k)
     else:
         with Store(settings.database) as store:
             articles = store if store.n_articles() else None
-            report = judge(bundle, wanted.events or store, k=wanted.k, articles=articles)
-    if wanted.json:
-        wanted.json.write_text(report.to_json() + "\n", encoding="utf-8")
-    if wanted.html:
-        wanted.html.write_text(report.to_html(), encoding="utf-8")
+            report = judge(bundle, events or store, k=k, articles=articles)
+    if as_json:
+        as_json.write_text(report.to_json() + "\n", encoding="utf-8")
+    if as_html:
+        as_html.write_text(report.to_html(), encoding="utf-8")
     table = Table(title=f"bundle {bundle.name}", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("order of the links", no_wrap=True)
     names = (report.metric, "MRR")

@@ -2,7 +2,8 @@
 
 Every command takes its settings from ``RECOMMENDER_*`` or ``recommender.toml``, says what it did
 as a table for people or, with ``--json``, for programs, and exits with 0 when it is done, 1 when
-the work could not be done (the reason on stderr, in one line), 2 for wrong usage.
+the work could not be done (the reason on stderr, in one line), 2 for wrong usage. The commands
+stand in ``analysts`` and ``operators``, each with its options and what it does.
 """
 
 from __future__ import annotations
@@ -11,11 +12,62 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from recommender.cli.parsers import command_parser
-from recommender.config import settings
+import click
+
+from recommender import __version__
+from recommender.cli import analysts, operators
 from recommender.errors import RecommenderError
+
+
+class Commands(click.Group):
+    """All commands, in the order they are first needed; what fails says so in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> int:
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except RecommenderError as exc:
+            return _failed(str(exc))
+        except BrokenPipeError:  # the reader of our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except OSError as exc:
+            return _failed(f"{exc.filename or 'system'}: {exc.strerror or exc}")
+        except KeyboardInterrupt:
+            return _failed("interrupted; nothing half-made was kept", status=130)
+        return int(status or 0)
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
+@click.version_option(__version__, message="%(version)s")
+def commands() -> None:
+    """Related-article lists learned from text and clicks.
+
+    \b
+    For words completed by the tab key, in ~/.bashrc (or zsh, fish):
+      eval "$(_RECOMMENDER_COMPLETE=bash_source recommender)"
+    """
+
+
+for command in (
+    analysts.importing,
+    operators.validate,
+    operators.train,
+    operators.forget,
+    analysts.related,
+    analysts.export,
+    analysts.evaluate,
+    operators.models,
+    operators.serve,
+    operators.demo,
+):
+    commands.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,21 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A title a terminal cannot write must not end the command that shows it.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    wanted = command_parser().parse_args(arguments)
     try:
-        wanted.settings = settings(os.environ, folder=Path.cwd())
-        status = wanted.run(wanted)
-        sys.stdout.flush()
-    except RecommenderError as exc:
-        return _failed(str(exc))
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as exc:
-        return _failed(f"{exc.filename or 'system'}: {exc.strerror or exc}")
-    except KeyboardInterrupt:
-        return _failed("interrupted; nothing half-made was kept", status=130)
-    return int(status or 0)
+        return int(commands.main(arguments, prog_name="recommender", standalone_mode=False) or 0)
+    except click.UsageError as exc:
+        exc.show()
+        return exc.exit_code
 
 
 def _failed(reason: str, *, status: int = 1) -> int:

@@ -1,20 +1,21 @@
-"""What the commands of an operator do: train, look after log and bundles, serve."""
+"""The commands of an operator: train, look after log and bundles, serve."""
 
 from __future__ import annotations
 
-from argparse import Namespace
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recommender.articles.article import parse_timestamp
 from recommender.bundle import registry
 from recommender.bundle.registry import Manifest
-from recommender.cli.output import say, say_json, warn
+from recommender.cli.output import COUNT, as_json, here, now, say, say_json, warn
 from recommender.config import Settings
 from recommender.errors import BundleError
 from recommender.lists import editorial
@@ -25,8 +26,32 @@ if TYPE_CHECKING:
     from recommender.store.database import Store
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+DAYS = click.IntRange(1, 36_500)
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 time, in UTC."""
+    try:
+        return parse_timestamp(text).astimezone(UTC)
+    except ValueError:
+        raise click.BadParameter(f"not an ISO 8601 time: {text!r}") from None
+
+
+def days_ago(text: str) -> datetime:
+    """So many days before now, such as 90 or 90d; or a moment."""
+    days = text.removesuffix("d")
+    if days.isascii() and days.isdigit():
+        return now() - timedelta(days=DAYS(days))
+    return moment(text)
+
+
+port_option = click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    metavar="PORT",
+    help="port to listen on",
+)
 
 
 def caps_of(settings: Settings) -> Caps:
@@ -36,15 +61,24 @@ def caps_of(settings: Settings) -> Caps:
     return Caps(settings.session_clicks, settings.pair_clicks)
 
 
-def validate(wanted: Namespace) -> int:
-    """``recommender validate``"""
+@click.command("validate")
+@as_json
+def validate(as_json: bool) -> int:
+    """Is the data fit to train on?
+
+    Named checks, PASS or FAIL; exit status 1 if one failed.
+
+    \b
+    example:
+      recommender validate --json
+    """
     from recommender.store.database import Store
     from recommender.training.log_checks import validate as ask
 
-    now_ms = int(_now().timestamp() * 1000)
-    with Store(wanted.settings.database) as store:
-        checks = ask(store, now_ms=now_ms, caps=caps_of(wanted.settings))
-    if wanted.json:
+    settings, now_ms = here(), int(now().timestamp() * 1000)
+    with Store(settings.database) as store:
+        checks = ask(store, now_ms=now_ms, caps=caps_of(settings))
+    if as_json:
         say_json({"checks": [asdict(check) for check in checks]})
     else:
         table = Table(title="Is the data fit to learn from?", title_justify="left")
@@ -58,40 +92,73 @@ def validate(wanted: Namespace) -> int:
     return 0 if all(check.passed for check in checks) else 1
 
 
-def train(wanted: Namespace) -> None:
-    """``recommender train``"""
+@click.command("train")
+@click.option("--until", type=moment, metavar="TS", help="leave out views from then on")
+@click.option("--jobs", type=COUNT, default=2, metavar="N", help="processes")
+@click.option("--now", "at", type=moment, metavar="TS", help="the time of the build")
+@click.option(
+    "--if-new",
+    type=COUNT,
+    metavar="N",
+    help="do nothing unless N clicks came since the live bundle was built",
+)
+@click.option("--no-activate", is_flag=True, help="publish, but do not make live")
+@click.option(
+    "--promote-if-better",
+    is_flag=True,
+    help="make live only if it is not worse than the live one on views new to both; says why, "
+    "and takes twice as long",
+)
+@as_json
+def train(
+    until: datetime | None,
+    jobs: int,
+    at: datetime | None,
+    if_new: int | None,
+    no_activate: bool,
+    promote_if_better: bool,
+    as_json: bool,
+) -> None:
+    """Train a bundle from the store, publish it and make it live.
+
+    \b
+    example:
+      recommender train --jobs 2
+    """
+    if no_activate and promote_if_better:
+        raise click.UsageError("give --no-activate or --promote-if-better, not both")
     from recommender.store.database import Store
     from recommender.training.pipeline import Options, build
 
-    settings = wanted.settings
+    settings = here()
     options = Options(
-        until=int(wanted.until.timestamp() * 1000) if wanted.until else None,
-        jobs=wanted.jobs,
-        activate=not wanted.no_activate,
+        until=int(until.timestamp() * 1000) if until else None,
+        jobs=jobs,
+        activate=not no_activate,
         explore=settings.explore,
         caps=caps_of(settings),
     )
     editorial.load(settings.editorial)  # a faulty line is better known before than after
     with Shown() as progress, Store(settings.database) as store:
-        n_new = _n_new_clicks(store, settings) if wanted.if_new else None
-        if n_new is not None and n_new < wanted.if_new:
+        n_new = _n_new_clicks(store, settings) if if_new else None
+        if n_new is not None and if_new and n_new < if_new:
             found = f"{n_new:,} new clicks since the live bundle was built, fewer than"
-            if wanted.json:
+            if as_json:
                 say_json({"name": None, "live": False, "n_new_clicks": n_new})
             else:
-                say(f"not trained: {found} {wanted.if_new:,}")
+                say(f"not trained: {found} {if_new:,}")
             return
-        now, promotion = wanted.now or _now(), None
-        if wanted.promote_if_better:
+        built, promotion = at or now(), None
+        if promote_if_better:
             from recommender.evaluation.promotion import train_guarded
 
             bundle, promotion = train_guarded(
-                store, settings.models, now=now, options=options, progress=progress
+                store, settings.models, now=built, options=options, progress=progress
             )
         else:
-            bundle = build(store, settings.models, now=now, options=options, progress=progress)
+            bundle = build(store, settings.models, now=built, options=options, progress=progress)
     live = promotion.promoted if promotion else options.activate
-    if wanted.json:
+    if as_json:
         told = {"promotion": promotion.sentence} if promotion else {}
         say_json({"name": bundle.name, "live": live, **told, **_summary(bundle.about)})
         return
@@ -120,28 +187,59 @@ def _summary(about: Manifest) -> dict[str, Any]:
     return {name: getattr(about, name) for name in names}
 
 
-def forget(wanted: Namespace) -> None:
-    """``recommender forget``"""
+@click.command("forget")
+@click.option("--session", metavar="ID", help="what this session did")
+@click.option(
+    "--older-than",
+    type=days_ago,
+    metavar="DAYS",
+    help="what is older than so many days, or than a date",
+)
+def forget(session: str | None, older_than: datetime | None) -> None:
+    """Remove raw events; what was counted of them by day stays.
+
+    \b
+    example:
+      recommender forget --older-than 90
+    """
+    if (session is None) == (older_than is None):
+        raise click.UsageError("give either --session or --older-than")
     from recommender.store.database import Store
     from recommender.store.retention import forget_before, forget_session
 
-    caps = caps_of(wanted.settings)
-    with Store(wanted.settings.database) as store:
-        if wanted.session is not None:
-            gone = forget_session(store, wanted.session, caps=caps)
+    settings = here()
+    caps = caps_of(settings)
+    with Store(settings.database) as store:
+        if older_than is None:
+            gone = forget_session(store, session or "", caps=caps)
         else:
-            age = wanted.older_than
-            before = age if isinstance(age, datetime) else _now() - timedelta(days=age)
-            gone = forget_before(store, int(before.timestamp() * 1000), caps=caps)
+            gone = forget_before(store, int(older_than.timestamp() * 1000), caps=caps)
     say(
         f"{gone.views:,} views, {gone.clicks:,} clicks and {gone.pageviews:,} page views "
         "forgotten; what was counted of them by day stays"
     )
 
 
-def models_list(wanted: Namespace) -> None:
-    """``recommender models list``"""
-    models: Path = wanted.settings.models
+@click.group("models")
+def models() -> None:
+    """List, switch and clear away bundles.
+
+    \b
+    example:
+      recommender models rollback
+    """
+
+
+@models.command("list")
+@as_json
+def models_list(as_json: bool) -> None:
+    """Show the bundles.
+
+    \b
+    example:
+      recommender models list
+    """
+    models = here().models
     live = registry.current(models)
     rows = []
     for name in registry.names(models):
@@ -150,7 +248,7 @@ def models_list(wanted: Namespace) -> None:
             rows.append({"name": name, "live": name == live, **_summary(about), "fault": None})
         except BundleError as exc:
             rows.append({"name": name, "live": name == live, "fault": str(exc)})
-    if wanted.json:
+    if as_json:
         say_json(rows)
         return
     table = Table()
@@ -169,41 +267,85 @@ def models_list(wanted: Namespace) -> None:
     warn((row["fault"] for row in rows if row["fault"]), n_all=len(rows))
 
 
-def models_activate(wanted: Namespace) -> None:
-    """``recommender models activate``"""
-    registry.activate(wanted.settings.models, wanted.name)
-    say(f"{wanted.name} is live")
+@models.command("activate")
+@click.argument("name", metavar="NAME")
+def models_activate(name: str) -> None:
+    """Make a bundle live; NAME as `models list` shows it.
+
+    \b
+    example:
+      recommender models activate 20261122-101500-3f2a9c
+    """
+    registry.activate(here().models, name)
+    say(f"{name} is live")
 
 
-def models_rollback(wanted: Namespace) -> None:
-    """``recommender models rollback``"""
-    say(f"{registry.rollback(wanted.settings.models)} is live")
+@models.command("rollback")
+def models_rollback() -> None:
+    """Go back to the bundle before.
+
+    \b
+    example:
+      recommender models rollback
+    """
+    say(f"{registry.rollback(here().models)} is live")
 
 
-def models_prune(wanted: Namespace) -> None:
-    """``recommender models prune``"""
-    gone = registry.prune(wanted.settings.models, keep=wanted.keep)
+@models.command("prune")
+@click.option("--keep", type=COUNT, required=True, metavar="N", help="newest to keep")
+def models_prune(keep: int) -> None:
+    """Delete old bundles, never the live one.
+
+    \b
+    example:
+      recommender models prune --keep 5
+    """
+    gone = registry.prune(here().models, keep=keep)
     say(f"{len(gone)} bundles deleted" + "".join(f"\ndeleted: {name}" for name in gone))
 
 
-def serve(wanted: Namespace) -> None:
-    """``recommender serve``"""
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on")
+@port_option
+@click.option("--workers", type=COUNT, default=1, metavar="N", help="processes")
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve the live bundle over HTTP.
+
+    \b
+    example:
+      recommender serve --port 8000 --workers 2
+    """
     from recommender_api.serve import serve as run
 
-    run(wanted.settings, host=wanted.host, port=wanted.port, workers=wanted.workers)
+    run(here(), host=host, port=port, workers=workers)
 
 
-def demo(wanted: Namespace) -> None:
-    """``recommender demo``"""
+@click.command("demo")
+@click.option("--no-serve", is_flag=True, help="stop before serving")
+@port_option
+@click.option(
+    "--readers",
+    type=COUNT,
+    metavar="N",
+    help="instead, show the loop: N simulated readers a day, training every night",
+)
+@click.option("--rounds", type=COUNT, default=12, metavar="DAYS", help="days of the loop")
+def demo(no_serve: bool, port: int, readers: int | None, rounds: int) -> None:
+    """Import the sample site, train, compare the lists, and serve them.
+
+    \b
+    example:
+      recommender demo --no-serve
+    """
     from recommender.demo import prepare as showing
 
-    if wanted.readers:
+    if readers:
         from recommender.demo.loop import show
 
-        show(Path(".demo"), readers=wanted.readers, rounds=wanted.rounds, port=wanted.port)
+        show(Path(".demo"), readers=readers, rounds=rounds, port=port)
         return
-    site = showing.prepare(Path(".demo"), now=_now())
-    if not wanted.no_serve:
+    site = showing.prepare(Path(".demo"), now=now())
+    if not no_serve:
         from recommender_api.demo import serve_demo
 
-        serve_demo(site, port=wanted.port)
+        serve_demo(site, port=port)

@@ -1,13 +1,32 @@
-"""What commands say: results on stdout, remarks on stderr."""
+"""What all commands share: settings and options, results on stdout, remarks on stderr."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import click
+
+from recommender.config import Settings, settings
+
 MAX_NAMED = 20
+COUNT = click.IntRange(min=1)
+as_json = click.option("--json", "as_json", is_flag=True, help="the result as JSON")
+
+
+def here() -> Settings:
+    """The settings in force for this process and folder."""
+    return settings(os.environ, folder=Path.cwd())
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
 
 
 def say(text: str) -> None:
@@ -24,8 +43,8 @@ def say_json(content: Any) -> None:
 
 def warn(lines: Iterable[str], *, n_all: int) -> None:
     """The first lines on stderr, and how many more there are."""
-    for n_said, line in enumerate(lines):
-        if n_said == MAX_NAMED:
+    for n_shown, line in enumerate(lines):
+        if n_shown == MAX_NAMED:
             print(f"... and {n_all - MAX_NAMED:,} more", file=sys.stderr)
             break
         print(line, file=sys.stderr)
