@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import recommender
 from recommender.config import Settings, settings
@@ -45,22 +45,28 @@ class Api(FastAPI):
     events: Events
     metrics: Metrics
     stored: Stored
+    # ``answer`` below, behind the proxies of the settings.
+    front: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an ASGI request."""
+        await self.front(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request whose client is known."""
         if scope["type"] != "http":
             await self.by_route(scope, receive, send)
             return
         since, method, path = time.perf_counter(), scope["method"], scope["path"]
         if path == RELATED and method in ("GET", "HEAD"):
-            reply = await self._said(self.related(scope["query_string"], scope["headers"]), scope)
+            reply = await self._reply(self.related(scope["query_string"], scope["headers"]), scope)
             await send_reply(reply, send, head=method == "HEAD")
             self.metrics.took("related", since)
         elif path == EVENTS and method == "POST":
-            await send_reply(await self._said(self.events(scope, receive), scope), send)
+            await send_reply(await self._reply(self.events(scope, receive), scope), send)
             self.metrics.took("events", since)
         elif path == EVENTS and method == "OPTIONS":
-            await send_reply(await self._said(self._preflight(scope), scope), send)
+            await send_reply(await self._reply(self._preflight(scope), scope), send)
         else:
             await self.by_route(scope, receive, send)
             self.metrics.took("other", since)
@@ -68,8 +74,8 @@ class Api(FastAPI):
     async def _preflight(self, scope: Scope) -> Reply:
         return self.events.preflight(scope)
 
-    async def _said(self, answer: Awaitable[Reply], scope: Scope) -> Reply:
-        """The reply, or what is said when there is none."""
+    async def _reply(self, answer: Awaitable[Reply], scope: Scope) -> Reply:
+        """The reply, also when there is only an error to give."""
         try:
             return await answer
         except Refusal as exc:
@@ -125,6 +131,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.metrics, app.stored = Metrics(), stored
+    app.front = clients.behind_proxies(app.answer)
     key = settings.admin_key
     app.related = Related(live, clock=clock, admin_key=key, metrics=app.metrics)
     app.events = Events(live, stored, clients, app.metrics, clock=clock, admin_key=key)
@@ -138,5 +145,9 @@ def create_app(
 
 
 def from_environment() -> FastAPI:
-    """The application of this folder and environment; what each worker process starts from."""
+    """The application of this folder and environment; what each worker process starts from.
+
+    Under a server of your own, keep that from reading ``X-Forwarded-For`` by rules of its own:
+    ``uvicorn --factory recommender_api.app:from_environment --no-proxy-headers``.
+    """
     return create_app(settings(os.environ, folder=Path.cwd()), clock=lambda: datetime.now(UTC))

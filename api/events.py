@@ -129,7 +129,7 @@ class Events:
         if not self.clients.may_post_from(origin, host):
             raise Refusal(403, "origin_not_allowed", "Pages of this origin may not send events.")
         if not trusted:
-            wait = self.clients.wait(self.clients.address(scope), self.clock().timestamp())
+            wait = self.clients.wait(self.clients.client(scope), self.clock().timestamp())
             if wait:
                 self.metrics.limited()
                 later = {"Retry-After": f"{int(wait) + 1}"}

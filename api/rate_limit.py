@@ -9,16 +9,14 @@ import ipaddress
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from recommender.errors import SettingsError
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
 # Clients that are remembered; beyond, those that have been quiet are forgotten.
 MAX_CLIENTS = 50_000
-# Addresses that were understood a moment ago.
+# Addresses that were parsed a moment ago.
 REMEMBERED = 2_000
 # A reader's provider hands out so many bits of an IPv6 address.
 IPV6_PREFIX = 64
@@ -32,7 +30,7 @@ class Clients:
 
     def __init__(self, *, rate: int, trusted_proxies: str, allowed_origins: str) -> None:
         self.rate = rate
-        self.proxies = [_network(text) for text in _split(trusted_proxies)]
+        self.proxies = [name for text in _split(trusted_proxies) for name in _networks(text)]
         self.origins = {_origin(text) for text in _split(allowed_origins)}
         # What each may still send, and when that was so.
         self._left: dict[str, tuple[float, float]] = {}
@@ -43,61 +41,66 @@ class Clients:
             return True
         return bool(host) and origin.lower().partition("://")[2] == str(host).lower()
 
-    def address(self, scope: Scope) -> str:
-        """Where a request comes from: the last address that no proxy of ours has."""
-        peer = (scope.get("client") or ("",))[0]
-        if not self._is_proxy(peer):
-            return str(peer)
-        named = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-        for text in reversed(named.decode("latin-1").split(",")):
-            address = text.strip()
-            if address and not self._is_proxy(address):
-                # Garbage that a proxy passes on would be another client every time.
-                return address if _address(address) else str(peer)
-        return str(peer)
+    def behind_proxies(self, app: ASGIApp) -> ASGIApp:
+        """``app``, with the client of a request as trusted proxies name it in
+        ``X-Forwarded-For``: the last address that is none of theirs. Without such proxies the
+        header is not read.
+        """
+        if not self.proxies:
+            return app
+        return ProxyHeadersMiddleware(app, trusted_hosts=self.proxies)  # type: ignore[arg-type,return-value]
 
-    def wait(self, address: str, now: float) -> float:
+    def client(self, scope: Scope) -> str | None:
+        """What tells the client of a request apart; None for this machine itself, which is not
+        counted: behind a proxy that is not in the settings, every reader seems to be it.
+
+        Who came by a trusted proxy is never this machine, whatever the header says; nor is a
+        client whose header claims the very address, where another server has believed it.
+        """
+        peer = str((scope.get("client") or ("",))[0])
+        client, is_local = _client(peer)
+        if is_local:
+            claims = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            claimed = bool(peer) and peer.encode() in b",".join(claims)
+            return client if claims and (self.proxies or claimed) else None
+        return client
+
+    def wait(self, client: str | None, now: float) -> float:
         """Seconds this client has to wait before it may post; 0 if it may, and then it has."""
-        if not self.rate:
+        if not self.rate or client is None:
             return 0.0
-        who = _who(address)
-        # Behind a proxy that we have not been told of, every reader is this machine.
-        if who is None:
-            return 0.0
-        left, since = self._left.get(who, (float(self.rate), now))
+        left, since = self._left.get(client, (float(self.rate), now))
         left = min(float(self.rate), left + max(0.0, now - since) * self.rate / 60)
         if left < 1:
             return (1 - left) * 60 / self.rate
-        if who not in self._left and len(self._left) >= MAX_CLIENTS:
+        if client not in self._left and len(self._left) >= MAX_CLIENTS:
             self._forget(now)
-        self._left[who] = left - 1, now
+        self._left[client] = left - 1, now
         return 0.0
 
     def _forget(self, now: float) -> None:
         """Drop those who are back at their full rate; if nobody is, all."""
-        self._left = {who: (left, since) for who, (left, since) in self._left.items()
+        self._left = {client: (left, since) for client, (left, since) in self._left.items()
                       if now - since < (self.rate - left) * 60 / self.rate}  # fmt: skip
         if len(self._left) >= MAX_CLIENTS:
             self._left.clear()
-
-    def _is_proxy(self, text: str) -> bool:
-        address = _address(text)
-        return address is not None and any(
-            address.version == network.version and address in network for network in self.proxies
-        )
 
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _network(text: str) -> Network:
+def _networks(text: str) -> list[str]:
+    """A proxy's address or network, also as a socket for both IP versions writes it."""
     try:
-        return ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise SettingsError(
             f"trusted_proxies: {text!r} is no address and no network such as 10.0.0.0/8"
         ) from None
+    if network.version == 6:
+        return [str(network)]
+    return [str(network), f"::ffff:{network.network_address}/{96 + network.prefixlen}"]
 
 
 def _origin(text: str) -> str:
@@ -115,30 +118,17 @@ def _origin(text: str) -> str:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _address(text: str) -> Address | None:
-    address = _parsed(text) or _parsed(text.rpartition(":")[0])  # some proxies name the port
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        return address.ipv4_mapped
-    return address
-
-
-def _parsed(text: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(text.strip("[]"))
-    except ValueError:
-        return None
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _who(text: str) -> str | None:
-    """What of an address tells clients apart; None for this machine itself, which has no address
-    when it comes by a socket file.
+def _client(text: str) -> tuple[str, bool]:
+    """What of an address tells clients apart, and whether it is this machine, which has none when
+    it comes by a socket file. All that is no address is one client: anybody can make it up.
     """
-    address = _address(text)
-    if address is None:
-        return text or None
-    if address.is_loopback:
-        return None
-    if address.version == 6:
-        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
-    return str(address)
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return "", not text
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            network = ipaddress.IPv6Network((int(address), IPV6_PREFIX), strict=False)
+            return str(network), address.is_loopback
+        address = address.ipv4_mapped
+    return str(address), address.is_loopback

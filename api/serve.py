@@ -65,6 +65,7 @@ def serve(
             port=port,
             workers=workers,
             access_log=False,
+            # Which proxies are trusted is for our settings alone, not for FORWARDED_ALLOW_IPS.
             proxy_headers=False,
             server_header=False,
             log_config=_logging(),

@@ -1,11 +1,15 @@
 """Clients are told apart by what they cannot make up, and each has its share of posts."""
 
+import asyncio
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from recommender.errors import SettingsError
-from recommender_api import rate_limit as telling
+from recommender_api import rate_limit
 from recommender_api.rate_limit import Clients
 
 
@@ -13,10 +17,23 @@ def clients(rate: int = 60, *, proxies: str = "", origins: str = "") -> Clients:
     return Clients(rate=rate, trusted_proxies=proxies, allowed_origins=origins)
 
 
-def scope(peer: str | None, *forwarded: str) -> dict[str, object]:
-    """A request from ``peer``, with these ``X-Forwarded-For`` headers."""
+def client(counted: Clients, peer: str | None, *forwarded: str, believing: str = "") -> str | None:
+    """Who asks, if the request comes from ``peer`` with these ``X-Forwarded-For`` headers; through
+    another server's middleware, which is ``believing`` proxies of its own, if it is.
+    """
     headers = [(b"host", b"x"), *((b"x-forwarded-for", text.encode()) for text in forwarded)]
-    return {"client": (peer, 5000) if peer is not None else None, "headers": headers}
+    scope = {"type": "http", "headers": headers}
+    scope["client"] = (peer, 5000) if peer is not None else None
+    found: list[str | None] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        found.append(counted.client(scope))
+
+    front = counted.behind_proxies(app)
+    if believing:
+        front = ProxyHeadersMiddleware(front, trusted_hosts=believing)
+    asyncio.run(front(scope, None, None))
+    return found[0]
 
 
 READER = "203.0.113.7"
@@ -75,11 +92,10 @@ def test_a_clock_that_goes_back_takes_nothing_away():
 
 
 def test_no_rate_no_limit():
-    """And nobody is remembered."""
+    """However often one asks."""
     counted = clients(0)
 
     assert [counted.wait(READER, 0) for _ in range(2000)] == [0] * 2000
-    assert counted._left == {}
 
 
 @given(st.lists(st.floats(0, 200), max_size=40), st.integers(1, 5))
@@ -106,14 +122,14 @@ def test_no_minute_has_more_than_twice_the_rate(moments: list[float], rate: int)
         ("203.0.113.7", "203.0.113.7:49152"),
         ("2001:db8:1:2::1", "[2001:db8:1:2::1]:49152"),
         ("2001:db8:1:2::1", "[2001:db8:1:2::1]"),
+        ("2001:db8:1:2::1", "[2001:DB8:1:2::7]:443"),
     ],
 )
-def test_one_client_however_its_address_is_written(one: str, other: str):
+def test_one_client_however_a_proxy_writes_its_address(one: str, other: str):
     """Of IPv6 a provider gives each reader 64 bits to choose from; some proxies add the port."""
-    counted = clients(1)
-    assert counted.wait(one, 0) == 0
+    ours = clients(proxies="10.0.0.1")
 
-    assert counted.wait(other, 0) == 60
+    assert client(ours, "10.0.0.1", one) == client(ours, "10.0.0.1", other)
 
 
 @pytest.mark.parametrize(
@@ -123,24 +139,23 @@ def test_one_client_however_its_address_is_written(one: str, other: str):
 )  # fmt: skip
 def test_two_clients(one: str, other: str):
     """Another 64 bits, another address, another version."""
-    counted = clients(1)
-    assert counted.wait(one, 0) == 0
-
-    assert counted.wait(other, 0) == 0
+    assert client(clients(), one) != client(clients(), other)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1", ""])
 def test_this_machine_itself_is_not_counted(address: str):
-    """Behind a proxy nobody told us of, all readers are this machine; a socket file has no name."""
-    counted = clients(1)
+    """Behind a proxy that is not in the settings all readers are this machine, whatever it says of
+    them; a socket file has no name.
+    """
+    for counted in (clients(1), clients(1, proxies="10.0.0.1")):
+        assert client(counted, address) is None
+        assert [counted.wait(None, 0) for _ in range(5)] == [0] * 5
+    assert client(clients(1), address, READER) is None
 
-    assert [counted.wait(address, 0) for _ in range(5)] == [0] * 5
-    assert counted._left == {}
 
-
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    """Beyond that the quiet are forgotten, who would have their full share anyway."""
-    monkeypatch.setattr(telling, "MAX_CLIENTS", 100)
+def test_who_is_quiet_is_forgotten_first(monkeypatch: pytest.MonkeyPatch):
+    """When more come than are remembered; they would have their full share anyway."""
+    monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 100)
     counted = clients(60)
     for number in range(99):
         counted.wait(f"198.51.100.{number}", 0)
@@ -148,78 +163,98 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
         counted.wait(READER, 1)
     assert counted.wait(READER, 1) == 1.0
 
-    assert counted.wait("192.0.2.1", 1) == 0
+    for number in range(99):
+        assert counted.wait(f"192.0.2.{number}", 1) == 0
 
-    assert sorted(counted._left) == ["192.0.2.1", READER]
     assert counted.wait(READER, 1) == 1.0
 
 
-def test_a_flood_of_addresses_is_bounded_too(monkeypatch: pytest.MonkeyPatch):
-    """Nobody is quiet, and still no more are remembered."""
-    monkeypatch.setattr(telling, "MAX_CLIENTS", 100)
-    counted = clients(60)
+def test_a_flood_of_addresses_is_not_remembered(monkeypatch: pytest.MonkeyPatch):
+    """Where nobody is quiet all are forgotten, those who have used up their share among them."""
+    monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 100)
+    counted = clients(1)
+    assert [counted.wait(READER, 0), counted.wait(READER, 0)] == [0, 60]
 
-    for number in range(1000):
-        assert counted.wait(f"2001:db8:0:{number:x}::1", 0) == 0
-        assert len(counted._left) <= 100
+    for number in range(100):
+        assert counted.wait(f"2001:db8:0:{number:x}::/64", 0) == 0
+
+    assert counted.wait(READER, 0) == 0
 
 
 # Through proxies
 
 
-def test_without_proxies_only_the_peer_counts():
-    """Anybody can write a header."""
-    assert clients().address(scope(READER, "192.0.2.1")) == READER
-    assert clients().address(scope("127.0.0.1", "192.0.2.1")) == "127.0.0.1"
-    assert clients(proxies="10.0.0.0/8").address(scope(READER, "192.0.2.1")) == READER
+def test_without_trusted_proxies_the_header_is_not_read():
+    """Anybody can write it; who is no proxy of ours does not name another."""
+    assert client(clients(), READER, "192.0.2.1") == READER
+    assert client(clients(), READER, "127.0.0.1") == READER
+    assert client(clients(proxies="10.0.0.0/8"), READER, "192.0.2.1") == READER
+    assert client(clients(proxies="10.0.0.0/8"), READER, "127.0.0.1") == READER
 
 
-def test_a_proxy_of_ours_says_who_asked():
-    """Its own entry is the last; what the client claims stands before it and is not believed."""
-    ours = clients(proxies="10.0.0.0/8, 127.0.0.1")
+@pytest.mark.parametrize("proxy", ["10.1.2.3", "127.0.0.1", "::ffff:10.1.2.3", "2001:db8:aa::1"])
+@pytest.mark.parametrize(
+    "forged",
+    [(), ("192.0.2.66",), ("192.0.2.66, 10.0.0.9",), ("unknown, 127.0.0.1", "x"), ("::1", "")],
+)
+def test_a_trusted_proxy_says_who_asked(proxy: str, forged: tuple[str, ...]):
+    """Its own entry is the last, in the same header or in another; what the client claims stands
+    before it and counts for nothing.
+    """
+    ours = clients(proxies="10.0.0.7/8, 127.0.0.1,2001:db8:aa::/48")
 
-    for claims in ([], ["192.0.2.66"], ["192.0.2.66, 10.0.0.9"], ["unknown, 127.0.0.1", "x"]):
-        forwarded = ", ".join([*claims, READER])
-        assert ours.address(scope("10.1.2.3", forwarded)) == READER
-        assert ours.address(scope("127.0.0.1", *claims, READER)) == READER
-
-
-def test_several_proxies_of_ours_are_passed_over():
-    """From the last entry on, up to the first that is nobody of ours."""
-    ours = clients(proxies="10.0.0.0/8,2001:db8:aa::/48")
-
-    assert ours.address(scope("10.0.0.1", f"192.0.2.66, {READER}, 10.0.0.3, 10.0.0.2")) == READER
-    assert ours.address(scope("2001:db8:aa::1", "192.0.2.66", f"{READER},10.0.0.3,")) == READER
-    assert ours.address(scope("::ffff:10.0.0.1", READER)) == READER
-    assert ours.address(scope("10.0.0.1", "2001:db8::5")) == "2001:db8::5"
+    assert client(ours, proxy, *forged, READER) == READER
+    assert client(ours, proxy, ", ".join([*forged, READER])) == READER
+    assert client(ours, proxy, *forged, f"{READER}, 10.0.0.3", "127.0.0.1") == READER
 
 
-def test_a_spoofed_header_does_not_make_a_new_client():
+def test_ipv6_readers_come_through_proxies():
+    """With or without brackets and ports, and forged ones before them."""
+    ours = clients(proxies="::1, 10.0.0.1")
+
+    for written in ("2001:db8::5", "[2001:db8::5]", "[2001:db8::5]:443", "2001:DB8:0::6"):
+        assert client(ours, "::1", "[::1]:80", f"2001:db8:9::1, {written}") == "2001:db8::/64"
+        assert client(ours, "10.0.0.1", "10.0.0.1", written) == "2001:db8::/64"
+
+
+def test_a_forged_header_does_not_make_a_new_client():
     """Each post comes with another claim, and is counted as the same client's."""
     ours = clients(1, proxies="10.0.0.1")
 
     waits = [
-        ours.wait(ours.address(scope("10.0.0.1", f"192.0.2.{n}, {READER}")), 0) for n in range(3)
+        ours.wait(client(ours, "10.0.0.1", f"192.0.2.{number}, {READER}"), 0) for number in range(3)
     ]
 
     assert waits == [0, 60, 60]
 
 
-@pytest.mark.parametrize("forwarded", [[], [""], [", ,"], ["10.0.0.2"], ["10.0.0.2, 10.0.0.3"]])
-def test_a_proxy_that_names_nobody_is_the_client(forwarded: list[str]):
-    """As when it asks for itself."""
-    assert clients(proxies="10.0.0.0/8").address(scope("10.0.0.1", *forwarded)) == "10.0.0.1"
+@pytest.mark.parametrize(
+    "forwarded",
+    [("127.0.0.1",), ("::1",), ("127.0.0.1, 127.0.0.1",), ("127.0.0.1", "10.0.0.1"), ("",),
+     (", ",), ("127.0.0.1:80",), ("[::1]:80",), ("::ffff:127.0.0.1",)],
+)  # fmt: skip
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "", None])
+def test_nobody_who_came_by_a_proxy_is_this_machine(peer: str | None, forwarded: tuple[str, ...]):
+    """Whatever address the header names, and if it names none."""
+    ours = clients(1, proxies="127.0.0.1, ::1, 10.0.0.1")
+
+    assert client(ours, peer, *forwarded) is not None
 
 
-@pytest.mark.parametrize("garbage", ["unknown", "_hidden", "x" * 5000, "é", "1.2.3", "1.2.3.4.5"])
-def test_a_proxy_that_passes_garbage_on_is_the_client(garbage: str):
+@pytest.mark.parametrize("claim", ["127.0.0.1", "::1", "127.0.0.1, 192.0.2.1", "[::1]:80"])
+def test_nor_where_another_server_believes_everybody(claim: str):
+    """Our settings name no proxy, but the server in front of us takes the header as it comes."""
+    assert client(clients(), READER, claim, believing="*") is not None
+
+
+@pytest.mark.parametrize(
+    "garbage", ["unknown", "_hidden", "x" * 5000, "é", "1.2.3", "1.2.3.4.5", "[::1", "::1]:x"]
+)
+def test_all_garbage_is_one_client(garbage: str):
     """Else every post could be a client of its own."""
-    assert clients(proxies="10.0.0.1").address(scope("10.0.0.1", garbage)) == "10.0.0.1"
+    ours = clients(proxies="10.0.0.1")
 
-
-def test_a_server_behind_a_socket_file_has_no_peer():
-    """No address, and no error."""
-    assert clients(proxies="10.0.0.1").address(scope(None, READER)) == ""
+    assert client(ours, "10.0.0.1", garbage) == client(ours, "10.0.0.1", "other") is not None
 
 
 @pytest.mark.parametrize(
