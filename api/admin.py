@@ -200,5 +200,5 @@ class Figures:
                     self._flagged, self._counted = count_flagged(connection, self.caps), now
                     self._n_live = n_live(connection)
         except StoreError:
-            return None  # told as recommender_store_up
+            return None  # shown as recommender_store_up
         return self._flagged

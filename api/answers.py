@@ -2,8 +2,8 @@
 
 Most pages ask for the usual ten links and no rule speaks of them: these were written down when the
 bundle was built, and are copied from the mapped file behind a head that names the slate. All others
-are composed, and those that may be asked for again are kept. An object of this class never changes
-in what it says, so that it can be replaced whole while requests are under way.
+are composed, and those that may be asked for again are kept. What an object of this
+class answers never changes, so that it can be replaced whole while requests are under way.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from recommender.lists.exploration import BEST, DEPTH, EXPLORE, slate_of
 
 # A composed answer takes some 3 to 10 kB, and 50 times as long to make as to find again.
 MAX_COMPOSED = 2_000
-# Queries that have been understood once; some 800 bytes each.
+# Queries that have been parsed once; some 800 bytes each.
 MAX_QUESTIONS = 20_000
 MAX_QUESTION_BYTES = 300
-# What tokens say of a slate, some 200 bytes each; all variants of a best slate share one.
+# What tokens hold of a slate, some 200 bytes each; all variants of a best slate share one.
 MAX_TAILS = 100_000
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -70,7 +70,7 @@ class Sent(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A query for the list of a known article, understood; ``head`` and ``tag`` are those of the
+    """A query for the list of a known article, parsed; ``head`` and ``tag`` are those of the
     list that was prepared for it.
     """
 
@@ -157,7 +157,7 @@ class Answers:
         return Sent(head_json(id, self.shelf.name, self._token(variant, tail)), items)
 
     def _plain(self, lists: Lists, row: int, k: int, slate: int) -> tuple[bytes, bytes]:
-        """The links of an article as prepared, and what a token says of them."""
+        """The links of an article as prepared, and what a token holds of them."""
         usual = k == DEFAULT_K and slate == BEST_SLATE
         seal, tail = self.seal, self._tails.get((row, k, slate))
         if usual and seal is not None and seal.keys is lists.keys:

@@ -1,4 +1,4 @@
-"""The web process: what is asked for, what the library says, and nothing in between.
+"""The web process: requests in, the library's answers out, nothing decided in between.
 
 app = create_app(settings(os.environ, folder=Path.cwd()), clock=lambda: datetime.now(UTC))
 """
@@ -99,7 +99,7 @@ def create_app(
     clock: Callable[[], datetime],
     extra: Callable[[FastAPI], None] | None = None,
 ) -> FastAPI:
-    """The application. ``clock`` tells the time, with its zone; ``extra`` may add routes.
+    """The application. ``clock`` gives the time, with its zone; ``extra`` may add routes.
 
     What is live is loaded now, and looked after while the application runs.
     """

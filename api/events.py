@@ -39,12 +39,12 @@ from recommender_api.schemas import Refusal, no_store
 from recommender_api.store_connection import Stored
 
 MAX_EVENTS = 1_000
-# What a page may say it sends: sendBeacon cannot say JSON across origins without asking first, and
-# curl says form unless it is told.
-KINDS = (b"", b"application/json", b"text/plain", b"application/x-www-form-urlencoded")
+# Content types of events: sendBeacon cannot send JSON across origins without asking first, and curl
+# declares a form unless another type is given.
+CONTENT_TYPES = (b"", b"application/json", b"text/plain", b"application/x-www-form-urlencoded")
 NOT_NOW = "Events cannot be stored now."
 # A store that fails does so for every post.
-TELL_SECONDS = 10
+LOG_SECONDS = 10
 
 logger = logging.getLogger("api")
 
@@ -69,7 +69,7 @@ class Events:
         self.clock = clock
         self.admin_key = admin_key
         self._letters = Letters()
-        self._told = 0.0
+        self._logged = 0.0
 
     def preflight(self, scope: Scope) -> Reply:
         """What a browser asks before it lets a page send JSON to us."""
@@ -99,7 +99,7 @@ class Events:
             new = await self._durable(journal, accepted, rejected)
         except StoreError as exc:
             self.metrics.events("lost", len(records))
-            self._tell(exc)
+            self._log(exc)
             raise no_store(NOT_NOW) from exc
         n_new = sum(new)
         self.metrics.events("accepted", n_new)
@@ -108,11 +108,11 @@ class Events:
             self.metrics.rejected(Counter(fault.reason for _, fault in rejected))
         return _taken(n_new, len(new) - n_new, rejected, origin)
 
-    def _tell(self, fault: StoreError) -> None:
-        """Say in the log what the store complains of, now and then."""
+    def _log(self, fault: StoreError) -> None:
+        """Log the store's fault, once in ``LOG_SECONDS``."""
         now = self.clock().timestamp()
-        if now >= self._told + TELL_SECONDS:
-            self._told = now
+        if now >= self._logged + LOG_SECONDS:
+            self._logged = now
             logger.error("events cannot be stored: %s", fault)
 
     def _is_trusted(self, scope: Scope) -> bool:
@@ -208,8 +208,8 @@ def _taken(
     faults = [
         {"index": index, "reason": fault.reason, "detail": str(fault)} for index, fault in rejected
     ]
-    told = json.dumps(faults, separators=(",", ":")).encode() if faults else b"[]"
-    body = b'{"accepted":%d,"duplicate":%d,"rejected":%b}' % (n_new, n_duplicate, told)
+    refused = json.dumps(faults, separators=(",", ":")).encode() if faults else b"[]"
+    body = b'{"accepted":%d,"duplicate":%d,"rejected":%b}' % (n_new, n_duplicate, refused)
     length = (b"content-length", b"%d" % len(body))
     return Reply(202, [JSON, length, NOT_STORED, *open_to(origin)], body)
 
@@ -223,7 +223,7 @@ def open_to(origin: str | None) -> list[tuple[bytes, bytes]]:
 
 def _records(scope: Scope, body: bytes) -> list[Any]:
     kind = (header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
-    if kind not in KINDS:
+    if kind not in CONTENT_TYPES:
         detail = "Send events as application/json or text/plain."
         raise Refusal(415, "unsupported_media_type", detail)
     try:

@@ -72,9 +72,9 @@ def cached(body: bytes, tag: bytes, headers: Headers) -> Reply:
     return Reply(200, [JSON, length, (b"etag", tag), CACHED, OPEN], body)
 
 
-def matches(wanted: bytes, tag: bytes) -> bool:
+def matches(named: bytes, tag: bytes) -> bool:
     """Does ``If-None-Match`` name the tag? Weak comparison, as RFC 9110 asks for here."""
-    tags = [part.strip().removeprefix(b"W/") for part in wanted.split(b",")]
+    tags = [part.strip().removeprefix(b"W/") for part in named.split(b",")]
     return tag in tags or tags == [b"*"]
 
 
@@ -146,10 +146,10 @@ async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send) ->
     await app(scope, receive, answered)
 
 
-def header(scope: Scope, wanted: bytes) -> bytes | None:
+def header(scope: Scope, name: bytes) -> bytes | None:
     """The first header of this name."""
-    for name, value in scope["headers"]:
-        if name == wanted:
+    for found, value in scope["headers"]:
+        if found == name:
             return bytes(value)
     return None
 

@@ -3,7 +3,7 @@
 All three are picked up when they change, without a restart. What is new is loaded aside and put in
 place by replacing one reference; requests under way keep the old. What is broken is logged once
 and the old keeps serving. A process that starts with no bundle that it can read answers fallback
-lists from the store, says that it is not ready and why, and looks again until there is one.
+lists from the store, and its probe of readiness gives the reason, until there is one.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Added:
 
 class Live:
     """What is being served now. ``answers`` is None until there are rules, and a bundle or
-    articles in the store; ``fault`` says what could not be loaded.
+    articles in the store; ``fault`` is what could not be loaded.
     """
 
     def __init__(self, models: Path, rules_file: Path, stored: Stored) -> None:
@@ -250,7 +250,7 @@ def _no_bundle() -> Refusal:
 
 
 def _state(store: Store, lists: Lists | None) -> object:
-    """What differs when articles came or went; an import is told of by their number alone."""
+    """What differs when articles came or went; an import shows in their number alone."""
     return store.last_change() if lists else (store.last_change(), store.n_articles())
 
 

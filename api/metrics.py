@@ -1,4 +1,4 @@
-"""What an operator watches, in Prometheus' format: a library counts, this says what.
+"""What an operator watches, in Prometheus' format: a library counts, this names what.
 
 With several workers each counts in a file of its own, and whichever is asked adds them up.
 """

@@ -54,7 +54,7 @@ class Clients:
         """What tells the client of a request apart; None for this machine itself, which is not
         counted: behind a proxy that is not in the settings, every reader seems to be it.
 
-        Who came by a trusted proxy is never this machine, whatever the header says; nor is a
+        Who came by a trusted proxy is never this machine, whatever the header names; nor is a
         client whose header claims the very address, where another server has believed it.
         """
         peer = str((scope.get("client") or ("",))[0])

@@ -50,7 +50,7 @@ logger = logging.getLogger("api")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query, understood; either ``id`` or ``url`` is given."""
+    """A query, parsed; either ``id`` or ``url`` is given."""
 
     id: str | None
     url: str | None
@@ -113,7 +113,7 @@ class Related:
     def _first(
         self, answers: Answers, asked: Asked, row: int | None, query: bytes, headers: Headers
     ) -> Reply:
-        """The reply to a query that is new to us, or not worth remembering."""
+        """The reply to a query that is new to us, or not to be remembered."""
         now = self.clock()
         exclude = asked.exclude if row is not None else answers.beside(asked.id, asked.exclude)
         sent = answers.of(row, now, k=asked.k, exclude=exclude, variant=asked.variant)

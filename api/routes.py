@@ -111,7 +111,7 @@ def _health(app: FastAPI, live: Live) -> None:
 
     @app.get("/health/ready", tags=["health"], summary="Can it answer?", responses=documented(503))
     async def ready() -> Ready:
-        """503 until a bundle is live; `detail` says what is missing. Fallback lists are served
+        """503 until a bundle is live; `detail` is the reason. Fallback lists are served
         meanwhile, as far as the store has articles.
         """
         if live.answers is None:
@@ -184,13 +184,13 @@ def _parameters(*, explainable: bool) -> list[dict[str, Any]]:
         (
             "variant",
             {"type": "integer", "minimum": 0, "maximum": N_VARIANTS - 1},
-            "drawn evenly for each view; `GET /v1/model` tells what each means. Without it the "
+            "drawn evenly for each view; `GET /v1/model` lists what each means. Without it the "
             "best slate, outside experiments",
         ),
         ("exclude", {"type": "array", "items": text}, "ids to leave out; may be repeated"),
     ]
     if explainable:
-        known.append(("explain", {"type": "boolean"}, "tell the figures behind each link (admin)"))
+        known.append(("explain", {"type": "boolean"}, "give the figures behind each link (admin)"))
     return [
         {"name": name, "in": "query", "required": False, "schema": schema, "description": what}
         for name, schema, what in known

@@ -157,7 +157,7 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """A bundle is live. ``fault`` tells what keeps a newer one, or newer rules, from being so."""
+    """A bundle is live. ``fault`` is what keeps a newer one, or newer rules, from being so."""
 
     status: str = "ready"
     model: str

@@ -1,4 +1,4 @@
-"""Run the application: one process or several, until told to stop."""
+"""Run the application: one process or several, until it is stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from recommender.errors import SettingsError
 from recommender_api.app import create_app
 from recommender_api.metrics import FOLDER
 
-# What is under way when the process is told to stop has this long to finish.
+# What is under way when the process is to stop has this long to finish.
 GRACE_SECONDS = 10
 
 
@@ -81,7 +81,7 @@ def _leave(signal_number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _check_address(host: str, port: int) -> None:
-    """Say in one sentence what uvicorn would say in a log."""
+    """One sentence where uvicorn would write a log."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -44,7 +44,7 @@ class Stored:
         self.open()
 
     def open(self) -> bool:
-        """Open the store if it is not; says whether it is open now."""
+        """Open the store if it is not; returns whether it is open now."""
         with self._opening:
             if self.store is not None:
                 return True
@@ -57,7 +57,7 @@ class Stored:
                     store.close()
                     raise
             except StoreError as exc:
-                self._told(str(exc))
+                self._log(str(exc))
                 return False
             self.signer = Signer(self._keys)
             self.journal = Journal(store, clock=self.now_ms)
@@ -73,8 +73,8 @@ class Stored:
         return self.clock().timestamp() >= self._keys_read + RETRY_SECONDS
 
     def renewed_keys(self) -> bool:
-        """Read the keys again, since another process may have been started with a new one; says
-        whether they changed. ``StoreError`` if the store is out of reach.
+        """Read the keys again, since another process may have been started with a new one;
+        returns whether they changed. ``StoreError`` if the store is out of reach.
         """
         with self._opening:
             if self.store is None or not self.keys_may_be_old():
@@ -86,7 +86,7 @@ class Stored:
             self._keys, self.signer = keys, Signer(keys)
             return True
 
-    def _told(self, fault: str) -> None:
+    def _log(self, fault: str) -> None:
         if fault != self.fault:
             logger.error("%s (lists are served, events are refused)", fault)
         self.fault = fault
@@ -100,7 +100,7 @@ class Stored:
                 return RETRY_SECONDS
             catch_up()
         except StoreError as exc:
-            self._told(str(exc))
+            self._log(str(exc))
             return RETRY_SECONDS
         if self.fault:
             logger.info("the store is back")

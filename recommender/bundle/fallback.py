@@ -1,4 +1,4 @@
-"""Lists of a site without a bundle: what its articles say of themselves, no more.
+"""Lists of a site without a bundle: what stands in its articles, no more.
 
 A server that finds no bundle, a damaged one, or one of an older layout answers from here until
 there is one it can read: an article's hand-picked links, then the newest articles of its category,

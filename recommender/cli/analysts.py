@@ -14,7 +14,7 @@ from rich.text import Text
 
 from recommender.bundle import registry
 from recommender.bundle.composition import MAX_K
-from recommender.cli.output import COUNT, as_json, here, now, say, say_json, warn
+from recommender.cli.output import COUNT, as_json, here, now, print_json, warn
 from recommender.errors import RecommenderError
 from recommender.events.formats.detect import FORMATS
 from recommender.lists import editorial
@@ -100,17 +100,17 @@ def import_articles(
         with Store(settings.database) as store:
             changes = store.apply(batch, full=full)
     if as_json:
-        say_json({**asdict(changes), "problems": [problem.text for problem in batch.problems]})
+        print_json({**asdict(changes), "problems": [problem.text for problem in batch.problems]})
         return
-    say(
+    print(
         f"{len(changes.added):,} articles added, {len(changes.updated):,} updated, "
         f"{changes.n_unchanged:,} unchanged, {len(changes.removed):,} removed; "
         f"{changes.n_stubs:,} titles without a page; {len(batch.problems):,} bad records left out"
     )
     for id in changes.removed:
-        say(f"removed: {id}")
+        print(f"removed: {id}")
     if changes.spared:
-        say(
+        print(
             f"{len(changes.spared):,} articles are no longer there, but none was removed, because "
             "bad records may be theirs: mend these and import again"
         )
@@ -159,24 +159,24 @@ def import_events(
         already = [str(path) for path in reader.already]
         problems = [problem.text for problem in reader.problems]
         done = {**asdict(received), "skipped": reader.skipped, "n_bad": reader.n_bad}
-        say_json({**done, "resumed": resumed, "already_imported": already, "problems": problems})
+        print_json({**done, "resumed": resumed, "already_imported": already, "problems": problems})
         return
     for path, n_records in reader.resumed.items():
-        say(f"{path}: resumed at record {n_records + 1:,}")
+        print(f"{path}: resumed at record {n_records + 1:,}")
     warn(
         (f"{path}: already imported; --again reads it anew" for path in reader.already),
         n_all=len(reader.already),
     )
-    say(
+    print(
         f"{received.impressions:,} impressions, {received.clicks:,} clicks, "
         f"{received.pageviews:,} page views; {received.duplicates:,} duplicates; "
         f"{reader.n_bad:,} bad records left out"
     )
     if reader.skipped:
-        say(f"{reader.skipped.total():,} records of no use: {reader.reasons()}")
+        print(f"{reader.skipped.total():,} records of no use: {reader.reasons()}")
     if received.n_unknown_events:
         named = ", ".join(sorted(received.unknown)[:5])
-        say(
+        print(
             f"{received.n_unknown_events:,} events name {len(received.unknown):,} articles the "
             f"store does not have (such as {named}); they count once these are imported"
         )
@@ -185,7 +185,7 @@ def import_events(
 @click.command("related")
 @click.argument("id", metavar="ID")
 @click.option("-k", type=LENGTH, default=10, metavar="N", help="links to show")
-@click.option("--explain", is_flag=True, help="say why each link is there")
+@click.option("--explain", is_flag=True, help="with the reason for each link")
 @as_json
 def related(id: str, k: int, explain: bool, as_json: bool) -> None:
     """Show the list of an article.
@@ -207,7 +207,7 @@ def related(id: str, k: int, explain: bool, as_json: bool) -> None:
         items = [asdict(link) for link in links]
         if explain:
             items = [{**item, "why": bundle.why(id, item["id"])} for item in items]
-        say_json({"article_id": id, "model": bundle.name, "items": items})
+        print_json({"article_id": id, "model": bundle.name, "items": items})
         return
     table = Table(title=Text(bundle.lists.titles[row]), title_justify="left")
     table.add_column("#", justify="right")
@@ -263,7 +263,7 @@ def export(folder: Path, kind: str, k: int) -> None:
             stored = store.pages()
     with Shown() as progress:
         done = exporting.export(bundle, folder, kind, stored=stored, k=k, progress=progress)
-    say(f"{done.n_written:,} lists of bundle {bundle.name} written to {folder}")
+    print(f"{done.n_written:,} lists of bundle {bundle.name} written to {folder}")
     warn(done.left, n_all=len(done.left))
 
 
@@ -314,20 +314,20 @@ def evaluate(
         cells += ["", ""] if order == "model" else [gain, p_value(row["gain p"])]
         table.add_row(str(order), *cells)
     Console().print(table)
-    say(report.headline)
-    say(report.verdict)
+    print(report.headline)
+    print(report.verdict)
     for note in report.notes:
-        say(f"- {note}")
+        print(f"- {note}")
     if report.off_policy:
-        _say_off_policy(report.off_policy)
+        _print_off_policy(report.off_policy)
 
 
-def _say_off_policy(found: OffPolicy) -> None:
+def _print_off_policy(found: OffPolicy) -> None:
     table = Table(title="clicks a page view, had these lists been shown", title_justify="left")
     table.add_column("estimator", no_wrap=True)
     for name in ("clicks", "more than shown", "effective views", "top 1 %", "without support"):
         table.add_column(name, justify="right")
-    said: dict[str, list[str]] = {}
+    notes: dict[str, list[str]] = {}
     for name, row in found.table.iterrows():
         cells = ["", ""]
         if row["estimate"] == row["estimate"]:
@@ -345,13 +345,13 @@ def _say_off_policy(found: OffPolicy) -> None:
             cells += ["", "", ""]
         table.add_row(str(name), *cells)
         if row["says"]:
-            said.setdefault(row["says"], []).append(str(name))
+            notes.setdefault(row["says"], []).append(str(name))
     Console().print(table)
-    say(found.verdict)
-    for words, names in said.items():
-        say(f"- {', '.join(names)}: {words}")
+    print(found.verdict)
+    for words, names in notes.items():
+        print(f"- {', '.join(names)}: {words}")
     for note in found.notes:
-        say(f"- {note}")
+        print(f"- {note}")
 
 
 def _is_absent(database: str) -> bool:

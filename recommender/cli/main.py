@@ -1,6 +1,6 @@
 """The command line: ``recommender --help``. The one place that reads the clock and the environment.
 
-Every command takes its settings from ``RECOMMENDER_*`` or ``recommender.toml``, says what it did
+Every command takes its settings from ``RECOMMENDER_*`` or ``recommender.toml``, reports what it did
 as a table for people or, with ``--json``, for programs, and exits with 0 when it is done, 1 when
 the work could not be done (the reason on stderr, in one line), 2 for wrong usage. The commands
 stand in ``analysts`` and ``operators``, each with its options and what it does.
@@ -21,7 +21,7 @@ from recommender.errors import RecommenderError
 
 
 class Commands(click.Group):
-    """All commands, in the order they are first needed; what fails says so in one line."""
+    """All commands, in the order they are first needed; what fails ends in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)

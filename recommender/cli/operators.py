@@ -15,7 +15,7 @@ from rich.text import Text
 from recommender.articles.article import parse_timestamp
 from recommender.bundle import registry
 from recommender.bundle.registry import Manifest
-from recommender.cli.output import COUNT, as_json, here, now, say, say_json, warn
+from recommender.cli.output import COUNT, as_json, here, now, print_json, warn
 from recommender.config import Settings
 from recommender.errors import BundleError
 from recommender.lists import editorial
@@ -79,7 +79,7 @@ def validate(as_json: bool) -> int:
     with Store(settings.database) as store:
         checks = ask(store, now_ms=now_ms, caps=caps_of(settings))
     if as_json:
-        say_json({"checks": [asdict(check) for check in checks]})
+        print_json({"checks": [asdict(check) for check in checks]})
     else:
         table = Table(title="Is the data fit to learn from?", title_justify="left")
         for column in ("", "check", "found", "for example"):
@@ -106,8 +106,8 @@ def validate(as_json: bool) -> int:
 @click.option(
     "--promote-if-better",
     is_flag=True,
-    help="make live only if it is not worse than the live one on views new to both; says why, "
-    "and takes twice as long",
+    help="make live only if it is not worse than the live one on views new to both; "
+    "gives the reason, and takes twice as long",
 )
 @as_json
 def train(
@@ -144,9 +144,9 @@ def train(
         if n_new is not None and if_new and n_new < if_new:
             found = f"{n_new:,} new clicks since the live bundle was built, fewer than"
             if as_json:
-                say_json({"name": None, "live": False, "n_new_clicks": n_new})
+                print_json({"name": None, "live": False, "n_new_clicks": n_new})
             else:
-                say(f"not trained: {found} {if_new:,}")
+                print(f"not trained: {found} {if_new:,}")
             return
         built, promotion = at or now(), None
         if promote_if_better:
@@ -159,16 +159,16 @@ def train(
             bundle = build(store, settings.models, now=built, options=options, progress=progress)
     live = promotion.promoted if promotion else options.activate
     if as_json:
-        told = {"promotion": promotion.sentence} if promotion else {}
-        say_json({"name": bundle.name, "live": live, **told, **_summary(bundle.about)})
+        guard = {"promotion": promotion.sentence} if promotion else {}
+        print_json({"name": bundle.name, "live": live, **guard, **_summary(bundle.about)})
         return
     state = "live" if live else "published, not live"
-    say(f"{bundle.name} ({state}): {bundle.about.reason}")
+    print(f"{bundle.name} ({state}): {bundle.about.reason}")
     if promotion:
-        say(promotion.sentence)
+        print(promotion.sentence)
     for sentence in bundle.about.examination.summary:
-        say(sentence)
-    say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
+        print(sentence)
+    print(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
 
 
 def _n_new_clicks(store: Store, settings: Settings) -> int | None:
@@ -214,7 +214,7 @@ def forget(session: str | None, older_than: datetime | None) -> None:
             gone = forget_session(store, session or "", caps=caps)
         else:
             gone = forget_before(store, int(older_than.timestamp() * 1000), caps=caps)
-    say(
+    print(
         f"{gone.views:,} views, {gone.clicks:,} clicks and {gone.pageviews:,} page views "
         "forgotten; what was counted of them by day stays"
     )
@@ -249,7 +249,7 @@ def models_list(as_json: bool) -> None:
         except BundleError as exc:
             rows.append({"name": name, "live": name == live, "fault": str(exc)})
     if as_json:
-        say_json(rows)
+        print_json(rows)
         return
     table = Table()
     # Names are there to be copied, so they are never cut short.
@@ -277,7 +277,7 @@ def models_activate(name: str) -> None:
       recommender models activate 20261122-101500-3f2a9c
     """
     registry.activate(here().models, name)
-    say(f"{name} is live")
+    print(f"{name} is live")
 
 
 @models.command("rollback")
@@ -288,7 +288,7 @@ def models_rollback() -> None:
     example:
       recommender models rollback
     """
-    say(f"{registry.rollback(here().models)} is live")
+    print(f"{registry.rollback(here().models)} is live")
 
 
 @models.command("prune")
@@ -301,7 +301,7 @@ def models_prune(keep: int) -> None:
       recommender models prune --keep 5
     """
     gone = registry.prune(here().models, keep=keep)
-    say(f"{len(gone)} bundles deleted" + "".join(f"\ndeleted: {name}" for name in gone))
+    print(f"{len(gone)} bundles deleted" + "".join(f"\ndeleted: {name}" for name in gone))
 
 
 @click.command("serve")

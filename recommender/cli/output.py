@@ -29,12 +29,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def say(text: str) -> None:
-    """A line for people."""
-    print(text)
-
-
-def say_json(content: Any) -> None:
+def print_json(content: Any) -> None:
     """One document for programs."""
     # What a terminal cannot write as it is would be lost to the program that reads it.
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
