@@ -191,7 +191,15 @@ def sample_site(a_day: int = 1_000, n_days: int = 4) -> None:
             rows += _beside(store, name, served, candidate, pages)
             served = candidate
     table(
-        ("bundle", "truth", "estimator", "clicks a view", "effective views", "unsupported", "says"),
+        (
+            "bundle",
+            "truth",
+            "estimator",
+            "clicks a view",
+            "effective views",
+            "unsupported",
+            "summary",
+        ),
         rows,
     )
 
@@ -287,7 +295,7 @@ def _rows(
         told = _told(Interval(row["estimate"], row["low"], row["high"])) if given else ""
         rows.append(
             (name, f"{right:.3f}", str(estimator), told, f"{row['effective sample']:,.0f}",
-             f"{row['unsupported']:.0%}", row["says"])
+             f"{row['unsupported']:.0%}", row["summary"])
         )  # fmt: skip
     return rows
 

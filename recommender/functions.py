@@ -19,8 +19,7 @@ from recommender.articles.reader import Batch, read_articles
 from recommender.bundle.bundle import Bundle, load_bundle
 from recommender.errors import ArticleError, EvaluationError, InputError
 from recommender.evaluation.evaluate import Report, judge
-from recommender.evaluation.offpolicy import OffPolicy, estimate
-from recommender.evaluation.wanted import Lists, lists_of
+from recommender.evaluation.offpolicy import Lists, OffPolicy, estimate, lists_of
 from recommender.events.event import Event, parse
 from recommender.files import Problem, Tolerance
 from recommender.frames.site import Site

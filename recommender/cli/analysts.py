@@ -344,8 +344,8 @@ def _print_off_policy(found: OffPolicy) -> None:
         else:
             cells += ["", "", ""]
         table.add_row(str(name), *cells)
-        if row["says"]:
-            notes.setdefault(row["says"], []).append(str(name))
+        if row["summary"]:
+            notes.setdefault(row["summary"], []).append(str(name))
     Console().print(table)
     print(found.verdict)
     for words, names in notes.items():

@@ -1,14 +1,15 @@
-"""What a bundle, or any lists, would win if they were shown: told from the log, before serving.
+"""What a bundle's lists, or any others, would win if they were shown: estimated before serving.
 
-Every view whose links stood at their places by a known chance says something of lists that were not
-shown; ``estimators`` says how. An estimate that rests on too little is not given: the table says in
-words why. Judged are the best lists; what a site wins while it explores is a little less.
+Every view whose links stood at their places by a known chance is evidence on lists that were not
+shown (``offpolicy_estimators``). An estimate that rests on too little is not given, and the table
+has the reason. Judged are the best lists; what a site wins while it explores is a little less.
 """
 
 from __future__ import annotations
 
 import html
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY
-from recommender.errors import EvaluationError
+from recommender.errors import CalibrationError, EvaluationError, InputError
 from recommender.evaluation.offpolicy_estimators import (
     CLIP,
     Interval,
@@ -33,31 +34,34 @@ from recommender.evaluation.offpolicy_estimators import (
 )
 from recommender.evaluation.report.picture import Picture, Row, intervals
 from recommender.evaluation.report.text import span
-from recommender.evaluation.wanted import UNTOLD, Lists, Model, lists_beside, model_of, numbered
 from recommender.store.impressions import Impressions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # What an estimate must rest on, or it is not given: the effective sample, in views, and clicks that
-# weigh. Intervals hold from here on in simulations (benchmarks, "Off-policy").
+# have a weight. From here on intervals hold in simulations (benchmarks/README, "Off-policy").
 MIN_EFFECTIVE = 100.0
 MIN_CLICKS = 20
-# The share of the candidate's places the log may be silent about.
+# The share of the candidate's places that the log may have no view of. Not tuned.
 MAX_UNSUPPORTED = 0.2
 IPS, SNIPS, CLIPPED, DR, PBM = (
     "IPS", "self-normalised IPS", "clipped IPS", "doubly robust", "position-based",
 )  # fmt: skip
-# The verdict is that of the first of these that is given.
-PREFERRED = (DR, SNIPS, IPS, PBM)
+# The verdict is that of the first of these that is given. Doubly robust is given where
+# self-normalised IPS is, and no tighter: .993 to 1.00 of its spread (benchmarks, "Off-policy").
+PREFERRED = (SNIPS, PBM)
 POSITIONS = (
-    "right if a link is as attractive at every place and places are looked at as the bundle says; "
-    "how sure that is, the interval leaves out"
+    "right if a link is as attractive at every place and places are examined as the bundle "
+    "estimates; the interval leaves out how sure that is"
 )
+UNIDENTIFIED = "but the bundle's log does not identify the examination of positions"
+# By page, the ids it would show, best first.
+Lists = Mapping[str, Sequence[str]]
 REFUSED = "not given: "
 COLUMNS = (
     "estimate", "low", "high", "gain", "gain low", "gain high", "effective sample", "top 1 %",
-    "unsupported", "depends on model", "says",
+    "unsupported", "depends on model", "summary",
 )  # fmt: skip
 
 
@@ -66,10 +70,10 @@ class OffPolicy:
     """What came of it. ``table`` has a row for each estimator: the clicks a page view that the
     candidate's lists would win, ``estimate``, with a 95 % interval ``low`` to ``high``; ``gain``,
     by how much that is more than what was shown won, paired, with its interval; how many views of
-    the candidate's own lists say as much (``effective sample``); the share of the weight in the
-    heaviest hundredth, ``top 1 %``; the share of the candidate's places the log says nothing of,
-    ``unsupported``; whether it ``depends on model``; and what it ``says``. An estimate that is
-    refused is NaN. ``logged`` is what was won by what was shown.
+    the candidate's own lists would be as informative, ``effective sample``; the share of the weight
+    in the heaviest hundredth, ``top 1 %``; the share of the candidate's places that the log has no
+    view of, ``unsupported``; whether it ``depends on model``; and a ``summary`` in words. An
+    estimate that is refused is NaN. ``logged`` is what was won by what was shown.
     """
 
     table: pd.DataFrame
@@ -81,8 +85,8 @@ class OffPolicy:
 
     @property
     def best(self) -> str | None:
-        """The estimator whose word counts, None if all are refused."""
-        sure = ~self.table["says"].str.contains(UNTOLD, regex=False)
+        """The estimator that the verdict rests on, None if all are refused."""
+        sure = ~self.table["summary"].str.contains(UNIDENTIFIED, regex=False)
         given = self.table.index[self.table["estimate"].notna() & sure]
         return next((name for name in PREFERRED if name in given), None)
 
@@ -91,30 +95,24 @@ class OffPolicy:
         """One sentence for who reads one sentence."""
         name = self.best
         if name is None:
-            said = self.table.loc[SNIPS, "says"].removeprefix(REFUSED)
+            reason = self.table.loc[SNIPS, "summary"].removeprefix(REFUSED)
             guess = self.table.loc[PBM, "estimate"]
             if not np.isnan(guess):
-                said += (
-                    f"; {guess:.3f} clicks a page view is a guess, {UNTOLD.removeprefix('but ')}"
-                )
-            return f"The log cannot tell what {self.candidate} would win: {said}."
+                reason += f"; {guess:.3f} clicks a page view is a guess, {UNIDENTIFIED[4:]}"
+            return f"The log cannot tell what {self.candidate} would win: {reason}."
         row = self.table.loc[name]
         gain, low, high = row["gain"], row["gain low"], row["gain high"]
         if low > 0 or high < 0:
             least, most = sorted((abs(low), abs(high)))
             more = "more" if low > 0 else "fewer"
-            told = f"{abs(gain):.3f} {more} than what was shown ({least:.3f} to {most:.3f})"
+            gained = f"{abs(gain):.3f} {more} than what was shown ({least:.3f} to {most:.3f})"
         else:
-            told = f"no clear difference to what was shown ({low:+.3f} to {high:+.3f})"
-        rests = ""
-        if row["depends on model"]:
-            rests = ", if the model of positions is right" if name == PBM else (
-                f"; of {row['unsupported']:.0%} of the places only the model speaks"
-            ).replace("%", " %")  # fmt: skip
+            gained = f"no clear difference to what was shown ({low:+.3f} to {high:+.3f})"
+        rests = ", if the model of positions is right" if name == PBM else ""
         name_of = self.candidate[0].upper() + self.candidate[1:]
         return (
             f"{name_of} would win {row['estimate']:.3f} clicks a page view "
-            f"({row['low']:.3f} to {row['high']:.3f}), {told}{rests}; {name}, 95 % intervals."
+            f"({row['low']:.3f} to {row['high']:.3f}), {gained}{rests}; {name}, 95 % intervals."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,13 +149,13 @@ def estimate(
 
     notes = []
     if unordered := int((~log.ordered[log.slate]).sum()):
-        notes.append(f"{unordered:,} views are left out: nobody knows where their links stood.")
+        notes.append(f"{unordered:,} views are left out: the positions of their links are unknown.")
         log = log.views_of(log.ordered)
-    any_by_lot = bool(log.randomised[log.slate].any())
-    if any_by_lot and (unknown := int((~log.randomised[log.slate]).sum())):
-        notes.append(f"{unknown:,} views are left out: they tell no chances of their links.")
+    randomised = bool(log.randomised[log.slate].any())
+    if randomised and (unknown := int((~log.randomised[log.slate]).sum())):
+        notes.append(f"{unknown:,} views are left out: the chances of their links are not logged.")
         log = log.views_of(log.randomised)
-    lists, told = lists_beside(log, candidate, k)
+    lists, beside = lists_beside(log, candidate, k)
     wanted = numbered(log, lists, k)
     listed = (wanted != EMPTY).any(axis=1)[log.source]
     if alone := int((~listed[log.slate]).sum()):
@@ -169,14 +167,14 @@ def estimate(
     name = candidate.name if isinstance(candidate, Bundle) else "the lists given"
     shown = Matched.of(log, wanted)
     was = logged_policy(shown)
-    rows = _rows(shown, was, model_of(log, lists, k, model or candidate), any_by_lot)
+    rows = _rows(shown, was, model_of(log, lists, k, model or candidate), randomised)
     table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
     notes = [
         f"Estimates are clicks a page view in the first {k} places, beside the articles of "
         f"{len(log.slate):,} views in {log.n_sessions:,} visits; a list is as long as the page "
         "had room for.",
         "Judged is the best list of each page, without the slates that explore.",
-        *told,
+        *beside,
         *notes,
     ]
     return OffPolicy(
@@ -185,55 +183,57 @@ def estimate(
     )  # fmt: skip
 
 
-def _rows(shown: Matched, was: Terms, model: Model, by_lot: bool) -> dict[str, tuple[Any, ...]]:
+def _rows(shown: Matched, was: Terms, model: Model, randomised: bool) -> dict[str, tuple[Any, ...]]:
     """The table, row by row."""
     rows: dict[str, tuple[Any, ...]] = {}
-    no_lot = "" if by_lot else "no view in the log tells the chances of its links"
-    weight = weight_of(shown) if by_lot else Weight(np.nan, np.nan, np.nan)
+    unknown_chances = "" if randomised else "no view in the log has the chances of its links"
+    weight = weight_of(shown) if randomised else Weight(np.nan, np.nan, np.nan)
     for name, terms in ((IPS, ips(shown)), (SNIPS, snips(shown)), (CLIPPED, clipped(shown))):
-        cut = replace(weight, top=_clipped_top(shown)) if name == CLIPPED and by_lot else weight
-        reason = no_lot or too_little(shown, terms, weight)
-        rows[name] = _row(shown, was, terms, cut, reason, *_says(name, shown, weight))
+        cut = replace(weight, top=_clipped_top(shown)) if name == CLIPPED and randomised else weight
+        reason = unknown_chances or too_little(shown, terms, weight)
+        rows[name] = _row(shown, was, terms, cut, reason, _summary(name, shown, weight), False)
     if model.chance is None or model.examined is None:
         nothing = Weight(np.nan, np.nan, np.nan)
-        rows[DR] = _row(shown, was, None, weight, no_lot or model.reason, "", True)
+        rows[DR] = _row(shown, was, None, weight, unknown_chances or model.reason, "", True)
         rows[PBM] = _row(shown, was, None, nothing, model.reason, "", True)
         return rows
     terms = doubly_robust(shown, model.chance, model.examined)
-    reason = no_lot or too_little(shown, terms, weight)
+    reason = unknown_chances or too_little(shown, terms, weight)
     rests = weight.unsupported > 0.01
-    says = f"of {_percent(weight.unsupported)} of the places only the model speaks" if rests else ""
-    rows[DR] = _row(shown, was, terms, weight, reason, says, rests)
+    summary = (
+        f"of {_percent(weight.unsupported)} of the places only the model decides" if rests else ""
+    )
+    rows[DR] = _row(shown, was, terms, weight, reason, summary, rests)
     terms, weight = position_based(shown, model.examined)
     reason = too_little(shown, terms, weight)
-    says = "; ".join(filter(None, (POSITIONS, model.caveat)))
-    rows[PBM] = _row(shown, was, terms, weight, reason, says, True)
+    summary = "; ".join(filter(None, (POSITIONS, model.caveat)))
+    rows[PBM] = _row(shown, was, terms, weight, reason, summary, True)
     return rows
 
 
 def _row(
-    shown: Matched, was: Terms, terms: Terms | None, weight: Weight, reason: str, says: str,
+    shown: Matched, was: Terms, terms: Terms | None, weight: Weight, reason: str, summary: str,
     depends: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
     figures = [np.nan] * 6
     if terms is not None and not reason:
         won, gain = terms.interval(shown.log, least=0.0), (terms - was).interval(shown.log)
         figures = [won.value, won.low, won.high, gain.value, gain.low, gain.high]
-    said = REFUSED + reason if reason else says
-    return (*figures, weight.effective, weight.top, weight.unsupported, depends, said)
+    summary = REFUSED + reason if reason else summary
+    return (*figures, weight.effective, weight.top, weight.unsupported, depends, summary)
 
 
 def too_little(shown: Matched, terms: Terms, weight: Weight) -> str:
     """Why an estimate is not given, empty if it is."""
     if weight.effective < MIN_EFFECTIVE:
         return (
-            f"the log says as much as {weight.effective:,.0f} views of the candidate's own lists; "
+            f"the log is as informative as {weight.effective:,.0f} views of the candidate's lists; "
             f"{MIN_EFFECTIVE:,.0f} is the least"
         )
     if weight.unsupported > MAX_UNSUPPORTED:
         return (
-            f"of {_percent(weight.unsupported)} of the candidate's places the log says nothing; "
-            f"{_percent(MAX_UNSUPPORTED)} is the most that is borne"
+            f"of {_percent(weight.unsupported)} of the candidate's places the log has no view; "
+            f"{_percent(MAX_UNSUPPORTED)} is the most allowed"
         )
     clicks = int(shown.clicks[terms.link > 0].sum())
     if clicks < MIN_CLICKS:
@@ -241,7 +241,7 @@ def too_little(shown: Matched, terms: Terms, weight: Weight) -> str:
     return ""
 
 
-def _says(name: str, shown: Matched, weight: Weight) -> tuple[str, bool]:
+def _summary(name: str, shown: Matched, weight: Weight) -> str:
     lacking = f"{_percent(weight.unsupported)} of the places without support"
     parts = []
     if name == CLIPPED:
@@ -251,7 +251,7 @@ def _says(name: str, shown: Matched, weight: Weight) -> tuple[str, bool]:
             parts.append(f"weights end at {CLIP:.0f}, which cuts {_percent(cut)} of them: too low")
     if weight.unsupported > 0.01:
         parts.append(f"{lacking} count as {'the others' if name == SNIPS else 'nothing'}")
-    return "; ".join(parts), False
+    return "; ".join(parts)
 
 
 def _clipped_top(shown: Matched) -> float:
@@ -260,3 +260,84 @@ def _clipped_top(shown: Matched) -> float:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """What a bundle predicts of wanted links: ``chance``, ``(n_ids, k)``, of being followed if
+    examined, and ``examined``, ``(n_layouts, n_places)``. None where there is a ``reason``.
+    """
+
+    chance: np.ndarray | None = None
+    examined: np.ndarray | None = None
+    reason: str = "lists alone have no model; give a bundle as model"
+    caveat: str = ""
+
+
+def model_of(log: Impressions, lists: Lists, k: int, bundle: Bundle | Lists) -> Model:
+    """The bundle's chances of the lists' links, and of the places."""
+    if not isinstance(bundle, Bundle):
+        return Model()
+    try:
+        calibration = bundle.calibration
+    except CalibrationError as exc:
+        return Model(reason=str(exc))
+    examined = np.array([calibration.examination(layout)[1:] for layout in log.layouts])
+    chance = np.zeros((len(log.ids), k))
+    known = bundle.lists
+    pairs = [
+        (at, place, source, item)
+        for at, id in enumerate(log.ids)
+        if id in lists and (source := known.row(id)) is not None
+        for place, link in enumerate(lists[id][:k])
+        if (item := known.find(link)) is not None
+    ]
+    if pairs:
+        at, place, sources, items = np.array(sorted(pairs, key=lambda pair: pair[2])).T
+        chance[at, place] = calibration.chance(sources, bundle.score_rows(sources, items))
+    about = bundle.about.examination
+    identified = about.identified or any(each.identified for each in about.layouts)
+    caveat = "" if identified else UNIDENTIFIED
+    return Model(chance, examined, "", caveat)
+
+
+def lists_beside(log: Impressions, candidate: Bundle | Lists, k: int) -> tuple[Lists, list[str]]:
+    """The candidate's list beside every page of the log, and notes on them."""
+    if not isinstance(candidate, Bundle):
+        return candidate, []
+    shelf, found, unknown = candidate.lists, {}, set()
+    for number in np.unique(log.source[log.slate]).tolist():
+        id = log.ids[number]
+        row = shelf.row(id)
+        if row is None:
+            unknown.add(number)
+        placed = shelf.composed(row, k=k, rules=candidate.rules, now=candidate.now)
+        found[id] = [shelf.id_of(each.row) for each in placed]
+    strange = int(np.isin(log.source[log.slate], list(unknown)).sum())
+    note = (
+        f"{strange:,} views are of pages the bundle does not know, where it shows what is popular."
+    )
+    return found, [note] if strange else []
+
+
+def numbered(log: Impressions, lists: Lists, k: int) -> np.ndarray:
+    """Lists as the log's numbers, ``(n_ids, k)``; an article that stands in no slate of the log has
+    one that nothing has.
+    """
+    number = {id: at for at, id in enumerate(log.ids)}
+    wanted = np.full((len(log.ids), k), EMPTY, dtype=np.int32)
+    for at, id in enumerate(log.ids):
+        links = [number.get(link, len(number)) for link in lists.get(id, ())][:k]
+        wanted[at, : len(links)] = links
+    return wanted
+
+
+def lists_of(table: pd.DataFrame) -> Lists:
+    """Lists given as a table: ``source_id``, ``position`` (from 1), ``id``."""
+    if missing := {"source_id", "position", "id"} - set(table.columns):
+        raise InputError(f"a table of lists takes columns {', '.join(sorted(missing))}")
+    ordered = table.sort_values(["source_id", "position"], kind="stable")
+    return {
+        str(source): [str(id) for id in part["id"]]
+        for source, part in ordered.groupby("source_id", sort=False)
+    }

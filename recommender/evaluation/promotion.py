@@ -1,4 +1,4 @@
-"""A new bundle goes live only if nothing says that it is worse than the one that is.
+"""A new bundle goes live unless views new to both show that it is worse than the one that is.
 
 A bundle that learned from a click puts it first, so neither may be judged by clicks it has seen.
 What the live bundle has not seen, the new one has; so a second bundle is built, by the same rules,
@@ -21,8 +21,9 @@ from recommender.bundle.bundle import Bundle
 from recommender.errors import BundleError, CalibrationError
 from recommender.evaluation import metrics
 from recommender.evaluation.baselines import case_of
-from recommender.evaluation.offpolicy import too_little
+from recommender.evaluation.offpolicy import lists_beside, numbered, too_little
 from recommender.evaluation.offpolicy_estimators import (
+    CLIP,
     Interval,
     Matched,
     of_visits,
@@ -30,7 +31,6 @@ from recommender.evaluation.offpolicy_estimators import (
     snips,
     weight_of,
 )
-from recommender.evaluation.wanted import lists_beside, numbered
 from recommender.events.event import DAY_MS
 from recommender.progress import Progress
 from recommender.store import impressions
@@ -40,10 +40,8 @@ from recommender.store.impressions import Impressions
 from recommender.training.pipeline import Options, build
 
 K = 10
-# No more than the last days are judged by: tastes change.
+# No more than the last days are judged by: tastes change. A week has every weekday; not tuned.
 MAX_DAYS = 7
-# A click at a place that is rarely looked at weighs no more than so many at the first.
-MAX_WEIGHT = 10.0
 NEW = "SELECT COUNT(*) AS n, MAX(ts) AS last FROM views WHERE ts > :after AND ts < :until"
 MIDDLE = """
     SELECT ts FROM views WHERE ts > :after AND ts < :until ORDER BY ts LIMIT 1 OFFSET :half
@@ -81,18 +79,18 @@ def train_guarded(
     cut = _cut(store, _end(live), options.until)
     if cut is None:
         # Both have seen all there is, so both are flattered alike; what is broken still shows.
-        worse, said = compare(new, live, store, after=-1, caps=options.caps)
-        said += ", all of which both learned from"
+        worse, reason = compare(new, live, store, after=-1, caps=options.caps)
+        reason += ", all of which both learned from"
     else:
         with TemporaryDirectory() as folder:
             before = replace(options, until=cut)
             tried = build(store, Path(folder), now=now, options=before, progress=progress)
-            worse, said = compare(tried, live, store, after=cut - 1, caps=options.caps)
-        said += f", from {_day(cut)} on, that neither had learned from"
+            worse, reason = compare(tried, live, store, after=cut - 1, caps=options.caps)
+        reason += f", from {_day(cut)} on, that neither had learned from"
     if worse:
-        return new, Promotion(False, f"kept {live.name}: {said}")
+        return new, Promotion(False, f"kept {live.name}: {reason}")
     registry.activate(models, new.name)
-    return new, Promotion(True, f"promoted: {said}")
+    return new, Promotion(True, f"promoted: {reason}")
 
 
 def compare(new: Bundle, live: Bundle, store: Store, *, after: int, caps: Caps) -> tuple[bool, str]:
@@ -107,14 +105,14 @@ def compare(new: Bundle, live: Bundle, store: Store, *, after: int, caps: Caps) 
     if len(log.slate) and (won := _lists(new, live, log)) is not None:
         gains["clicks a view"] = won
     worse = {name: gain for name, gain in gains.items() if gain.high < 0}
-    told = ", ".join(
+    figures = ", ".join(
         f"{name} {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
         for name, gain in (worse or gains).items()
     )
     verdict = "the new one is worse" if worse else "it is not worse"
     if not worse and any(gain.low > 0 for gain in gains.values()):
         verdict = "it is better"
-    return bool(worse), f"{verdict}, {told} on {n_clicked:,} clicked views"
+    return bool(worse), f"{verdict}, {figures} on {n_clicked:,} clicked views"
 
 
 def _order(new: Bundle, live: Bundle, log: Impressions) -> Interval:
@@ -132,7 +130,7 @@ def _order(new: Bundle, live: Bundle, log: Impressions) -> Interval:
     seen = examined[np.minimum(views.place[views.click_link], len(examined) - 1)]
     seen = np.where(views.ordered[views.slate[views.click_view]], seen, 1.0)
     clicks = np.bincount(views.click_view)
-    weight = np.bincount(views.click_view, weights=np.minimum(1 / seen, MAX_WEIGHT)) / clicks
+    weight = np.bincount(views.click_view, weights=np.minimum(1 / seen, CLIP)) / clicks
     gain = (found[0] - found[1]) * weight
     return of_visits(
         np.bincount(views.session, weights=gain), np.bincount(views.session, weights=weight)
@@ -152,10 +150,10 @@ def _lists(new: Bundle, live: Bundle, log: Impressions) -> Interval | None:
     ):
         return (terms[0] - terms[1]).interval(log)
     examined = _examined(live)[None].repeat(max(1, len(log.layouts)), axis=0)
-    told = [position_based(each, examined) for each in shown]
-    if any(too_little(each, *found) for each, found in zip(shown, told, strict=True)):
+    found = [position_based(each, examined) for each in shown]
+    if any(too_little(each, *its) for each, its in zip(shown, found, strict=True)):
         return None
-    return (told[0][0] - told[1][0]).interval(log)
+    return (found[0][0] - found[1][0]).interval(log)
 
 
 def _examined(bundle: Bundle) -> np.ndarray:

@@ -137,8 +137,8 @@ def test_why_nothing_is_estimated_of_the_bundles_own_lists_is_noted(bundle: Bund
     (said,) = (note for note in report.notes if "is not estimated" in note)
     assert said == (
         "What the bundle's own lists would have won is not estimated: no view in the log shows "
-        "what the candidate's lists would have won: 40 views are left out: nobody knows where "
-        "their links stood."
+        "what the candidate's lists would have won: 40 views are left out: the positions "
+        "of their links are unknown."
     )
     assert judged(bundle, views("hip")).off_policy is not None
 

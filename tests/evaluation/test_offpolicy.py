@@ -1,4 +1,4 @@
-"""What a candidate would win, told from the log; what cannot be told is not."""
+"""What a candidate would win, estimated from the log; what cannot be estimated is not."""
 
 import json
 import re
@@ -105,7 +105,7 @@ def test_lists_alone_have_no_model():
 
     for name in (DR, PBM):
         assert np.isnan(alone.table.loc[name, "estimate"])
-        assert "give a bundle as model" in alone.table.loc[name, "says"]
+        assert "give a bundle as model" in alone.table.loc[name, "summary"]
 
 
 def test_a_bundle_lends_its_chances_and_positions(bundle: Bundle):
@@ -115,36 +115,36 @@ def test_a_bundle_lends_its_chances_and_positions(bundle: Bundle):
     for name in (DR, PBM):
         row = found.table.loc[name]
         assert row["low"] < 0.5 < row["high"]
-    assert found.best == DR
+    assert found.best == SNIPS
     assert found.table.loc[PBM, "depends on model"]
     assert not any("flatter" in note for note in found.notes)
 
 
 def test_a_log_without_chances_leaves_the_model_of_positions(bundle: Bundle):
-    """Nothing else is given, and the reason is told. This bundle's log had two links that moved,
-    too few to say how places are looked at, so that the verdict does not rest on it.
+    """Nothing else is given, and the reason is. This bundle's log had two links that moved,
+    too few to identify how places are examined, so that the verdict does not rest on it.
     """
     found = judged({"knee": OTHER}, log(2_000, chances=False), model=bundle)
 
     given = found.table["estimate"].notna()
     assert given[given].index.tolist() == [PBM]
     for name in (IPS, SNIPS, CLIPPED, DR):
-        assert "no view in the log tells the chances" in found.table.loc[name, "says"]
+        assert "no view in the log has the chances" in found.table.loc[name, "summary"]
     assert found.best is None
-    assert "could not tell position from appeal" in found.table.loc[PBM, "says"]
+    assert "does not identify the examination of positions" in found.table.loc[PBM, "summary"]
     assert "clicks a page view is a guess" in found.verdict
 
 
 def test_too_little_is_refused_in_words():
-    """Few views, few clicks, or a list the log says nothing of."""
+    """Few views, few clicks, or a list the log has no view of."""
     few = judged({"knee": OTHER}, log(300))
     strange = judged({"knee": ("nap", "hip")}, log(4_000))
     views = [event for event in log(4_000) if not isinstance(event, Click)]
     silent = judged({"knee": OTHER}, views)
 
-    assert "views of the candidate's own lists; 100 is the least" in few.table.loc[IPS, "says"]
-    assert "of 50 % of the candidate's places the log says nothing" in strange.verdict
-    assert "0 clicks bear on the candidate's lists" in silent.table.loc[SNIPS, "says"]
+    assert "views of the candidate's lists; 100 is the least" in few.table.loc[IPS, "summary"]
+    assert "of 50 % of the candidate's places the log has no view" in strange.verdict
+    assert "0 clicks bear on the candidate's lists" in silent.table.loc[SNIPS, "summary"]
     for found in (few, strange, silent):
         assert found.best is None
         assert found.table["estimate"].isna().all()
@@ -163,7 +163,7 @@ def test_clipping_says_what_it_cuts():
 
     assert table.loc[IPS, "estimate"] == pytest.approx(0.5)
     assert table.loc[CLIPPED, "estimate"] == pytest.approx(0.2)
-    assert "weights end at 20, which cuts 60 % of them: too low" in table.loc[CLIPPED, "says"]
+    assert "weights end at 20, which cuts 60 % of them: too low" in table.loc[CLIPPED, "summary"]
 
 
 def test_what_is_left_out_is_told(bundle: Bundle):
@@ -181,8 +181,8 @@ def test_what_is_left_out_is_told(bundle: Bundle):
 
     assert of_lists.n_views == 600
     said = " ".join(of_lists.notes)
-    assert "1 views are left out: nobody knows where" in said
-    assert "1 views are left out: they tell no chances" in said
+    assert "1 views are left out: the positions of their links are unknown" in said
+    assert "1 views are left out: the chances of their links are not logged" in said
     assert "2 views are left out: the candidate has no list" in said
     assert of_bundle.n_views == 602
     assert any("1 views are of pages the bundle does not know" in note for note in of_bundle.notes)
@@ -253,7 +253,7 @@ def test_the_sample_sites_readers_agree(learned: Bundle, sample: Path):
     assert by_places.best == PBM
     assert by_places.table.loc[PBM, "low"] < right < by_places.table.loc[PBM, "high"]
     assert "if the model of positions is right" in by_places.verdict
-    assert found.best == DR
+    assert found.best == SNIPS
     assert "more than what was shown" in found.verdict
 
 

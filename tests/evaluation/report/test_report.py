@@ -185,8 +185,8 @@ def test_what_lists_would_have_won_is_part_of_it(report: Report):
     """Where the log tells, with a picture; where it does not, in words."""
     import pandas as pd
 
-    row = dict.fromkeys(offpolicy.COLUMNS, 0.5) | {"depends on model": False, "says": "so & so"}
-    silent = row | {"estimate": np.nan, "says": "not given: too little"}
+    row = dict.fromkeys(offpolicy.COLUMNS, 0.5) | {"depends on model": False, "summary": "so & so"}
+    silent = row | {"estimate": np.nan, "summary": "not given: too little"}
     rows = dict.fromkeys((offpolicy.IPS, offpolicy.SNIPS, offpolicy.DR, offpolicy.PBM), silent)
     table = pd.DataFrame.from_dict(rows | {offpolicy.SNIPS: row}, orient="index")
     won = offpolicy.OffPolicy(table, offpolicy.Interval(0.4, 0.3, 0.5), ["a <note>"], "new", 40, 20)
