@@ -1,7 +1,7 @@
 """Orders of the shown links that take no model: what a bundle has to be better than.
 
-Each is one function of a ``Case`` that gives every link a score, higher is better, or says in
-words why it does not apply. What the bundle counted ended before the judged views began.
+Each is one function of a ``Case`` that gives every link a score, higher is better, or the
+reason why it does not apply. What the bundle counted ended before the judged views began.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Case:
     shown, ``(n_judged,)``: ``link``, numbers into ``views.item``, and ``slate``, into
     ``views.source``, both ascending; ``source`` and ``item``, the bundle's numbers of its ends, -1
     if it does not know them. ``sources`` and ``items``, ``(n_pairs,)``, are the distinct pairs that
-    the bundle knows, in runs of one source, ``worth`` the bundle's scores of them, and ``pair``,
+    the bundle knows, in runs of one source, ``score`` the bundle's scores of them, and ``pair``,
     ``(n_judged,)``, says which of them each link is, or -1.
     """
 
@@ -48,7 +48,7 @@ class Case:
     item: np.ndarray
     sources: np.ndarray
     items: np.ndarray
-    worth: np.ndarray
+    score: np.ndarray
     pair: np.ndarray
 
     def of_links(self, scores: np.ndarray) -> np.ndarray:
@@ -85,15 +85,15 @@ def case_of(
     pair = np.full(len(link), -1)
     pair[both] = number
     sources, items = np.divmod(keys, n_articles)
-    worth = bundle.score_rows(sources, items)
+    score = bundle.score_rows(sources, items)
     return Case(
-        bundle, log, views, articles, row, link, slate, source, item, sources, items, worth, pair
+        bundle, log, views, articles, row, link, slate, source, item, sources, items, score, pair
     )
 
 
 def model(case: Case) -> np.ndarray | str:
     """By the bundle's scores."""
-    return case.of_links(case.worth)
+    return case.of_links(case.score)
 
 
 def order_shown(case: Case) -> np.ndarray | str:
@@ -187,9 +187,9 @@ def scores(case: Case) -> tuple[dict[str, np.ndarray], list[str]]:
     found: dict[str, np.ndarray] = {}
     notes = []
     for name, order in ORDERS:
-        said = order(case)
-        if isinstance(said, str):
-            notes.append(f"Baseline {name} is left out: {said}.")
+        score = order(case)
+        if isinstance(score, str):
+            notes.append(f"Baseline {name} is left out: {score}.")
         else:
-            found[name] = said
+            found[name] = score
     return found, notes

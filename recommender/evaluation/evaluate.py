@@ -3,7 +3,7 @@
 Every view in which something was followed is ranked again by the bundle and by each baseline;
 what was followed should come first. Intervals are a bootstrap over sessions, since the views of
 one visit are not independent. Where positions influenced the clicks, the order shown has them on
-its side: it is a high bar, not a fair one, and the report says so.
+its side: it is a high bar, not a fair one, as the report notes.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def judge(
     table = _table(values, views.session, random)
     against = str(table.drop(index=MODEL)[metric].idxmax())
     gain = values[against]["gain"]
-    held, said = _reliability(case)
-    notes = [*_notes(case, k), *left_out, said]
+    held, calibrated = _reliability(case)
+    notes = [*_notes(case, k), *left_out, calibrated]
     off_policy = None
     try:
         off_policy = estimate(log, bundle, k=k, model=None)
@@ -91,7 +91,7 @@ def judge(
 
 
 def _values(case: Case, k: int, random: np.random.Generator) -> tuple[Values, list[str]]:
-    """Each metric of each order, ``(n_views,)``, and what there is to say of orders left out."""
+    """Each metric of each order, ``(n_views,)``, and why orders are left out."""
     views = case.views
     sizes = views.size[views.slate]
     tie = random.random(len(case.link))
@@ -125,7 +125,7 @@ def _table(values: Values, session: np.ndarray, random: np.random.Generator) -> 
 
 
 def _reliability(case: Case) -> tuple[Reliability | None, str]:
-    """Chances against what was followed in all views, clicked or not, and what to say of it."""
+    """Chances against what was followed in all views, clicked or not, and a note on it."""
     bundle, log = case.bundle, case.log
     try:
         calibration = bundle.calibration
@@ -145,7 +145,7 @@ def _reliability(case: Case) -> tuple[Reliability | None, str]:
     n_articles = len(bundle.lists.stub)
     pairs, pair = np.unique(source[use] * n_articles + item[use], return_inverse=True)
     judged = find(case.sources * n_articles + case.items, pairs)
-    score = at(case.worth, judged)
+    score = at(case.score, judged)
     score[judged < 0] = bundle.score_rows(*np.divmod(pairs[judged < 0], n_articles))
     stated = calibration.chance(pairs // n_articles, score)[pair]
     held = reliability(stated, exposures, clicks[use])

@@ -45,7 +45,7 @@ def example_table(
 ) -> pd.DataFrame:
     """One row a place of a page's lists: the ``page`` and why it was ``chosen``, the ``old`` title
     with its clicks in the judged views, the ``new`` one likewise and with its ``origin``. ``gain``
-    says how much better than the baseline the model does on each view, ``(n_views,)``.
+    is how much better than the baseline the model does on each view, ``(n_views,)``.
     """
     import pandas as pd
 
@@ -86,7 +86,7 @@ def _old(case: Case, id: str, k: int) -> Old:
         ids = [views.ids[item] for item in items]
         name = "as shown most often"
         if not views.ordered[slate]:
-            # Their order says nothing, so those that were followed most stand for the list.
+            # Their order is unknown, so those that were followed most stand for the list.
             ids = sorted(ids, key=lambda target: -clicks[target])
             name = f"most followed of {len(ids)} links shown, order unknown"
     return Old(name, ids[:k], clicks)

@@ -1,7 +1,7 @@
 """What whole lists are like, whoever follows them: what they reach, how alike their links are.
 
-A list is a row of article numbers, ``EMPTY`` where it ends. Each figure says what it is a share or
-a mean of, because a share of links and a share of page views are different things.
+A list is a row of article numbers, ``EMPTY`` where it ends. Each figure has what it is a share or
+a mean of beside it, because a share of links and a share of page views are different things.
 
 >>> gini(np.array([1.0, 1.0, 1.0, 1.0])), gini(np.array([0.0, 0.0, 0.0, 4.0]))
 (0.0, 0.75)

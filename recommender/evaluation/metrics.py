@@ -4,7 +4,7 @@ All links of a slate are ranked, and none that was not shown: metrics over sampl
 turn orders round (Krichene & Rendle, KDD 2020) and are not offered.
 
 Every metric has one signature. ``ranks`` are the places, from 1, that an order gave to the
-followed links, flat; ``view`` says which view each belongs to, ascending; ``size`` is how many
+followed links, flat; ``view``, which view each belongs to, ascending; ``size`` is how many
 links each view showed. The result is ``(n_views,)``, left unaveraged so that it can be sliced,
 resampled and checked. Gains are binary.
 

@@ -123,7 +123,7 @@ def _order(new: Bundle, live: Bundle, log: Impressions) -> Interval:
     for bundle in (new, live):
         case = case_of(bundle, log)
         tie = np.random.default_rng(0).random(len(case.link))
-        ranks = case.ranks(case.of_links(case.worth), tie)
+        ranks = case.ranks(case.of_links(case.score), tie)
         views = case.views
         found.append(metrics.ndcg(ranks, views.click_view, views.size[views.slate], k=K))
     examined = _examined(live)

@@ -14,16 +14,17 @@ import numpy as np
 
 from recommender.evaluation import bootstrap
 from recommender.evaluation.baselines import Case, moment_of
+from recommender.events.event import DAY_MS
 from recommender.ragged import at
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Categories with a slice of their own, the most read first.
+# Categories with a slice of their own, the most read first: as many as a page shows at a glance.
 MAX_CATEGORIES = 8
-# Slices of fewer visits say nothing that could be relied on.
+# Slices of fewer visits are left out: their intervals would be too narrow. Not tuned.
 MIN_VISITS = 10
-DAY_MS = 86_400_000.0
+# Days; not tuned.
 AGES = ((30.0, "under 30 days"), (365.0, "30 days to a year"), (np.inf, "over a year"))
 CATEGORY, TRAFFIC = "category of the page", "traffic of the page"
 AGE, KNOWN = "age of the page", "link followed"

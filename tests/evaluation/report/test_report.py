@@ -178,7 +178,7 @@ def test_programs_read_all_of_it(report: Report):
     assert len(content["slices"]) == len(report.slices) > 0
     assert [row["page"] for row in content["examples"]] == report.examples["page"].tolist()
     assert content["window"]["judged views"].startswith("2026-11-02T00:00:00+00:00 to 2026-11-02")
-    assert content["off_policy"] is None
+    assert content["off_policy"]["views"] == report.n_views
 
 
 def test_what_lists_would_have_won_is_part_of_it(report: Report):
