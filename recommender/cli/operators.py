@@ -176,9 +176,12 @@ def _n_new_clicks(store: Store, settings: Settings) -> int | None:
     from recommender.store.counts import n_clicks
 
     try:
+        if registry.current(settings.models) is None:
+            return None
         about = registry.read(registry.resolve(settings.models))
-    except BundleError:
-        return None  # whatever is there, a new bundle can only help
+    except BundleError as exc:  # a new bundle can only help
+        warn([f"{exc}; trained however few clicks are new"], n_all=1)
+        return None
     return n_clicks(store, caps=caps_of(settings)) - about.n_logged_clicks
 
 
@@ -259,7 +262,7 @@ def models_list(as_json: bool) -> None:
     for row in rows:
         state = "live" if row["live"] else ""
         if row["fault"]:
-            table.add_row(row["name"], state, "damaged", "", "", "")
+            table.add_row(row["name"], state, "cannot be read", "", "", "")
         else:
             counts = f"{row['n_articles']:,}", f"{row['n_clicks']:,}"
             table.add_row(row["name"], state, row["built"][:10], row["decided_by"], *counts)

@@ -31,7 +31,8 @@ from recommender_api.serve import serve
 from recommender.config import Settings
 models, rules, port, workers = sys.argv[1:]
 settings = Settings(
-    database="sqlite://", models=Path(models), editorial=Path(rules), admin_key="key"
+    database="sqlite://", models=Path(models), editorial=Path(rules), admin_key="key",
+    trusted_proxies="192.0.2.1", event_rate=1,
 )
 serve(settings, host="127.0.0.1", port=int(port), workers=int(workers))
 print("returned", flush=True)
@@ -49,6 +50,8 @@ class Server:
         arguments = [folder / "models", folder / "editorial.csv", self.port, workers]
         # Settings of whoever runs the tests are not the server's.
         mine = {name: value for name, value in os.environ.items() if "RECOMMENDER" not in name}
+        # As if everybody were a proxy of ours: for servers that read it.
+        mine["FORWARDED_ALLOW_IPS"] = "*"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, *map(str, arguments)],
@@ -281,6 +284,22 @@ def test_two_workers_share_bundles_and_rules(folder: Path, published: tuple[Path
         assert until(lambda: all(server.model() == new for _ in range(40)), seconds=15)
 
     assert readers.failures == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_our_setting_alone_names_proxies(folder: Path, workers: int):
+    """Not the server's own, which trusts everybody here: who makes up an address for each post is
+    one client all the same, of each worker.
+    """
+    with running(folder, workers=workers) as server:
+        found = [
+            server.get("/v1/events", method="POST", **{"X-Forwarded-For": f"203.0.113.{number}"})[0]
+            for number in range(6)
+        ]
+
+    # Whoever may post is answered that no body is no JSON.
+    assert set(found) <= {400, 429}
+    assert 1 <= found.count(400) <= workers
 
 
 def test_a_taken_address_is_told_in_one_sentence(tmp_path: Path):

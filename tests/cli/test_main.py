@@ -366,7 +366,7 @@ def test_a_damaged_bundle_is_listed_as_such(site: Path, capfd):
 
     assert main(["models", "list"]) == 0
     out, err = capfd.readouterr()
-    assert "damaged" in out
+    assert "cannot be read" in out
     assert "lists_texts_idf.npy: missing; the bundle is damaged" in err
 
 
@@ -522,7 +522,9 @@ def test_without_a_live_bundle_training_waits_for_nothing(here: Path, live: str,
     assert main(["train", "--if-new", "1000", "--now", "2026-11-22T10:16:00Z"]) == 0
 
     assert len(bundles(here)) == n_before + 1
-    assert bundles(here)[-1] in capfd.readouterr().out
+    out, err = capfd.readouterr()
+    assert bundles(here)[-1] in out
+    assert ("trained however few clicks are new" in err) == (live == "damaged")
 
 
 def visits(*days: str) -> list[dict[str, object]]:
