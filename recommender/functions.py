@@ -7,34 +7,27 @@ not give the time.
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recommender.articles.addresses import Finder
-from recommender.articles.article import Article, from_record
-from recommender.articles.reader import Batch, read_articles
+from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle, load_bundle
-from recommender.errors import ArticleError, EvaluationError, InputError
+from recommender.errors import EvaluationError
 from recommender.evaluation.evaluate import Report, judge
 from recommender.evaluation.offpolicy import Lists, OffPolicy, estimate, lists_of
-from recommender.events.event import Event, parse
-from recommender.files import Problem, Tolerance
+from recommender.frames.loading import Paths, add_events, article_batch
 from recommender.frames.site import Site
 from recommender.lists import editorial
 from recommender.progress import Progress
 from recommender.store import impressions
 from recommender.store.database import Store
-from recommender.store.import_events import EventReader, import_events
 from recommender.store.impressions import Impressions
 from recommender.training.pipeline import Options, build
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Paths = str | Path | Sequence[str | Path]
 
 
 def connect(database: str = "sqlite:///recommender.db") -> Site:
@@ -72,9 +65,9 @@ def train(
     # twenty times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with Store("sqlite://") as store:
-        store.apply(_batch(articles))
+        store.apply(article_batch(articles))
         if events is not None:
-            _add(store, events)
+            add_events(store, events)
         moment = now or datetime.now(UTC)
         return build(store, Path(models), now=moment, options=Options(seed=seed), progress=progress)
 
@@ -94,25 +87,36 @@ def evaluate(
     none. A connected site has the ``articles`` too, from which hand-picked lists, dates and the
     names of categories are read; beside files of events they may be handed over.
     """
-    end = _end_of_data(bundle)
-    if isinstance(events, Site | Store):
-        store = events.store if isinstance(events, Site) else events
-        log = impressions.read(store, after=end)
-        if len(log.slate) == 0:
-            raise EvaluationError(
-                f"no view to judge bundle {bundle.name} by: the store holds none after the "
-                f"bundle's data, which ends {bundle.about.data_window[1]}"
-            )
-        return judge(bundle, log, k=k, seed=seed, articles=_by_id(store))
+    store, end = _store_of(events), _end_of_data(bundle)
     lists = bundle.lists
     addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
-    with Store("sqlite://") as store:
-        _add(store, events, addresses)
-        log = impressions.read(store)
-    known = None if articles is None else _read(articles)
+    log = _log(events, end, addresses)
+    if store is not None and len(log.slate) == 0:
+        raise EvaluationError(
+            f"no view to judge bundle {bundle.name} by: the store holds none after the "
+            f"bundle's data, which ends {bundle.about.data_window[1]}"
+        )
+    known = _read(articles) if store is None else _by_id(store)
     report = judge(bundle, log, k=k, seed=seed, articles=known)
     report.notes.extend(_on_old_views(log, end))
     return report
+
+
+def _store_of(events: Any) -> Store | None:
+    """A connected site's, None for files and frames."""
+    store = events.store if isinstance(events, Site) else events
+    return store if isinstance(store, Store) else None
+
+
+def _log(events: Any, end: int, addresses: Iterable[tuple[str, str]] | None = None) -> Impressions:
+    """The views of a connected site later than ``end`` (exclusive, milliseconds since 1970); of
+    files and frames, all.
+    """
+    if (site := _store_of(events)) is not None:
+        return impressions.read(site, after=end)
+    with Store("sqlite://") as store:
+        add_events(store, events, addresses)
+        return impressions.read(store)
 
 
 def _on_old_views(log: Impressions, end: int) -> list[str]:
@@ -130,11 +134,13 @@ def _by_id(store: Store) -> dict[str, Article]:
     return {article.id: article for article in store.articles(with_body=False)}
 
 
-def _read(articles: Site | Store | pd.DataFrame | Paths) -> dict[str, Article]:
-    if isinstance(articles, Site | Store):
-        return _by_id(articles.store if isinstance(articles, Site) else articles)
+def _read(articles: Site | Store | pd.DataFrame | Paths | None) -> dict[str, Article] | None:
+    if articles is None:
+        return None
+    if (site := _store_of(articles)) is not None:
+        return _by_id(site)
     with Store("sqlite://") as store:
-        store.apply(_batch(articles))
+        store.apply(article_batch(articles))
         return _by_id(store)
 
 
@@ -156,12 +162,7 @@ def off_policy(
     lists = candidate if isinstance(candidate, Bundle | Mapping) else lists_of(candidate)
     known = [bundle for bundle in (candidate, model) if isinstance(bundle, Bundle)]
     end = max(map(_end_of_data, known), default=-1)
-    if isinstance(events, Site | Store):
-        store = events.store if isinstance(events, Site) else events
-        return estimate(impressions.read(store, after=end), lists, k=k, model=model)
-    with Store("sqlite://") as store:
-        _add(store, events)
-        log = impressions.read(store)
+    log = _log(events, end)
     found = estimate(log, lists, k=k, model=model)
     found.notes.extend(_on_old_views(log, end))
     return found
@@ -170,79 +171,3 @@ def off_policy(
 def _end_of_data(bundle: Bundle) -> int:
     until = bundle.about.data_until_ms
     return -1 if until is None else int(until)
-
-
-def _batch(articles: pd.DataFrame | Paths) -> Batch:
-    if isinstance(articles, str | Path | Sequence):
-        batch = read_articles(_paths(articles))
-    else:
-        batch = Batch()
-        for number, record in enumerate(_records(articles), start=1):
-            batch.n_records += 1
-            where = f"articles:row {number}"
-            try:
-                batch.add(from_record(record, where=where), where)
-            except ArticleError as exc:
-                batch.problems.append(Problem(str(exc)))
-    Tolerance().check(batch.problems, batch.n_records)
-    _warn(batch.problems, len(batch.problems))
-    return batch
-
-
-def _add(store: Store, events: Any, addresses: Iterable[tuple[str, str]] | None = None) -> None:
-    """With ``addresses`` of articles, where the store has none."""
-    found = _events(events)
-    if not isinstance(found, EventReader):
-        store.add_events(found)
-        return
-    if addresses is not None and found.needs_finder:
-        found.finder = Finder(addresses)
-    import_events(store, found)
-    _warn(found.problems, found.n_bad)
-
-
-def _warn(problems: Sequence[Problem], n_bad: int) -> None:
-    if n_bad:
-        text = f"{n_bad:,} bad records left out, such as {problems[0].text}"
-        warnings.warn(text, stacklevel=4)
-
-
-def _events(events: Any) -> Iterable[Event]:
-    if isinstance(events, str | Path):
-        return EventReader(_paths(events))
-    if isinstance(events, Sequence):
-        if all(isinstance(entry, str | Path) for entry in events):
-            return EventReader(_paths(events))
-        return (event for frame in events for event in _frame_events(frame))
-    return _frame_events(events)
-
-
-def _frame_events(frame: pd.DataFrame) -> Iterator[Event]:
-    columns = set(frame.columns)
-    marks = {"shown": "impression", "clicked": "click", "article_id": "pageview"}
-    kind = next((kind for mark, kind in marks.items() if mark in columns), None)
-    if "type" not in columns and kind is None:
-        raise InputError("a frame of events takes a column type, shown, clicked or article_id")
-    for number, record in enumerate(_records(frame), start=1):
-        # What the site's own frames mark as doubtful, its training leaves out.
-        if not record.get("flagged"):
-            yield parse({"type": kind, **record}, where=f"events:row {number}")
-
-
-def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
-    """Rows as plain records: no NaN, no arrays."""
-    for row in frame.to_dict("records"):
-        plain = {name: _plain(value) for name, value in row.items()}
-        yield {str(name): value for name, value in plain.items() if value is not None}
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # numpy's arrays and scalars
-        value = value.tolist()
-    if isinstance(value, float) and value != value:
-        return None
-    return None if type(value).__name__ in ("NaTType", "NAType") else value
-
-
-def _paths(paths: Paths) -> list[Path]:
-    return [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]

@@ -8,10 +8,10 @@ import pytest
 from sites import NOW
 
 import recommender
-import recommender.functions
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.registry import read
 from recommender.errors import BundleError, EventError, InputError, StoreError, TooManyBadRecords
+from recommender.frames.loading import add_events
 
 RECORDS = [
     {"id": "knee", "title": "Knee", "body": "knee joint stairs", "category": "joints",
@@ -41,9 +41,9 @@ def write(path: Path, records: list[dict[str, object]]) -> Path:
 
 
 def said(bundle: Bundle) -> dict[str, str]:
-    """The sums of everything a bundle says but its model card's and trees'."""
-    files = read(bundle.folder)["files"]
-    return {name: entry["sha256"] for name, entry in files.items() if name.endswith(".npy")}
+    """The sums of the arrays a bundle is made of."""
+    files = read(bundle.folder).files
+    return {name: file.sha256 for name, file in files.items() if name.endswith(".npy")}
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +124,8 @@ def test_a_bundle_is_judged_by_files_frames_or_the_site(
     assert by_file.to_json() == by_frame.to_json()
     with pytest.raises(recommender.RecommenderError, match="no view to judge"):
         recommender.evaluate(from_files, site)
-    site.store.add_events(
-        recommender.functions._events(
-            pd.DataFrame(events(1)).assign(ts="2026-11-25", view_id="late")
-        )
-    )
+    late = pd.DataFrame(events(1)).assign(ts="2026-11-25", view_id="late")
+    add_events(site.store, late)
     assert recommender.evaluate(from_files, site).n_views == 1
     site.store.close()
 

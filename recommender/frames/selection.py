@@ -23,8 +23,9 @@ SLATE = {
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Parameters of statements by name: ``since`` and ``until`` (milliseconds since 1970),
-    ``layouts``, ``sources`` and ``lists``; what is not limited is not there.
+    """Parameters of statements by name: ``since`` (inclusive) and ``until`` (exclusive), both
+    milliseconds since 1970, UTC, ``layouts``, ``sources`` and ``lists``; what is not limited is
+    not there.
     """
 
     values: dict[str, Any]
@@ -85,13 +86,16 @@ class Selection:
 
 
 def selection(
-    since: Moment | None,
-    until: Moment | None,
-    source: str | Sequence[str] | None,
-    layout: str | Sequence[str] | None,
-    list: str | Sequence[str] | None,
+    *,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    source: str | Sequence[str] | None = None,
+    layout: str | Sequence[str] | None = None,
+    list: str | Sequence[str] | None = None,
 ) -> Selection:
-    """What the arguments of a frame limit. ``InputError`` names one that is of no use."""
+    """What the arguments of a frame limit: times from ``since``, included, to ``until``, not
+    included. ``InputError`` names one that is of no use.
+    """
     values: dict[str, Any] = {}
     for name, moment in (("since", since), ("until", until)):
         if moment is not None:

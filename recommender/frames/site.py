@@ -14,7 +14,7 @@ piece. Lists of ids and of chances are Python's lists, one for all views of a sl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
@@ -25,7 +25,7 @@ from recommender.clicks import position_bias
 from recommender.clicks.position_bias import Examination
 from recommender.errors import InputError
 from recommender.frames.daily_counts import daily_counts
-from recommender.frames.selection import Moment, selection
+from recommender.frames.selection import Moment, Selection, selection
 from recommender.frames.tables import (
     CLICKS,
     SLATES,
@@ -44,19 +44,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Names = str | Sequence[str]
+Columns = Sequence[str] | None
+Reader = Callable[[Store, Selection, Sequence[str], int], Iterator["pd.DataFrame"]]
 # Rows at a time where a frame is put together from pieces.
 ROWS = 100_000
 
 
 class Limits(TypedDict, total=False):
-    """What can be asked of a frame of events; see ``Site.impressions``."""
+    """What part of the log a frame is of; without a limit, or with None, all of it.
+
+    ``since`` (included) and ``until`` (not) are moments, as datetime or ISO 8601, in UTC if they do
+    not say; ``source``, ``layout`` and ``list`` are one name or several.
+    """
 
     since: Moment | None
     until: Moment | None
     source: Names | None
     layout: Names | None
     list: Names | None
-    columns: Sequence[str] | None
 
 
 class Site:
@@ -92,23 +97,17 @@ class Site:
         return pd.DataFrame(found)
 
     @overload
-    def impressions(self, *, chunk_size: None = None, **limits: Unpack[Limits]) -> pd.DataFrame: ...
+    def impressions(
+        self, *, columns: Columns = None, chunk_size: None = None, **limits: Unpack[Limits]
+    ) -> pd.DataFrame: ...
 
     @overload
     def impressions(
-        self, *, chunk_size: int, **limits: Unpack[Limits]
+        self, *, columns: Columns = None, chunk_size: int, **limits: Unpack[Limits]
     ) -> Iterator[pd.DataFrame]: ...
 
     def impressions(
-        self,
-        *,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        source: Names | None = None,
-        layout: Names | None = None,
-        list: Names | None = None,
-        columns: Sequence[str] | None = None,
-        chunk_size: int | None = None,
+        self, *, columns: Columns = None, chunk_size: int | None = None, **limits: Unpack[Limits]
     ) -> pd.DataFrame | Iterator[pd.DataFrame]:
         """One row a view, in the order of time.
 
@@ -119,36 +118,27 @@ class Site:
         - ``variant``: Int16, missing for views that were imported
         - ``propensities``: list of the chances of each shown link at its place, or None
         - ``slate``: int64, the row of ``slates()`` that was shown
-        - ``flagged``: bool, doubtful by ``recommender.flags``, so that counting leaves it out
+        - ``flagged``: bool, doubtful, so that counting leaves it out; see ``store.click_filters``
 
-        ``since`` (included) and ``until`` (not) are moments, as datetime or ISO 8601, in UTC if
-        they do not say; ``source``, ``layout`` and ``list`` are one name or several. ``columns``
-        are those wanted, in that order. With ``chunk_size`` the frame comes in pieces of so many
-        rows, which show one state of the log however long they take. ``InputError`` names a limit
-        or a column that is none.
+        ``limits`` are those of ``Limits``: ``since``, ``until``, ``source``, ``layout``, ``list``.
+        ``columns`` are those wanted, in that order. With ``chunk_size`` the frame comes in pieces
+        of so many rows, which show one state of the log however long they take. ``InputError``
+        names a limit or a column that is none.
         """
-        names = _chosen(columns, VIEWS)
-        chosen = selection(since, until, source, layout, list)
-        if chunk_size is not None:
-            return views(self.store, chosen, names, _size(chunk_size))
-        return _whole(views(self.store, chosen, names, ROWS))
+        return _asked(views, self.store, columns, VIEWS, chunk_size, limits)
 
     @overload
-    def clicks(self, *, chunk_size: None = None, **limits: Unpack[Limits]) -> pd.DataFrame: ...
+    def clicks(
+        self, *, columns: Columns = None, chunk_size: None = None, **limits: Unpack[Limits]
+    ) -> pd.DataFrame: ...
 
     @overload
-    def clicks(self, *, chunk_size: int, **limits: Unpack[Limits]) -> Iterator[pd.DataFrame]: ...
+    def clicks(
+        self, *, columns: Columns = None, chunk_size: int, **limits: Unpack[Limits]
+    ) -> Iterator[pd.DataFrame]: ...
 
     def clicks(
-        self,
-        *,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        source: Names | None = None,
-        layout: Names | None = None,
-        list: Names | None = None,
-        columns: Sequence[str] | None = None,
-        chunk_size: int | None = None,
+        self, *, columns: Columns = None, chunk_size: int | None = None, **limits: Unpack[Limits]
     ) -> pd.DataFrame | Iterator[pd.DataFrame]:
         """One row a click, in the order of time: ``view_id`` and ``clicked`` (the article's id) are
         texts, ``ts`` is datetime64[ms, UTC].
@@ -156,22 +146,9 @@ class Site:
         Limits are those of ``impressions``. Time is that of the click, not of its view; clicks
         whose view is not known are there unless ``source``, ``layout`` or ``list`` is limited.
         """
-        names = _chosen(columns, CLICKS)
-        chosen = selection(since, until, source, layout, list)
-        if chunk_size is not None:
-            return clicks(self.store, chosen, names, _size(chunk_size))
-        return _whole(clicks(self.store, chosen, names, ROWS))
+        return _asked(clicks, self.store, columns, CLICKS, chunk_size, limits)
 
-    def slates(
-        self,
-        *,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        source: Names | None = None,
-        layout: Names | None = None,
-        list: Names | None = None,
-        columns: Sequence[str] | None = None,
-    ) -> pd.DataFrame:
+    def slates(self, *, columns: Columns = None, **limits: Unpack[Limits]) -> pd.DataFrame:
         """One row a distinct slate, in the order in which they were first stored.
 
         - ``slate``: int64, its number; ``source_id``: text; ``list``: category
@@ -183,19 +160,9 @@ class Site:
         Limits are those of ``impressions``; with one on time or layout only slates that were seen
         then and there are in it, and only those views are counted.
         """
-        names = _chosen(columns, SLATES)
-        chosen = selection(since, until, source, layout, list)
-        return _whole(slates(self.store, chosen, names, ROWS))
+        return _whole(slates(self.store, selection(**limits), _chosen(columns, SLATES), ROWS))
 
-    def daily_counts(
-        self,
-        *,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        source: Names | None = None,
-        layout: Names | None = None,
-        list: Names | None = None,
-    ) -> pd.DataFrame:
+    def daily_counts(self, **limits: Unpack[Limits]) -> pd.DataFrame:
         """What the learner sees: how often each link was shown and followed, by day.
 
         - ``day``: datetime64[ms, UTC], its beginning; ``source_id``, ``target_id``: texts
@@ -207,15 +174,13 @@ class Site:
         those of ``impressions``, in whole days: every day the time from ``since`` to ``until``
         touches.
         """
-        return _whole(
-            daily_counts(self.store, selection(since, until, source, layout, list).by_days())
-        )
+        return _whole(daily_counts(self.store, selection(**limits).by_days()))
 
     def examination(
         self, *, layout: Names | None = None, list: Names | None = None, seed: int = 0
     ) -> Examination:
         """How likely each position is to be looked at, by layout, as far as the log can tell; of
-        one layout or list, or several, if they are named. ``recommender.curves`` draws it.
+        one layout or list, or several, if they are named. ``recommender.frames.curves`` draws it.
         """
         with self.store.reading() as connection:
             ids = [*ids_by_key(connection).values()]
@@ -240,7 +205,7 @@ def _only(log: Log, slates: np.ndarray) -> Log:
     return replace(log, **changes)
 
 
-def _chosen(columns: Sequence[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
+def _chosen(columns: Columns, known: tuple[str, ...]) -> tuple[str, ...]:
     if columns is None:
         return known
     chosen = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns))
@@ -249,10 +214,21 @@ def _chosen(columns: Sequence[str] | None, known: tuple[str, ...]) -> tuple[str,
     return chosen
 
 
-def _size(chunk_size: int) -> int:
+def _asked(
+    read: Reader,
+    store: Store,
+    columns: Columns,
+    known: tuple[str, ...],
+    chunk_size: int | None,
+    limits: Limits,
+) -> pd.DataFrame | Iterator[pd.DataFrame]:
+    """The rows that are wanted, in pieces if they are wanted so."""
+    names, chosen = _chosen(columns, known), selection(**limits)
+    if chunk_size is None:
+        return _whole(read(store, chosen, names, ROWS))
     if chunk_size < 1:
         raise InputError(f"chunk_size: {chunk_size} rows are no piece")
-    return chunk_size
+    return read(store, chosen, names, chunk_size)
 
 
 def _whole(pieces: Iterable[pd.DataFrame]) -> pd.DataFrame:

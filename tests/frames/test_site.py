@@ -326,3 +326,12 @@ def test_what_makes_no_sense_is_refused(limits: dict[str, object], says: str):
     """Before anything is read."""
     with Store("sqlite://") as store, pytest.raises(InputError, match=says):
         Site(store).impressions(**limits)  # type: ignore[call-overload]
+
+
+def test_a_limit_there_is_none_of_is_refused(store: Store):
+    """A word misspelt does not read the whole log instead."""
+    site = Site(store)
+
+    for frame in (site.impressions, site.clicks, site.slates, site.daily_counts):
+        with pytest.raises(TypeError, match="sinse"):
+            frame(sinse="2026-11-01")  # type: ignore[call-overload, call-arg, operator]

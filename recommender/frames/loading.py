@@ -1,0 +1,110 @@
+"""Articles and events that an analyst hands over, as data frames or as files, read into records and
+a store.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recommender.articles.addresses import Finder
+from recommender.articles.article import from_record
+from recommender.articles.reader import Batch, read_articles
+from recommender.errors import ArticleError, InputError
+from recommender.events.event import Event, parse
+from recommender.files import Problem, Tolerance
+from recommender.store.database import Store
+from recommender.store.import_events import EventReader, import_events
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Paths = str | Path | Sequence[str | Path]
+
+
+def article_batch(articles: pd.DataFrame | Paths) -> Batch:
+    """Articles of a frame or of files. A warning counts what was left out; ``TooManyBadRecords`` if
+    that is too much.
+    """
+    if isinstance(articles, str | Path | Sequence):
+        batch = read_articles(_paths(articles))
+    else:
+        batch = Batch()
+        for number, record in enumerate(_records(articles), start=1):
+            batch.n_records += 1
+            where = f"articles:row {number}"
+            try:
+                batch.add(from_record(record, where=where), where)
+            except ArticleError as exc:
+                batch.problems.append(Problem(str(exc)))
+    Tolerance().check(batch.problems, batch.n_records)
+    _warn(batch.problems, len(batch.problems))
+    return batch
+
+
+def add_events(
+    store: Store,
+    events: pd.DataFrame | Sequence[pd.DataFrame] | Paths,
+    addresses: Iterable[tuple[str, str]] | None = None,
+) -> None:
+    """Add the events of frames or files to a store; ``addresses``, ids and addresses of articles,
+    are for files that name pages by them, where the store has none. ``InputError`` if a frame has
+    no events, ``EventError`` if one of its rows is none; a warning counts bad records of files.
+    """
+    found = _events(events)
+    if not isinstance(found, EventReader):
+        store.add_events(found)
+        return
+    if addresses is not None and found.needs_finder:
+        found.finder = Finder(addresses)
+    import_events(store, found)
+    _warn(found.problems, found.n_bad)
+
+
+def _warn(problems: Sequence[Problem], n_bad: int) -> None:
+    if n_bad:
+        text = f"{n_bad:,} bad records left out, such as {problems[0].text}"
+        warnings.warn(text, stacklevel=4)
+
+
+def _events(events: Any) -> Iterable[Event]:
+    if isinstance(events, str | Path):
+        return EventReader(_paths(events))
+    if isinstance(events, Sequence):
+        if all(isinstance(entry, str | Path) for entry in events):
+            return EventReader(_paths(events))
+        return (event for frame in events for event in _frame_events(frame))
+    return _frame_events(events)
+
+
+def _frame_events(frame: pd.DataFrame) -> Iterator[Event]:
+    columns = set(frame.columns)
+    marks = {"shown": "impression", "clicked": "click", "article_id": "pageview"}
+    kind = next((kind for mark, kind in marks.items() if mark in columns), None)
+    if "type" not in columns and kind is None:
+        raise InputError("a frame of events takes a column type, shown, clicked or article_id")
+    for number, record in enumerate(_records(frame), start=1):
+        # What the site's own frames mark as doubtful, its training leaves out.
+        if not record.get("flagged"):
+            yield parse({"type": kind, **record}, where=f"events:row {number}")
+
+
+def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+    """Rows as plain records: no NaN, no arrays."""
+    for row in frame.to_dict("records"):
+        plain = {name: _plain(value) for name, value in row.items()}
+        yield {str(name): value for name, value in plain.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # numpy's arrays and scalars
+        value = value.tolist()
+    if isinstance(value, float) and value != value:
+        return None
+    return None if type(value).__name__ in ("NaTType", "NAType") else value
+
+
+def _paths(paths: Paths) -> list[Path]:
+    return [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
