@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sql
 from sent import everything, followed, opened, record, rows, shown
 from sites import NOW, random_articles, random_events, stored
 
@@ -14,7 +15,6 @@ from recommender.clicks.choice_model import pairs_in
 from recommender.errors import StoreError
 from recommender.events.event import Click, Event, Impression, PageView
 from recommender.events.ingest import BY_CRAWLER, Incoming
-from recommender.store import retention
 from recommender.store.click_filters import Caps
 from recommender.store.counts import MAX_READ_IN_SESSION, Log, count, n_clicks
 from recommender.store.database import Store
@@ -380,41 +380,49 @@ def test_a_session_over_the_midnight_up_to_which_is_forgotten_becomes_two_visits
 # While others write
 
 
-def test_what_comes_while_a_session_is_forgotten_is_not_lost(
-    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_comes_while_a_session_is_forgotten_is_not_lost(postgresql_url: str):
     """A page sends another event between counting and deleting: it is there afterwards. (On SQLite
     it has to wait.)
     """
-    delete = retention._delete
-
-    def and_meanwhile(*arguments: Any) -> int:
-        record(other, shown("v2", 1, source=2, ts=2, session="s"), opened(3, ts=2, session="s"))
-        return delete(*arguments)
-
     with Store(postgresql_url) as store, Store(postgresql_url) as other:
         store.keys_of(IDS)
         record(store, shown("v1", 1, source=2, ts=1, session="s"))
-        monkeypatch.setattr(retention, "_delete", and_meanwhile)
+        before_deleting(
+            store,
+            "clicks",
+            lambda: record(
+                other, shown("v2", 1, source=2, ts=2, session="s"), opened(3, ts=2, session="s")
+            ),
+        )
+
         gone = forget_session(store, "s")
-        monkeypatch.undo()
 
         assert gone == Forgotten(views=1, clicks=0, pageviews=0)
         assert count(store, IDS).n_views.sum() == 2
         assert n_raw(store) == (1, 0, 1)
 
 
-def test_an_error_midway_forgets_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_an_error_midway_forgets_nothing(store: Store):
     """All of it or none: nothing was counted and left there to be counted again."""
     random_log(store, 1)
     before = everything(store), all_counts(store)
 
-    def fail(*_: object) -> int:
+    def fail() -> None:
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(retention, "_delete", fail)
+    before_deleting(store, "pageviews", fail)
     with pytest.raises(StoreError):
         forget_before(store, 9 * DAY)
 
     assert (everything(store), all_counts(store)) == before
     assert rows(store, "SELECT COUNT(*) FROM past_views") == [(0,)]
+
+
+def before_deleting(store: Store, table: str, happens: Callable[[], object]) -> None:
+    """Have something happen when the store is about to delete from a table."""
+
+    def watch(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(f"DELETE FROM {table} "):
+            happens()
+
+    sql.event.listen(store.engine, "before_cursor_execute", watch)
