@@ -242,7 +242,8 @@ class Answers:
         for link in content["items"]:
             link["why"] = None
             if lists is not None and row is not None and link["origin"] not in BY_HAND:
-                link["why"] = lists.why(row, link["id"])
+                found = lists.why(row, link["id"])
+                link["why"] = found and found._asdict()
         return _json(content)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -102,8 +102,10 @@ class Bundle:
     def score(self, id: str, candidates: Sequence[str]) -> np.ndarray:
         """How well each candidate stands beside the article: ``(n,)``, higher is better.
 
-        Scores compare candidates of one source. Any pair has one, shown or not. ``KeyError``
-        names an unknown id.
+        Scores compare candidates of one source. They are log odds of being chosen where clicks
+        were learned from, of being listed where hand-picked lists were, and weighted cosines where
+        text alone decides (``learned_from``). Any pair has one, shown or not. ``KeyError`` names
+        an unknown id.
         """
         source = self._row(id)
         items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
@@ -157,12 +159,11 @@ class Bundle:
     def why(self, id: str, candidate: str) -> str:
         """One sentence an editor can read on what speaks for a link of the article's list."""
         row = self._row(id)
-        figures = self.lists.why(row, candidate)
-        if figures is None:
-            rules = self.rules.about(id, self.now) if self.rules and self.now else []
-            reasons = [rule.reason for rule in rules if rule.target == candidate and rule.reason]
-            return reasons[0] if reasons else "not in the list the bundle prepared"
-        return sentence(figures)
+        if found := self.lists.why(row, candidate):
+            return str(found)
+        rules = self.rules.about(id, self.now) if self.rules and self.now else []
+        reasons = [rule.reason for rule in rules if rule.target == candidate and rule.reason]
+        return reasons[0] if reasons else "not in the list the bundle prepared"
 
     def _row(self, id: str) -> int:
         row = self.lists.row(id)
@@ -222,23 +223,6 @@ class Bundle:
         from recommender.ranking.handpicked import HandpickedModel
 
         return load(self.folder, HANDPICKED, HandpickedModel)
-
-
-def sentence(figures: dict[str, Any]) -> str:
-    """The figures of ``Lists.why`` in words.
-
-    >>> sentence({"cosine": 0.42, "clicked": 9, "expected": 4.5, "visits": 0, "hand_picked": 1})
-    'texts 42 % alike; followed 9 times where 4.5 were to be expected; in the hand-picked list'
-    """
-    parts = [f"texts {figures['cosine']:.0%} alike".replace("%", " %")]
-    if figures["clicked"] or figures["expected"] >= 1:
-        times = "once" if figures["clicked"] == 1 else f"{figures['clicked']:.0f} times"
-        parts.append(f"followed {times} where {figures['expected']:.1f} were to be expected")
-    if figures["visits"]:
-        parts.append(f"read with it in {figures['visits']:.0f} visits")
-    if figures["hand_picked"]:
-        parts.append("in the hand-picked list")
-    return "; ".join(parts)
 
 
 def load_bundle(

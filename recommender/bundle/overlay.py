@@ -18,7 +18,7 @@ import numpy as np
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article, title_key
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf
-from recommender.bundle.published import Lists, Vector, is_same_text
+from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
 
 # A known article whose new text is less like its old one than this is another article.
@@ -215,7 +215,7 @@ class Patched(Shelf):
     def _joins(self) -> dict[int, list[tuple[int, int, float]]]:
         """For each list that new articles join: place, row, cosine, in the order of insertion."""
         joins: dict[int, list[tuple[int, int, float]]] = {}
-        at = self.base.about.evidence.index("cosine")
+        at = Evidence._fields.index("cosine")
         gone = list(self.gone)
         # What is gone, or another article by now, makes room: its text may have moved.
         lost = self.gone | self.rewritten

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,32 @@ LISTS = "lists"
 SAME_TEXT = 0.95
 # ... if of both rows at least this much, as squared length, are words that others use too.
 KNOWN_SHARE = 0.3
+
+
+class Evidence(NamedTuple):
+    """What speaks for a link: the cosine of the texts; how often it was ``clicked`` and how often
+    that was ``expected``; the ``visits`` that read both; 1 if it is in the hand-picked list.
+
+    >>> str(Evidence(cosine=0.42, clicked=9, expected=4.5, hand_picked=1))
+    'texts 42 % alike; followed 9 times where 4.5 were to be expected; in the hand-picked list'
+    """
+
+    cosine: float = 0.0
+    clicked: float = 0.0
+    expected: float = 0.0
+    visits: float = 0.0
+    hand_picked: float = 0.0
+
+    def __str__(self) -> str:
+        parts = [f"texts {self.cosine:.0%} alike".replace("%", " %")]
+        if self.clicked or self.expected >= 1:
+            times = "once" if self.clicked == 1 else f"{self.clicked:.0f} times"
+            parts.append(f"followed {times} where {self.expected:.1f} were to be expected")
+        if self.visits:
+            parts.append(f"read with it in {self.visits:.0f} visits")
+        if self.hand_picked:
+            parts.append("in the hand-picked list")
+        return "; ".join(parts)
 
 
 class Vector(NamedTuple):
@@ -96,11 +122,11 @@ class Prepared(Shelf):
     """Articles by row, and what was prepared for each.
 
     Of links ``(n_articles, list_size)``: ``items``, ``EMPTY`` for an unused slot, ``scores``,
-    ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis. ``slates`` and
-    ``chances`` are those of ``Explored``. ``keys`` are the store's numbers of the articles;
-    ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and namesakes share;
-    ``appeal``, what is known of an article as a target, as a factor. ``popular`` are rows, best
-    first; ``popular_in`` those of category ``c`` from ``popular_heads[c]`` on.
+    ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis, see ``Evidence``.
+    ``slates`` and ``chances`` are those of ``Explored``. ``keys`` are the store's numbers of the
+    articles; ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and
+    namesakes share; ``appeal``, what is known of an article as a target, as a factor. ``popular``
+    are rows, best first; ``popular_in`` those of category ``c`` from ``popular_heads[c]`` on.
     """
 
     about: Manifest
@@ -242,14 +268,13 @@ class Prepared(Shelf):
             )
         yield from map(int, self.popular)
 
-    def why(self, row: int, id: str) -> dict[str, Any] | None:
+    def why(self, row: int, id: str) -> Evidence | None:
         """The figures behind a link of a prepared list, or None if it is not in it."""
         item = self.ids.find(id)
         slots = np.flatnonzero(self.items[row] == (EMPTY - 1 if item is None else item))
         if len(slots) == 0:
             return None
-        names = self.about.evidence
-        return dict(zip(names, map(float, self.evidence[row, slots[0]]), strict=True))
+        return Evidence(*map(float, self.evidence[row, slots[0]]))
 
 
 @dataclass(frozen=True, eq=False)

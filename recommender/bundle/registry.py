@@ -122,7 +122,6 @@ class Manifest:
     store: str
     change: int
     n_logged_clicks: int
-    evidence: tuple[str, ...]
     versions: dict[str, str]
     files: dict[str, File] = field(default_factory=dict)
 

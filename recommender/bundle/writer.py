@@ -18,7 +18,7 @@ from recommender.bundle.arrays import Index, Strings, build, save
 from recommender.bundle.bundle import CALIBRATION, CARD, HANDPICKED, RANKER, TERM_COUNTS, Bundle
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import DEFAULT_K
-from recommender.bundle.published import LISTS, Lists, Prepared, Texts
+from recommender.bundle.published import LISTS, Evidence, Lists, Prepared, Texts
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.clicks.position_bias import Examination
@@ -34,7 +34,6 @@ from recommender.text.corpus import Corpus
 from recommender.text.tfidf import Text
 
 N_POPULAR = 100
-EVIDENCE = ("cosine", "clicked", "expected", "visits", "hand_picked")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +96,6 @@ class Built:
             "store": self.stored.store,
             "change": self.stored.change,
             "n_logged_clicks": self.stored.n_clicks,
-            "evidence": EVIDENCE,
             "versions": {
                 "python": platform.python_version(),
                 "numpy": np.__version__,
@@ -215,20 +213,20 @@ def popular(
 
 
 def _evidence(built: Built) -> np.ndarray:
-    """``EVIDENCE`` for every link, ``(n_articles, list_size, n_figures)``."""
+    """``Evidence`` of every link, ``(n_articles, list_size, n_figures)``; else zeros."""
     lists, site, history = built.finished.lists, built.site, built.learned.history
     sources, slots = np.nonzero(lists.used)
     items = lists.items[sources, slots].astype(np.int64)
     pair = history.pairs.find(sources, items)
-    columns = (
-        site.cosine(sources, items),
-        at(history.clicks.clicked, pair),
-        at(history.clicks.expected, pair),
-        at(history.reading.together, history.reading.find(sources, items)),
-        find(site.picked, sources * site.n_articles + items) >= 0,
-    )
-    evidence = np.zeros((*lists.items.shape, len(EVIDENCE)), dtype=np.float32)
-    evidence[sources, slots] = np.column_stack(columns)
+    columns = {
+        "cosine": site.cosine(sources, items),
+        "clicked": at(history.clicks.clicked, pair),
+        "expected": at(history.clicks.expected, pair),
+        "visits": at(history.reading.together, history.reading.find(sources, items)),
+        "hand_picked": find(site.picked, sources * site.n_articles + items) >= 0,
+    }
+    evidence = np.zeros((*lists.items.shape, len(columns)), dtype=np.float32)
+    evidence[sources, slots] = np.column_stack([columns[name] for name in Evidence._fields])
     return evidence
 
 

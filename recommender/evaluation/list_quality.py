@@ -19,6 +19,7 @@ import numpy as np
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.composition import Placed
+from recommender.bundle.published import Evidence
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.evaluation.baselines import Case
 from recommender.lists.rerank import MIN_PAIR_CLICKS
@@ -239,9 +240,9 @@ def _fills_up(bundle: Bundle, row: int, link: Placed, n_links: int) -> bool:
     if link.origin != "text" or bundle.learned_from is not None:
         return link.origin in ("text", "fallback", "hand-picked")
     # Where text decides, fillers are of its kind: those that pass neither by text nor by readers.
-    known = bundle.lists.why(row, bundle.lists.id_of(link.row)) or {}
-    followed = max(known.get("clicked", 0), known.get("visits", 0)) >= MIN_PAIR_CLICKS
-    alike = known.get("cosine", 0) >= bundle.about.relevance_floor
+    known = bundle.lists.why(row, bundle.lists.id_of(link.row)) or Evidence()
+    followed = max(known.clicked, known.visits) >= MIN_PAIR_CLICKS
+    alike = known.cosine >= bundle.about.relevance_floor
     return n_links <= MIN_LINKS and not (alike or followed)
 
 

@@ -10,7 +10,8 @@ import pytest
 from sites import NOW, built, click, view
 
 from recommender.articles.article import Article
-from recommender.bundle.bundle import CARD, Bundle, load_bundle, sentence
+from recommender.bundle.bundle import CARD, Bundle, load_bundle
+from recommender.bundle.published import Evidence
 from recommender.errors import BundleError
 from recommender.lists import editorial
 
@@ -173,9 +174,7 @@ def test_a_reason_is_given_for_every_link(learned: Bundle):
 )
 def test_a_reason_is_a_sentence(figures: tuple[float, ...], text: str):
     """What is not there is not said."""
-    names = ("cosine", "clicked", "expected", "visits", "hand_picked")
-
-    assert text in sentence(dict(zip(names, figures, strict=True)))
+    assert text in str(Evidence(*figures))
 
 
 def test_the_live_bundle_is_loaded(sample: Path, learned: Bundle):

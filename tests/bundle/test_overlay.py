@@ -12,7 +12,7 @@ from recommender.bundle import overlay
 from recommender.bundle.answer_bytes import items_json
 from recommender.bundle.composition import DEFAULT_K, MAX_K, Link
 from recommender.bundle.overlay import REWRITTEN, Patched
-from recommender.bundle.published import SAME_TEXT, Lists, Texts
+from recommender.bundle.published import SAME_TEXT, Evidence, Lists, Texts
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.lists.editorial import parse
 
@@ -136,7 +136,7 @@ def test_a_new_article_is_found_by_id_and_address(base: Lists):
 def joins_by_hand(base: Lists, article: Article) -> dict[int, int]:
     """Row and place of each list a single new article belongs in, by comparing with every link."""
     cosines = base.texts.vector(article.title, article.body).cosines
-    at = base.about.evidence.index("cosine")
+    at = Evidence._fields.index("cosine")
     found = {}
     for row in np.flatnonzero(base.stub == 0).tolist():
         listed = base.items[row, :DEFAULT_K] != EMPTY

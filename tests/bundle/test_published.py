@@ -271,7 +271,7 @@ def test_why_knows_the_links_of_the_list_alone(lists: Lists):
     figures = lists.why(row, "knee-2")
 
     assert figures is not None
-    assert figures["cosine"] > lists.about.relevance_floor
+    assert figures.cosine > lists.about.relevance_floor
     assert [lists.why(row, id) for id in ("alone", "nowhere")] == [None, None]
 
 

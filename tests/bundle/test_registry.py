@@ -65,7 +65,6 @@ ABOUT = Manifest(
     store="s",
     change=1,
     n_logged_clicks=1,
-    evidence=("cosine",),
     versions={"python": "3.11"},
 )
 FILES = {"lists.npy": b"lists", "MODEL_CARD.md": b"# card", "empty.npy": b""}
