@@ -24,15 +24,15 @@ from recommender.articles.reader import read_articles
 from recommender.clicks import position_bias
 from recommender.progress import Silent
 from recommender.ragged import ranks
-from recommender.ranking.features import NAMES, PRIOR_CHOICES, features, known_of
-from recommender.ranking.kinds import OWN, learn_kind
-from recommender.ranking.ranker import learn
-from recommender.ranking.time_splits import Block, Choices, Stretches, stretches_of
+from recommender.ranking.features import FEATURES, NAMES, PRIOR_CHOICES, features, known_of
+from recommender.ranking.logit import Choices
+from recommender.ranking.ranker import OWN, learn, learn_pairs
+from recommender.ranking.time_splits import Split, Splits, splits_of
 from recommender.store import counts
 from recommender.store.database import Store
 from recommender.store.import_events import EventReader
 from recommender.text import neighbours
-from recommender.text.corpus import SIGNALS, Corpus, corpus_of
+from recommender.text.corpus import Corpus, corpus_of
 from recommender.training.pipeline import N_NEIGHBOURS, picked_lists, read_text
 
 # Shares of the views at which learning ends and judging ends: what is reported, what is tuned on.
@@ -40,13 +40,19 @@ REPORTED, TUNED = (0.8, 1.0), (0.64, 0.8)
 K = 10
 FEW = 5
 ABLATION_ROUNDS = 4
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "text, titles, categories, tags": (*SIGNALS, "text"),
+CLICKS: dict[str, tuple[str, ...]] = {
     "what is listed together": ("times_listed", "list_length", "listed_back"),
     "the target's record": ("strength", "target_clicks", "target_expected"),
     "the pair's own clicks": OWN,
     "what is read together": ("co_read", "co_read_cosine", "readers_alike"),
     "categories' clicks": ("category_pair", "category_to_target", "source_to_category"),
+}
+# What is of no other family is of the first: no feature is left out.
+FAMILIES = {
+    "text, titles, categories, tags": tuple(
+        FEATURES.keys() - {name for of in CLICKS.values() for name in of}
+    ),
+    **CLICKS,
 }
 
 
@@ -56,7 +62,7 @@ class Case:
 
     articles: Sequence[Article]
     site: Corpus
-    known: Stretches
+    known: Splits
     judged: Choices
 
     def ndcg(self, score: np.ndarray, links: np.ndarray | None = None) -> float:
@@ -108,11 +114,11 @@ def case(folder: Path, shares: tuple[float, float], keep: int) -> Case:
     text = read_text(articles, jobs=1, progress=Silent())
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS)
     site = corpus_of(articles, text, picked_lists(articles, ids), items, cosines)
-    whole = stretches_of(site, None, log, position_bias.unidentified("it says no positions"))
+    whole = splits_of(site, None, log, position_bias.unidentified("it says no positions"))
     last = int(before.view_day.max()) + 1
     known = log.between(0, last)
-    judged = whole.block(last, int(log.view_day.max()) + 1).now
-    cut_short = stretches_of(site, None, known, position_bias.estimate(known, seed=0))
+    judged = whole.split(last, int(log.view_day.max()) + 1).now
+    cut_short = splits_of(site, None, known, position_bias.estimate(known, seed=0))
     return Case(articles, site, cut_short, judged)
 
 
@@ -140,13 +146,13 @@ def compared(name: str, case: Case) -> None:
     strength = np.log(clicks.strength[items])
     orders = {
         "text": seen[:, NAMES.index("text")].astype(float),
-        "text and the pair's own clicks": ranker.text.of(seen, ranker.history, pair),
+        "text and the pair's own clicks": ranker.text.predict(seen, ranker.history, pair),
         "strength of the target": strength,
         "counting": strength + clicks.lift(pair, PRIOR_CHOICES),
-        "learned": ranker.of(seen, pair),
+        "learned": ranker.predict(seen, pair),
     }
-    if ranker.kind is not None:
-        orders["learned, before trees"] = ranker.kind.belief.of(seen, ranker.history, pair)
+    if ranker.pairs is not None:
+        orders["learned, before trees"] = ranker.pairs.posterior.predict(seen, ranker.history, pair)
     rows = [
         (order, f"{case.ndcg(score):.4f}", f"{case.ndcg(score, of_source < FEW):.4f}",
          f"{case.ndcg(score, of_source >= FEW):.4f}")
@@ -159,7 +165,7 @@ def compared(name: str, case: Case) -> None:
 def ablation(case: Case) -> None:
     """Each family of features left out, and each alone, on days the figures are not reported on."""
     days = case.known.days
-    blocks = [case.known.block(first, last) for first, last in pairwise(days)]
+    splits = [case.known.split(first, last) for first, last in pairwise(days)]
     last = case.known.everything()
     sources, items = case.pairs()
     as_shown, as_new = (
@@ -173,13 +179,13 @@ def ablation(case: Case) -> None:
 
     def worth(kept: Callable[[str], bool]) -> float:
         gone = [column for column, name in enumerate(NAMES) if not kept(name)]
-        blind, held = [_blind(block, gone) for block in blocks], _blind(last, gone)
+        blind, held = [_blind(split, gone) for split in splits], _blind(last, gone)
         # Without its own clicks a pair is as good as new.
         if kept(OWN[-1]):
-            kind = learn_kind(blind, rounds=(ABLATION_ROUNDS, 0), seed=0)(held)
-            return case.ndcg(kind.of(_without(as_shown, gone), last.history, pair))
-        kind = learn_kind(blind, rounds=(0, ABLATION_ROUNDS), seed=0)(held)
-        return case.ndcg(kind.new(_without(as_new, gone)))
+            model = learn_pairs(blind, rounds=(ABLATION_ROUNDS, 0), seed=0)(held)
+            return case.ndcg(model.predict(_without(as_shown, gone), last.history, pair))
+        model = learn_pairs(blind, rounds=(0, ABLATION_ROUNDS), seed=0)(held)
+        return case.ndcg(model.predict_new(_without(as_new, gone)))
 
     everything = worth(lambda name: True)
     rows = []
@@ -191,11 +197,11 @@ def ablation(case: Case) -> None:
     table(("evidence", "lost without it", "alone"), rows)
 
 
-def _blind(block: Block, gone: Sequence[int]) -> Block:
-    """The block with some features hidden."""
-    blind = Block(block.site, block.handpicked, block.history, block.past, block.now)
+def _blind(split: Split, gone: Sequence[int]) -> Split:
+    """The split with some features hidden."""
+    blind = Split(split.site, split.handpicked, split.history, split.past, split.now)
     for name in ("seen", "as_new", "before"):
-        blind.__dict__[name] = _without(getattr(block, name), gone)
+        blind.__dict__[name] = _without(getattr(split, name), gone)
     return blind
 
 

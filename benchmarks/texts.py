@@ -24,8 +24,8 @@ from benchmarks.teaching import grown_on, known, tried_by
 from recommender.articles.article import Article
 from recommender.ranking import handpicked_features
 from recommender.ranking.features import NAMES, features, known_of
-from recommender.ranking.kinds import learn_kind
-from recommender.ranking.time_splits import Block
+from recommender.ranking.ranker import learn_pairs
+from recommender.ranking.time_splits import Split
 
 # Robertson & Zaragoza 2009, section 3.2; Lin & Wilbur 2007, section 3.
 K1, B = 1.2, 0.75
@@ -161,7 +161,7 @@ def by_readers() -> None:
     folder = REAL / "wikispeedia"
     held = case(folder, TUNED, 1)
     texts = texts_of(held.articles)
-    blocks = [held.known.block(first, last) for first, last in pairwise(held.known.days)]
+    splits = [held.known.split(first, last) for first, last in pairwise(held.known.days)]
     last, (sources, items) = held.known.everything(), held.pairs()
     pair = last.history.pairs.find(sources, items)
     shown = features(
@@ -172,24 +172,24 @@ def by_readers() -> None:
     sets = {"kept alone": [], **{name: [name] for name in texts.names}, "all": texts.names}
     rows, first = [], 0.0
     for name, added in sets.items():
-        wider = [_wider(block, texts, added) for block in blocks]
-        kind = learn_kind(wider, rounds=(ABLATION_ROUNDS, 0), seed=0)(_wider(last, texts, added))
+        wider = [_wider(split, texts, added) for split in splits]
+        model = learn_pairs(wider, rounds=(ABLATION_ROUNDS, 0), seed=0)(_wider(last, texts, added))
         seen = np.column_stack([shown, *(more[extra] for extra in added)])
-        ndcg = held.ndcg(kind.of(seen, last.history, pair))
+        ndcg = held.ndcg(model.predict(seen, last.history, pair))
         first = first or ndcg
         rows.append((name, f"{ndcg:.4f}", f"{ndcg - first:+.4f}"))
     print("\nwikispeedia\n")
     table(("text signals", "nDCG@10", "added"), rows)
 
 
-def _wider(block: Block, texts: Texts, added: Sequence[str]) -> Block:
-    """The block with more columns behind the features; only trees look at them."""
-    wide = Block(block.site, block.handpicked, block.history, block.past, block.now)
-    pairs = block.history.pairs
-    for name, pair in (("seen", block.now.pair), ("as_new", block.now.pair)):
+def _wider(split: Split, texts: Texts, added: Sequence[str]) -> Split:
+    """The split with more columns behind the features; only trees look at them."""
+    wide = Split(split.site, split.handpicked, split.history, split.past, split.now)
+    pairs = split.history.pairs
+    for name, pair in (("seen", split.now.pair), ("as_new", split.now.pair)):
         found = texts.columns(pairs.source[pair], pairs.item[pair]) if added else {}
         wide.__dict__[name] = np.column_stack(
-            [getattr(block, name)[:, : len(NAMES)], *(found[extra] for extra in added)]
+            [getattr(split, name)[:, : len(NAMES)], *(found[extra] for extra in added)]
         ).astype(np.float32)
-    wide.__dict__["before"] = block.before
+    wide.__dict__["before"] = split.before
     return wide

@@ -97,10 +97,11 @@ def _trial(scores: dict[str, float]) -> list[str]:
     if not scores:
         return []
     return [
-        "Orders of the links shown on the last tenth or so of the log, learned without it; mean "
-        "discounted gain per click:",
+        "Orders of the links shown on the last tenth or so of the log, learned without it, but for "
+        "the rounds of trees and the trust, which were tuned on it; mean discounted gain per "
+        "click:",
         "",
-        "| order | worth |",
+        "| order | gain |",
         "|---|---|",
         *(f"| {order} | {worth:.4f} |" for order, worth in scores.items()),
         "",

@@ -82,7 +82,7 @@ class Built:
             "learned_from": learned_from,
             "reason": reason,
             "scores": {name: round(value, 6) for name, value in learned.trial.items()},
-            "importance": {name: round(value, 6) for name, value in learned.worth.items()},
+            "importance": {name: round(value, 6) for name, value in learned.importance.items()},
             "hand_picked": self.taught.about(),
             "n_articles": sum(1 for article in self.articles if not article.stub),
             "n_stubs": sum(1 for article in self.articles if article.stub),

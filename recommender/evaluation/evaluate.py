@@ -25,7 +25,7 @@ from recommender.evaluation.offpolicy import estimate
 from recommender.evaluation.report.report import Report
 from recommender.evaluation.slices import slice_table
 from recommender.ragged import at, find
-from recommender.ranking.reliability import Reliability, reliability
+from recommender.ranking.calibration import Reliability, reliability
 from recommender.store.impressions import Impressions
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from numba import njit, prange
 from recommender.errors import TrainingError
 
 if TYPE_CHECKING:
-    from recommender.ranking.time_splits import Choices
+    from recommender.ranking.logit import Choices
 
 # Trees of one round, and rounds at most; the log chooses how many. Not tuned.
 N_TREES, MAX_ROUNDS = 25, 6

@@ -1,24 +1,32 @@
-"""How likely a link is to be followed, given that it is looked at.
+"""How likely a link is to be followed where it is examined most, and whether that comes true.
 
-A score compares links of one source; it came from choices among the links of a slate, so it says
-nothing of how often anything is followed at all. Here the log odds of a click on a link that is
-looked at are ``level[source] + slope x score``: Platt's logistic curve (1999) with a level for
-every source, strictly increasing in the score.
+A score compares links of one source; it came from choices among the links of a slate, so nothing in
+it tells how often anything is followed at all. Here the log odds of a click are
+``level[source] + slope x score``: Platt's logistic curve (1999) with a level for every source,
+strictly increasing in the score.
 
-Whoever chose the scores by some clicks must not be believed on the same clicks. So the slope is
-what fits the last days of the log, by scores learned from the days before; and the error that is
-told is that of chances stated before these days.
+Clicks identify examination only up to a factor: how often the best place is not looked at cannot be
+told from how often what stands there is not wanted. So a chance is the click rate at the place
+examined most, and an exposure a view times examination beside that place.
+
+Scores fit the clicks they were chosen by better than any others. So the slope is what fits the last
+days of the log, by scores learned from the days before; the error stated is that of chances of
+before these days, but for the slope, which was tuned on them.
+
+>>> exposures, clicks = np.array([100.0, 100.0]), np.array([10.0, 32.0])
+>>> round(reliability(np.array([0.1, 0.3]), exposures, clicks).error, 3)
+0.01
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import expit
+from scipy.special import expit, gammaincinv
 
 from recommender.clicks.choice_model import pairs_in
 from recommender.clicks.gamma_poisson import Usual, fitted_weight
@@ -26,42 +34,48 @@ from recommender.clicks.intervention_harvesting import MAX_POSITION, N_PLACES
 from recommender.clicks.position_bias import Examination
 from recommender.ranking.features import BLOCK
 from recommender.ranking.ranker import Learned
-from recommender.ranking.reliability import reliability
 from recommender.ranking.time_splits import examined_in
 from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-# Clicks' worth of belief that the slope is 1, as it is if scores are true log odds.
+# Clicks that weigh as much as the prior that the slope is 1, as it is if scores are true log odds.
+# Not tuned.
 PRIOR_CLICKS = 50.0
-# The least keeps chances strictly increasing in the score.
+# The least keeps chances strictly increasing in the score; the most is beyond any seen. Not tuned.
 LEAST_SLOPE, MOST_SLOPE = 0.02, 20.0
 # Clicks that weigh as much as the site's level, before the log is asked, and how sure that is (a
-# factor).
+# factor). Not tuned: a few hundred sources with clicks outweigh it.
 USUAL = Usual(5.0, 3.0, least=0.5, most=10_000.0)
+# Newton's steps at most; a handful converge.
 N_STEPS = 30
+# Bins of equal exposure: ten is usual for reliability diagrams.
+N_BINS = 10
 NOTHING = "no link that was shown was followed, so nothing tells how likely a click is"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks:
-    """Pairs by ``source`` and ``item``: ``looked`` is how often each was looked at, views times
-    examination, and ``clicks`` how often it was followed.
+class Exposures:
+    """Pairs by ``source`` and ``item``, their ``exposures``, which are views times examination, and
+    their ``clicks``; all ``(n_pairs,)``.
     """
 
     source: np.ndarray
     item: np.ndarray
-    looked: np.ndarray
+    exposures: np.ndarray
     clicks: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """By article, the ``level``: log odds of a click on a link beside it that has score 0 and is
-    looked at; ``slope`` is by how much they grow with the score. ``examined[0]`` says how likely
-    each position is to be looked at, beside the one looked at most; the other rows do for
-    ``layouts``.
+    """By article, ``(n_articles,)``, the ``level``: log odds of a click on a link beside it that
+    has score 0 and stands where readers look most; ``slope`` is by how much they grow with the
+    score. ``examined[0]`` is the examination of each position beside that place; the other rows, of
+    ``(1 + n_layouts, 51)``, are those of ``layouts``.
     """
 
     level: np.ndarray
@@ -70,16 +84,17 @@ class Calibration:
     layouts: tuple[str, ...]
 
     def chance(self, sources: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """The chance that a link is followed if it is looked at, ``(n_pairs,)``."""
-        return _chance(self.level[sources], self.slope, scores)
+        """The chance that a link at the place examined most is followed, ``(n_pairs,)``, by sources
+        and scores ``(n_pairs,)``.
+        """
+        return expit(self.level[sources] + self.slope * scores)
 
     def examination(self, layout: str | None = None) -> np.ndarray:
-        """By position up to 50, 0 standing for an unknown one; of the site where a layout was
-        never seen.
+        """By position up to 50, ``(51,)``, 0 standing for an unknown one; of the site where a
+        layout was never seen.
         """
         known = layout in self.layouts
-        row: np.ndarray = self.examined[1 + self.layouts.index(str(layout)) if known else 0]
-        return row
+        return self.examined[1 + self.layouts.index(str(layout)) if known else 0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,142 +121,142 @@ class Calibrated:
 def calibrate(
     site: Corpus, log: Log, examination: Examination, learned: Learned, score: Score
 ) -> Calibrated:
-    """Turn what ``score`` says of (sources, items) into chances."""
-    shown, _ = log.shown_and_clicked()
-    seen = examined_in(log, examination)
-    # A chance is at most 1: that of being looked at is told beside the place looked at most.
-    seen = seen / max(seen.max(initial=0, where=shown > 0), 1e-12)
-    looks = _looks(log, seen, site.n_articles)
-    if looks.clicks.sum() == 0:
+    """Turn the ``score`` of (sources, items), ``(n_pairs,)`` each, into chances."""
+    n_shown, _ = log.shown_and_clicked()
+    examined = examined_in(log, examination)
+    # A chance is at most 1, so examination is that beside the place examined most.
+    examined = examined / max(examined.max(initial=0, where=n_shown > 0), 1e-12)
+    whole = _exposures(log, examined, site.n_articles)
+    if whole.clicks.sum() == 0:
         return Calibrated(None, NOTHING)
-    error, said = None, _said(score, looks)
+    error, scores = None, _scores(score, whole)
     if tried := learned.tried:
-        before = log.between(0, tried.first)
-        past = _looks(before, seen, site.n_articles)
-        now = _looks(log.between(tried.first, tried.last), seen, site.n_articles)
-        told = _said(lambda *pairs: tried.ranker.score(site, *pairs), now)
-        slope = slope_of(now, told)
-        past_said = _said(lambda *pairs: tried.ranker.score(site, *pairs), past)
-        level = levels_of(past, past_said, slope, site.n_articles)
-        stated = _chance(level[now.source], slope, told)
-        error = reliability(stated, now.looked, now.clicks).error
+        past = _exposures(log.between(0, tried.first), examined, site.n_articles)
+        now = _exposures(log.between(tried.first, tried.last), examined, site.n_articles)
+        past_scores, now_scores = (
+            _scores(lambda *pairs: tried.ranker.score(site, *pairs), part) for part in (past, now)
+        )
+        slope = slope_of(now, now_scores)
+        level = levels_of(past, past_scores, slope, site.n_articles)
+        stated = expit(level[now.source] + slope * now_scores)
+        error = reliability(stated, now.exposures, now.clicks).error
         reason = (
             f"on the last days of the log, {now.clicks.sum():,.0f} clicks, chances stated before "
-            f"were off by {100 * error:.2f} percentage points in the mean; the slope was fitted "
+            f"were off by {100 * error:.2f} percentage points in the mean; the slope was tuned "
             "on these days"
         )
     else:
-        slope = slope_of(looks, said)
+        slope = slope_of(whole, scores)
         if learned.ranker:
             # A pair's own clicks are in its score, which goes with them better than it will with
-            # the next; weighed as they are, they are worth their log odds at most.
+            # the next; weighed as they are, they count their log odds at most.
             slope = min(slope, 1.0)
         reason = (
-            f"fitted to all {looks.clicks.sum():,.0f} clicks that count; no days were set aside to "
+            f"fitted to all {whole.clicks.sum():,.0f} clicks that count; no days were set aside to "
             "try it on"
         )
-    level = levels_of(looks, said, slope, site.n_articles)
-    return Calibrated(Calibration(level, slope, *_examined(log, seen)), reason, error)
+    level = levels_of(whole, scores, slope, site.n_articles)
+    return Calibrated(Calibration(level, slope, *_examined(log, examined)), reason, error)
 
 
-def _looks(log: Log, seen: np.ndarray, n_articles: int) -> Looks:
-    """Pairs of a log that were shown; ``seen`` is the examination of each of its links."""
+def _exposures(log: Log, examined: np.ndarray, n_articles: int) -> Exposures:
+    """Pairs of a log that were shown; ``examined`` is the propensity of each of its links."""
     pairs, of_link = pairs_in(log, n_articles=n_articles)
-    shown, clicked = log.shown_and_clicked()
+    n_shown, clicked = log.shown_and_clicked()
     known = of_link >= 0
-    looked, clicks = (
-        np.bincount(of_link[known], weights=what[known], minlength=len(pairs.item))
-        for what in (shown * seen, clicked)
+    exposures, clicks = (
+        np.bincount(of_link[known], weights=counts[known], minlength=len(pairs.item))
+        for counts in (n_shown * examined, clicked)
     )
-    kept = np.flatnonzero(looked > 0)
+    kept = np.flatnonzero(exposures > 0)
     item = pairs.item[kept].astype(np.int64)
-    return Looks(pairs.source[kept], item, looked[kept], clicks[kept])
+    return Exposures(pairs.source[kept], item, exposures[kept], clicks[kept])
 
 
-def _examined(log: Log, seen: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+def _examined(log: Log, examined: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """By position, of the site and of each layout, the mean over views; where there is none, as
     above.
     """
-    shown, _ = log.shown_and_clicked()
+    n_shown, _ = log.shown_and_clicked()
     place = np.minimum(log.position, MAX_POSITION)
     layout = log.layout[log.link_slate]
-    numbers = np.unique(layout[shown > 0]).tolist()
+    numbers = np.unique(layout[n_shown > 0]).tolist()
     rows = []
-    for links in (shown > 0, *((shown > 0) & (layout == number) for number in numbers)):
-        looked, views = (
+    for links in (n_shown > 0, *((n_shown > 0) & (layout == number) for number in numbers)):
+        exposures, views = (
             np.bincount(place[links], weights=weights[links], minlength=N_PLACES)
-            for weights in (shown * seen, shown)
+            for weights in (n_shown * examined, n_shown)
         )
         last = np.maximum.accumulate(np.where(views > 0, np.arange(N_PLACES), 0))
-        rows.append(np.where(views[last] > 0, looked[last] / np.maximum(views[last], 1e-12), 1.0))
+        mean = exposures[last] / np.maximum(views[last], 1e-12)
+        rows.append(np.where(views[last] > 0, mean, 1.0))
     return np.array(rows), tuple(log.layouts[number] for number in numbers)
 
 
-def _said(score: Score, looks: Looks) -> np.ndarray:
+def _scores(score: Score, shown: Exposures) -> np.ndarray:
     """The score of each pair."""
-    parts = (slice(start, start + BLOCK) for start in range(0, len(looks.item), BLOCK))
-    return np.concatenate([score(looks.source[part], looks.item[part]) for part in parts])
+    parts = (slice(start, start + BLOCK) for start in range(0, len(shown.item), BLOCK))
+    return np.concatenate([score(shown.source[part], shown.item[part]) for part in parts])
 
 
-def slope_of(looks: Looks, score: np.ndarray) -> float:
+def slope_of(shown: Exposures, score: np.ndarray) -> float:
     """The slope under which the clicks are likeliest, each source having its own level.
 
     The likelihood is Poisson's of the expected clicks, which is right in the mean for clicks that
-    are a share of the looks (Gourieroux, Monfort & Trognon 1984).
+    are a share of the exposures (Gourieroux, Monfort & Trognon 1984).
     """
-    n = int(looks.source.max(initial=-1)) + 1
+    n = int(shown.source.max(initial=-1)) + 1
     clicks, mean = (
-        np.bincount(looks.source, weights=weights, minlength=n)
-        for weights in (looks.clicks, looks.clicks * score)
+        np.bincount(shown.source, weights=weights, minlength=n)
+        for weights in (shown.clicks, shown.clicks * score)
     )
     middle = mean / np.maximum(clicks, 1)
     # A standard deviation of scores beside one source is what a slope is a slope of.
-    spread = np.average((score - middle[looks.source]) ** 2, weights=looks.clicks)
+    spread = np.average((score - middle[shown.source]) ** 2, weights=shown.clicks)
 
     def loss(log_slope: float) -> float:
         slope = float(np.exp(log_slope))
-        level = levels_of(looks, score, slope, n)
-        due = np.maximum(looks.looked * _chance(level[looks.source], slope, score), 1e-300)
-        belief = PRIOR_CLICKS * spread * (slope - 1) ** 2 / 2
-        return float(due.sum() - (looks.clicks * np.log(due)).sum() + belief)
+        level = levels_of(shown, score, slope, n)
+        due = np.maximum(shown.exposures * expit(level[shown.source] + slope * score), 1e-300)
+        prior = PRIOR_CLICKS * spread * (slope - 1) ** 2 / 2
+        return float(due.sum() - (shown.clicks * np.log(due)).sum() + prior)
 
     bounds = (np.log(LEAST_SLOPE), np.log(MOST_SLOPE))
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
-def levels_of(looks: Looks, score: np.ndarray, slope: float, n_articles: int) -> np.ndarray:
+def levels_of(shown: Exposures, score: np.ndarray, slope: float, n_articles: int) -> np.ndarray:
     """The level of each source in log odds, pulled towards the site's as far as sources are alike
-    (``(n_articles,)``): a gamma prior, whose width is read off the log.
+    (``(n_articles,)``): a gamma prior, whose width is fitted to the log.
     """
     # Around their mean, so that no exponential runs away.
-    middle = float(np.average(score, weights=looks.looked)) if looks.looked.any() else 0.0
-    worth = np.exp(np.clip(slope * (score - middle), -300, 300))
-    rare = looks.clicks.sum() / max((looks.looked * worth).sum(), 1e-300)
-    together = np.zeros(len(worth), dtype=np.int64)
-    site = _levels(looks, worth, together, np.full(1, USUAL.least), np.full(1, rare))
+    middle = float(np.average(score, weights=shown.exposures)) if shown.exposures.any() else 0.0
+    odds = np.exp(np.clip(slope * (score - middle), -300, 300))
+    rare = shown.clicks.sum() / max((shown.exposures * odds).sum(), 1e-300)
+    together = np.zeros(len(odds), dtype=np.int64)
+    site = _levels(shown, odds, together, np.full(1, USUAL.least), np.full(1, rare))
     due = np.bincount(
-        looks.source, weights=looks.looked * _share(site[0] * worth), minlength=n_articles
+        shown.source, weights=shown.exposures * _from_odds(site[0] * odds), minlength=n_articles
     )
-    clicks = np.bincount(looks.source, weights=looks.clicks, minlength=n_articles)
+    clicks = np.bincount(shown.source, weights=shown.clicks, minlength=n_articles)
     weight = np.full(n_articles, fitted_weight(clicks, due, USUAL))
-    found = _levels(looks, worth, looks.source, weight, np.full(n_articles, site[0]))
-    level: np.ndarray = np.log(found) - slope * middle
-    return level
+    found = _levels(shown, odds, shown.source, weight, np.full(n_articles, site[0]))
+    return np.log(found) - slope * middle
 
 
 def _levels(
-    looks: Looks, worth: np.ndarray, group: np.ndarray, weight: np.ndarray, prior: np.ndarray
+    shown: Exposures, odds: np.ndarray, group: np.ndarray, weight: np.ndarray, prior: np.ndarray
 ) -> np.ndarray:
     """The factor of each group with which it is due as many clicks as it got, prior included."""
     n = len(weight)
-    got = np.bincount(group, weights=looks.clicks, minlength=n) + weight
-    due = np.bincount(group, weights=looks.looked * worth, minlength=n) + weight / prior
+    got = np.bincount(group, weights=shown.clicks, minlength=n) + weight
+    due = np.bincount(group, weights=shown.exposures * odds, minlength=n) + weight / prior
     # What is due is concave in the level, so Newton's steps from below never overshoot.
     level = got / due
     for _ in range(N_STEPS):
-        share = _share(level[group] * worth)
-        due = np.bincount(group, weights=looks.looked * share, minlength=n)
-        steep = np.bincount(group, weights=looks.looked * share * (1 - share), minlength=n)
+        share = _from_odds(level[group] * odds)
+        due = np.bincount(group, weights=shown.exposures * share, minlength=n)
+        steep = np.bincount(group, weights=shown.exposures * share * (1 - share), minlength=n)
         step = (got - due - weight * level / prior) / (steep / level + weight / prior)
         level = level + step
         if np.all(np.abs(step) <= 1e-9 * level):
@@ -249,11 +264,49 @@ def _levels(
     return np.asarray(level)
 
 
-def _chance(level: np.ndarray, slope: float, score: np.ndarray) -> np.ndarray:
-    chance: np.ndarray = expit(level + slope * score)
-    return chance
+def _from_odds(odds: np.ndarray) -> np.ndarray:
+    return odds / (1 + odds)
 
 
-def _share(odds: np.ndarray) -> np.ndarray:
-    share: np.ndarray = odds / (1 + odds)
-    return share
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """Links by stated chance, in bins of equal exposure, ``(n_bins,)`` each: the mean chance
+    ``stated``, the share ``followed``, the bounds of its exact 95 % interval for counts (Garwood
+    1936), and the ``exposures``, views times examination.
+    """
+
+    stated: np.ndarray
+    followed: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    exposures: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """How far stated chances are from what was followed, bin by bin, in the mean over
+        exposures: the expected calibration error of Naeini, Cooper & Hauskrecht (AAAI 2015).
+        """
+        gap = self.exposures * np.abs(self.stated - self.followed)
+        return float(gap.sum() / max(self.exposures.sum(), 1e-12))
+
+    def frame(self) -> pd.DataFrame:
+        """One row a bin: ``stated``, ``followed``, ``low``, ``high``, ``exposures``."""
+        import pandas as pd
+
+        return pd.DataFrame({field.name: getattr(self, field.name) for field in fields(self)})
+
+
+def reliability(stated: np.ndarray, exposures: np.ndarray, clicks: np.ndarray) -> Reliability:
+    """Compare stated chances with clicks over exposures; all are ``(n_links,)``."""
+    stated, exposures, clicks = (part[exposures > 0] for part in (stated, exposures, clicks))
+    order = np.argsort(stated, kind="stable")
+    middle = np.cumsum(exposures[order]) - exposures[order] / 2
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = middle / max(exposures.sum(), 1e-12) * N_BINS
+    _, number = np.unique(number, return_inverse=True)
+    whole, due, made = (
+        np.bincount(number, weights=part) for part in (exposures, exposures * stated, clicks)
+    )
+    low = np.where(made > 0, gammaincinv(np.maximum(made, 1e-12), 0.025), 0.0)
+    high = gammaincinv(made + 1, 0.975)
+    return Reliability(due / whole, made / whole, low / whole, high / whole, whole)

@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from recommender.errors import TrainingError
 from recommender.ranking.boosting import N_VALUES, grow, laid_out, snapped
-from recommender.ranking.time_splits import Choices
+from recommender.ranking.logit import Choices
 
 
 def test_features_are_snapped_to_the_nearest_of_their_values():

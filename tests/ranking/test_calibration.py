@@ -23,9 +23,15 @@ from recommender.demo import readers
 from recommender.errors import CalibrationError
 from recommender.evaluation.evaluate import judge
 from recommender.events.event import Event
-from recommender.ranking.calibration import Calibration, Looks, calibrate, levels_of, slope_of
+from recommender.ranking.calibration import (
+    Calibration,
+    Exposures,
+    calibrate,
+    levels_of,
+    reliability,
+    slope_of,
+)
 from recommender.ranking.ranker import Learned, learn
-from recommender.ranking.reliability import reliability
 from recommender.store.counts import Log, empty_log
 from recommender.store.database import Store
 from recommender.store.impressions import read
@@ -115,7 +121,7 @@ def test_sources_with_little_data_lean_on_the_site(found: Calibration, level: np
 
 def test_a_source_without_views_is_like_the_site():
     """What it is given is the level that suits all others together."""
-    looks = Looks(
+    looks = Exposures(
         np.array([0, 1]), np.array([1, 0]), np.array([1e4, 1e4]), np.array([200.0, 200.0])
     )
 
@@ -126,7 +132,7 @@ def test_a_source_without_views_is_like_the_site():
 
 def test_big_chances_are_not_understated():
     """A link followed nine times of ten is no rarer for being all but sure."""
-    looks = Looks(
+    looks = Exposures(
         np.zeros(2, dtype=int), np.array([1, 2]), np.array([1e5, 1e5]), np.array([9e4, 5e4])
     )
     score = np.array([2.0, 2.0 - np.log(9)])  # log odds of .9 and .5 differ by log 9
@@ -143,7 +149,7 @@ def test_chances_increase_strictly_with_the_score(seed: int):
     """Whatever the log says, even that what scores more is followed less."""
     random = np.random.default_rng(seed)
     n = 60
-    looks = Looks(
+    looks = Exposures(
         random.integers(0, 6, n), random.integers(0, 9, n), random.exponential(100, n),
         random.poisson(random.exponential(3, n)).astype(float),
     )  # fmt: skip
@@ -204,8 +210,8 @@ def test_bins_cover_the_truth_and_nothing_else(factor: float, right: bool):
     covered = (held.low <= held.stated) & (held.stated <= held.high)
     assert covered.sum() >= 9 if right else covered.sum() <= 1
     assert (held.error < 0.004) == right
-    assert held.looked.sum() == looked.sum()
-    assert np.ptp(held.looked) < 0.05 * held.looked.mean()
+    assert held.exposures.sum() == looked.sum()
+    assert np.ptp(held.exposures) < 0.05 * held.exposures.mean()
 
 
 SHOWN = ("hip", "ankle", "sleep", "nap")
@@ -283,10 +289,10 @@ def test_the_report_holds_chances_against_all_views(bundle: Bundle, clicked: flo
 
     table = report.reliability
     assert table is not None and report.calibration_error is not None
-    assert list(table.columns) == ["stated", "followed", "low", "high", "views"]
+    assert list(table.columns) == ["stated", "followed", "low", "high", "exposures"]
     assert (report.calibration_error < 0.05) == right
     (said,) = (note for note in report.notes if note.startswith("Chances stated"))
-    made = (table["followed"] * table["views"]).sum() / 600
+    made = (table["followed"] * table["exposures"]).sum() / 600
     assert f"and {made:.3f} were made" in said
     assert report.plot_reliability().svg.count("<circle") == len(table)
     assert '"calibration_error": 0.' in report.to_json()

@@ -13,7 +13,7 @@ from recommender.ranking.features import (
     history_of,
     known_of,
 )
-from recommender.ranking.time_splits import stretches_of
+from recommender.ranking.time_splits import splits_of
 from recommender.store.counts import Log, empty_log
 from recommender.text.corpus import CATEGORY_BONUS, Corpus, text_score
 
@@ -71,13 +71,13 @@ def all_pairs() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(("first", "last"), [(0, 2), (2, 5), (5, 9)])
 def test_the_future_does_not_leak(site: Corpus, first: int, last: int):
-    """What explains the clicks of a block of days is the same to the byte whether the log ends
-    with the block or goes on for days.
+    """What explains the clicks of a split is the same to the byte whether the log ends
+    with the split or goes on for days.
     """
     found = []
     for days in (last, 12):
         log = log_of(*(s for s in slates() if s.day < days), readings=readings(days=days))
-        found.append(stretches_of(site, None, log, EXAMINATION).block(first, last))
+        found.append(splits_of(site, None, log, EXAMINATION).split(first, last))
 
     short, long = found
     assert len(short.now.row) > 50
@@ -88,18 +88,18 @@ def test_the_future_does_not_leak(site: Corpus, first: int, last: int):
         assert np.array_equal(getattr(short.past, name), getattr(long.past, name)), name
 
 
-def test_a_blocks_own_clicks_do_not_explain_it(site: Corpus):
-    """Ten times the clicks on the block's own days: other labels, the same features."""
+def test_a_splits_own_clicks_do_not_explain_it(site: Corpus):
+    """Ten times the clicks on the days of a split: other labels, the same features."""
     before = [s for s in slates() if s.day < 6]
     found = []
     for times in (1, 10):
-        block = [
+        split = [
             Shown(s.source, s.items, [times * (clicks + 1) for clicks in s.clicks], day=6)
             for s in slates()
             if s.day == 6
         ]
-        log = log_of(*before, *block)
-        found.append(stretches_of(site, None, log, EXAMINATION).block(6, 7))
+        log = log_of(*before, *split)
+        found.append(splits_of(site, None, log, EXAMINATION).split(6, 7))
 
     once, tenfold = found
     assert np.array_equal(once.seen, tenfold.seen)
