@@ -147,11 +147,11 @@ def _read(articles: Site | Store | pd.DataFrame | Paths | None) -> dict[str, Art
 def off_policy(
     candidate: Bundle | pd.DataFrame | Lists,
     events: Site | Store | pd.DataFrame | Sequence[pd.DataFrame] | Paths,
-    *,
     k: int = 10,
+    *,
     model: Bundle | None = None,
 ) -> OffPolicy:
-    """What a candidate's lists would have won had they been shown, told from the log.
+    """What a candidate's lists would have won had they been shown, estimated from the log.
 
     ``candidate`` is a bundle, a mapping from a page's id to the ids of its list, or a frame with
     columns ``source_id``, ``position``, ``id``. ``events`` as in ``evaluate``: of a connected site,

@@ -14,13 +14,17 @@ import numpy as np
 
 from recommender.articles.article import Article, parse_timestamp
 from recommender.bundle.bundle import Bundle
-from recommender.evaluation.bm25 import bm25
 from recommender.ragged import expand, ranks
 from recommender.ranking.features import known_of, offset
 from recommender.store.impressions import Impressions
+from recommender.text.corpus import Corpus
+from recommender.text.kernels import pair_dots
 
 MODEL = "model"
 NEEDS_ARTICLES = "which takes the site's articles, and the log alone was handed over"
+# The values that Robertson & Zaragoza call reasonable in most circumstances (section 3.5).
+K1 = 1.2
+B = 0.75
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,8 +150,34 @@ def text(case: Case) -> np.ndarray | str:
     return case.of_links(case.bundle.cosine_rows(case.sources, case.items))
 
 
+def bm25(site: Corpus, counts: np.ndarray, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """BM25 of each pair, ``(n_pairs,)``, the source's text being the query. ``counts``,
+    ``(n_entries,)``, is how often each entry of the site's matrix stands in its text.
+
+    Each term of the source counts ``idf x saturated frequency`` in the item (Robertson & Zaragoza
+    2009, "The probabilistic relevance framework", section 3.1, with the idf that is never
+    negative), as often as it stands in the source, saturated likewise. Terms of one text alone,
+    which find nothing, and those of a tenth of a large site are left out.
+    """
+    rows, place = np.unique(np.concatenate([sources, items]), return_inverse=True)
+    entry, row = expand(site.indptr[rows], np.diff(site.indptr)[rows])
+    term, counts = site.indices[entry], counts[entry].astype(np.float64)
+    n_with = np.bincount(site.indices)[term]
+    idf = np.log1p((site.n_articles - n_with + 0.5) / (n_with + 0.5))
+    mean = site.words[site.words > 0].mean() if (site.words > 0).any() else 1.0
+    long = K1 * (1 - B + B * site.words[rows] / mean)
+    in_item = idf * counts * (K1 + 1) / (counts + long[row])
+    in_source = counts * (K1 + 1) / (counts + K1)
+    # The kernel multiplies rows of one matrix: queries stand above, texts below.
+    heads = np.searchsorted(row, np.arange(len(rows) + 1))
+    both = np.concatenate([heads, heads[1:] + len(entry)])
+    weights = np.concatenate([in_source, in_item]).astype(np.float32)
+    of_source, of_item = place[: len(sources)], place[len(sources) :] + len(rows)
+    return pair_dots(both, np.tile(term, 2), weights, of_source, of_item).astype(np.float64)
+
+
 def by_bm25(case: Case) -> np.ndarray | str:
-    """By what the target's text answers to the source's, see ``bm25``."""
+    """By how well the target's text answers the source's as a query."""
     found = bm25(case.bundle.site, case.bundle.term_counts, case.sources, case.items)
     return case.of_links(found)
 

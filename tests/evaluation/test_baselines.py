@@ -1,11 +1,17 @@
 """Every simple order is the order it says it is, or says why it is none."""
 
+import math
+
 import numpy as np
 import pytest
 from judging import case, follow
+from sites import built
 
+from recommender.articles.article import Article
+from recommender.bundle.bundle import Bundle
 from recommender.evaluation import baselines
-from recommender.evaluation.baselines import ORDERS, Case, scores
+from recommender.evaluation.baselines import K1, ORDERS, B, Case, bm25, scores
+from recommender.text.tfidf import count
 
 KNEE = follow("knee", "hip", 3)
 
@@ -96,3 +102,46 @@ def test_dates_are_moments():
 
     assert baselines.moment_of(article) == 86_400_000
     assert baselines.moment_of(None) == -np.inf
+
+
+LONG = "gout foot toe pain foot foot uric acid crystals joint night"
+TEXTS = [
+    Article(id="gout", title="Gout attacks", body=LONG),
+    Article(id="toe", title="Sore toe", body="toe pain shoe night foot"),
+    Article(id="acid", title="Uric acid", body="uric acid crystals kidney stones " * 9),
+    Article(id="sleep", title="Night sleep", body="dream bed night"),
+    Article(id="empty", title="Nothing", body=""),
+]
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A site of four texts and one title."""
+    return built(tmp_path_factory.mktemp("bm25"), TEXTS)
+
+
+def test_bm25_is_what_the_formula_says(texts: Bundle):
+    """Term by term, from the texts themselves; terms of one text alone find nothing."""
+    counts = [count(article.title, article.body, set())[0] for article in TEXTS]
+    rows = [texts.lists.find(article.id) for article in TEXTS]
+    mean = sum(sum(each.values()) for each in counts) / len(counts)
+
+    def by_hand(source: int, item: int) -> float:
+        score = 0.0
+        for term, n_here in counts[source].items():
+            n_there = counts[item].get(term, 0)
+            n_with = sum(term in each for each in counts)
+            idf = math.log(1 + (len(counts) - n_with + 0.5) / (n_with + 0.5))
+            long = K1 * (1 - B + B * sum(counts[item].values()) / mean)
+            there = n_there * (K1 + 1) / (n_there + long)
+            score += idf * there * n_here * (K1 + 1) / (n_here + K1)
+        return score
+
+    pairs = [(a, b) for a in range(5) for b in range(5) if a != b]
+    found = bm25(
+        texts.site, texts.term_counts,
+        np.array([rows[a] for a, _ in pairs]), np.array([rows[b] for _, b in pairs]),
+    )  # fmt: skip
+
+    assert found == pytest.approx([by_hand(*pair) for pair in pairs], rel=1e-5)
+    assert found[pairs.index((0, 2))] > found[pairs.index((0, 3))] > 0

@@ -190,7 +190,7 @@ def test_what_is_left_out_is_told(bundle: Bundle):
 
 def test_views_the_bundle_learned_from_are_told(bundle: Bundle):
     """Of files all are judged, with a warning; of a site only what came after."""
-    found = recommender.off_policy(bundle, frame(log(400, seed=9, day=300)))
+    found = recommender.off_policy(bundle, frame(log(400, seed=9, day=300)), 10)
 
     assert any("400 of these views are not later" in note for note in found.notes)
 
