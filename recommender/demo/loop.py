@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,7 +31,7 @@ from rich.progress import track
 from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
 from recommender.demo import readers
-from recommender.demo.prepare import SEED, URL, by_text, price
+from recommender.demo.prepare import SEED, URL, price_of, prices
 from recommender.demo.readers import PAGES, truth
 from recommender.errors import RecommenderError
 from recommender.evaluation.report.picture import Axis, Picture, Series, chart
@@ -45,7 +45,7 @@ EVENTS_A_POST = 500
 START_SECONDS = 60
 # A server looks for a new bundle twice a second.
 SWITCH_SECONDS = 15
-SERVE = "from recommender.cli import main; raise SystemExit(main())"
+SERVE = "from recommender.cli.main import main; raise SystemExit(main())"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +71,21 @@ def show(folder: Path, *, readers: int, rounds: int, port: int) -> list[Round]:
         store.apply(read_articles([PAGES], url=URL))
         lists = {page.id: list(page.recommended) for page in store.articles() if not page.stub}
         bundle = _trained(store, models, day=0)
-    marks = _marks(lists, bundle)
+    marks = prices(lists, bundle)
     top = max(marks.values())
+    found = [Round(0, 0, 0, marks.pop("recommender"), bundle.decided_by)]
     console.print(f"{len(lists)} health pages, {readers:,} readers a day; their taste is hidden\n")
     console.print("expected clicks per 100 views")
-    for name, score in marks.items():
+    for name, score in [*marks.items(), ("day 0, nothing known", found[0].score)]:
         console.print(f"{name:>24} {score:6.1f} {_bar(score, top)}")
-    found = [Round(0, 0, 0, _score(lists, bundle), bundle.decided_by)]
-    console.print(f"{'day 0, nothing known':>24} {found[0].score:6.1f} {_bar(found[0].score, top)}")
-    with _serving(database, models, folder, port) as site:
+    with _serving(database, models, folder, port) as client:
         for day in range(1, rounds + 1):
-            views, clicks = _a_day(site, sorted(lists), readers, day)
+            views, clicks = _a_day(client, sorted(lists), readers, day)
             with Store(database) as store:
                 bundle = _trained(store, models, day=day)
-            site.wait_for(bundle.name)
+            client.wait_for(bundle.name)
             last = found[-1]
-            score = _score(lists, bundle)
+            score = price_of(bundle, lists)
             found.append(
                 Round(day, last.n_views + views, last.n_clicks + clicks, score, bundle.decided_by)
             )
@@ -95,19 +94,6 @@ def show(folder: Path, *, readers: int, rounds: int, port: int) -> list[Round]:
     plot(found, marks).save(folder / PICTURE)
     console.print(f"\n{folder / PICTURE}")
     return found
-
-
-def _marks(lists: dict[str, list[str]], bundle: Bundle) -> dict[str, float]:
-    """What other lists would win: the old ones, the nearest texts, the best there could be."""
-    return {
-        "hand-picked": price(lists),
-        "nearest texts": price({id: by_text(bundle, id) for id in lists}),
-        "best possible": price({id: readers.best_list(id, 10) for id in lists}),
-    }
-
-
-def _score(pages: Iterable[str], bundle: Bundle) -> float:
-    return price({id: [link.id for link in bundle.related(id)] for id in pages})
 
 
 def _bar(score: float, top: float) -> str:
@@ -124,7 +110,7 @@ def _trained(store: Store, models: Path, *, day: int) -> Bundle:
 # Readers
 
 
-def _a_day(site: Site, pages: list[str], n_readers: int, day: int) -> tuple[int, int]:
+def _a_day(client: Client, pages: list[str], n_readers: int, day: int) -> tuple[int, int]:
     """Let the readers of one day come; how many views and clicks they made."""
     random = np.random.default_rng([SEED, day])
     interest = np.array([truth()[id].interest for id in pages])
@@ -140,21 +126,21 @@ def _a_day(site: Site, pages: list[str], n_readers: int, day: int) -> tuple[int,
         while page is not None:
             n_views += 1
             view = f"d{day}-v{n_views}"
-            slate, shown = site.related(page, int(random.integers(N_VARIANTS)))
+            slate, shown = client.related(page, int(random.integers(N_VARIANTS)))
             at: dict[str, Any] = {"ts": _iso(ts), "view_id": view, "slate": slate}
-            site.send({"type": "impression", "session_id": f"d{day}-s{number}", **at})
+            client.send({"type": "impression", "session_id": f"d{day}-s{number}", **at})
             links = readers.followed(page, shown, random)
             for link in links:
                 ts += readers.pause(random)
-                site.send(
+                client.send(
                     {"type": "click", **at, "ts": _iso(ts), "position": shown.index(link) + 1}
                 )
             n_clicks += len(links)
             page = readers.next_page(links, random)
             page = page if page in truth() else None
-    site.flush()
+    client.flush()
     # The site trains now, and the server does not keep a quiet connection for so long.
-    site.connection.close()
+    client.connection.close()
     return n_views, n_clicks
 
 
@@ -162,7 +148,7 @@ def _iso(ts: int) -> str:
     return (EPOCH + timedelta(milliseconds=ts)).isoformat()
 
 
-class Site:
+class Client:
     """The server as pages see it, and as a site that sends its own times, with the admin key."""
 
     def __init__(self, port: int, key: str) -> None:
@@ -210,7 +196,7 @@ class Site:
 
 
 @contextmanager
-def _serving(database: str, models: Path, folder: Path, port: int) -> Iterator[Site]:
+def _serving(database: str, models: Path, folder: Path, port: int) -> Iterator[Client]:
     """A server process of its own; its output goes to a file."""
     key = secrets.token_hex(16)
     environment = {
@@ -226,25 +212,25 @@ def _serving(database: str, models: Path, folder: Path, port: int) -> Iterator[S
             env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
-            site = _started(server, port, key, log)
-            yield site
-            site.connection.close()
+            client = _started(server, port, key, log)
+            yield client
+            client.connection.close()
         finally:
             server.terminate()
             server.wait()
 
 
-def _started(server: subprocess.Popen[bytes], port: int, key: str, log: Path) -> Site:
+def _started(server: subprocess.Popen[bytes], port: int, key: str, log: Path) -> Client:
     patience = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < patience:
-        site = Site(port, key)
+        client = Client(port, key)
         try:
-            site._ask("GET", "/health/ready")
+            client._ask("GET", "/health/ready")
         except (OSError, HTTPException, ValueError):
-            site.connection.close()
+            client.connection.close()
             time.sleep(0.1)
         else:
-            return site
+            return client
     raise RecommenderError(f"the server did not start: {log.read_text().strip()[-300:]}")
 
 

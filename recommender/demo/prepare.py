@@ -106,23 +106,31 @@ def _beside(articles: dict[str, Article], bundle: Bundle) -> Table:
     return table
 
 
-def _scores(lists: dict[str, tuple[str, ...]], bundle: Bundle) -> Table:
+def _scores(lists: Mapping[str, Sequence[str]], bundle: Bundle) -> Table:
     """What each kind of list wins over the whole site, on average."""
-    text = {id: by_text(bundle, id) for id in lists}
-    kinds = {
-        "hand-picked": {id: list(links) for id, links in lists.items()},
-        "nearest texts": text,
-        "recommender": {id: [link.id for link in bundle.related(id)] for id in lists},
-        "best possible": {id: readers.best_list(id, 10) for id in lists},
-    }
     table = Table(title="Expected clicks per 100 views, mean over all pages", title_justify="left")
     table.add_column("lists")
     table.add_column("clicks", justify="right")
     table.add_column("")
-    means = {name: price(found) for name, found in kinds.items()}
-    for name, mean in means.items():
-        table.add_row(name, f"{mean:.0f}", "█" * round(30 * mean / max(means.values())))
+    found = prices(lists, bundle)
+    for name, clicks in found.items():
+        table.add_row(name, f"{clicks:.0f}", "█" * round(30 * clicks / max(found.values())))
     return table
+
+
+def prices(lists: Mapping[str, Sequence[str]], bundle: Bundle) -> dict[str, float]:
+    """The price of the hand-picked lists, and of others beside the same pages."""
+    return {
+        "hand-picked": price(lists),
+        "nearest texts": price({id: by_text(bundle, id) for id in lists}),
+        "recommender": price_of(bundle, lists),
+        "best possible": price({id: readers.best_list(id, 10) for id in lists}),
+    }
+
+
+def price_of(bundle: Bundle, pages: Iterable[str]) -> float:
+    """The price of a bundle's lists beside these pages."""
+    return price({id: [link.id for link in bundle.related(id)] for id in pages})
 
 
 def price(lists: Mapping[str, Sequence[str]]) -> float:

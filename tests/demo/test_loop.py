@@ -26,7 +26,7 @@ from recommender.demo.loop import Round, plot, show
 from recommender.store.database import Store
 
 KEY = "a secret"
-SERVE = "from recommender.cli import main; raise SystemExit(main())"
+SERVE = "from recommender.cli.main import main; raise SystemExit(main())"
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0"}
 # How often the server is killed; many times more by hand before a release.
 N_KILLS = int(os.environ.get("N_KILLS", "4"))
