@@ -57,7 +57,7 @@ def train(
     """Train a bundle from data frames or files, publish it below ``models`` and make it live.
 
     ``articles`` and ``events`` are paths of files and folders, or frames with the columns of the
-    contract's records; ``events`` may be several frames, and a frame without ``type`` is told by
+    contract's records; ``events`` may be several frames, and a frame without ``type`` is known by
     its columns, so ``[site.impressions(), site.clicks()]`` is fine; rows that are ``flagged`` are
     left out.
     """

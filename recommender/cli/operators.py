@@ -86,7 +86,7 @@ def validate(as_json: bool) -> int:
             table.add_column(column, overflow="fold")
         for check in checks:
             state = "[green]PASS[/]" if check.passed else "[bold red]FAIL[/]"
-            cells = [check.name, check.says, "\n".join(check.examples)]
+            cells = [check.name, check.summary, "\n".join(check.examples)]
             table.add_row(state, *map(Text, cells))
         Console().print(table)
     return 0 if all(check.passed for check in checks) else 1

@@ -38,7 +38,7 @@ class Case:
     ``views.source``, both ascending; ``source`` and ``item``, the bundle's numbers of its ends, -1
     if it does not know them. ``sources`` and ``items``, ``(n_pairs,)``, are the distinct pairs that
     the bundle knows, in runs of one source, ``score`` the bundle's scores of them, and ``pair``,
-    ``(n_judged,)``, says which of them each link is, or -1.
+    ``(n_judged,)``, which of them each link is, or -1.
     """
 
     bundle: Bundle

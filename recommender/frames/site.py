@@ -154,7 +154,7 @@ class Site:
         - ``slate``: int64, its number; ``source_id``: text; ``list``: category
         - ``ordered``: bool; ``shown``: list of ids
         - ``propensities``: list of the chances of each link at its place, or None
-        - ``origins``: list that says of each link why it is there, or None if that was not logged
+        - ``origins``: list of why each link is there, or None if that was not logged
         - ``views``: int64, how many views of it are in the log, doubtful ones too
 
         Limits are those of ``impressions``; with one on time or layout only slates that were seen

@@ -1,6 +1,6 @@
 """Which live events are doubtful, decided when they are counted.
 
-Nothing a page sends proves that a reader sent it, so what looks wrong is flagged, kept, and left
+Nothing a page sends proves that a reader sent it, so what is doubtful is flagged, kept, and left
 out of the counts together with its view: a known crawler; a click sooner after its list came into
 view than a hand can be; a session's second click on one pair in a day, and more clicks in its hour
 than anyone reads; and, whoever made them, more clicks on one pair in a day than ``Caps`` allow. The
@@ -18,10 +18,12 @@ from sqlalchemy.engine import Connection
 
 from recommender.events.ingest import BY_CRAWLER
 
-# From seeing to clicking; the eye alone takes a fifth of a second.
+# From seeing to clicking: a simple reaction to light takes a fifth of a second, before the hand
+# has moved. Not tuned.
 TOO_FAST_MS = 300
 REASONS = ("crawler", "fast", "session", "pair")
-# The best link of a busy page wins about a hundredth of a site's clicks.
+# Not tuned: the best link of a busy page wins about a hundredth of a site's clicks, and on a small
+# site twenty readers of one link in a day are no surprise.
 PAIR_SHARE = 0.01
 PAIR_CLICKS = 20
 # Clicks on each of the last days that have any. One target counts a hundred times at most, or a
@@ -40,7 +42,8 @@ DAYS = """
 @dataclass(frozen=True, slots=True)
 class Caps:
     """How many clicks count, at most, of one session in an hour and of one pair in a day; 0 for a
-    pair stands for ``PAIR_SHARE`` of the clicks on a usual day, at least ``PAIR_CLICKS``.
+    pair stands for ``PAIR_SHARE`` of the clicks on a usual day, at least ``PAIR_CLICKS``. Thirty an
+    hour, one in two minutes, is more than anyone reads; not tuned.
     """
 
     session_clicks_an_hour: int = 30
@@ -103,7 +106,9 @@ EXAMPLES = FLAGGED + "SELECT view_id FROM flagged WHERE reason = :reason ORDER B
 
 
 def count_flagged(connection: Connection, caps: Caps) -> dict[str, int]:
-    """How many views (of crawlers) and clicks are flagged, by reason."""
+    """How many views (of crawlers) and clicks are flagged under ``caps``, by reason, of which all
+    of ``REASONS`` are there.
+    """
     rows = connection.execute(sql.text(COUNTS), caps.limits(connection))
     return dict.fromkeys(REASONS, 0) | {row.reason: row.n for row in rows}
 
@@ -117,6 +122,6 @@ def n_live(connection: Connection) -> int:
 
 
 def examples(connection: Connection, caps: Caps, reason: str) -> list[str]:
-    """A few views that are flagged for ``reason``."""
+    """The ids of up to three views that are flagged for ``reason``."""
     rows = connection.execute(sql.text(EXAMPLES), {**caps.limits(connection), "reason": reason})
     return [row.view_id for row in rows]

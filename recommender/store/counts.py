@@ -1,9 +1,8 @@
 """The log, counted where it lives: daily views of slates, daily clicks on their links, readings.
 
-Two standard statements, the same text on every engine, reduce the log to what the learner
-needs; a click counts only if its view is known and its item stood in the view's slate, whatever
-order the two arrived in. What comes out are plain arrays in which articles bear their number in
-the build, and -1 stands for an article the site does not have.
+Standard statements, the same text on every engine, reduce the log to what the learner needs; a
+click counts only if its view is known and its item stood in the view's slate, whatever order the
+two arrived in.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ from recommender.store.queries import (
 from recommender.store.slates import read as read_slates
 
 UNKNOWN = -1
-# A reader of more articles in one visit is a crawler or a kiosk, and would make every pair of
-# them look related.
+# A reader of more articles in one visit is a crawler or a kiosk, and would make every pair of them
+# look related. Not tuned.
 MAX_READ_IN_SESSION = 100
 
 
@@ -55,14 +54,22 @@ BY_DAY = (
 class Log:
     """Counts of what was shown and followed.
 
-    Slates, each in one layout: ``source``, ``layout`` and ``list`` (numbers into ``layouts`` and
-    ``lists``), and ``heads`` such that links ``heads[s]`` to ``heads[s + 1]`` belong to slate
-    ``s``. Links: ``item``, ``position`` (0 where unknown), ``propensity`` (NaN where
-    unknown). Daily views: ``view_day``, ``view_slate``, ``n_views``. Daily clicks:
-    ``click_day``, ``click_link`` (a link's number), ``n_clicks``, of which ``n_in_sessions`` were
-    made in a session. Readings, one a session and article: ``read_session``, ``read_article``,
-    ``read_day``. What is left of forgotten sessions: how many read an article, how many two
-    (``past_``). Days count from 1970-01-01, UTC.
+    - Slates, each in one layout, ``(n_slates,)``: ``source``, the page; ``layout`` and ``list``,
+      numbers into ``layouts`` and ``lists``. Links ``heads[s]`` to ``heads[s + 1]`` belong to
+      slate ``s``, in the order shown; ``heads`` is ``(n_slates + 1,)``.
+    - Links, ``(n_links,)``: ``item``, the target; ``position``, from 1, or 0 where unknown;
+      ``propensity``, the chance of this item there, NaN where unknown.
+    - Daily views, ``(n_daily_views,)``: ``view_day``, ``view_slate``, ``n_views``.
+    - Daily clicks, ``(n_daily_clicks,)``: ``click_day``, ``click_link`` (a link's number),
+      ``n_clicks``, of which ``n_in_sessions`` were made in a session.
+    - Readings, one a session and article, ``(n_readings,)``: ``read_session``, ``read_article``,
+      ``read_day``.
+    - What is left of forgotten sessions: how many read an article (``past_read_``) and how many
+      read two of them (``past_pair_``), by day.
+
+    Articles are numbers of the build, ``UNKNOWN`` for those it does not have. Days count from
+    1970-01-01, UTC; ``first_ts`` and ``last_ts``, of the first and the last view, are milliseconds
+    since then.
     """
 
     source: np.ndarray
@@ -95,19 +102,19 @@ class Log:
     lists: tuple[str, ...] = ("",)
 
     def __post_init__(self) -> None:
-        """Where nobody says in which layout, under which name, it is the one without a name."""
+        """Slates of no stated layout or list are in the one without a name."""
         for name in ("layout", "list"):
             if len(getattr(self, name)) != len(self.source):
                 object.__setattr__(self, name, np.zeros(len(self.source), dtype=np.int32))
 
     @property
     def link_slate(self) -> np.ndarray:
-        """The slate of each link."""
+        """The slate of each link, ``(n_links,)``."""
         return np.repeat(np.arange(len(self.source)), np.diff(self.heads))
 
     @property
     def link_source(self) -> np.ndarray:
-        """The source beside which each link stood."""
+        """The source beside which each link stood, ``(n_links,)``."""
         return np.repeat(self.source, np.diff(self.heads))
 
     def between(self, first: int, last: int) -> Log:
@@ -134,10 +141,8 @@ class Log:
 def count(
     store: Store, ids: Sequence[str], *, until: int | None = None, caps: Caps | None = None
 ) -> Log:
-    """Count the store's log of views before ``until`` (milliseconds since 1970), less what is
-    flagged under ``caps``.
-
-    ``ids`` gives the articles their numbers.
+    """Count the store's log of views before ``until`` (exclusive, milliseconds since 1970, UTC;
+    None: all), less what is flagged under ``caps``. ``ids`` gives the articles their numbers.
     """
     with store.reading() as connection:
         hold_still(connection)

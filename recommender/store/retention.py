@@ -29,14 +29,16 @@ class Forgotten:
 
 
 def forget_session(store: Store, session: str, *, caps: Caps | None = None) -> Forgotten:
-    """Forget what one session did. Readers without a session are no session."""
+    """Forget what one session did. An empty ``session`` forgets nothing: readers without one are
+    no session.
+    """
     if not session:
         return Forgotten(0, 0, 0)
     return _forget(store, "{name} = :session", {"session": session}, caps)
 
 
 def forget_before(store: Store, ts: int, *, caps: Caps | None = None) -> Forgotten:
-    """Forget what happened before the day of ``ts`` (milliseconds since 1970, UTC).
+    """Forget what happened before the day of ``ts`` (milliseconds since 1970, UTC); that day stays.
 
     Whole days go, so that what a day's caps leave out is decided once. A session over that midnight
     becomes two visits.

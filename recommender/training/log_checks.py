@@ -1,7 +1,7 @@
 """Is the data fit to learn from? Named checks, each passed or failed, with examples.
 
 A check that fails names what to look at; it does not stop a training, which falls back on text
-where clicks do not suffice. The thresholds are rules of thumb, stated where they stand.
+where clicks do not suffice. The thresholds are rules of thumb, not tuned, stated where they stand.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_FLAGGED = 0.2
 MAX_REJECTED = 0.05
 # One link of one page rarely draws more of a whole site's clicks.
 MAX_OF_ONE_PAIR = 0.1
-# Views a position needs before its click rate says anything.
+# Views a position needs before its click rate is compared: at a rate of 2 %, four clicks.
 MIN_VIEWS = 200
 # A lower position may win more clicks than the first by chance or by a better link, not twice.
 MAX_RISE = 2.0
@@ -42,16 +42,18 @@ N_EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question to the data, and what it answered."""
+    """One question to the data: whether it ``passed``, a sentence, and what to look at if not."""
 
     name: str
     passed: bool
-    says: str
+    summary: str
     examples: list[str] = field(default_factory=list)
 
 
 def validate(store: Store, *, now_ms: int, caps: Caps | None = None, seed: int = 0) -> list[Check]:
-    """Ask everything. ``now_ms`` tells which events are still waiting for their other half."""
+    """Ask everything. Events younger than ``PATIENCE_MS`` at ``now_ms`` (milliseconds since 1970,
+    UTC) may still wait for their other half, and are not asked for it.
+    """
     caps = caps or Caps()
     everything = store.articles()
     articles = [article for article in everything if not article.stub]
@@ -91,16 +93,18 @@ def _lists(articles: list[Article]) -> Check:
 
 def _clicks(log: Log) -> Check:
     n = int(log.n_clicks.sum())
-    says = f"{n:,} clicks that count, on {int(log.n_views.sum()):,} views; {MIN_CLICKS} are needed"
-    return Check("enough clicks", n >= MIN_CLICKS, says)
+    summary = (
+        f"{n:,} clicks that count, on {int(log.n_views.sum()):,} views; {MIN_CLICKS} are needed"
+    )
+    return Check("enough clicks", n >= MIN_CLICKS, summary)
 
 
 def _without_clicks(log: Log) -> Check:
     n_views, n_clicks = int(log.n_views.sum()), int(log.n_clicks.sum())
-    says = f"{n_clicks:,} clicks on {n_views:,} views"
+    summary = f"{n_clicks:,} clicks on {n_views:,} views"
     if 0 < n_views <= n_clicks:
-        says += ": views without a click seem not to be logged, so no click rate is known"
-    return Check("views without clicks are there", n_clicks < n_views, says)
+        summary += ": views without a click seem not to be logged, so no click rate is known"
+    return Check("views without clicks are there", n_clicks < n_views, summary)
 
 
 def _positions(log: Log) -> Check:
@@ -113,15 +117,15 @@ def _positions(log: Log) -> Check:
     if len(enough) < 2:
         return Check(name, True, "too few views at known positions to compare them")
     rates = clicks[enough] / views[enough]
-    told = [f"position {p}: {rate:.2%}" for p, rate in zip(enough.tolist(), rates, strict=True)]
+    shares = [f"position {p}: {rate:.2%}" for p, rate in zip(enough.tolist(), rates, strict=True)]
     if clicks[enough].sum() == 0:
-        return Check(name, False, "no click at any position", told[:N_EXAMPLES])
+        return Check(name, False, "no click at any position", shares[:N_EXAMPLES])
     if rates[1:].max() == 0:
-        return Check(name, False, f"every click is at position {enough[0]}", told[:N_EXAMPLES])
+        return Check(name, False, f"every click is at position {enough[0]}", shares[:N_EXAMPLES])
     worst = int(rates[1:].argmax()) + 1
     passed = rates[worst] <= MAX_RISE * rates[0]
     ends = f"{rates[0]:.2%} at position {enough[0]}, {rates[-1]:.2%} at position {enough[-1]}"
-    return Check(name, bool(passed), ends, [] if passed else [told[0], told[worst]])
+    return Check(name, bool(passed), ends, [] if passed else [shares[0], shares[worst]])
 
 
 def _randomised(log: Log, seed: int) -> Check:
@@ -130,10 +134,10 @@ def _randomised(log: Log, seed: int) -> Check:
     )  # NaN, an unknown chance, is not below 1
     n_views = int(log.n_views[drawn[log.view_slate] > 0].sum())
     examination = position_bias.estimate(log, seed=seed)
-    says = f"{n_views:,} of {int(log.n_views.sum()):,} views are randomised with known chances; "
+    summary = f"{n_views:,} of {int(log.n_views.sum()):,} views are randomised with known chances; "
     first, *others = examination.summary()
     passed = examination.identified_somewhere
-    return Check("enough randomised views", passed, says + first, others[:N_EXAMPLES])
+    return Check("enough randomised views", passed, summary + first, others[:N_EXAMPLES])
 
 
 def _one_pair(log: Log, ids: list[str]) -> Check:
@@ -166,17 +170,17 @@ def _drift(log: Log) -> Check:
     rates = recent.n_clicks.sum() / n_recent, before.n_clicks.sum() / n_before
     factor = float(rates[0] / rates[1])
     passed = 1 / MAX_DRIFT <= factor <= MAX_DRIFT
-    says = f"{rates[0]:.3f} clicks a view in the last {RECENT_DAYS} days, {rates[1]:.3f} before"
-    return Check(name, passed, says)
+    summary = f"{rates[0]:.3f} clicks a view in the last {RECENT_DAYS} days, {rates[1]:.3f} before"
+    return Check(name, passed, summary)
 
 
 # Raw events
 
-_ORPHANS = """
+_WITHOUT_VIEW = """
     FROM clicks c WHERE c.ts < :before
     AND NOT EXISTS (SELECT 1 FROM views v WHERE v.view_id = c.view_id)
 """
-_STRANGE = """
+_NOT_SHOWN = """
     FROM clicks c JOIN views v ON v.view_id = c.view_id JOIN ids i ON i.key = c.item
     WHERE NOT EXISTS (SELECT 1 FROM slate_links l WHERE l.slate = v.slate AND l.item = c.item)
 """
@@ -185,25 +189,25 @@ _STRANGE = """
 def _halves(connection: Connection, now_ms: int) -> Check:
     values = {"before": now_ms - PATIENCE_MS}
     total = _number(connection, "SELECT COUNT(*) FROM clicks WHERE ts < :before", values)
-    alone = _number(connection, f"SELECT COUNT(*) {_ORPHANS}", values)
+    alone = _number(connection, f"SELECT COUNT(*) {_WITHOUT_VIEW}", values)
     rows = connection.execute(
-        sql.text(f"SELECT c.view_id {_ORPHANS} ORDER BY c.view_id LIMIT {N_EXAMPLES}"), values
+        sql.text(f"SELECT c.view_id {_WITHOUT_VIEW} ORDER BY c.view_id LIMIT {N_EXAMPLES}"), values
     )
-    says = f"{alone:,} of {total:,} clicks older than half an hour have no view"
+    summary = f"{alone:,} of {total:,} clicks older than half an hour have no view"
     named = [f"view {row.view_id}" for row in rows]
-    return Check("clicks have their views", alone <= MAX_HALVES * total, says, named)
+    return Check("clicks have their views", alone <= MAX_HALVES * total, summary, named)
 
 
 def _not_shown(connection: Connection) -> Check:
     total = _number(connection, "SELECT COUNT(*) FROM clicks", {})
-    strange = _number(connection, f"SELECT COUNT(*) {_STRANGE}", {})
+    not_shown = _number(connection, f"SELECT COUNT(*) {_NOT_SHOWN}", {})
     rows = connection.execute(
-        sql.text(f"SELECT c.view_id, i.id {_STRANGE} ORDER BY c.view_id LIMIT {N_EXAMPLES}")
+        sql.text(f"SELECT c.view_id, i.id {_NOT_SHOWN} ORDER BY c.view_id LIMIT {N_EXAMPLES}")
     )
-    says = f"{strange:,} of {total:,} clicks are on what their view did not show"
+    summary = f"{not_shown:,} of {total:,} clicks are on what their view did not show"
     named = [f"view {row.view_id}: {row.id}" for row in rows]
     return Check(
-        "clicks are on links that were shown", strange <= MAX_NOT_SHOWN * total, says, named
+        "clicks are on links that were shown", not_shown <= MAX_NOT_SHOWN * total, summary, named
     )
 
 
@@ -211,14 +215,14 @@ def _flagged(connection: Connection, caps: Caps) -> Check:
     total = click_filters.n_live(connection)
     found = {reason: n for reason, n in click_filters.count_flagged(connection, caps).items() if n}
     n = sum(found.values())
-    told = ", ".join(f"{reason} {n:,}" for reason, n in found.items()) or "none"
-    says = f"{n:,} of {total:,} live events are left out ({told})"
+    reasons = ", ".join(f"{reason} {n:,}" for reason, n in found.items()) or "none"
+    summary = f"{n:,} of {total:,} live events are left out ({reasons})"
     named = [
         f"{reason}: view {view}"
         for reason in found
         for view in click_filters.examples(connection, caps, reason)[:1]
     ]
-    return Check("few events are doubtful", n <= MAX_FLAGGED * total, says, named)
+    return Check("few events are doubtful", n <= MAX_FLAGGED * total, summary, named)
 
 
 def _rejected(connection: Connection) -> Check:
@@ -228,8 +232,10 @@ def _rejected(connection: Connection) -> Check:
     n = sum(tallies.values())
     reasons = sorted(tallies.items(), key=lambda pair: -pair[1])
     named = [f"{name.removeprefix('rejected ')}: {times:,}" for name, times in reasons]
-    says = f"{n:,} of {received:,} events that pages sent were refused"
-    return Check("few events are refused", n <= MAX_REJECTED * received, says, named[:N_EXAMPLES])
+    summary = f"{n:,} of {received:,} events that pages sent were refused"
+    return Check(
+        "few events are refused", n <= MAX_REJECTED * received, summary, named[:N_EXAMPLES]
+    )
 
 
 def _number(connection: Connection, statement: str, values: dict[str, int]) -> int:
@@ -237,5 +243,5 @@ def _number(connection: Connection, statement: str, values: dict[str, int]) -> i
 
 
 def _share(name: str, bad: list[str], n: int, most: float, what: str) -> Check:
-    says = f"{len(bad):,} of {n:,} {what}"
-    return Check(name, len(bad) <= most * n, says, bad[:N_EXAMPLES])
+    summary = f"{len(bad):,} of {n:,} {what}"
+    return Check(name, len(bad) <= most * n, summary, bad[:N_EXAMPLES])
