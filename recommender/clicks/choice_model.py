@@ -1,10 +1,11 @@
-"""How often a link is followed, over how often it was to be expected.
+"""How often a link is followed, over how often that was to be expected.
 
-A click is a choice among the links of a slate. Under Luce's choice model, with examination by
-position, link *i* is chosen with chance ``examination_i x strength_i`` over the slate's sum; the
-strengths of all targets come from minorise-maximise steps with a gamma prior (Hunter 2004,
-"MM algorithms for generalized Bradley-Terry models", section 5). What a pair got beyond the
-clicks expected from its target's strength is the pair's own: its lift.
+A click is a choice among the links of a slate. Under Luce's choice axiom (1959; Plackett 1975 for
+whole orders), with examination by position, link *i* is chosen with chance ``examination_i x
+strength_i`` over the slate's sum. The strengths of all targets come from minorise-maximise steps
+(Hunter 2004, "MM algorithms for generalized Bradley-Terry models", Annals of Statistics 32), with a
+gamma prior. What a pair got beyond the clicks expected from its target's strength is the pair's
+own: its lift.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from recommender.clicks.gamma_poisson import Usual, fitted_weight, posterior_rat
 from recommender.ragged import at, find
 from recommender.store.counts import UNKNOWN, Log
 
-N_STEPS = 30
-# Steps after which it is found anew how alike strengths are.
+# Steps end when no strength changes by more than this share, or after so many. Where few slates
+# link groups of targets, the groups' common scales still creep then; expected clicks are within .04
+# standard deviations of their limit (simulated lists rebuilt every night, ten of twenty links).
+TOLERANCE, MAX_STEPS = 1e-3, 30
+# Steps at which the weights of the priors are fitted anew: early, and when strengths have settled.
 FITTED = (5, 15)
 # The weight, in clicks, of a category's rate for its targets, and of the site's for its categories:
 # what is usual before the log is asked, give or take a factor, and what it may come to. Not tuned.
@@ -137,7 +141,7 @@ def fit(
     strength = np.ones(n_articles)
     got = np.bincount(item, weights=clicks, minlength=n_articles)
     group, around, prior = category + 1, np.ones(n_articles), USUAL.weight
-    for step in range(N_STEPS):
+    for step in range(MAX_STEPS):
         chance = _share(slate, seen * strength[item], n_slates)
         due = np.bincount(item, weights=made * chance / strength[item], minlength=n_articles)
         if step in FITTED:
@@ -145,7 +149,9 @@ def fit(
             sure = fitted_weight(all_got, all_due, USUAL)
             around = posterior_rate(all_got, all_due, sure)[group]
             prior = fitted_weight(got, due, USUAL, mean=around)
-        strength = posterior_rate(got, due, prior, around)
+        before, strength = strength, posterior_rate(got, due, prior, around)
+        if step > FITTED[-1] and np.abs(strength / before - 1).max(initial=0.0) < TOLERANCE:
+            break
     chance = _share(slate, seen * strength[item], n_slates)
     n_pairs = len(pairs.item)
     return ChoiceModel(

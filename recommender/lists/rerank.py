@@ -1,4 +1,4 @@
-"""From scored candidates to lists a site can show: no doubles, nothing irrelevant, not all alike.
+"""From scored candidates to lists a site can show: no doubles, nothing irrelevant.
 
 Each step takes ``Candidates`` and returns ``Candidates``; ``finish`` is their order. Editors'
 rules are not applied here but at every look-up, so that a rule is live without training.
@@ -16,20 +16,17 @@ from recommender.events.event import ORIGINS
 from recommender.ragged import at, clusters
 from recommender.ranking.features import PRIOR_CHOICES, History
 from recommender.text.corpus import Corpus
-from recommender.text.kernels import spread
 
 # Slots a prepared list holds: ten are shown, the others stand in for what a page leaves out.
 LIST_SIZE = 30
 # Pairs below this cosine have stray words in common (read by eye: DECISIONS.md, "Floor").
 RELEVANCE_FLOOR = 0.1
-# What readers did also makes a link relevant: so many clicks above expectation, or visits.
+# What readers did also makes a link relevant: so many clicks, and more than expected; or so many
+# visits that read both, and so large a part of those that read either. Not tuned: three is more
+# than a slip, and one visit in twenty more than what is read by everybody.
 MIN_PAIR_CLICKS = 3
 MIN_VISITS = 3
 MIN_READ_COSINE = 0.05
-# Weight of a link's own worth against its likeness to those above it. At .8 lists lose nothing
-# that could be measured, at .5 a tenth of editors' own links (benchmarks/README.md, "Diversity").
-TRADE = 0.8
-DEPTH = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +43,7 @@ class Finished:
 
 
 def finish(
-    site: Corpus,
+    corpus: Corpus,
     scored: Candidates,
     history: History | None,
     *,
@@ -67,9 +64,9 @@ def finish(
     same = same_title_or_text(titles, cluster)
     real = scored.keep(scored.used & ~stub[scored.items] & ~stub[:, None])
     relevant = without_doubles(
-        real.keep(passes_floor(site, real, history) | (real.scores >= sure)), same
+        real.keep(passes_floor(corpus, real, history) | (real.scores >= sure)), same
     )
-    lists = diversified(site, relevant).first(LIST_SIZE)
+    lists = relevant.first(LIST_SIZE)
     n_relevant = lists.used.sum(axis=1)
     return filled(lists, n_relevant, near, picked, same, stub, origin)
 
@@ -96,11 +93,11 @@ def without_doubles(candidates: Candidates, same: np.ndarray) -> Candidates:
     return candidates.keep(~double & (groups != same[:, None]))
 
 
-def passes_floor(site: Corpus, candidates: Candidates, history: History | None) -> np.ndarray:
+def passes_floor(corpus: Corpus, candidates: Candidates, history: History | None) -> np.ndarray:
     """True where text or readers say that a link belongs beside its source."""
     sources, slots = np.nonzero(candidates.used)
     items = candidates.items[sources, slots].astype(np.int64)
-    good = site.cosine(sources, items) >= RELEVANCE_FLOOR
+    good = corpus.cosine(sources, items) >= RELEVANCE_FLOOR
     if history is not None:
         pair, read = history.pairs.find(sources, items), history.reading.find(sources, items)
         followed = at(history.clicks.clicked, pair) >= MIN_PAIR_CLICKS
@@ -110,19 +107,6 @@ def passes_floor(site: Corpus, candidates: Candidates, history: History | None) 
     mask = np.zeros_like(candidates.used)
     mask[sources, slots] = good
     return mask
-
-
-def diversified(site: Corpus, candidates: Candidates) -> Candidates:
-    """Maximal marginal relevance over the first places (Carbonell & Goldstein, SIGIR 1998)."""
-    low = np.where(candidates.used, candidates.scores, np.inf).min(axis=1, keepdims=True)
-    high = candidates.scores.max(axis=1, keepdims=True)
-    span = np.where(high > low, high - low, 1.0)
-    worth = np.where(candidates.used, (candidates.scores - low) / span, 0.0)
-    order = spread(
-        site.indptr, site.indices, site.weights,
-        candidates.items, worth.astype(np.float32), TRADE, DEPTH,
-    )  # fmt: skip
-    return candidates.arranged(order)
 
 
 def filled(

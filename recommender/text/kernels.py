@@ -109,49 +109,6 @@ def _dot(indptr, indices, weights, left, right):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def spread(indptr, indices, weights, items, worth, trade, depth):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Maximal marginal relevance: the order in which each row's items are taken, ``(n, size)``.
-
-    ``worth`` is ``(n, size)`` in 0..1; the first ``depth`` places are chosen one by one by
-    ``trade * worth - (1 - trade) * (largest cosine with what is chosen)``, the rest keep theirs.
-    """
-    n, size = items.shape
-    order = np.empty((n, size), dtype=np.int64)
-    for row in prange(n):
-        closest = np.zeros(size, dtype=np.float32)
-        taken = np.zeros(size, dtype=np.bool_)
-        used = 0
-        while used < size and items[row, used] >= 0:
-            used += 1
-        # What stands above only ever lowers a value, so values computed against fewer of those
-        # are bounds, and only the slot that leads by its bound is compared with the rest of them.
-        compared = np.zeros(size, dtype=np.int64)
-        for place in range(min(depth, used)):
-            best = -1
-            while best < 0 or compared[best] < place:
-                if best >= 0:
-                    for above in range(compared[best], place):
-                        other = items[row, order[row, above]]
-                        near = _dot(indptr, indices, weights, items[row, best], other)
-                        closest[best] = max(closest[best], near)
-                    compared[best] = place
-                best, best_value = -1, np.float32(-1e30)
-                for slot in range(used):
-                    if not taken[slot]:
-                        value = trade * worth[row, slot] - (1.0 - trade) * closest[slot]
-                        if value > best_value:
-                            best, best_value = slot, value
-            taken[best] = True
-            order[row, place] = best
-        place = min(depth, used)
-        for slot in range(size):
-            if not taken[slot]:
-                order[row, place] = slot
-                place += 1
-    return order
-
-
-@njit(cache=True, parallel=True, nogil=True)
 def overlaps(indptr, indices, weights, title_weights, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
     """What rows ``left`` and ``right`` of one matrix have in common, ``(n_pairs, 4)``.
 

@@ -1,4 +1,4 @@
-"""Lists a site can show: no doubles, nothing irrelevant, not all alike, hardly ever empty."""
+"""Lists a site can show: no doubles, nothing irrelevant, hardly ever empty."""
 
 from dataclasses import replace
 
@@ -10,11 +10,9 @@ from recommender.articles.article import Article, title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, from_lists, hand_picked
 from recommender.clicks.choice_model import pairs_in
 from recommender.events.event import ORIGINS
-from recommender.lists import rerank
 from recommender.lists.rerank import (
     RELEVANCE_FLOOR,
     Finished,
-    diversified,
     filled,
     finish,
     passes_floor,
@@ -104,52 +102,6 @@ def test_readers_make_a_link_relevant():
     relevant = [int(item) for item in candidates.items[10][mask[10]]]
     assert relevant == [0, 7]
     assert not mask[11].any()
-
-
-def test_worth_and_variety_are_traded():
-    """Of two equally good links the one unlike the first comes second."""
-    site = plain_site(["knee pain stairs", "knee pain stairs rest", "knee pain stairs rest ice",
-                       "knee gout wine", *["gout wine", "rest ice"] * 2])  # fmt: skip
-    scores = np.full((8, 4), -np.inf)
-    items = np.full((8, 4), EMPTY)
-    items[0], scores[0] = [1, 2, 3, 5], [1.0, 0.971, 0.97, 0]
-
-    found = diversified(site, Candidates(items, scores))
-
-    assert found.items[0].tolist() == [1, 3, 2, 5]
-    assert found.scores[0].tolist() == [1.0, 0.97, 0.971, 0]
-
-
-@pytest.mark.parametrize("trade", [0.3, 0.9])
-def test_diversity_is_the_papers(monkeypatch: pytest.MonkeyPatch, trade: float):
-    """Slow maximal marginal relevance, over scores brought to 0..1, gives the same order."""
-    monkeypatch.setattr(rerank, "TRADE", trade)
-    site = site_from(random_articles(N, seed=3))
-    random = np.random.default_rng(0)
-    lists = [random.permutation(N)[: random.integers(0, 14)].tolist() for _ in range(N)]
-    given = from_lists(lists, [np.sort(random.normal(size=len(row)))[::-1] for row in lists])
-
-    found = diversified(site, given)
-
-    for source, row in enumerate(lists):
-        values = given.scores[source][: len(row)]
-        span = values[0] - values[-1] if len(row) > 1 and values[0] > values[-1] else 1.0
-        worth = dict(zip(row, (values - (values[-1] if len(row) else 0)) / span, strict=True))
-        taken: list[int] = []
-        while len(taken) < min(rerank.DEPTH, len(row)):
-            rest = [item for item in row if item not in taken]
-            closest = [
-                max(site.cosine(np.full(len(taken), item), np.array(taken)), default=0.0)
-                if taken
-                else 0.0
-                for item in rest
-            ]
-            value = [
-                trade * worth[item] - (1 - trade) * near
-                for item, near in zip(rest, closest, strict=True)
-            ]
-            taken.append(rest[int(np.argmax(np.round(value, 5)))])
-        assert lists_in(found)[source] == [*taken, *(item for item in row if item not in taken)]
 
 
 def fill(lists: Candidates, near: Candidates, picked: Candidates, **more: np.ndarray) -> Finished:

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, random_array
 
-from recommender.text.kernels import pair_dots, postings, spread
-
-EMPTY = -1
+from recommender.text.kernels import pair_dots, postings
 
 
 @pytest.fixture(params=[1, 2])
@@ -65,37 +63,3 @@ def test_dots_of_no_pairs():
 
     assert pair_dots(*parts(matrix(3, 4, seed=0)), nobody, nobody).shape == (0,)
     assert pair_dots(*parts(empty), np.array([0, 1]), np.array([1, 2])).tolist() == [0, 0]
-
-
-def slow_spread(table, items, worth, trade, depth):
-    """Maximal marginal relevance as the paper has it, one row."""
-    used = [slot for slot, item in enumerate(items) if item != EMPTY]
-    taken: list[int] = []
-    while len(taken) < min(depth, len(used)):
-        values = {
-            slot: trade * worth[slot]
-            - (1 - trade) * max([float(table[items[slot]] @ table[items[t]]) for t in taken] + [0])
-            for slot in used
-            if slot not in taken
-        }
-        taken.append(max(values, key=lambda slot: (round(values[slot], 6), -slot)))
-    return [*taken, *(slot for slot in range(len(items)) if slot not in taken)]
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("depth", [1, 4, 30])
-def test_maximal_marginal_relevance(threads: int, seed: int, depth: int):
-    """The order is the slow one's; places behind ``depth`` and empty slots stay in order."""
-    random = np.random.default_rng(seed)
-    rows = matrix(30, 20, seed=seed, density=0.3)
-    items = np.array([random.permutation(30)[:8] for _ in range(10)], dtype=np.int32)
-    items[3, 5:], items[4, :], items[5, 1:] = EMPTY, EMPTY, EMPTY
-    worth = np.sort(random.random((10, 8)).astype(np.float32))[:, ::-1].copy()
-
-    order = spread(*parts(rows), items, worth, 0.6, depth)
-
-    table = rows.toarray()
-    expected = [
-        slow_spread(table, row, value, 0.6, depth) for row, value in zip(items, worth, strict=True)
-    ]
-    assert order.tolist() == expected
