@@ -18,7 +18,7 @@ import numpy as np
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.writer import Built, Stored, write
-from recommender.candidates import EMPTY, Candidates, from_lists, from_pairs, hand_picked, union
+from recommender.candidates import EMPTY, Candidates, hand_picked, union
 from recommender.clicks import position_bias
 from recommender.errors import TrainingError
 from recommender.lists.exploration import DEFAULT_SHARE, explore
@@ -26,11 +26,9 @@ from recommender.lists.rerank import finish
 from recommender.progress import Progress, Silent
 from recommender.ranking import handpicked
 from recommender.ranking.calibration import Score, calibrate
+from recommender.ranking.candidate_sources import SOURCES, Basis
 from recommender.ranking.features import (
     BLOCK,
-    History,
-    known_of,
-    offset,
 )
 from recommender.ranking.handpicked import Outcome
 from recommender.ranking.ranker import Learned, learn
@@ -41,9 +39,9 @@ from recommender.text import neighbours, tfidf
 from recommender.text.corpus import Corpus, corpus_of
 from recommender.text.tfidf import Text
 
+# Candidates by text beside each article, and the neighbours whose lists and clicks bear on it. Not
+# tuned; twice the list's thirty slots, since the floor and duplicates take some away.
 N_NEIGHBOURS = 60
-N_BY_READERS = 20
-N_SHOWN = 40
 # Blocks of articles that are counted apart; fewer articles than one block are not worth a process.
 COUNT_BLOCK = 4_000
 
@@ -89,29 +87,28 @@ def build(
 
     text = read_text(articles, jobs=options.jobs, progress=progress)
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS, progress=progress)
-    near = Candidates(items, np.where(items != EMPTY, cosines, -np.inf))
     cluster = neighbours.near_duplicates(text, items)
     picked = picked_lists(articles, ids)
-    site = corpus_of(articles, text, picked, items, cosines)
+    corpus = corpus_of(articles, text, picked, items, cosines)
 
-    taught = handpicked.learn(site, picked, stub, seed=options.seed, progress=progress)
+    taught = handpicked.learn(corpus, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")
     log = counts.count(store, ids, until=options.until, caps=options.caps)
     examination = position_bias.estimate(log, seed=options.seed)
     learned = learn(
-        site, log, examination, handpicked=taught.model, seed=options.seed, progress=progress
+        corpus, log, examination, handpicked=taught.model, seed=options.seed, progress=progress
     )
 
-    shown = on_the_page(picked, learned.history)
-    candidates = union([near, by_readers(learned.history), by_editors(site, taught), shown])
-    score = scorer(site, learned, taught)
-    scored = scores(score, candidates, progress)
+    basis = Basis(corpus, picked, taught.model, learned.history)
+    proposed = {name: source(basis) for name, source in SOURCES.items()}
+    score = scorer(corpus, learned, taught)
+    scored = scores(score, union([*proposed.values()]), progress)
     finished = finish(
-        site,
+        corpus,
         scored,
         learned.history if learned.ranker else None,
-        near=near,
-        picked=shown,
+        near=proposed["text"],
+        picked=proposed["page"],
         cluster=cluster,
         titles=[article.title for article in articles],
         stub=stub,
@@ -126,10 +123,10 @@ def build(
         # Another deal at every build, so that in time every candidate is tried.
         seed=options.seed + int(now.timestamp()),
     )
-    calibrated = calibrate(site, log, examination, learned, score)
+    calibrated = calibrate(corpus, log, examination, learned, score)
     stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
     built = Built(
-        articles, text, site, log, examination, learned, taught, finished, explored, calibrated,
+        articles, text, corpus, log, examination, learned, taught, finished, explored, calibrated,
         stored, now,
     )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
@@ -168,44 +165,11 @@ def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:
     return hand_picked(lists, n_articles=len(articles))
 
 
-def by_readers(history: History) -> Candidates:
-    """What readers followed or read in the same visit, most first."""
-    n = len(history.reading.reads)
-    clicked = history.clicks.clicked > 0
-    followed = from_pairs(
-        history.pairs.source[clicked],
-        history.pairs.item[clicked],
-        history.clicks.clicked[clicked],
-        n_sources=n,
-        size=N_BY_READERS,
-    )
-    source, item = np.divmod(history.reading.keys, n)
-    read = from_pairs(source, item, history.reading.cosine, n_sources=n, size=N_BY_READERS)
-    return union([followed, read])
-
-
-def by_editors(site: Corpus, taught: Outcome) -> Candidates:
-    """What the lists of other pages propose, where lists have taught anything."""
-    if taught.model is None:
-        return from_lists([[]] * site.n_articles, [[]] * site.n_articles)
-    return taught.model.candidates(site)
-
-
-def on_the_page(picked: Candidates, history: History) -> Candidates:
-    """The editors' lists; where none is known, what the page showed, by what counting says."""
-    sources, items = history.pairs.source, history.pairs.item.astype(np.int64)
-    if len(items) == 0:
-        return picked
-    said = offset(history, known_of(history, sources, items, unseen=False))
-    shown = from_pairs(sources, items, said, n_sources=len(picked.items), size=N_SHOWN)
-    return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
-
-
-def scorer(site: Corpus, learned: Learned, taught: Outcome) -> Score:
+def scorer(corpus: Corpus, learned: Learned, taught: Outcome) -> Score:
     """What clicks taught; without, what editors' lists did; without, text."""
     if learned.ranker:
-        return partial(learned.ranker.score, site)
-    return partial(handpicked.score, site, taught.model)
+        return partial(learned.ranker.score, corpus)
+    return partial(handpicked.score, corpus, taught.model)
 
 
 def scores(score: Score, candidates: Candidates, progress: Progress) -> Candidates:

@@ -1,0 +1,83 @@
+"""Where candidates come from. A new source is a function of a ``Basis`` and a row of ``SOURCES``.
+
+Each returns what it proposes beside every article, best first; the first source that names an
+article decides its place among equals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommender.candidates import EMPTY, Candidates, from_pairs, union
+from recommender.ranking.features import History, known_of, offset
+from recommender.ranking.handpicked import HandpickedModel
+from recommender.text.corpus import Corpus
+
+# How many a source proposes beside one article: not tuned, more than a list holds after what is
+# alike or irrelevant is gone. What readers did is thin beyond twenty.
+N_BY_READERS = 20
+N_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """What sources draw on: texts, the editors' lists ``picked``, what they taught, if anything,
+    and what readers did.
+    """
+
+    corpus: Corpus
+    picked: Candidates
+    handpicked: HandpickedModel | None
+    history: History
+
+
+def by_text(basis: Basis) -> Candidates:
+    """The nearest texts."""
+    items, cosines = basis.corpus.near, basis.corpus.near_cosine
+    return Candidates(items, np.where(items != EMPTY, cosines, -np.inf))
+
+
+def by_readers(basis: Basis) -> Candidates:
+    """What readers followed or read in the same visit, most first."""
+    history, n = basis.history, basis.corpus.n_articles
+    clicked = history.clicks.clicked > 0
+    followed = from_pairs(
+        history.pairs.source[clicked],
+        history.pairs.item[clicked],
+        history.clicks.clicked[clicked],
+        n_sources=n,
+        size=N_BY_READERS,
+    )
+    source, item = np.divmod(history.reading.keys, n)
+    read = from_pairs(source, item, history.reading.cosine, n_sources=n, size=N_BY_READERS)
+    return union([followed, read])
+
+
+def by_editors(basis: Basis) -> Candidates:
+    """What the lists of other pages propose, where lists have taught anything."""
+    if basis.handpicked is None:
+        nothing = np.full((basis.corpus.n_articles, 1), EMPTY, dtype=np.int32)
+        return Candidates(nothing, np.full(nothing.shape, -np.inf))
+    return basis.handpicked.candidates(basis.corpus)
+
+
+def on_the_page(basis: Basis) -> Candidates:
+    """The editors' lists; where none is known, what the page showed, by what counting says."""
+    picked, history = basis.picked, basis.history
+    sources, items = history.pairs.source, history.pairs.item.astype(np.int64)
+    if len(items) == 0:
+        return picked
+    score = offset(history, known_of(history, sources, items, unseen=False))
+    shown = from_pairs(sources, items, score, n_sources=len(picked.items), size=N_SHOWN)
+    return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
+
+
+SOURCES: dict[str, Callable[[Basis], Candidates]] = {
+    "text": by_text,
+    "readers": by_readers,
+    "editors": by_editors,
+    "page": on_the_page,
+}

@@ -1,0 +1,66 @@
+"""Each source proposes what it should, and nothing where it knows nothing."""
+
+import numpy as np
+import pytest
+from sites import EVENLY, Shown, lists_in, log_of, random_articles, site_from
+
+from recommender.candidates import EMPTY, Candidates, hand_picked
+from recommender.clicks.choice_model import pairs_in
+from recommender.ranking.candidate_sources import (
+    SOURCES,
+    Basis,
+    by_editors,
+    by_readers,
+    by_text,
+    on_the_page,
+)
+from recommender.ranking.features import history_of
+from recommender.store.counts import Log, empty_log
+from recommender.text.corpus import Corpus
+
+N = 12
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    """A few articles that share words."""
+    return site_from(random_articles(N, seed=1))
+
+
+def basis(corpus: Corpus, log: Log, picked: Candidates | None = None) -> Basis:
+    """Of a log, without a model of editors' lists."""
+    pairs, of_link = pairs_in(log, n_articles=N)
+    history = history_of(corpus, log, pairs, of_link, EVENLY.of(log))
+    return Basis(corpus, picked or hand_picked([()] * N, n_articles=N), None, history)
+
+
+def test_what_nobody_read_has_its_nearest_texts_alone(corpus: Corpus):
+    """Every source answers for every article, if only with empty slots."""
+    nothing = basis(corpus, empty_log())
+
+    assert all(len(source(nothing).items) == N for source in SOURCES.values())
+    assert np.array_equal(by_text(nothing).items, corpus.near)
+    assert (by_text(nothing).scores[corpus.near == EMPTY] == -np.inf).all()
+    for source in (by_readers, by_editors, on_the_page):
+        assert not source(nothing).used.any()
+
+
+def test_readers_propose_what_they_followed_most_first(corpus: Corpus):
+    """And nothing that was only shown."""
+    log = log_of(Shown(0, [1, 2, 3], [2, 9, 0]), Shown(4, [5, 6], [0, 0]))
+
+    lists = lists_in(by_readers(basis(corpus, log)))
+
+    assert lists[0] == [2, 1]
+    assert lists[4] == []
+
+
+def test_the_page_proposes_its_list_or_what_it_showed(corpus: Corpus):
+    """Where the editors' list is known it is that; else what was shown, by its clicks."""
+    log = log_of(Shown(0, [1, 2], [1, 30]), Shown(4, [5, 6, 7], [1, 40, 20]))
+    picked = hand_picked([(3, 1), *[()] * (N - 1)], n_articles=N)
+
+    lists = lists_in(on_the_page(basis(corpus, log, picked)))
+
+    assert lists[0] == [3, 1]
+    assert lists[4] == [6, 7, 5]
