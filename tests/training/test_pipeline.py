@@ -275,8 +275,9 @@ def test_a_build_that_is_killed_leaves_the_old_bundle_live(tmp_path: Path):
     # One process loads what a build needs and forks a victim for every attempt.
     program = (
         "import os, sys; from datetime import UTC, datetime; from pathlib import Path\n"
-        "from recommender.training.pipeline import build; from recommender.store.database import Store\n"
-        "import scipy.sparse, sklearn, recommender.kernels\n"
+        "from recommender.training.pipeline import build\n"
+        "from recommender.store.database import Store\n"
+        "import scipy.sparse, sklearn, recommender.text.kernels\n"
         "for attempt, _ in enumerate(sys.stdin):\n"
         "    victim = os.fork()\n"
         "    if victim:\n"
