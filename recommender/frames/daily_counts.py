@@ -9,10 +9,10 @@ import numpy as np
 
 from recommender.events.event import DAY_MS
 from recommender.frames.selection import Selection
-from recommender.frames.tables import categories, ids_by_key, moments, reading, texts
+from recommender.frames.tables import categories, moments, reading, texts
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
-from recommender.store.queries import Names, columns, daily_clicks, daily_views
+from recommender.store.queries import Names, columns, daily_clicks, daily_views, ids_by_key
 from recommender.store.slates import Slates
 from recommender.store.slates import read as read_slates
 

@@ -31,7 +31,6 @@ from recommender.frames.tables import (
     SLATES,
     VIEWS,
     clicks,
-    ids_by_key,
     slates,
     texts,
     views,
@@ -39,6 +38,7 @@ from recommender.frames.tables import (
 from recommender.store import counts
 from recommender.store.counts import BY_DAY, Log
 from recommender.store.database import Store
+from recommender.store.queries import ids_by_key
 
 if TYPE_CHECKING:
     import pandas as pd

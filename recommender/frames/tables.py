@@ -122,12 +122,6 @@ def _frames(
         yield maker.frame(dict.fromkeys(fields, ()), 0)
 
 
-def ids_by_key(connection: Connection) -> dict[int, str]:
-    """The ids that the log's numbers stand for."""
-    rows = connection.execute(sql.text("SELECT key, id FROM ids"))
-    return {row.key: row.id for row in rows}
-
-
 class _Maker:
     """Makes a frame of the values of a statement's columns."""
 
@@ -142,7 +136,7 @@ class _Maker:
         self.names, self.columns = names, columns
         self.ids: dict[int, str] = {}
         if {"source_id", "clicked", "shown"} & set(names):
-            self.ids = ids_by_key(connection)
+            self.ids = queries.ids_by_key(connection)
         self.slates = _Slates(connection, self.ids)
         self.categories = {
             name: sorted(

@@ -27,6 +27,7 @@ from recommender.store.queries import (
     WINDOW,
     Names,
     columns,
+    ids_by_key,
 )
 from recommender.store.slates import read as read_slates
 
@@ -241,9 +242,9 @@ def hold_still(connection: Connection) -> None:
 def _numbers(connection: Connection, ids: Sequence[str]) -> np.ndarray:
     """From the store's keys to the build's numbers."""
     place = {id: number for number, id in enumerate(ids)}
-    rows = connection.execute(sql.text("SELECT key, id FROM ids")).all()
-    number = np.full(len(rows) + 1, UNKNOWN, dtype=np.int32)
-    for key, id in rows:
+    known = ids_by_key(connection)
+    number = np.full(len(known) + 1, UNKNOWN, dtype=np.int32)
+    for key, id in known.items():
         number[key] = place.get(id, UNKNOWN)
     return number
 

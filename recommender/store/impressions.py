@@ -12,12 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import sqlalchemy as sql
 
 from recommender.store import slates
 from recommender.store.click_filters import FLAGGED, Caps
 from recommender.store.database import Store
-from recommender.store.queries import Names, columns
+from recommender.store.queries import Names, columns, ids_by_key
 
 # The database numbers views and visits, so that nobody has to remember their names. A view without
 # a session is a visit of its own. A link that stands twice in a slate is credited where it stands
@@ -133,7 +132,7 @@ def read(store: Store, *, after: int = -1, caps: Caps | None = None) -> Impressi
         limit = {"after": after, **(caps or Caps()).limits(connection)}
         rows = columns(connection, VIEWS, limit, texts={"layout": names}, floats=("rank",))
         stored = slates.read(connection)
-        id_of = {row.key: row.id for row in connection.execute(sql.text("SELECT key, id FROM ids"))}
+        id_of = ids_by_key(connection)
     clicked = ~np.isnan(rows["rank"])
     click_view = rows["view"][clicked] - 1
     rank = rows["rank"][clicked].astype(np.int64)

@@ -121,6 +121,11 @@ def query(statement: str, values: Mapping[str, Any]) -> sql.TextClause:
     )
 
 
+def ids_by_key(connection: Connection) -> dict[int, str]:
+    """The ids that the log's numbers stand for."""
+    return {row.key: row.id for row in connection.execute(sql.text("SELECT key, id FROM ids"))}
+
+
 def columns(
     connection: Connection,
     statement: str,

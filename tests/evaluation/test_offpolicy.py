@@ -67,7 +67,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     )
 
 
-def test_lists_are_judged_by_what_was_shown_by_lot():
+def test_lists_are_judged_by_what_was_shown_at_random():
     """Both orders win half a click a view; taking sleep away costs a tenth."""
     found = judged({"knee": OTHER}, log(4_000))
 

@@ -26,7 +26,9 @@ def articles() -> list[Article]:
     return [Article(id=id, title=id, body=f"{bodies[id]} case {id[-1]}") for id in IDS]
 
 
-def readers(day: int, n: int = 200, *, poisoned: bool = False, by_lot: bool = True) -> list[Event]:
+def readers(
+    day: int, n: int = 200, *, poisoned: bool = False, randomised: bool = True
+) -> list[Event]:
     """A day on which readers follow what has an even number; or, forged, what has an odd one."""
     random = np.random.default_rng([day, poisoned])
     events: list[Event] = []
@@ -34,7 +36,7 @@ def readers(day: int, n: int = 200, *, poisoned: bool = False, by_lot: bool = Tr
         source = IDS[random.integers(len(IDS))]
         shown = [IDS[at] for at in random.permutation(len(IDS)) if IDS[at] != source][:8]
         name = f"v{day}-{number}"
-        more = {"propensities": (1 / 14,) * 8} if by_lot else {}
+        more = {"propensities": (1 / 14,) * 8} if randomised else {}
         events.append(view(name, source, *shown, day=day, session_id=name, **more))
         events += [
             click(name, id, day=day)
@@ -87,7 +89,7 @@ def test_a_bundle_that_learned_more_goes_live(tmp_path: Path):
 
 def test_an_equal_one_goes_live(tmp_path: Path):
     """Nothing came since; both are judged by what both learned from."""
-    models, promotion = trained(tmp_path / "models", readers(LAST, 600, by_lot=False))
+    models, promotion = trained(tmp_path / "models", readers(LAST, 600, randomised=False))
 
     assert promotion.promoted
     assert "it is not worse, nDCG@10 +0.000 (+0.000 to +0.000)" in promotion.sentence
