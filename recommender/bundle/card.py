@@ -16,8 +16,10 @@ from recommender.ranking.handpicked import Outcome
 from recommender.ranking.ranker import Learned
 from recommender.store.counts import Log
 
-BAR = 30
-N_IMPORTANT = 12
+# Characters of the longest bar, and rows of a table of features: what fits a page.
+BAR, N_IMPORTANT = 30, 12
+ORDER = "What features add to the order of the log's last days; discounted gain per click"
+LISTS = "What features add to predicting editors' lists that were set aside; nDCG@10"
 DECIDERS = {
     "clicks": "The learned ranker",
     "lists": "What editors' lists teach",
@@ -35,7 +37,8 @@ def decision(learned: Learned, taught: Outcome) -> tuple[str | None, str]:
 
 
 def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: np.ndarray) -> str:
-    """The card as Markdown; ``lengths`` says how many relevant links each page's list has."""
+    """The card as Markdown; ``lengths`` are the numbers of relevant links on each page's list,
+    ``(n_pages,)``."""
     first, last = about.data_window
     window = f"{first} to {last}" if first else "no views"
     return "\n".join(
@@ -51,8 +54,8 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             f"**{DECIDERS[about.learned_from]}**: {about.reason}.",
             "",
             *_trial(about.scores),
-            *_worth(about.importance),
-            *_importance(about.hand_picked.importance),
+            *_importance(about.importance, ORDER),
+            *_importance(about.hand_picked.importance, LISTS),
             "## Position",
             "",
             *_examination(examination, log),
@@ -83,13 +86,13 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
     )
 
 
-def _calibration(told: Calibration) -> str:
-    reason = f"{told.reason[0].upper()}{told.reason[1:]}."
-    if told.slope is None:
+def _calibration(outcome: Calibration) -> str:
+    reason = f"{outcome.reason[0].upper()}{outcome.reason[1:]}."
+    if outcome.slope is None:
         return f"None are stated. {reason}"
     return (
-        "`chance` says how likely a link is to be followed if it is looked at: log odds of a level "
-        f"of each page's own and {told.slope:.2f} for each unit of score. {reason}"
+        "`chance` estimates how likely a link is to be followed if it is examined: log odds of a "
+        f"level of each page's own and {outcome.slope:.2f} for each unit of score. {reason}"
     )
 
 
@@ -103,18 +106,17 @@ def _trial(scores: dict[str, float]) -> list[str]:
         "",
         "| order | gain |",
         "|---|---|",
-        *(f"| {order} | {worth:.4f} |" for order, worth in scores.items()),
+        *(f"| {order} | {gain:.4f} |" for order, gain in scores.items()),
         "",
     ]
 
 
-def _worth(losses: dict[str, float]) -> list[str]:
+def _importance(losses: dict[str, float], of_what: str) -> list[str]:
     if not losses:
         return []
     most = sorted(losses, key=lambda name: (-losses[name], name))[:N_IMPORTANT]
     return [
-        "What features add to the order of the log's last days; discounted gain per click lost "
-        "when one is scrambled:",
+        f"{of_what} lost when one feature is scrambled (permutation importance, Breiman 2001):",
         "",
         "| feature | what it is | loss |",
         "|---|---|---|",
@@ -123,34 +125,19 @@ def _worth(losses: dict[str, float]) -> list[str]:
     ]
 
 
-def _importance(losses: dict[str, float]) -> list[str]:
-    if not losses:
-        return []
-    most = sorted(losses, key=lambda name: (-losses[name], name))[:N_IMPORTANT]
-    return [
-        "What features are worth in foretelling editors' lists that were set aside; nDCG@10 lost "
-        "when one is scrambled:",
-        "",
-        "| feature | loss |",
-        "|---|---|",
-        *(f"| {name} | {losses[name]:.4f} |" for name in most),
-        "",
-    ]
-
-
 def _examination(examination: Examination, log: Log) -> list[str]:
-    said = [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in examination.summary()]
+    lines = [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in examination.summary()]
     curves: dict[str, Curve] = {"whole site": examination} if examination.identified else {}
     for layout, curve in examination.layouts.items():
         if curve.identified or examination.identified:
             curves[layout or "unnamed"] = curve
     if not curves:
-        return said
+        return lines
     shown = int(min(np.bincount(log.position).nonzero()[0].max(initial=1), 10))
     return [
-        *said,
+        *lines,
         "",
-        "How likely a position is to be looked at, beside position 1; 95 % intervals by bootstrap:",
+        "How likely a position is to be examined, beside position 1; 95 % intervals by bootstrap:",
         "",
         f"| position | {' | '.join(curves)} | |",
         "|---" * (len(curves) + 2) + "|",

@@ -1,8 +1,8 @@
 """How a list is put together when it is asked for, whatever it was prepared from.
 
-A prepared list is looked up, what the page asked to leave out is left out, the editors have their
-say, and if hardly anything is left the declared chain fills up. A shelf knows the articles by row
-numbers: ``lists.Lists`` is a published bundle, ``patched.Patched`` the same with articles that came
+A prepared list is looked up, what the page asked to leave out is left out, editors' rules are
+applied, and if hardly anything is left the declared chain fills up. A shelf knows the articles by
+row numbers: ``published.Lists`` is a bundle, ``overlay.Patched`` the same with articles that came
 and went since.
 """
 
@@ -94,7 +94,7 @@ class Shelf(ABC):
         """What the page shows of it."""
 
     def is_changed(self, row: int) -> bool:
-        """Does the article say something else than when the bundle was built?"""
+        """Has the article been changed since the bundle was built?"""
         return False
 
     # Lists
@@ -206,7 +206,7 @@ class Shelf(ABC):
 
 
 def packed(row: int, placed: Sequence[Placed], chances: Sequence[float], key: Key) -> bytes:
-    """What a token says of a list beside ``row``; ``key`` is the store's number of a row."""
+    """What a token holds of a list beside ``row``; ``key`` is the store's number of a row."""
     return tail_of(
         source=key(row),
         items=[key(each.row) for each in placed],

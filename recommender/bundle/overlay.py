@@ -21,9 +21,10 @@ from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, 
 from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
 
-# A known article whose new text is less like its old one than this is another article.
+# A known article whose new text is less like its old one than this, as a cosine, is another
+# article. Not tuned.
 REWRITTEN = 0.5
-# So many articles are looked at, the closest.
+# So many articles are compared, the closest: it bounds the lists one article can join. Not tuned.
 REACH = 200
 
 # New articles resemble the same old ones, whose titles need be read once.
@@ -47,7 +48,7 @@ class Words:
 @dataclass(frozen=True, slots=True, eq=False)
 class Read(Words):
     """An article beside those of the bundle: the closest, with cosines, at most ``REACH``; which
-    are the same text or bear the same title; and how like it is to what the bundle knows under its
+    are the same text or have the same title; and how like it is to what the bundle knows under its
     id, 0 for nothing.
     """
 
@@ -294,7 +295,7 @@ def compare(base: Lists, article: Article) -> Read:
     words, cosines = words_of(article.title, text), text.cosines
     same = base.same_text(cosines, text.square)
     closest = np.argsort(-cosines, kind="stable")[:REACH].tolist()
-    # Whoever bears the title shares its words.
+    # Whatever has the same title shares its words.
     alike = [row for row in closest if cosines[row] and _key_of(base.titles[row]) == words.title]
     same[alike] = True
     own = base.find(article.id)

@@ -29,7 +29,8 @@ from recommender.text.tfidf import count, counting, weigh
 # The name of the files that a bundle is looked up in.
 LISTS = "lists"
 
-# A stored article closer than this to a new text is the text itself, or a copy of it.
+# A stored article closer than this to a new text, as a cosine, is the text itself, or a copy of it.
+# Not tuned.
 SAME_TEXT = 0.95
 # ... if of both rows at least this much, as squared length, are words that others use too.
 KNOWN_SHARE = 0.3
@@ -206,7 +207,7 @@ class Prepared(Shelf):
         return listed
 
     def tail(self, row: int, placed: Sequence[Placed], slate: int, key: Key) -> bytes:
-        """What a token says of a prepared slate; ``key`` is the store's number of a row. What
+        """What a token holds of a prepared slate; ``key`` is the store's number of a row. What
         only fills up stands there in every variant.
         """
         chances = self.chances_of(row, slate)[: len(placed)]
@@ -231,23 +232,23 @@ class Prepared(Shelf):
         """What stands closest to a text of this title."""
         cosines, floor = text.cosines, self.about.relevance_floor
         same = self.same_text(cosines, text.square)
-        worth = np.where(~same & (self.stub == 0), cosines * self.appeal, 0.0)
-        worth[cosines < floor] = 0.0
-        size = min(len(worth), 4 * MAX_K)
-        near = np.argpartition(-worth, size - 1)[:size] if size else np.zeros(0, dtype=int)
-        near = near[np.lexsort((near, -worth[near]))]
+        scores = np.where(~same & (self.stub == 0), cosines * self.appeal, 0.0)
+        scores[cosines < floor] = 0.0
+        size = min(len(scores), 4 * MAX_K)
+        near = np.argpartition(-scores, size - 1)[:size] if size else np.zeros(0, dtype=int)
+        near = near[np.lexsort((near, -scores[near]))]
         seen = {self.text_of(int(row)) for row in np.flatnonzero(same)}
         listed = []
-        for row in map(int, near[worth[near] > 0]):
+        for row in map(int, near[scores[near] > 0]):
             # To a reader, a link under the title of the page is the page.
             if self.text_of(row) not in seen and title_key(self.titles[row]) != title_key(title):
                 seen.add(self.text_of(row))
-                listed.append(Placed(row, float(worth[row]), "text"))
+                listed.append(Placed(row, float(scores[row]), "text"))
         return listed
 
     def same_text(self, cosines: np.ndarray, square: float) -> np.ndarray:
         """Which articles are a text over again, ``(n_articles,)``; ``square`` is the squared
-        length of its row. What an article says alone is in no row; a text is known again by the
+        length of its row. Terms of one article alone are in no row; a text is known again by the
         rest.
         """
         return is_same_text(cosines, square, self.squares)

@@ -33,6 +33,7 @@ from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 from recommender.text.tfidf import Text
 
+# Rows kept of the site and of each category to fall back on: twice what a page can ask for.
 N_POPULAR = 100
 
 
@@ -169,7 +170,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         category=built.site.category,
         same=built.finished.same,
         stub=stub,
-        appeal=worth_of_targets(built.learned, built.text),
+        appeal=factor_of_targets(built.learned, built.text),
         **popular(lists.items, read, built.site.category, stub),
         items=lists.items.astype(np.int32),
         scores=np.where(lists.used, lists.scores, 0).astype(np.float32),
@@ -183,14 +184,13 @@ def lists_of(built: Built, about: Manifest) -> Lists:
     return Lists(**{**parts, **ready(prepared)})
 
 
-def worth_of_targets(learned: Learned, text: Text) -> np.ndarray:
+def factor_of_targets(learned: Learned, text: Text) -> np.ndarray:
     """What is known of each target whatever the source, as a factor, ``(n_articles,)``."""
     if learned.decided_by == "text":
         return text.fullness
     # The square root, within bounds: a text that just came in is matched by words first.
     strength = np.clip(np.sqrt(learned.history.clicks.strength), 0.5, 2.0)
-    worth: np.ndarray = (text.fullness * strength).astype(np.float32)
-    return worth
+    return (text.fullness * strength).astype(np.float32)
 
 
 def popular(
@@ -248,7 +248,7 @@ def texts_of(text: Text) -> Texts:
 
 
 def _digest(built: Built) -> str:
-    """Tells bundles apart by what they say."""
+    """Tells bundles apart by their lists and articles."""
     digest = hashlib.sha256()
     for array in (
         built.finished.lists.items, built.finished.lists.scores, built.explored.slates,

@@ -128,12 +128,12 @@ def laid_out(model: Any, sample: np.ndarray) -> Forest:
 def grow(
     seen: Sequence[np.ndarray],
     now: Sequence[Choices],
-    said: Sequence[np.ndarray],
+    scores: Sequence[np.ndarray],
     *,
     n_rounds: int,
     seed: int,
 ) -> Forest:
-    """Trees that explain what was chosen ``now`` beyond the log scores ``said``, both a block.
+    """Trees that explain what was chosen ``now`` beyond what log ``scores`` expect, both a block.
 
     ``seen`` are the features, ``(n_rows, n_features)`` a block, which may be NaN.
     Most rows were not clicked and hardly expected to be. Where there are many, a share of these is
@@ -143,8 +143,8 @@ def grow(
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     whole, clicked = np.concatenate(seen), np.concatenate([block.clicked for block in now])
-    heads = np.cumsum([0, *map(len, said)])
-    raw = np.concatenate(said)
+    heads = np.cumsum([0, *map(len, scores)])
+    raw = np.concatenate(scores)
 
     def expected() -> np.ndarray:
         parts = zip(now, pairwise(heads), strict=True)

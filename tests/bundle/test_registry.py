@@ -56,7 +56,7 @@ ABOUT = Manifest(
     n_clicks=1,
     n_views=9,
     examination=Examination(
-        False, "too few", 1, ("not corrected",), (Curve("", None, False, "too few", 1),)
+        False, "too few", 1, ("not corrected",), (Curve("", False, "too few", 1),)
     ),
     calibration=Calibration(None, "no clicks", None),
     relevance_floor=0.1,
