@@ -210,17 +210,12 @@ def verify(bundle: Path) -> Manifest:
         name = path.relative_to(bundle).as_posix()
         if path.is_file() and name != MANIFEST and name not in manifest.files:
             raise BundleError(f"{path}: not in the manifest; the bundle is damaged")
-    for name in manifest.files:
-        check_file(bundle, name, manifest)
+    for name, entry in manifest.files.items():
+        if _sha256(bundle / name) != entry.sha256:
+            raise BundleError(
+                f"{bundle / name}: its SHA-256 sum is not the manifest's; the bundle is damaged"
+            )
     return manifest
-
-
-def check_file(bundle: Path, name: str, manifest: Manifest) -> Path:
-    """The path of one file whose bytes match the manifest; ``BundleError`` if they do not."""
-    path = bundle / name
-    if name not in manifest.files or _sha256(path) != manifest.files[name].sha256:
-        raise BundleError(f"{path}: its SHA-256 sum is not the manifest's; the bundle is damaged")
-    return path
 
 
 def names(models: Path) -> list[str]:
