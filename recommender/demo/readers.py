@@ -1,7 +1,7 @@
 """The sample site, 153 health pages in the page format, and its simulated readers.
 
 The pages' hand-picked lists are as customers have them: some links good, some off the topic, a few
-dead or double. ``truth.json`` says of each page its topic, how inviting its title is, and what a
+dead or double. ``truth.json`` has of each page its topic, how inviting its title is, and what a
 reader who has just read it would want next; the model never sees it.
 
 A reader who looks at a link follows it with chance ``appeal(source, target)``; position ``p`` is
@@ -42,7 +42,8 @@ DAY_SECONDS = 86_400
 # How fast attention falls: below an article it lasts longer than in the margin.
 FALL = {"bottom": 0.7, "sidebar": 1.2}
 # Chance that a link which is looked at is followed, before the title's own interest: the first
-# wish of the reader, how it fades down the list of wishes, the same topic, anything else.
+# wish of the reader, how it fades down the list of wishes, the same topic, anything else. Invented,
+# as the site is: hand-picked lists win a click in two views, the best possible ones one a view.
 FIRST_WISH = 0.32
 FADING = 0.88
 SAME_TOPIC = 0.05
@@ -113,8 +114,8 @@ def visits(
     """The log of a site that shows ``lists``: impressions and clicks, in order of time.
 
     Every visit is a session that opens somewhere, in proportion to interest. With several
-    ``layouts`` each view has one by lot. With a ``size`` lists are cut to it, a ``share`` of the
-    views draws from the whole list instead, and all log the chances.
+    ``layouts`` each view has one, drawn at random. With a ``size`` lists are cut to it, a ``share``
+    of the views draws from the whole list instead, and all log the chances.
     """
     random = np.random.default_rng(seed)
     pages = sorted(set(lists) & set(truth()))

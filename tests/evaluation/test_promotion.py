@@ -135,5 +135,5 @@ def test_the_command_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["train", "--promote-if-better"]) == 0
 
     assert "\npromoted: no bundle was live\n" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        main(["train", "--promote-if-better", "--no-activate"])
+    assert main(["train", "--promote-if-better", "--no-activate"]) == 2
+    assert "not both" in capsys.readouterr().err

@@ -155,8 +155,8 @@ def chart(
     width: int = 360,
     height: int = 360,
 ) -> Picture:
-    """Lines and points over two axes; ``label`` says it all to who cannot see it, ``notes`` stand
-    in the picture.
+    """Lines and points over two axes; ``label`` is the picture in words, for who cannot see it;
+    ``notes`` stand in the picture.
     """
     left, right, top, bottom = 48, 12, 26, 44
     right += max((7 * cell_len(each.name) for each in series), default=0)

@@ -42,7 +42,7 @@ class Report:
     is how much better than it the model is on ``nDCG@k``, paired by view, with interval, and
     ``gain p`` its p-value, corrected for the number of orders. ``reliability`` has a row for each
     of ten bins of links by the chance ``stated``: the share ``followed`` (95 % interval ``low`` to
-    ``high``) of those looked at, ``views`` in number; ``calibration_error`` is how far the two are
+    ``high``) of those examined, ``views`` in number; ``calibration_error`` is how far the two are
     apart in the mean. Both are None where the bundle states no chances.
 
     ``lists`` has a row for each kind of whole lists and a column for each of
