@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from recommender.articles.addresses import url_key
-from recommender.articles.article import Article, parse_timestamp, title_key
+from recommender.articles.article import Article, parse_timestamp, teaser_of, title_key
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Link, Placed, Shelf
 from recommender.candidates import EMPTY
 from recommender.store.database import Store
@@ -20,6 +20,8 @@ from recommender.store.keys import CHUNK, chunks
 
 # As many as a page may ask for, and as many that it may leave out.
 DEPTH = 2 * MAX_K
+# Characters of a text that are kept where there is no teaser: it has 49, spaces run together.
+BEGINNING = 300
 
 
 class FallbackLists(Shelf):
@@ -32,10 +34,9 @@ class FallbackLists(Shelf):
 
     def __init__(self, store: Store) -> None:
         self.articles = store.articles(with_body=False)
-        # A text of its own is long, and of it the beginning alone is shown.
         bare = [article.id for article in self.articles if not article.teaser]
-        self.teasers = {
-            article.id: article.shown_teaser
+        self.beginnings = {
+            article.id: article.body[:BEGINNING]
             for ids in chunks(bare, CHUNK)
             for article in store.articles(ids=ids)
         }
@@ -85,7 +86,7 @@ class FallbackLists(Shelf):
             id=article.id,
             url=article.url,
             title=article.title,
-            teaser=article.teaser or self.teasers[article.id],
+            teaser=article.teaser or teaser_of(self.beginnings[article.id]),
             position=position,
             score=placed.score,
             origin=placed.origin,
