@@ -23,7 +23,7 @@ class Candidates:
     """Articles that may be shown beside each source, best first.
 
     ``items`` and ``scores`` are ``(n_sources, list_size)``, row *i* for article *i*; an unused
-    slot holds item ``EMPTY`` and score ``-inf``. What is used is told by ``items`` alone.
+    slot holds item ``EMPTY`` and score ``-inf``. ``items`` alone decide what is used.
     """
 
     items: np.ndarray
@@ -32,8 +32,7 @@ class Candidates:
     @property
     def used(self) -> np.ndarray:
         """True where a slot holds an article."""
-        mask: np.ndarray = self.items != EMPTY
-        return mask
+        return self.items != EMPTY
 
     def keep(self, mask: np.ndarray) -> Candidates:
         """Empty every slot where ``mask`` is false and close the gaps, order unchanged."""

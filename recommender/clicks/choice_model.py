@@ -54,7 +54,9 @@ class Pairs:
 
 
 def pairs_in(log: Log, *, n_articles: int) -> tuple[Pairs, np.ndarray]:
-    """The pairs of a log, and which one each of its links is, -1 for links to nowhere."""
+    """The pairs of a log, and which one each of its links is, ``(n_links,)``; -1 for links to an
+    article that is not known, or from one, or to the source itself.
+    """
     source = log.link_source
     known = (source != UNKNOWN) & (log.item != UNKNOWN) & (source != log.item)
     key = source[known].astype(np.int64) * n_articles + log.item[known]
@@ -67,10 +69,11 @@ def pairs_in(log: Log, *, n_articles: int) -> tuple[Pairs, np.ndarray]:
 
 
 def bounded(log: Log, of_link: np.ndarray) -> Log:
-    """With clicks on a pair scaled down to what one pair can be worth, whoever made them.
+    """With the clicks on a pair scaled down to the most one pair may count, whoever made them.
 
-    Clicks that pages send are bounded day by day (``flags``); imported ones are not, nor is a
-    flood that lasts for weeks. One pair must not tell what text, position and target are worth.
+    ``of_link`` is ``(n_links,)``, of ``pairs_in``. Clicks that pages send are bounded day by day
+    (``click_filters``); imported ones are not, nor is a flood that lasts for weeks. One pair must
+    not decide what is learned of text, position and targets.
     """
     of_click = of_link[log.click_link]
     got = np.bincount(of_click[of_click >= 0], weights=log.n_clicks[of_click >= 0])
@@ -86,11 +89,11 @@ def bounded(log: Log, of_link: np.ndarray) -> Log:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChoiceModel:
-    """What a stretch of the log says. By pair: ``clicked``, ``expected`` clicks under its
-    target's strength, and ``chances``, the clicks made on slates it stood in. By article:
-    ``strength`` as a target (1 is average), ``around``, what that is of its category, towards
-    which it is pulled by ``prior`` clicks, ``target_clicks``, ``target_expected`` (clicks if all
-    links were alike).
+    """What was counted and fitted on a stretch of the log. By pair, ``(n_pairs,)``: ``clicked``,
+    ``expected`` clicks under its target's strength, and ``chances``, the clicks made on slates it
+    stood in. By article, ``(n_articles,)``: ``strength`` as a target (1 is average), ``around``,
+    that of its category, towards which it is pulled by ``prior`` clicks, ``target_clicks``,
+    ``target_expected`` (clicks if all links were alike).
     """
 
     clicked: np.ndarray
@@ -110,20 +113,21 @@ class ChoiceModel:
     def lift(self, pair: np.ndarray, prior: float) -> np.ndarray:
         """Log of clicks over expected clicks of each pair (-1: never shown), pulled towards 0.
 
-        The prior is worth ``prior`` choices among the source's links, of which this pair's
-        expected share would be its own.
+        ``pair`` is ``(n_pairs,)``, as is the result. The prior weighs as much as ``prior`` choices
+        among the source's links, of which this pair would get its expected share.
         """
         clicked, expected = at(self.clicked, pair), at(self.expected, pair)
         chances = at(self.chances, pair)
-        belief = prior * np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
-        return np.log(posterior_rate(clicked, expected, belief))
+        weight = prior * np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
+        return np.log(posterior_rate(clicked, expected, weight))
 
 
 def fit(
     log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray, category: np.ndarray
 ) -> ChoiceModel:
-    """Count a stretch of the log and fit the strengths of its targets; ``examined`` is the
-    propensity of each of its links, ``category`` the number of each article's, -1 for none.
+    """Count a stretch of the log and fit the strengths of its targets; ``examined``,
+    ``(n_links,)``, is the examination propensity of each of its links, ``category``,
+    ``(n_articles,)``, the number of each article's, -1 for none.
 
     Strengths are pulled towards their category's, and that towards the site's, as far as the
     targets of one category, and categories, are found to be alike: empirical Bayes.
@@ -171,5 +175,4 @@ def fit(
 def _share(slate: np.ndarray, weight: np.ndarray, n_slates: int) -> np.ndarray:
     """Each link's share of its slate's weight."""
     whole = np.bincount(slate, weights=weight, minlength=n_slates)
-    share: np.ndarray = weight / np.maximum(whole[slate], 1e-12)
-    return share
+    return weight / np.maximum(whole[slate], 1e-12)

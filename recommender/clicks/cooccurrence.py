@@ -1,4 +1,4 @@
-"""What the same readers read in one visit.
+"""What the same readers read in one visit (co-visitation, co-occurrence in a session).
 
 A click on a shown link is itself a co-reading, and would only learn the old lists back; so pairs
 are counted with the direct steps from one to the other taken out. Anybody can make visits up, so a
@@ -19,7 +19,8 @@ from recommender.text.kernels import pair_dots
 
 # Cosines of rare articles are pulled towards 0 as if each had been read this much more.
 PRIOR_READS = 3.0
-# How often a pair counts on one day, at most (``flags`` does the same for clicks).
+# How often a pair counts on one day, at most (``click_filters`` do the same for clicks); not
+# tuned.
 PAIR_SHARE = 0.01
 PAIR_VISITS = 20
 
@@ -47,8 +48,7 @@ class CoReading:
 
     def alike(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Cosine of what else was read with each of a pair."""
-        dots: np.ndarray = pair_dots(self.heads, self.item, self.unit, sources, items)
-        return dots
+        return pair_dots(self.heads, self.item, self.unit, sources, items)
 
 
 def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:

@@ -1,15 +1,16 @@
-"""Examination by position from links that changed place, whatever made them appeal.
+"""Examination by position from links that changed place, however attractive they are.
 
-The position-based model says P(click) = examination(position) x appeal(source, item). Of a pair
-seen at several positions while its appeal stood still, the clicks fall on these in proportion to
-views x examination: conditioning on the pair's clicks takes the appeal out, and what remains is a
+The position-based model has P(click) = examination(position) x attractiveness(source, item). Of a
+pair seen at several positions while its attractiveness stood still, the clicks fall on these in
+proportion to views x examination: conditioning on the pair's clicks takes it out, and what remains
+is a
 multinomial likelihood in the examination alone. Views in random order and lists shown side by
 side both move pairs (intervention harvesting, Agarwal et al., WSDM 2019), and this likelihood uses
-them at their full worth: on simulated logs its error is below that of clicks weighted by
+them in full: on simulated logs its error is below that of clicks weighted by
 one over the logged chance (``python -m benchmarks positions``).
 
 The pair's clicks are compared within a stratum, a stretch of time in which its places did not
-depend on the clicks that are counted; what strata are is for the caller to say.
+depend on the clicks that are counted; the caller decides what strata are.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ MIN_CLICKS = 200
 MAX_SPAN = 2.5
 N_NEEDED = 3
 N_BOOTSTRAP = 1000
-# Pairs are drawn in so many blocks at most; more would say the same and take longer.
+# Pairs are drawn in so many blocks at most; more give the same intervals and take longer.
 N_BLOCKS = 200
 # By how much the logarithms of two layouts' curves usually differ, where nothing is known of one.
 SPREAD = 0.5
-# Draws of fewer pairs than this vary too little to say how far the estimate may be off.
+# Draws of fewer pairs than this vary too little to show how far the estimate may be off.
 MIN_PAIRS = 20
-# Clicks' worth of belief that a position is like any other: one without clicks is not impossible.
+# The weight, in clicks, of a position's being like any other: one without clicks is not impossible.
 PRIOR_CLICKS = 0.5
+# Newton steps at most: the likelihood is concave, so they end long before.
 N_STEPS = 50
 
 
@@ -47,7 +49,7 @@ class Curve:
     """``chance[p]`` is the examination propensity of position ``p``, that of position 1 being 1;
     place 0 stands for an unknown position. ``low`` and ``high`` bound 95 % intervals. Where the
     log did not identify it ``reason`` says why, and ``chance`` is 1 throughout, or what another
-    curve lets expect. ``caveat`` is what must be said of an estimate that is used.
+    curve lets expect. ``caveat`` goes with an estimate wherever it is used.
     """
 
     chance: np.ndarray
@@ -60,7 +62,7 @@ class Curve:
 
 
 def refused(reason: str, n_clicks: int = 0) -> Curve:
-    """No position is told from another; ``reason`` is a plain sentence."""
+    """All positions count alike; ``reason`` is a sentence without a capital or a full stop."""
     ones = np.ones(N_PLACES)
     return Curve(ones, ones, ones, False, reason, n_clicks)
 
@@ -97,8 +99,8 @@ def gather(
 
 def harvest(cells: Cells, matters: np.ndarray, *, seed: int, towards: Curve | None = None) -> Curve:
     """Estimate examination with bootstrap intervals over pairs, or refuse. ``matters``,
-    ``(N_PLACES,)``, tells the positions that must be known well; others borrow from above. Where
-    the log says too little, what it says is weighed against the curve ``towards``.
+    ``(N_PLACES,)``, is true for positions that must be known well; others borrow from above. Where
+    the log holds too little, its estimate is weighed against the curve ``towards``.
     """
     n_clicks, n_pairs = int(cells.clicks.sum()), len(np.unique(cells.pair))
     few = ""
@@ -168,8 +170,7 @@ def _leaning(
 def error(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The standard error of a logarithm, from its 95 % interval; 10 if nothing is known."""
     span = np.log(np.clip(high, 1e-9, 1e9) / np.clip(low, 1e-9, 1e9))
-    found: np.ndarray = np.minimum(span / (2 * 1.96), 10.0)
-    return found
+    return np.minimum(span / (2 * 1.96), 10.0)
 
 
 def _tied_to_first(cells: Cells) -> np.ndarray:
@@ -179,8 +180,7 @@ def _tied_to_first(cells: Cells) -> np.ndarray:
     """
     n_strata = int(cells.stratum.max()) + 1
     smallest = clusters(N_PLACES + n_strata, cells.place, N_PLACES + cells.stratum)
-    tied: np.ndarray = smallest[:N_PLACES] == 1
-    return tied
+    return smallest[:N_PLACES] == 1
 
 
 def _fit(cells: Cells, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -256,8 +256,7 @@ def _steps(
     n_places = len(chance)
     curvature = (weight @ np.array(curvatures)).reshape(-1, n_places, n_places)
     curvature += np.diag(PRIOR_CLICKS * chance)
-    steps: np.ndarray = np.linalg.solve(curvature, slope[..., None])[..., 0]
-    return steps
+    return np.linalg.solve(curvature, slope[..., None])[..., 0]
 
 
 def _borrowed(

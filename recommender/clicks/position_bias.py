@@ -176,8 +176,7 @@ def _steady(log: Log) -> np.ndarray:
     box = (log.source.astype(np.int64) + 1) * len(log.layouts) + log.layout
     _, box = np.unique(box, return_inverse=True)
     one = np.bincount(box, weights=seen & (drawn == 0) & ~of_bundle)[box] == 1
-    found: np.ndarray = np.where(of_bundle, log.list + 1, np.where(one, 0, -1))
-    return found
+    return np.where(of_bundle, log.list + 1, np.where(one, 0, -1))
 
 
 class _Moves:
@@ -234,7 +233,4 @@ class _Moves:
 
 def _era(steady: np.ndarray, day: np.ndarray) -> np.ndarray:
     """The number of the stretch of time in which a slate's day lies."""
-    found: np.ndarray = np.where(
-        steady < 0, day, steady.astype(np.int64) * DAYS + day // STRETCH_DAYS
-    )
-    return found
+    return np.where(steady < 0, day, steady.astype(np.int64) * DAYS + day // STRETCH_DAYS)

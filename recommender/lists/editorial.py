@@ -1,6 +1,6 @@
 """The editors' rules, ``editorial.csv``: pins and blocks, with dates and reasons.
 
-They are applied last, over whatever the model says, and a block beats a pin. A file with a
+They are applied last, over whatever the model scores, and a block beats a pin. A file with a
 faulty line is refused whole, with the line's number, so that half a file never goes live.
 
 >>> rules = parse("action,source,target,position\\nblock,*,sugar,\\npin,knee,gout,1", where="e.csv")

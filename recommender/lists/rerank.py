@@ -55,7 +55,7 @@ def finish(
     origin: str,
     sure: float = np.inf,
 ) -> Finished:
-    """The lists, best link first. ``origin`` says who decided: ``model`` or ``text``; from the
+    """The lists, best link first. ``origin`` is who decided: ``model`` or ``text``; from the
     score ``sure`` on a link is relevant whatever its text.
 
     ``near`` and ``picked`` are the text neighbours and the hand-picked lists the fallback chain
@@ -94,7 +94,7 @@ def without_doubles(candidates: Candidates, same: np.ndarray) -> Candidates:
 
 
 def passes_floor(corpus: Corpus, candidates: Candidates, history: History | None) -> np.ndarray:
-    """True where text or readers say that a link belongs beside its source."""
+    """True where text or readers show that a link belongs beside its source; as ``items``."""
     sources, slots = np.nonzero(candidates.used)
     items = candidates.items[sources, slots].astype(np.int64)
     good = corpus.cosine(sources, items) >= RELEVANCE_FLOOR

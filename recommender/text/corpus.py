@@ -18,11 +18,11 @@ from recommender.text.kernels import differences, overlaps, pair_dots
 from recommender.text.terms import terms
 from recommender.text.tfidf import Text
 
-# On editors' own lists a link within the category is worth this much more than its text says:
+# On editors' own lists a link within the category is this much better than its cosine alone:
 # nDCG@10 .390 without, .417 with it, .422 at 0.8 (benchmarks/README.md, "Text").
 CATEGORY_BONUS = 0.5
 
-# By name, what each says of a pair.
+# By name, what each is of a pair.
 SIGNALS = {
     "cosine": "how alike the texts are: cosine",
     "title_cosine": "how alike the titles are: cosine",
@@ -152,7 +152,7 @@ def signals(site: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
 def text_score(seen: np.ndarray) -> np.ndarray:
     """What decides before there are clicks, ``(n_pairs,)``, from signals (the first columns of
     ``seen``, ``(n_pairs, n_columns)``): how alike the texts are, more so in one category and if the
-    target has much to say.
+    target is full.
     """
     cosine, same, full = (seen[:, column] for column in DECIDING)
     return cosine * (1 + CATEGORY_BONUS * same) * full

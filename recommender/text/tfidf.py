@@ -25,6 +25,7 @@ from recommender.text.terms import fingerprint, segments, terms, without
 # Measured on editors' own lists (benchmarks/README.md, "Text"): 2 to 5 are equally good, and
 # better than counting the title three or eight times.
 TITLE_BONUS = 3.0
+# Not tuned: a pair's two words have bonuses of their own.
 PAIR_BONUS = 1.0
 # A title's words earn no bonus if this many titles have them: "what are the symptoms of" is the
 # form of a question, not its subject. Small sites need the floor.
@@ -85,8 +86,7 @@ class Counts:
 
 def weigh(tf: np.ndarray, bonus: np.ndarray, idf: np.ndarray) -> np.ndarray:
     """Weights of one text's distinct terms, not yet of length 1; all three are ``(n,)``."""
-    weights: np.ndarray = idf * (1 + np.log(tf) + bonus)
-    return weights
+    return idf * (1 + np.log(tf) + bonus)
 
 
 def counting(term: str, is_template: Callable[[str], bool]) -> bool:
