@@ -24,9 +24,9 @@ from recommender.candidates import EMPTY
 from recommender.events.slate_token import N_VARIANTS
 
 DEPTH = 10
-# Lengths of list at whose last place candidates from further down are tried, one a slate in turn.
-# Three is the shortest list the widget's manual names; first, so that a single exploring slate
-# serves pages of every length (benchmarks/README.md, "Exploration").
+# Lengths of list at whose last place candidates from further down are tried, one a slate in turn:
+# not tuned, lengths that pages ask for. The shortest comes first, so that a single exploring slate
+# serves them all. What it costs: benchmarks/README.md, "Exploration".
 LENGTHS = (3, 5, 8, 10)
 DEFAULT_SHARE = 20
 BEST, EXPLORE = "best", "explore"
