@@ -12,11 +12,12 @@ from typing import Annotated, Any
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from prometheus_client.core import Metric
 
-from recommender.articles.article import MAX_ID_CHARACTERS, from_record
+from recommender.articles.article import from_record
 from recommender.articles.reader import Batch
 from recommender.bundle import registry
 from recommender.config import Settings
 from recommender.errors import ArticleError, BundleError, StoreError
+from recommender.fields import MAX_ID_CHARACTERS
 from recommender.store.click_filters import Caps, count_flagged, n_live
 from recommender.store.database import Store
 from recommender_api.live import Live

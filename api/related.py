@@ -16,11 +16,11 @@ from urllib.parse import unquote_plus
 
 from anyio import to_thread
 
-from recommender.articles.article import MAX_ID_CHARACTERS
 from recommender.bundle.answer_bytes import answer
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K
 from recommender.errors import StoreError
 from recommender.events.slate_token import N_VARIANTS
+from recommender.fields import MAX_ID_CHARACTERS
 from recommender.lists.exploration import DEPTH, slate_of
 from recommender_api.answers import (
     MAX_QUESTION_BYTES,

@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import HTTPBearer
 
-from recommender.articles.article import MAX_ID_CHARACTERS
 from recommender.bundle.composition import DEFAULT_K, MAX_K
 from recommender.events.slate_token import N_VARIANTS
+from recommender.fields import MAX_ID_CHARACTERS
 from recommender_api.answers import tag_of
 from recommender_api.events import Events
 from recommender_api.http import OPEN, Reply, matches, not_stored, response

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import HTTPException
 from pydantic import AfterValidator, BaseModel, Field
 
-from recommender.articles.article import MAX_ID_CHARACTERS
 from recommender.bundle.composition import DEFAULT_K, MAX_K
+from recommender.fields import MAX_ID_CHARACTERS
 
 MAX_BATCH = 100
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import html
-import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -21,11 +20,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from recommender.errors import ArticleError
+from recommender.fields import FieldError, flag, identifier, listed, text
 
 TEASER_CHARACTERS = 49
 STUB_PREFIX = "stub:"
-# PostgreSQL and file systems both choke well below this; real ids are paths and slugs.
-MAX_ID_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,102 +106,52 @@ def from_record(record: Mapping[str, Any], *, where: str) -> Article:
     ``where`` is the place, as ``file:line``. Raises ``ArticleError`` that names it and the field.
     Unknown fields are left alone: exports carry much that is not ours to read.
     """
-    fields = _Fields(record, where)
-    return Article(
-        id=fields.identifier("id"),
-        # A title is one line: pages, tables and lists rely on it.
-        title=" ".join(fields.required_text("title").split()),
-        body=fields.text("body"),
-        teaser=fields.text("teaser"),
-        url=fields.text("url") or None,
-        category=fields.text("category") or None,
-        tags=fields.strings("tags"),
-        published_at=fields.timestamp("published_at"),
-        updated_at=fields.timestamp("updated_at"),
-        language=fields.text("language") or None,
-        recommended=fields.strings("recommended"),
-        sensitive=fields.flag("sensitive"),
-    )
+    try:
+        return Article(
+            id=identifier(record, "id"),
+            # A title is one line: pages, tables and lists rely on it.
+            title=" ".join(_text(record, "title", needed=True).split()),
+            body=_text(record, "body"),
+            teaser=_text(record, "teaser"),
+            url=_text(record, "url") or None,
+            category=_text(record, "category") or None,
+            tags=_ids(record, "tags"),
+            published_at=_timestamp(record, "published_at"),
+            updated_at=_timestamp(record, "updated_at"),
+            language=_text(record, "language") or None,
+            recommended=_ids(record, "recommended"),
+            sensitive=record.get("sensitive") is not None and flag(record, "sensitive"),
+        )
+    except FieldError as exc:
+        raise ArticleError(f"{where}: {exc}") from exc
 
 
-class _Fields:
-    """Reads the fields of one record; every complaint names the place and the field."""
+def _text(record: Mapping[str, Any], name: str, *, needed: bool = False) -> str:
+    # NUL is no character of any language, and PostgreSQL refuses to store it.
+    value = text(record, name, needed=needed).replace("\x00", "").strip()
+    if needed and not value:
+        raise FieldError(name, "empty")
+    return value
 
-    def __init__(self, record: Mapping[str, Any], where: str) -> None:
-        self.record = record
-        self.where = where
 
-    def fault(self, name: str, what: str) -> ArticleError:
-        return ArticleError(f"{self.where}: field {name}: {what}")
+def _ids(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    # Cells of tables end with bars, or have two in a row.
+    entries = [e for e in listed(record, name) or () if not isinstance(e, str) or e.strip()]
+    return tuple(identifier({name: entry}, name) for entry in entries)
 
-    def text(self, name: str) -> str:
-        value = self.record.get(name)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise self.fault(name, f"must be text, not {type(value).__name__}")
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise self.fault(name, "holds half of a surrogate pair, so it is no text") from None
-        # NUL is no character of any language, and PostgreSQL refuses to store it.
-        return value.replace("\x00", "").strip()
 
-    def required_text(self, name: str) -> str:
-        value = self.text(name)
-        if not value:
-            raise self.fault(name, "missing" if self.record.get(name) is None else "empty")
-        return value
-
-    def identifier(self, name: str) -> str:
-        value = self.record.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        if isinstance(value, str) and "\x00" in value:
-            raise self.fault(name, "holds a NUL byte")
-        text = self.required_text(name)
-        if len(text) > MAX_ID_CHARACTERS:
-            raise self.fault(name, f"longer than {MAX_ID_CHARACTERS} characters")
-        return text
-
-    def strings(self, name: str) -> tuple[str, ...]:
-        value = self.record.get(name)
-        if value is None or value == "":
-            return ()
-        if isinstance(value, str):  # CSV has no lists
-            value = self._list_in_cell(name, value)
-        if not isinstance(value, list | tuple):
-            raise self.fault(name, f"must be a list, not {type(value).__name__}")
-        return tuple(_Fields({name: entry}, self.where).identifier(name) for entry in value)
-
-    def _list_in_cell(self, name: str, cell: str) -> Any:
-        if cell.lstrip().startswith("["):
-            try:
-                return json.loads(cell)
-            except ValueError as exc:
-                raise self.fault(name, f"not a JSON list: {exc}") from exc
-        return [part for part in cell.split("|") if part.strip()]
-
-    def flag(self, name: str) -> bool:
-        value = self.record.get(name)
-        if value in (None, "", False, 0, "0") or str(value).lower() in ("false", "no"):
-            return False
-        if value in (True, 1, "1") or str(value).lower() in ("true", "yes"):
-            return True
-        raise self.fault(name, f"must be true or false, not {value!r}")
-
-    def timestamp(self, name: str) -> str | None:
-        value = self.record.get(name)
-        if isinstance(value, date):  # Parquet has types for time
-            return value.isoformat()
-        text = self.text(name)
-        if not text:
-            return None
-        try:
-            parse_timestamp(text)
-        except ValueError:
-            raise self.fault(name, f"not an ISO 8601 date: {text[:40]!r}") from None
-        return text
+def _timestamp(record: Mapping[str, Any], name: str) -> str | None:
+    value = record.get(name)
+    if isinstance(value, date):  # Parquet has types for time
+        return value.isoformat()
+    written = _text(record, name)
+    if not written:
+        return None
+    try:
+        parse_timestamp(written)
+    except ValueError:
+        raise FieldError(name, f"not an ISO 8601 date: {written[:40]!r}") from None
+    return written
 
 
 def parse_timestamp(text: str) -> datetime:

@@ -7,14 +7,14 @@ Click(view_id='v1', ts=1795341600000, clicked='knee')
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from recommender.articles.article import MAX_ID_CHARACTERS, parse_timestamp
+from recommender.articles.article import parse_timestamp
 from recommender.errors import EventError
+from recommender.fields import FieldError, flag, identifier, listed
 
 # A slate is a list somebody could look at; wikis show some hundred links on a page.
 MAX_SHOWN = 5_000
@@ -64,146 +64,99 @@ Event = Impression | Click | PageView
 def parse(record: Mapping[str, Any], *, where: str) -> Event:
     """Check one event. ``EventError`` names the place and the field."""
     read = _READERS.get(str(record.get("type")))
-    if read is None:
-        known = ", ".join(_READERS)
-        raise EventError(f"{where}: field type: {record.get('type')!r}; known: {known}")
-    return read(record, where)
+    try:
+        if read is None:
+            known = ", ".join(_READERS)
+            raise FieldError("type", f"{record.get('type')!r}; known: {known}")
+        return read(record)
+    except FieldError as exc:
+        raise EventError(f"{where}: {exc}") from exc
 
 
-def _impression(record: Mapping[str, Any], where: str) -> Impression:
-    shown = _ids(record, "shown", where)
+def _impression(record: Mapping[str, Any]) -> Impression:
+    shown = _ids(record, "shown")
     return Impression(  # by position, because millions are read
-        _id(record, "view_id", where),
-        _ts(record, where),
-        _id(record, "source_id", where),
+        identifier(record, "view_id"),
+        _ts(record),
+        identifier(record, "source_id"),
         shown,
-        _ordered(record, where),
-        _name(record, "session_id", where),
-        _name(record, "layout", where),
-        _name(record, "list", where),
-        _name(record, "arm", where),
-        _propensities(record, len(shown), where),
+        flag(record, "ordered", default=True),
+        _name(record, "session_id"),
+        _name(record, "layout"),
+        _name(record, "list"),
+        _name(record, "arm"),
+        _propensities(record, len(shown)),
     )
 
 
-def _click(record: Mapping[str, Any], where: str) -> Click:
-    return Click(_id(record, "view_id", where), _ts(record, where), _id(record, "clicked", where))
+def _click(record: Mapping[str, Any]) -> Click:
+    return Click(identifier(record, "view_id"), _ts(record), identifier(record, "clicked"))
 
 
-def _page_view(record: Mapping[str, Any], where: str) -> PageView:
+def _page_view(record: Mapping[str, Any]) -> PageView:
     return PageView(
-        ts=_ts(record, where),
-        article_id=_id(record, "article_id", where),
-        session_id=_name(record, "session_id", where),
-        referrer_id=_id(record, "referrer_id", where) if record.get("referrer_id") else "",
+        ts=_ts(record),
+        article_id=identifier(record, "article_id"),
+        session_id=_name(record, "session_id"),
+        referrer_id=identifier(record, "referrer_id") if record.get("referrer_id") else "",
     )
 
 
-_READERS: dict[str, Callable[[Mapping[str, Any], str], Event]] = {
+_READERS: dict[str, Callable[[Mapping[str, Any]], Event]] = {
     "impression": _impression,
     "click": _click,
     "pageview": _page_view,
 }
 
 
-def _id(record: Mapping[str, Any], name: str, where: str) -> str:
-    value = record.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        what = "missing" if value is None else f"must be text, not {type(value).__name__}"
-        raise EventError(f"{where}: field {name}: {what}")
-    value = value.strip()
-    if not value or len(value) > MAX_ID_CHARACTERS or "\x00" in value:
-        what = "empty" if not value else "too long, or it holds a NUL byte"
-        raise EventError(f"{where}: field {name}: {what}")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise EventError(f"{where}: field {name}: holds half a surrogate pair") from None
-    return value
-
-
-def _name(record: Mapping[str, Any], name: str, where: str) -> str:
-    value = record.get(name)
-    if value is None or value == "":
+def _name(record: Mapping[str, Any], name: str) -> str:
+    if record.get(name) in (None, ""):
         return ""
-    value = _id(record, name, where)
-    if len(value) > MAX_NAME_CHARACTERS:
-        raise EventError(f"{where}: field {name}: longer than {MAX_NAME_CHARACTERS} characters")
-    return value
+    return identifier(record, name, most=MAX_NAME_CHARACTERS)
 
 
-def _ids(record: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
-    value = _list(record, name, where)
+def _ids(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = listed(record, name)
     if value is None:
-        raise EventError(f"{where}: field {name}: missing")
+        raise FieldError(name, "missing")
     if not 0 < len(value) <= MAX_SHOWN:
-        raise EventError(f"{where}: field {name}: {len(value):,} links; 1 to {MAX_SHOWN:,} fit")
+        raise FieldError(name, f"{len(value):,} links; 1 to {MAX_SHOWN:,} fit")
     try:
         ids = _checked("\x00".join(value))
         if len(ids) == len(value):
             return ids
-    except (EventError, TypeError):  # TypeError: not all of them are text
+    except (FieldError, TypeError):  # TypeError: not all of them are text
         pass
-    return tuple(_id({name: entry}, name, where) for entry in value)
+    return tuple(identifier({name: entry}, name) for entry in value)
 
 
 @lru_cache(maxsize=50_000)
 def _checked(joined: str) -> tuple[str, ...]:
     """The ids, checked. A site shows the same slates over and over: each is checked once."""
-    return tuple(_id({"shown": id}, "shown", "") for id in joined.split("\x00"))
+    return tuple(identifier({"shown": id}, "shown") for id in joined.split("\x00"))
 
 
-def _list(record: Mapping[str, Any], name: str, where: str) -> Sequence[Any] | None:
-    value = record.get(name)
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):  # a cell of a CSV
-        if not value.lstrip().startswith("["):
-            return value.split("|")
-        try:
-            value = json.loads(value)
-        except ValueError as exc:
-            raise EventError(f"{where}: field {name}: not a JSON list: {exc}") from exc
-    if not isinstance(value, list | tuple):
-        raise EventError(f"{where}: field {name}: must be a list, not {type(value).__name__}")
-    return value
-
-
-def _propensities(record: Mapping[str, Any], n_shown: int, where: str) -> tuple[float, ...] | None:
-    value = _list(record, "propensities", where)
+def _propensities(record: Mapping[str, Any], n_shown: int) -> tuple[float, ...] | None:
+    value = listed(record, "propensities")
     if value is None:
         return None
     try:
         chances = tuple(float(chance) for chance in value)
     except (TypeError, ValueError, OverflowError):
-        raise EventError(f"{where}: field propensities: must be numbers") from None
+        raise FieldError("propensities", "must be numbers") from None
     if len(chances) != n_shown or not all(0 < chance <= 1 for chance in chances):
-        raise EventError(
-            f"{where}: field propensities: one chance above 0 and up to 1 for each of "
-            f"{n_shown} shown links"
-        )
+        what = f"one chance above 0 and up to 1 for each of {n_shown} shown links"
+        raise FieldError("propensities", what)
     return chances
 
 
-def _ordered(record: Mapping[str, Any], where: str) -> bool:
-    value = record.get("ordered", True)
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("true", "false"):  # a cell of a CSV
-        return value.lower() == "true"
-    raise EventError(f"{where}: field ordered: must be true or false, not {value!r}")
-
-
-def _ts(record: Mapping[str, Any], where: str) -> int:
+def _ts(record: Mapping[str, Any]) -> int:
     try:
         return milliseconds(record)
     except ValueError:
         value = record.get("ts")
         what = "missing" if value is None else f"not an ISO 8601 time: {str(value)[:40]!r}"
-        raise EventError(f"{where}: field ts: {what}") from None
+        raise FieldError("ts", what) from None
 
 
 def milliseconds(record: Mapping[str, Any]) -> int:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from recommender.articles.article import MAX_ID_CHARACTERS
 from recommender.errors import EventError, Rejected, TokenError
 from recommender.events import event
 from recommender.events.event import Click, Impression, PageView
 from recommender.events.slate_token import Signer, Slate
+from recommender.fields import MAX_ID_CHARACTERS, FieldError, text
 
 MAX_NAME = 128
 # A page that failed to send an event tries again, at the latest when it is left.
@@ -73,6 +73,12 @@ class Gate:
 
     def read(self, record: object) -> Incoming:
         """The event a record stands for; ``Rejected`` says why it is none."""
+        try:
+            return self._read(record)
+        except FieldError as exc:
+            raise Rejected(exc.reason, str(exc)) from exc
+
+    def _read(self, record: object) -> Incoming:
         if not isinstance(record, dict):
             raise Rejected("malformed", "an event is a JSON object")
         kind = record.get("type")
@@ -135,10 +141,10 @@ class Gate:
         return self.now_ms - int(age)
 
     def _article(self, record: Mapping[str, Any], name: str) -> int:
-        id = _text(record, name, most=MAX_ID_CHARACTERS, needed=True)
-        # Ids hold what the site likes, joiners that cannot be printed too; but whole characters.
-        if "\x00" in id or id.encode(errors="ignore").decode() != id:
-            raise Rejected("malformed", f"field {name}: holds what is no character")
+        # Ids hold what the site likes, joiners that cannot be printed too.
+        id = text(record, name, needed=True, most=MAX_ID_CHARACTERS)
+        if "\x00" in id:
+            raise FieldError(name, "holds a NUL byte")
         key = self.key_of(id)
         if key is None:
             raise Rejected("unknown_article", f"field {name}: no such article")
@@ -146,19 +152,7 @@ class Gate:
 
 
 def _name(record: Mapping[str, Any], name: str, *, needed: bool = False) -> str:
-    value = _text(record, name, most=MAX_NAME, needed=needed)
+    value = text(record, name, needed=needed, most=MAX_NAME)
     if not value.isprintable():
-        raise Rejected("malformed", f"field {name}: holds what cannot be printed")
-    return value
-
-
-def _text(record: Mapping[str, Any], name: str, *, most: int, needed: bool) -> str:
-    value = record.get(name)
-    if value is None and not needed:
-        return ""
-    if not isinstance(value, str) or (needed and not value):
-        what = "missing" if value in (None, "") else "not text"
-        raise Rejected("malformed", f"field {name}: {what}")
-    if len(value) > most:
-        raise Rejected("oversized", f"field {name}: longer than {most} characters")
+        raise FieldError(name, "holds what cannot be printed")
     return value

@@ -75,7 +75,8 @@ class EventWriter:
             received.clicks += n_new[Click]
             received.pageviews += n_new[PageView]
             received.duplicates += new.count(False)
-            for ids, times in Counter(map(_named, chunk)).items():
+            named = Counter(map(_named, chunk)) if self.unknown else {}
+            for ids, times in named.items():
                 unknown = [id for id in ids if id in self.unknown]
                 received.n_unknown_events += times if unknown else 0
                 for id in unknown:
@@ -177,16 +178,17 @@ def _insert(
 ) -> Iterator[tuple[Any, ...]]:
     """Insert the rows at ``places`` that are not there yet; what tells these apart."""
     names = list(COLUMNS[table])[IDENTITY[table]]
-    # In one order, or two processes that add the same events would wait for each other.
-    for part in chunks(sorted(places), ROWS_AT_ONCE):
-        if connection.dialect.name == "postgresql":
-            # Others write at the same time, so only the insert itself can tell.
+    if connection.dialect.name == "postgresql":
+        # Others write at the same time, so only the insert itself can tell; and all in one order,
+        # or two processes that add the same events would wait for each other.
+        for part in chunks(sorted(places), ROWS_AT_ONCE):
             yield from insert(connection, table, [rows[places[each]] for each in part], names)
-            continue
+        return
+    one = f"({', '.join('?' * len(names))})"
+    same = [f"there.{name} = given.column{n}" for n, name in enumerate(names, start=1)]
+    for part in chunks(places, ROWS_AT_ONCE):
         # Nobody else writes now, so look first. Were the insert to return its rows, each would
         # give up Python's lock and wait for it again while requests are being answered.
-        one = f"({', '.join('?' * len(names))})"
-        same = [f"there.{name} = given.column{n}" for n, name in enumerate(names, start=1)]
         there = connection.exec_driver_sql(
             f"SELECT {', '.join(names)} FROM (VALUES {', '.join([one] * len(part))}) AS given "
             f"CROSS JOIN {table} AS there ON {' AND '.join(same)}",

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.articles.article import MAX_ID_CHARACTERS
 from recommender.errors import Rejected
 from recommender.events.event import Click, Impression, PageView
 from recommender.events.ingest import (
@@ -23,6 +22,7 @@ from recommender.events.ingest import (
     Shown,
 )
 from recommender.events.slate_token import Signer, Slate
+from recommender.fields import MAX_ID_CHARACTERS
 
 NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp() * 1000)
 PERSIAN = "چرا-می\u200cشود"  # a joiner that is nowhere seen, and belongs to the word

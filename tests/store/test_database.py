@@ -507,33 +507,60 @@ def test_opening_again_finds_what_was_there(database: str):
         assert store.articles() == [Article("a", "A")]
 
 
-def test_an_older_store_is_brought_up_to_date(database: str):
-    """A store that only the first step made gets the later ones and keeps what it holds."""
+def made_by(database: str, version: int, *statements: str) -> None:
+    """A store as the release with this schema version left it."""
     engine = sql.create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
-        STEPS[0](connection)
-        connection.execute(sql.text("CREATE TABLE schema_version (version INTEGER NOT NULL)"))
-        connection.execute(sql.text("INSERT INTO schema_version VALUES (1)"))
-        connection.execute(sql.text("INSERT INTO ids VALUES (1, 'a')"))
+        for step in STEPS[:version]:
+            step(connection)
+        version_table = "CREATE TABLE schema_version (version INTEGER NOT NULL)"
+        for statement in (version_table, f"INSERT INTO schema_version VALUES ({version})",
+                          *statements):  # fmt: skip
+            connection.execute(sql.text(statement))
     engine.dispose()
 
+
+@pytest.mark.parametrize("version", range(1, len(STEPS) + 1))
+def test_a_store_of_every_earlier_schema_is_brought_up_to_date(database: str, version: int):
+    """It keeps what it holds, and everything that can be done to a new one can be done to it."""
+    made_by(
+        database,
+        version,
+        "INSERT INTO articles (id, title, body, teaser, tags, recommended, sensitive, stub, "
+        """digest) VALUES ('a', 'A', '', '', '[]', '["b"]', 0, 0, '')""",
+        "INSERT INTO ids VALUES (1, 'a'), (2, 'b')",
+        "INSERT INTO slates VALUES (1, '0123456789abcdef', 1, 'hand-picked', 1)",
+        "INSERT INTO slate_links (slate, rank, item, position) VALUES (1, 1, 2, 1)",
+        "INSERT INTO views (view_id, ts, slate, session, layout, arm) "
+        "VALUES ('v', 5, 1, '', '', '')",
+        "INSERT INTO clicks (view_id, item, ts) VALUES ('v', 2, 6)",
+        "INSERT INTO pageviews (ts, session, article, referrer) VALUES (7, '', 1, 0)",
+    )
+
     with Store(database) as store:
-        assert rows(store, "SELECT id FROM ids") == [("a",)]
         assert rows(store, "SELECT MAX(version) FROM schema_version") == [(len(STEPS),)]
-        assert store.pages() == []
+        assert store.article("a") == Article("a", "A", recommended=("b",))
+        received = store.add_events([
+            Click("v", 6, "b"), PageView(7, "a"), Click("w", 8, "a"),
+            Impression("v", 5, "a", ("b",)), Impression("w", 8, "b", ("a",)),
+        ])  # fmt: skip
+        store.put(with_page(Batch(), "b", "B"))
+
+        assert (received.impressions, received.clicks, received.duplicates) == (1, 1, 3)
+        assert rows(store, "SELECT view_id, slate, live FROM views ORDER BY 1")[0] == ("v", 1, 0)
+        assert rows(store, "SELECT key FROM ids ORDER BY key") == [(1,), (2,)]
+        assert [id for id, _ in store.pages()] == ["b"]
+        assert store.last_change() == 1
 
 
 def test_what_was_forgotten_before_layouts_counted_is_kept(database: str):
     """It was in a layout nobody knows."""
-    engine = sql.create_engine(database.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.begin() as connection:
-        for step in STEPS[:3]:
-            step(connection)
-        connection.execute(sql.text("CREATE TABLE schema_version (version INTEGER NOT NULL)"))
-        connection.execute(sql.text("INSERT INTO schema_version VALUES (3)"))
-        connection.execute(sql.text("INSERT INTO past_views VALUES (1, 2, 3)"))
-        connection.execute(sql.text("INSERT INTO past_clicks VALUES (1, 2, 4, 5, 6)"))
-    engine.dispose()
+    made_by(
+        database,
+        3,
+        "INSERT INTO past_views VALUES (1, 2, 3)",
+        "INSERT INTO past_clicks VALUES (1, 2, 4, 5, 6)",
+    )
 
     with Store(database) as store:
         views = rows(store, "SELECT day, slate, layout, n FROM past_views")

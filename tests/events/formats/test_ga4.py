@@ -165,7 +165,7 @@ def test_what_is_of_no_use_is_counted_by_reason(tmp_path: Path, event: dict[str,
         (ga4(event_timestamp=None), "field event_timestamp: missing"),
         (ga4(event_timestamp="noon"), "field event_timestamp: no time: 'noon'"),
         (ga4(event_timestamp="9" * 30), "field event_timestamp: no time: '999"),
-        (ga4(items=[{"item_id": "a\x00"}]), "field shown: too long, or it holds a NUL byte"),
+        (ga4(items=[{"item_id": "a\x00"}]), "field shown: holds a NUL byte"),
     ],
 )
 def test_a_fault_names_the_place_and_the_field(
