@@ -34,15 +34,11 @@ KINDS: dict[str, Sequence[str]] = {
     "cosine of the titles": ("title_cosine",),
     "one's title said by the other": ("target_title_said", "source_title_said"),
     "title terms added, dropped": ("title_added", "title_dropped", "target_title_words"),
-    "category, folder, tags": ("same_category", "same_folder", "shared_tags"),
-    "length of the target": ("fullness", "target_words"),
     "lists of neighbours": ("listed_by_near", "listed_by_nearest", "near_listing"),
-    "texts like those in them": ("like_listed_by_near",),
     "the source in the target's list": ("lists_source",),
-    "rate of the target": ("target", "folder_to_target"),
     "rate of categories, folders": ("category_pair", "folder_pair"),
-    "rate of titles' first and last terms": tuple(GROUPS)[4:6],
-    "rate of terms added, dropped": tuple(GROUPS)[6:],
+    "rate of titles' first and last terms": tuple(GROUPS)[2:4],
+    "rate of terms added, dropped": tuple(GROUPS)[4:],
 }
 
 # Lists the trees grow on and lists they are judged by.

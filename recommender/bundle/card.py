@@ -6,13 +6,16 @@ apply to a list of links.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from recommender.bundle.registry import Calibration, Manifest
 from recommender.clicks.intervention_harvesting import Curve
 from recommender.clicks.position_bias import Examination
-from recommender.ranking.features import meaning_of
+from recommender.ranking import features, handpicked_features
 from recommender.ranking.handpicked import Outcome
+from recommender.ranking.handpicked_features import Feature
 from recommender.ranking.ranker import Learned
 from recommender.store.counts import Log
 
@@ -54,8 +57,8 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             f"**{DECIDERS[about.learned_from]}**: {about.reason}.",
             "",
             *_trial(about.scores),
-            *_importance(about.importance, ORDER),
-            *_importance(about.hand_picked.importance, LISTS),
+            *_importance(about.importance, features.FEATURES, ORDER),
+            *_importance(about.hand_picked.importance, handpicked_features.FEATURES, LISTS),
             "## Position",
             "",
             *_examination(examination, log),
@@ -110,16 +113,19 @@ def _trial(scores: dict[str, float]) -> list[str]:
     ]
 
 
-def _importance(losses: dict[str, float], of_what: str) -> list[str]:
+def _importance(
+    losses: dict[str, float], features: Mapping[str, Feature], of_what: str
+) -> list[str]:
     if not losses:
         return []
     most = sorted(losses, key=lambda name: (-losses[name], name))[:N_IMPORTANT]
+    meaning = {name: feature.__doc__ or "" for name, feature in features.items()}
     return [
-        f"{of_what} lost when one feature is scrambled (permutation importance, Breiman 2001):",
+        f"{of_what} lost when one feature is permuted (permutation importance, Breiman 2001):",
         "",
         "| feature | what it is | loss |",
         "|---|---|---|",
-        *(f"| {name} | {meaning_of(name)} | {losses[name]:.4f} |" for name in most),
+        *(f"| {name} | {meaning.get(name, '')} | {losses[name]:.4f} |" for name in most),
         "",
     ]
 

@@ -81,7 +81,7 @@ class Calibration:
 @dataclass(frozen=True, slots=True)
 class HandPicked:
     """What came of learning from hand-picked lists: ``trial`` are nDCG@10 on lists set aside, and
-    ``importance`` what that loses if a feature is scrambled.
+    ``importance`` what that loses if a feature is permuted.
     """
 
     reason: str
@@ -95,7 +95,7 @@ class Manifest:
     """What a bundle is made of and from: times in ISO 8601, the log's window first and last.
 
     ``scores`` are figures of orders on the log's last days, ``importance`` what the ranker's loses
-    if a feature is scrambled. ``change`` is the ``store``'s last change of an article that the
+    if a feature is permuted. ``change`` is the ``store``'s last change of an article that the
     build knew, ``n_logged_clicks`` the clicks the store held. ``explore`` variants of a hundred
     explore. ``files`` are known once the bundle is published.
     """

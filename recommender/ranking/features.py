@@ -294,11 +294,6 @@ FEATURES: dict[str, Feature] = {
 NAMES = tuple(FEATURES)
 
 
-def meaning_of(name: str) -> str:
-    """What a feature is, in words; nothing for what is none."""
-    return (FEATURES[name].__doc__ or "") if name in FEATURES else ""
-
-
 def features(
     site: Corpus,
     model: HandpickedModel | None,

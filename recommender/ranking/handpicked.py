@@ -46,7 +46,7 @@ N_GROWN_ON = 4_000
 SURE = float(np.log(0.1 / 0.9))
 # Share of the pages that are learned from as if there were no lists near them, and of those as if
 # there were none of their kind. With it lists set aside on msdocs are predicted with .707 where no
-# other list is near or of the kind, text alone .363 (benchmarks/README.md, "Hand-picked lists").
+# other list is near or of the kind, text alone .363 (benchmarks/README.md, "Editors' lists").
 UNKNOWN_SHARE = 0.25
 # Standard errors by which the learned order must be better: one site of random lists in forty then
 # passes by luck.
@@ -287,7 +287,7 @@ def _try(
         lost = learned[:N_PERMUTED].mean() - judged(permuted, N_PERMUTED).mean()
         importance[name] = float(lost)
     return Trial(
-        text=ndcg(row, listed, text_score(seen), n_listed),
+        text=ndcg(row, listed, text_score(signals(site, sources, items)), n_listed),
         learned=learned,
         alone=judged(as_if_unknown(seen, log_base, near=everywhere, kind=everywhere)),
         recall=np.bincount(row, weights=listed, minlength=len(pages)) / n_listed,

@@ -22,25 +22,22 @@ from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts, count
 from recommender.text.corpus import SIGNALS, Corpus, signals
 from recommender.text.kernels import differences
 
-# Articles that lists propose beside each page, as many as there are neighbours by text: 95 % of
-# msdocs' links are then candidates, 66 % by text alone (benchmarks/README.md, "Hand-picked lists").
+# Articles that lists propose beside each page, as many as there are neighbours by text: some 94 %
+# of msdocs' links are then candidates, 66 % by text alone (benchmarks/README.md, "Editors' lists").
 N_PROPOSED = 60
 # Blocks of sources that are worked on apart; not tuned: more than there are cores, for balance.
 CHUNKS = 8
 # Pairs that weigh as much as the rate of all pairs in a group's rate. Not tuned.
 PRIOR = 5.0
-# Neighbours of an article that count as like it. Not tuned.
-LIKE = 10
 # What is added up along the lists of each source's neighbours, by name.
 WALKED = {
     "listed_by_near": "how like the source the pages are that list the target, added up",
     "listed_by_nearest": "how like the source the likest page is that lists the target",
-    "like_listed_by_near": "how like the target is to what pages like the source list",
     "lists_source": "whether the target's list has the source",
 }
-# What of these makes an article a candidate (95 % of msdocs' links are candidates beside 60
-# neighbours; 94 % if only the first counted).
-PROPOSING = np.array([1.0, 0.0, 0.1, 2.0], dtype=np.float32)
+# What of these makes an article a candidate (94 % of msdocs' links are candidates beside 60
+# neighbours if only the first counts).
+PROPOSING = np.array([1.0, 0.0, 2.0], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,11 +277,6 @@ class Ends:
 # Groups of pairs whose rates are counted: what a rate is of, and what a source and an item have to
 # share with other pairs to be of one group.
 GROUPS: dict[str, tuple[str, Callable[[Ends], tuple[np.ndarray, ...]]]] = {
-    "target": ("beside any page", lambda ends: (ends.items,)),
-    "folder_to_target": (
-        "beside pages of the source's folder",
-        lambda ends: (ends.site.folder[ends.sources], ends.items),
-    ),
     "category_pair": ("of links between the two categories", lambda ends: ends.of("category")),
     "folder_pair": ("of links between the two folders", lambda ends: ends.of("folder")),
     "title_ends_in_category": (
@@ -309,10 +301,13 @@ GROUPS: dict[str, tuple[str, Callable[[Ends], tuple[np.ndarray, ...]]]] = {
         lambda ends: (ends.category, ends.changed[:, 3], ends.changed[:, 0]),
     ),
 }
+# Signals that add nothing to what lists tell: their joint loss, with that of three more ways to
+# follow lists, is -.0003 ± .0025 (benchmarks/README.md, "Editors' lists").
+LEFT_OUT = ("same_category", "same_folder", "shared_tags", "fullness", "target_words")
 # A feature is a function of the pairs asked for and one row here; its docstring is what the model
 # card says of it.
 FEATURES: dict[str, Feature] = {
-    **columns("signals", SIGNALS),
+    **{name: of for name, of in columns("signals", SIGNALS).items() if name not in LEFT_OUT},
     "near_place": near_place,
     "near_place_back": near_place_back,
     **columns("walked", WALKED),
@@ -343,9 +338,9 @@ def gather(near, weight, heads, items, back_heads, back, groups, source_of, item
     and ``back`` holds for each article the pages that list it, in the same way.
     """
     n, n_groups = len(heads) - 1, len(groups) - 1
-    found = np.zeros((len(item_of), 4), dtype=np.float32)
+    found = np.zeros((len(item_of), 3), dtype=np.float32)
     for chunk in prange(n_chunks):
-        sums = np.zeros((n, 4), dtype=np.float32)
+        sums = np.zeros((n, 3), dtype=np.float32)
         touched = np.empty(n, dtype=np.int32)
         known = np.zeros(n, dtype=np.bool_)
         for group in range(chunk * n_groups // n_chunks, (chunk + 1) * n_groups // n_chunks):
@@ -368,7 +363,7 @@ def propose(near, weight, heads, items, back_heads, back, sources, proposing, si
     n = len(heads) - 1
     found = np.full((len(sources), size), -1, dtype=np.int32)
     for chunk in prange(n_chunks):
-        sums = np.zeros((n, 4), dtype=np.float32)
+        sums = np.zeros((n, 3), dtype=np.float32)
         touched = np.empty(n, dtype=np.int32)
         known = np.zeros(n, dtype=np.bool_)
         weighed = np.empty(n, dtype=np.float32)
@@ -383,7 +378,7 @@ def propose(near, weight, heads, items, back_heads, back, sources, proposing, si
             for at in range(n_touched):
                 weighed[at] = 0.0
                 if those[at] != source:
-                    for column in range(4):
+                    for column in range(3):
                         weighed[at] -= proposing[column] * sums[those[at], column]
                 sums[those[at]] = 0.0
                 known[those[at]] = False
@@ -410,15 +405,9 @@ def _walk(source, near, weight, heads, items, back_heads, back, sums, touched, k
             n_touched = _touch(item, touched, known, n_touched)
             sums[item, 0] += like
             sums[item, 1] = max(sums[item, 1], like)
-            for place in range(min(LIKE, near.shape[1])):
-                further = near[item, place]
-                if further < 0:
-                    break
-                n_touched = _touch(further, touched, known, n_touched)
-                sums[further, 2] += like * weight[item, place]
     for at in range(back_heads[source], back_heads[source + 1]):
         n_touched = _touch(back[at], touched, known, n_touched)
-        sums[back[at], 3] = 1.0
+        sums[back[at], 2] = 1.0
     return n_touched
 
 
