@@ -27,11 +27,11 @@ from recommender.text.corpus import SIGNALS, Corpus, signals, text_score
 # Clicks on a source's list that weigh as much as what its targets' strengths say (validated on
 # wikispeedia: 5 to 20 do equally well).
 PRIOR_CHOICES = 10.0
-# Clicks' worth of belief that a group of pairs is like all others.
+# Clicks that weigh as much as the rate of all pairs in a group's rate. Not tuned.
 PRIOR_GROUP = 5.0
-# What texts with nothing in common are worth, since nothing has no logarithm.
+# The score of texts with nothing in common, since nothing has no logarithm. Not tuned.
 LEAST_TEXT = 1e-3
-# Pairs looked at in one go; bounds the memory of a build.
+# Pairs whose features are computed at once; bounds the memory of a build.
 BLOCK = 500_000
 
 
@@ -53,7 +53,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """What a stretch of the log says about pairs, articles and groups of articles."""
+    """What is counted on a part of the log, of pairs, articles and groups of articles."""
 
     pairs: Pairs
     clicks: ChoiceModel
@@ -72,7 +72,7 @@ def history_of(
     of_link: np.ndarray,
     examined: np.ndarray,
 ) -> History:
-    """Count a stretch of the log, whose links are pairs ``of_link`` and are examined with a
+    """Count a part of the log, whose links are pairs ``of_link`` and are examined with a
     propensity of ``examined``, both ``(n_links,)``.
     """
     clicks = choice_model.fit(log, pairs, of_link, examined, site.category)
@@ -110,7 +110,7 @@ class Known:
 
 
 def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen: bool) -> Known:
-    """What is known of pairs, or would be if they had never been shown."""
+    """What is known of pairs ``(n_pairs,)``, or would be if they had never been shown."""
     clicks = history.clicks
     own = history.pairs.find(sources, items)
     fold = np.where(own >= 0, _fold(history.pairs, sources, items), N_FOLDS)
@@ -134,9 +134,10 @@ def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen
 
 
 def offset(history: History, known: Known) -> np.ndarray:
-    """What counting alone says of each pair: log strength of the target plus the pair's lift."""
-    said: np.ndarray = known.log_strength + history.clicks.lift(known.pair, PRIOR_CHOICES)
-    return said
+    """The score of pairs by counting alone, ``(n_pairs,)``: log strength of the target plus the
+    pair's lift.
+    """
+    return known.log_strength + history.clicks.lift(known.pair, PRIOR_CHOICES)
 
 
 @dataclass(frozen=True, eq=False)

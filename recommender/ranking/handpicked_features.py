@@ -19,8 +19,8 @@ from numba import njit, prange
 from recommender.candidates import Candidates
 from recommender.ragged import find, mixed, runs
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts, count
-from recommender.text.corpus import SIGNALS, Corpus, signals
-from recommender.text.kernels import differences
+from recommender.text.corpus import SIGNALS, Corpus
+from recommender.text.kernels import differences, overlaps
 
 # Articles that lists propose beside each page, as many as there are neighbours by text: some 94 %
 # of msdocs' links are then candidates, 66 % by text alone (benchmarks/README.md, "Editors' lists").
@@ -29,6 +29,12 @@ N_PROPOSED = 60
 CHUNKS = 8
 # Pairs that weigh as much as the rate of all pairs in a group's rate. Not tuned.
 PRIOR = 5.0
+# How alike the texts are, the columns of ``kernels.overlaps``. Beside what lists tell, the other
+# signals add nothing (-.0010 ± .0025 on 2,000 lists; benchmarks/README.md, "Editors' lists").
+TEXTS = {
+    name: SIGNALS[name]
+    for name in ("cosine", "title_cosine", "target_title_said", "source_title_said")
+}
 # What is added up along the lists of each source's neighbours, by name.
 WALKED = {
     "listed_by_near": "how like the source the pages are that list the target, added up",
@@ -117,9 +123,11 @@ class Asked:
     items: np.ndarray
 
     @cached_property
-    def signals(self) -> np.ndarray:
-        """``(n_pairs, len(SIGNALS))``."""
-        return signals(self.site, self.sources, self.items)
+    def texts(self) -> np.ndarray:
+        """``(n_pairs, len(TEXTS))``."""
+        site = self.site
+        matrix = site.indptr, site.indices, site.weights, site.title_weights
+        return overlaps(*matrix, self.sources, self.items)
 
     @cached_property
     def walked(self) -> np.ndarray:
@@ -301,13 +309,10 @@ GROUPS: dict[str, tuple[str, Callable[[Ends], tuple[np.ndarray, ...]]]] = {
         lambda ends: (ends.category, ends.changed[:, 3], ends.changed[:, 0]),
     ),
 }
-# Signals that add nothing to what lists tell: their joint loss, with that of three more ways to
-# follow lists, is -.0003 ± .0025 (benchmarks/README.md, "Editors' lists").
-LEFT_OUT = ("same_category", "same_folder", "shared_tags", "fullness", "target_words")
 # A feature is a function of the pairs asked for and one row here; its docstring is what the model
 # card says of it.
 FEATURES: dict[str, Feature] = {
-    **{name: of for name, of in columns("signals", SIGNALS).items() if name not in LEFT_OUT},
+    **columns("texts", TEXTS),
     "near_place": near_place,
     "near_place_back": near_place_back,
     **columns("walked", WALKED),
