@@ -39,7 +39,7 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How many bad records an import bears: more than ``share`` of all, and more than
+    """How many bad records an import allows: more than ``share`` of all, and more than
     ``at_least``, and nothing is imported. The floor keeps one bad line of four from undoing
     a small file.
     """
@@ -49,7 +49,7 @@ class Tolerance:
 
     @classmethod
     def parse(cls, text: str) -> Tolerance:
-        """``"5"`` bears five bad records, ``"10%"`` a tenth of all.
+        """``"5"`` allows five bad records, ``"10%"`` a tenth of all.
 
         >>> Tolerance.parse("10%"), Tolerance.parse("5")
         (Tolerance(share=0.1, at_least=0), Tolerance(share=0.0, at_least=5))

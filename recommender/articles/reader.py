@@ -78,7 +78,7 @@ def read_articles(
 ) -> Batch:
     """Read articles from files and folders. Raises ``InputError`` for a path that is not there.
 
-    ``kind`` is ``auto`` (told by the file's name), ``pages``, ``html``, ``jsonl``, ``csv`` or
+    ``kind`` is ``auto`` (by the file's name), ``pages``, ``html``, ``jsonl``, ``csv`` or
     ``parquet``. ``url`` is the address of pages that do not say theirs, with ``{id}`` in place of
     the id. The batch is not linked: the titles of its pages are still titles.
     """
@@ -138,8 +138,8 @@ def _read_page(
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A batch whose titles have become ids. ``stubs`` are the titles no article bears;
-    ``aliases`` tells which stubs of the store have become real, as ``{stub id: article id}``.
+    """A batch whose titles have become ids. ``stubs`` are the titles no article has;
+    ``aliases`` holds which stubs of the store have become real, as ``{stub id: article id}``.
     """
 
     articles: dict[str, Article]

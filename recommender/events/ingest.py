@@ -1,7 +1,7 @@
 """Events as readers' pages send them: checked one by one, each accepted or refused with a reason.
 
-A page names the slate it shows by its token and a link by its position; what it says beyond that is
-not believed. Time is the server's clock, less the ``age_ms`` that the page says have passed. A
+A page names the slate it shows by its token and a link by its position; whatever else it sends is
+ignored. Time is the server's clock, less the ``age_ms`` that the page says have passed. A
 caller who is ``trusted`` (holds the admin key) may send the full records of ``events`` instead.
 """
 

@@ -22,7 +22,7 @@ from recommender.events.formats.detect import Plain, event_files
 from recommender.files import Problem, Record, Tolerance, read_records
 from recommender.progress import Progress, Silent
 
-# The first so many are told; the rest are counted.
+# The first so many are kept; the rest are counted.
 MAX_PROBLEMS = 1_000
 RECORDS_PER_STEP = 10_000
 # Some seconds of work, so that little is lost, and other writers need not wait for long.
@@ -85,8 +85,8 @@ class EventReader:
     """The events in files and folders, to hand to ``import_events``.
 
     What could not be read is in ``problems`` (the first thousand) and ``n_bad``. If that is more
-    than ``tolerance`` bears, ``TooManyBadRecords`` is raised after the last event. What was sound
-    but of no use is counted in ``skipped``, by reason. ``resumed`` tells after how many records a
+    than ``tolerance`` allows, ``TooManyBadRecords`` is raised after the last event. What was sound
+    but of no use is counted in ``skipped``, by reason. ``resumed`` holds after how many records a
     file was gone on with, ``already`` which files had nothing new; ``n_before`` events came out
     of both in earlier imports.
 
@@ -122,7 +122,7 @@ class EventReader:
 
     @property
     def needs_finder(self) -> bool:
-        """Whether a file speaks of addresses, and nobody has said what is there."""
+        """Whether a file names articles by address, and there is no finder of them."""
         foreign = any(format.translator is not Plain for _, format in self.files)
         return foreign and self.finder is None
 
@@ -202,7 +202,7 @@ class EventReader:
         yield from self._waiting()
 
     def _steps(self) -> Iterator[Sequence[Event]]:
-        """What each record of each file says."""
+        """The events of each record of each file."""
         many = len(self.files) > 1
         for path, format in self.files:
             mark = self._marks.get(path)
@@ -243,7 +243,7 @@ class EventReader:
             yield events
 
     def _new_records(self, source: Source, translator: Translator) -> Iterator[Record | Problem]:
-        """The records after the file's mark; those before are told to who must remember them."""
+        """The records after the file's mark. A translator that remembers reads those before too."""
         if source.mark is None or not source.mark.n_records:
             return read_records(source.path, source.format.records)
         source.n_records, source.n_events = source.mark.n_records, source.mark.n_events

@@ -37,7 +37,7 @@ NO_VARIANT = 255
 class Slate(NamedTuple):
     """One list as it was shown. ``source`` and ``items`` are the store's numbers of articles.
 
-    ``list`` is what chose it: the bundle's name, or what an import says. ``origins`` are why each
+    ``list`` is what chose it: a bundle, or what an import names. ``origins`` are why each
     item stands in it, empty if that is not known; ``chances`` that it stood at its position, None
     outside experiments. If it is not ``ordered``, the positions are not known.
     """

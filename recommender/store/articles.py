@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from recommender.articles.article import Article
 from recommender.articles.reader import Batch, Linked, RawPage, link
-from recommender.store.keys import CHUNK, LOOK_UP, chunks
+from recommender.store.keys import CHUNK, chunks, look_up
 
 COLUMNS = [column.name for column in fields(Article)]
 LISTS = ("tags", "recommended")
@@ -45,13 +45,8 @@ def read_articles(
     if ids is None:
         found = [_article(row) for row in connection.execute(sql.text(statement))]
     else:
-        query = sql.text(f"{statement} WHERE id IN :ids")
-        query = query.bindparams(sql.bindparam("ids", expanding=True))
-        found = [
-            _article(row)
-            for part in chunks(ids, LOOK_UP)
-            for row in connection.execute(query, {"ids": part})
-        ]
+        rows = look_up(connection, f"{statement} WHERE id IN :values", ids)
+        found = [_article(row) for row in rows]
     # Engines collate text each in their own way; code points are the same everywhere.
     return sorted(found, key=lambda article: article.id)
 

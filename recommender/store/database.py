@@ -80,7 +80,7 @@ class Store:
         """A transaction that is committed at the end, or undone by any error; ``StoreError``
         for what the database complains about.
         """
-        with _told(self.url), self.engine.begin() as connection:
+        with _complaints(self.url), self.engine.begin() as connection:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
@@ -88,7 +88,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to read from; ``StoreError`` for what the database complains about."""
-        with _told(self.url), self.engine.connect() as connection:
+        with _complaints(self.url), self.engine.connect() as connection:
             yield connection
 
     # Articles
@@ -206,7 +206,7 @@ class Store:
 
 
 def store_name(store: Store) -> str:
-    """A name no other store bears, given to it when it is first served from."""
+    """A name no other store has, given to it when it is first served from."""
     return store.kept(NAME, lambda: secrets.token_hex(8))
 
 
@@ -225,7 +225,7 @@ def signing_keys(store: Store, given: str = "") -> list[bytes]:
     previous = store.kept(PREVIOUS_KEY, lambda: "")
     if given and given != key:
         # Also back to the one before, be it by an older process that runs on under it: both stay
-        # valid, and each process signs as it is told.
+        # valid, and each process signs with its own.
         store.keep(PREVIOUS_KEY, key)
         store.keep(KEY, given)
         key, previous = given, key
@@ -276,7 +276,7 @@ def _sqlite(url: sql.URL, busy_seconds: float) -> sql.Engine:
 
     @sql.event.listens_for(engine, "connect")
     def durable(connection: Any, record: Any) -> None:
-        # The driver must not open transactions behind our back: we say BEGIN IMMEDIATE.
+        # The driver must not open transactions behind our back: we send BEGIN IMMEDIATE.
         connection.isolation_level = None
         _use_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
@@ -299,8 +299,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
-    """What the database complains about, as one sentence that says which store."""
+def _complaints(url: str) -> Iterator[None]:
+    """What the database complains about, as one ``StoreError`` that names the store."""
     try:
         yield
     except (sql.exc.SQLAlchemyError, sqlite3.Error) as exc:

@@ -31,7 +31,7 @@ from recommender.store.keys import (
 
 # Ids and slates: enough for every list of a large site, in some 100 MB.
 MAX_REMEMBERED = 100_000
-# Where in a table's columns stands what tells two rows apart.
+# The columns of a table, by their places, that identify a row.
 IDENTITY = {"views": slice(1), "clicks": slice(0, 3, 2), "pageviews": slice(4)}
 TALLY = sql.text(
     "INSERT INTO tallies (day, name, n) VALUES (:day, :name, :n) "

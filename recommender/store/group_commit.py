@@ -18,7 +18,7 @@ from recommender.events.ingest import Incoming
 from recommender.store.database import Store
 from recommender.store.event_writer import EventWriter, add_tallies
 
-# Events that wait for their group; beyond, a caller is better told to come back.
+# Events that wait for their group; beyond, a caller had better come back.
 MAX_WAITING = 20_000
 MAX_GROUP = 5_000
 
@@ -30,7 +30,7 @@ Done = Callable[[Outcome], None]
 
 
 class Journal:
-    """Writes what ``add`` is given from a thread of its own. ``clock`` tells milliseconds since
+    """Writes what ``add`` is given from a thread of its own. ``clock`` gives milliseconds since
     1970.
     """
 
@@ -80,7 +80,7 @@ class Journal:
                 try:
                     done(outcome[start:end] if isinstance(outcome, list) else outcome)
                 except Exception:  # whoever waited is gone; the others are not
-                    logger.exception("the outcome of %d events could not be told", len(part))
+                    logger.exception("the outcome of %d events could not be delivered", len(part))
                 start = end
 
     def _next_group(self) -> list[tuple[Sequence[Incoming], Done]]:
@@ -110,7 +110,7 @@ class Journal:
                 self._tallies.update(tallies)
             if isinstance(exc, StoreError):
                 return exc
-            # This thread must outlive a fault of ours: those who wait are told, and so is the log.
+            # This thread must outlive a fault of ours: those who wait get an answer all the same.
             logger.exception("a group of %d events could not be written", len(events))
             return StoreError(f"the events could not be written: {exc!r}")
         self.n_groups += 1

@@ -1,4 +1,4 @@
-"""Numbers for what the log speaks of: ids and slates bear one each, and the log's rows hold these.
+"""Numbers of what the log names: ids and slates have one each, and the log's rows hold these.
 
 Numbers are given out in write transactions, so no two writers give out the same.
 """

@@ -97,7 +97,7 @@ def _live(connection: Connection) -> None:
 
 
 def _layouts(connection: Connection) -> None:
-    """What is kept of forgotten views tells their layout; of those forgotten before nobody can."""
+    """What is kept of forgotten views has their layout; of those forgotten before it is unknown."""
     tight = "" if connection.dialect.name == "postgresql" else "WITHOUT ROWID"
     for statement in (
         "ALTER TABLE past_views RENAME TO older_views",

@@ -111,7 +111,7 @@ class Read(NamedTuple):
 
 
 class AccessLog(Translator):
-    """An access log. What it says comes out of ``flush``, in the order of time: servers write a
+    """An access log. Its page views come out of ``flush``, in the order of time: servers write a
     line when an answer is done, not when it was asked for.
     """
 

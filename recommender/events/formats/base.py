@@ -2,7 +2,7 @@
 
 Each format is a small class, a ``Translator``: it turns one record into events, raises
 ``EventError`` if the record is faulty, and ``Skip`` if it is sound but of no use to us. What can
-only be said when more has been read comes out of ``flush``.
+only be known when more has been read comes out of ``flush``.
 
 >>> pseudonym("ga4", "some reader") == pseudonym("ga4", "some reader")
 True
