@@ -104,7 +104,8 @@ def _trial(scores: dict[str, float]) -> list[str]:
         return []
     return [
         "Orders of the links shown on the last tenth or so of the log, learned without it, but for "
-        "the number of trees, which was tuned on it; mean discounted gain per click:",
+        "the rounds of trees and the trust, which were tuned on it; mean discounted gain per "
+        "click:",
         "",
         "| order | gain |",
         "|---|---|",
