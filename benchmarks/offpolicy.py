@@ -23,7 +23,6 @@ from recommender.evaluation.offpolicy_estimators import (
     Matched,
     Terms,
     Weight,
-    clipped,
     doubly_robust,
     ips,
     position_based,
@@ -117,7 +116,6 @@ def simulate(site: Simulated, n_logs: int = N_LOGS) -> list[tuple[str, ...]]:
         told: dict[str, tuple[Terms, Weight]] = {
             "IPS": (ips(shown), weight),
             "self-normalised IPS": (snips(shown), weight),
-            "clipped IPS": (clipped(shown), weight),
             "doubly robust, right model": (doubly_robust(shown, model, theta), weight),
             "doubly robust, wrong model": (doubly_robust(shown, wrong, theta), weight),
             "position-based, right examination": position_based(shown, theta),

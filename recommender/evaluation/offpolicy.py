@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +19,10 @@ from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY
 from recommender.errors import CalibrationError, EvaluationError, InputError
 from recommender.evaluation.offpolicy_estimators import (
-    CLIP,
     Interval,
     Matched,
     Terms,
     Weight,
-    clipped,
     doubly_robust,
     ips,
     logged_policy,
@@ -41,13 +39,11 @@ if TYPE_CHECKING:
 
 # What an estimate must rest on, or it is not given: the effective sample, in views, and clicks that
 # have a weight. From here on intervals hold in simulations (benchmarks/README, "Off-policy").
-MIN_EFFECTIVE = 100.0
-MIN_CLICKS = 20
-# The share of the candidate's places that the log may have no view of. Not tuned.
-MAX_UNSUPPORTED = 0.2
-IPS, SNIPS, CLIPPED, DR, PBM = (
-    "IPS", "self-normalised IPS", "clipped IPS", "doubly robust", "position-based",
-)  # fmt: skip
+MIN_EFFECTIVE, MIN_CLICKS = 100.0, 20
+# The share of the candidate's places that the log may have no view of, and up to which share the
+# summary does not mention it. Not tuned.
+MAX_UNSUPPORTED, MENTIONED = 0.2, 0.01
+IPS, SNIPS, DR, PBM = "IPS", "self-normalised IPS", "doubly robust", "position-based"
 # The verdict is that of the first of these that is given. Doubly robust is given where
 # self-normalised IPS is, and no tighter: .993 to 1.00 of its spread (benchmarks, "Off-policy").
 PREFERRED = (SNIPS, PBM)
@@ -188,10 +184,11 @@ def _rows(shown: Matched, was: Terms, model: Model, randomised: bool) -> dict[st
     rows: dict[str, tuple[Any, ...]] = {}
     unknown_chances = "" if randomised else "no view in the log has the chances of its links"
     weight = weight_of(shown) if randomised else Weight(np.nan, np.nan, np.nan)
-    for name, terms in ((IPS, ips(shown)), (SNIPS, snips(shown)), (CLIPPED, clipped(shown))):
-        cut = replace(weight, top=_clipped_top(shown)) if name == CLIPPED and randomised else weight
+    lacking = f"{_percent(weight.unsupported)} of the places without support count as "
+    for name, terms, rest in ((IPS, ips(shown), "nothing"), (SNIPS, snips(shown), "the others")):
         reason = unknown_chances or too_little(shown, terms, weight)
-        rows[name] = _row(shown, was, terms, cut, reason, _summary(name, shown, weight), False)
+        summary = lacking + rest if weight.unsupported > MENTIONED else ""
+        rows[name] = _row(shown, was, terms, weight, reason, summary, False)
     if model.chance is None or model.examined is None:
         nothing = Weight(np.nan, np.nan, np.nan)
         rows[DR] = _row(shown, was, None, weight, unknown_chances or model.reason, "", True)
@@ -199,7 +196,7 @@ def _rows(shown: Matched, was: Terms, model: Model, randomised: bool) -> dict[st
         return rows
     terms = doubly_robust(shown, model.chance, model.examined)
     reason = unknown_chances or too_little(shown, terms, weight)
-    rests = weight.unsupported > 0.01
+    rests = weight.unsupported > MENTIONED
     summary = (
         f"of {_percent(weight.unsupported)} of the places only the model decides" if rests else ""
     )
@@ -239,23 +236,6 @@ def too_little(shown: Matched, terms: Terms, weight: Weight) -> str:
     if clicks < MIN_CLICKS:
         return f"{clicks:,} clicks bear on the candidate's lists; {MIN_CLICKS} is the least"
     return ""
-
-
-def _summary(name: str, shown: Matched, weight: Weight) -> str:
-    lacking = f"{_percent(weight.unsupported)} of the places without support"
-    parts = []
-    if name == CLIPPED:
-        mass = shown.weight * shown.shown
-        cut = 1 - (np.minimum(shown.weight, CLIP) * shown.shown).sum() / max(mass.sum(), 1e-12)
-        if cut > 0.001:
-            parts.append(f"weights end at {CLIP:.0f}, which cuts {_percent(cut)} of them: too low")
-    if weight.unsupported > 0.01:
-        parts.append(f"{lacking} count as {'the others' if name == SNIPS else 'nothing'}")
-    return "; ".join(parts)
-
-
-def _clipped_top(shown: Matched) -> float:
-    return weight_of(replace(shown, weight=np.minimum(shown.weight, CLIP))).top
 
 
 def _percent(share: float) -> str:

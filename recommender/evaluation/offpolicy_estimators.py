@@ -32,11 +32,6 @@ from recommender.store.impressions import Impressions
 
 # The 97.5 % point of the normal distribution.
 CONFIDENCE = 1.959964
-# Weights end here wherever they are cut: for a link that stands at a place in less than five of a
-# hundred views, or a place that is examined so seldom. Not tuned: on the explored site it costs the
-# clipped estimator 6 % of the clicks (benchmarks/README, "Off-policy"), which is why no verdict
-# rests on it.
-CLIP = 20.0
 # A pair with fewer exposures (views times examination) than this has no click rate of its own.
 # Not tuned: below 2 the correction of the variance, 1 - 1 / exposures, has no value.
 MIN_EXPOSURES = 2.0
@@ -183,11 +178,6 @@ def ips(shown: Matched) -> Terms:
     1952). No model, no bias; what has no support counts as nothing.
     """
     return Terms(np.zeros(len(shown.places)), shown.weight)
-
-
-def clipped(shown: Matched, *, clip: float = CLIP) -> Terms:
-    """The same with no weight above ``clip`` (Ionides 2008): less spread, too low."""
-    return Terms(np.zeros(len(shown.places)), np.minimum(shown.weight, clip))
 
 
 def snips(shown: Matched) -> Terms:

@@ -8,7 +8,6 @@ import pytest
 from recommender.evaluation.offpolicy_estimators import (
     Matched,
     Terms,
-    clipped,
     doubly_robust,
     ips,
     logged_policy,
@@ -61,7 +60,6 @@ def test_each_estimate_can_be_checked_by_hand():
 
     assert logged_policy(shown).mean(SWAPPED) == pytest.approx(3 / 8)
     assert ips(shown).mean(SWAPPED) == pytest.approx(4 / 8)
-    assert clipped(shown, clip=3).mean(SWAPPED) == pytest.approx(3 / 8)
     # Weight 8 in the first place and in the second, as was to be expected: nothing to put right.
     assert snips(shown).mean(SWAPPED) == pytest.approx(4 / 8)
     # The model says a half and a quarter; 2 views of weight 4 put it right by 4 - 4 and 0 - 2.
@@ -123,13 +121,13 @@ def test_a_candidate_fills_the_places_the_page_has():
 
 def test_the_mean_over_all_logs_is_the_truth():
     """Every log of two views there could be, weighed by its chance: IPS and DR with a wrong model
-    are right to the last digit, clipping is too low.
+    are right to the last digit.
     """
     slates, chance = [[1, 2], [2, 1]], [0.9, 0.1]
     # By slate and place, as under any click model that knows page, link and place.
     follow = np.array([[0.5, 0.1], [0.6, 0.3]])
     model = np.full((9, 2), 0.37)
-    sums = dict.fromkeys(("ips", "dr", "clipped", "mass"), 0.0)
+    sums = dict.fromkeys(("ips", "dr", "mass"), 0.0)
     for views in itertools.product((0, 1), repeat=2):
         for followed in itertools.product((0, 1), repeat=4):
             pairs = list(zip(itertools.product((0, 1), (0, 1)), followed, strict=True))
@@ -144,12 +142,10 @@ def test_the_mean_over_all_logs_is_the_truth():
             sums["mass"] += mass
             sums["ips"] += mass * ips(shown).mean(log)
             sums["dr"] += mass * doubly_robust(shown, model, EVENLY).mean(log)
-            sums["clipped"] += mass * clipped(shown, clip=5).mean(log)
 
     assert sums["mass"] == pytest.approx(1)
     assert sums["ips"] == pytest.approx(0.9)
     assert sums["dr"] == pytest.approx(0.9)
-    assert sums["clipped"] == pytest.approx(0.45)
 
 
 def test_views_of_one_visit_are_one_draw():
