@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from recommender.bundle.answer_bytes import answer, ending, head_json, items_json
+from recommender.bundle.answer_bytes import answer, as_json, ending, head_json, items_json
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed, packed
 from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.overlay import Patched
@@ -28,11 +27,12 @@ from recommender.lists.exploration import BEST, DEPTH, EXPLORE, slate_of
 
 # A composed answer takes some 3 to 10 kB, and 50 times as long to make as to find again.
 MAX_COMPOSED = 2_000
+# What tokens hold of a slate, some 200 bytes each; all variants of a best slate share one. An
+# answer that has it takes 36 µs instead of 88.
+MAX_TAILS = 100_000
 # Queries that have been parsed once; some 800 bytes each.
 MAX_QUESTIONS = 20_000
 MAX_QUESTION_BYTES = 300
-# What tokens hold of a slate, some 200 bytes each; all variants of a best slate share one.
-MAX_TAILS = 100_000
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 BY_HAND = ("pinned", "fallback")
@@ -84,14 +84,6 @@ class Question(NamedTuple):
     is_fallback: bool
 
 
-class Composed(NamedTuple):
-    """A list that was put together: its links as sent, and who stands where with what chance."""
-
-    items: bytes
-    placed: list[Placed]
-    chances: tuple[float, ...]
-
-
 class Answers:
     """What is being served."""
 
@@ -109,12 +101,13 @@ class Answers:
         self.seal = seal
         self.shelf = patch or lists
         self.touched: Collection[int] = patch.touched if patch else ()
+        self.changed: Collection[int] = patch.read if patch else ()
         self.questions: dict[bytes, Question] = {}
-        self._composed: dict[tuple[int | None, int, int, tuple[int, ...]], Composed] = {}
+        self._composed: dict[tuple[int | None, int, int, tuple[int, ...]], tuple[bytes, bytes]] = {}
         self._tails: dict[tuple[int, int, int], bytes] = {}
-        name, share = lists.name, lists.share
-        self._token_heads = [head_of(name, at, _arm(at, share)) for at in range(N_VARIANTS)]
-        self._token_heads.append(head_of(name, None, ""))
+        arms = (EXPLORE if slate_of(at, lists.share) else BEST for at in range(N_VARIANTS))
+        self._token_heads = [head_of(lists.name, at, arm) for at, arm in enumerate(arms)]
+        self._token_heads.append(head_of(lists.name, None, ""))
         self._n_prepared = 0
         if isinstance(lists, Lists):
             # Slices of a memoryview cost a tenth of those of a mapped array.
@@ -144,7 +137,7 @@ class Answers:
     ) -> Sent:
         """The list of an article at this moment; None stands for a page nobody knows."""
         if row is None:
-            items = self._compose(None, now, k, exclude, BEST_SLATE).items
+            items, _ = self._compose(None, now, k, exclude, BEST_SLATE)
             return Sent(head_json(None, self.shelf.name, None), items)
         slate = BEST_SLATE if variant is None else slate_of(variant, self.shelf.share)
         id = self.shelf.id_of(row)
@@ -152,22 +145,20 @@ class Answers:
         if lists is not None:
             items, tail = self._plain(lists, row, k, slate)
         else:
-            items, placed, chances = self._compose(row, now, k, exclude, slate)
-            tail = packed(row, placed, chances, self.seal.key) if self.seal else b""
+            items, tail = self._compose(row, now, k, exclude, slate)
         return Sent(head_json(id, self.shelf.name, self._token(variant, tail)), items)
 
     def _plain(self, lists: Lists, row: int, k: int, slate: int) -> tuple[bytes, bytes]:
         """The links of an article as prepared, and what a token holds of them."""
-        usual = k == DEFAULT_K and slate == BEST_SLATE
-        seal, tail = self.seal, self._tails.get((row, k, slate))
-        if usual and seal is not None and seal.keys is lists.keys:
-            tail = lists.tails.bytes_at(row)
-        if tail is not None:
-            return self.plain_items(lists, row, k, slate), tail
+        seal = self.seal
+        if k == DEFAULT_K and slate == BEST_SLATE and seal and seal.keys is lists.keys:
+            return self.plain_items(lists, row, k, slate), lists.tails.bytes_at(row)
         placed = lists.composed(row, k=k, slate=slate)
-        tail = lists.tail(row, placed, slate, seal.key) if seal else b""
-        keep(self._tails, (row, k, slate), tail, at_most=MAX_TAILS)
-        return self.plain_items(lists, row, k, slate) if usual else self._items(placed), tail
+        tail = self._tails.get((row, k, slate))
+        if tail is None:
+            tail = lists.tail(row, placed, slate, seal.key) if seal else b""
+            keep(self._tails, (row, k, slate), tail, at_most=MAX_TAILS)
+        return self._items(placed), tail
 
     def _token(self, variant: int | None, tail: bytes) -> str | None:
         """What the page names the slate by; without a store there is none."""
@@ -181,7 +172,7 @@ class Answers:
         lists, n = self.lists, self._n_prepared
         links = [
             lists.fragments.bytes_at(each.row) + ending(at, each.score, each.origin)
-            if lists is not None and each.row < n and not self.shelf.is_changed(each.row)
+            if lists is not None and each.row < n and each.row not in self.changed
             else items_json([self.shelf.link(each, at)])[1:-1]
             for at, each in enumerate(placed, start=1)
         ]
@@ -189,32 +180,23 @@ class Answers:
 
     def _compose(
         self, row: int | None, now: datetime, k: int, exclude: Collection[str], slate: int
-    ) -> Composed:
+    ) -> tuple[bytes, bytes]:
+        """The links of an article as put together now, and what a token holds of them."""
         id = None if row is None else self.shelf.id_of(row)
         in_force = self.rules.about(id, now)
         key = (row, k, slate, tuple(rule.line for rule in in_force))
         composed = None if exclude else self._composed.get(key)
-        if composed is not None:
-            return composed
-        rules = self.rules if in_force else None
-
-        def placed(number: int) -> list[Placed]:
-            return self.shelf.composed(
-                row, k=k, exclude=exclude, rules=rules, now=now, slate=number
+        if composed is None:
+            rules = self.rules if in_force else None
+            placed, chances = self.shelf.with_chances(
+                row, k=k, exclude=exclude, rules=rules, now=now, slate=slate
             )
-
-        sent = placed(slate)
-        # What pins, blocks and changes make of every slate there is: a chance is how many of the
-        # hundred variants agree.
-        agree: Counter[tuple[int, int]] = Counter()
-        for number in range(self.shelf.share + 1 if row is not None else 1):
-            weight = 1 if number else N_VARIANTS - self.shelf.share
-            for place, each in enumerate(placed(number)):
-                agree[each.row, place] += weight
-        chances = tuple(agree[each.row, place] / N_VARIANTS for place, each in enumerate(sent))
-        composed = Composed(self._items(sent), sent, chances)
-        if not exclude:
-            keep(self._composed, key, composed, at_most=MAX_COMPOSED)
+            tail = b""
+            if row is not None and self.seal is not None:
+                tail = packed(row, placed, chances, self.seal.key)
+            composed = self._items(placed), tail
+            if not exclude:
+                keep(self._composed, key, composed, at_most=MAX_COMPOSED)
         return composed
 
     def of_id(self, id: str, now: datetime, *, k: int) -> Sent:
@@ -244,15 +226,7 @@ class Answers:
             if lists is not None and row is not None and link["origin"] not in BY_HAND:
                 found = lists.why(row, link["id"])
                 link["why"] = found and found._asdict()
-        return _json(content)
-
-
-def _arm(variant: int, share: int) -> str:
-    return EXPLORE if slate_of(variant, share) else BEST
-
-
-def _json(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        return as_json(content)
 
 
 def tag_of(body: bytes) -> bytes:

@@ -144,7 +144,7 @@ def _slates(site: Simulated, random: np.random.Generator) -> tuple[np.ndarray, n
         orders = np.tile(np.arange(N_LINKS), (n, 40, 1))
         return random.permuted(orders, axis=2), np.full(40, 1 / 40)
     items = np.tile(np.arange(N_ITEMS), (n, 1))
-    explored = explore(items, np.full(n, N_ITEMS), np.zeros(n, dtype=bool), seed=1).slates
+    explored = explore(items, np.full(n, N_ITEMS), np.zeros(n, dtype=bool), seed=1)
     first = np.tile(np.arange(N_LINKS), (n, 1, 1))
     n_explored = explored.shape[1]
     shares = np.array([N_VARIANTS - n_explored, *[1] * n_explored]) / N_VARIANTS

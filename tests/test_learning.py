@@ -63,7 +63,7 @@ def test_before_there_are_readers_text_does_well(text_sample: Bundle, learned: B
 
 def test_examination_is_found_out(learned: Bundle):
     """One view in five in random order is enough to learn how far down readers look."""
-    chance = np.load(learned.folder / "examination.npy")[0]
+    chance = learned.calibration.examination()
 
     truth_of = np.array([readers.examination(place) for place in range(1, 11)])
     assert learned.about.examination.identified

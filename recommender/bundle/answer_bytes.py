@@ -37,7 +37,7 @@ def fragment(link: Link) -> bytes:
     b'{"id":"knee","url":null,"title":"Knees","teaser":"","position":2,"score":0.25,"origin":"text"}'
     """
     record = as_record(link)
-    return _dumps({name: record[name] for name in ("id", "url", "title", "teaser")})[:-1]
+    return as_json({name: record[name] for name in ("id", "url", "title", "teaser")})[:-1]
 
 
 def ending(position: int, score: float, origin: str) -> bytes:
@@ -54,12 +54,12 @@ def as_record(link: Link) -> dict[str, Any]:
 
 def items_json(links: Iterable[Link]) -> bytes:
     """The links as they stand in an answer."""
-    return _dumps([as_record(link) for link in links])
+    return as_json([as_record(link) for link in links])
 
 
 def head_json(article_id: str | None, model: str, slate: str | None) -> bytes:
     """An answer up to its links."""
-    return _dumps({"article_id": article_id, "model": model, "slate": slate})[:-1]
+    return as_json({"article_id": article_id, "model": model, "slate": slate})[:-1]
 
 
 def answer(head: bytes, items: bytes) -> bytes:
@@ -67,5 +67,6 @@ def answer(head: bytes, items: bytes) -> bytes:
     return b'%b,"items":%b}' % (head, items)
 
 
-def _dumps(content: Any) -> bytes:
+def as_json(content: Any) -> bytes:
+    """What the wire has of a value: no spaces, and no escapes but those that JSON needs."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

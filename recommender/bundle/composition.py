@@ -9,14 +9,15 @@ and went since.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from recommender.candidates import MIN_LINKS
-from recommender.events.slate_token import tail_of
+from recommender.events.slate_token import N_VARIANTS, tail_of
 from recommender.lists.editorial import Rules
 
 DEFAULT_K = 10
@@ -93,10 +94,6 @@ class Shelf(ABC):
     def link(self, placed: Placed, position: int) -> Link:
         """What the page shows of it."""
 
-    def is_changed(self, row: int) -> bool:
-        """Has the article been changed since the bundle was built?"""
-        return False
-
     # Lists
 
     def related(
@@ -156,6 +153,23 @@ class Shelf(ABC):
         if free and len(listed) >= min(k, least):
             return listed[:k]
         return self._arranged(row, listed, k, exclude, rules, now, least)
+
+    def with_chances(
+        self, row: int | None, *, slate: int = BEST_SLATE, **options: Any
+    ) -> tuple[list[Placed], list[float]]:
+        """``composed``, and the action propensity of each link: the share of the hundred variants
+        whose slates hold it at its place, whatever pins, blocks and changes make of them.
+        """
+        slates = [
+            self.composed(row, slate=number, **options)
+            for number in range(self.share + 1 if row is not None else 1)
+        ]
+        agree: Counter[tuple[int, int]] = Counter()
+        for number, placed in enumerate(slates):
+            for place, each in enumerate(placed):
+                agree[each.row, place] += 1 if number else N_VARIANTS - self.share
+        sent = slates[slate]
+        return sent, [agree[each.row, place] / N_VARIANTS for place, each in enumerate(sent)]
 
     def _arranged(
         self,

@@ -125,9 +125,6 @@ class Patched(Shelf):
         # Below 0: numbers of the bundle's own are not.
         return self.base.text_of(same[0]) if same else ~row
 
-    def is_changed(self, row: int) -> bool:
-        return row in self.read
-
     def link(self, placed: Placed, position: int) -> Link:
         read = self.read.get(placed.row)
         if read is None:

@@ -124,7 +124,7 @@ class Prepared(Shelf):
 
     Of links ``(n_articles, list_size)``: ``items``, ``EMPTY`` for an unused slot, ``scores``,
     ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis, see ``Evidence``.
-    ``slates`` and ``chances`` are those of ``Explored``. ``keys`` are the store's numbers of the
+    ``slates`` are those of ``exploration.explore``. ``keys`` are the store's numbers of the
     articles; ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and
     namesakes share; ``appeal``, what is known of an article as a target, as a factor. ``popular``
     are rows, best first; ``popular_in`` those of category ``c`` from ``popular_heads[c]`` on.
@@ -152,7 +152,6 @@ class Prepared(Shelf):
     origins: np.ndarray
     evidence: np.ndarray
     slates: np.ndarray
-    chances: np.ndarray
     texts: Texts
 
     # Finding articles
@@ -218,11 +217,11 @@ class Prepared(Shelf):
         """In how many of the hundred variants each place of this prepared slate holds what it
         holds here.
         """
-        size = self.items.shape[1]
-        order = self.slates[row, slate - 1] if slate else np.arange(self.slates.shape[2])
-        held = self.items[row, order[order < size]] != EMPTY
-        places = np.arange(len(order))
-        chances: list[int] = self.chances[row, order, places][held].tolist()
+        slates = self.slates[row]
+        best = np.arange(slates.shape[1])
+        order = slates[slate - 1] if slate else best
+        agree = (slates == order).sum(axis=0) + (N_VARIANTS - self.share) * (order == best)
+        chances: list[int] = agree[self.items[row, order] != EMPTY].tolist()
         return chances
 
     def near_text(self, title: str, body: str) -> list[Placed]:

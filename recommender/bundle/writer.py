@@ -22,7 +22,7 @@ from recommender.bundle.published import LISTS, Evidence, Lists, Prepared, Texts
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.clicks.position_bias import Examination
-from recommender.lists.exploration import Explored, variant_table
+from recommender.lists.exploration import variant_table
 from recommender.lists.rerank import RELEVANCE_FLOOR, Finished
 from recommender.progress import Progress
 from recommender.ragged import at, find
@@ -61,7 +61,7 @@ class Built:
     learned: Learned
     taught: Outcome
     finished: Finished
-    explored: Explored
+    slates: np.ndarray
     calibrated: Calibrated
     stored: Stored
     now: datetime
@@ -92,8 +92,8 @@ class Built:
             "examination": self.examination.about(),
             "calibration": self.calibrated.about(),
             "relevance_floor": RELEVANCE_FLOOR,
-            "explore": self.explored.slates.shape[1],
-            "variants": variant_table(self.explored.slates.shape[1]),
+            "explore": self.slates.shape[1],
+            "variants": variant_table(self.slates.shape[1]),
             "store": self.stored.store,
             "change": self.stored.change,
             "n_logged_clicks": self.stored.n_clicks,
@@ -120,11 +120,6 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         save(folder, "site", built.site)
         save(folder, TERM_COUNTS, built.text.counts)
         save(folder, "history", built.learned.history)
-        # The whole site's curve, then those of ``about.examination.layouts``.
-        curves = [built.examination, *built.examination.layouts.values()]
-        tables = [np.array([curve.chance, curve.low, curve.high]) for curve in curves]
-        save(folder, "examination", tables[0])
-        save(folder, "examination_layouts", np.array(tables[1:]).reshape(-1, *tables[0].shape))
         if calibration := built.calibrated.calibration:
             save(folder, CALIBRATION, calibration)
         if ranker := built.learned.ranker:
@@ -176,8 +171,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         scores=np.where(lists.used, lists.scores, 0).astype(np.float32),
         origins=built.finished.origins,
         evidence=_evidence(built),
-        slates=built.explored.slates,
-        chances=built.explored.chances,
+        slates=built.slates,
         texts=texts_of(built.text),
     )
     parts = {field.name: getattr(prepared, field.name) for field in fields(prepared)}
@@ -251,7 +245,7 @@ def _digest(built: Built) -> str:
     """Tells bundles apart by their lists and articles."""
     digest = hashlib.sha256()
     for array in (
-        built.finished.lists.items, built.finished.lists.scores, built.explored.slates,
+        built.finished.lists.items, built.finished.lists.scores, built.slates,
         np.array(built.stored.keys, dtype=np.int64),
     ):  # fmt: skip
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -15,7 +15,6 @@ while there is one for that place that came less often.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,17 +31,6 @@ DEFAULT_SHARE = 20
 BEST, EXPLORE = "best", "explore"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Explored:
-    """``slates`` is ``(n_articles, share, DEPTH)``: which slot of the prepared list stands at each
-    position of each exploring slate. ``chances`` is ``(n_articles, list_size, DEPTH)``: in how many
-    of the hundred variants each slot stands at each position.
-    """
-
-    slates: np.ndarray
-    chances: np.ndarray
-
-
 def explore(
     items: np.ndarray,
     n_relevant: np.ndarray,
@@ -50,8 +38,11 @@ def explore(
     *,
     share: int = DEFAULT_SHARE,
     seed: int,
-) -> Explored:
-    """Draw the exploring slates of prepared lists ``items``, ``(n_articles, list_size)``, of whose
+) -> np.ndarray:
+    """Which slot of the prepared list stands at each place of each exploring slate,
+    ``(n_articles, share, depth)``, a ``depth`` of ``DEPTH`` or the lists' size if that is less.
+
+    Draws the exploring slates of prepared lists ``items``, ``(n_articles, list_size)``, of whose
     links the first ``n_relevant``, ``(n_articles,)``, passed the floor. Nothing moves on the page
     of a ``sensitive`` article, ``(n_articles,)``, and no such article is moved on others'.
     """
@@ -85,20 +76,7 @@ def explore(
             swap &= (left != place) & (left + 1 != place)
             order[swap, left : left + 2] = order[swap, left : left + 2][:, ::-1]
         slates[:, number] = order
-    return Explored(slates, _chances(slates, items))
-
-
-def _chances(slates: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """How many variants have each slot at each position."""
-    n, share, depth = slates.shape
-    chances = np.zeros((n, items.shape[1], depth), dtype=np.uint8)
-    places = np.arange(depth)
-    chances[:, places, places] = N_VARIANTS - share
-    rows = np.arange(n)[:, None]
-    for number in range(share):
-        chances[rows, slates[:, number], places] += 1
-    chances[items == EMPTY] = 0
-    return chances
+    return slates
 
 
 def slate_of(variant: int, share: int) -> int:

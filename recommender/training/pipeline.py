@@ -115,7 +115,7 @@ def build(
         origin="model" if taught.model else learned.decided_by,
         sure=handpicked.SURE if taught.model and learned.decided_by == "text" else np.inf,
     )
-    explored = explore(
+    slates = explore(
         finished.lists.items,
         finished.n_relevant,
         np.array([article.sensitive for article in articles]),
@@ -126,7 +126,7 @@ def build(
     calibrated = calibrate(corpus, log, examination, learned, score)
     stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
     built = Built(
-        articles, text, corpus, log, examination, learned, taught, finished, explored, calibrated,
+        articles, text, corpus, log, examination, learned, taught, finished, slates, calibrated,
         stored, now,
     )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
