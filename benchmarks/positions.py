@@ -11,7 +11,7 @@ from benchmarks.corpus import table
 from recommender.clicks.choice_model import fit, pairs_in
 from recommender.clicks.intervention_harvesting import MAX_POSITION, refused
 from recommender.clicks.position_bias import Examination, estimate, unidentified
-from recommender.store.counts import Log, empty_log
+from recommender.store.counts import Log
 
 N_LOGS = 200
 N_LINKS = 10
@@ -238,8 +238,10 @@ def _log(
     _, first, slate = np.unique(number, return_index=True, return_inverse=True)
     n, item = len(first), source[:, None] * 1000 + 1000 + items
     names = tuple(f"20260101-{day:06}-aaaaaa" for day in range(int(day.max()) + 1))
-    values = {name: getattr(empty_log(), name) for name in Log.__dataclass_fields__}
+    values = dict.fromkeys(Log.__dataclass_fields__, np.zeros(0, dtype=np.int64))
     values |= {
+        "first_ts": None,
+        "last_ts": None,
         "source": source[first],
         "layout": layout[first],
         "list": listed[first],

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle, load_bundle
 from recommender.errors import EvaluationError
-from recommender.evaluation.evaluate import Report, judge
+from recommender.evaluation.evaluate import Report, end_of_data, judge
 from recommender.evaluation.offpolicy import Lists, OffPolicy, estimate, lists_of
 from recommender.frames.loading import Paths, add_events, article_batch
 from recommender.frames.site import Site
@@ -87,7 +87,7 @@ def evaluate(
     none. A connected site has the ``articles`` too, from which hand-picked lists, dates and the
     names of categories are read; beside files of events they may be handed over.
     """
-    store, end = _store_of(events), _end_of_data(bundle)
+    store, end = _store_of(events), end_of_data(bundle)
     lists = bundle.lists
     addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
     log = _log(events, end, addresses)
@@ -96,7 +96,7 @@ def evaluate(
             f"no view to judge bundle {bundle.name} by: the store holds none after the "
             f"bundle's data, which ends {bundle.about.data_window[1]}"
         )
-    known = _read(articles) if store is None else _by_id(store)
+    known = _by_id(articles if store is None else store)
     report = judge(bundle, log, k=k, seed=seed, articles=known)
     report.notes.extend(_on_old_views(log, end))
     return report
@@ -130,15 +130,12 @@ def _on_old_views(log: Impressions, end: int) -> list[str]:
     ]
 
 
-def _by_id(store: Store) -> dict[str, Article]:
-    return {article.id: article for article in store.articles(with_body=False)}
-
-
-def _read(articles: Site | Store | pd.DataFrame | Paths | None) -> dict[str, Article] | None:
+def _by_id(articles: Site | Store | pd.DataFrame | Paths | None) -> dict[str, Article] | None:
+    """Articles by id, of files and frames too; None if there are none to read."""
     if articles is None:
         return None
-    if (site := _store_of(articles)) is not None:
-        return _by_id(site)
+    if (store := _store_of(articles)) is not None:
+        return {article.id: article for article in store.articles(with_body=False)}
     with Store("sqlite://") as store:
         store.apply(article_batch(articles))
         return _by_id(store)
@@ -161,13 +158,8 @@ def off_policy(
     """
     lists = candidate if isinstance(candidate, Bundle | Mapping) else lists_of(candidate)
     known = [bundle for bundle in (candidate, model) if isinstance(bundle, Bundle)]
-    end = max(map(_end_of_data, known), default=-1)
+    end = max(map(end_of_data, known), default=-1)
     log = _log(events, end)
     found = estimate(log, lists, k=k, model=model)
     found.notes.extend(_on_old_views(log, end))
     return found
-
-
-def _end_of_data(bundle: Bundle) -> int:
-    until = bundle.about.data_until_ms
-    return -1 if until is None else int(until)

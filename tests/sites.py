@@ -107,6 +107,7 @@ def log_of(*slates: Shown, readings: Sequence[tuple[int, int, int]] = ()) -> Log
     heads = np.cumsum([0, *sizes])
     links = [(at, place) for at, slate in enumerate(slates) for place in range(len(slate.items))]
     table = np.array(readings, dtype=np.int64).reshape(-1, 3)
+    none = np.zeros(0, dtype=np.int64)
     return Log(
         source=np.array([slate.source for slate in slates], dtype=np.int32),
         heads=heads.astype(np.int64),
@@ -125,6 +126,19 @@ def log_of(*slates: Shown, readings: Sequence[tuple[int, int, int]] = ()) -> Log
         read_session=table[:, 0],
         read_article=table[:, 1],
         read_day=table[:, 2].astype(np.int32),
+        first_ts=None,
+        last_ts=None,
+        past_read_day=none,
+        past_read_article=none,
+        n_past_reads=none,
+        past_pair_day=none,
+        past_pair_article=none,
+        past_pair_other=none,
+        n_past_pairs=none,
+        layout=np.zeros(len(slates), dtype=np.int32),
+        list=np.zeros(len(slates), dtype=np.int32),
+        layouts=("",),
+        lists=("",),
     )
 
 

@@ -36,6 +36,14 @@ __all__ = ["MODEL", "Report", "judge"]
 Values = dict[str, dict[str, np.ndarray]]
 
 
+def end_of_data(bundle: Bundle) -> int:
+    """The moment of the last view that the bundle learned from, in milliseconds since 1970; -1 if
+    it learned from none.
+    """
+    until = bundle.about.data_until_ms
+    return -1 if until is None else until
+
+
 def judge(
     bundle: Bundle,
     log: Impressions,

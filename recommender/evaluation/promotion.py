@@ -21,6 +21,7 @@ from recommender.bundle.bundle import Bundle
 from recommender.errors import BundleError, CalibrationError
 from recommender.evaluation import metrics
 from recommender.evaluation.baselines import case_of
+from recommender.evaluation.evaluate import end_of_data
 from recommender.evaluation.offpolicy import lists_beside, numbered, too_little
 from recommender.evaluation.offpolicy_estimators import (
     Interval,
@@ -79,7 +80,7 @@ def train_guarded(
     if live is None:
         registry.activate(models, new.name)
         return new, Promotion(True, f"promoted: {fault}")
-    cut = _cut(store, _end(live), options.until)
+    cut = _cut(store, end_of_data(live), options.until)
     if cut is None:
         # Both have seen all there is, so both are flattered alike; what is broken still shows.
         worse, reason = compare(new, live, store, after=-1, caps=options.caps)
@@ -141,7 +142,7 @@ def _order(new: Bundle, live: Bundle, log: Impressions) -> Interval:
 
 
 def _lists(new: Bundle, live: Bundle, log: Impressions) -> Interval | None:
-    """By how many clicks a view the new bundle's lists are better, None if the log cannot tell: by
+    """By how many clicks a view the new bundle's lists are better, None if too little shows it: by
     chances if it may, else by places.
     """
     shown = [
@@ -160,7 +161,7 @@ def _lists(new: Bundle, live: Bundle, log: Impressions) -> Interval | None:
 
 
 def _examined(bundle: Bundle) -> np.ndarray:
-    """By place from 0; all alike if the bundle cannot tell."""
+    """By place from 0, ``(n_places,)``; all alike if the bundle has no estimate."""
     try:
         seen: np.ndarray = bundle.calibration.examination()[1:]
     except CalibrationError:
@@ -177,11 +178,6 @@ def _cut(store: Store, after: int, until: int | None) -> int | None:
             return None
         middle = connection.scalar(sql.text(MIDDLE), {**limit, "half": n // 2})
     return max(int(middle or 0), int(last) - MAX_DAYS * DAY_MS)
-
-
-def _end(bundle: Bundle) -> int:
-    until = bundle.about.data_until_ms
-    return -1 if until is None else int(until)
 
 
 def _day(moment: int) -> str:

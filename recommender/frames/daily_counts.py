@@ -9,7 +9,7 @@ import numpy as np
 
 from recommender.events.event import DAY_MS
 from recommender.frames.selection import Selection
-from recommender.frames.tables import categories, moments, reading, texts
+from recommender.frames.tables import categories, moments, texts
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
 from recommender.store.queries import Names, columns, daily_clicks, daily_views, ids_by_key
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def daily_counts(store: Store, chosen: Selection) -> Iterator[pd.DataFrame]:
     """The daily counts of the whole days that are wanted, a frame a day."""
-    with reading(store) as connection:
+    with store.snapshot() as connection:
         values = {**chosen.values, **Caps().limits(connection)}
         seen, past = chosen.views, chosen.past
         names = {"layout": Names(), "arm": Names()}

@@ -9,7 +9,6 @@ there is never a Python object for each row of a frame.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ from sqlalchemy.engine import Connection
 from recommender.frames.selection import Selection
 from recommender.store import queries
 from recommender.store.click_filters import FLAGGED, Caps
-from recommender.store.counts import hold_still
 from recommender.store.database import Store
 from recommender.store.keys import LOOK_UP, chunks
 
@@ -58,10 +56,7 @@ def views(
 ) -> Iterator[pd.DataFrame]:
     """The views that are wanted, so many rows a frame."""
     source = f"FROM views v JOIN slates s ON s.slate = v.slate WHERE {chosen.views}"
-    with reading(store) as connection:
-        yield from _frames(
-            connection, chosen, names, size, OF_VIEW, source, order="v.ts, v.view_id"
-        )
+    return _frames(store, chosen, names, size, OF_VIEW, source, order="v.ts, v.view_id")
 
 
 def clicks(
@@ -69,10 +64,7 @@ def clicks(
 ) -> Iterator[pd.DataFrame]:
     """The clicks that are wanted, so many rows a frame."""
     source = f"FROM clicks c WHERE {chosen.clicks}"
-    with reading(store) as connection:
-        yield from _frames(
-            connection, chosen, names, size, OF_CLICK, source, order="c.ts, c.view_id, c.item"
-        )
+    return _frames(store, chosen, names, size, OF_CLICK, source, order="c.ts, c.view_id, c.item")
 
 
 def slates(
@@ -85,20 +77,11 @@ def slates(
         f"SELECT v.slate AS slate, COUNT(*) AS n FROM views v WHERE {chosen.views} GROUP BY v.slate"
         f") k ON k.slate = s.slate WHERE {chosen.slates}{seen}"
     )
-    with reading(store) as connection:
-        yield from _frames(connection, chosen, names, size, OF_SLATE, source, order="s.slate")
-
-
-@contextmanager
-def reading(store: Store) -> Iterator[Connection]:
-    """A connection on which every statement sees the same log."""
-    with store.reading() as connection:
-        hold_still(connection)
-        yield connection
+    return _frames(store, chosen, names, size, OF_SLATE, source, order="s.slate")
 
 
 def _frames(
-    connection: Connection,
+    store: Store,
     chosen: Selection,
     names: Sequence[str],
     size: int,
@@ -107,19 +90,20 @@ def _frames(
     *,
     order: str,
 ) -> Iterator[pd.DataFrame]:
-    """``columns`` say where in ``source`` each of ``names`` stands."""
+    """``columns`` has the expression in ``source`` that each of ``names`` is read from."""
     fields = list(dict.fromkeys(columns[name] for name in names)) or ["1"]
-    maker = _Maker(connection, chosen, names, columns, source)
     statement = queries.query(
         f"SELECT {', '.join(fields)} {source} ORDER BY {order}", chosen.values
     )
-    rows = connection.execute(statement.execution_options(yield_per=size), chosen.values)
-    n_pieces = 0
-    for part in rows.partitions(size):
-        yield maker.frame(dict(zip(fields, zip(*part, strict=True), strict=True)), len(part))
-        n_pieces += 1
-    if n_pieces == 0:
-        yield maker.frame(dict.fromkeys(fields, ()), 0)
+    with store.snapshot() as connection:
+        maker = _Maker(connection, chosen, names, columns, source)
+        rows = connection.execute(statement.execution_options(yield_per=size), chosen.values)
+        n_pieces = 0
+        for part in rows.partitions(size):
+            yield maker.frame(dict(zip(fields, zip(*part, strict=True), strict=True)), len(part))
+            n_pieces += 1
+        if n_pieces == 0:
+            yield maker.frame(dict.fromkeys(fields, ()), 0)
 
 
 class _Maker:
@@ -239,10 +223,10 @@ def categories(codes: Sequence[int] | np.ndarray, known: list[str]) -> Any:
     """Texts by their number among those that are known."""
     import pandas as pd
 
-    kind = pd.CategoricalDtype(pd.Index(texts(known)))
-    return pd.Categorical.from_codes(np.array(codes, dtype=np.int64), dtype=kind)
+    dtype = pd.CategoricalDtype(pd.Index(texts(known)))
+    return pd.Categorical.from_codes(np.array(codes, dtype=np.int64), dtype=dtype)
 
 
 def objects(values: Iterable[Any]) -> np.ndarray:
-    """An array that refers to lists, of which numpy would make a table if it could."""
+    """Lists as an array of references, ``(n_values,)``; numpy would make a table of them."""
     return np.fromiter(values, dtype=object)

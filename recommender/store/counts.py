@@ -8,7 +8,7 @@ two arrived in.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,14 +31,11 @@ from recommender.store.queries import (
 )
 from recommender.store.slates import read as read_slates
 
+# The number of an article that the build does not have.
 UNKNOWN = -1
 # A reader of more articles in one visit is a crawler or a kiosk, and would make every pair of them
 # look related. Not tuned.
 MAX_READ_IN_SESSION = 100
-
-
-def _none() -> np.ndarray:
-    return np.zeros(0, dtype=np.int64)
 
 
 # Columns of ``Log`` that go together, the day first.
@@ -88,25 +85,19 @@ class Log:
     read_session: np.ndarray
     read_article: np.ndarray
     read_day: np.ndarray
-    first_ts: int | None = None
-    last_ts: int | None = None
-    past_read_day: np.ndarray = field(default_factory=_none)
-    past_read_article: np.ndarray = field(default_factory=_none)
-    n_past_reads: np.ndarray = field(default_factory=_none)
-    past_pair_day: np.ndarray = field(default_factory=_none)
-    past_pair_article: np.ndarray = field(default_factory=_none)
-    past_pair_other: np.ndarray = field(default_factory=_none)
-    n_past_pairs: np.ndarray = field(default_factory=_none)
-    layout: np.ndarray = field(default_factory=_none)
-    list: np.ndarray = field(default_factory=_none)
-    layouts: tuple[str, ...] = ("",)
-    lists: tuple[str, ...] = ("",)
-
-    def __post_init__(self) -> None:
-        """Slates of no stated layout or list are in the one without a name."""
-        for name in ("layout", "list"):
-            if len(getattr(self, name)) != len(self.source):
-                object.__setattr__(self, name, np.zeros(len(self.source), dtype=np.int32))
+    first_ts: int | None
+    last_ts: int | None
+    past_read_day: np.ndarray
+    past_read_article: np.ndarray
+    n_past_reads: np.ndarray
+    past_pair_day: np.ndarray
+    past_pair_article: np.ndarray
+    past_pair_other: np.ndarray
+    n_past_pairs: np.ndarray
+    layout: np.ndarray
+    list: np.ndarray
+    layouts: tuple[str, ...]
+    lists: tuple[str, ...]
 
     @property
     def link_slate(self) -> np.ndarray:
@@ -145,8 +136,7 @@ def count(
     """Count the store's log of views before ``until`` (exclusive, milliseconds since 1970, UTC;
     None: all), less what is flagged under ``caps``. ``ids`` gives the articles their numbers.
     """
-    with store.reading() as connection:
-        hold_still(connection)
+    with store.snapshot() as connection:
         limit = _limit(connection, until, caps)
         number = _numbers(connection, ids)
         slates = read_slates(connection)
@@ -231,14 +221,6 @@ def _window(
     return first, last
 
 
-def hold_still(connection: Connection) -> None:
-    """Have every statement see the log as it stands now, whatever is written meanwhile."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-    else:
-        connection.exec_driver_sql("BEGIN")
-
-
 def _numbers(connection: Connection, ids: Sequence[str]) -> np.ndarray:
     """From the store's keys to the build's numbers."""
     place = {id: number for number, id in enumerate(ids)}
@@ -261,10 +243,3 @@ def _readings(
     session, day, article = session[first], day[first], article[first]
     kept = np.bincount(session)[session] <= MAX_READ_IN_SESSION
     return session[kept], day[kept].astype(np.int32), article[kept]
-
-
-def empty_log() -> Log:
-    """The log of a site that has none."""
-    arrays = {each.name: _none() for each in fields(Log)[:15]}
-    arrays["heads"] = np.zeros(1, dtype=np.int64)
-    return Log(**arrays)  # type: ignore[arg-type]

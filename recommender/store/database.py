@@ -33,9 +33,9 @@ from recommender.store.schema import migrate
 
 __all__ = ["Changes", "Received", "Store"]
 
-# How long to wait for another writer, and for a server to answer at all.
-BUSY_SECONDS = 30
-CONNECT_SECONDS = 10
+# How long to wait for another writer, whose transactions take some seconds at most, and for a
+# server to answer at all. Not tuned.
+BUSY_SECONDS, CONNECT_SECONDS = 30, 10
 # What a store is known by: a name, which bundles remember, and the keys that sign its tokens. They
 # are made once and kept in it, so that every process that serves signs alike.
 KEY, PREVIOUS_KEY, NAME = "signing_key", "previous_signing_key", "store"
@@ -91,6 +91,18 @@ class Store:
         with _complaints(self.url), self.engine.connect() as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """As ``reading``, and every statement sees the store as it stands now, whatever is written
+        meanwhile.
+        """
+        with self.reading() as connection:
+            if self.engine.dialect.name == "postgresql":
+                connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+            else:
+                connection.exec_driver_sql("BEGIN")
+            yield connection
+
     # Articles
 
     def n_articles(self) -> int:
@@ -132,11 +144,6 @@ class Store:
         """Take articles out, and have running servers take notice; returns those there were."""
         with self.transaction() as connection:
             return article_tables.remove(connection, ids)
-
-    def article(self, id: str) -> Article | None:
-        """One article, or None."""
-        with self.reading() as connection:
-            return next(iter(article_tables.read_articles(connection, ids=[id])), None)
 
     def last_change(self) -> int:
         """The number of the last article put or removed while serving; 0 if none was."""

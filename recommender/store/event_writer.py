@@ -179,7 +179,7 @@ def _insert(
     """Insert the rows at ``places`` that are not there yet; what tells these apart."""
     names = list(COLUMNS[table])[IDENTITY[table]]
     if connection.dialect.name == "postgresql":
-        # Others write at the same time, so only the insert itself can tell; and all in one order,
+        # Others write at the same time, so only the insert itself knows; and all in one order,
         # or two processes that add the same events would wait for each other.
         for part in chunks(sorted(places), ROWS_AT_ONCE):
             yield from insert(connection, table, [rows[places[each]] for each in part], names)
@@ -194,7 +194,8 @@ def _insert(
             f"CROSS JOIN {table} AS there ON {' AND '.join(same)}",
             tuple(chain.from_iterable(part)),
         )
-        known = {tuple(row) for row in there}
+        # All at once: a row at a time costs a call of the driver each.
+        known = {tuple(row) for row in there.all()}
         fresh = [each for each in part if each not in known]
         insert(connection, table, [rows[places[each]] for each in fresh])
         yield from fresh

@@ -9,7 +9,7 @@ from sites import Shown, click, known_examination, log_of, view
 
 from recommender.clicks.intervention_harvesting import MAX_POSITION, Curve
 from recommender.clicks.position_bias import Examination, estimate
-from recommender.store.counts import Log, count, empty_log
+from recommender.store.counts import Log, count
 from recommender.store.database import Store
 
 N_LINKS = 10
@@ -112,7 +112,7 @@ def test_lists_without_an_order_are_refused():
     found = estimate(simulated(seed=0, ordered=False), seed=0)
 
     assert refused(found) == "the log does not say at which position a link stood"
-    assert refused(estimate(empty_log(), seed=0)) == refused(found)
+    assert refused(estimate(log_of(), seed=0)) == refused(found)
 
 
 def test_few_clicks_are_refused():

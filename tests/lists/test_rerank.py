@@ -20,7 +20,7 @@ from recommender.lists.rerank import (
     without_doubles,
 )
 from recommender.ranking.features import History, history_of
-from recommender.store.counts import Log, empty_log
+from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
 N = 40
@@ -172,7 +172,7 @@ def test_finished_lists_keep_their_promises(seed: int):
     picked = hand_picked([random.integers(0, n, 5).tolist() for _ in range(n)], n_articles=n)
 
     found = finish(
-        site, near, history(site, empty_log()), near=near, picked=picked, cluster=cluster,
+        site, near, history(site, log_of()), near=near, picked=picked, cluster=cluster,
         titles=titles, stub=stub, origin="text",
     )  # fmt: skip
 

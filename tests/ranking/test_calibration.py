@@ -32,7 +32,7 @@ from recommender.ranking.calibration import (
     slope_of,
 )
 from recommender.ranking.ranker import Learned, learn
-from recommender.store.counts import Log, empty_log
+from recommender.store.counts import Log
 from recommender.store.database import Store
 from recommender.store.impressions import read
 from recommender.text.corpus import Corpus
@@ -83,7 +83,7 @@ def log_by(level: np.ndarray, score: np.ndarray, *, seed: int = 0) -> Log:
 @pytest.fixture(scope="module")
 def text_alone(site: Corpus) -> Learned:
     """As of a site where no ranker came of learning."""
-    return learn(site, empty_log(), EVENLY, seed=0)
+    return learn(site, log_of(), EVENLY, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_chances_increase_strictly_with_the_score(seed: int):
 
 def test_nothing_followed_nothing_stated(site: Corpus, text_alone: Learned):
     """No log, or views alone: a sentence instead of numbers."""
-    for log in (empty_log(), log_of(Shown(0, [1, 2], [0, 0]))):
+    for log in (log_of(), log_of(Shown(0, [1, 2], [0, 0]))):
         told = calibrate(site, log, EVENLY, text_alone, lambda s, i: np.zeros(len(i)))
 
         assert told.calibration is None

@@ -15,7 +15,7 @@ from recommender.ranking.candidate_sources import (
     on_the_page,
 )
 from recommender.ranking.features import history_of
-from recommender.store.counts import Log, empty_log
+from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
 N = 12
@@ -36,7 +36,7 @@ def basis(corpus: Corpus, log: Log, picked: Candidates | None = None) -> Basis:
 
 def test_what_nobody_read_has_its_nearest_texts_alone(corpus: Corpus):
     """Every source answers for every article, if only with empty slots."""
-    nothing = basis(corpus, empty_log())
+    nothing = basis(corpus, log_of())
 
     assert all(len(source(nothing).items) == N for source in SOURCES.values())
     assert np.array_equal(by_text(nothing).items, corpus.near)

@@ -14,7 +14,7 @@ from recommender.ranking.features import (
     known_of,
 )
 from recommender.ranking.time_splits import splits_of
-from recommender.store.counts import Log, empty_log
+from recommender.store.counts import Log
 from recommender.text.corpus import CATEGORY_BONUS, Corpus, text_score
 
 N = 36
@@ -125,13 +125,13 @@ def test_a_batch_says_what_single_pairs_say(site: Corpus, unseen: bool):
 
 def test_every_feature_of_every_pair_is_finite(site: Corpus):
     """Shown or not, an article with itself, without a log, without a word."""
-    for log in (log_of(*slates(), readings=readings()), empty_log()):
+    for log in (log_of(*slates(), readings=readings()), log_of()):
         for unseen in (False, True):
             found = seen(site, history(site, log), *all_pairs(), unseen=unseen)
 
             assert found.shape == (N * N, len(NAMES))
             assert np.isfinite(found).all()
-    assert seen(site, history(site, empty_log()), *np.zeros((2, 0), dtype=int)).shape[0] == 0
+    assert seen(site, history(site, log_of()), *np.zeros((2, 0), dtype=int)).shape[0] == 0
 
 
 def test_a_pair_taken_as_new_shows_nothing_of_its_own_clicks(site: Corpus):
@@ -214,7 +214,7 @@ def test_text_features_by_hand():
     )
     pairs = np.array([0, 0, 0, 2]), np.array([1, 2, 3, 3])
 
-    found = dict(zip(NAMES, seen(site, history(site, empty_log()), *pairs).T, strict=True))
+    found = dict(zip(NAMES, seen(site, history(site, log_of()), *pairs).T, strict=True))
 
     assert found["cosine"] == pytest.approx([1, 0, 0, 1])
     assert found["title_cosine"] == pytest.approx([1, 0, 0, 1])

@@ -10,7 +10,7 @@ from recommender.articles.article import Article
 from recommender.ranking import handpicked
 from recommender.ranking.features import LEAST_TEXT
 from recommender.ranking.ranker import Learned, learn
-from recommender.store.counts import Log, empty_log
+from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
 N = 48
@@ -121,7 +121,7 @@ def test_every_pair_has_a_score(site: Corpus, learned: Learned):
 
 def test_without_clicks_text_decides(site: Corpus):
     """There is nothing to mix in."""
-    learned = learn(site, empty_log(), EVENLY, seed=0)
+    learned = learn(site, log_of(), EVENLY, seed=0)
 
     assert learned.ranker is None
     assert learned.decided_by == "text"

@@ -11,7 +11,7 @@ from recommender.articles.article import Article
 from recommender.errors import StoreError
 from recommender.events.event import Event, PageView
 from recommender.store import counts
-from recommender.store.counts import UNKNOWN, Log, count, empty_log, n_clicks
+from recommender.store.counts import UNKNOWN, Log, count, n_clicks
 from recommender.store.database import Store
 from recommender.store.retention import forget_before
 from recommender.training.pipeline import Options, build
@@ -241,8 +241,8 @@ def test_a_store_without_a_log(store: Store):
     """Nothing shown, nothing followed, and every array is there."""
     log = counted(store)
 
-    assert links(log) == links(empty_log()) == {}
-    assert log.heads.tolist() == empty_log().heads.tolist() == [0]
+    assert links(log) == links(log_of()) == {}
+    assert log.heads.tolist() == log_of().heads.tolist() == [0]
     assert log.first_ts is None
 
 

@@ -246,8 +246,8 @@ def test_what_is_put_is_noted_and_what_is_imported_is_not(store: Store):
     assert store.last_change() == 2
     number, articles, removed = store.changed_since(0)
     assert (number, [article.title for article in articles], removed) == (2, ["A changed", "B"], [])
-    assert store.article("b") == Article("b", "B")
-    assert store.article("nobody") is None
+    assert store.articles(ids=["b"]) == [Article("b", "B")]
+    assert store.articles(ids=["nobody"]) == []
 
 
 def test_what_is_removed_is_noted(store: Store):
@@ -539,7 +539,7 @@ def test_a_store_of_every_earlier_schema_is_brought_up_to_date(database: str, ve
 
     with Store(database) as store:
         assert rows(store, "SELECT MAX(version) FROM schema_version") == [(len(STEPS),)]
-        assert store.article("a") == Article("a", "A", recommended=("b",))
+        assert store.articles(ids=["a"]) == [Article("a", "A", recommended=("b",))]
         received = store.add_events([
             Click("v", 6, "b"), PageView(7, "a"), Click("w", 8, "a"),
             Impression("v", 5, "a", ("b",)), Impression("w", 8, "b", ("a",)),
