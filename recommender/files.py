@@ -24,11 +24,14 @@ from recommender.errors import InputError, MissingExtra, TooManyBadRecords
 # let one file decide how much memory the process takes.
 MAX_RECORD_BYTES = 10_000_000
 TOO_LONG = f"the line is longer than {MAX_RECORD_BYTES:,} bytes"
+# Bytes read at a time. Not tuned: many lines, and little memory.
 BLOCK = 1 << 20
 JSON = json.JSONDecoder()
 GZIP_MAGIC = b"\x1f\x8b"
-TABLES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv"}
-FORMATS = {**TABLES, ".parquet": "parquet", ".txt": "pages", ".html": "html", ".htm": "html"}
+FORMATS = {
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet",
+    ".txt": "pages", ".html": "html", ".htm": "html",
+}  # fmt: skip
 
 
 class Problem(NamedTuple):
@@ -89,45 +92,36 @@ def format_of(path: Path) -> str:
     >>> format_of(Path("dump/knee.txt.gz"))
     'pages'
     """
-    found = named_kind(path)
+    found = named_format(path)
     if found is None:
         raise InputError(
-            f"{path}: unknown kind of file; known: {', '.join(FORMATS)}, each with .gz"
+            f"{path}: unknown format of file; known: {', '.join(FORMATS)}, each with .gz"
         )
     return found
 
 
-def named_kind(path: Path) -> str | None:
+def named_format(path: Path) -> str | None:
     """As ``format_of``; None for a name that promises nothing."""
     return FORMATS.get(unpacked(path).suffix.lower())
 
 
-def stem_of(path: Path) -> str:
-    """The file's name without ``.gz`` and without its own suffix.
-
-    >>> stem_of(Path("dump/knee.v2.txt.gz"))
-    'knee.v2'
-    """
-    return unpacked(path).stem
-
-
 def files_in(
-    paths: list[Path],
-    kind: str = "auto",
-    *,
-    named: Callable[[Path], str | None] = named_kind,
-    known: str = ", ".join(FORMATS),
+    paths: list[Path], meant: Callable[[Path], bool], *, known: str = ", ".join(FORMATS)
 ) -> list[Path]:
-    """The files meant by ``paths``: a folder stands for every file of this ``kind`` below it,
-    sorted; files and folders whose names begin with a dot are left alone. ``named`` tells kinds
-    by name, ``known`` says which there are.
+    """The files that ``paths`` stand for: a folder for every file below it that is ``meant``,
+    sorted, but for files and folders whose names begin with a dot. ``known`` are the endings that
+    an error lists.
 
     Raises ``InputError`` for a path that is not there, or when a folder holds nothing we read.
     """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            below = sorted(file for file in path.rglob("*") if _is_meant(file, path, kind, named))
+            below = sorted(
+                file
+                for file in path.rglob("*")
+                if meant(file) and file.is_file() and not _is_hidden(file.relative_to(path))
+            )
             if not below:
                 raise InputError(f"{path}: no file in it that can be read ({known})")
             files.extend(below)
@@ -138,10 +132,8 @@ def files_in(
     return list(dict.fromkeys(files))
 
 
-def _is_meant(file: Path, folder: Path, kind: str, named: Callable[[Path], str | None]) -> bool:
-    found = named(file)
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return found is not None and kind in ("auto", found) and not hidden and file.is_file()
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def unpacked(path: Path) -> Path:
@@ -151,7 +143,7 @@ def unpacked(path: Path) -> Path:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, decompressed if it begins as gzip does, whatever its name says."""
+    """The file's bytes, decompressed if it begins as gzip does, whatever its name."""
     with path.open("rb") as file:
         if file.peek(2)[:2] == GZIP_MAGIC:
             with gzip.open(file) as unpacked:
@@ -173,7 +165,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode(raw: bytes, *, where: str) -> str:
-    """UTF-8 text, with or without a byte order mark; ``InputError`` says which byte is wrong."""
+    """UTF-8 text, with or without a byte order mark; ``InputError`` names the byte that is not."""
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
@@ -183,20 +175,20 @@ def decode(raw: bytes, *, where: str) -> str:
         ) from exc
 
 
-def read_records(path: Path, kind: str, *, after: int = 0) -> Iterator[Record | Problem]:
+def read_records(path: Path, format: str, *, after: int = 0) -> Iterator[Record | Problem]:
     """The records of a ``jsonl``, ``csv``, ``parquet`` or ``lines`` file, in order, without the
     first ``after``, faulty ones counted.
 
-    Raises ``InputError`` for another kind; what is wrong with the file is in the stream.
+    Raises ``InputError`` for another format; what is wrong with the file is in the stream.
     """
     readers = {"csv": _csv_rows, "parquet": _parquet_rows, "lines": _text_lines}
-    if kind != "jsonl" and kind not in readers:
-        raise InputError(f"{path}: no records in a file of kind {kind!r}; jsonl, csv, parquet")
+    if format != "jsonl" and format not in readers:
+        raise InputError(f"{path}: no records in a file of format {format!r}; jsonl, csv, parquet")
     try:
-        if kind == "jsonl":
+        if format == "jsonl":
             yield from _json_lines(path, after)
         else:
-            yield from islice(readers[kind](path), after, None)
+            yield from islice(readers[format](path), after, None)
     except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
         yield Problem(f"{path}: the file is damaged or cut short: {exc}")
     except OSError as exc:
@@ -268,7 +260,7 @@ def _text(line: bytes | None, where: str) -> str:
     try:
         return line.decode().removeprefix("\ufeff")
     except UnicodeDecodeError:
-        return decode(line, where=where)  # which says what is wrong
+        return decode(line, where=where)  # which names the byte
 
 
 def _csv_rows(path: Path) -> Iterator[Record | Problem]:
@@ -297,7 +289,7 @@ def _csv_rows(path: Path) -> Iterator[Record | Problem]:
             else:
                 return
             if not names:
-                return  # without its heading a table says nothing
+                return  # without its heading a table has no fields
 
 
 class _CsvLines:

@@ -24,7 +24,7 @@ EVERYTHING = Tolerance(share=1.0, at_least=1_000_000)
 def read(path: Path, text: str | bytes, kind: str = "auto") -> tuple[list[Event], EventReader]:
     """The events of a log, and the reader that knows what was left out."""
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    reader = EventReader([path], kind=kind, finder=FINDER, tolerance=EVERYTHING)
+    reader = EventReader([path], format=kind, finder=FINDER, tolerance=EVERYTHING)
     return list(reader), reader
 
 

@@ -1,4 +1,4 @@
-"""Articles out of files of any known kind, as one batch that can be applied or refused whole.
+"""Articles out of files of any known format, as one batch that can be applied or refused whole.
 
 Reading and storing are apart: what comes out of here is a value, and the store links it to what
 it holds and applies it, in one transaction.
@@ -19,13 +19,15 @@ from recommender.articles.text_page import Page
 from recommender.articles.title_matching import TitleIndex
 from recommender.errors import ArticleError, InputError
 from recommender.files import (
+    FORMATS,
     Problem,
     decode,
     files_in,
     format_of,
+    named_format,
     read_bytes,
     read_records,
-    stem_of,
+    unpacked,
 )
 from recommender.progress import Progress, Silent, tracked
 
@@ -52,7 +54,7 @@ class Batch:
 
     def add(self, article: Article, where: str, page: Page | None = None) -> bool:
         """Take the article, unless its id came before; then the second one is the problem,
-        if it says anything else.
+        if it is not the same again.
         """
         if article.id in self.articles:
             if (self.articles[article.id], self.drafts.get(article.id)) != (article, page):
@@ -71,34 +73,35 @@ class Batch:
 def read_articles(
     paths: list[Path],
     *,
-    kind: str = "auto",
+    format: str = "auto",
     selectors: Selectors | None = None,
     url: str = "",
     progress: Progress | None = None,
 ) -> Batch:
     """Read articles from files and folders. Raises ``InputError`` for a path that is not there.
 
-    ``kind`` is ``auto`` (by the file's name), ``pages``, ``html``, ``jsonl``, ``csv`` or
-    ``parquet``. ``url`` is the address of pages that do not say theirs, with ``{id}`` in place of
+    ``format`` is ``auto`` (by the file's name), ``pages``, ``html``, ``jsonl``, ``csv`` or
+    ``parquet``. ``url`` is the address of pages that do not have theirs, with ``{id}`` in place of
     the id. The batch is not linked: the titles of its pages are still titles.
     """
     if url and "{id}" not in url:
         raise InputError(f"--url {url!r}: must hold {{id}}, or all pages would have one address")
     progress = progress or Silent()
     batch = Batch()
+    meant = {format} if format != "auto" else {*FORMATS.values()}
     roots = {
         file: path if path.is_dir() else path.parent
         for path in paths
-        for file in files_in([path], kind)
+        for file in files_in([path], lambda file: named_format(file) in meant)
     }
     progress.stage("reading articles", len(roots))
     for file in tracked(roots, progress):
-        file_kind = format_of(file) if kind == "auto" else kind
-        if file_kind in ("pages", "html"):
+        file_format = format_of(file) if format == "auto" else format
+        if file_format in ("pages", "html"):
             batch.n_records += 1
-            _read_page(batch, file, roots[file], file_kind, selectors, url)
+            _read_page(batch, file, roots[file], file_format, selectors, url)
         else:
-            for found in read_records(file, file_kind):
+            for found in read_records(file, file_format):
                 batch.n_records += 1
                 if isinstance(found, Problem):
                     batch.problems.append(found)
@@ -114,24 +117,24 @@ def read_articles(
 
 
 def _read_page(
-    batch: Batch, file: Path, root: Path, kind: str, selectors: Selectors | None, url: str
+    batch: Batch, file: Path, root: Path, format: str, selectors: Selectors | None, url: str
 ) -> None:
     where = str(file)
     try:
         raw = read_bytes(file)
         text = decode(raw, where=where)
-        if kind == "html":
+        if format == "html":
             page = html_page.parse(text, where=where, selectors=selectors)
         else:
             page = pages.parse(text, where=where)
-        id = stem_of(file)
+        id = unpacked(file).stem
         address = page.url or url.replace("{id}", quote(id, safe="")) or None
         record = {"id": id, "title": page.title, "body": page.body, "url": address}
         article = from_record({**record, "language": page.language}, where=where)
     except (InputError, ArticleError) as exc:
         batch.problems.append(Problem(str(exc)))
         return
-    if batch.add(article, where, page) and kind == "pages":
+    if batch.add(article, where, page) and format == "pages":
         name = file.relative_to(root).as_posix().removesuffix(".gz")
         batch.pages[article.id] = RawPage(name, raw)
 
@@ -149,7 +152,7 @@ class Linked:
 
 def link(batch: Batch, known: Iterable[Article]) -> Linked:
     """Turn the titles of the batch's pages into ids, of the batch itself and of ``known``, the
-    articles of the store. What a format cannot say stays as ``known`` has it.
+    articles of the store. What a format has no field for stays as ``known`` has it.
     """
     stored = {article.id: article for article in known}
     others = [article for article in stored.values() if article.id not in batch.articles]
@@ -181,7 +184,7 @@ def link(batch: Batch, known: Iterable[Article]) -> Linked:
                 previous=resolve(page.previous) if page.previous else None,
                 next=resolve(page.next) if page.next else None,
             )
-        elif old is not None:  # a record cannot tell what stands before and after
+        elif old is not None:  # a record has no fields for what stands before and after
             articles[article.id] = replace(
                 article,
                 previous=old.previous and aliases.get(old.previous, old.previous),

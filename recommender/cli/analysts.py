@@ -92,7 +92,7 @@ def import_articles(
     tolerance = Tolerance.parse(max_bad) if max_bad else Tolerance()
     with Shown() as progress:
         batch = read_articles(
-            list(paths), kind=kind, selectors=selectors, url=url or "", progress=progress
+            list(paths), format=kind, selectors=selectors, url=url or "", progress=progress
         )
         warn((problem.text for problem in batch.problems), n_all=len(batch.problems))
         tolerance.check(batch.problems, batch.n_records)
@@ -148,7 +148,7 @@ def import_events(
     settings = here()
     tolerance = Tolerance.parse(max_bad) if max_bad else Tolerance()
     with Shown() as progress:
-        reader = EventReader(list(paths), kind=kind, tolerance=tolerance, progress=progress)
+        reader = EventReader(list(paths), format=kind, tolerance=tolerance, progress=progress)
         try:
             with Store(settings.database) as store:
                 received = write(store, reader, again=again)

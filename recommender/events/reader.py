@@ -24,10 +24,11 @@ from recommender.progress import Progress, Silent
 
 # The first so many are kept; the rest are counted.
 MAX_PROBLEMS = 1_000
+# Of one big file progress is shown so often: some three times a second.
 RECORDS_PER_STEP = 10_000
 # Some seconds of work, so that little is lost, and other writers need not wait for long.
 BLOCK = 100_000
-# Enough to tell one log from another: some hundred lines.
+# Enough that two logs differ in it: some hundred lines.
 HEAD_BYTES = 65_536
 
 
@@ -35,8 +36,8 @@ HEAD_BYTES = 65_536
 class Mark:
     """The first ``n_records`` of a file are in the store, with ``n_events`` events.
 
-    ``n_bytes`` and ``digest`` say how the file began, and ``size`` how long it was when its end
-    was reached; 0 while it has not been.
+    ``n_bytes`` and ``digest`` are of the file's beginning, and ``size`` is how long it was when its
+    end was reached; 0 while it has not been.
     """
 
     n_bytes: int
@@ -97,12 +98,12 @@ class EventReader:
         self,
         paths: list[Path],
         *,
-        kind: str = "auto",
+        format: str = "auto",
         tolerance: Tolerance | None = None,
         progress: Progress | None = None,
         finder: Finder | None = None,
     ) -> None:
-        self.files = event_files(paths, kind)
+        self.files = event_files(paths, format)
         self.tolerance = tolerance or Tolerance()
         self.progress = progress or Silent()
         self.finder = finder
@@ -134,7 +135,7 @@ class EventReader:
     def blocks(
         self, marks: dict[Path, Mark] | None = None, *, size: int | None = None
     ) -> Iterator[Iterator[Event]]:
-        """The events of so many records at a time, without those that ``marks`` say are done.
+        """The events of so many records at a time, without those that are done by ``marks``.
         Each block must be used up before the next is taken.
         """
         self._begin(marks or {})
@@ -178,7 +179,7 @@ class EventReader:
         return ", ".join(f"{reason} ({n:,})" for reason, n in self.skipped.most_common())
 
     def marks(self) -> dict[Path, Mark]:
-        """How far each file that is no longer as its mark says has been read."""
+        """How far each file has been read that was opened, not passed over by its mark."""
         if not (self.n_events or self.n_before):
             return {}  # what is of no use yet may be when there are more articles
         return {

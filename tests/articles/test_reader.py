@@ -188,7 +188,7 @@ def test_a_path_or_kind_that_is_not_known_is_an_error(tmp_path: Path):
     """Before anything is read."""
     with pytest.raises(InputError, match="no such file or folder"):
         read_articles([tmp_path / "nowhere"])
-    with pytest.raises(InputError, match="unknown kind of file"):
+    with pytest.raises(InputError, match="unknown format of file"):
         read_articles([written(tmp_path / "a.doc", "x")])
 
 
@@ -198,8 +198,8 @@ def test_the_kind_may_be_said_where_the_name_does_not(tmp_path: Path):
     written(tmp_path / "notes.txt", "Not an article")
     json_lines(tmp_path / "b.jsonl", {"id": "b", "title": "B"})
 
-    assert list(read_articles([odd], kind="jsonl").articles) == ["a"]
-    assert list(read_articles([tmp_path], kind="jsonl").articles) == ["b"]
+    assert list(read_articles([odd], format="jsonl").articles) == ["a"]
+    assert list(read_articles([tmp_path], format="jsonl").articles) == ["b"]
 
 
 # Linking

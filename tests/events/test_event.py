@@ -236,10 +236,10 @@ def test_paths_that_hold_no_events_are_refused_at_once(tmp_path: Path):
     with pytest.raises(InputError, match="no such file or folder"):
         EventReader([tmp_path / "nowhere.jsonl"])
     for name in ("a.doc", "a.txt"):
-        with pytest.raises(InputError, match="unknown kind of file"):
+        with pytest.raises(InputError, match="unknown format of file"):
             EventReader([tmp_path / name])
     with pytest.raises(InputError, match="no format 'pages' of events; known: ga4, "):
-        EventReader([tmp_path / "a.txt"], kind="pages")
+        EventReader([tmp_path / "a.txt"], format="pages")
 
 
 class Steps:

@@ -431,7 +431,9 @@ def test_what_cannot_be_told_is_asked_for(tmp_path: Path):
     """Before anything is read."""
     path = log(tmp_path / "e.dat", ["what is this"])
 
-    with pytest.raises(InputError, match=r"e\.dat: unknown kind of file; name its format with --f"):
+    with pytest.raises(
+        InputError, match=r"e\.dat: unknown format of file; name its format with --f"
+    ):
         EventReader([path])
 
 

@@ -54,31 +54,27 @@ ROTATED = re.compile(r"(?:[.-]\d+)*$")
 LINES_TRIED = 20
 
 
-def event_files(paths: list[Path], kind: str) -> list[tuple[Path, Format]]:
-    """The files meant by ``paths``, each with its format: the one whose name is ``kind``, or, if
-    that is ``auto``, the one that recognises a line, else the one of its name. Raises
+def event_files(paths: list[Path], name: str) -> list[tuple[Path, Format]]:
+    """The files meant by ``paths``, each with its format: the one of this ``name``, or, if that is
+    ``auto``, the one that recognises a line, else the one of its name. Raises
     ``InputError`` where there is none.
     """
-    if kind == "auto":
-        found = files_in(paths, named=_name_of, known=ENDINGS)
+    if name == "auto":
+        found = files_in(paths, lambda path: _by_name(path) is not None, known=ENDINGS)
         return [(path, _detected(path)) for path in found]
-    format = next((format for format in FORMATS if format.name == kind), None)
+    format = next((format for format in FORMATS if format.name == name), None)
     if format is None:
-        raise InputError(f"no format {kind!r} of events; known: {NAMES}")
+        raise InputError(f"no format {name!r} of events; known: {NAMES}")
     # Vendors give their files any name, so all of a folder are meant.
-    named = _name_of if format.translator is Plain else (lambda path: kind)
-    return [(path, format) for path in files_in(paths, kind, named=named, known=ENDINGS)]
+    any_name = format.translator is not Plain
+    found = files_in(paths, lambda path: any_name or _by_name(path) is format, known=ENDINGS)
+    return [(path, format) for path in found]
 
 
 def _by_name(path: Path) -> Format | None:
     """The format that a file's name promises."""
     name = ROTATED.sub("", unpacked(path).name.lower())
     return next((format for format in FORMATS if name.endswith(format.endings)), None)
-
-
-def _name_of(path: Path) -> str | None:
-    found = _by_name(path)
-    return found and found.name
 
 
 def _detected(path: Path) -> Format:
@@ -91,5 +87,5 @@ def _detected(path: Path) -> Format:
             if format.recognises and format.recognises(line):
                 return format
     if named is None:
-        raise InputError(f"{path}: unknown kind of file; name its format with --format: {NAMES}")
+        raise InputError(f"{path}: unknown format of file; name its format with --format: {NAMES}")
     return named
