@@ -29,7 +29,7 @@ class Settings:
     ``admin_key``, what takes one does not exist. ``allowed_origins`` and ``trusted_proxies`` are
     lists with commas. ``explore`` is how many of a hundred views explore, ``event_rate`` how many
     posts of events a client may make in a minute (0: any number), ``session_clicks`` and
-    ``pair_clicks`` are the caps of clicks that count (``flags.Caps``).
+    ``pair_clicks`` are the caps of clicks that count (``click_filters.Caps``).
     """
 
     database: str = "sqlite:///recommender.db"

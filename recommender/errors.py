@@ -1,7 +1,7 @@
 """What can go wrong, as one tree.
 
-Every error a user can cause is a ``RecommenderError``; its text is one sentence that says
-what, where and which. The command line prints it and exits with 1, the web process turns it
+Every error a user can cause is a ``RecommenderError``; its text is one sentence: what, where and
+which. The command line prints it and exits with 1, the web process turns it
 into the one error shape.
 
     RecommenderError
@@ -16,7 +16,7 @@ into the one error shape.
     ├── EditorialError       the editors' rules have a faulty line
     ├── TrainingError        there is nothing to train on
     ├── BundleError          a bundle is missing, damaged or of an unknown layout
-    ├── CalibrationError     a log cannot tell how likely clicks are
+    ├── CalibrationError     a log does not identify how likely clicks are
     ├── EvaluationError      there is nothing to judge
     └── MissingExtra         an optional dependency is not installed
 """
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 
 class RecommenderError(Exception):
-    """Something the caller can put right; the text says what, where and which."""
+    """Something the caller can put right; the text is what, where and which."""
 
 
 class SettingsError(RecommenderError):
@@ -77,7 +77,7 @@ class BundleError(RecommenderError):
 
 
 class CalibrationError(RecommenderError):
-    """A log cannot tell how likely clicks are."""
+    """A log does not identify how likely clicks are."""
 
 
 class EvaluationError(RecommenderError):

@@ -16,8 +16,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+# Addresses: a log names the same few thousand pages over and over. Not tuned.
 REMEMBERED = 100_000
-# Parameters that say where a reader came from, not what the page is.
+# Parameters of where a reader came from, not of which page it is.
 TRACKING = {
     "fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "twclid",
     "ttclid", "igshid", "li_fat_id", "mc_cid", "mc_eid", "mkt_tok", "_ga", "_gl", "_hsenc",
@@ -71,7 +72,6 @@ class Finder:
             if host:
                 self.hosts.add(host)
             self.by_path[path] = id if self.by_path.get(path, id) == id else None
-        # A log names the same few thousand pages over and over.
         self.at = lru_cache(maxsize=REMEMBERED)(self._at)
 
     def named(self, text: str) -> str | None:
@@ -87,7 +87,7 @@ class Finder:
         host, path = _split(address)
         if host and self.hosts and host not in self.hosts:
             return None
-        # A parameter nobody told us of seldom makes another page, except on the home page, where
+        # A parameter that no address has seldom makes another page, except on the home page, where
         # some sites have them all.
         bare = path.partition("?")[0]
         return self.by_path.get(path) or (self.by_path.get(bare) if bare else None)

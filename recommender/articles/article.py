@@ -22,6 +22,7 @@ from typing import Any
 from recommender.errors import ArticleError
 from recommender.fields import FieldError, flag, identifier, listed, text
 
+# A convention of text pages (the contract's "Pages").
 TEASER_CHARACTERS = 49
 STUB_PREFIX = "stub:"
 
@@ -88,7 +89,7 @@ def title_key(title: str) -> str:
 
 
 def is_kept(character: str) -> bool:
-    """Whether a character tells titles apart: letters, digits, and marks such as the vowel
+    """Whether titles may differ in a character: letters, digits, and marks such as the vowel
     signs of Hindi and the tones of Thai, without which two words become one.
     """
     return character.isalnum() or unicodedata.category(character).startswith("M")

@@ -15,7 +15,7 @@ takes for it. CSS selectors in the settings help where a site is different.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -176,11 +176,11 @@ def _take_list(tree: LexborHTMLParser, selector: str, where: str) -> list[tuple[
 
 
 def _markers(tree: LexborHTMLParser) -> list[LexborNode]:
-    """Elements that say only "Recommend", the innermost of those nested in one another."""
+    """Elements whose text is "Recommend", the innermost of those nested in one another."""
     found = tree.css(", ".join((*HEADINGS, "p, div, dt, strong, b, span, header, summary")))
-    said = [node for node in found if node.text(deep=True).split() == [MARKER]]
-    parents = {node.parent.mem_id for node in said if node.parent is not None}
-    return [node for node in said if node.mem_id not in parents]
+    markers = [node for node in found if node.text(deep=True).split() == [MARKER]]
+    parents = {node.parent.mem_id for node in markers if node.parent is not None}
+    return [node for node in markers if node.mem_id not in parents]
 
 
 def _following(marker: LexborNode) -> list[LexborNode]:
@@ -239,7 +239,8 @@ def _body(tree: LexborHTMLParser, selector: str, heading: LexborNode, where: str
         return [line.text for line in _lines(_select(tree, selector, where))]
     if tree.body is None:
         return []
-    skipped = {node.mem_id for node in tree.css(NOT_CONTENT) if not _holds(node, heading)}
+    around = {node.mem_id for node in _ancestors(heading)}
+    skipped = {node.mem_id for node in tree.css(NOT_CONTENT)} - around
     if main := _main(tree, heading):
         return [line.text for line in _lines([main], without=skipped)]
     lines = [line.text for line in _lines([tree.body], without=skipped)]
@@ -248,12 +249,10 @@ def _body(tree: LexborHTMLParser, selector: str, heading: LexborNode, where: str
 
 
 def _main(tree: LexborHTMLParser, heading: LexborNode) -> LexborNode | None:
-    """The element that says it is the article: the one around the title, or the only one."""
-    around = heading.parent
-    while around is not None:
+    """The element marked as the article: the one around the title, or the only one."""
+    for around in _ancestors(heading):
         if around.tag in MAIN:
             return around
-        around = around.parent
     for selector in ('main, [role="main"]', "article", '[itemprop="articleBody"]'):
         found = tree.css(selector)
         if len(found) == 1 and _text(found[0]):
@@ -261,11 +260,10 @@ def _main(tree: LexborHTMLParser, heading: LexborNode) -> LexborNode | None:
     return None
 
 
-def _holds(node: LexborNode, inner: LexborNode) -> bool:
-    above = inner.parent
-    while above is not None and above.mem_id != node.mem_id:
-        above = above.parent
-    return above is not None
+def _ancestors(node: LexborNode) -> Iterator[LexborNode]:
+    while (above := node.parent) is not None:
+        yield above
+        node = above
 
 
 def _extracted(tree: LexborHTMLParser) -> str:

@@ -101,7 +101,8 @@ def rewrite(raw: bytes, links: Iterable[tuple[str, str]]) -> bytes:
     old_block = "".join(lines[marker:])
     before = "".join(lines[:marker]) + lines[marker].rstrip("\r\n")
     after = old_block[len(old_block.rstrip("\r\n")) :]
-    return _encode(before + "".join(newline * 2 + part for part in parts) + after)
+    page = before + "".join(newline * 2 + part for part in parts) + after
+    return page.encode("utf-8", errors="surrogateescape")
 
 
 def _clean(line: str) -> str:
@@ -111,10 +112,6 @@ def _clean(line: str) -> str:
 def _decode(raw: bytes) -> str:
     # Whatever stands on the page must come out as it went in, faulty bytes too.
     return raw.decode("utf-8", errors="surrogateescape")
-
-
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", errors="surrogateescape")
 
 
 def _marker(lines: Sequence[str]) -> int | None:

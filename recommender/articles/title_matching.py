@@ -28,9 +28,8 @@ MIN_LETTERS = 5
 OPPOSITES = ("hyper", "hypo", "macro", "micro", "inter", "intra", "ante", "anti", "abduc", "adduc")
 VOWELS = "aeiou"
 # A word in so many titles, and in such a share of them, is grammar ("of", "are"), and however
-# short it is, one edit makes no other word of it.
-COMMON_TITLES = 5
-COMMON_SHARE = 0.05
+# short it is, one edit makes no other word of it. Not tuned.
+COMMON_TITLES, COMMON_SHARE = 5, 0.05
 ROMAN_DIGITS = "ivx"
 APOSTROPHES = re.compile("['’ʼ]")
 
@@ -84,7 +83,7 @@ class TitleIndex:
             for other, distance, _ in found
             if self._is_misspelling(written, _words(self.by_key[other].title))
         )
-        # Two equally near: no telling which was meant.
+        # Two equally near: either may have been meant.
         tied = len(near) > 1 and near[0][0] == near[1][0]
         return near[0][1] if near and not tied else None
 

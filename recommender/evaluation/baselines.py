@@ -1,7 +1,7 @@
 """Orders of the shown links that take no model: what a bundle has to be better than.
 
-Each is one function of a ``Case`` that gives every link a score, higher is better, or the
-reason why it does not apply. What the bundle counted ended before the judged views began.
+Each is one function of a ``Case`` that gives every link a score, ``(n_judged,)``, higher is better,
+or the reason why it does not apply. What the bundle counted ended before the judged views began.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from recommender.text.kernels import pair_dots
 MODEL = "model"
 NEEDS_ARTICLES = "which takes the site's articles, and the log alone was handed over"
 # The values that Robertson & Zaragoza call reasonable in most circumstances (section 3.5).
-K1 = 1.2
-B = 0.75
+K1, B = 1.2, 0.75
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,19 +95,19 @@ def case_of(
 
 
 def model(case: Case) -> np.ndarray | str:
-    """By the bundle's scores."""
+    """By the bundle's scores, ``(n_judged,)``."""
     return case.of_links(case.score)
 
 
 def order_shown(case: Case) -> np.ndarray | str:
-    """As the page had them, whoever chose them."""
+    """As the page had them, whoever chose them: minus the place, ``(n_judged,)``."""
     if not case.views.ordered[case.views.slate].all():
         return "the log does not know it for every view"
     return -np.arange(len(case.link), dtype=float)
 
 
 def hand_picked(case: Case) -> np.ndarray | str:
-    """As the editors' list of the page has them, links outside it last."""
+    """As the editors' list of the page has them, ``(n_judged,)``, links outside it last."""
     if case.articles is None:
         return NEEDS_ARTICLES
     views = case.views
@@ -124,12 +123,12 @@ def hand_picked(case: Case) -> np.ndarray | str:
 
 
 def random_order(case: Case) -> np.ndarray | str:
-    """All links tie, and the draw that breaks ties decides."""
+    """All links tie, ``(n_judged,)``, and the draw that breaks ties decides."""
     return np.zeros(len(case.link))
 
 
 def most_clicked(case: Case) -> np.ndarray | str:
-    """By clicks on the target, beside any page."""
+    """By clicks on the target, beside any page, ``(n_judged,)``."""
     clicks = case.bundle.target_clicks()
     if not clicks.any():
         return "the bundle's data window has no clicks"
@@ -137,7 +136,7 @@ def most_clicked(case: Case) -> np.ndarray | str:
 
 
 def most_recent(case: Case) -> np.ndarray | str:
-    """By the date of publication, else of the last change; undated articles last."""
+    """By the date of publication, else of the last change, ``(n_judged,)``; undated ones last."""
     if case.articles is None:
         return NEEDS_ARTICLES
     dates = {id: moment_of(case.articles.get(id)) for id in set(case.ids())}
@@ -146,7 +145,7 @@ def most_recent(case: Case) -> np.ndarray | str:
 
 
 def text(case: Case) -> np.ndarray | str:
-    """By the TF-IDF cosine of the two texts."""
+    """By the TF-IDF cosine of the two texts, ``(n_judged,)``."""
     return case.of_links(case.bundle.cosine_rows(case.sources, case.items))
 
 
@@ -177,13 +176,15 @@ def bm25(site: Corpus, counts: np.ndarray, sources: np.ndarray, items: np.ndarra
 
 
 def by_bm25(case: Case) -> np.ndarray | str:
-    """By how well the target's text answers the source's as a query."""
+    """By how well the target's text answers the source's as a query, ``(n_judged,)``."""
     found = bm25(case.bundle.site, case.bundle.term_counts, case.sources, case.items)
     return case.of_links(found)
 
 
 def counting(case: Case) -> np.ndarray | str:
-    """By the pair's clicks over those to be expected from its target's, a few clicks smoothed."""
+    """By the pair's clicks over those to be expected from its target's, a few clicks smoothed,
+    ``(n_judged,)``.
+    """
     history = case.bundle.history
     if not history.clicks.clicked.any():
         return "the bundle's data window has no clicks"
@@ -213,7 +214,7 @@ def moment_of(article: Article | None) -> float:
 
 
 def scores(case: Case) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The score of every link by each order that applies, and why the others do not."""
+    """Scores of links, ``(n_judged,)``, by each order that applies, and why the others do not."""
     found: dict[str, np.ndarray] = {}
     notes = []
     for name, order in ORDERS:

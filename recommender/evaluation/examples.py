@@ -20,8 +20,8 @@ from recommender.evaluation.baselines import Case
 if TYPE_CHECKING:
     import pandas as pd
 
-N_DRAWN = 3
-N_WORST = 3
+# As many lists as a reader of a report compares link by link. Not tuned.
+N_DRAWN, N_WORST = 3, 3
 DRAWN, WORST = "drawn at random", "most lost"
 COLUMNS = (
     "id", "page", "chosen", "views", "old list", "position",

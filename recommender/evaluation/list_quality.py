@@ -34,10 +34,11 @@ MODEL, HAND_PICKED, TEXT = "model", "hand-picked", "nearest texts"
 
 @dataclass(frozen=True, eq=False)
 class Lists:
-    """Lists of one kind, and what their figures take. ``items`` and ``fallback``, true for links
-    that only fill up (None: not known), are ``(n_articles, k)``; by article, ``(n_articles,)``, are
-    how often its page was ``seen``, the ``clicks`` on it as a target, a number that near-duplicates
-    and namesakes share (``same``), and whether it may be recommended (``real``).
+    """The lists of one origin, and what their figures take. ``items`` and ``fallback``, true for
+    links that only fill up (None: not known), are ``(n_articles, k)``; by article,
+    ``(n_articles,)``, are how often its page was ``seen``, the ``clicks`` on it as a target, a
+    number that near-duplicates and namesakes share (``same``), and whether it may be recommended
+    (``real``).
     """
 
     bundle: Bundle
@@ -55,7 +56,7 @@ class Lists:
 
     @cached_property
     def compared(self) -> np.ndarray:
-        """Pages with two links at least, some of them if there are many."""
+        """Pages with two links at least, some of them if there are many, ``(n_compared,)``."""
         pages = np.flatnonzero(self.used.sum(axis=1) >= 2)
         return pages[:: -(-len(pages) // MAX_COMPARED) or 1]
 
@@ -69,28 +70,28 @@ class Lists:
 
 
 def list_figures(case: Case, *, k: int) -> pd.DataFrame:
-    """One row a kind of list, one column for each of ``FIGURES``. What is not known is NaN."""
+    """The model's lists, the editors' and those by text alone, a row each, with a column for each
+    of ``FIGURES``. What is not known is NaN.
+    """
     import pandas as pd
 
     bundle, articles = case.bundle, case.articles
     lists = bundle.lists
     real = np.asarray(lists.stub) == 0
     made, fallback = final_lists(bundle, k)
-    kinds: dict[str, tuple[np.ndarray, np.ndarray | None]] = {MODEL: (made, fallback)}
+    found: dict[str, tuple[np.ndarray, np.ndarray | None]] = {MODEL: (made, fallback)}
     if articles is not None:
         picked = picked_lists(bundle, articles, k)
         if (picked != EMPTY).any():
-            kinds[HAND_PICKED] = picked, None
+            found[HAND_PICKED] = picked, None
     near = bundle.site.near[:, :k].astype(np.int64)
-    kinds[TEXT] = np.where(real[:, None] & (near != EMPTY) & real[near], near, EMPTY), None
+    found[TEXT] = np.where(real[:, None] & (near != EMPTY) & real[near], near, EMPTY), None
     site = page_views(case), bundle.target_clicks(), lists.same, real
-    rows = {name: figures(Lists(bundle, *kind, *site)) for name, kind in kinds.items()}
+    rows = {}
+    for name, (items, fills_up) in found.items():
+        these = Lists(bundle, items, fills_up, *site)
+        rows[name] = {figure.name: figure.value(these) for figure in FIGURES}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lists")
-
-
-def figures(lists: Lists) -> dict[str, float]:
-    """The figures of one kind of lists."""
-    return {figure.name: figure.value(lists) for figure in FIGURES}
 
 
 def pages(lists: Lists) -> float:
@@ -216,14 +217,16 @@ def gini(amounts: np.ndarray) -> float:
 
 
 def self_information(clicks: np.ndarray) -> np.ndarray:
-    """-log2 of each target's share of the clicks, one click added to each so that none is endless
-    (Vargas & Castells, RecSys 2011, section 4).
+    """-log2 of each target's share of the clicks, both ``(n_articles,)``, one click added to each
+    so that none is endless (Vargas & Castells, RecSys 2011, section 4).
     """
     return -np.log2((clicks + 1) / (clicks.sum() + len(clicks)))
 
 
 def final_lists(bundle: Bundle, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The lists as pages show them, editors' rules applied, and which links only fill up."""
+    """The lists as pages show them, editors' rules applied, and which links only fill up; both
+    ``(n_articles, k)``.
+    """
     lists = bundle.lists
     items = np.full((len(lists.stub), k), EMPTY, dtype=np.int64)
     fallback = np.zeros(items.shape, dtype=bool)
@@ -239,7 +242,7 @@ def _fills_up(bundle: Bundle, row: int, link: Placed, n_links: int) -> bool:
     """Is the link there for want of better ones? (``rerank.filled``, ``Shelf``'s chain)"""
     if link.origin != "text" or bundle.learned_from is not None:
         return link.origin in ("text", "fallback", "hand-picked")
-    # Where text decides, fillers are of its kind: those that pass neither by text nor by readers.
+    # Where text decides, fillers have its origin: those that pass neither by text nor by readers.
     known = bundle.lists.why(row, bundle.lists.id_of(link.row)) or Evidence()
     followed = max(known.clicked, known.visits) >= MIN_PAIR_CLICKS
     alike = known.cosine >= bundle.about.relevance_floor
@@ -247,7 +250,9 @@ def _fills_up(bundle: Bundle, row: int, link: Placed, n_links: int) -> bool:
 
 
 def picked_lists(bundle: Bundle, articles: Mapping[str, Article], k: int) -> np.ndarray:
-    """The first ``k`` links of the editors' lists; what the bundle does not know is left out."""
+    """The first ``k`` links of the editors' lists, ``(n_articles, k)``; what the bundle does not
+    know is left out.
+    """
     find = bundle.lists.find
     items = np.full((len(bundle.lists.stub), k), EMPTY, dtype=np.int64)
     for id, article in articles.items():

@@ -33,14 +33,15 @@ import numpy as np
 
 
 def reciprocal_rank(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """1 over the place of the best-placed followed link; 0 if there is none."""
+    """1 over the place of the best-placed followed link, ``(n_views,)``; 0 if there is none."""
     best = np.full(len(size), np.inf)
     np.minimum.at(best, view, ranks)
     return 1 / best
 
 
 def ndcg(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -> np.ndarray:
-    """Normalised discounted cumulative gain of the first ``k`` (Järvelin & Kekäläinen 2002).
+    """Normalised discounted cumulative gain of the first ``k``, ``(n_views,)`` (Järvelin &
+    Kekäläinen 2002).
 
     The ideal puts every followed link first, as far as ``k`` reaches.
     """
@@ -52,7 +53,9 @@ def ndcg(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -> np
 
 
 def auc(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Chance that a followed link stands before one that was not; NaN if all were followed."""
+    """Chance that a followed link stands before one that was not, ``(n_views,)``; NaN if all were
+    followed.
+    """
     n_followed = np.bincount(view, minlength=len(size))
     order = np.lexsort((ranks, view))
     # Of the links behind the i-th followed one, those that were followed do not count.
@@ -65,7 +68,8 @@ def auc(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def average_precision(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Mean, over the followed links, of the share of followed ones down to each; 0 without any.
+    """Mean, over the followed links, of the share of followed ones down to each, ``(n_views,)``; 0
+    without any.
 
     Its mean over views is MAP (Buckley & Voorhees, SIGIR 2000).
     """
@@ -78,13 +82,15 @@ def average_precision(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> 
 
 
 def recall(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -> np.ndarray:
-    """Share of the followed links that stand among the first ``k``; 0 if there is none."""
+    """Share of the followed links that stand among the first ``k``, ``(n_views,)``; 0 if there is
+    none.
+    """
     found = np.bincount(view, weights=ranks <= k, minlength=len(size))
     return found / np.maximum(np.bincount(view, minlength=len(size)), 1)
 
 
 def hit_rate(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -> np.ndarray:
-    """1 if a followed link stands among the first ``k``, else 0."""
+    """1 if a followed link stands among the first ``k``, else 0, ``(n_views,)``."""
     found = np.bincount(view, weights=ranks <= k, minlength=len(size))
     return (found > 0).astype(np.float64)
 
@@ -122,7 +128,9 @@ METRICS = (
 
 
 def columns(k: int) -> dict[str, Callable[..., np.ndarray]]:
-    """The functions of ``METRICS`` by the names of their columns, as in ``nDCG@10``."""
+    """The functions of ``METRICS``, which return ``(n_views,)``, by the names of their columns, as
+    in ``nDCG@10``.
+    """
     found: dict[str, Callable[..., np.ndarray]] = {}
     for metric in METRICS:
         if metric.cuts is None:

@@ -95,7 +95,7 @@ class OffPolicy:
             guess = self.table.loc[PBM, "estimate"]
             if not np.isnan(guess):
                 reason += f"; {guess:.3f} clicks a page view is a guess, {UNIDENTIFIED[4:]}"
-            return f"The log cannot tell what {self.candidate} would win: {reason}."
+            return f"The log gives no estimate of what {self.candidate} would win: {reason}."
         row = self.table.loc[name]
         gain, low, high = row["gain"], row["gain low"], row["gain high"]
         if low > 0 or high < 0:

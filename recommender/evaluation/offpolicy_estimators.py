@@ -134,7 +134,7 @@ class Matched:
 
     @property
     def shown(self) -> np.ndarray:
-        """How often each link was shown."""
+        """How often each link was shown, ``(n_links,)``."""
         return self.views[self.slate]
 
     @property

@@ -28,7 +28,9 @@ TOOLS = re.compile(
 )
 # Longer names are nobody's, and each is searched for more than a thousand patterns.
 MAX_CHARACTERS = 500
+# Patterns in one expression. Not tuned.
 PATTERNS_AT_ONCE = 25
+# User agents: few are met twice in a million, most of them all the time. Not tuned.
 REMEMBERED = 20_000
 
 

@@ -18,12 +18,13 @@ from recommender.fields import FieldError, flag, identifier, listed
 
 # A slate is a list somebody could look at; wikis show some hundred links on a page.
 MAX_SHOWN = 5_000
+# Not tuned: bundles' names have 22, vendors' ids of visits some forty.
 MAX_NAME_CHARACTERS = 200
 # Why a link is in a slate; bundles and tokens hold numbers into this.
 ORIGINS = ("model", "text", "hand-picked", "fallback", "pinned", "explored")
+# Times are milliseconds since 1970, UTC; so long is a day.
 DAY_MS = 86_400_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
+EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)  # their units
 
 
 class Impression(NamedTuple):

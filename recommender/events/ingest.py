@@ -1,7 +1,7 @@
 """Events as readers' pages send them: checked one by one, each accepted or refused with a reason.
 
 A page names the slate it shows by its token and a link by its position; whatever else it sends is
-ignored. Time is the server's clock, less the ``age_ms`` that the page says have passed. A
+ignored. Time is the server's clock, less the ``age_ms`` that have passed by the page's. A
 caller who is ``trusted`` (holds the admin key) may send the full records of ``events`` instead.
 """
 
@@ -18,6 +18,7 @@ from recommender.events.event import Click, Impression, PageView
 from recommender.events.slate_token import Signer, Slate
 from recommender.fields import MAX_ID_CHARACTERS, FieldError, text
 
+# Characters of what a page mints or names: a UUID has 36. Not tuned.
 MAX_NAME = 128
 # A page that failed to send an event tries again, at the latest when it is left.
 MAX_AGE_MS = 3_600_000
@@ -72,7 +73,7 @@ class Gate:
     trusted: bool = False
 
     def read(self, record: object) -> Incoming:
-        """The event a record stands for; ``Rejected`` says why it is none."""
+        """The event a record stands for; ``Rejected``, with the reason, if it is none."""
         try:
             return self._read(record)
         except FieldError as exc:

@@ -26,11 +26,15 @@ from typing import NamedTuple
 from recommender.errors import TokenError
 from recommender.events.event import ORIGINS
 
+# The first byte of a token; raise it when the layout changes.
 VERSION = 1
+# Three times what fifty links take, the most that a page may ask for; not tuned.
 MAX_CHARACTERS = 1_200
+# 96 bits: RFC 2104, section 5, advises against fewer than 80.
 MAC_BYTES = 12
 # A variant is one of a hundred, so every chance is so many hundredths.
 N_VARIANTS = 100
+# In the byte of the variant; no variant is so large.
 NO_VARIANT = 255
 
 

@@ -1,6 +1,6 @@
-"""Examination by position, to look at: a table, and a picture with intervals.
+"""Examination by position, for people: a table, and a picture with intervals.
 
-What the log could not tell is in neither: a layout without a curve is named with the reason.
+A layout whose curve the log does not identify is named with the reason instead.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SITE = "whole site"
+# As long as lists usually are.
 N_POSITIONS = 10
 
 

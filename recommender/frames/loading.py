@@ -81,14 +81,14 @@ def _events(events: Any) -> Iterable[Event]:
 
 def _frame_events(frame: pd.DataFrame) -> Iterator[Event]:
     columns = set(frame.columns)
-    marks = {"shown": "impression", "clicked": "click", "article_id": "pageview"}
-    kind = next((kind for mark, kind in marks.items() if mark in columns), None)
-    if "type" not in columns and kind is None:
+    types = {"shown": "impression", "clicked": "click", "article_id": "pageview"}
+    type = next((types[column] for column in types if column in columns), None)
+    if "type" not in columns and type is None:
         raise InputError("a frame of events takes a column type, shown, clicked or article_id")
     for number, record in enumerate(_records(frame), start=1):
         # What the site's own frames mark as doubtful, its training leaves out.
         if not record.get("flagged"):
-            yield parse({"type": kind, **record}, where=f"events:row {number}")
+            yield parse({"type": type, **record}, where=f"events:row {number}")
 
 
 def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:

@@ -24,8 +24,7 @@ TOO_FAST_MS = 300
 REASONS = ("crawler", "fast", "session", "pair")
 # Not tuned: the best link of a busy page wins about a hundredth of a site's clicks, and on a small
 # site twenty readers of one link in a day are no surprise.
-PAIR_SHARE = 0.01
-PAIR_CLICKS = 20
+PAIR_SHARE, PAIR_CLICKS = 0.01, 20
 # Clicks on each of the last days that have any. One target counts a hundred times at most, or a
 # flood that lasts for weeks would raise the cap that is to hold it.
 DAYS = """

@@ -18,9 +18,9 @@ from recommender.events.ingest import Incoming
 from recommender.store.database import Store
 from recommender.store.event_writer import EventWriter, add_tallies
 
-# Events that wait for their group; beyond, a caller had better come back.
-MAX_WAITING = 20_000
-MAX_GROUP = 5_000
+# Events that wait for their group, beyond which a caller had better come back; and those in one
+# group, so that the first of a rush are answered within a second. Not tuned.
+MAX_WAITING, MAX_GROUP = 20_000, 5_000
 
 logger = logging.getLogger("api")
 

@@ -1,8 +1,8 @@
 """Events out of files into the store, block by block.
 
-Each block is one transaction, in which a mark says how far its files have been read. So an import
-that was stopped, by whatever, goes on at its last block, and a log that grew goes on from its old
-end. Nothing depends on the marks but time: what comes twice counts once.
+Each block is one transaction, in which a mark records how far its files have been read. So an
+import that was stopped, by whatever, goes on at its last block, and a log that grew goes on from
+its old end. Nothing depends on the marks but time: what comes twice counts once.
 """
 
 from __future__ import annotations

@@ -19,10 +19,11 @@ from recommender.events.slate_token import Slate
 
 Item = TypeVar("Item")
 
+# Rows that Python holds at a time, in some 20 MB. Not tuned.
 CHUNK = 20_000
-# Databases limit how many values one statement may carry.
-LOOK_UP = 500
-ROWS_AT_ONCE = 500
+# Databases limit how many values one statement may carry: SQLite 32,766, its older releases 999.
+# Rows of eight columns stay below the first, looked up ids below both.
+LOOK_UP, ROWS_AT_ONCE = 500, 500
 
 COLUMNS = {
     "ids": {"key": "integer", "id": "text"},
@@ -93,7 +94,7 @@ def _find_slates(connection: Connection, digests: Iterable[bytes]) -> dict[bytes
 
 
 def _digest(slate: Slate) -> bytes:
-    """Sixteen bytes that tell slates apart."""
+    """Sixteen bytes that no other slate has."""
     packed = struct.pack(f"<{len(slate.items) + 1}q", slate.source, *slate.items)
     head: list[Any] = [slate.list, slate.ordered, slate.chances]
     text = json.dumps([*head, slate.origins] if slate.origins else head)

@@ -99,7 +99,7 @@ PAST_PAIRS = "SELECT day, article, other, n FROM past_pairs WHERE day < :until_d
 WINDOW = "SELECT MIN(ts), MAX(ts) FROM views WHERE ts < :until"
 
 
-# Rows at a time; without ``yield_per`` too, a result's partitions would be single rows.
+# Rows at a time, in some 20 MB; without ``yield_per`` too, partitions would be single rows.
 BLOCK = 50_000
 
 
@@ -115,7 +115,7 @@ def query(statement: str, values: Mapping[str, Any]) -> sql.TextClause:
     """A statement, of whose parameters those that are lists, of texts, stand behind IN."""
     lists = [name for name, value in values.items() if isinstance(value, list)]
     used = [name for name in lists if f":{name}" in statement]
-    # PostgreSQL wants to know of what kind the texts in an empty list are.
+    # PostgreSQL wants to know the type of an empty list.
     return sql.text(statement).bindparams(
         *(sql.bindparam(name, expanding=True, type_=sql.String()) for name in used)
     )
@@ -140,12 +140,10 @@ def columns(
     texts = texts or {}
     result = connection.execution_options(yield_per=BLOCK).execute(query(statement, values), values)
     names = [*result.keys()]
-    kinds = [np.float64 if name in floats else np.int64 for name in names]
-    found: list[list[np.ndarray]] = [[np.zeros(0, dtype=kind)] for kind in kinds]
+    dtypes = {name: np.float64 if name in floats else np.int64 for name in names}
+    found: dict[str, list[np.ndarray]] = {name: [np.zeros(0, dtypes[name])] for name in names}
     for rows in result.partitions(BLOCK):
-        for name, kind, blocks, block in zip(
-            names, kinds, found, zip(*rows, strict=True), strict=True
-        ):
+        for name, block in zip(names, zip(*rows, strict=True), strict=True):
             numbers = [*map(texts[name].of, block)] if name in texts else block
-            blocks.append(np.array(numbers, dtype=kind))
-    return {name: np.concatenate(blocks) for name, blocks in zip(names, found, strict=True)}
+            found[name].append(np.array(numbers, dtypes[name]))
+    return {name: np.concatenate(blocks) for name, blocks in found.items()}

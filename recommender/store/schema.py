@@ -15,7 +15,7 @@ from recommender.errors import StoreError
 def _first(connection: Connection) -> None:
     postgresql = connection.dialect.name == "postgresql"
     blob = "BYTEA" if postgresql else "BLOB"
-    # SQLite keeps a second tree beside a table with a primary key, unless told not to.
+    # Without this SQLite keeps a second tree beside a table with a primary key.
     tight = "" if postgresql else "WITHOUT ROWID"
     for statement in f"""
         CREATE TABLE articles (

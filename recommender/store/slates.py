@@ -40,8 +40,8 @@ class Slates:
         return np.searchsorted(self.number, numbers)
 
     def links_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The links of these slates, one slate after the other: ``heads``, ``(n + 1,)``, and the
-        place of each link in ``item``.
+        """The links of these slates, ``(n,)``, one slate after the other: ``heads``, ``(n + 1,)``,
+        and the place of each link in ``item``.
         """
         sizes = np.diff(self.heads)[rows]
         links, _ = expand(self.heads[rows], sizes)

@@ -11,7 +11,6 @@ from recommender.evaluation.list_quality import (
     MODEL,
     TEXT,
     Lists,
-    figures,
     final_lists,
     gini,
     list_figures,
@@ -28,7 +27,8 @@ def found_of(
         "seen": np.ones(5), "clicks": np.zeros(5), "same": np.arange(5),
         "real": np.ones(5, dtype=bool),
     }  # fmt: skip
-    return figures(Lists(bundle(), items, fallback, **(known | more)))
+    lists = Lists(bundle(), items, fallback, **(known | more))
+    return {figure.name: figure.value(lists) for figure in FIGURES}
 
 
 def lists(*rows: list[int]) -> np.ndarray:

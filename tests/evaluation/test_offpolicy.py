@@ -148,7 +148,9 @@ def test_too_little_is_refused_in_words():
     for found in (few, strange, silent):
         assert found.best is None
         assert found.table["estimate"].isna().all()
-        assert found.verdict.startswith("The log cannot tell what the lists given would win")
+        assert found.verdict.startswith(
+            "The log gives no estimate of what the lists given would win"
+        )
 
 
 def test_a_rare_slate_weighs_in_full():

@@ -3,8 +3,8 @@
 Two templates draw everything: ``intervals`` means with their intervals, a row each, and ``chart``
 lines and points over two axes. Rows are as wide as their column, because what lies along them is in
 percent, and their words stay as large as those around them. Colours are those of Okabe & Ito (2008,
-"Color universal design"), which the colour-blind can tell apart, and never alone in telling two
-things apart; they stand in the elements themselves, since code hosts take style sheets out of
+"Color universal design"), which the colour-blind can distinguish, and never the only difference of
+two things; they stand in the elements themselves, since code hosts take style sheets out of
 notebooks. A page in dark mode replaces them by its own (``report.css``).
 
 >>> Axis("chance", 0.0, 0.25, scale=np.sqrt).at(0.0625)

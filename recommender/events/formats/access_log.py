@@ -44,7 +44,9 @@ PIECES = {
 LINE = re.compile("".join(PIECES.values()))
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
+# As long as web analytics takes a visit to last without a page view: half an hour.
 RELOAD_MS = 30 * 60 * 1000
+# Servers write seconds.
 SECOND_MS = 1000
 # Beyond this, what is older than a reload may be is forgotten.
 MAX_REMEMBERED = 1_000_000
@@ -122,7 +124,7 @@ class AccessLog(Translator):
         self.waiting: list[Read] = []
         # When each client last asked for each page, and from where it came since it first did.
         self.last: dict[tuple[int, str], tuple[int, tuple[str, ...]]] = {}
-        # Readers who do the same in the same second are told apart by the millisecond.
+        # Readers who do the same in the same second get a millisecond each.
         self.alike: dict[tuple[int, str, str], int] = {}
 
     def read(self, record: Record) -> Iterable[Event]:

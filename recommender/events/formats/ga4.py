@@ -29,6 +29,7 @@ from recommender.events.formats.base import (
 )
 from recommender.files import Record
 
+# GA4's unit of time.
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -52,7 +53,7 @@ class Ga4(Translator):
         reader = text_of(fields.get("user_pseudo_id"))
         session = text_of(params.get("ga_session_id"))
         if not (reader and session):
-            raise Skip("no user_pseudo_id or ga_session_id, so views cannot be told apart")
+            raise Skip("no user_pseudo_id or ga_session_id, so views cannot be distinguished")
         source = self.finder.named(text_of(params.get("source_id"))) or self.finder.at(
             text_of(params.get("page_location"))
         )
@@ -93,9 +94,9 @@ def _params(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
         values = entry.get("value")
         if not isinstance(values, dict):
             raise EventError(f"{where}: field event_params: a parameter has no value")
-        kinds = ("string_value", "int_value", "double_value", "float_value")
+        types = ("string_value", "int_value", "double_value", "float_value")
         params[str(entry.get("key"))] = next(
-            (values[kind] for kind in kinds if values.get(kind) is not None), None
+            (values[name] for name in types if values.get(name) is not None), None
         )
     return params
 

@@ -2,11 +2,11 @@
 
 ``expose_element`` is an impression. If the element is a list, the entities ``element_content``
 that come with it name its links, and the list is shown as a whole, in order. If it is a single
-link, the entity ``element`` names it, and it is shown alone, its position unknown. A link is told
+link, the entity ``element`` names it, and it is shown alone, its position unknown. A link is known
 by an attribute ``href`` or ``url``, or by one that holds an article's id and whose name ends in
 ``id``.
 
-``link_click`` is a click. It seldom says which list the link stood in (by the entity
+``link_click`` is a click. It seldom names the list that the link stood in (by the entity
 ``component_parents``), so that is looked up among the lists of that page view. When they were
 read elsewhere, the click is reported for every list that is known: counting leaves out clicks on
 what a view did not show.
@@ -40,6 +40,7 @@ from recommender.events.formats.base import (
 )
 from recommender.files import Record
 
+# Of an enriched event (Snowplow's canonical event model).
 N_COLUMNS = 131
 # A line of another release may have some columns more or fewer; no other format has so many.
 FEW_COLUMNS = 100
@@ -56,9 +57,8 @@ COLUMNS = {
     "event_name": 127,
 }
 ADDRESS_NAMES = ("href", "url")
-# How many page views and lists are remembered for the clicks that follow.
-MAX_PAGES = 50_000
-MAX_LISTS = 1_000
+# How many page views and lists are remembered for the clicks that follow. Not tuned.
+MAX_PAGES, MAX_LISTS = 50_000, 1_000
 # A list's name, and which list of that name it is; None for one that is seen link by link.
 View = tuple[str, str | None]
 Entities = Mapping[str, list[Mapping[str, Any]]]
@@ -168,7 +168,7 @@ class Snowplow(Translator):
         item = self.finder.at(_joined(page_url, target))
         if item is None:
             raise Skip("click on a link to no article")
-        click(where, view_id=page, ts=ts, clicked=item)  # faults are told now, with the others
+        click(where, view_id=page, ts=ts, clicked=item)  # raises its faults here
         components: list[str] = []
         for entity in entities.get("component_parents", []):
             names = entity.get("component_list")
@@ -232,7 +232,7 @@ def _page_view(fields: Mapping[str, str], entities: Entities) -> str:
         if id := text_of(entity.get("id")):
             return pseudonym("snowplow", id)
     if not fields["domain_sessionid"]:
-        raise Skip("no web_page entity and no domain_sessionid, so views cannot be told apart")
+        raise Skip("no web_page entity and no domain_sessionid, so views cannot be distinguished")
     return pseudonym("snowplow", fields["domain_sessionid"], url_key(fields["page_url"]))
 
 

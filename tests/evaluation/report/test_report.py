@@ -199,7 +199,7 @@ def test_what_lists_would_have_won_is_part_of_it(report: Report):
     assert "so &amp; so" in made.to_html()
     silent_page = replace(report, off_policy=told).to_html()
     assert silent_page.count("<svg") == report.to_html().count("<svg")
-    assert "The log cannot tell what new would win" in silent_page
+    assert "The log gives no estimate of what new would win" in silent_page
 
 
 def test_a_report_of_one_view_is_a_report():

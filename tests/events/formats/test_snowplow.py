@@ -207,7 +207,7 @@ def test_a_page_view_without_an_id_is_told_by_session_and_address(tmp_path: Path
     assert len({event.view_id for event in events}) == 1
     assert sorted(reader.skipped) == [
         "exposed element without a link to an article",
-        "no web_page entity and no domain_sessionid, so views cannot be told apart",
+        "no web_page entity and no domain_sessionid, so views cannot be distinguished",
     ]
 
 
