@@ -116,7 +116,8 @@ def compare(new: Bundle, live: Bundle, store: Store, *, after: int, caps: Caps) 
     verdict = "the new one is worse" if worse else "it is not worse"
     if not worse and any(gain.low > 0 for gain in gains.values()):
         verdict = "it is better"
-    return bool(worse), f"{verdict}, {figures} on {n_clicked:,} clicked views"
+    places = "" if len(_examined(live)) > 1 else ", all places taken to be examined alike"
+    return bool(worse), f"{verdict}, {figures} on {n_clicked:,} clicked views{places}"
 
 
 def _order(new: Bundle, live: Bundle, log: Impressions) -> Interval:

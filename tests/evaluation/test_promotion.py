@@ -76,7 +76,7 @@ def test_a_bundle_of_poisoned_clicks_does_not_go_live(tmp_path: Path):
 
 
 def test_a_bundle_that_learned_more_goes_live(tmp_path: Path):
-    """The live one knew the texts alone."""
+    """The live one knew the texts alone, nothing of places, and the sentence mentions it."""
     days = [readers(LAST + day) for day in range(4)]
 
     models, promotion = trained(tmp_path / "models", [], *days)
@@ -84,6 +84,7 @@ def test_a_bundle_that_learned_more_goes_live(tmp_path: Path):
     assert promotion.promoted
     assert promotion.sentence.startswith("promoted: it is better, nDCG@10 +0.")
     assert "clicks a view +" in promotion.sentence
+    assert "all places taken to be examined alike" in promotion.sentence
     assert registry.current(models) == registry.names(models)[1]
 
 
