@@ -20,7 +20,7 @@ N_DRAWS = 2_000
 # Draws made in one go: a matrix of so many rows and up to ``MAX_CLUSTERS`` columns, 2 MB.
 BLOCK = 50
 # More visits than this are put together into so many groups, at random as far as views go: means
-# of groups are as independent as means of visits, and 5,000 say how wide an interval is.
+# of groups are as independent as means of visits, and 5,000 are plenty for an interval.
 MAX_CLUSTERS = 5_000
 # Below so many visits a bootstrap's intervals are too narrow (Cameron, Gelbach & Miller 2008).
 FEW_CLUSTERS = 30
@@ -50,21 +50,19 @@ def means(columns: Sequence[np.ndarray], session: np.ndarray, random: np.random.
     cluster = session % MAX_CLUSTERS
     n_clusters = int(cluster.max()) + 1
     masks = [~np.isnan(column) for column in columns]
-    # Most columns have a value for every view: their counts are the same, and counted once.
-    number: dict[bytes, int] = {}
-    which = [number.setdefault(mask.tobytes(), len(number)) for mask in masks]
-    distinct = [masks[which.index(at)] for at in range(len(number))]
-    totals = np.column_stack(
-        [
-            np.bincount(cluster[mask], weights=column[mask], minlength=n_clusters)
-            for mask, column in zip(masks, columns, strict=True)
-        ]
+    totals, counts = (
+        np.column_stack(
+            [
+                np.bincount(cluster[mask], weights=amounts[mask], minlength=n_clusters)
+                for mask, amounts in zip(masks, summed, strict=True)
+            ]
+        )
+        for summed in (columns, masks)
     )
-    counts = np.column_stack([np.bincount(cluster[m], minlength=n_clusters) for m in distinct])
     drawn = np.empty((N_DRAWS, len(columns)))
     for start in range(0, N_DRAWS, BLOCK):
         times = random.poisson(1.0, (min(BLOCK, N_DRAWS - start), n_clusters)).astype(np.float64)
-        n_views = (times @ counts)[:, which]
+        n_views = times @ counts
         part = drawn[start : start + BLOCK]
         part[:] = np.nan
         np.divide(times @ totals, n_views, out=part, where=n_views > 0)

@@ -181,39 +181,36 @@ def estimate(
 
 def _rows(shown: Matched, was: Terms, model: Model, randomised: bool) -> dict[str, tuple[Any, ...]]:
     """The table, row by row."""
-    rows: dict[str, tuple[Any, ...]] = {}
-    unknown_chances = "" if randomised else "no view in the log has the chances of its links"
-    weight = weight_of(shown) if randomised else Weight(np.nan, np.nan, np.nan)
-    lacking = f"{_percent(weight.unsupported)} of the places without support count as "
-    for name, terms, rest in ((IPS, ips(shown), "nothing"), (SNIPS, snips(shown), "the others")):
-        reason = unknown_chances or too_little(shown, terms, weight)
-        summary = lacking + rest if weight.unsupported > MENTIONED else ""
-        rows[name] = _row(shown, was, terms, weight, reason, summary, False)
+    unknown = "" if randomised else "no view in the log has the chances of its links"
+    nothing = Weight(np.nan, np.nan, np.nan)
+    weight = weight_of(shown) if randomised else nothing
+    lacking = weight.unsupported > MENTIONED
+    share = _percent(weight.unsupported)
+    rest = f"{share} of the places without support count as " if lacking else ""
+    rows = {
+        IPS: (ips(shown), weight, unknown, rest and f"{rest}nothing", False),
+        SNIPS: (snips(shown), weight, unknown, rest and f"{rest}the others", False),
+    }
     if model.chance is None or model.examined is None:
-        nothing = Weight(np.nan, np.nan, np.nan)
-        rows[DR] = _row(shown, was, None, weight, unknown_chances or model.reason, "", True)
-        rows[PBM] = _row(shown, was, None, nothing, model.reason, "", True)
-        return rows
-    terms = doubly_robust(shown, model.chance, model.examined)
-    reason = unknown_chances or too_little(shown, terms, weight)
-    rests = weight.unsupported > MENTIONED
-    summary = (
-        f"of {_percent(weight.unsupported)} of the places only the model decides" if rests else ""
-    )
-    rows[DR] = _row(shown, was, terms, weight, reason, summary, rests)
-    terms, weight = position_based(shown, model.examined)
-    reason = too_little(shown, terms, weight)
-    summary = "; ".join(filter(None, (POSITIONS, model.caveat)))
-    rows[PBM] = _row(shown, was, terms, weight, reason, summary, True)
-    return rows
+        none = logged_policy(shown)
+        rows[DR] = none, weight, unknown or model.reason, "", True
+        rows[PBM] = none, nothing, model.reason, "", True
+    else:
+        terms = doubly_robust(shown, model.chance, model.examined)
+        rest = f"of {share} of the places only the model decides" if lacking else ""
+        rows[DR] = terms, weight, unknown, rest, lacking
+        summary = "; ".join(filter(None, (POSITIONS, model.caveat)))
+        rows[PBM] = *position_based(shown, model.examined), "", summary, True
+    return {name: _row(shown, was, *row) for name, row in rows.items()}
 
 
 def _row(
-    shown: Matched, was: Terms, terms: Terms | None, weight: Weight, reason: str, summary: str,
+    shown: Matched, was: Terms, terms: Terms, weight: Weight, reason: str, summary: str,
     depends: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
+    """An estimate is given if there is no ``reason`` against it and it rests on enough."""
     figures = [np.nan] * 6
-    if terms is not None and not reason:
+    if not (reason := reason or too_little(shown, terms, weight)):
         won, gain = terms.interval(shown.log, least=0.0), (terms - was).interval(shown.log)
         figures = [won.value, won.low, won.high, gain.value, gain.low, gain.high]
     summary = REFUSED + reason if reason else summary
