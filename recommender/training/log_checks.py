@@ -183,33 +183,39 @@ _WITHOUT_VIEW = """
 """
 _NOT_SHOWN = """
     FROM clicks c JOIN views v ON v.view_id = c.view_id JOIN ids i ON i.key = c.item
-    WHERE NOT EXISTS (SELECT 1 FROM slate_links l WHERE l.slate = v.slate AND l.item = c.item)
+    WHERE c.ts < :before
+    AND NOT EXISTS (SELECT 1 FROM slate_links l WHERE l.slate = v.slate AND l.item = c.item)
 """
 
 
 def _halves(connection: Connection, now_ms: int) -> Check:
-    values = {"before": now_ms - PATIENCE_MS}
-    total = _number(connection, "SELECT COUNT(*) FROM clicks WHERE ts < :before", values)
-    alone = _number(connection, f"SELECT COUNT(*) {_WITHOUT_VIEW}", values)
-    rows = connection.execute(
-        sql.text(f"SELECT c.view_id {_WITHOUT_VIEW} ORDER BY c.view_id LIMIT {N_EXAMPLES}"), values
-    )
+    before = now_ms - PATIENCE_MS
+    total, alone, found = _clicks_among(connection, "c.view_id", _WITHOUT_VIEW, before)
     summary = f"{alone:,} of {total:,} clicks older than half an hour have no view"
-    named = [f"view {row.view_id}" for row in rows]
-    return Check("clicks have their views", alone <= MAX_HALVES * total, summary, named)
+    return Check("clicks have their views", alone <= MAX_HALVES * total, summary, found)
 
 
 def _not_shown(connection: Connection) -> Check:
-    total = _number(connection, "SELECT COUNT(*) FROM clicks", {})
-    not_shown = _number(connection, f"SELECT COUNT(*) {_NOT_SHOWN}", {})
-    rows = connection.execute(
-        sql.text(f"SELECT c.view_id, i.id {_NOT_SHOWN} ORDER BY c.view_id LIMIT {N_EXAMPLES}")
+    column = "c.view_id || ': ' || i.id"
+    total, strange, found = _clicks_among(
+        connection, column, _NOT_SHOWN, int(np.iinfo(np.int64).max)
     )
-    summary = f"{not_shown:,} of {total:,} clicks are on what their view did not show"
-    named = [f"view {row.view_id}: {row.id}" for row in rows]
-    return Check(
-        "clicks are on links that were shown", not_shown <= MAX_NOT_SHOWN * total, summary, named
+    summary = f"{strange:,} of {total:,} clicks are on what their view did not show"
+    passed = strange <= MAX_NOT_SHOWN * total
+    return Check("clicks are on links that were shown", passed, summary, found)
+
+
+def _clicks_among(
+    connection: Connection, column: str, among: str, before: int
+) -> tuple[int, int, list[str]]:
+    """How many clicks there are before a moment, how many of them ``among`` finds, and some."""
+    values = {"before": before}
+    total, n = (
+        int(connection.scalar(sql.text(f"SELECT COUNT(*) {each}"), values) or 0)
+        for each in ("FROM clicks WHERE ts < :before", among)
     )
+    some = f"SELECT {column} {among} ORDER BY {column} LIMIT {N_EXAMPLES}"
+    return total, n, [f"view {name}" for name in connection.scalars(sql.text(some), values)]
 
 
 def _flagged(connection: Connection, caps: Caps) -> Check:
@@ -237,10 +243,6 @@ def _rejected(connection: Connection) -> Check:
     return Check(
         "few events are refused", n <= MAX_REJECTED * received, summary, named[:N_EXAMPLES]
     )
-
-
-def _number(connection: Connection, statement: str, values: dict[str, int]) -> int:
-    return int(connection.scalar(sql.text(statement), values) or 0)
 
 
 def _share(name: str, bad: list[str], n: int, most: float, what: str) -> Check:
