@@ -22,6 +22,7 @@ from benchmarks.corpus import REAL, table
 from recommender.articles.article import Article
 from recommender.articles.reader import read_articles
 from recommender.clicks import position_bias
+from recommender.events.reader import EventReader
 from recommender.progress import Silent
 from recommender.ragged import ranks
 from recommender.ranking.features import FEATURES, NAMES, PRIOR_CHOICES, features, known_of
@@ -30,7 +31,6 @@ from recommender.ranking.ranker import OWN, learn, learn_pairs
 from recommender.ranking.time_splits import Split, Splits, splits_of
 from recommender.store import counts
 from recommender.store.database import Store
-from recommender.store.import_events import EventReader
 from recommender.text import neighbours
 from recommender.text.corpus import Corpus, corpus_of
 from recommender.training.pipeline import N_NEIGHBOURS, picked_lists, read_text

@@ -17,9 +17,9 @@ from benchmarks.corpus import REAL, table
 from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
 from recommender.demo import prepare
+from recommender.events.reader import EventReader
 from recommender.functions import evaluate
 from recommender.store.database import Store
-from recommender.store.import_events import EventReader
 from recommender.training.pipeline import Options, build
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

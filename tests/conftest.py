@@ -18,8 +18,8 @@ from recommender.bundle.bundle import Bundle
 from recommender.demo import readers
 from recommender.demo.prepare import write_log
 from recommender.demo.readers import PAGES
+from recommender.events.reader import EventReader
 from recommender.store.database import Store
-from recommender.store.import_events import EventReader
 from recommender.training.pipeline import build
 
 # Read when scikit-learn is loaded; without it, threads that wait slow one another twenty times.

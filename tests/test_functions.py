@@ -104,7 +104,7 @@ def test_doubtful_views_of_a_frame_are_not_learned_from(tmp_path: Path):
 def connected(files: tuple[Path, Path], folder: Path) -> recommender.Site:
     """A store with the files in it."""
     from recommender.articles.reader import read_articles
-    from recommender.store.import_events import EventReader
+    from recommender.events.reader import EventReader
 
     site = recommender.connect(f"sqlite:///{folder / 'site.db'}")
     site.store.apply(read_articles([files[0]]))

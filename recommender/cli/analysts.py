@@ -140,9 +140,9 @@ def import_articles(
 def import_events(
     paths: tuple[Path, ...], kind: str, again: bool, max_bad: str | None, as_json: bool
 ) -> None:
+    from recommender.events.reader import EventReader
     from recommender.files import Tolerance
     from recommender.store.database import Store
-    from recommender.store.import_events import EventReader
     from recommender.store.import_events import import_events as write
 
     settings = here()

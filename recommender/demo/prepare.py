@@ -25,9 +25,9 @@ from recommender.config import Settings
 from recommender.demo import readers
 from recommender.demo.readers import PAGES, truth
 from recommender.events.event import Click, Event, Impression
+from recommender.events.reader import EventReader
 from recommender.progress import Progress, Shown, Silent
 from recommender.store.database import Store
-from recommender.store.import_events import EventReader
 from recommender.text.neighbours import neighbours
 from recommender.training.pipeline import Options, build, read_text
 

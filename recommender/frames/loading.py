@@ -14,9 +14,10 @@ from recommender.articles.article import from_record
 from recommender.articles.reader import Batch, read_articles
 from recommender.errors import ArticleError, InputError
 from recommender.events.event import Event, parse
+from recommender.events.reader import EventReader
 from recommender.files import Problem, Tolerance
 from recommender.store.database import Store
-from recommender.store.import_events import EventReader, import_events
+from recommender.store.import_events import import_events
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ its old end. Nothing depends on the marks but time: what comes twice counts once
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import sqlalchemy as sql
@@ -17,8 +17,6 @@ from recommender.articles.addresses import Finder
 from recommender.events.reader import EventReader, Mark
 from recommender.store.database import Store
 from recommender.store.event_writer import EventWriter, Received
-
-__all__ = ["EventReader", "import_events"]
 
 
 def import_events(store: Store, reader: EventReader, *, again: bool = False) -> Received:
@@ -44,27 +42,19 @@ def import_events(store: Store, reader: EventReader, *, again: bool = False) -> 
 
 def _standing(store: Store, reader: EventReader) -> dict[Path, Mark]:
     """The marks of files that are still the same."""
-    formats = dict(reader.files)
-    with store.reading() as connection:
-        marks = read_marks(connection, formats)
-    return {
-        path: mark
-        for path, mark in marks.items()
-        if mark.is_of(path)
-        # A table of columns does not grow: it is written anew.
-        and (formats[path].records != "parquet" or not mark.size or mark.ends(path))
-    }
-
-
-def read_marks(connection: Connection, paths: Iterable[Path]) -> dict[Path, Mark]:
-    """The marks of those of these files that have one."""
     marks = {}
     query = sql.text("SELECT head, records FROM imports WHERE file = :file")
-    for path in paths:
-        row = connection.execute(query, {"file": _name(path)}).first()
-        if row is not None:
+    with store.reading() as connection:
+        for path, format in reader.files:
+            row = connection.execute(query, {"file": _name(path)}).first()
+            if row is None:
+                continue
             n_bytes, digest, size, n_events = row.head.split(":")
-            marks[path] = Mark(int(n_bytes), digest, int(size), int(n_events), int(row.records))
+            mark = Mark(int(n_bytes), digest, int(size), int(n_events), int(row.records))
+            # A table of columns does not grow: it is written anew.
+            grows = format.records != "parquet" or not mark.size
+            if mark.is_of(path) and (grows or mark.ends(path)):
+                marks[path] = mark
     return marks
 
 

@@ -15,9 +15,9 @@ from pyarrow import parquet
 
 from recommender.errors import EventError, InputError, TooManyBadRecords
 from recommender.events.event import MAX_SHOWN, Click, Event, Impression, PageView, parse
+from recommender.events.reader import EventReader
 from recommender.files import Tolerance
 from recommender.store.database import Store
-from recommender.store.import_events import EventReader
 
 NOON = "2026-11-22T12:00:00Z"
 NOON_MS = 1_795_348_800_000
