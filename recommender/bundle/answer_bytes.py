@@ -13,7 +13,7 @@ from recommender.bundle.published import Prepared
 
 def ready(lists: Prepared) -> dict[str, Strings]:
     """By row, the links that every article's page gets when it asks for the usual ten, what a
-    token says of them, and the beginning of a link to it; nothing for the page of a stub.
+    token holds of them, and the beginning of a link to it; nothing for the page of a stub.
     """
     rows = range(len(lists.stub))
 

@@ -61,7 +61,7 @@ def _save(folder: Path, name: str, value: Any, leave: frozenset[str] = frozenset
     return value.item() if isinstance(value, np.generic) else value
 
 
-def load(folder: Path, name: str, kind: type[Held], given: Mapping[str, Any] | None = None) -> Held:
+def load(folder: Path, name: str, into: type[Held], given: Mapping[str, Any] | None = None) -> Held:
     """Read back what ``save`` wrote of a dataclass; fields that are ``given`` are not read.
 
     Large arrays are mapped into memory and cannot be changed. ``BundleError`` names the file, and
@@ -73,7 +73,7 @@ def load(folder: Path, name: str, kind: type[Held], given: Mapping[str, Any] | N
     def array(part: str) -> np.ndarray:
         return load_array(folder, f"{name}_{part}")
 
-    return build(kind, plain, str(path), given=given, array=array)
+    return build(into, plain, str(path), given=given, array=array)
 
 
 def read_json(path: Path) -> Any:
@@ -85,7 +85,9 @@ def read_json(path: Path) -> Any:
 
 
 def load_array(folder: Path, name: str) -> np.ndarray:
-    """Read one array, of the shape it was saved with, mapped into memory if it is of any size."""
+    """Read one array as it was saved, of any shape, such as ``(n_articles,)``; mapped into memory
+    if it is larger than ``SMALL``. ``BundleError`` names a file that cannot be read.
+    """
     path = folder / f"{name}.npy"
     try:
         mapped: Literal["r"] | None = "r" if path.stat().st_size > SMALL else None
@@ -99,7 +101,7 @@ def load_array(folder: Path, name: str) -> np.ndarray:
 
 
 def build(
-    kind: type[Held],
+    into: type[Held],
     plain: Any,
     where: str,
     *,
@@ -112,15 +114,15 @@ def build(
     ``BundleError`` names ``where`` and the field if one is missing or unknown; ``at`` are the
     fields on the way to it.
     """
-    values, hints = dict(given or {}), get_type_hints(kind)
+    values, hints = dict(given or {}), get_type_hints(into)
     if not isinstance(plain, dict):
         raise BundleError(f"{where}: {'.'.join(at) or 'its content'} is not an object")
-    names = [field.name for field in fields(cast("Any", kind)) if field.name not in values]
+    names = [field.name for field in fields(cast("Any", into)) if field.name not in values]
     for name in sorted(plain.keys() - set(names)):
         raise BundleError(f"{where}: unknown field {'.'.join((*at, name))}")
     for name in names:
         values[name] = _value(hints[name], plain, where, array, (*at, name))
-    return kind(**values)
+    return into(**values)
 
 
 def _value(

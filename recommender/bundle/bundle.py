@@ -43,6 +43,8 @@ class Bundle:
     """A published bundle. ``rules`` are the editors', applied to every list at ``now``."""
 
     def __init__(self, folder: Path, *, rules: Rules | None = None, now: datetime | None = None):
+        if rules is not None and now is None:
+            raise ValueError("rules are in force at a time: give now")
         self.lists = Lists.open(folder)
         self.folder = folder
         self.rules = rules
@@ -107,21 +109,19 @@ class Bundle:
         text alone decides (``learned_from``). Any pair has one, shown or not. ``KeyError`` names
         an unknown id.
         """
-        source = self._row(id)
-        items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
-        return self.score_rows(np.full(len(items), source, dtype=np.int64), items)
+        return self.score_rows(*self._pairs(id, candidates))
 
     def chance(self, id: str, candidates: Sequence[str]) -> np.ndarray:
         """How likely a reader of the article is to follow a link to each candidate, given that it
-        is looked at: ``(n,)``, strictly increasing in ``score``. ``CalibrationError`` says why if
-        the log could not tell.
+        is examined: ``(n,)``, strictly increasing in ``score``. ``CalibrationError`` gives the
+        reason if the log does not identify it.
         """
         chance = self.calibration.chance
         return chance(np.full(len(candidates), self._row(id)), self.score(id, candidates))
 
     def expected_clicks(self, id: str, k: int = DEFAULT_K, *, layout: str | None = None) -> float:
         """Clicks to be expected of one view of the article's list: the sum of its links' chances,
-        each times that of being looked at where it stands, in ``layout`` or in the mean over all.
+        each times that of being examined where it stands, in ``layout`` or in the mean over all.
         """
         shown = [link.id for link in self.related(id, k)]
         examined = self.calibration.examination(layout)
@@ -129,7 +129,9 @@ class Bundle:
         return float((examined[place] * self.chance(id, shown)).sum())
 
     def score_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """``score`` for pairs given by the articles' numbers; ``sources`` must come in runs."""
+        """``score`` for pairs given by the articles' rows, ``(n_pairs,)``, as is what is returned;
+        ``sources`` must come in runs.
+        """
         from recommender.ranking import handpicked
 
         if len(items) == 0:
@@ -138,20 +140,11 @@ class Bundle:
             return self._ranker.score(self.site, sources, items)
         return handpicked.score(self.site, self._handpicked, sources, items)
 
-    def cosine_rows(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """TF-IDF cosine of pairs given by the articles' numbers."""
-        return self.site.cosine(sources, items)
-
-    def target_clicks(self) -> np.ndarray:
-        """Clicks on each article as a target, in the bundle's data window."""
-        return self.history.clicks.target_clicks
-
     def features(self, id: str, candidates: Sequence[str]) -> dict[str, np.ndarray]:
         """What the ranker sees of each pair, by feature; every array is ``(n,)``."""
         from recommender.ranking.features import NAMES, features, known_of
 
-        items = np.array([self._any_row(candidate) for candidate in candidates], dtype=np.int64)
-        sources = np.full(len(items), self._row(id), dtype=np.int64)
+        sources, items = self._pairs(id, candidates)
         known = known_of(self.history, sources, items, unseen=False)
         seen = features(self.site, self._handpicked, self.history, known, sources, items)
         return dict(zip(NAMES, seen.T, strict=True))
@@ -171,15 +164,18 @@ class Bundle:
             raise KeyError(id)
         return row
 
-    def _any_row(self, id: str) -> int:
-        row = self.lists.ids.find(id)
-        if row is None:
-            raise KeyError(id)
-        return row
+    def _pairs(self, id: str, candidates: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the article and of each candidate, ``(n_pairs,)`` both; ``KeyError`` names an
+        unknown id.
+        """
+        source, items = self._row(id), [self.lists.find(candidate) for candidate in candidates]
+        if None in items:
+            raise KeyError(candidates[items.index(None)])
+        return np.full(len(items), source, dtype=np.int64), np.array(items, dtype=np.int64)
 
     @cached_property
     def calibration(self) -> Calibration:
-        """What turns scores into chances; ``CalibrationError`` if the log could not tell."""
+        """What turns scores into chances; ``CalibrationError`` if the log does not identify it."""
         from recommender.ranking.calibration import Calibration
 
         if (outcome := self.about.calibration).slope is None:
@@ -202,7 +198,7 @@ class Bundle:
 
     @cached_property
     def history(self) -> History:
-        """What the bundle's data window says of pairs and articles."""
+        """What was counted of pairs and articles in the bundle's data window."""
         from recommender.ranking.features import History
 
         return load(self.folder, "history", History)

@@ -20,8 +20,11 @@ from recommender.candidates import MIN_LINKS
 from recommender.events.slate_token import N_VARIANTS, tail_of
 from recommender.lists.editorial import Rules
 
+# Links of a list unless a page asks for more or fewer, and how many it may ask for: the contract of
+# GET /v1/related.
 DEFAULT_K = 10
 MAX_K = 50
+# The number of the slate that does not explore; see exploration.slate_of.
 BEST_SLATE = 0
 Key = Callable[[int], int]
 
@@ -109,8 +112,8 @@ class Shelf(ABC):
     ) -> list[Link]:
         """The list of article ``row``; None stands for a page nobody knows, and gets fallbacks.
 
-        ``rules`` are the editors', in force at ``now``. Lists of fewer than ``least`` links are
-        filled up to it.
+        ``rules`` are the editors', in force at ``now``; ``ValueError`` without it. Lists of fewer
+        than ``least`` links are filled up to it.
         """
         return self.links(
             self.composed(row, k=k, exclude=exclude, rules=rules, now=now, least=least, slate=slate)
@@ -187,7 +190,9 @@ class Shelf(ABC):
         kept = [id for id in places if id not in exclude]
         arranged = [(id, False) for id in kept]
         blocked: set[str] = set()
-        if rules is not None and now is not None:
+        if rules is not None:
+            if now is None:
+                raise ValueError("rules are in force at a time: give now")
             arranged = rules.apply(source_id, kept, now=now)
             blocked = {r.target for r in rules.about(source_id, now) if r.action == "block"}
         chosen: list[Placed] = []

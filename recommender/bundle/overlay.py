@@ -290,7 +290,7 @@ def compare(base: Lists, article: Article) -> Read:
     """An article beside those of ``base``."""
     text = base.texts.vector(article.title, article.body)
     words, cosines = words_of(article.title, text), text.cosines
-    same = base.same_text(cosines, text.square)
+    same = is_same_text(cosines, text.square, base.squares)
     closest = np.argsort(-cosines, kind="stable")[:REACH].tolist()
     # Whatever has the same title shares its words.
     alike = [row for row in closest if cosines[row] and _key_of(base.titles[row]) == words.title]

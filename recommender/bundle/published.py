@@ -32,7 +32,8 @@ LISTS = "lists"
 # A stored article closer than this to a new text, as a cosine, is the text itself, or a copy of it.
 # Not tuned.
 SAME_TEXT = 0.95
-# ... if of both rows at least this much, as squared length, are words that others use too.
+# ... if of both rows at least this much, as squared length, are words that others use too. Not
+# tuned.
 KNOWN_SHARE = 0.3
 
 
@@ -126,8 +127,8 @@ class Prepared(Shelf):
     ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis, see ``Evidence``.
     ``slates`` are those of ``exploration.explore``. ``keys`` are the store's numbers of the
     articles; ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and
-    namesakes share; ``appeal``, what is known of an article as a target, as a factor. ``popular``
-    are rows, best first; ``popular_in`` those of category ``c`` from ``popular_heads[c]`` on.
+    namesakes share; ``target_factor``, what is known of an article as a target. ``popular`` are
+    rows, best first; ``popular_in`` those of category ``c`` from ``popular_heads[c]`` on.
     """
 
     about: Manifest
@@ -143,7 +144,7 @@ class Prepared(Shelf):
     category: np.ndarray
     same: np.ndarray
     stub: np.ndarray
-    appeal: np.ndarray
+    target_factor: np.ndarray
     popular: np.ndarray
     popular_heads: np.ndarray
     popular_in: np.ndarray
@@ -230,8 +231,8 @@ class Prepared(Shelf):
     def near(self, title: str, text: Vector) -> list[Placed]:
         """What stands closest to a text of this title."""
         cosines, floor = text.cosines, self.about.relevance_floor
-        same = self.same_text(cosines, text.square)
-        scores = np.where(~same & (self.stub == 0), cosines * self.appeal, 0.0)
+        same = is_same_text(cosines, text.square, self.squares)
+        scores = np.where(~same & (self.stub == 0), cosines * self.target_factor, 0.0)
         scores[cosines < floor] = 0.0
         size = min(len(scores), 4 * MAX_K)
         near = np.argpartition(-scores, size - 1)[:size] if size else np.zeros(0, dtype=int)
@@ -244,13 +245,6 @@ class Prepared(Shelf):
                 seen.add(self.text_of(row))
                 listed.append(Placed(row, float(scores[row]), "text"))
         return listed
-
-    def same_text(self, cosines: np.ndarray, square: float) -> np.ndarray:
-        """Which articles are a text over again, ``(n_articles,)``; ``square`` is the squared
-        length of its row. Terms of one article alone are in no row; a text is known again by the
-        rest.
-        """
-        return is_same_text(cosines, square, self.squares)
 
     @cached_property
     def squares(self) -> np.ndarray:
@@ -289,7 +283,7 @@ class Lists(Prepared):
 
     @classmethod
     def open(cls, folder: Path) -> Lists:
-        """The bundle in ``folder``; ``BundleError`` says what is wrong with it."""
+        """The bundle in ``folder``; ``BundleError`` names what is wrong with it."""
         about = registry.read(folder)
         given = {"about": about, "name": about.name, "share": about.explore}
         return load(folder, LISTS, cls, given)
@@ -298,7 +292,9 @@ class Lists(Prepared):
 def is_same_text(
     cosines: np.ndarray | float, square: float, squares: np.ndarray | float
 ) -> np.ndarray:
-    """True where a text and another are one and the same, given both rows' squared lengths."""
+    """True where a text and others, ``(n_articles,)``, are one and the same, given the squared
+    length of its row and of theirs. Terms of one article alone are in no row; a text is known again
+    by the rest.
+    """
     near = np.asarray(cosines) >= SAME_TEXT * np.sqrt(square * np.asarray(squares))
-    same: np.ndarray = near & (np.minimum(square, squares) >= KNOWN_SHARE)
-    return same
+    return near & (np.minimum(square, squares) >= KNOWN_SHARE)

@@ -125,15 +125,6 @@ class Manifest:
     versions: dict[str, str]
     files: dict[str, File] = field(default_factory=dict)
 
-    @classmethod
-    def from_json(cls, content: Any, where: str) -> Manifest:
-        """From what JSON holds; ``BundleError`` names ``where`` and the field that is wrong."""
-        return build(cls, content, where)
-
-    def to_json(self) -> dict[str, Any]:
-        """The same as JSON has it."""
-        return asdict(self)
-
 
 def publish(scratch: Path, models: Path, about: Manifest) -> Path:
     """Seal the files in ``scratch`` and give the folder its name; returns the bundle's folder.
@@ -146,7 +137,7 @@ def publish(scratch: Path, models: Path, about: Manifest) -> Path:
             _to_disk(path)
             name_inside = path.relative_to(scratch).as_posix()
             files[name_inside] = File(path.stat().st_size, _sha256(path))
-    content = {**replace(about, files=files).to_json(), "layout": LAYOUT}
+    content = {**asdict(replace(about, files=files)), "layout": LAYOUT}
     content["sum"] = _own_sum(content)
     text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     (scratch / MANIFEST).write_text(text, encoding="utf-8")
@@ -178,7 +169,7 @@ def scratch_folder(models: Path, name: str) -> Iterator[Path]:
 
 
 def read(bundle: Path) -> Manifest:
-    """The manifest, with every file present at its size. ``BundleError`` says what is wrong."""
+    """The manifest, with every file present at its size. ``BundleError`` names what is wrong."""
     path = bundle / MANIFEST
     if not path.exists():
         what = "half-written: it has no manifest" if bundle.is_dir() else "there is no such bundle"
@@ -191,7 +182,7 @@ def read(bundle: Path) -> Manifest:
         raise BundleError(f"{bundle}: layout {layout!r}, where {LAYOUT} is read: {made}")
     if content.pop("sum", None) != _own_sum({**content, "layout": layout}):
         raise BundleError(f"{path}: its sum is not its own; the bundle is damaged")
-    manifest = Manifest.from_json(content, str(path))
+    manifest = build(Manifest, content, str(path))
     for name, entry in manifest.files.items():
         file = bundle / name
         size = file.stat().st_size if file.is_file() else None
@@ -297,7 +288,7 @@ def prune(models: Path, *, keep: int) -> list[str]:
 
 
 def new_name(models: Path, now: datetime, digest: str) -> str:
-    """A name that sorts by time and tells builds of one second apart."""
+    """A name that sorts by time and differs for builds of one second."""
     base = f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{digest[:6]}"
     taken = set(names(models))
     if base not in taken:

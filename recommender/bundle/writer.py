@@ -165,7 +165,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         category=built.site.category,
         same=built.finished.same,
         stub=stub,
-        appeal=factor_of_targets(built.learned, built.text),
+        target_factor=factor_of_targets(built.learned, built.text),
         **popular(lists.items, read, built.site.category, stub),
         items=lists.items.astype(np.int32),
         scores=np.where(lists.used, lists.scores, 0).astype(np.float32),

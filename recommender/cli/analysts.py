@@ -1,4 +1,4 @@
-"""The commands of analysts and editors: bring data in, look at lists, judge them."""
+"""The commands of analysts and editors: bring data in, show lists, judge them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from recommender.evaluation.offpolicy import OffPolicy
 
 
-LENGTH = click.IntRange(1, MAX_K)
+LENGTH = click.IntRange(1, MAX_K)  # as over HTTP
 PATH = click.Path(path_type=Path)
 paths_argument = click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 max_bad_option = click.option(
@@ -94,13 +94,14 @@ def import_articles(
         batch = read_articles(
             list(paths), format=kind, selectors=selectors, url=url or "", progress=progress
         )
-        warn((problem.text for problem in batch.problems), n_all=len(batch.problems))
+        problems = [problem.text for problem in batch.problems]
+        warn(problems)
         tolerance.check(batch.problems, batch.n_records)
         progress.stage("writing to the store")
         with Store(settings.database) as store:
             changes = store.apply(batch, full=full)
     if as_json:
-        print_json({**asdict(changes), "problems": [problem.text for problem in batch.problems]})
+        print_json({**asdict(changes), "problems": problems})
         return
     print(
         f"{len(changes.added):,} articles added, {len(changes.updated):,} updated, "
@@ -153,20 +154,17 @@ def import_events(
             with Store(settings.database) as store:
                 received = write(store, reader, again=again)
         finally:
-            warn((problem.text for problem in reader.problems), n_all=reader.n_bad)
+            problems = [problem.text for problem in reader.problems]
+            warn(problems, n_all=reader.n_bad)
     if as_json:
         resumed = {str(path): n for path, n in reader.resumed.items()}
         already = [str(path) for path in reader.already]
-        problems = [problem.text for problem in reader.problems]
         done = {**asdict(received), "skipped": reader.skipped, "n_bad": reader.n_bad}
         print_json({**done, "resumed": resumed, "already_imported": already, "problems": problems})
         return
     for path, n_records in reader.resumed.items():
         print(f"{path}: resumed at record {n_records + 1:,}")
-    warn(
-        (f"{path}: already imported; --again reads it anew" for path in reader.already),
-        n_all=len(reader.already),
-    )
+    warn([f"{path}: already imported; --again reads it anew" for path in reader.already])
     print(
         f"{received.impressions:,} impressions, {received.clicks:,} clicks, "
         f"{received.pageviews:,} page views; {received.duplicates:,} duplicates; "
@@ -194,11 +192,7 @@ def related(id: str, k: int, explain: bool, as_json: bool) -> None:
     example:
       recommender related why-does-my-knee-click -k 5 --explain
     """
-    from recommender.bundle.bundle import load_bundle
-
-    settings = here()
-    rules = editorial.load(settings.editorial)
-    bundle = load_bundle(settings.models, rules=rules, now=now())
+    bundle = _edited_bundle()
     row = bundle.lists.row(id)
     if row is None:
         raise RecommenderError(_no_such_article(id, bundle))
@@ -221,6 +215,15 @@ def related(id: str, k: int, explain: bool, as_json: bool) -> None:
         cells += [bundle.why(id, link.id)] if explain else []
         table.add_row(*map(Text, cells))
     Console().print(table)
+
+
+def _edited_bundle() -> Bundle:
+    """The live bundle under the editors' rules of this moment."""
+    from recommender.bundle.bundle import load_bundle
+
+    settings = here()
+    rules = editorial.load(settings.editorial)
+    return load_bundle(settings.models, rules=rules, now=now())
 
 
 def _no_such_article(id: str, bundle: Bundle) -> str:
@@ -251,20 +254,16 @@ def export(folder: Path, kind: str, k: int) -> None:
       recommender export out/ --format pages
     """
     from recommender.bundle import export as exporting
-    from recommender.bundle.bundle import load_bundle
     from recommender.store.database import Store
 
-    settings = here()
-    rules = editorial.load(settings.editorial)
-    bundle = load_bundle(settings.models, rules=rules, now=now())
-    stored = []
+    bundle, stored = _edited_bundle(), []
     if kind == "pages":
-        with Store(settings.database) as store:
+        with Store(here().database) as store:
             stored = store.pages()
     with Shown() as progress:
         done = exporting.export(bundle, folder, kind, stored=stored, k=k, progress=progress)
     print(f"{done.n_written:,} lists of bundle {bundle.name} written to {folder}")
-    warn(done.left, n_all=len(done.left))
+    warn(done.left)
 
 
 @click.command("evaluate")

@@ -1,4 +1,4 @@
-"""The commands of an operator: train, look after log and bundles, serve."""
+"""The commands of an operator: train, keep log and bundles in order, serve."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from recommender.store.database import Store
 
 
-DAYS = click.IntRange(1, 36_500)
+DAYS = click.IntRange(1, 36_500)  # a century: before it no log began
 
 
 def moment(text: str) -> datetime:
@@ -180,7 +180,7 @@ def _n_new_clicks(store: Store, settings: Settings) -> int | None:
             return None
         about = registry.read(registry.resolve(settings.models))
     except BundleError as exc:  # a new bundle can only help
-        warn([f"{exc}; trained however few clicks are new"], n_all=1)
+        warn([f"{exc}; trained however few clicks are new"])
         return None
     return n_clicks(store, caps=caps_of(settings)) - about.n_logged_clicks
 
@@ -267,7 +267,7 @@ def models_list(as_json: bool) -> None:
             counts = f"{row['n_articles']:,}", f"{row['n_clicks']:,}"
             table.add_row(row["name"], state, row["built"][:10], row["decided_by"], *counts)
     Console().print(table)
-    warn((row["fault"] for row in rows if row["fault"]), n_all=len(rows))
+    warn([row["fault"] for row in rows if row["fault"]])
 
 
 @models.command("activate")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ import click
 
 from recommender.config import Settings, settings
 
+# Not tuned: what a terminal shows at once.
 MAX_NAMED = 20
-COUNT = click.IntRange(min=1)
+COUNT = click.IntRange(min=1)  # one at least
 as_json = click.option("--json", "as_json", is_flag=True, help="the result as JSON")
 
 
@@ -36,10 +37,9 @@ def print_json(content: Any) -> None:
     print(json.dumps(content, ensure_ascii=plain, indent=2))
 
 
-def warn(lines: Iterable[str], *, n_all: int) -> None:
-    """The first lines on stderr, and how many more there are."""
-    for n_shown, line in enumerate(lines):
-        if n_shown == MAX_NAMED:
-            print(f"... and {n_all - MAX_NAMED:,} more", file=sys.stderr)
-            break
+def warn(lines: Sequence[str], *, n_all: int = 0) -> None:
+    """The first lines on stderr, and how many more there are, of ``n_all`` if not all are here."""
+    for line in lines[:MAX_NAMED]:
         print(line, file=sys.stderr)
+    if more := max(n_all, len(lines)) - min(MAX_NAMED, len(lines)):
+        print(f"... and {more:,} more", file=sys.stderr)

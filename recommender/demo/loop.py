@@ -41,9 +41,9 @@ from recommender.store.database import Store
 from recommender.training.pipeline import Options, build
 
 PICTURE = "loop.svg"
-EVENTS_A_POST = 500
-START_SECONDS = 60
-# A server looks for a new bundle twice a second.
+EVENTS_A_POST = 500  # half of what the server takes in one post
+START_SECONDS = 60  # not tuned: a busy machine takes a few
+# A server checks for a new bundle twice a second.
 SWITCH_SECONDS = 15
 SERVE = "from recommender.cli.main import main; raise SystemExit(main())"
 

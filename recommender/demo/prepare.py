@@ -1,4 +1,4 @@
-"""The sample site made ready: for the demo, and for notebooks to look at.
+"""The sample site made ready: for the demo, and for notebooks to explore.
 
 Everything is made in one folder: a SQLite store, the readers' log, the bundle. The readers' taste
 is stated (``readers``) and hidden from the model, so each list can be priced: the clicks one view
@@ -31,14 +31,14 @@ from recommender.store.database import Store
 from recommender.text.neighbours import neighbours
 from recommender.training.pipeline import Options, build, read_text
 
-SEED = 20261122
+SEED = 20261122  # any number
 SHOWN_ARTICLE = "pain-after-miscarriage"
 URL = "/pages/{id}"
-# The site that notebooks look at: days, and those a bundle learns from; views of randomised lists
+# The site of the notebooks: days, and those a bundle learns from; views of randomised lists
 # draw ``N_SHOWN`` links, as many as a page has room for, from its list and the ``N_NEAREST`` texts.
 NOTEBOOK_SEED = 7
 DAYS, LEARNED_DAYS = 42, 28
-VISITS_A_DAY = 500
+VISITS_A_DAY = 500  # not tuned: enough clicks for intervals that are of use
 LAYOUTS = ("bottom", "sidebar")
 N_SHOWN, N_NEAREST, SHARE_RANDOMISED = 10, 12, 0.25
 
@@ -81,10 +81,10 @@ def write_log(path: Path, events: Iterable[Event]) -> None:
 
 
 def _record(event: Event) -> dict[str, object]:
-    kinds: dict[type, str] = {Impression: "impression", Click: "click"}
+    types: dict[type, str] = {Impression: "impression", Click: "click"}
     record = {name: value for name, value in event._asdict().items() if value not in ("", None)}
     return {
-        "type": kinds.get(type(event), "pageview"),
+        "type": types.get(type(event), "pageview"),
         **record,
         "ts": datetime.fromtimestamp(event.ts / 1000, tz=readers.FIRST_DAY.tzinfo).isoformat(),
     }
@@ -107,7 +107,7 @@ def _beside(articles: dict[str, Article], bundle: Bundle) -> Table:
 
 
 def _scores(lists: Mapping[str, Sequence[str]], bundle: Bundle) -> Table:
-    """What each kind of list wins over the whole site, on average."""
+    """What each of the lists wins over the whole site, on average."""
     table = Table(title="Expected clicks per 100 views, mean over all pages", title_justify="left")
     table.add_column("lists")
     table.add_column("clicks", justify="right")

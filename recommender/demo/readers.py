@@ -4,12 +4,12 @@ The pages' hand-picked lists are as customers have them: some links good, some o
 dead or double. ``truth.json`` has of each page its topic, how inviting its title is, and what a
 reader who has just read it would want next; the model never sees it.
 
-A reader who looks at a link follows it with chance ``appeal(source, target)``; position ``p`` is
-looked at with chance ``examination(p) = p ** -0.7``, so that the first link wins about half as
+A reader who examines a link follows it with chance ``appeal(source, target)``; position ``p`` is
+examined with chance ``examination(p) = p ** -0.7``, so that the first link wins about half as
 many clicks again as the same list in random order would give it, as Collins et al. (2018) measured
 on related-article lists. A reader who follows a link reads on there with chance 0.7. One view in
 five shows the page's list in shuffled order, and logs the chances, as a site would that wants to
-tell a good link from a well-placed one.
+separate a good link from a well-placed one.
 
 >>> round(appeal("pain-after-miscarriage", "grief-after-miscarriage"), 3)
 0.304
@@ -32,22 +32,22 @@ from recommender.events.event import Click, Event, Impression
 
 FOLDER = Path(__file__).parent
 PAGES = FOLDER / "pages"
-DAYS = 60
-VISITS_A_DAY = 400
+# Invented, as the site is: a small one's traffic for two months, of which some views are shuffled.
+DAYS, VISITS_A_DAY = 60, 400
+# Invented: any day would do.
 FIRST_DAY = datetime(2026, 9, 1, tzinfo=UTC)
+# Invented: one view in five, as many as explore by default.
 SHARE_SHUFFLED = 0.2
+# Invented: a visit is of three pages or so if every list has something for its reader.
 CHANCE_OF_READING_ON = 0.7
-DAY_SECONDS = 86_400
+DAY_SECONDS = 86_400  # of UTC
 
 # How fast attention falls: below an article it lasts longer than in the margin.
 FALL = {"bottom": 0.7, "sidebar": 1.2}
-# Chance that a link which is looked at is followed, before the title's own interest: the first
+# Chance that a link which is examined is followed, before the title's own interest: the first
 # wish of the reader, how it fades down the list of wishes, the same topic, anything else. Invented,
 # as the site is: hand-picked lists win a click in two views, the best possible ones one a view.
-FIRST_WISH = 0.32
-FADING = 0.88
-SAME_TOPIC = 0.05
-OFF_TOPIC = 0.008
+FIRST_WISH, FADING, SAME_TOPIC, OFF_TOPIC = 0.32, 0.88, 0.05, 0.008
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,12 @@ def truth() -> dict[str, Taste]:
 
 
 def examination(position: int, layout: str = "bottom") -> float:
-    """Chance that a reader looks at ``position``, counted from 1."""
+    """Chance that a reader examines ``position``, counted from 1."""
     return float(position ** -FALL[layout])
 
 
 def appeal(source: str, target: str) -> float:
-    """Chance that a reader of ``source`` who looks at a link to ``target`` follows it."""
+    """Chance that a reader of ``source`` who examines a link to ``target`` follows it."""
     taste = truth()
     if target not in taste or target == source:
         return 0.0

@@ -129,7 +129,7 @@ def random_order(case: Case) -> np.ndarray | str:
 
 def most_clicked(case: Case) -> np.ndarray | str:
     """By clicks on the target, beside any page, ``(n_judged,)``."""
-    clicks = case.bundle.target_clicks()
+    clicks = case.bundle.history.clicks.target_clicks
     if not clicks.any():
         return "the bundle's data window has no clicks"
     return np.where(case.item >= 0, clicks[case.item], -1.0)
@@ -146,7 +146,7 @@ def most_recent(case: Case) -> np.ndarray | str:
 
 def text(case: Case) -> np.ndarray | str:
     """By the TF-IDF cosine of the two texts, ``(n_judged,)``."""
-    return case.of_links(case.bundle.cosine_rows(case.sources, case.items))
+    return case.of_links(case.bundle.site.cosine(case.sources, case.items))
 
 
 def bm25(site: Corpus, counts: np.ndarray, sources: np.ndarray, items: np.ndarray) -> np.ndarray:

@@ -86,7 +86,7 @@ def list_figures(case: Case, *, k: int) -> pd.DataFrame:
             found[HAND_PICKED] = picked, None
     near = bundle.site.near[:, :k].astype(np.int64)
     found[TEXT] = np.where(real[:, None] & (near != EMPTY) & real[near], near, EMPTY), None
-    site = page_views(case), bundle.target_clicks(), lists.same, real
+    site = page_views(case), bundle.history.clicks.target_clicks, lists.same, real
     rows = {}
     for name, (items, fills_up) in found.items():
         these = Lists(bundle, items, fills_up, *site)
@@ -123,7 +123,7 @@ def similarity(lists: Lists) -> float:
     page, one, other = lists.pairs
     if len(page) == 0:
         return np.nan
-    cosines = np.bincount(page, weights=lists.bundle.cosine_rows(one, other))
+    cosines = np.bincount(page, weights=lists.bundle.site.cosine(one, other))
     return float((cosines / np.bincount(page)).mean())
 
 

@@ -138,7 +138,7 @@ def by_clicks(case: Case) -> Iterator[Slice]:
     number = history.pairs.find(case.sources, case.items)
     own = np.append(at(history.clicks.clicked, number) > 0, False)[pair]
     item = case.item[place]
-    target = (item >= 0) & (case.bundle.target_clicks()[item] > 0)
+    target = (item >= 0) & (case.bundle.history.clicks.target_clicks[item] > 0)
     warm = np.zeros(len(views.slate), dtype=np.int64)
     np.maximum.at(warm, views.click_view, np.where(own, 2, target.astype(np.int64)))
     names = ("never before", "elsewhere before, not from this page", "from this page before")

@@ -22,6 +22,7 @@ from recommender.errors import EditorialError
 
 EVERYWHERE = "*"
 COLUMNS = ("action", "source", "target", "position", "from", "until", "reason")
+# Twice as many links as a page can ask for; not tuned.
 MAX_POSITION = 100
 
 

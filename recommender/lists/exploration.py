@@ -22,11 +22,13 @@ import numpy as np
 from recommender.candidates import EMPTY
 from recommender.events.slate_token import N_VARIANTS
 
+# Places at which chances are known: as many as pages ask for, unless they name another number.
 DEPTH = 10
 # Lengths of list at whose last place candidates from further down are tried, one a slate in turn:
 # not tuned, lengths that pages ask for. The shortest comes first, so that a single exploring slate
 # serves them all. What it costs: benchmarks/README.md, "Exploration".
 LENGTHS = (3, 5, 8, 10)
+# Not tuned: one view in five. What it costs: benchmarks/README.md, "Exploration".
 DEFAULT_SHARE = 20
 BEST, EXPLORE = "best", "explore"
 

@@ -22,10 +22,10 @@ LIST_SIZE = 30
 # Pairs below this cosine have stray words in common (read by eye: DECISIONS.md, "Floor").
 RELEVANCE_FLOOR = 0.1
 # What readers did also makes a link relevant: so many clicks, and more than expected; or so many
-# visits that read both, and so large a part of those that read either. Not tuned: three is more
-# than a slip, and one visit in twenty more than what is read by everybody.
-MIN_PAIR_CLICKS = 3
-MIN_VISITS = 3
+# visits that read both. Not tuned: three is more than a slip.
+MIN_PAIR_CLICKS = MIN_VISITS = 3
+# ... which are so large a part of those that read either. Not tuned: one visit in twenty is more
+# than what is read by everybody.
 MIN_READ_COSINE = 0.05
 
 
@@ -72,7 +72,8 @@ def finish(
 
 
 def same_title_or_text(titles: list[str], cluster: np.ndarray) -> np.ndarray:
-    """A number for each article that it shares with its near-duplicates and namesakes.
+    """A number for each article that it shares with its near-duplicates, which share a ``cluster``,
+    and namesakes; all are ``(n_articles,)``.
 
     To a reader, two links under one title are one link, whatever stands behind them.
     """
@@ -94,7 +95,9 @@ def without_doubles(candidates: Candidates, same: np.ndarray) -> Candidates:
 
 
 def passes_floor(corpus: Corpus, candidates: Candidates, history: History | None) -> np.ndarray:
-    """True where text or readers show that a link belongs beside its source; as ``items``."""
+    """True where text or readers show that a link belongs beside its source; of the shape of
+    ``candidates.items``, ``(n_sources, list_size)``.
+    """
     sources, slots = np.nonzero(candidates.used)
     items = candidates.items[sources, slots].astype(np.int64)
     good = corpus.cosine(sources, items) >= RELEVANCE_FLOOR

@@ -195,6 +195,12 @@ def test_the_card_says_what_decided(learned: Bundle, by_text: Bundle):
     assert datetime.fromisoformat(by_text.about.built) == NOW.replace(microsecond=0)
 
 
+def test_rules_come_with_their_time(learned: Bundle):
+    """Without it nobody knows which are in force, so none would be applied."""
+    with pytest.raises(ValueError, match="give now"):
+        Bundle(learned.folder, rules=editorial.parse("action,source,target", where="e"))
+
+
 def test_the_card_says_how_far_readers_look_in_each_layout(tmp_path: Path, by_text: Bundle):
     """Readers of the list down the side seldom look at its second link, those of tiles at both;
     of the third layout nothing is known but what the site lets expect.

@@ -128,11 +128,12 @@ def test_a_pin_of_what_is_not_there_pins_nothing(lists: Lists):
     assert related(lists, "knee-1", "pin,*,alone,1,,,", exclude=["alone"]) == whole
 
 
-def test_rules_without_a_time_are_not_applied(lists: Lists):
+def test_rules_without_a_time_are_refused(lists: Lists):
     """Who gives no time cannot know which rules are in force."""
     rules = parse("action,source,target\npin,*,alone", where="e")
 
-    assert "alone" not in ids(lists.related(row_of(lists, "knee-1"), rules=rules))
+    with pytest.raises(ValueError, match="give now"):
+        lists.related(row_of(lists, "knee-1"), rules=rules)
 
 
 def test_hardly_anything_left_is_filled_up_to_three(lists: Lists):
@@ -205,7 +206,7 @@ def brute_force(lists: Lists, title: str, body: str) -> list[str]:
     """Every article's worth, sorted."""
     cosines = lists.texts.vector(title, body).cosines
     worth = {
-        lists.ids.column[row]: float(cosines[row] * lists.appeal[row])
+        lists.ids.column[row]: float(cosines[row] * lists.target_factor[row])
         for row in range(len(lists.stub))
         if not lists.stub[row] and lists.about.relevance_floor <= cosines[row] < 0.95
     }

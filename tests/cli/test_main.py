@@ -370,6 +370,20 @@ def test_a_damaged_bundle_is_listed_as_such(site: Path, capfd):
     assert "lists_texts_idf.npy: missing; the bundle is damaged" in err
 
 
+def test_of_many_damaged_bundles_the_first_are_named_and_the_rest_counted(here: Path, capfd):
+    """Sound bundles do not count among them."""
+    for number in range(22):
+        folder = here / "models" / f"20261122-1015{number:02}-3f2a9c"
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text("{")
+
+    assert main(["models", "list"]) == 0
+
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "... and 2 more"
+
+
 def test_names_are_shown_whole(site: Path, capfd):
     """They are there to be copied."""
     name = (site / "models" / "CURRENT").read_text().strip()

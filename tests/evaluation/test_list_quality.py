@@ -87,7 +87,7 @@ def test_similarity_is_a_mean_over_lists():
     items = lists([1, 2, 3], [2], [3, 4], [], [])
     made = bundle()
     pairs = [(1, 2), (1, 3), (2, 3), (3, 4)]
-    a, b, c, d = made.cosine_rows(*np.array(pairs).T)
+    a, b, c, d = made.site.cosine(*np.array(pairs).T)
 
     assert found_of(items)["similarity"] == pytest.approx(((a + b + c) / 3 + d) / 2)
     assert max(a, b, c, d) > 0

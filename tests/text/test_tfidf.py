@@ -204,7 +204,7 @@ def test_a_new_text_is_seen_exactly_as_a_trained_one(site):
     for row in range(0, n, 7):
         found = bundle.lists.texts.vector(articles[row].title, articles[row].body).cosines
 
-        trained = bundle.cosine_rows(np.full(n, row), np.arange(n))
+        trained = bundle.site.cosine(np.full(n, row), np.arange(n))
         np.testing.assert_allclose(found, trained, atol=1e-5)
 
 
@@ -240,7 +240,7 @@ def test_a_stub_is_seen_by_its_teaser(site):
     found = bundle.lists.texts.vector(articles[-1].title, articles[-1].teaser).cosines
 
     np.testing.assert_allclose(
-        found, bundle.cosine_rows(np.full(n, n - 1), np.arange(n)), atol=1e-5
+        found, bundle.site.cosine(np.full(n, n - 1), np.arange(n)), atol=1e-5
     )
     assert found[:-1].max() > 0
 

@@ -141,8 +141,8 @@ def test_until_bounds_the_log(tmp_path: Path):
     bounded = built(tmp_path / "a", articles, events, options=Options(until=5 * 86_400_000))
     short = built(tmp_path / "b", articles, half)
 
-    assert bounded.target_clicks().sum() > 20
-    assert np.array_equal(bounded.target_clicks(), short.target_clicks())
+    assert bounded.history.clicks.target_clicks.sum() > 20
+    assert np.array_equal(bounded.history.clicks.target_clicks, short.history.clicks.target_clicks)
     assert bounded.about.n_views == short.about.n_views
 
 
