@@ -25,7 +25,7 @@ from recommender.clicks import position_bias
 from recommender.events.reader import EventReader
 from recommender.progress import Silent
 from recommender.ragged import ranks
-from recommender.ranking.features import FEATURES, NAMES, PRIOR_CHOICES, features, known_of
+from recommender.ranking.features import FEATURES, NAMES, PRIOR_CHOICES, features
 from recommender.ranking.logit import Choices
 from recommender.ranking.ranker import OWN, learn, learn_pairs
 from recommender.ranking.time_splits import Split, Splits, splits_of
@@ -135,10 +135,7 @@ def compared(name: str, case: Case) -> None:
         return
     sources, items = case.pairs()
     clicks, pair = ranker.history.clicks, ranker.history.pairs.find(sources, items)
-    seen = features(
-        case.site, None, ranker.history,
-        known_of(ranker.history, sources, items, unseen=False), sources, items,
-    )  # fmt: skip
+    seen = features(case.site, None, ranker.history, sources, items)
     on_source = np.bincount(
         ranker.history.pairs.source, weights=clicks.clicked, minlength=case.site.n_articles
     )
@@ -169,12 +166,9 @@ def ablation(case: Case) -> None:
     last = case.known.everything()
     sources, items = case.pairs()
     as_shown, as_new = (
-        features(
-            case.site, None, last.history,
-            known_of(last.history, sources, items, unseen=unseen), sources, items,
-        )
+        features(case.site, None, last.history, sources, items, unseen=unseen)
         for unseen in (False, True)
-    )  # fmt: skip
+    )
     pair = last.history.pairs.find(sources, items)
 
     def worth(kept: Callable[[str], bool]) -> float:

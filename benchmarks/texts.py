@@ -23,7 +23,7 @@ from benchmarks.learning import ABLATION_ROUNDS, TUNED, case
 from benchmarks.teaching import grown_on, known, tried_by
 from recommender.articles.article import Article
 from recommender.ranking import handpicked_features
-from recommender.ranking.features import NAMES, features, known_of
+from recommender.ranking.features import NAMES, features
 from recommender.ranking.ranker import learn_pairs
 from recommender.ranking.time_splits import Split
 
@@ -164,10 +164,7 @@ def by_readers() -> None:
     splits = [held.known.split(first, last) for first, last in pairwise(held.known.days)]
     last, (sources, items) = held.known.everything(), held.pairs()
     pair = last.history.pairs.find(sources, items)
-    shown = features(
-        held.site, None, last.history,
-        known_of(last.history, sources, items, unseen=False), sources, items,
-    )  # fmt: skip
+    shown = features(held.site, None, last.history, sources, items)
     more = texts.columns(sources, items)
     sets = {"kept alone": [], **{name: [name] for name in texts.names}, "all": texts.names}
     rows, first = [], 0.0

@@ -142,11 +142,10 @@ class Bundle:
 
     def features(self, id: str, candidates: Sequence[str]) -> dict[str, np.ndarray]:
         """What the ranker sees of each pair, by feature; every array is ``(n,)``."""
-        from recommender.ranking.features import NAMES, features, known_of
+        from recommender.ranking.features import NAMES, features
 
         sources, items = self._pairs(id, candidates)
-        known = known_of(self.history, sources, items, unseen=False)
-        seen = features(self.site, self._handpicked, self.history, known, sources, items)
+        seen = features(self.site, self._handpicked, self.history, sources, items)
         return dict(zip(NAMES, seen.T, strict=True))
 
     def why(self, id: str, candidate: str) -> str:

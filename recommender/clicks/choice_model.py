@@ -110,13 +110,17 @@ class ChoiceModel:
         """Clicks in all."""
         return int(self.clicked.sum())
 
-    def lift(self, pair: np.ndarray, prior: float) -> np.ndarray:
+    def lift(
+        self, pair: np.ndarray, prior: float, expected: np.ndarray | None = None
+    ) -> np.ndarray:
         """Log of clicks over expected clicks of each pair (-1: never shown), pulled towards 0.
 
         ``pair`` is ``(n_pairs,)``, as is the result. The prior weighs as much as ``prior`` choices
-        among the source's links, of which this pair would get its expected share.
+        among the source's links, of which this pair would get its expected share. Clicks may be
+        ``expected`` by another score of all pairs of the log than their targets' strengths.
         """
-        clicked, expected = at(self.clicked, pair), at(self.expected, pair)
+        expected = at(self.expected if expected is None else expected, pair)
+        clicked = at(self.clicked, pair)
         chances = at(self.chances, pair)
         weight = prior * np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
         return np.log(posterior_rate(clicked, expected, weight))

@@ -31,7 +31,7 @@ from recommender.clicks.intervention_harvesting import (
     harvest,
     refused,
 )
-from recommender.ragged import expand
+from recommender.ragged import expand, find
 from recommender.store.counts import UNKNOWN, Log
 
 # Positions that hold this share of all views must be well known; rarer ones borrow from above.
@@ -215,12 +215,9 @@ class _Moves:
         # Clicks find their link by its number and era.
         named = link * n_eras + era[of_row]
         order = np.argsort(named)
-        wanted = log.click_link * n_eras + click_era
-        at = np.searchsorted(named[order], wanted)
-        there = np.flatnonzero(at < len(named))
-        there = there[named[order[at[there]]] == wanted[there]]
+        place = find(named[order], log.click_link * n_eras + click_era)
         self.clicks = np.bincount(
-            order[at[there]], weights=log.n_clicks[there], minlength=len(named)
+            order[place[place >= 0]], weights=log.n_clicks[place >= 0], minlength=len(named)
         )
 
     def cells(self, slates: np.ndarray) -> Cells:

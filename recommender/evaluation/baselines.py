@@ -15,7 +15,7 @@ import numpy as np
 from recommender.articles.article import Article, parse_timestamp
 from recommender.bundle.bundle import Bundle
 from recommender.ragged import expand, ranks
-from recommender.ranking.features import known_of, offset
+from recommender.ranking import features
 from recommender.store.impressions import Impressions
 from recommender.text.corpus import Corpus
 from recommender.text.kernels import pair_dots
@@ -188,8 +188,7 @@ def counting(case: Case) -> np.ndarray | str:
     history = case.bundle.history
     if not history.clicks.clicked.any():
         return "the bundle's data window has no clicks"
-    known = known_of(history, case.sources, case.items, unseen=False)
-    return case.of_links(offset(history, known))
+    return case.of_links(features.counting(history, case.sources, case.items))
 
 
 ORDERS: tuple[tuple[str, Callable[[Case], np.ndarray | str]], ...] = (

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.candidates import EMPTY, Candidates, from_pairs, union
-from recommender.ranking.features import History, known_of, offset
+from recommender.ranking.features import History, counting
 from recommender.ranking.handpicked import HandpickedModel
+from recommender.ranking.handpicked_features import proposed
 from recommender.text.corpus import Corpus
 
 # How many a source proposes beside one article: not tuned, more than a list holds after what is
@@ -58,19 +59,20 @@ def by_readers(basis: Basis) -> Candidates:
 
 def by_editors(basis: Basis) -> Candidates:
     """What the lists of other pages propose, where lists have taught anything."""
-    if basis.handpicked is None:
-        nothing = np.full((basis.corpus.n_articles, 1), EMPTY, dtype=np.int32)
-        return Candidates(nothing, np.full(nothing.shape, -np.inf))
-    return basis.handpicked.candidates(basis.corpus)
+    articles = np.arange(basis.corpus.n_articles)
+    items = np.full((len(articles), 1), EMPTY, dtype=np.int32)
+    if basis.handpicked:
+        items = proposed(basis.corpus, basis.handpicked.lists, articles)
+    return Candidates(items, np.where(items == EMPTY, -np.inf, 0.0))
 
 
 def on_the_page(basis: Basis) -> Candidates:
-    """The editors' lists; where none is known, what the page showed, by what counting says."""
+    """The editors' lists; where none is known, what the page showed, by counting."""
     picked, history = basis.picked, basis.history
     sources, items = history.pairs.source, history.pairs.item.astype(np.int64)
     if len(items) == 0:
         return picked
-    score = offset(history, known_of(history, sources, items, unseen=False))
+    score = counting(history, sources, items)
     shown = from_pairs(sources, items, score, n_sources=len(picked.items), size=N_SHOWN)
     return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
 

@@ -66,7 +66,7 @@ class History:
 
 
 def history_of(
-    site: Corpus,
+    corpus: Corpus,
     log: Log,
     pairs: Pairs,
     of_link: np.ndarray,
@@ -75,12 +75,12 @@ def history_of(
     """Count a part of the log, whose links are pairs ``of_link`` and are examined with a
     propensity of ``examined``, both ``(n_links,)``.
     """
-    clicks = choice_model.fit(log, pairs, of_link, examined, site.category)
+    clicks = choice_model.fit(log, pairs, of_link, examined, corpus.category)
     ends = pairs.source, pairs.item
     shown, _ = log.shown_and_clicked()
-    n = site.n_articles
+    n = corpus.n_articles
     on_page = np.unique(of_link[(of_link >= 0) & (shown > 0)])
-    keys = np.union1d(pairs.keys[on_page], site.picked)
+    keys = np.union1d(pairs.keys[on_page], corpus.picked)
     n_links, n_listing = (np.bincount(of, minlength=n) for of in np.divmod(keys, n))
     return History(
         pairs=pairs,
@@ -88,75 +88,70 @@ def history_of(
         reading=cooccurrence.count(log, pairs, of_link),
         listing=Listing(keys, n_links, n_listing),
         target=_group(pairs, clicks, pairs.item),
-        category_pair=_group(pairs, clicks, _group_key(site, *ends, "category", "category")),
-        category_to_target=_group(pairs, clicks, _group_key(site, *ends, "category", "article")),
-        source_to_category=_group(pairs, clicks, _group_key(site, *ends, "article", "category")),
+        category_pair=_group(pairs, clicks, _group_key(corpus, *ends, "category", "category")),
+        category_to_target=_group(pairs, clicks, _group_key(corpus, *ends, "category", "article")),
+        source_to_category=_group(pairs, clicks, _group_key(corpus, *ends, "article", "category")),
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """What a history knows of pairs. ``own`` is each pair's number, -1 if it was never shown;
-    ``pair`` is the same, or -1 throughout where pairs are to be seen as if they never had been:
-    then their fold is taken out of what is known of their targets too.
-    """
-
-    own: np.ndarray
-    fold: np.ndarray
-    pair: np.ndarray
-    log_strength: np.ndarray
-    target_clicks: np.ndarray
-    target_expected: np.ndarray
-
-
-def known_of(history: History, sources: np.ndarray, items: np.ndarray, *, unseen: bool) -> Known:
-    """What is known of pairs ``(n_pairs,)``, or would be if they had never been shown."""
-    clicks = history.clicks
-    own = history.pairs.find(sources, items)
-    fold = np.where(own >= 0, _fold(history.pairs, sources, items), N_FOLDS)
-    strength = clicks.strength[items]
-    got, due = clicks.target_clicks[items], clicks.target_expected[items]
-    if not unseen:
-        return Known(own, fold, own, np.log(strength), got, due)
-    clicked, expected = history.target.without(np.asarray(items), fold)
-    # What is expected under the strength, over the strength, is what is due to an average target.
-    share = np.where(got > 0, clicked / np.maximum(got, 1e-12), 1.0)
-    return Known(
-        own=own,
-        fold=fold,
-        pair=np.full_like(own, -1),
-        log_strength=np.log(
-            (clicked + clicks.prior) / (expected / strength + clicks.prior / clicks.around[items])
-        ),
-        target_clicks=clicked,
-        target_expected=due * share,
-    )
-
-
-def offset(history: History, known: Known) -> np.ndarray:
+def counting(history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The score of pairs by counting alone, ``(n_pairs,)``: log strength of the target plus the
     pair's lift.
     """
-    return known.log_strength + history.clicks.lift(known.pair, PRIOR_CHOICES)
+    lift = history.clicks.lift(history.pairs.find(sources, items), PRIOR_CHOICES)
+    return np.log(history.clicks.strength[items]) + lift
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Pairs whose features are asked for, ``sources`` and ``items`` ``(n_pairs,)``, what is known
-    of them, and what several features read, each worked out once.
+    """Pairs whose features are asked for, ``sources`` and ``items`` ``(n_pairs,)``, and what
+    several features read, each worked out once. ``unseen``: as if these pairs had never been shown.
     """
 
-    site: Corpus
+    corpus: Corpus
     model: HandpickedModel | None
     history: History
-    known: Known
     sources: np.ndarray
     items: np.ndarray
+    unseen: bool
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """The number of each pair, -1 if it was never shown; ``(n_pairs,)``."""
+        return self.history.pairs.find(self.sources, self.items)
+
+    @cached_property
+    def pair(self) -> np.ndarray:
+        """The same, and -1 throughout if ``unseen``; ``(n_pairs,)``."""
+        return np.full_like(self.own, -1) if self.unseen else self.own
+
+    @cached_property
+    def fold(self) -> np.ndarray:
+        """The fold of each pair that was shown, which its rates leave out, or ``N_FOLDS``;
+        ``(n_pairs,)``.
+        """
+        return np.where(self.own >= 0, _fold(self.history.pairs, self.sources, self.items), N_FOLDS)
+
+    @cached_property
+    def target(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The log strength of each pair's target, the clicks on it and those expected of an average
+        one, ``(n_pairs,)`` each; without the pair's fold if ``unseen``.
+        """
+        clicks = self.history.clicks
+        strength = clicks.strength[self.items]
+        got, due = clicks.target_clicks[self.items], clicks.target_expected[self.items]
+        if not self.unseen:
+            return np.log(strength), got, due
+        clicked, expected = self.history.target.without(self.items, self.fold)
+        # Expected under the strength, over the strength, is what is expected of an average target.
+        average = expected / strength + clicks.prior / clicks.around[self.items]
+        share = np.where(got > 0, clicked / np.maximum(got, 1e-12), 1.0)
+        return np.log((clicked + clicks.prior) / average), clicked, due * share
 
     @cached_property
     def signals(self) -> np.ndarray:
         """``(n_pairs, len(SIGNALS))``."""
-        return signals(self.site, self.sources, self.items)
+        return signals(self.corpus, self.sources, self.items)
 
     @cached_property
     def listed(self) -> np.ndarray:
@@ -170,15 +165,15 @@ class Asked:
 
     def log_rate(self, group: FoldCounts, left: str, right: str) -> np.ndarray:
         """Log of clicks over expected clicks of each pair's group, its fold left out."""
-        key = _group_key(self.site, self.sources, self.items, left, right)
-        clicked, expected = group.without(key, self.known.fold)
+        key = _group_key(self.corpus, self.sources, self.items, left, right)
+        clicked, expected = group.without(key, self.fold)
         return np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))
 
 
 def text(asked: Asked) -> np.ndarray:
     """log odds that an editor lists the target, or the log of how alike the texts are"""
     if asked.model:
-        return handpicked.score(asked.site, asked.model, asked.sources, asked.items)
+        return handpicked.score(asked.corpus, asked.model, asked.sources, asked.items)
     return np.log(np.maximum(text_score(asked.signals).astype(np.float64), LEAST_TEXT))
 
 
@@ -199,44 +194,44 @@ def listed_back(asked: Asked) -> np.ndarray:
 
 def hand_picked(asked: Asked) -> np.ndarray:
     """whether the target stands in the page's hand-picked list"""
-    picked = find(asked.site.picked, asked.sources * asked.site.n_articles + asked.items) >= 0
+    picked = find(asked.corpus.picked, asked.sources * asked.corpus.n_articles + asked.items) >= 0
     # A pair nobody has shown is in nobody's list.
-    return picked & ((asked.known.own < 0) | (asked.known.pair >= 0))
+    return picked & ((asked.own < 0) | (asked.pair >= 0))
 
 
 def strength(asked: Asked) -> np.ndarray:
     """log strength of the target: clicks over those of an average one"""
-    return asked.known.log_strength
+    return asked.target[0]
 
 
 def target_clicks(asked: Asked) -> np.ndarray:
     """log of clicks on the target, beside any page"""
-    return np.log1p(asked.known.target_clicks)
+    return np.log1p(asked.target[1])
 
 
 def target_expected(asked: Asked) -> np.ndarray:
     """log of the clicks that an average target would have got in the target's places"""
-    return np.log1p(asked.known.target_expected)
+    return np.log1p(asked.target[2])
 
 
 def chances(asked: Asked) -> np.ndarray:
     """log of the clicks made on slates that the pair stood in"""
-    return np.log1p(at(asked.history.clicks.chances, asked.known.pair))
+    return np.log1p(at(asked.history.clicks.chances, asked.pair))
 
 
 def clicked(asked: Asked) -> np.ndarray:
     """log of clicks on the pair"""
-    return np.log1p(at(asked.history.clicks.clicked, asked.known.pair))
+    return np.log1p(at(asked.history.clicks.clicked, asked.pair))
 
 
 def lift_3(asked: Asked) -> np.ndarray:
     """log of clicks over those expected of the target, smoothed by 3 choices"""
-    return asked.history.clicks.lift(asked.known.pair, 3.0)
+    return asked.history.clicks.lift(asked.pair, 3.0)
 
 
 def lift_30(asked: Asked) -> np.ndarray:
     """log of clicks over those expected of the target, smoothed by 30 choices"""
-    return asked.history.clicks.lift(asked.known.pair, 30.0)
+    return asked.history.clicks.lift(asked.pair, 30.0)
 
 
 def co_read(asked: Asked) -> np.ndarray:
@@ -296,18 +291,19 @@ NAMES = tuple(FEATURES)
 
 
 def features(
-    site: Corpus,
+    corpus: Corpus,
     model: HandpickedModel | None,
     history: History,
-    known: Known,
     sources: np.ndarray,
     items: np.ndarray,
+    *,
+    unseen: bool = False,
 ) -> np.ndarray:
     """The features of pairs, ``(n_pairs, len(FEATURES))``, float32; ``sources`` and ``items`` are
-    ``(n_pairs,)``, ``sources`` in runs.
+    ``(n_pairs,)``, ``sources`` in runs. ``unseen``: as if these pairs had never been shown.
     """
     ends = np.asarray(sources, dtype=np.int64), np.asarray(items, dtype=np.int64)
-    asked = Asked(site, model, history, known, *ends)
+    asked = Asked(corpus, model, history, *ends, unseen)
     return np.column_stack([feature(asked) for feature in FEATURES.values()]).astype(np.float32)
 
 
@@ -323,12 +319,12 @@ def _group(pairs: Pairs, clicks: ChoiceModel, key: np.ndarray) -> FoldCounts:
 
 
 def _group_key(
-    site: Corpus, sources: np.ndarray, items: np.ndarray, left: str, right: str
+    corpus: Corpus, sources: np.ndarray, items: np.ndarray, left: str, right: str
 ) -> np.ndarray:
     """One number for a pair of groups, ``(n_pairs,)``; "article" is a group of its own."""
     # No category is a category like any other: there is nothing better to assume.
-    category = site.category.astype(np.int64) + 1
-    size = site.n_articles + int(category.max(initial=0)) + 1
+    category = corpus.category.astype(np.int64) + 1
+    size = corpus.n_articles + int(category.max(initial=0)) + 1
     from_group = category[sources] if left == "category" else sources.astype(np.int64)
     to_group = category[items] if right == "category" else items.astype(np.int64)
     return from_group * size + to_group

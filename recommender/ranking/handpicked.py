@@ -71,11 +71,6 @@ class HandpickedModel:
         """What the trees see of pairs, ``(n_pairs, len(FEATURES))``; ``sources`` in runs."""
         return features(site, self.lists, self.rates, sources, items)
 
-    def candidates(self, site: Corpus) -> Candidates:
-        """What other pages' lists propose beside every article."""
-        items = proposed(site, self.lists, np.arange(site.n_articles))
-        return Candidates(items, np.where(items < 0, -np.inf, 0.0))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:

@@ -254,59 +254,40 @@ def count_rates(
 
 def _group_keys(site: Corpus, sources: np.ndarray, items: np.ndarray) -> Iterator[np.ndarray]:
     """For each of ``GROUPS`` the numbers of the groups that pairs fall into, ``(n_pairs,)``."""
-    ends = Ends(site, sources, items, differences(site.term_heads, site.term, sources, items))
+    changed = differences(site.term_heads, site.term, sources, items)
+    ends = {"n_added": changed[:, 0], "added": changed[:, 2], "dropped": changed[:, 3]}
+    for name in ("category", "folder", "first_term", "last_term"):
+        values = getattr(site, name)
+        ends[name], ends[f"target_{name}"] = values[sources], values[items]
     for number, (_, parts) in enumerate(GROUPS.values()):
         keys = mixed(np.full(len(items), number))
-        for values in parts(ends):
-            keys = mixed(keys + values)
+        for part in parts:
+            keys = mixed(keys + ends[part])
         yield keys
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ends:
-    """Pairs, and how their titles differ, ``(n_pairs, 4)``, see ``kernels.differences``."""
-
-    site: Corpus
-    sources: np.ndarray
-    items: np.ndarray
-    changed: np.ndarray
-
-    def of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """What the site knows under a name, of each source and of each item."""
-        values = getattr(self.site, name)
-        return values[self.sources], values[self.items]
-
-    @property
-    def category(self) -> np.ndarray:
-        """That of the source."""
-        return self.site.category[self.sources]
-
-
-# Groups of pairs whose rates are counted: what a rate is of, and what a source and an item have to
-# share with other pairs to be of one group.
-GROUPS: dict[str, tuple[str, Callable[[Ends], tuple[np.ndarray, ...]]]] = {
-    "category_pair": ("of links between the two categories", lambda ends: ends.of("category")),
-    "folder_pair": ("of links between the two folders", lambda ends: ends.of("folder")),
+# Groups of pairs whose rates are counted: what a rate is of, and what pairs of one group share, of
+# the source, of the target and of how their titles differ (sets of added and dropped terms).
+GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "category_pair": ("of links between the two categories", ("category", "target_category")),
+    "folder_pair": ("of links between the two folders", ("folder", "target_folder")),
     "title_ends_in_category": (
         "of links in the source's category between titles that end like these",
-        lambda ends: (ends.category, *ends.of("last_term")),
+        ("category", "last_term", "target_last_term"),
     ),
     "title_beginnings_in_category": (
         "of links in the source's category between titles that begin like these",
-        lambda ends: (ends.category, *ends.of("first_term")),
+        ("category", "first_term", "target_first_term"),
     ),
-    "added": ("of links whose title adds these terms", lambda ends: (ends.changed[:, 2],)),
+    "added": ("of links whose title adds these terms", ("added",)),
     "added_in_category": (
         "of links in the source's category whose title adds these terms",
-        lambda ends: (ends.category, ends.changed[:, 2]),
+        ("category", "added"),
     ),
-    "change": (
-        "of links whose title adds and drops these terms",
-        lambda ends: (ends.changed[:, 2], ends.changed[:, 3]),
-    ),
+    "change": ("of links whose title adds and drops these terms", ("added", "dropped")),
     "dropped_in_category": (
         "of links in the source's category whose title drops these terms and adds as many",
-        lambda ends: (ends.category, ends.changed[:, 3], ends.changed[:, 0]),
+        ("category", "dropped", "n_added"),
     ),
 }
 # A feature is a function of the pairs asked for and one row here; its docstring is what the model

@@ -22,7 +22,7 @@ from recommender.clicks.position_bias import Examination
 from recommender.progress import Progress, Silent
 from recommender.ragged import at
 from recommender.ranking.boosting import MANY_ROWS, MAX_ROUNDS, Forest, grow
-from recommender.ranking.features import NAMES, PRIOR_CHOICES, History, features, known_of
+from recommender.ranking.features import NAMES, PRIOR_CHOICES, History, features
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.logit import LinearScore, fit_logit
 from recommender.ranking.shrinkage import Posterior, posterior, validated_weight
@@ -154,9 +154,8 @@ class Ranker:
         """Log odds of pairs beside their sources, ``(n_pairs,)``; ``sources`` and ``items`` are
         ``(n_pairs,)``, ``sources`` in runs.
         """
-        known = known_of(self.history, sources, items, unseen=False)
-        seen = features(site, self.handpicked, self.history, known, sources, items)
-        return self.predict(seen, known.own)
+        seen = features(site, self.handpicked, self.history, sources, items)
+        return self.predict(seen, self.history.pairs.find(sources, items))
 
     def predict(self, seen: np.ndarray, pair: np.ndarray) -> np.ndarray:
         """The same by features ``(n_pairs, len(FEATURES))`` and number, -1 for what was never

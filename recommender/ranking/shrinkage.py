@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recommender.clicks.gamma_poisson import Usual, fitted_weight, posterior_rate
-from recommender.ragged import at
+from recommender.clicks.gamma_poisson import Usual, fitted_weight
 from recommender.ranking.features import History
 from recommender.ranking.logit import LinearScore
 from recommender.ranking.time_splits import Split
@@ -47,10 +46,7 @@ class Posterior:
 
     def lift(self, history: History, pair: np.ndarray) -> np.ndarray:
         """What the own clicks of each pair add to the prior, ``(n_pairs,)``."""
-        clicks = history.clicks
-        expected, chances = at(self.expected, pair), at(clicks.chances, pair)
-        share = np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
-        return np.log(posterior_rate(at(clicks.clicked, pair), expected, self.weight * share))
+        return history.clicks.lift(pair, self.weight, self.expected)
 
 
 def posterior(prior: LinearScore, split: Split, weight: float | None = None) -> Posterior:

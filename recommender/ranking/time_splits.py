@@ -10,7 +10,7 @@ import numpy as np
 from recommender.clicks.choice_model import Pairs, bounded, pairs_in
 from recommender.clicks.intervention_harvesting import MAX_POSITION
 from recommender.clicks.position_bias import Examination
-from recommender.ranking.features import History, features, history_of, known_of
+from recommender.ranking.features import History, features, history_of
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.logit import Choices
 from recommender.store.counts import Log
@@ -45,8 +45,8 @@ class Split:
         """
         pairs = self.history.pairs
         sources, items = pairs.source[pair], pairs.item[pair].astype(np.int64)
-        known = known_of(self.history, sources, items, unseen=unseen)
-        return features(self.site, self.handpicked, self.history, known, sources, items)
+        known = self.site, self.handpicked, self.history
+        return features(*known, sources, items, unseen=unseen)
 
     @cached_property
     def seen(self) -> np.ndarray:

@@ -98,11 +98,9 @@ def corpus_of(
     ``near`` and ``near_cosine`` are ``(n_articles, k)``, of ``neighbours``.
     """
     titles = [article.title for article in articles]
-    categories = [article.category for article in articles]
-    category_number = {name: at for at, name in enumerate(sorted({c for c in categories if c}))}
-    tag_numbers, _ = _numbered([article.tags for article in articles])
     in_titles = [terms(title) for title in titles]
-    term_numbers, term_number = _numbered(in_titles)
+    tag_heads, tag = _sets([article.tags for article in articles])
+    term_heads, term = _sets(in_titles)
     source, slot = np.nonzero(picked.used)
     return Corpus(
         indptr=text.indptr,
@@ -112,20 +110,14 @@ def corpus_of(
         fullness=text.fullness,
         words=text.lengths,
         title_words=np.array([len(title.split()) for title in titles], dtype=np.float32),
-        category=np.array(
-            [category_number.get(c or "", EMPTY) for c in categories], dtype=np.int32
-        ),
-        tag_heads=np.cumsum([0, *map(len, tag_numbers)]).astype(np.int64),
-        tag=np.array([tag for row in tag_numbers for tag in row], dtype=np.int32),
-        term_heads=np.cumsum([0, *map(len, term_numbers)]).astype(np.int64),
-        term=np.array([term for row in term_numbers for term in row], dtype=np.int32),
-        first_term=np.array(
-            [term_number[row[0]] if row else EMPTY for row in in_titles], dtype=np.int32
-        ),
-        last_term=np.array(
-            [term_number[row[-1]] if row else EMPTY for row in in_titles], dtype=np.int32
-        ),
-        folder=_folders([article.url for article in articles]),
+        category=_numbers([article.category for article in articles]),
+        tag_heads=tag_heads,
+        tag=tag,
+        term_heads=term_heads,
+        term=term,
+        first_term=_numbers([row[0] if row else None for row in in_titles]),
+        last_term=_numbers([row[-1] if row else None for row in in_titles]),
+        folder=_numbers([_folder(article.url) for article in articles]),
         picked=np.unique(source.astype(np.int64) * len(titles) + picked.items[source, slot]),
         near=near,
         near_cosine=near_cosine,
@@ -162,17 +154,20 @@ def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return (left == right) & (left != EMPTY)
 
 
-def _numbered(rows: Sequence[Sequence[str]]) -> tuple[list[list[int]], dict[str, int]]:
-    """Rows of names as rows of sorted numbers, each once, and the number of each name."""
+def _numbers(names: Sequence[str | None]) -> np.ndarray:
+    """The number of each name in their order, ``EMPTY`` for none, ``(n,)``."""
+    number = {name: at for at, name in enumerate(sorted({name for name in names if name}))}
+    return np.array([number.get(name or "", EMPTY) for name in names], dtype=np.int32)
+
+
+def _sets(rows: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+    """Sets of names in CSR form: heads, and the numbers of the names, sorted within each set."""
     number = {name: at for at, name in enumerate(sorted({name for row in rows for name in row}))}
-    return [sorted({number[name] for name in row}) for row in rows], number
+    numbers = [sorted({number[name] for name in row}) for row in rows]
+    values = np.array([value for row in numbers for value in row], dtype=np.int32)
+    return np.cumsum([0, *map(len, numbers)]).astype(np.int64), values
 
 
-def _folders(urls: Sequence[str | None]) -> np.ndarray:
-    """The number of the folder that each address lies in, ``EMPTY`` without an address."""
-    number: dict[str, int] = {}
-    folders = (url_key(url).partition("?")[0].rpartition("/")[0] if url else "" for url in urls)
-    return np.array(
-        [number.setdefault(name, len(number)) if name else EMPTY for name in folders],
-        dtype=np.int32,
-    )
+def _folder(url: str | None) -> str:
+    """The folder that an address lies in, empty without an address."""
+    return url_key(url).partition("?")[0].rpartition("/")[0] if url else ""

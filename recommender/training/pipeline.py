@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
@@ -23,13 +24,11 @@ from recommender.clicks import position_bias
 from recommender.errors import TrainingError
 from recommender.lists.exploration import DEFAULT_SHARE, explore
 from recommender.lists.rerank import finish
-from recommender.progress import Progress, Silent
+from recommender.progress import Progress, Silent, tracked
 from recommender.ranking import handpicked
 from recommender.ranking.calibration import Score, calibrate
 from recommender.ranking.candidate_sources import SOURCES, Basis
-from recommender.ranking.features import (
-    BLOCK,
-)
+from recommender.ranking.features import BLOCK
 from recommender.ranking.handpicked import Outcome
 from recommender.ranking.ranker import Learned, learn
 from recommender.store import counts
@@ -142,20 +141,9 @@ def read_text(articles: Sequence[Article], *, jobs: int, progress: Progress) -> 
     starts = range(0, len(articles), COUNT_BLOCK)
     progress.stage("reading the texts", len(starts))
     blocks = [(titles[s : s + COUNT_BLOCK], bodies[s : s + COUNT_BLOCK]) for s in starts]
-    if len(blocks) < 2 or jobs == 1:
-        counted = []
-        for block in blocks:
-            counted.append(tfidf.count_block(*block, known))
-            progress.advance()
-        return tfidf.fit(counted, boilerplate)
-    from joblib import Parallel, delayed
-
-    run = Parallel(n_jobs=jobs, return_as="generator")
-    counted = []
-    for found in run(delayed(tfidf.count_block)(*block, known) for block in blocks):
-        counted.append(found)
-        progress.advance()
-    return tfidf.fit(counted, boilerplate)
+    run = Parallel(n_jobs=jobs if len(blocks) > 1 else 1, return_as="generator")
+    counted = run(delayed(tfidf.count_block)(*block, known) for block in blocks)
+    return tfidf.fit(list(tracked(counted, progress)), boilerplate)
 
 
 def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:
