@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from recommender.articles.article import Article
 from recommender.articles.reader import Batch, Linked, RawPage, link
-from recommender.store.keys import CHUNK, chunks, look_up
+from recommender.store.keys import CHUNK, chunks, look_up, upsert
 
 COLUMNS = [column.name for column in fields(Article)]
 LISTS = ("tags", "recommended")
@@ -71,7 +71,8 @@ def apply(connection: Connection, batch: Batch, *, full: bool) -> Changes:
     ]
     mended = _mended(connection, known, linked)
     new_stubs = _new_stubs(stored, linked)
-    _upsert(connection, [*changed, *((a, _digest(a)) for a in (*mended, *new_stubs))])
+    written = [*changed, *((article, _digest(article)) for article in (*mended, *new_stubs))]
+    upsert(connection, "articles", (_row(article, digest) for article, digest in written))
     _write_pages(connection, batch)
     removed = missing if removing else []
     stubs_gone = _unnamed(stubs, known, linked)
@@ -98,15 +99,7 @@ def note(connection: Connection, ids: Collection[str], *, removed: bool) -> None
         {"id": id, "number": number, "removed": int(removed)}
         for number, id in enumerate(sorted(ids), start=first)
     ]
-    if rows:
-        connection.execute(
-            sql.text(
-                "INSERT INTO changes (id, number, removed) VALUES (:id, :number, :removed) "
-                "ON CONFLICT (id) DO UPDATE "
-                "SET number = excluded.number, removed = excluded.removed"
-            ),
-            rows,
-        )
+    upsert(connection, "changes", rows)
 
 
 def remove(connection: Connection, ids: Collection[str]) -> list[str]:
@@ -217,18 +210,6 @@ def _article(row: Any) -> Article:
 def _digest(article: Article) -> str:
     text = json.dumps(asdict(article), ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _upsert(connection: Connection, articles: Iterable[tuple[Article, str]]) -> None:
-    names = [*COLUMNS, "digest"]
-    holders = ", ".join(f":{name}" for name in names)
-    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name != "id")
-    statement = sql.text(
-        f"INSERT INTO articles ({', '.join(names)}) VALUES ({holders}) "
-        f"ON CONFLICT (id) DO UPDATE SET {updates}"
-    )
-    for part in chunks(articles, CHUNK):
-        connection.execute(statement, [_row(article, digest) for article, digest in part])
 
 
 def _write_pages(connection: Connection, batch: Batch) -> None:

@@ -28,10 +28,8 @@ from recommender.events.event import Event
 from recommender.store import articles as article_tables
 from recommender.store.articles import Changes
 from recommender.store.event_writer import EventWriter, Received
-from recommender.store.keys import number_ids
+from recommender.store.keys import number_ids, upsert
 from recommender.store.schema import migrate
-
-__all__ = ["Changes", "Received", "Store"]
 
 # How long to wait for another writer, whose transactions take some seconds at most, and for a
 # server to answer at all. Not tuned.
@@ -191,13 +189,7 @@ class Store:
     def keep(self, name: str, value: str) -> None:
         """Keep another value under ``name``."""
         with self.transaction() as connection:
-            connection.execute(
-                sql.text(
-                    "INSERT INTO meta (name, value) VALUES (:name, :value) "
-                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-                ),
-                {"name": name, "value": value},
-            )
+            upsert(connection, "meta", [{"name": name, "value": value}], key="name")
 
     # Events
 

@@ -17,6 +17,7 @@ from recommender.articles.addresses import Finder
 from recommender.events.reader import EventReader, Mark
 from recommender.store.database import Store
 from recommender.store.event_writer import EventWriter, Received
+from recommender.store.keys import upsert
 
 
 def import_events(store: Store, reader: EventReader, *, again: bool = False) -> Received:
@@ -60,15 +61,15 @@ def _standing(store: Store, reader: EventReader) -> dict[Path, Mark]:
 
 def write_marks(connection: Connection, marks: Mapping[Path, Mark]) -> None:
     """Write the marks of these files, in place of those they had."""
-    statement = sql.text(
-        "INSERT INTO imports (file, head, records) VALUES (:file, :head, :records) "
-        "ON CONFLICT (file) DO UPDATE SET head = excluded.head, records = excluded.records"
+    rows = (
+        {
+            "file": _name(path),
+            "head": f"{mark.n_bytes}:{mark.digest}:{mark.size}:{mark.n_events}",
+            "records": mark.n_records,
+        }
+        for path, mark in marks.items()
     )
-    for path, mark in marks.items():
-        head = f"{mark.n_bytes}:{mark.digest}:{mark.size}:{mark.n_events}"
-        connection.execute(
-            statement, {"file": _name(path), "head": head, "records": mark.n_records}
-        )
+    upsert(connection, "imports", rows, key="file")
 
 
 def _name(path: Path) -> str:

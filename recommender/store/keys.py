@@ -153,6 +153,20 @@ def insert(
     return new
 
 
+def upsert(
+    connection: Connection, table: str, rows: Iterable[dict[str, Any]], *, key: str = "id"
+) -> None:
+    """Write rows, each in place of that with the same ``key``, if there is one."""
+    for part in chunks(rows, CHUNK):
+        names = list(part[0])
+        updates = ", ".join(f"{name} = excluded.{name}" for name in names if name != key)
+        statement = (
+            f"INSERT INTO {table} ({', '.join(names)}) VALUES (:{', :'.join(names)}) "
+            f"ON CONFLICT ({key}) DO UPDATE SET {updates}"
+        )
+        connection.execute(sql.text(statement), part)
+
+
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Lists of ``size`` items, the last one shorter.
 
