@@ -132,10 +132,8 @@ class EventReader:
             yield from block
         self.check()
 
-    def blocks(
-        self, marks: dict[Path, Mark] | None = None, *, size: int | None = None
-    ) -> Iterator[Iterator[Event]]:
-        """The events of so many records at a time, without those that are done by ``marks``.
+    def blocks(self, marks: dict[Path, Mark] | None = None) -> Iterator[Iterator[Event]]:
+        """The events of ``BLOCK`` records at a time, without those that are done by ``marks``.
         Each block must be used up before the next is taken.
         """
         self._begin(marks or {})
@@ -144,7 +142,7 @@ class EventReader:
         self.progress.stage("reading events", len(self.files) if many else None)
         steps = self._steps()
         while not self.finished:
-            yield self._block(steps, size or BLOCK)
+            yield self._block(steps)
 
     def check(self) -> None:
         """Raise ``TooManyBadRecords`` if what has been read is too bad and, at the end,
@@ -192,8 +190,8 @@ class EventReader:
             for source in self._opened
         }
 
-    def _block(self, steps: Iterator[Sequence[Event]], size: int) -> Iterator[Event]:
-        end = self.n_records + size
+    def _block(self, steps: Iterator[Sequence[Event]]) -> Iterator[Event]:
+        end = self.n_records + BLOCK
         for events in steps:
             yield from events
             if self.n_records >= end:

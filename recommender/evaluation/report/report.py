@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,8 +64,8 @@ class Report:
     slices: pd.DataFrame
     examples: pd.DataFrame
     against: str
-    window: dict[str, Any] = field(default_factory=dict)
-    off_policy: OffPolicy | None = None
+    window: dict[str, Any]
+    off_policy: OffPolicy | None
 
     @property
     def k(self) -> int:

@@ -140,7 +140,8 @@ class AccessLog(Translator):
             raise Skip("asset or other address")
         if _is_machine(line.agent):
             raise Skip("crawler or tool")
-        referrer = self._referrer(line.referrer) or ""
+        # A path alone is no referrer; one that is no article is none of ours.
+        referrer = ("://" in line.referrer[:8] and self.finder.at(line.referrer)) or ""
         if referrer == article:
             raise Skip("reload")
         client = hash((line.address, line.agent))
@@ -159,10 +160,6 @@ class AccessLog(Translator):
             yield PageView(read.ts + n_alike % SECOND_MS, read.article, "", read.referrer)
         if waiting:
             self._forget(waiting[-1].ts)
-
-    def _referrer(self, referrer: str) -> str | None:
-        """The article that the reader came from; a path alone is no referrer."""
-        return self.finder.at(referrer) if "://" in referrer[:8] else None
 
     def _is_reload(self, read: Read) -> bool:
         key = (read.client, read.article)
