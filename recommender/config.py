@@ -48,6 +48,7 @@ class Settings:
     html_recommended: str = ""
 
 
+PATHS = ("models", "editorial")
 # Settings that are whole numbers, and between what.
 NUMBERS = {
     "event_rate": (0, 1_000_000),
@@ -62,32 +63,35 @@ def settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
 
     Raises ``SettingsError`` naming the place and the setting.
     """
-    values = _from_file(folder / FILE)
-    for name, value in environment.items():
-        if name.startswith(PREFIX):
-            key = name.removeprefix(PREFIX).lower()
-            _check(key, name, where="environment")
-            values[key] = _number(value, name, key, "environment") if key in NUMBERS else value
-    for key in ("models", "editorial"):
-        if key in values:
-            values[key] = Path(values[key])
-    return Settings(**values)
+    file = folder / FILE
+    given = [(key, key, str(file), value) for key, value in _in_file(file).items()]
+    given += [
+        (name.removeprefix(PREFIX).lower(), name, "environment", value)
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+    ]
+    return Settings(**{key: _checked(key, *rest) for key, *rest in given})
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def _in_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise SettingsError(f"{path}: {exc}") from exc
-    for key, value in values.items():
-        _check(key, key, where=str(path))
-        if key in NUMBERS:
-            values[key] = _number(str(value), key, key, str(path))
-        elif not isinstance(value, str):
-            raise SettingsError(f"{path}: {key} must be a string, not {type(value).__name__}")
-    return values
+
+
+def _checked(key: str, written: str, where: str, value: Any) -> Any:
+    """The value of a setting, which is ``written`` so in the place ``where``."""
+    known = [each.name for each in fields(Settings)]
+    if key not in known:
+        raise SettingsError(f"{where}: unknown setting {written}; known: {', '.join(known)}")
+    if key in NUMBERS:
+        return _number(str(value), written, key, where)
+    if not isinstance(value, str):
+        raise SettingsError(f"{where}: {written} must be a string, not {type(value).__name__}")
+    return Path(value) if key in PATHS else value
 
 
 def _number(text: str, written: str, key: str, where: str) -> int:
@@ -96,9 +100,3 @@ def _number(text: str, written: str, key: str, where: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high:
         return int(text)
     raise SettingsError(f"{where}: {written}: {text!r} is no whole number from {low} to {high:,}")
-
-
-def _check(key: str, written: str, *, where: str) -> None:
-    known = [each.name for each in fields(Settings)]
-    if key not in known:
-        raise SettingsError(f"{where}: unknown setting {written}; known: {', '.join(known)}")
