@@ -6,9 +6,10 @@ it holds and applies it, in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from recommender.articles import html_page
@@ -69,6 +70,13 @@ class Batch:
             self.drafts[article.id] = page
         return True
 
+    def add_record(self, record: Mapping[str, Any], where: str) -> None:
+        """Take the article of a record; if it is faulty, that is a problem."""
+        try:
+            self.add(from_record(record, where=where), where)
+        except ArticleError as exc:
+            self.problems.append(Problem(str(exc)))
+
 
 def read_articles(
     paths: list[Path],
@@ -105,11 +113,8 @@ def read_articles(
                 batch.n_records += 1
                 if isinstance(found, Problem):
                     batch.problems.append(found)
-                    continue
-                try:
-                    batch.add(from_record(found.fields, where=found.where), found.where)
-                except ArticleError as exc:
-                    batch.problems.append(Problem(str(exc)))
+                else:
+                    batch.add_record(found.fields, found.where)
     if batch.n_records == 0:
         batch.problems.append(Problem(f"{', '.join(map(str, paths))}: no record in it"))
         batch.n_records = 1

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recommender.articles.addresses import Finder
-from recommender.articles.article import from_record
 from recommender.articles.reader import Batch, read_articles
-from recommender.errors import ArticleError, InputError
+from recommender.errors import InputError
 from recommender.events.event import Event, parse
 from recommender.events.reader import EventReader
 from recommender.files import Problem, Tolerance
@@ -35,11 +34,7 @@ def article_batch(articles: pd.DataFrame | Paths) -> Batch:
         batch = Batch()
         for number, record in enumerate(_records(articles), start=1):
             batch.n_records += 1
-            where = f"articles:row {number}"
-            try:
-                batch.add(from_record(record, where=where), where)
-            except ArticleError as exc:
-                batch.problems.append(Problem(str(exc)))
+            batch.add_record(record, f"articles:row {number}")
     Tolerance().check(batch.problems, batch.n_records)
     _warn(batch.problems, len(batch.problems))
     return batch
