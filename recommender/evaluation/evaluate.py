@@ -198,7 +198,7 @@ def _notes(case: Case, k: int) -> list[str]:
     if views.ordered[views.slate].all():
         notes.append(
             "Readers look at the top of a list first, so clicks favour the order shown; an order "
-            "that matches it is better than the figures say."
+            "that matches it is better in these figures than in truth."
         )
     notes.append(
         "Only links that were shown can be judged: what a new list has that no old one had is not "
@@ -207,7 +207,7 @@ def _notes(case: Case, k: int) -> list[str]:
     if views.size[views.slate].max() <= k:
         notes.append(
             f"No slate has more than {k} links, so recall@{k} and hit rate@{k} are 1 whatever the "
-            "order; a smaller k tells orders apart by them."
+            "order; a smaller k makes them differ."
         )
     unknown = int((case.pair < 0).sum())
     if unknown:

@@ -47,16 +47,19 @@ def slice_table(
     import pandas as pd
 
     session = case.views.session
-    found = [part for part in all_slices(case) if _n_visits(session, part[2])]
+    found = []
+    for by, name, mask in all_slices(case):
+        n_visits = len(np.unique(session[mask]))
+        if n_visits >= MIN_VISITS:
+            found.append((by, name, n_visits, mask))
     if not found:
         return pd.DataFrame(columns=[*COLUMNS, *_with_ends(metric), *_with_ends("gain"), "gain p"])
     columns = [np.where(mask, column, np.nan) for *_, mask in found for column in (value, gain)]
     means = bootstrap.means(columns, session, random)
     p = bootstrap.holm(means.p[1::2])
     rows = []
-    for number, (by, name, mask) in enumerate(found):
-        sizes = int(mask.sum()), _n_visits(session, mask)
-        row = dict(zip(COLUMNS, (by, name, *sizes), strict=True))
+    for number, (by, name, n_visits, mask) in enumerate(found):
+        row = dict(zip(COLUMNS, (by, name, int(mask.sum()), n_visits), strict=True))
         for label, place in ((metric, 2 * number), ("gain", 2 * number + 1)):
             three = means.mean[place], means.low[place], means.high[place]
             row |= zip(_with_ends(label), map(float, three), strict=True)
@@ -66,12 +69,6 @@ def slice_table(
 
 def _with_ends(name: str) -> tuple[str, str, str]:
     return name, f"{name} low", f"{name} high"
-
-
-def _n_visits(session: np.ndarray, mask: np.ndarray) -> int:
-    """How many visits a slice has; 0 if they are too few."""
-    n_visits = len(np.unique(session[mask]))
-    return n_visits if n_visits >= MIN_VISITS else 0
 
 
 def all_slices(case: Case) -> Iterator[Slice]:

@@ -82,10 +82,10 @@ class Gate:
     def _read(self, record: object) -> Incoming:
         if not isinstance(record, dict):
             raise Rejected("malformed", "an event is a JSON object")
-        kind = record.get("type")
-        if kind not in ("impression", "click", "pageview"):
+        type = record.get("type")
+        if type not in ("impression", "click", "pageview"):
             raise Rejected("malformed", "field type: impression, click and pageview are known")
-        signed = "slate" in record or kind == "pageview"
+        signed = "slate" in record or type == "pageview"
         if self.trusted and (not signed or "ts" in record):
             return self._trusted(record, signed)
         if not signed:

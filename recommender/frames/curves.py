@@ -29,7 +29,7 @@ def named(examination: Examination) -> dict[str, Curve]:
 
 
 def table(examination: Examination, *, positions: int = N_POSITIONS) -> pd.DataFrame:
-    """One row a curve and position: ``layout``, ``position``, the chance that it is ``looked_at``,
+    """One row a curve and position: ``layout``, ``position``, the chance that it is ``examined``,
     that of position 1 being 1, its 95 % interval ``low`` to ``high``, and the ``clicks`` the curve
     rests on. A curve that is not identified has one row, without numbers, with the ``reason``.
     """
@@ -42,11 +42,11 @@ def table(examination: Examination, *, positions: int = N_POSITIONS) -> pd.DataF
             rows.append(about)
             continue
         rows += [
-            {**about, "position": at, "looked_at": curve.chance[at], "low": curve.low[at],
+            {**about, "position": at, "examined": curve.chance[at], "low": curve.low[at],
              "high": curve.high[at]}
             for at in range(1, positions + 1)
         ]  # fmt: skip
-    columns = ["layout", "position", "looked_at", "low", "high", "clicks", "reason"]
+    columns = ["layout", "position", "examined", "low", "high", "clicks", "reason"]
     return pd.DataFrame(rows, columns=columns).astype({"position": "Int16"})
 
 
@@ -73,7 +73,7 @@ def plot(
             truth = np.array([known(at, name) for at in place.tolist()])
             series.append(Series(place, truth, colour=colour, line=False, points=True, hollow=True))
     ticks = [tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1) if tick >= least]
-    y = Axis("Looked at, as often as position 1 (bands: 95 %)", least, 1.1, ticks, np.log)
+    y = Axis("Examined, as often as position 1 (bands: 95 %)", least, 1.1, ticks, np.log)
     x = Axis("position", 1, positions, place.tolist())
     label = "; ".join(
         f"{each.name}: {', '.join(f'{chance:.2f}' for chance in each.y)}"

@@ -58,7 +58,7 @@ class Selection:
 
     @property
     def needs_views(self) -> bool:
-        """Whether it takes views to say if a slate is wanted."""
+        """Whether it takes views to decide if a slate is wanted."""
         return bool({"since", "until", "layouts"} & self.values.keys())
 
     def times(self, column: str) -> list[str]:

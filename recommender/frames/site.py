@@ -179,7 +179,7 @@ class Site:
     def examination(
         self, *, layout: Names | None = None, list: Names | None = None, seed: int = 0
     ) -> Examination:
-        """How likely each position is to be looked at, by layout, as far as the log identifies it;
+        """How likely each position is to be examined, by layout, as far as the log identifies it;
         of one layout or list, or several, if they are named. ``recommender.frames.curves`` draws
         it.
         """

@@ -238,8 +238,7 @@ def _engine(url: str, busy_seconds: float) -> sql.Engine:
         raise StoreError(
             f"{_masked(url)!r} is no database URL; sqlite:///recommender.db is one"
         ) from exc
-    kind = parsed.get_backend_name()
-    if kind in ("postgresql", "postgres"):
+    if parsed.get_backend_name() in ("postgresql", "postgres"):
         return _postgresql(parsed, busy_seconds)
     if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
         return _sqlite(parsed, busy_seconds)

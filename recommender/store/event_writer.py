@@ -176,7 +176,7 @@ def _insert(
     places: Mapping[tuple[Any, ...], int],
     rows: Sequence[tuple[Any, ...]],
 ) -> Iterator[tuple[Any, ...]]:
-    """Insert the rows at ``places`` that are not there yet; what tells these apart."""
+    """Insert the rows at ``places`` that are not there yet; the columns that identify these."""
     names = list(COLUMNS[table])[IDENTITY[table]]
     if connection.dialect.name == "postgresql":
         # Others write at the same time, so only the insert itself knows; and all in one order,

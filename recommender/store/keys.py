@@ -138,7 +138,7 @@ def insert(
     # Straight to the driver, many rows a statement: one a row would double the time.
     for part in chunks(rows, ROWS_AT_ONCE):
         if connection.dialect.name == "postgresql":
-            arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+            arrays = ", ".join(f"%s::{type}[]" for type in columns.values())
             values = f"SELECT * FROM unnest({arrays})"
             given: tuple[Any, ...] = tuple(list(column) for column in zip(*part, strict=True))
         else:

@@ -26,10 +26,10 @@ def test_the_table_has_numbers_where_there_are_any(examination: Examination):
     """And a reason where not."""
     table = curves.table(examination, positions=3).set_index("layout")
 
-    assert table.loc["bottom", "looked_at"].tolist() == [1, 0.5, 0.25]
+    assert table.loc["bottom", "examined"].tolist() == [1, 0.5, 0.25]
     assert table.loc["bottom", "position"].tolist() == [1, 2, 3]
     assert table.loc["(unnamed)", "reason"] == "too few clicks"
-    assert np.isnan(table.loc["(unnamed)", "looked_at"])
+    assert np.isnan(table.loc["(unnamed)", "examined"])
 
 
 def test_the_picture_names_every_curve(examination: Examination):

@@ -45,11 +45,12 @@ class Report:
     ``high``) of those examined, ``views`` in number; ``calibration_error`` is how far the two are
     apart in the mean. Both are None where the bundle states no chances.
 
-    ``lists`` has a row for each kind of whole lists and a column for each of
-    ``list_quality.FIGURES``; ``slices`` the gain over ``against``, the strongest of the simple
-    orders, where the views are cut by what is known of them; ``examples`` some pages' old lists
-    beside their new ones; ``window`` the stretches of the log that the bundle saw and is judged by;
-    ``off_policy`` what the bundle's lists would have won, None if the log has no order of links.
+    ``lists`` has a row for the model's whole lists, the editors' and those by text, and a column
+    for each of ``list_quality.FIGURES``; ``slices`` the gain over ``against``, the strongest of the
+    simple orders, where the views are cut by what is known of them; ``examples`` some pages' old
+    lists beside their new ones; ``window`` the stretches of the log that the bundle saw and is
+    judged by; ``off_policy`` what the bundle's lists would have won, None if the log has no order
+    of links.
     """
 
     table: pd.DataFrame
@@ -86,13 +87,14 @@ class Report:
         verdict = f"{self.metric} {score:.3f} over {self.n_views:,} clicked views"
         found: dict[str, list[str]] = {"better": [], "worse": [], "unclear": []}
         for order, row in others.iterrows():
-            kind = text.judgement(row["gain low"], row["gain high"], row["gain p"])
-            found[kind].append(f"{order} ({row['gain']:+.3f})")
-        for kind, words in (
+            judgement = text.judgement(row["gain low"], row["gain high"], row["gain p"])
+            found[judgement].append(f"{order} ({row['gain']:+.3f})")
+        for judgement, words in (
             ("better", "better than"), ("worse", "worse than"),
             ("unclear", "no clear difference to"),
         ):  # fmt: skip
-            verdict += f"; {words} {', '.join(found[kind])}" if found[kind] else ""
+            if orders := ", ".join(found[judgement]):
+                verdict += f"; {words} {orders}"
         return verdict + "."
 
     @property
@@ -101,11 +103,11 @@ class Report:
         row, n = self.table.loc[self.against], len(self.table) - 1
         gain, low, high, p = (row[name] for name in ("gain", "gain low", "gain high", "gain p"))
         best = f"{self.against}, the strongest of {n} simple orders"
-        kind = text.judgement(low, high, p)
+        judgement = text.judgement(low, high, p)
         sure = f"{text.span(gain, low, high, sign=True)} {self.metric}, {text.p_value(p, 'p ')}"
-        if kind == "unclear":
+        if judgement == "unclear":
             return f"No clear difference between the model and {best}: {sure}."
-        return f"The model orders links {kind} than {best}: {sure}."
+        return f"The model orders links {judgement} than {best}: {sure}."
 
     def to_json(self) -> str:
         """The report for programs."""
@@ -143,11 +145,11 @@ class Report:
         rows = []
         for (_, row), before in zip(frame.iterrows(), [None, *frame["by"]], strict=False):
             gain, low, high = (float(row[name]) for name in ("gain", "gain low", "gain high"))
-            kind = text.judgement(low, high, row["gain p"])
+            judgement = text.judgement(low, high, row["gain p"])
             group = "" if row["by"] == before else f"by {row['by']}"
             rows.append(
                 Row(row["slice"], gain, low, high, text.span(gain, low, high, sign=True),
-                    MARKS[kind], f"{row['views']:,} views", group)
+                    MARKS[judgement], f"{row['views']:,} views", group)
             )  # fmt: skip
         reach = 1.05 * float(frame[["gain low", "gain high"]].abs().max().max()) or 1.0
         sides = f"{self.against} better", "model better"
@@ -169,7 +171,7 @@ class Report:
                 ticks.append(tick)
         x, y = (
             Axis(label, 0.0, most, ticks, np.sqrt, lambda tick: f"{100 * tick:g} %")
-            for label in ("chance stated, if looked at", "share followed, of those looked at")
+            for label in ("chance stated, if examined", "share followed, of those examined")
         )
         ends = np.array([0.0, most])
         label = "; ".join(

@@ -103,7 +103,7 @@ def _milliseconds(time: str) -> int:
 
 
 class Read(NamedTuple):
-    """A page view that may be a reload; in the order in which they are looked at."""
+    """A page view that may be a reload; in the order in which they are decided."""
 
     ts: int
     article: str
@@ -190,5 +190,5 @@ def _request(request: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=20_000)
 def _is_machine(agent: str) -> bool:
-    """Crawlers, tools, and who does not say."""
+    """Crawlers, tools, and who gives no name."""
     return agent in ("", "-") or is_crawler(agent) or is_tool(agent)
