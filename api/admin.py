@@ -27,6 +27,7 @@ from recommender_api.routes import ADMIN, documented
 from recommender_api.schemas import Model, Put, Refusal, Removed, no_store
 from recommender_api.store_connection import Stored
 
+# Whole articles of 30 kB on average; their body is bounded in ``http``.
 MAX_ARTICLES = 500
 # Counting what is flagged reads the log; an operator's system asks every few seconds.
 FLAGGED_SECONDS = 60

@@ -66,13 +66,10 @@ class Api(FastAPI):
             await send_reply(await self._reply(self.events(scope, receive), scope), send)
             self.metrics.took("events", since)
         elif path == EVENTS and method == "OPTIONS":
-            await send_reply(await self._reply(self._preflight(scope), scope), send)
+            await send_reply(await self._reply(self.events.preflight(scope), scope), send)
         else:
             await self.by_route(scope, receive, send)
             self.metrics.took("other", since)
-
-    async def _preflight(self, scope: Scope) -> Reply:
-        return self.events.preflight(scope)
 
     async def _reply(self, answer: Awaitable[Reply], scope: Scope) -> Reply:
         """The reply, also when there is only an error to give."""
@@ -114,8 +111,8 @@ def create_app(
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         watchers = (
-            Watcher("live", live.look),
-            Watcher("store", partial(stored.look, live.catch_up)),
+            Watcher("live", live.poll),
+            Watcher("store", partial(stored.poll, live.catch_up)),
         )
         yield
         for watcher in watchers:

@@ -22,13 +22,14 @@ from recommender.events.crawlers import is_crawler
 from recommender.events.ingest import Gate, Incoming
 from recommender.store.group_commit import Journal, Outcome
 from recommender_api.http import (
-    JSON,
     MAX_BODY_BYTES,
     NOT_STORED,
     OPEN,
     PREFLIGHT,
     Reply,
     header,
+    json_reply,
+    media_type,
     read_body,
 )
 from recommender_api.live import Live
@@ -38,10 +39,11 @@ from recommender_api.related import check_key
 from recommender_api.schemas import Refusal, no_store
 from recommender_api.store_connection import Stored
 
+# Events of one post; not tuned. As many of 260 bytes fill ``MAX_BODY_BYTES``.
 MAX_EVENTS = 1_000
 # Content types of events: sendBeacon cannot send JSON across origins without asking first, and curl
 # declares a form unless another type is given.
-CONTENT_TYPES = (b"", b"application/json", b"text/plain", b"application/x-www-form-urlencoded")
+CONTENT_TYPES = ("", "application/json", "text/plain", "application/x-www-form-urlencoded")
 NOT_NOW = "Events cannot be stored now."
 # A store that fails does so for every post.
 LOG_SECONDS = 10
@@ -71,12 +73,10 @@ class Events:
         self._letters = Letters()
         self._logged = 0.0
 
-    def preflight(self, scope: Scope) -> Reply:
+    async def preflight(self, scope: Scope) -> Reply:
         """What a browser asks before it lets a page send JSON to us."""
         origin = (header(scope, b"origin") or b"").decode("latin-1")
-        host = (header(scope, b"host") or b"").decode("latin-1")
-        if not self.clients.may_post_from(origin, host):
-            raise Refusal(403, "origin_not_allowed", "Pages of this origin may not send events.")
+        self._check_origin(origin, scope)
         return Reply(204, [*PREFLIGHT, *open_to(origin)], b"")
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
@@ -125,9 +125,7 @@ class Events:
         """The origin the answer is open to. ``Refusal`` for strangers and those in a hurry."""
         named = header(scope, b"origin")
         origin = None if named is None else named.decode("latin-1")
-        host = (header(scope, b"host") or b"").decode("latin-1")
-        if not self.clients.may_post_from(origin, host):
-            raise Refusal(403, "origin_not_allowed", "Pages of this origin may not send events.")
+        self._check_origin(origin, scope)
         if not trusted:
             wait = self.clients.wait(self.clients.client(scope), self.clock().timestamp())
             if wait:
@@ -135,6 +133,11 @@ class Events:
                 later = {"Retry-After": f"{int(wait) + 1}"}
                 raise Refusal(429, "too_many_requests", "Too many posts of this client.", later)
         return origin
+
+    def _check_origin(self, origin: str | None, scope: Scope) -> None:
+        host = (header(scope, b"host") or b"").decode("latin-1")
+        if not self.clients.may_post_from(origin, host):
+            raise Refusal(403, "origin_not_allowed", "Pages of this origin may not send events.")
 
     def _gate(self, scope: Scope, *, trusted: bool) -> Gate:
         agent = (header(scope, b"user-agent") or b"").decode("latin-1")
@@ -210,8 +213,7 @@ def _taken(
     ]
     refused = json.dumps(faults, separators=(",", ":")).encode() if faults else b"[]"
     body = b'{"accepted":%d,"duplicate":%d,"rejected":%b}' % (n_new, n_duplicate, refused)
-    length = (b"content-length", b"%d" % len(body))
-    return Reply(202, [JSON, length, NOT_STORED, *open_to(origin)], body)
+    return json_reply(202, body, NOT_STORED, *open_to(origin))
 
 
 def open_to(origin: str | None) -> list[tuple[bytes, bytes]]:
@@ -222,8 +224,7 @@ def open_to(origin: str | None) -> list[tuple[bytes, bytes]]:
 
 
 def _records(scope: Scope, body: bytes) -> list[Any]:
-    kind = (header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
-    if kind not in CONTENT_TYPES:
+    if media_type((header(scope, b"content-type") or b"").decode("latin-1")) not in CONTENT_TYPES:
         detail = "Send events as application/json or text/plain."
         raise Refusal(415, "unsupported_media_type", detail)
     try:

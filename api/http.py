@@ -7,7 +7,6 @@ with errors included, and bodies of bounded size however they are sent.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,12 +16,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recommender.bundle.answer_bytes import as_json
 from recommender_api.schemas import Refusal
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 JSON = (b"content-type", b"application/json")
 OPEN = (b"access-control-allow-origin", b"*")
+# A minute, as the contract has it; an answer to a preflight may be kept for a day.
 CACHED = (b"cache-control", b"public, max-age=60")
 NOT_STORED = (b"cache-control", b"no-store")
 PREFLIGHT = [
@@ -31,6 +32,7 @@ PREFLIGHT = [
     (b"access-control-max-age", b"86400"),
 ]
 
+# Not tuned: four times what browsers let a beacon have.
 MAX_BODY_BYTES = 256 * 1024
 # An editor's system may put a few hundred whole articles at once.
 ARTICLES, MAX_ARTICLES_BYTES = "/v1/articles", 16 * 1024 * 1024
@@ -57,10 +59,14 @@ class Reply:
     body: bytes
 
 
+def json_reply(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Reply:
+    """A reply of JSON, with these headers."""
+    return Reply(status, [JSON, (b"content-length", b"%d" % len(body)), *headers], body)
+
+
 def not_stored(body: bytes) -> Reply:
     """A reply that no cache may keep."""
-    length = (b"content-length", b"%d" % len(body))
-    return Reply(200, [JSON, length, NOT_STORED, OPEN], body)
+    return json_reply(200, body, NOT_STORED, OPEN)
 
 
 def cached(body: bytes, tag: bytes, headers: Headers) -> Reply:
@@ -68,8 +74,7 @@ def cached(body: bytes, tag: bytes, headers: Headers) -> Reply:
     for name, value in headers:
         if name == b"if-none-match" and matches(value, tag):
             return Reply(304, [(b"etag", tag), CACHED, OPEN], b"")
-    length = (b"content-length", b"%d" % len(body))
-    return Reply(200, [JSON, length, (b"etag", tag), CACHED, OPEN], body)
+    return json_reply(200, body, (b"etag", tag), CACHED, OPEN)
 
 
 def matches(named: bytes, tag: bytes) -> bool:
@@ -81,11 +86,9 @@ def matches(named: bytes, tag: bytes) -> bool:
 def refused(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> Reply:
     """The one shape of every error."""
     sentence = detail if detail.endswith(".") else f"{detail}."
-    content = {"error": code, "detail": sentence}
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     more = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-    length = (b"content-length", b"%d" % len(body))
-    return Reply(status, [JSON, length, NOT_STORED, OPEN, *more], body)
+    body = as_json({"error": code, "detail": sentence})
+    return json_reply(status, body, NOT_STORED, OPEN, *more)
 
 
 def broken() -> Reply:
@@ -154,6 +157,11 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def media_type(text: str) -> str:
+    """What a ``Content-Type`` declares, without its parameters."""
+    return text.partition(";")[0].strip().lower()
+
+
 async def read_body(scope: Scope, receive: Receive, most: int) -> bytes | None:
     """The whole body, or None if it has more than ``most`` bytes; what was announced too large is
     not read.
@@ -203,8 +211,7 @@ def add_error_handlers(app: FastAPI) -> None:
         if fault["loc"][0] == "query":
             detail = f"{fault['loc'][1]}: {fault['msg']}"
             return response(refused(422, "invalid_parameter", detail))
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if not kind.endswith("json"):
+        if not media_type(request.headers.get("content-type", "")).endswith("json"):
             detail = "Send the body as application/json."
             return response(refused(415, "unsupported_media_type", detail))
         if fault["type"] == "json_invalid":

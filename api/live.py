@@ -28,8 +28,9 @@ from recommender_api.answers import Answers, Seal
 from recommender_api.schemas import Refusal
 from recommender_api.store_connection import Stored
 
+# Rules are live within 10 seconds of saving, bundles within a second; not tuned below that.
 POLL_SECONDS = 0.5
-# A bundle can be repaired without its pointer being touched, so a fault is looked at again.
+# A bundle can be repaired without its pointer being touched, so after a fault it is tried again.
 RETRY_TICKS = 8
 # What a manifest or array that is not what it should be can raise beside BundleError.
 DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
@@ -67,7 +68,7 @@ class Live:
         self._added: Added | None = None
         self._keys: tuple[Lists, np.ndarray] | None = None
         self._stamp: object = None
-        self._last_look: object = None
+        self._last_stamp: object = None
         self._ticks = 0
         self._loading = threading.Lock()
         self.refresh()
@@ -94,8 +95,8 @@ class Live:
     def refresh(self) -> None:
         """Load what the files and the store name now, and serve it if it is whole."""
         with self._loading:
-            # Before loading: what changes meanwhile is seen at the next look.
-            self._stamp = self._look_at_files()
+            # Before loading: what changes meanwhile is seen at the next call of ``poll``.
+            self._stamp = self._stamps()
             faults = [fault for fault in (self._load_lists(), self._load_rules()) if fault]
             if self._rules:
                 self._serve(self._rules)
@@ -112,13 +113,12 @@ class Live:
         if store is not None and (added is None or added.seen != _state(store, self._lists)):
             self.refresh()
 
-    def look(self) -> float:
+    def poll(self) -> float:
         """Refresh if the pointer or the rules were written, or after a fault; seconds to wait."""
-        stamp = self._look_at_files()
-        # A file that is still being written looks different every time: half of it must not be
-        # read.
-        changed = stamp != self._stamp and stamp == self._last_look
-        self._last_look = stamp
+        stamp = self._stamps()
+        # A file that is still being written differs every time: half of it must not be read.
+        changed = stamp != self._stamp and stamp == self._last_stamp
+        self._last_stamp = stamp
         self._ticks = self._ticks + 1 if self.fault else 0
         if changed or self._ticks >= RETRY_TICKS:
             self._ticks = 0
@@ -166,7 +166,7 @@ class Live:
             return str(exc)
         return None
 
-    def _look_at_files(self) -> object:
+    def _stamps(self) -> object:
         """Something that differs whenever the pointer or the rules have been written."""
         return [_stamp(self.models / registry.CURRENT), _stamp(self.rules_file)]
 
@@ -221,12 +221,12 @@ class Live:
 
 
 class Watcher:
-    """Calls ``look`` in a thread of its own until it is closed; it returns how many seconds to
+    """Calls ``poll`` in a thread of its own until it is closed; it returns how many seconds to
     wait until the next call.
     """
 
-    def __init__(self, name: str, look: Callable[[], float]) -> None:
-        self.look = look
+    def __init__(self, name: str, poll: Callable[[], float]) -> None:
+        self.poll = poll
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
         self._thread.start()
@@ -240,9 +240,9 @@ class Watcher:
         seconds = POLL_SECONDS
         while not self._stop.wait(seconds):
             try:
-                seconds = self.look()
+                seconds = self.poll()
             except Exception:  # this thread must outlive whatever a file or a store may hold
-                logger.exception("looking for changes failed")
+                logger.exception("checking for changes failed")
 
 
 def _no_bundle() -> Refusal:

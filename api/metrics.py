@@ -23,6 +23,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+# Bounds of the histogram's buckets, about three to a decade; not tuned.
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -38,14 +39,14 @@ class Metrics:
             registry=self.registry,
         )
         self._own, self._fallback = answers.labels("own"), answers.labels("fallback")
-        self._events = Counter(
+        events = Counter(
             "recommender_events",
             "Events that pages sent",
             ["outcome"],
             registry=self.registry,
         )
         self._of_outcome = {
-            outcome: self._events.labels(outcome)
+            outcome: events.labels(outcome)
             for outcome in ("accepted", "duplicate", "rejected", "lost")
         }
         self._rejected = Counter(
@@ -59,16 +60,14 @@ class Metrics:
             "Posts that were refused because their client sent too many",
             registry=self.registry,
         )
-        self._seconds = Histogram(
+        seconds = Histogram(
             "recommender_request_seconds",
             "Time from a request to its answer",
             ["route"],
             buckets=SECONDS,
             registry=self.registry,
         )
-        self._took = {
-            route: self._seconds.labels(route) for route in ("related", "events", "other")
-        }
+        self._took = {route: seconds.labels(route) for route in ("related", "events", "other")}
 
     def answered(self, *, is_fallback: bool) -> None:
         """A list was sent."""

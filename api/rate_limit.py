@@ -14,9 +14,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from recommender.errors import SettingsError
 
-# Clients that are remembered; beyond, those that have been quiet are forgotten.
+# Clients that are remembered; beyond, those that have been quiet are forgotten. Not tuned.
 MAX_CLIENTS = 50_000
-# Addresses that were parsed a moment ago.
+# Addresses that were parsed a moment ago; not tuned.
 REMEMBERED = 2_000
 # A reader's provider hands out so many bits of an IPv6 address.
 IPV6_PREFIX = 64
@@ -24,7 +24,7 @@ ANY = "*"
 
 
 class Clients:
-    """Tells clients apart and counts their posts. ``rate`` is how many each may make in a minute,
+    """Identifies clients and counts their posts. ``rate`` is how many each may make in a minute,
     as many at once; 0 is any number.
     """
 
@@ -51,11 +51,11 @@ class Clients:
         return ProxyHeadersMiddleware(app, trusted_hosts=self.proxies)  # type: ignore[arg-type,return-value]
 
     def client(self, scope: Scope) -> str | None:
-        """What tells the client of a request apart; None for this machine itself, which is not
+        """What identifies the client of a request; None for this machine itself, which is not
         counted: behind a proxy that is not in the settings, every reader seems to be it.
 
         Who came by a trusted proxy is never this machine, whatever the header names; nor is a
-        client whose header claims the very address, where another server has believed it.
+        client whose header claims the very address, where another server has trusted it.
         """
         peer = str((scope.get("client") or ("",))[0])
         client, is_local = _client(peer)
@@ -119,7 +119,7 @@ def _origin(text: str) -> str:
 
 @lru_cache(maxsize=REMEMBERED)
 def _client(text: str) -> tuple[str, bool]:
-    """What of an address tells clients apart, and whether it is this machine, which has none when
+    """What of an address identifies a client, and whether it is this machine, which has none when
     it comes by a socket file. All that is no address is one client: anybody can make it up.
     """
     try:

@@ -37,8 +37,10 @@ from recommender_api.schemas import Refusal
 
 # Beyond twice of this uvicorn's parser gives up, and its error is not in our shape.
 MAX_QUERY_BYTES = 32 * 1024
+# A request line may have some 8 kB with most servers.
 MAX_URL_CHARACTERS = 8_000
-# Requests for unknown articles that may ask the store at one time.
+# Requests for unknown articles that may ask the store at one time, of the 40 threads there are; not
+# tuned.
 MAX_CONSULTING = 4
 
 # Parameters that may be given once, and how long texts may be.
@@ -95,7 +97,7 @@ class Related:
         try:
             self.live.catch_up()
         except StoreError as exc:
-            logger.warning("an unknown article was not looked up: %s", exc)
+            logger.warning("an unknown article was not searched for: %s", exc)
 
     def _again(self, answers: Answers, question: Question, headers: Headers) -> Reply:
         """The reply to a query that came before."""

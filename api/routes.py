@@ -147,7 +147,7 @@ def _widget(app: FastAPI) -> None:
     script = files("recommender_api").joinpath("static", "widget.js").read_bytes()
     # A third of its size, made once; the same bytes at every start.
     packed = gzip.compress(script, mtime=0)
-    kind = (b"content-type", b"text/javascript; charset=utf-8")
+    script_type = (b"content-type", b"text/javascript; charset=utf-8")
     kept = (b"cache-control", b"public, max-age=3600")
     varies = (b"vary", b"Accept-Encoding")
 
@@ -161,7 +161,7 @@ def _widget(app: FastAPI) -> None:
             return response(Reply(304, same, b""))
         coding = [(b"content-encoding", b"gzip")] if packs else []
         length = (b"content-length", b"%d" % len(body))
-        return response(Reply(200, [kind, length, *coding, *same], body))
+        return response(Reply(200, [script_type, length, *coding, *same], body))
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from recommender.bundle.composition import DEFAULT_K, MAX_K
 from recommender.fields import MAX_ID_CHARACTERS
 
+# Lists of one answer, some 500 kB; not tuned.
 MAX_BATCH = 100
 
 Size = Annotated[int, Field(strict=True, ge=1, le=MAX_K, description="how many links at most")]
@@ -45,7 +46,7 @@ def no_store(detail: str) -> Refusal:
 
 
 class Error(BaseModel):
-    """Every error of every kind."""
+    """Every error."""
 
     error: str = Field(description="a snake_case code", examples=["unknown_model"])
     detail: str = Field(description="one sentence", examples=["There is no bundle of this name."])

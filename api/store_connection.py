@@ -17,9 +17,11 @@ from recommender.events.slate_token import Signer
 from recommender.store.database import Store, signing_keys, store_name
 from recommender.store.group_commit import Journal
 
+# New articles stand in others' lists within a second; not tuned below that.
 POLL_SECONDS = 0.25
 # Pages wait for the answer: a writer that holds the store for longer makes us refuse.
 BUSY_SECONDS = 8.0
+# Not tuned: how long a store that is back goes unnoticed.
 RETRY_SECONDS = 1.0
 
 logger = logging.getLogger("api")
@@ -91,9 +93,9 @@ class Stored:
             logger.error("%s (lists are served, events are refused)", fault)
         self.fault = fault
 
-    def look(self, catch_up: Callable[[], None]) -> float:
+    def poll(self, catch_up: Callable[[], None]) -> float:
         """Open the store when it comes back; while it is open, ``catch_up`` with it, which may
-        raise ``StoreError``. Seconds to wait until the next look.
+        raise ``StoreError``. Returns the seconds to wait until the next call.
         """
         try:
             if not self.open():

@@ -22,8 +22,7 @@ from recommender.lists.editorial import Rules
 
 # Links of a list unless a page asks for more or fewer, and how many it may ask for: the contract of
 # GET /v1/related.
-DEFAULT_K = 10
-MAX_K = 50
+DEFAULT_K, MAX_K = 10, 50
 # The number of the slate that does not explore; see exploration.slate_of.
 BEST_SLATE = 0
 Key = Callable[[int], int]
