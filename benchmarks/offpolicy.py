@@ -113,7 +113,7 @@ def simulate(site: Simulated, n_logs: int = N_LOGS) -> list[tuple[str, ...]]:
         drawn = _drawn(log, site, read, shares, follow, random)
         shown = Matched.of(drawn, wanted)
         weight = weight_of(shown)
-        told: dict[str, tuple[Terms, Weight]] = {
+        estimates: dict[str, tuple[Terms, Weight]] = {
             "IPS": (ips(shown), weight),
             "self-normalised IPS": (snips(shown), weight),
             "doubly robust, right model": (doubly_robust(shown, model, theta), weight),
@@ -121,7 +121,7 @@ def simulate(site: Simulated, n_logs: int = N_LOGS) -> list[tuple[str, ...]]:
             "position-based, right examination": position_based(shown, theta),
             "position-based, wrong examination": position_based(shown, flat),
         }
-        for name, (terms, rests) in told.items():
+        for name, (terms, rests) in estimates.items():
             each = terms.interval(drawn, least=0.0)
             found.setdefault(name, []).append((each.value, each.low, each.high, rests.effective))
     return [_judged(name, np.array(values), right) for name, values in found.items()]
@@ -172,9 +172,9 @@ def _drawn(
 
 
 def sample_site(a_day: int = 1_000, n_days: int = 4) -> None:
-    """The editors' links in another order, told from shuffled lists; and bundles B and C, each
-    learned from four days of the one before it and told from the four days after these, in which
-    nobody saw them. Beside each what the readers' stated taste says of it.
+    """The editors' links in another order, estimated from shuffled lists; and bundles B and C,
+    each learned from four days of the one before it and estimated from the four days after these,
+    in which nobody saw them. Beside each what it wins by the readers' stated taste.
     """
     rows = _reordered()
     with tempfile.TemporaryDirectory() as folder, Store(f"sqlite:///{folder}/site.db") as store:
@@ -286,13 +286,13 @@ def _rows(
     found = offpolicy.estimate(log, lists, k=N_LINKS, model=model)
     right = _truth(lists, log)
     rows: list[tuple[str, ...]] = [
-        (f"{name}: before", f"{was:.3f}", "counted", _told(found.logged), "", "", "")
+        (f"{name}: before", f"{was:.3f}", "counted", _written(found.logged), "", "", "")
     ]
     for estimator, row in found.table.iterrows():
         given = not np.isnan(row["estimate"])
-        told = _told(Interval(row["estimate"], row["low"], row["high"])) if given else ""
+        written = _written(Interval(row["estimate"], row["low"], row["high"])) if given else ""
         rows.append(
-            (name, f"{right:.3f}", str(estimator), told, f"{row['effective sample']:,.0f}",
+            (name, f"{right:.3f}", str(estimator), written, f"{row['effective sample']:,.0f}",
              f"{row['unsupported']:.0%}", row["summary"])
         )  # fmt: skip
     return rows
@@ -305,12 +305,12 @@ def _lists(bundle: Bundle, pages: Sequence[str]) -> dict[str, list[str]]:
 def _truth(lists: Mapping[str, Sequence[str]], log: Impressions) -> float:
     """Expected clicks a view of the lists, beside the log's pages."""
     times = np.bincount(log.source[log.slate], minlength=len(log.ids))
-    worth = sum(
+    won = sum(
         times[at] * readers.expected_clicks(log.ids[at], lists[log.ids[at]])
         for at in np.flatnonzero(times)
     )
-    return float(worth / times.sum())
+    return float(won / times.sum())
 
 
-def _told(found: Interval) -> str:
+def _written(found: Interval) -> str:
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
