@@ -250,6 +250,19 @@ def test_what_is_put_is_noted_and_what_is_imported_is_not(store: Store):
     assert store.articles(ids=["nobody"]) == []
 
 
+def test_a_snapshot_stands_still(store: Store):
+    """Whatever is written after its first statement; another sees it."""
+    n = sql.text("SELECT COUNT(*) FROM articles")
+
+    with store.snapshot() as connection:
+        before = connection.scalar(n)
+        with Store(store.url) as other:
+            other.apply(batch_of(Article("a", "A")))
+        after = connection.scalar(n)
+
+    assert (before, after, store.n_articles()) == (0, 0, 1)
+
+
 def test_what_is_removed_is_noted(store: Store):
     """Only what was there; its page goes with it."""
     store.apply(with_page(batch_of(Article("b", "B")), "a", "A title"))
