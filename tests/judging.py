@@ -97,7 +97,7 @@ def log_of(events: Sequence[Event]) -> Impressions:
         return read(store)
 
 
-def case(events: Sequence[Event], *, silent: bool = False, told: bool = True) -> Case:
-    """To be judged with the articles at hand, unless they are not ``told``."""
+def case(events: Sequence[Event], *, silent: bool = False, with_articles: bool = True) -> Case:
+    """To be judged, with or without the articles at hand."""
     made = silent_bundle() if silent else bundle()
-    return case_of(made, log_of(events), BY_ID if told else None)
+    return case_of(made, log_of(events), BY_ID if with_articles else None)

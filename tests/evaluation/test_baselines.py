@@ -53,7 +53,9 @@ def test_every_order_is_there():
 
 def test_an_order_that_does_not_apply_says_why():
     """Unknown positions, no articles at hand, no clicks before; and a page without a list."""
-    found, notes = scores(case(follow("knee", "hip", 3, ordered=False), silent=True, told=False))
+    found, notes = scores(
+        case(follow("knee", "hip", 3, ordered=False), silent=True, with_articles=False)
+    )
     _, others = scores(case(follow("ankle", "hip", 3, shown=("hip", "stranger"))))
 
     assert set(found) == {"model", "TF-IDF", "BM25", "random"}

@@ -210,16 +210,16 @@ def test_articles_may_come_with_a_file_of_events(tmp_path: Path):
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     with Store("sqlite://") as store:
         stored(store, judging.ARTICLES, [*judging.seen(), *judging.follow("knee", "hip", 3)])
-        told = [
+        reports = [
             recommender.evaluate(judging.bundle(), log),
             recommender.evaluate(judging.bundle(), log, articles=path),
             recommender.evaluate(judging.bundle(), log, articles=store),
             recommender.evaluate(judging.bundle(), store),
         ]
 
-    assert ["hand-picked" in report.table.index for report in told] == [False, True, True, True]
-    assert ["most recent" in report.table.index for report in told] == [False, False, True, True]
-    for report in told[1:]:
+    assert ["hand-picked" in report.table.index for report in reports] == [False, True, True, True]
+    assert ["most recent" in report.table.index for report in reports] == [False, False, True, True]
+    for report in reports[1:]:
         assert report.table.loc["hand-picked", "MRR"] == 1 / 2
         assert report.off_policy is not None
 

@@ -59,7 +59,7 @@ def test_lists_stand_side_by_side():
     assert found["views"].tolist() == sorted(found["views"], key=found["views"].tolist().index)
 
 
-def test_a_list_in_no_order_is_told_by_its_clicks():
+def test_a_list_in_no_order_is_ordered_by_its_clicks():
     """What was followed stands first, and the list says that its order is not known."""
     known = case(follow("hip", "knee", 2, shown=("ankle", "knee"), ordered=False))
 
@@ -71,7 +71,7 @@ def test_a_list_in_no_order_is_told_by_its_clicks():
 
 def test_without_articles_the_old_list_is_what_was_shown():
     """The hand-picked one is not known then."""
-    known = case(follow("knee", "hip", 2), told=False)
+    known = case(follow("knee", "hip", 2), with_articles=False)
 
     found = example_table(known, np.zeros(2), np.random.default_rng(0), k=2)
 

@@ -93,7 +93,7 @@ def test_similarity_is_a_mean_over_lists():
     assert max(a, b, c, d) > 0
 
 
-def test_fallbacks_are_told_by_link_and_by_view():
+def test_fallbacks_are_counted_by_link_and_by_view():
     """One of three links fills up; it stands on the page that has three of four views."""
     fills = np.array([[True, False, False], [False] * 3, *[[False] * 3] * 3])
     found = found_of(lists([1], [2, 3], [], [], []), fills, seen=np.array([3.0, 1, 0, 0, 0]))
@@ -113,7 +113,7 @@ def test_page_views_are_counted_once_a_view():
 def test_kinds_of_lists():
     """The model's are what pages show; hand-picked ones are there if the articles are."""
     full = list_figures(case(follow("knee", "hip", 3)), k=10)
-    bare = list_figures(case(follow("knee", "hip", 3), told=False), k=10)
+    bare = list_figures(case(follow("knee", "hip", 3), with_articles=False), k=10)
 
     assert list(full.index) == [MODEL, HAND_PICKED, TEXT]
     assert list(full.columns) == [figure.name for figure in FIGURES]

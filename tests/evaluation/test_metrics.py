@@ -39,7 +39,7 @@ def one(ranks: list[int], size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 def test_one_view_by_hand(
     ranks: list[int], size: int, rr: float, gain: float, chance: float, precision: float
 ):
-    """First place is worth all, the order in which clicks are told nothing."""
+    """First place is worth all, the order in which clicks are given nothing."""
     assert reciprocal_rank(*one(ranks, size))[0] == pytest.approx(rr)
     assert ndcg(*one(ranks, size), k=3)[0] == pytest.approx(gain)
     assert auc(*one(ranks, size))[0] == pytest.approx(chance, nan_ok=True)
@@ -78,10 +78,10 @@ def test_random_views_agree_with_trec_eval_and_scikit_learn(seed: int):
         run[f"v{number}"] = {f"a{at}": float(score[at]) for at in range(size)}
     known = np.array(ranks), np.array(view), sizes
     wanted = {"recip_rank", "map", f"ndcg_cut.{K}", f"recall.{K}", f"success.{K}"}
-    told = pytrec_eval.RelevanceEvaluator(truth, wanted).evaluate(run)
+    theirs = pytrec_eval.RelevanceEvaluator(truth, wanted).evaluate(run)
 
     def trec(name: str) -> list[float]:
-        return [told[f"v{number}"][name] for number in range(len(sizes))]
+        return [theirs[f"v{number}"][name] for number in range(len(sizes))]
 
     for ours, theirs in (
         (reciprocal_rank(*known), trec("recip_rank")),

@@ -167,7 +167,7 @@ def test_a_rare_slate_weighs_in_full():
     assert table.loc[SNIPS, "estimate"] == pytest.approx(0.5)
 
 
-def test_what_is_left_out_is_told(bundle: Bundle):
+def test_what_is_left_out_is_noted(bundle: Bundle):
     """Views without chances or places, and pages the candidate knows nothing of."""
     events = [
         *log(600),
@@ -189,7 +189,7 @@ def test_what_is_left_out_is_told(bundle: Bundle):
     assert any("1 views are of pages the bundle does not know" in note for note in of_bundle.notes)
 
 
-def test_views_the_bundle_learned_from_are_told(bundle: Bundle):
+def test_views_the_bundle_learned_from_are_noted(bundle: Bundle):
     """Of files all are judged, with a warning; of a site only what came after."""
     found = recommender.off_policy(bundle, frame(log(400, seed=9, day=300)), 10)
 
@@ -258,7 +258,7 @@ def test_the_sample_sites_readers_agree(learned: Bundle, sample: Path):
     assert "more than what was shown" in found.verdict
 
 
-def test_the_command_tells_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
+def test_the_command_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
     """Beside the order of the links: what the lists would have won, or why nobody can say."""
     monkeypatch.chdir(tmp_path)
     with Store("sqlite:///recommender.db") as store:

@@ -65,8 +65,8 @@ def test_each_estimate_can_be_checked_by_hand():
     # The model says a half and a quarter; 2 views of weight 4 put it right by 4 - 4 and 0 - 2.
     model = np.zeros((9, 2))
     model[0] = 0.5, 0.25
-    said = doubly_robust(shown, model, EVENLY)
-    assert said.mean(SWAPPED) == pytest.approx(0.75 + (4 - 4 - 2) / 8)
+    doubly = doubly_robust(shown, model, EVENLY)
+    assert doubly.mean(SWAPPED) == pytest.approx(0.75 + (4 - 4 - 2) / 8)
     # All places looked at alike: two of eight looks at 2 were followed, one of eight at 1.
     by_place, weight = position_based(shown, EVENLY)
     assert by_place.mean(SWAPPED) == pytest.approx(2 / 8 + 1 / 8)
@@ -95,7 +95,7 @@ def test_examination_moves_a_pair_from_place_to_place():
     assert weight.effective == pytest.approx((20 * 0.5 + 10 * 2) ** 2 / (20 * 0.25 + 10 * 4) / 1.5)
 
 
-def test_what_the_log_says_nothing_of_is_told():
+def test_places_without_support_are_counted():
     """Article 3 never stood anywhere: half of the places; and 1 never stood first."""
     shown = Matched.of(SWAPPED, wanted(2, 3))
     _, by_place = position_based(shown, EVENLY)

@@ -64,7 +64,7 @@ def test_categories_have_names():
     assert sizes(case(events), CATEGORY) == {
         "joints": 40, "rest": 40, "other categories": 0, "no category": 1,
     }  # fmt: skip
-    named = sizes(case(events, told=False), CATEGORY)
+    named = sizes(case(events, with_articles=False), CATEGORY)
     assert named["that of “Ankles”"] == named["that of “Naps”"] == 40
     assert sizes(case(JOINTS), CATEGORY) == {}
 
@@ -85,7 +85,7 @@ def test_age_is_that_on_the_day_of_the_view():
     assert sizes(case(events), AGE) == {
         "under 30 days": 2, "30 days to a year": 1, "over a year": 1, "no date": 0,
     }  # fmt: skip
-    assert sizes(case(events, told=False), AGE) == {}
+    assert sizes(case(events, with_articles=False), AGE) == {}
 
 
 def test_cold_and_warm_links():

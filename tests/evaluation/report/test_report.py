@@ -191,13 +191,13 @@ def test_what_lists_would_have_won_is_part_of_it(report: Report):
     table = pd.DataFrame.from_dict(rows | {offpolicy.SNIPS: row}, orient="index")
     won = offpolicy.OffPolicy(table, offpolicy.Interval(0.4, 0.3, 0.5), ["a <note>"], "new", 40, 20)
     made = replace(report, off_policy=won)
-    told = replace(won, table=table.assign(estimate=np.nan))
+    refused = replace(won, table=table.assign(estimate=np.nan))
 
     assert json.loads(made.to_json())["off_policy"]["candidate"] == "new"
     assert made.to_html().count("<svg") == report.to_html().count("<svg") + 1
     assert "a &lt;note&gt;" in made.to_html()
     assert "so &amp; so" in made.to_html()
-    silent_page = replace(report, off_policy=told).to_html()
+    silent_page = replace(report, off_policy=refused).to_html()
     assert silent_page.count("<svg") == report.to_html().count("<svg")
     assert "The log gives no estimate of what new would win" in silent_page
 
