@@ -93,7 +93,9 @@ def refused(status: int, code: str, detail: str, headers: Mapping[str, str] | No
 
 def broken() -> Reply:
     """The answer when the fault is ours."""
-    return refused(500, "internal_error", "Something failed here; the server's log says what.")
+    return refused(
+        500, "internal_error", "Something failed here; the cause is in the server's log."
+    )
 
 
 async def send_reply(reply: Reply, send: Send, *, head: bool = False) -> None:

@@ -162,10 +162,12 @@ def parse(query: bytes, *, explainable: bool = False) -> Asked:
     return Asked(
         id=given["id"][0] if "id" in given else None,
         url=given["url"][0] if "url" in given else None,
-        k=_size(given["k"][0]) if "k" in given else DEFAULT_K,
+        k=_number("k", given["k"][0], 1, MAX_K) if "k" in given else DEFAULT_K,
         exclude=frozenset(fields["exclude"]) - {""} if "exclude" in fields else frozenset(),
         explain=explainable and _truth(fields.get("explain", ["false"])[0]),
-        variant=_variant(given["variant"][0]) if "variant" in given else None,
+        variant=_number("variant", given["variant"][0], 0, N_VARIANTS - 1)
+        if "variant" in given
+        else None,
     )
 
 
@@ -188,18 +190,11 @@ def _plain(text: str) -> str:
     return unquote_plus(text) if "%" in text or "+" in text else text
 
 
-def _size(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MAX_K:
+def _number(name: str, text: str, least: int, most: int) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most:
         return int(text)
-    raise Refusal(422, "invalid_parameter", f"k must be a whole number from 1 to {MAX_K}.")
-
-
-def _variant(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < N_VARIANTS:
-        return int(text)
-    raise Refusal(
-        422, "invalid_parameter", f"variant must be a whole number from 0 to {N_VARIANTS - 1}."
-    )
+    detail = f"{name} must be a whole number from {least} to {most}."
+    raise Refusal(422, "invalid_parameter", detail)
 
 
 def _truth(text: str) -> bool:

@@ -18,7 +18,6 @@ from recommender.bundle.composition import DEFAULT_K, Link
 from recommender.errors import InputError, RecommenderError
 from recommender.progress import Progress, Silent, tracked
 
-FORMATS = ("json", "html", "pages")
 # File systems take names of 255 bytes; escaping triples some of them.
 MAX_NAME_BYTES = 200
 
@@ -35,7 +34,7 @@ class Exported:
 def export(
     bundle: Bundle,
     folder: Path,
-    kind: str,
+    format: str,
     *,
     stored: Iterable[tuple[str, RawPage]] = (),
     k: int = DEFAULT_K,
@@ -49,9 +48,9 @@ def export(
     """
     progress = progress or Silent()
     folder.mkdir(parents=True, exist_ok=True)
-    if kind == "json":
+    if format == "json":
         return _json(bundle, folder, k, progress)
-    if kind == "html":
+    if format == "html":
         return _html(bundle, folder, k, progress)
     return _pages(bundle, folder, list(stored), progress)
 

@@ -71,14 +71,14 @@ class Patched(Shelf):
     ) -> None:
         self.base = base
         self.name, self.share = base.name, base.share
-        known = {read.article.id: read for read in before.read.values()} if before else {}
+        known = {read.article: read for read in before.read.values()} if before else {}
         rows = {article.id: base.find(article.id) for article in articles}
         fresh = [article for article in articles if rows[article.id] is None]
         self.n_base = len(base.stub)
         self.row_of = {article.id: self.n_base + at for at, article in enumerate(fresh)}
         self.row_of |= {id: row for id, row in rows.items() if row is not None}
         self.read: dict[int, Read] = {
-            self.row_of[article.id]: _kept(known, article) or compare(base, article)
+            self.row_of[article.id]: known.get(article) or compare(base, article)
             for article in articles
         }
         self.gone = {row for row in map(base.find, removed) if row is not None}
@@ -273,11 +273,6 @@ class Patched(Shelf):
             n_links = (self.base.items != EMPTY).sum(axis=1)
             touched |= set(np.flatnonzero(n_links < MIN_LINKS).tolist())
         return touched
-
-
-def _kept(known: dict[str, Read], article: Article) -> Read | None:
-    read = known.get(article.id)
-    return read if read is not None and read.article == article else None
 
 
 def words_of(title: str, text: Vector) -> Words:

@@ -1,4 +1,4 @@
-"""Writing a bundle: what the web process looks up, worked out once and laid down as arrays."""
+"""Writing a bundle: what the web process reads, worked out once and laid down as arrays."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
 
 
 def lists_of(built: Built, about: Manifest) -> Lists:
-    """What the web process looks up."""
+    """What the web process reads."""
     articles, lists, history = built.articles, built.finished.lists, built.learned.history
     # Of two articles at one address the first answers for it; without one, none can be asked for.
     first: dict[str, int] = {}

@@ -49,7 +49,6 @@ def importing() -> None:
 @paths_argument
 @click.option(
     "--format",
-    "kind",
     type=click.Choice(["auto", "pages", "html", "jsonl", "csv", "parquet"]),
     default="auto",
     help="auto: by the name",
@@ -63,7 +62,7 @@ def importing() -> None:
 @as_json
 def import_articles(
     paths: tuple[Path, ...],
-    kind: str,
+    format: str,
     full: bool,
     url: str | None,
     title_selector: str | None,
@@ -92,7 +91,7 @@ def import_articles(
     tolerance = Tolerance.parse(max_bad) if max_bad else Tolerance()
     with Shown() as progress:
         batch = read_articles(
-            list(paths), format=kind, selectors=selectors, url=url or "", progress=progress
+            list(paths), format=format, selectors=selectors, url=url or "", progress=progress
         )
         problems = [problem.text for problem in batch.problems]
         warn(problems)
@@ -120,7 +119,7 @@ def import_articles(
 @importing.command(
     "events",
     help=f"""Import impressions, clicks and page views:
-    {", ".join(format.title for format in FORMATS)}, plain or gzip'd.
+    {", ".join(each.title for each in FORMATS)}, plain or gzip'd.
 
     \b
     example:
@@ -130,8 +129,7 @@ def import_articles(
 @paths_argument
 @click.option(
     "--format",
-    "kind",
-    type=click.Choice(["auto", *(format.name for format in FORMATS)]),
+    type=click.Choice(["auto", *(each.name for each in FORMATS)]),
     default="auto",
     help="auto: by the name and the first record",
 )
@@ -139,7 +137,7 @@ def import_articles(
 @max_bad_option
 @as_json
 def import_events(
-    paths: tuple[Path, ...], kind: str, again: bool, max_bad: str | None, as_json: bool
+    paths: tuple[Path, ...], format: str, again: bool, max_bad: str | None, as_json: bool
 ) -> None:
     from recommender.events.reader import EventReader
     from recommender.files import Tolerance
@@ -149,7 +147,7 @@ def import_events(
     settings = here()
     tolerance = Tolerance.parse(max_bad) if max_bad else Tolerance()
     with Shown() as progress:
-        reader = EventReader(list(paths), format=kind, tolerance=tolerance, progress=progress)
+        reader = EventReader(list(paths), format=format, tolerance=tolerance, progress=progress)
         try:
             with Store(settings.database) as store:
                 received = write(store, reader, again=again)
@@ -240,13 +238,12 @@ def _no_such_article(id: str, bundle: Bundle) -> str:
 @click.argument("folder", type=PATH, metavar="DIR")
 @click.option(
     "--format",
-    "kind",
     type=click.Choice(["json", "html", "pages"]),
     required=True,
     help="one file for all, a fragment an article, or the text pages with their lists replaced",
 )
 @click.option("-k", type=LENGTH, default=10, metavar="N", help="links a list; not for pages")
-def export(folder: Path, kind: str, k: int) -> None:
+def export(folder: Path, format: str, k: int) -> None:
     """Write the lists of all articles as files.
 
     \b
@@ -257,11 +254,11 @@ def export(folder: Path, kind: str, k: int) -> None:
     from recommender.store.database import Store
 
     bundle, stored = _edited_bundle(), []
-    if kind == "pages":
+    if format == "pages":
         with Store(here().database) as store:
             stored = store.pages()
     with Shown() as progress:
-        done = exporting.export(bundle, folder, kind, stored=stored, k=k, progress=progress)
+        done = exporting.export(bundle, folder, format, stored=stored, k=k, progress=progress)
     print(f"{done.n_written:,} lists of bundle {bundle.name} written to {folder}")
     warn(done.left)
 
