@@ -32,7 +32,7 @@ from recommender.training.pipeline import N_NEIGHBOURS, picked_lists, read_text
 KINDS: dict[str, Sequence[str]] = {
     "cosine of the texts": ("cosine", "near_place", "near_place_back"),
     "cosine of the titles": ("title_cosine",),
-    "one's title said by the other": ("target_title_said", "source_title_said"),
+    "one's title said by the other": ("target_title_in_source", "source_title_in_target"),
     "lists of neighbours": ("listed_by_near", "listed_by_nearest", "near_listing"),
     "the source in the target's list": ("lists_source",),
     "rate of categories, folders": ("category_pair", "folder_pair"),

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-EMPTY = -1
-# Below this a list looks broken rather than short, and the fallback chain fills it up.
+EMPTY = -1  # no article has this number
+# Shorter lists seem broken, and the fallback chain fills them up. Not tuned.
 MIN_LINKS = 3
 
 
@@ -31,7 +31,7 @@ class Candidates:
 
     @property
     def used(self) -> np.ndarray:
-        """True where a slot holds an article."""
+        """True where a slot holds an article, ``(n_sources, list_size)``."""
         return self.items != EMPTY
 
     def keep(self, mask: np.ndarray) -> Candidates:
@@ -75,7 +75,7 @@ def hand_picked(lists: Sequence[Sequence[int]], *, n_articles: int) -> Candidate
     for source, items in enumerate(lists):
         wanted = dict.fromkeys(item for item in items if item != source)
         cleaned.append([item for item in wanted if 0 <= item < n_articles])
-    # Earlier on the page is better, as far as an editor's order says anything.
+    # An editor's order is taken for one of preference.
     return from_lists(cleaned, [[-float(place) for place in range(len(row))] for row in cleaned])
 
 

@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 
 
 class Progress(Protocol):
-    """Told which stage begins, with how many steps (None: unknown), and each step done."""
+    """Hears of each stage as it begins, of its steps (None: unknown), and of each step done."""
 
     def stage(self, name: str, total: int | None = None) -> None: ...
     def advance(self, steps: int = 1) -> None: ...
@@ -56,7 +56,7 @@ class Shown:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:

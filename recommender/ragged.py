@@ -35,7 +35,7 @@ def at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def expand(starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The entries of rows that start at ``starts`` and hold ``sizes`` entries, one row after the
-    other, and which of the rows each belongs to; both ``(sizes.sum(),)``.
+    other, and which of the rows each belongs to; both ``(n_entries,)``, ``sizes.sum()`` of them.
 
     >>> expand(np.array([7, 0]), np.array([2, 3]))
     (array([7, 8, 0, 1, 2]), array([0, 0, 1, 1, 1]))
@@ -46,7 +46,8 @@ def expand(starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def runs(values: np.ndarray) -> np.ndarray:
-    """Where runs of equal neighbours begin, and the end: run *i* is ``heads[i]:heads[i + 1]``.
+    """Where runs of equal neighbours begin, and the end, ``(n_runs + 1,)``: run *i* is
+    ``heads[i]:heads[i + 1]``.
 
     >>> runs(np.array([4, 4, 1, 4]))
     array([0, 2, 3, 4])

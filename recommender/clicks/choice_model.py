@@ -30,7 +30,7 @@ USUAL = Usual(1.0, 3.0, least=0.1, most=1_000.0)
 # A pair counts for such a share of the clicks on all others, so many times what the tenth most
 # followed has, or so many clicks, whichever is most. Only a flood goes beyond all three.
 PAIR_SHARE, TIMES_TENTH, PAIR_CLICKS = 0.01, 3.0, 20.0
-N_TENTH = 10
+N_TENTH = 10  # one link alone must not set the bound; not tuned
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,11 +45,11 @@ class Pairs:
 
     @property
     def source(self) -> np.ndarray:
-        """The source of each pair."""
+        """The source of each pair, ``(n_pairs,)``."""
         return np.repeat(np.arange(len(self.heads) - 1), np.diff(self.heads))
 
     def find(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """The number of each pair, -1 for pairs that were never shown."""
+        """The number of each pair, ``(n_pairs,)``, -1 for pairs that were never shown."""
         return find(self.keys, np.asarray(sources, dtype=np.int64) * (len(self.heads) - 1) + items)
 
 

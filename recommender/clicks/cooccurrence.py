@@ -22,7 +22,7 @@ PRIOR_READS = 3.0
 # How often a pair counts on one day, at most (``click_filters`` do the same for clicks); not
 # tuned.
 PAIR_SHARE = 0.01
-PAIR_VISITS = 20
+PAIR_VISITS = 20  # as many as the clicks of ``choice_model.PAIR_CLICKS``; not tuned
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,11 +43,11 @@ class CoReading:
     unit: np.ndarray
 
     def find(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """The place of each pair, -1 for pairs nobody read together."""
+        """The place of each pair, ``(n_pairs,)``, -1 for pairs nobody read together."""
         return find(self.keys, np.asarray(sources, dtype=np.int64) * len(self.reads) + items)
 
     def alike(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """Cosine of what else was read with each of a pair."""
+        """Cosine of what else was read with each of a pair, ``(n_pairs,)``."""
         return pair_dots(self.heads, self.item, self.unit, sources, items)
 
 

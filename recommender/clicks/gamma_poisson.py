@@ -2,7 +2,7 @@
 
 Clicks are taken as Poisson, and each rate, clicks over expected clicks, as drawn from a gamma
 distribution around a mean. Then clicks are negative binomial, and how far they spread beyond
-Poisson tells how alike the rates are: the weight of the mean under which they are likeliest is
+Poisson shows how alike the rates are: the weight of the mean under which they are likeliest is
 fitted, and each rate is estimated by its posterior mean (Robbins 1956, "An empirical Bayes
 approach to statistics"; Morris 1983, "Parametric empirical Bayes inference", JASA 78; for counts
 over expected counts DuMouchel 1999, "Bayesian data mining in large frequency tables", The

@@ -3,8 +3,7 @@
 The position-based model has P(click) = examination(position) x attractiveness(source, item). Of a
 pair seen at several positions while its attractiveness stood still, the clicks fall on these in
 proportion to views x examination: conditioning on the pair's clicks takes it out, and what remains
-is a
-multinomial likelihood in the examination alone. Views in random order and lists shown side by
+is a multinomial likelihood in the examination alone. Views in random order and lists shown side by
 side both move pairs (intervention harvesting, Agarwal et al., WSDM 2019), and this likelihood uses
 them in full: on simulated logs its error is below that of clicks weighted by
 one over the logged chance (``python -m benchmarks positions``).
@@ -22,16 +21,17 @@ import numpy as np
 
 from recommender.ragged import clusters
 
-# Positions further down share one value: lists longer than this are looked at as a whole.
+# Positions further down share one value: beyond it few lists go.
 MAX_POSITION = 50
-N_PLACES = MAX_POSITION + 1
+N_PLACES = MAX_POSITION + 1  # place 0: position unknown
 # Clicks on pairs that changed place. Below it intervals are too wide to be of use.
 MIN_CLICKS = 200
 # A position's 95 % interval may span at most this factor. If one further up is wider there is no
 # curve; if one further down is, the curve ends above it.
 MAX_SPAN = 2.5
+# A curve of fewer positions than this corrects for too little. Not tuned.
 N_NEEDED = 3
-N_BOOTSTRAP = 1000
+N_BOOTSTRAP = 1000  # draws; usual for 95 % intervals by quantiles
 # Pairs are drawn in so many blocks at most; more give the same intervals and take longer.
 N_BLOCKS = 200
 # By how much the logarithms of two layouts' curves usually differ, where nothing is known of one.
@@ -48,7 +48,7 @@ N_STEPS = 50
 class Curve:
     """``chance[p]`` is the examination propensity of position ``p``, that of position 1 being 1;
     place 0 stands for an unknown position. ``low`` and ``high`` bound 95 % intervals. Where the
-    log did not identify it ``reason`` says why, and ``chance`` is 1 throughout, or what another
+    log did not identify it ``reason`` states why, and ``chance`` is 1 throughout, or what another
     curve lets expect. ``caveat`` goes with an estimate wherever it is used.
     """
 
@@ -117,16 +117,13 @@ def harvest(cells: Cells, matters: np.ndarray, *, seed: int, towards: Curve | No
     if few:
         return _leaning(None, towards, few, n_clicks) if towards else refused(few, n_clicks)
     tied = _tied_to_first(cells)
-    if tied.sum() == 1:
-        low, high = np.zeros(N_PLACES), np.full(N_PLACES, np.inf)
-        fitted = np.ones(N_PLACES), low, high
-    else:
+    fitted = np.repeat([[1.0], [0.0], [np.inf]], N_PLACES, axis=1)
+    if tied.sum() > 1:
         fitted = _fit(cells, np.random.default_rng(seed))
-    chance, low, high = fitted
-    low[~tied], high[~tied] = 0.0, np.inf
-    doubtful = np.flatnonzero(matters & ~(high <= MAX_SPAN * low))
+    fitted[1:, ~tied] = [[0.0], [np.inf]]
+    doubtful = np.flatnonzero(matters & ~(fitted[2] <= MAX_SPAN * fitted[1]))
     if len(doubtful) == 0:
-        return Curve(*_borrowed(chance, low, high, matters), True, "", n_clicks)
+        return Curve(*_borrowed(fitted, matters), True, "", n_clicks)
     first = int(doubtful[0])
     why = (
         f"the 95 % interval of position {first} spans more than a factor of {MAX_SPAN}"
@@ -138,22 +135,18 @@ def harvest(cells: Cells, matters: np.ndarray, *, seed: int, towards: Curve | No
         return _leaning(fitted, towards, why, n_clicks) if towards else refused(why, n_clicks)
     below = np.arange(N_PLACES) >= first
     if towards:
-        known = (chance, low, high)
         other = _leaning(fitted, towards, why, n_clicks)
-        leaning = (other.chance, other.low, other.high)
-        chance, low, high = (np.where(below, *each) for each in zip(leaning, known, strict=True))
+        both = np.where(below, [other.chance, other.low, other.high], fitted)
         caveat = f"from position {first} on it leans on the whole site: {why}"
-        return Curve(*_borrowed(chance, low, high, matters), True, "", n_clicks, caveat)
-    lowest = low[below & matters].min()
-    chance, low, high = _borrowed(chance, low, high, matters & ~below)
+        return Curve(*_borrowed(both, matters), True, "", n_clicks, caveat)
+    lowest = fitted[1, below & matters].min()
+    chance, low, high = _borrowed(fitted, matters & ~below)
     low[below] = np.minimum(low[below], lowest)
     caveat = f"from position {first} on links count as if they stood just above it: {why}"
     return Curve(chance, low, high, True, "", n_clicks, caveat)
 
 
-def _leaning(
-    own: tuple[np.ndarray, np.ndarray, np.ndarray] | None, towards: Curve, why: str, n_clicks: int
-) -> Curve:
+def _leaning(own: np.ndarray | None, towards: Curve, why: str, n_clicks: int) -> Curve:
     """A curve that is not known well enough, weighed against another by how sure each is."""
     middle = np.log(np.maximum(towards.chance, 1e-9))
     variance = SPREAD**2 + error(towards.low, towards.high) ** 2
@@ -168,7 +161,7 @@ def _leaning(
 
 
 def error(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """The standard error of a logarithm, from its 95 % interval; 10 if nothing is known."""
+    """The standard error of a logarithm from its 95 % interval, ``(n_places,)``; 10 if unknown."""
     span = np.log(np.clip(high, 1e-9, 1e9) / np.clip(low, 1e-9, 1e9))
     return np.minimum(span / (2 * 1.96), 10.0)
 
@@ -183,9 +176,9 @@ def _tied_to_first(cells: Cells) -> np.ndarray:
     return smallest[:N_PLACES] == 1
 
 
-def _fit(cells: Cells, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fit(cells: Cells, random: np.random.Generator) -> np.ndarray:
     """Maximum of the conditional likelihood, by Newton steps: in the logarithms it is concave.
-    Then its 95 % interval.
+    With its 95 % interval, ``(3, N_PLACES)``: chance, low, high.
 
     (Minorise-maximise steps creep where only neighbours change place: after 100 of them position
     10 was 29 % off.)
@@ -216,13 +209,10 @@ def _fit(cells: Cells, random: np.random.Generator) -> tuple[np.ndarray, np.ndar
             break
     draws = found + _steps(cells, table(cells.clicks), shares, dues, np.exp(found), random)
     one = int(np.searchsorted(places, 1))
-    lowest, highest = np.quantile(draws - draws[:, [one]], [0.025, 0.975], axis=0)
-    curves = []
-    for values in (found - found[one], lowest, highest):
-        curve = np.ones(N_PLACES)
-        curve[places] = np.exp(values)
-        curves.append(curve)
-    return curves[0], curves[1], curves[2]
+    bounds = np.quantile(draws - draws[:, [one]], [0.025, 0.975], axis=0)
+    curves = np.ones((3, N_PLACES))
+    curves[:, places] = np.exp([found - found[one], *bounds])
+    return curves
 
 
 def _steps(
@@ -259,10 +249,9 @@ def _steps(
     return np.linalg.solve(curvature, slope[..., None])[..., 0]
 
 
-def _borrowed(
-    chance: np.ndarray, low: np.ndarray, high: np.ndarray, known: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions too rare to be estimated take the value of the last known one above them."""
+def _borrowed(curves: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions too rare to be estimated take the values of the last known one above them."""
     last = np.maximum.accumulate(np.where(known, np.arange(len(known)), 1))
     last[0] = 0
-    return chance[last], low[last], high[last]
+    chance, low, high = curves[:, last]
+    return chance, low, high

@@ -1,4 +1,4 @@
-"""How likely a reader is to look at each position, in each layout, as far as the log identifies it.
+"""How likely readers examine each position, in each layout, as far as the log identifies it.
 
 It is identified by links that changed place (``intervention_harvesting``), as long as their places
 did not depend on the very clicks that are counted. A build that learned from clicks lifts what was
@@ -60,8 +60,8 @@ class Examination(Curve):
         return self.identified or any(curve.identified for curve in self.layouts.values())
 
     def at(self, position: np.ndarray) -> np.ndarray:
-        """The propensity at each ``position`` on the whole site, same shape; 1 where the position
-        is unknown (0).
+        """The propensity at each ``position`` on the whole site, both ``(n_links,)``; 1 where the
+        position is unknown (0).
         """
         return self.chance[np.minimum(position, MAX_POSITION)]
 
@@ -130,7 +130,7 @@ def estimate(log: Log, *, seed: int) -> Examination:
     if not (known & (shown > 0)).any():
         return unidentified("the log does not say at which position a link stood")
 
-    def look(moves: _Moves, slates: np.ndarray, towards: Curve | None = None) -> Curve:
+    def curve_of(moves: _Moves, slates: np.ndarray, towards: Curve | None = None) -> Curve:
         """The curve of some slates."""
         links = slates[log.link_slate] & known
         place = np.minimum(log.position[links], MAX_POSITION)
@@ -144,15 +144,15 @@ def estimate(log: Log, *, seed: int) -> Examination:
 
     everywhere = np.ones(len(log.source), dtype=bool)
     moves = _Moves(log, known, _steady(log))
-    whole = look(moves, everywhere)
+    whole = curve_of(moves, everywhere)
     if not whole.identified:
         moves = _Moves(log, known, None)
-        whole = look(moves, everywhere)
+        whole = curve_of(moves, everywhere)
     site = whole if whole.identified else None
     seen = np.bincount(log.view_slate, weights=log.n_views, minlength=len(log.source)) > 0
     layouts = sorted(np.unique(log.layout[seen]).tolist(), key=lambda number: log.layouts[number])
     curves = {
-        log.layouts[layout]: look(moves, seen & (log.layout == layout), site)
+        log.layouts[layout]: curve_of(moves, seen & (log.layout == layout), site)
         for layout in layouts
         if len(layouts) > 1
     }

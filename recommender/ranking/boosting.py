@@ -197,7 +197,7 @@ def _joined(parts: Sequence[Forest]) -> Forest:
 
 
 def snapped(seen: np.ndarray) -> np.ndarray:
-    """Each feature brought to the nearest of ``N_VALUES`` of its quantiles.
+    """Features ``(n_rows, n_features)``, each value the nearest of ``N_VALUES`` quantiles.
 
     Trees bin their features anyway, but anew in every round, and under weights at length. They cut
     halfway between two values, so what they are asked later need not be snapped.

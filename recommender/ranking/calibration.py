@@ -1,13 +1,13 @@
 """How likely a link is to be followed where it is examined most, and whether that comes true.
 
 A score compares links of one source; it came from choices among the links of a slate, so nothing in
-it tells how often anything is followed at all. Here the log odds of a click are
+it shows how often anything is followed at all. Here the log odds of a click are
 ``level[source] + slope x score``: Platt's logistic curve (1999) with a level for every source,
 strictly increasing in the score.
 
-Clicks identify examination only up to a factor: how often the best place is not looked at cannot be
-told from how often what stands there is not wanted. So a chance is the click rate at the place
-examined most, and an exposure a view times examination beside that place.
+Clicks identify examination only up to a factor: how often the best place is not examined cannot be
+distinguished from how often what stands there is not wanted. So a chance is the click rate at the
+place examined most, and an exposure a view times examination beside that place.
 
 Scores fit the clicks they were chosen by better than any others. So the slope is what fits the last
 days of the log, by scores learned from the days before; the error stated is that of chances of
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from recommender.clicks.choice_model import pairs_in
 from recommender.clicks.gamma_poisson import Usual, fitted_weight
 from recommender.clicks.intervention_harvesting import MAX_POSITION, N_PLACES
 from recommender.clicks.position_bias import Examination
+from recommender.progress import Progress, Silent, tracked
 from recommender.ranking.features import BLOCK
 from recommender.ranking.ranker import Learned
 from recommender.ranking.time_splits import examined_in
@@ -73,7 +75,7 @@ class Exposures:
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
     """By article, ``(n_articles,)``, the ``level``: log odds of a click on a link beside it that
-    has score 0 and stands where readers look most; ``slope`` is by how much they grow with the
+    has score 0 and stands where it is examined most; ``slope`` is by how much they grow with the
     score. ``examined[0]`` is the examination of each position beside that place; the other rows, of
     ``(1 + n_layouts, 51)``, are those of ``layouts``.
     """
@@ -119,25 +121,26 @@ class Calibrated:
 
 
 def calibrate(
-    site: Corpus, log: Log, examination: Examination, learned: Learned, score: Score
+    corpus: Corpus, log: Log, examination: Examination, learned: Learned, score: Score
 ) -> Calibrated:
     """Turn the ``score`` of (sources, items), ``(n_pairs,)`` each, into chances."""
     n_shown, _ = log.shown_and_clicked()
     examined = examined_in(log, examination)
     # A chance is at most 1, so examination is that beside the place examined most.
     examined = examined / max(examined.max(initial=0, where=n_shown > 0), 1e-12)
-    whole = _exposures(log, examined, site.n_articles)
+    whole = _exposures(log, examined, corpus.n_articles)
     if whole.clicks.sum() == 0:
         return Calibrated(None, NOTHING)
-    error, scores = None, _scores(score, whole)
+    error, found = None, scores(score, whole.source, whole.item)
     if tried := learned.tried:
-        past = _exposures(log.between(0, tried.first), examined, site.n_articles)
-        now = _exposures(log.between(tried.first, tried.last), examined, site.n_articles)
+        past = _exposures(log.between(0, tried.first), examined, corpus.n_articles)
+        now = _exposures(log.between(tried.first, tried.last), examined, corpus.n_articles)
         past_scores, now_scores = (
-            _scores(lambda *pairs: tried.ranker.score(site, *pairs), part) for part in (past, now)
+            scores(partial(tried.ranker.score, corpus), part.source, part.item)
+            for part in (past, now)
         )
         slope = slope_of(now, now_scores)
-        level = levels_of(past, past_scores, slope, site.n_articles)
+        level = levels_of(past, past_scores, slope, corpus.n_articles)
         stated = expit(level[now.source] + slope * now_scores)
         error = reliability(stated, now.exposures, now.clicks).error
         reason = (
@@ -146,7 +149,7 @@ def calibrate(
             "on these days"
         )
     else:
-        slope = slope_of(whole, scores)
+        slope = slope_of(whole, found)
         if learned.ranker:
             # A pair's own clicks are in its score, which goes with them better than it will with
             # the next; weighed as they are, they count their log odds at most.
@@ -155,7 +158,7 @@ def calibrate(
             f"fitted to all {whole.clicks.sum():,.0f} clicks that count; no days were set aside to "
             "try it on"
         )
-    level = levels_of(whole, scores, slope, site.n_articles)
+    level = levels_of(whole, found, slope, corpus.n_articles)
     return Calibrated(Calibration(level, slope, *_examined(log, examined)), reason, error)
 
 
@@ -193,10 +196,13 @@ def _examined(log: Log, examined: np.ndarray) -> tuple[np.ndarray, tuple[str, ..
     return np.array(rows), tuple(log.layouts[number] for number in numbers)
 
 
-def _scores(score: Score, shown: Exposures) -> np.ndarray:
-    """The score of each pair."""
-    parts = (slice(start, start + BLOCK) for start in range(0, len(shown.item), BLOCK))
-    return np.concatenate([score(shown.source[part], shown.item[part]) for part in parts])
+def scores(
+    score: Score, sources: np.ndarray, items: np.ndarray, progress: Progress | None = None
+) -> np.ndarray:
+    """The ``score`` of pairs, block by block; all are ``(n_pairs,)``."""
+    starts = tracked(range(0, len(items), BLOCK), progress or Silent())
+    parts = (slice(start, start + BLOCK) for start in starts)
+    return np.concatenate([np.zeros(0), *(score(sources[part], items[part]) for part in parts)])
 
 
 def slope_of(shown: Exposures, score: np.ndarray) -> float:

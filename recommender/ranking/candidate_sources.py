@@ -20,7 +20,7 @@ from recommender.text.corpus import Corpus
 # How many a source proposes beside one article: not tuned, more than a list holds after what is
 # alike or irrelevant is gone. What readers did is thin beyond twenty.
 N_BY_READERS = 20
-N_SHOWN = 40
+N_SHOWN = 40  # more than any list that was shown
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,7 +24,7 @@ from recommender.ranking.handpicked_features import Feature, columns
 from recommender.store.counts import Log
 from recommender.text.corpus import SIGNALS, Corpus, signals, text_score
 
-# Clicks on a source's list that weigh as much as what its targets' strengths say (validated on
+# Clicks on a source's list that weigh as much as what its targets' strengths predict (validated on
 # wikispeedia: 5 to 20 do equally well).
 PRIOR_CHOICES = 10.0
 # Clicks that weigh as much as the rate of all pairs in a group's rate. Not tuned.
@@ -164,7 +164,7 @@ class Asked:
         return self.history.reading.find(self.sources, self.items)
 
     def log_rate(self, group: FoldCounts, left: str, right: str) -> np.ndarray:
-        """Log of clicks over expected clicks of each pair's group, its fold left out."""
+        """Log of clicks over expected clicks of pairs' groups, ``(n_pairs,)``, without their fold."""
         key = _group_key(self.corpus, self.sources, self.items, left, right)
         clicked, expected = group.without(key, self.fold)
         return np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))
@@ -264,8 +264,8 @@ def source_to_category(asked: Asked) -> np.ndarray:
     return asked.log_rate(asked.history.source_to_category, "article", "category")
 
 
-# A feature is a function of the pairs asked for and one row here; its docstring is what the model
-# card says of it.
+# A feature is a function of the pairs asked for and one row here; its docstring is its meaning on
+# the model card. Each returns one value a pair, ``(n_pairs,)``.
 FEATURES: dict[str, Feature] = {
     **columns("signals", SIGNALS),
     "text": text,

@@ -40,13 +40,13 @@ MIN_LISTS = 100
 MANY_LISTS = 2_000
 # Lists that are judged, lists that trees grow on: more make the same lists in more time.
 N_JUDGED = 1_000
-N_GROWN_ON = 4_000
+N_GROWN_ON = 4_000  # benchmarks/README.md, "Editors' lists"
 # A link that an editor would list with a chance of one in ten is relevant whatever its text. On
 # msdocs links at this score were listed one time in six (benchmarks/README.md, "Text").
 SURE = float(np.log(0.1 / 0.9))
 # Share of the pages that are learned from as if there were no lists near them, and of those as if
-# there were none of their kind. With it lists set aside on msdocs are predicted with .707 where no
-# other list is near or of the kind, text alone .363 (benchmarks/README.md, "Editors' lists").
+# there were none of their groups. With it lists set aside on msdocs are predicted with .707 where
+# no other list is near or of a group, text alone .363 (benchmarks/README.md, "Editors' lists").
 UNKNOWN_SHARE = 0.25
 # Standard errors by which the learned order must be better: one site of random lists in forty then
 # passes by luck.
@@ -67,9 +67,9 @@ class HandpickedModel:
     rates: Rates
     trees: Forest
 
-    def features(self, site: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def features(self, corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """What the trees see of pairs, ``(n_pairs, len(FEATURES))``; ``sources`` in runs."""
-        return features(site, self.lists, self.rates, sources, items)
+        return features(corpus, self.lists, self.rates, sources, items)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,19 +96,19 @@ class Outcome:
 
 
 def score(
-    site: Corpus, model: HandpickedModel | None, sources: np.ndarray, items: np.ndarray
+    corpus: Corpus, model: HandpickedModel | None, sources: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The score of pairs before anybody clicks, ``(n_pairs,)``: the log odds that an editor would
     list the item, or, where lists taught nothing, how alike the texts are. Scores compare items of
     one source; ``sources`` and ``items`` are ``(n_pairs,)``, ``sources`` in runs.
     """
     if model is None:
-        return text_score(signals(site, sources, items)).astype(np.float64)
-    return model.trees.predict(model.features(site, sources, items))
+        return text_score(signals(corpus, sources, items)).astype(np.float64)
+    return model.trees.predict(model.features(corpus, sources, items))
 
 
 def learn(
-    site: Corpus,
+    corpus: Corpus,
     picked: Candidates,
     stub: np.ndarray,
     *,
@@ -124,7 +124,7 @@ def learn(
     if len(pages) < MIN_LISTS:
         reason = f"learning from editors' lists takes {MIN_LISTS} of them, and there are"
         return Outcome(None, f"{reason} {len(pages)}", n_links, {}, {})
-    fold = np.full(site.n_articles, N_FOLDS)
+    fold = np.full(corpus.n_articles, N_FOLDS)
     fold[pages] = np.random.default_rng(seed).permutation(len(pages)) % N_FOLDS
     turns = range(N_FOLDS if len(pages) < MANY_LISTS else 1)
     progress.stage("learning from editors' lists", len(turns) + 1)
@@ -132,15 +132,19 @@ def learn(
     for turn in turns:
         aside = np.flatnonzero(fold == turn)
         others = np.where(fold == turn, N_FOLDS, fold)
-        model = _fit(site, lists.without(aside), stub, others, seed)
-        trials.append(_try(site, model, lists, stub, aside[:N_JUDGED], seed))
+        model = _fit(corpus, lists.without(aside), stub, others, seed)
+        if model is None:
+            reason = "editors' lists taught nothing: what they list is like nothing beside it"
+            return Outcome(None, reason, n_links, {}, {})
+        trials.append(_try(corpus, model, lists, stub, aside[:N_JUDGED], seed))
         progress.advance()
     text, learned, alone, recall = (
         np.concatenate([getattr(trial, name) for trial in trials])
         for name in ("text", "learned", "alone", "recall")
     )
-    error = float((learned - text).std() / np.sqrt(len(text)))
-    error_alone = float((alone - text).std() / np.sqrt(len(text)))
+    error, error_alone = (
+        float((order - text).std() / np.sqrt(len(text))) for order in (learned, alone)
+    )
     figures = {
         "text": float(text.mean()),
         "learned": float(learned.mean()),
@@ -149,50 +153,50 @@ def learn(
         "recall": float(recall.mean()),
     }
     found = (
-        f"{n_links:,} links in {len(pages):,} editors' lists: on lists set aside its order was "
-        f"worth {figures['learned']:.3f} (nDCG@10), text alone {figures['text']:.3f}, and as if "
+        f"{n_links:,} links in {len(pages):,} editors' lists: on lists set aside its order "
+        f"reached {figures['learned']:.3f} (nDCG@10), text alone {figures['text']:.3f}, and as if "
         f"there were no other list near, {figures['far from any list']:.3f}"
     )
     worse_alone = figures["far from any list"] < figures["text"] - CLEARLY * error_alone
     if figures["learned"] <= figures["text"] + CLEARLY * error or worse_alone:
         reason = f"editors' lists taught nothing: learned from {found}"
         return Outcome(None, reason, n_links, figures, {})
-    model = _fit(site, lists, stub, fold, seed)
+    model = _fit(corpus, lists, stub, fold, seed)
     progress.advance()
     reason = f"learned from {found}; {figures['recall']:.0%} of their links were candidates"
     return Outcome(model, reason.replace("%", " %"), n_links, figures, trials[0].importance)
 
 
 def candidate_pairs(
-    site: Corpus, lists: HandpickedLists, stub: np.ndarray, pages: np.ndarray
+    corpus: Corpus, lists: HandpickedLists, stub: np.ndarray, pages: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sources and items, ``(n_pairs,)`` each, page by page: the ``pages`` and their candidates,
     which are neighbours by text and what other pages' lists propose.
     """
-    items = np.concatenate([site.near[pages], proposed(site, lists, pages)], axis=1)
+    items = np.concatenate([corpus.near[pages], proposed(corpus, lists, pages)], axis=1)
     rows, slots = np.nonzero(items >= 0)
-    keys = np.unique(pages[rows] * site.n_articles + items[rows, slots])
-    sources, found = np.divmod(keys, site.n_articles)
+    keys = np.unique(pages[rows] * corpus.n_articles + items[rows, slots])
+    sources, found = np.divmod(keys, corpus.n_articles)
     real = ~stub[found]
     return sources[real], found[real]
 
 
 def _fit(
-    site: Corpus, lists: HandpickedLists, stub: np.ndarray, fold: np.ndarray, seed: int
+    corpus: Corpus, lists: HandpickedLists, stub: np.ndarray, fold: np.ndarray, seed: int
 ) -> HandpickedModel | None:
     """Learn from lists, each of a ``fold``, ``(n_articles,)``; None if no candidate was ever
     listed.
     """
-    sources, items = candidate_pairs(site, lists, stub, lists.pages)
+    sources, items = candidate_pairs(corpus, lists, stub, lists.pages)
     listed = lists.has(sources, items)
     if not listed.any():
         return None
-    rates = count_rates(site, sources, items, listed, fold)
+    rates = count_rates(corpus, sources, items, listed, fold)
     chosen = np.random.default_rng(seed).permutation(lists.pages)[:N_GROWN_ON]
     grown = np.isin(sources, chosen)
     sources, items, listed = sources[grown], items[grown], listed[grown]
-    seen = features(site, lists, rates, sources, items)
-    seen, listed = _with_unknown(seen, listed, sources, rates, site.near.shape[1], seed)
+    seen = features(corpus, lists, rates, sources, items)
+    seen, listed = _with_unknown(seen, listed, sources, rates, corpus.near.shape[1], seed)
     trees = new_trees(seed).fit(seen, listed)
     return HandpickedModel(lists, rates, laid_out(trees, seen[:N_COMPARED]))
 
@@ -224,20 +228,20 @@ def _with_unknown(
     n_near: int,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Examples, for some pages as if there were no lists near them, or none of their kind."""
+    """Examples, for some pages as if there were no lists near them, or none of their groups."""
     _, page = np.unique(sources, return_inverse=True)
     draws = np.random.default_rng(seed).random((page.max() + 1, 2)) < UNKNOWN_SHARE
-    near, kind = draws[page].T
+    near, group = draws[page].T
     # What lists alone proposed would not have been a candidate.
     kept = ~near | (seen[:, NAMES.index("near_place")] < n_near)
     log_base = rates.log_base(sources[kept])
-    return as_if_unknown(seen[kept], log_base, near=near[kept], kind=kind[kept]), listed[kept]
+    return as_if_unknown(seen[kept], log_base, near=near[kept], group=group[kept]), listed[kept]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """nDCG@10 of lists set aside, ordered by text, as learned, and as learned if no other list
-    were known to be near or of the kind; and the share of their links that were candidates. All
+    were known to be near or of a group; and the share of their links that were candidates. All
     are ``(n_pages,)``; ``importance`` as in ``Outcome``.
     """
 
@@ -249,19 +253,16 @@ class Trial:
 
 
 def _try(
-    site: Corpus,
-    model: HandpickedModel | None,
+    corpus: Corpus,
+    model: HandpickedModel,
     lists: HandpickedLists,
     stub: np.ndarray,
     pages: np.ndarray,
     seed: int,
 ) -> Trial:
     """Order candidates of ``pages``, whose ``lists`` the model never saw."""
-    if model is None:
-        nothing = np.zeros(len(pages))
-        return Trial(nothing, nothing, nothing, nothing, {})
-    sources, items = candidate_pairs(site, model.lists, stub, pages)
-    seen = model.features(site, sources, items)
+    sources, items = candidate_pairs(corpus, model.lists, stub, pages)
+    seen = model.features(corpus, sources, items)
     row = np.searchsorted(pages, sources)
     listed = lists.has(sources, items)
     n_listed = np.diff(lists.heads)[pages]
@@ -282,9 +283,9 @@ def _try(
         lost = learned[:N_PERMUTED].mean() - judged(permuted, N_PERMUTED).mean()
         importance[name] = float(lost)
     return Trial(
-        text=ndcg(row, listed, text_score(signals(site, sources, items)), n_listed),
+        text=ndcg(row, listed, text_score(signals(corpus, sources, items)), n_listed),
         learned=learned,
-        alone=judged(as_if_unknown(seen, log_base, near=everywhere, kind=everywhere)),
+        alone=judged(as_if_unknown(seen, log_base, near=everywhere, group=everywhere)),
         recall=np.bincount(row, weights=listed, minlength=len(pages)) / n_listed,
         importance=importance,
     )

@@ -1,6 +1,6 @@
-"""What hand-picked lists say of a pair of articles, the source's own list left out of it.
+"""What hand-picked lists show of a pair of articles, the source's own list left out of it.
 
-Two kinds of evidence. ``walk`` follows the lists of pages like the source: a page without a list of
+Evidence of two sorts. ``walk`` follows the lists of pages like the source: a page without a list of
 its own is served by those of its neighbours. ``Rates`` are how often articles of one group are
 listed beside pages of another: the members of a class beside the class, an overview beside
 everything in its folder. One row a pair, one column a feature.
@@ -29,11 +29,11 @@ N_PROPOSED = 60
 CHUNKS = 8
 # Pairs that weigh as much as the rate of all pairs in a group's rate. Not tuned.
 PRIOR = 5.0
-# How alike the texts are, the columns of ``kernels.overlaps``. Beside what lists tell, the other
+# How alike the texts are, the columns of ``kernels.overlaps``. Beside the evidence of lists, other
 # signals add nothing (-.0010 ± .0025 on 2,000 lists; benchmarks/README.md, "Editors' lists").
 TEXTS = {
     name: SIGNALS[name]
-    for name in ("cosine", "title_cosine", "target_title_said", "source_title_said")
+    for name in ("cosine", "title_cosine", "target_title_in_source", "source_title_in_target")
 }
 # What is added up along the lists of each source's neighbours, by name.
 WALKED = {
@@ -59,7 +59,7 @@ class HandpickedLists:
 
     @property
     def pages(self) -> np.ndarray:
-        """The pages that have a list."""
+        """The pages that have a list, ``(n_pages,)``."""
         return np.flatnonzero(np.diff(self.heads))
 
     def has(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -97,15 +97,15 @@ def _lists(sources: np.ndarray, items: np.ndarray, kept: np.ndarray) -> Handpick
     )
 
 
-def proposed(site: Corpus, lists: HandpickedLists, sources: np.ndarray) -> np.ndarray:
+def proposed(corpus: Corpus, lists: HandpickedLists, sources: np.ndarray) -> np.ndarray:
     """What lists make candidates beside each source, ``(n_sources, N_PROPOSED)``, -1 for none."""
-    return propose(*_ways(site, lists), sources, PROPOSING, N_PROPOSED, CHUNKS)
+    return propose(*_ways(corpus, lists), sources, PROPOSING, N_PROPOSED, CHUNKS)
 
 
-def _ways(site: Corpus, lists: HandpickedLists) -> tuple[np.ndarray, ...]:
+def _ways(corpus: Corpus, lists: HandpickedLists) -> tuple[np.ndarray, ...]:
     # Cosines count squared, so that a close neighbour outweighs many faint ones.
     return (
-        site.near, site.near_cosine**2,
+        corpus.near, corpus.near_cosine**2,
         lists.heads, lists.items, lists.back_heads, lists.back,
     )  # fmt: skip
 
@@ -116,7 +116,7 @@ class Asked:
     that features are columns of, each worked out once.
     """
 
-    site: Corpus
+    corpus: Corpus
     lists: HandpickedLists
     rates: Rates
     sources: np.ndarray
@@ -125,20 +125,20 @@ class Asked:
     @cached_property
     def texts(self) -> np.ndarray:
         """``(n_pairs, len(TEXTS))``."""
-        site = self.site
-        matrix = site.indptr, site.indices, site.weights, site.title_weights
+        corpus = self.corpus
+        matrix = corpus.indptr, corpus.indices, corpus.weights, corpus.title_weights
         return overlaps(*matrix, self.sources, self.items)
 
     @cached_property
     def walked(self) -> np.ndarray:
         """``(n_pairs, len(WALKED))``."""
-        ways = _ways(self.site, self.lists)
+        ways = _ways(self.corpus, self.lists)
         return gather(*ways, runs(self.sources), self.sources, self.items, CHUNKS)
 
     @cached_property
     def log_rates(self) -> np.ndarray:
         """``(n_pairs, len(GROUPS))``."""
-        return self.rates.log_rates(self.site, self.sources, self.items)
+        return self.rates.log_rates(self.corpus, self.sources, self.items)
 
 
 Feature = Callable[[Any], np.ndarray]
@@ -159,20 +159,20 @@ def columns(table: str, meanings: Mapping[str, str]) -> dict[str, Feature]:
 
 def near_place(asked: Asked) -> np.ndarray:
     """place of the target among the source's neighbours by text"""
-    return _place(asked.site.near, asked.sources, asked.items)
+    return _place(asked.corpus.near, asked.sources, asked.items)
 
 
 def near_place_back(asked: Asked) -> np.ndarray:
     """place of the source among the target's neighbours by text"""
-    return _place(asked.site.near, asked.items, asked.sources)
+    return _place(asked.corpus.near, asked.items, asked.sources)
 
 
 def near_listing(asked: Asked) -> np.ndarray:
     """how like the source the pages are that have a list, added up"""
     has_list = np.append(np.diff(asked.lists.heads) > 0, False)
     heads = runs(asked.sources)
-    sources, near = asked.sources[heads[:-1]], asked.site.near
-    alike = (asked.site.near_cosine[sources] ** 2 * has_list[near[sources]]).sum(axis=1)
+    sources, near = asked.sources[heads[:-1]], asked.corpus.near
+    alike = (asked.corpus.near_cosine[sources] ** 2 * has_list[near[sources]]).sum(axis=1)
     return np.repeat(alike, np.diff(heads))
 
 
@@ -183,17 +183,18 @@ def _place(near: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def as_if_unknown(
-    seen: np.ndarray, log_base: np.ndarray, *, near: np.ndarray, kind: np.ndarray
+    seen: np.ndarray, log_base: np.ndarray, *, near: np.ndarray, group: np.ndarray
 ) -> np.ndarray:
-    """Features as they would be if no page ``near`` had a list, and none of the ``kind``.
+    """Features as they would be if no page ``near`` had a list, and none of its ``group``
+    had, where these are true.
 
     ``seen`` is ``(n_pairs, len(FEATURES))``; ``log_base``, what rates are where nothing is known,
-    ``near`` and ``kind`` are ``(n_pairs,)``. Lists may stand in one part of a site alone; what has
+    ``near`` and ``group`` are ``(n_pairs,)``. Lists may stand in one part of a site alone; what has
     been learned there must know what to do in the others.
     """
     unknown = seen.copy()
     unknown[np.ix_(near, NEAR)] = 0.0
-    unknown[np.ix_(kind, KIND)] = log_base[kind, None]
+    unknown[np.ix_(group, OF_GROUPS)] = log_base[group, None]
     return unknown
 
 
@@ -213,7 +214,7 @@ class Rates:
         """The log rate where nothing is known of a group, ``(n_pairs,)``."""
         return np.log(self.base[self.fold[sources]])
 
-    def log_rates(self, site: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def log_rates(self, corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """The log rates of pairs, ``(n_pairs, len(GROUPS))``. Those of a page with a list leave
         its whole fold out, when it is learned from and when it is scored, lest its own list come
         back as evidence for itself.
@@ -221,14 +222,14 @@ class Rates:
         fold = self.fold[sources]
         base = self.base[fold]
         found = []
-        for keys in _group_keys(site, sources, items):
+        for keys in _group_keys(corpus, sources, items):
             listed, chances = self.counts.without(keys, fold)
             found.append(np.log((listed + PRIOR * base) / (chances + PRIOR)))
         return np.column_stack(found)
 
 
 def count_rates(
-    site: Corpus, sources: np.ndarray, items: np.ndarray, listed: np.ndarray, fold: np.ndarray
+    corpus: Corpus, sources: np.ndarray, items: np.ndarray, listed: np.ndarray, fold: np.ndarray
 ) -> Rates:
     """Count the groups of candidate pairs ``(n_pairs,)``; ``fold`` as in ``Rates``.
 
@@ -237,9 +238,9 @@ def count_rates(
     """
     of_pair = fold[sources]
     tables = []
-    for keys in _group_keys(site, sources, items):
+    for keys in _group_keys(corpus, sources, items):
         counts = count(keys, of_pair, listed, np.ones(len(keys)), dtype=np.float32)
-        # A group within one fold was never seen to say anything of another.
+        # A group within one fold shows nothing of another.
         kept = (counts.expected > 0).sum(axis=1) > 1
         tables.append((counts.keys[kept], counts.hits[kept], counts.expected[kept]))
     keys, hits, chances = (np.concatenate(parts) for parts in zip(*tables, strict=True))
@@ -252,12 +253,12 @@ def count_rates(
     return Rates(FoldCounts(keys[order], hits[order], chances[order]), base, fold)
 
 
-def _group_keys(site: Corpus, sources: np.ndarray, items: np.ndarray) -> Iterator[np.ndarray]:
+def _group_keys(corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> Iterator[np.ndarray]:
     """For each of ``GROUPS`` the numbers of the groups that pairs fall into, ``(n_pairs,)``."""
-    changed = differences(site.term_heads, site.term, sources, items)
+    changed = differences(corpus.term_heads, corpus.term, sources, items)
     ends = {"n_added": changed[:, 0], "added": changed[:, 2], "dropped": changed[:, 3]}
     for name in ("category", "folder", "first_term", "last_term"):
-        values = getattr(site, name)
+        values = getattr(corpus, name)
         ends[name], ends[f"target_{name}"] = values[sources], values[items]
     for number, (_, parts) in enumerate(GROUPS.values()):
         keys = mixed(np.full(len(items), number))
@@ -290,8 +291,8 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("category", "dropped", "n_added"),
     ),
 }
-# A feature is a function of the pairs asked for and one row here; its docstring is what the model
-# card says of it.
+# A feature is a function of the pairs asked for and one row here; its docstring is its meaning on
+# the model card. Each returns one value a pair, ``(n_pairs,)``.
 FEATURES: dict[str, Feature] = {
     **columns("texts", TEXTS),
     "near_place": near_place,
@@ -301,18 +302,18 @@ FEATURES: dict[str, Feature] = {
     **columns("log_rates", {name: f"log rate {of}" for name, (of, _) in GROUPS.items()}),
 }
 NAMES = tuple(FEATURES)
-# What is known of a pair from lists near it, and from lists of pages of one kind.
+# What is known of a pair from lists near it, and from lists of pages of its groups.
 NEAR = np.array([NAMES.index(name) for name in (*WALKED, "near_listing")])
-KIND = np.array([NAMES.index(name) for name in GROUPS if name not in ("added", "change")])
+OF_GROUPS = np.array([NAMES.index(name) for name in GROUPS if name not in ("added", "change")])
 
 
 def features(
-    site: Corpus, lists: HandpickedLists, rates: Rates, sources: np.ndarray, items: np.ndarray
+    corpus: Corpus, lists: HandpickedLists, rates: Rates, sources: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The features of pairs, ``(n_pairs, len(FEATURES))``, float32; ``sources`` and ``items`` are
     ``(n_pairs,)``, ``sources`` in runs.
     """
-    asked = Asked(site, lists, rates, sources, items)
+    asked = Asked(corpus, lists, rates, sources, items)
     return np.column_stack([feature(asked) for feature in FEATURES.values()]).astype(np.float32)
 
 

@@ -1,8 +1,8 @@
-"""Scores of pairs between what their features predict and what their own clicks tell.
+"""Scores of pairs between what their features predict and what their own clicks show.
 
 A ``LinearScore`` predicts pairs from a few features. A pair's own clicks then pull it away, as far
 as there are enough of them: its true rate over the predicted one is taken as drawn from a gamma
-distribution around 1, whose width the log tells (empirical Bayes, see ``gamma_poisson``). So
+distribution around 1, whose width the log shows (empirical Bayes, see ``gamma_poisson``). So
 evidence is weighed pair by pair, and where there is none the prediction stands.
 """
 
@@ -77,7 +77,7 @@ def validated_weight(prior: LinearScore, splits: Sequence[Split]) -> float:
         )
         gain += [split.now.clicks.sum() * split.now.gain(score + lift) for lift in lifts]
     n_clicks = sum(split.now.clicks.sum() for split in splits)
-    # The greatest that does as well as the best, as far as these clicks can tell: clicks that do
+    # The greatest that does as well as the best, as far as these clicks show: clicks that do
     # not clearly help are not followed.
     enough = gain >= gain.max() - APART * np.sqrt(n_clicks)
     return max(weight for weight, good in zip(WEIGHTS, enough, strict=True) if good)

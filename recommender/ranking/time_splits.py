@@ -50,17 +50,17 @@ class Split:
 
     @cached_property
     def seen(self) -> np.ndarray:
-        """Features of the pairs of now."""
+        """Features of the pairs of now, ``(n_pairs, len(FEATURES))``."""
         return self.features(self.now.pair)
 
     @cached_property
     def as_new(self) -> np.ndarray:
-        """The same, as if these pairs had never been shown."""
+        """The same, as if these had never been shown, ``(n_pairs, len(FEATURES))``."""
         return self.features(self.now.pair, unseen=True)
 
     @cached_property
     def before(self) -> np.ndarray:
-        """Features of the pairs of the past."""
+        """Features of the pairs of the past, ``(n_pairs, len(FEATURES))``."""
         return self.features(self.past.pair)
 
 

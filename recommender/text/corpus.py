@@ -26,8 +26,8 @@ CATEGORY_BONUS = 0.5
 SIGNALS = {
     "cosine": "how alike the texts are: cosine",
     "title_cosine": "how alike the titles are: cosine",
-    "target_title_said": "how much of the target's title stands in the source's text",
-    "source_title_said": "how much of the source's title stands in the target's text",
+    "target_title_in_source": "how much of the target's title stands in the source's text",
+    "source_title_in_target": "how much of the source's title stands in the target's text",
     "title_added": "terms of the target's title that the source's lacks",
     "title_dropped": "terms of the source's title that the target's lacks",
     "same_category": "whether both are of one category",
@@ -124,19 +124,21 @@ def corpus_of(
     )
 
 
-def signals(site: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+def signals(corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The signals of pairs, ``(n_pairs, n_signals)``."""
-    text = overlaps(site.indptr, site.indices, site.weights, site.title_weights, sources, items)
-    titles = differences(site.term_heads, site.term, sources, items)
+    text = overlaps(
+        corpus.indptr, corpus.indices, corpus.weights, corpus.title_weights, sources, items
+    )
+    titles = differences(corpus.term_heads, corpus.term, sources, items)
     columns = (
         text,
         titles[:, :2],
-        _same(site.category[sources], site.category[items]),
-        _same(site.folder[sources], site.folder[items]),
-        site.shared_tags(sources, items),
-        site.fullness[items],
-        np.log1p(site.words[items]),
-        site.title_words[items],
+        _same(corpus.category[sources], corpus.category[items]),
+        _same(corpus.folder[sources], corpus.folder[items]),
+        corpus.shared_tags(sources, items),
+        corpus.fullness[items],
+        np.log1p(corpus.words[items]),
+        corpus.title_words[items],
     )
     return np.column_stack(columns).astype(np.float32)
 

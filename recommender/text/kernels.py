@@ -113,19 +113,19 @@ def overlaps(indptr, indices, weights, title_weights, left, right):  # type: ign
     """What rows ``left`` and ``right`` of one matrix have in common, ``(n_pairs, 4)``.
 
     Columns: cosine of the texts, cosine of the titles, how much of the right one's title the left
-    one's text says, and of the left one's title the right one's text.
+    one's text has, and of the left one's title the right one's text.
     """
     found = np.zeros((len(left), 4), dtype=np.float32)
     for pair in prange(len(left)):
         a, a_end = indptr[left[pair]], indptr[left[pair] + 1]
         b, b_end = indptr[right[pair]], indptr[right[pair] + 1]
-        whole, titles, right_said, left_said = 0.0, 0.0, 0.0, 0.0
+        whole, titles, right_title, left_title = 0.0, 0.0, 0.0, 0.0
         while a < a_end and b < b_end:
             if indices[a] == indices[b]:
                 whole += weights[a] * weights[b]
                 titles += title_weights[a] * title_weights[b]
-                right_said += title_weights[b] * title_weights[b]
-                left_said += title_weights[a] * title_weights[a]
+                right_title += title_weights[b] * title_weights[b]
+                left_title += title_weights[a] * title_weights[a]
                 a += 1
                 b += 1
             elif indices[a] < indices[b]:
@@ -133,7 +133,7 @@ def overlaps(indptr, indices, weights, title_weights, left, right):  # type: ign
             else:
                 b += 1
         found[pair, 0], found[pair, 1] = whole, titles
-        found[pair, 2], found[pair, 3] = right_said, left_said
+        found[pair, 2], found[pair, 3] = right_title, left_title
     return found
 
 

@@ -20,7 +20,7 @@ ROWS = 16_384
 # same but for a word or two, and the title must speak of the same thing, because health sites
 # give one answer to "Is X inherited?" for a hundred X.
 NEAR_DUPLICATE = 0.95
-NEAR_TITLE = 0.5
+NEAR_TITLE = 0.5  # likewise
 
 
 def neighbours(

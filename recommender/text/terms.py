@@ -45,7 +45,7 @@ PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 # The accents of European scripts and the points of Hebrew and Arabic, which most texts leave out;
 # the vowel signs of Hindi or Thai are marks too, but part of the word.
 DIACRITICS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]+")
-# Words that carry a sentence, not a subject. On a large site their idf says so; on a site of a
+# Words that carry a sentence, not a subject. On a large site their idf is low; on a site of a
 # dozen pages "what" is as rare as "gout". No negations and no words of time or place: "without
 # food", "after a meal" mean something.
 FUNCTION_WORDS = frozenset(

@@ -2,7 +2,7 @@
 
 ``idf = ln((1 + n) / (1 + df)) + 1``, sublinear term frequency ``1 + ln(tf)``, rows of length 1
 (scikit-learn user guide, "Tf-idf term weighting"). A term of the title counts
-``TITLE_BONUS`` more, because a title says in few words what its text is about, and two
+``TITLE_BONUS`` more, because a title has in few words what its text is about, and two
 neighbouring words of a title are a term of their own. Terms that a tenth of a large site has
 weigh nothing; terms of one article alone count in the length of its row but find no neighbours,
 so the matrix does not hold them.
@@ -30,13 +30,13 @@ PAIR_BONUS = 1.0
 # A title's words earn no bonus if this many titles have them: "what are the symptoms of" is the
 # form of a question, not its subject. Small sites need the floor.
 TEMPLATE_SHARE = 0.05
-MIN_TEMPLATE = 5
-# How far a long article is favoured over a short one where neither says more than the other
+MIN_TEMPLATE = 5  # not tuned
+# How far a long article is favoured over a short one where neither holds more than the other
 # (pivoted length normalisation, Singhal et al., SIGIR 1996): stubs of pages sink.
 PIVOT = 0.25
 # Terms more common than this on a large site cost most of the time and change no list.
 MAX_SHARE = 0.1
-MIN_TOO_COMMON = 100
+MIN_TOO_COMMON = 100  # not tuned
 # Counts are kept in a byte: what is scored by them (BM25) grows by less than a hundredth beyond.
 MAX_COUNT = 255
 # A statement on fewer pages than this is a coincidence; sites below it have no boilerplate.
@@ -49,11 +49,11 @@ class Text:
 
     ``vocabulary`` is sorted, ``idf`` is ``(n_terms,)``. The articles are a sparse matrix
     ``(n_articles, n_terms)`` in CSR form: ``indptr``, ``indices`` and ``weights``;
-    ``counts`` says how often a term stands in its text, at most ``MAX_COUNT``;
+    ``counts`` is how often a term stands in its text, at most ``MAX_COUNT``;
     ``title_weights`` are the same rows with the titles' terms alone, ``flat_weights`` without any
     bonus for them. ``boilerplate`` holds fingerprints of statements that stand on many pages,
     ``template`` is true for terms of so many titles that they earn no bonus. ``lengths`` counts
-    each article's terms; ``fullness`` is above 1 for articles with much to say.
+    each article's terms; ``fullness`` is above 1 for articles of much content.
     """
 
     vocabulary: list[str]
@@ -72,7 +72,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """Terms of a block of articles: ``lengths`` says how many distinct ones each has; ``ids``
+    """Terms of a block of articles: ``lengths`` is how many distinct ones each has; ``ids``
     index ``vocabulary``; ``tf`` counts title and body; ``bonus`` is what standing in the title
     adds, 0 for a term of the body alone.
     """
@@ -130,7 +130,7 @@ def count_block(titles: Sequence[str], bodies: Sequence[str], boilerplate: set[i
 
 
 def find_boilerplate(bodies: Sequence[str]) -> np.ndarray:
-    """Fingerprints, sorted, of statements that stand on more pages than chance explains.
+    """Fingerprints, sorted, ``(n_found,)``, of statements on more pages than chance explains.
 
     The bar is the square root of the number of pages: 12 of 150, 128 of 16,000. What stands on
     that many pages is the site speaking, not the article.

@@ -1,6 +1,6 @@
 """Is the data fit to learn from? Named checks, each passed or failed, with examples.
 
-A check that fails names what to look at; it does not stop a training, which falls back on text
+A check that fails names examples; it does not stop a training, which falls back on text
 where clicks do not suffice. The thresholds are rules of thumb, not tuned, stated where they stand.
 """
 
@@ -40,7 +40,7 @@ N_EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question to the data: whether it ``passed``, a sentence, and what to look at if not."""
+    """One question to the data: whether it ``passed``, a sentence, ``examples`` of what failed."""
 
     name: str
     passed: bool

@@ -26,7 +26,7 @@ from recommender.lists.exploration import DEFAULT_SHARE, explore
 from recommender.lists.rerank import finish
 from recommender.progress import Progress, Silent, tracked
 from recommender.ranking import handpicked
-from recommender.ranking.calibration import Score, calibrate
+from recommender.ranking.calibration import Score, calibrate, scores
 from recommender.ranking.candidate_sources import SOURCES, Basis
 from recommender.ranking.features import BLOCK
 from recommender.ranking.handpicked import Outcome
@@ -41,7 +41,7 @@ from recommender.text.tfidf import Text
 # Candidates by text beside each article, and the neighbours whose lists and clicks bear on it. Not
 # tuned; twice the list's thirty slots, since the floor and duplicates take some away.
 N_NEIGHBOURS = 60
-# Blocks of articles that are counted apart; fewer articles than one block are not worth a process.
+# Blocks of articles that are counted apart; fewer than one block are counted in this process.
 COUNT_BLOCK = 4_000
 
 
@@ -101,7 +101,7 @@ def build(
     basis = Basis(corpus, picked, taught.model, learned.history)
     proposed = {name: source(basis) for name, source in SOURCES.items()}
     score = scorer(corpus, learned, taught)
-    scored = scores(score, union([*proposed.values()]), progress)
+    scored = ranked(score, union([*proposed.values()]), progress)
     finished = finish(
         corpus,
         scored,
@@ -160,16 +160,11 @@ def scorer(corpus: Corpus, learned: Learned, taught: Outcome) -> Score:
     return partial(handpicked.score, corpus, taught.model)
 
 
-def scores(score: Score, candidates: Candidates, progress: Progress) -> Candidates:
-    """The candidates ranked by their score, block by block."""
+def ranked(score: Score, candidates: Candidates, progress: Progress) -> Candidates:
+    """The candidates in the order of their scores."""
     sources, slots = np.nonzero(candidates.used)
     items = candidates.items[sources, slots].astype(np.int64)
-    found = np.empty(len(items))
     progress.stage("scoring candidates", -(-len(items) // BLOCK))
-    for start in range(0, len(items), BLOCK):
-        part = slice(start, start + BLOCK)
-        found[part] = score(sources[part], items[part])
-        progress.advance()
     table = np.full(candidates.items.shape, -np.inf)
-    table[sources, slots] = found
+    table[sources, slots] = scores(score, sources, items, progress)
     return candidates.ranked(table)

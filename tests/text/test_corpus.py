@@ -48,9 +48,9 @@ def test_what_one_says_of_the_others_title():
     """The one's text has the other's title words, "members" and "window"; nothing of "salt"."""
     site = site_from(WINDOWS)
 
-    assert seen(site, 0, 1)["target_title_said"] > 0.5
-    assert seen(site, 1, 0)["source_title_said"] == seen(site, 0, 1)["target_title_said"]
-    assert seen(site, 0, 2)["target_title_said"] == 0
+    assert seen(site, 0, 1)["target_title_in_source"] > 0.5
+    assert seen(site, 1, 0)["source_title_in_target"] == seen(site, 0, 1)["target_title_in_source"]
+    assert seen(site, 0, 2)["target_title_in_source"] == 0
 
 
 def test_no_category_and_no_address_are_nothing_in_common():
