@@ -1,7 +1,4 @@
-"""Run every benchmark, or those named: ``python -m benchmarks [speed] [serving] [events]
-[quality] [positions]
-[teaching] [learning] [texts] [offpolicy] [frames]``.
-"""
+"""Run every benchmark, or those named: ``python -m benchmarks [NAME...]``, names as below."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from benchmarks import (
     texts,
 )
 
-ROOMS = {
+BENCHMARKS = {
     "speed": speed.run,
     "serving": serving.run,
     "events": events.run,
@@ -36,8 +33,8 @@ ROOMS = {
     "frames": frames.run,
 }
 
-for name in sys.argv[1:] or ROOMS:
-    if name not in ROOMS:
-        sys.exit(f"no benchmark {name!r}; there are {', '.join(ROOMS)}")
+for name in sys.argv[1:] or BENCHMARKS:
+    if name not in BENCHMARKS:
+        sys.exit(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
     print(f"\n## {name}\n", flush=True)
-    ROOMS[name]()
+    BENCHMARKS[name]()

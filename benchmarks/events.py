@@ -58,7 +58,7 @@ class OneByOne:
 
 
 class Nowhere:
-    """Says that it is done, and does nothing."""
+    """Answers that it is done, and does nothing."""
 
     def add(
         self,
@@ -138,13 +138,13 @@ async def _slate(app: Any) -> str:
 async def _ask(
     app: Any, method: str, path: str, body: bytes, query: bytes = b""
 ) -> tuple[int, bytes]:
-    said: dict[str, Any] = {}
+    sent: dict[str, Any] = {}
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
-        said.update(message)
+        sent.update(message)
 
     agent = b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     scope = {
@@ -157,4 +157,4 @@ async def _ask(
         "client": ("203.0.113.1", 1), "server": ("127.0.0.1", 80), "extensions": {}, "state": {},
     }  # fmt: skip
     await app(scope, receive, send)
-    return said["status"], said["body"]
+    return sent["status"], sent["body"]

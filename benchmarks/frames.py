@@ -80,11 +80,11 @@ def run() -> None:
         subprocess.run([sys.executable, "-c", FILL, str(path), str(N_VIEWS)], check=True)
         floor = 0.0
         for way, job in WAYS.items():
-            said = subprocess.run(
+            printed = subprocess.run(
                 [sys.executable, "-c", MEASURE.format(job=job), str(path)],
                 check=True, capture_output=True, text=True,
             ).stdout.split()  # fmt: skip
-            n, seconds, peak = int(said[0]), float(said[1]), float(said[2])
+            n, seconds, peak = int(printed[0]), float(printed[1]), float(printed[2])
             floor = floor or seconds
             rows.append((way, f"{n:,}", f"{seconds:.0f}", f"{seconds / floor:.1f}", f"{peak:.2f}"))
     table((f"{N_VIEWS:,} views", "rows", "seconds", "ratio", "peak memory, GB"), rows)

@@ -1,5 +1,5 @@
 """What learning from clicks adds to counting them, with much data and with little, and what each
-kind of evidence is worth. Real clicks (wikispeedia), learned on the first days, judged on the next.
+sort of evidence adds. Real clicks (wikispeedia), learned on the first days, judged on the next.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def case(folder: Path, shares: tuple[float, float], keep: int) -> Case:
     text = read_text(articles, jobs=1, progress=Silent())
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS)
     site = corpus_of(articles, text, picked_lists(articles, ids), items, cosines)
-    whole = splits_of(site, None, log, position_bias.unidentified("it says no positions"))
+    whole = splits_of(site, None, log, position_bias.unidentified("the log has no positions"))
     last = int(before.view_day.max()) + 1
     known = log.between(0, last)
     judged = whole.split(last, int(log.view_day.max()) + 1).now
@@ -126,7 +126,7 @@ def compared(name: str, case: Case) -> None:
     """Orders by text, by counting and as learned; over all, and where a source had few views."""
     start = time.perf_counter()
     learned = learn(
-        case.site, case.known.log, position_bias.unidentified("it says no positions"), seed=0
+        case.site, case.known.log, position_bias.unidentified("the log has no positions"), seed=0
     )
     seconds = time.perf_counter() - start
     ranker = learned.ranker
@@ -171,7 +171,7 @@ def ablation(case: Case) -> None:
     )
     pair = last.history.pairs.find(sources, items)
 
-    def worth(kept: Callable[[str], bool]) -> float:
+    def ndcg_of(kept: Callable[[str], bool]) -> float:
         gone = [column for column, name in enumerate(NAMES) if not kept(name)]
         blind, held = [_blind(split, gone) for split in splits], _blind(last, gone)
         # Without its own clicks a pair is as good as new.
@@ -181,11 +181,11 @@ def ablation(case: Case) -> None:
         model = learn_pairs(blind, rounds=(0, ABLATION_ROUNDS), seed=0)(held)
         return case.ndcg(model.predict_new(_without(as_new, gone)))
 
-    everything = worth(lambda name: True)
+    everything = ndcg_of(lambda name: True)
     rows = []
     for family, names in FAMILIES.items():
-        without = worth(lambda name, names=names: name not in names)  # type: ignore[misc]
-        alone = worth(lambda name, names=names: name in names)  # type: ignore[misc]
+        without = ndcg_of(lambda name, names=names: name not in names)  # type: ignore[misc]
+        alone = ndcg_of(lambda name, names=names: name in names)  # type: ignore[misc]
         rows.append((family, f"{everything - without:+.4f}", f"{alone:.4f}"))
     print(f"\nEverything, {ABLATION_ROUNDS} rounds of trees: {everything:.4f}\n")
     table(("evidence", "lost without it", "alone"), rows)

@@ -16,7 +16,7 @@ from recommender.store.counts import Log
 N_LOGS = 200
 N_LINKS = 10
 # Two layouts that are read differently: a list down the side, and tiles at the end of a page,
-# of which the second row is hardly looked at.
+# of which the second row is hardly examined.
 PLACES = np.arange(1, N_LINKS + 1)
 TRUTH = {
     "side": PLACES**-0.7,
@@ -27,9 +27,9 @@ LAYOUTS = tuple(TRUTH)
 
 @dataclass(frozen=True)
 class Site:
-    """``n_sources`` pages whose readers look at ``views`` lists a day in each layout.
+    """``n_sources`` pages whose readers see ``views`` lists a day in each layout.
 
-    Of these ``share`` are randomised: ``moves`` says whether all of a list is shuffled,
+    Of these ``share`` are randomised: ``moves`` states whether all of a list is shuffled,
     neighbours change places, or any two. The others stand in any order, or the best link first, or,
     if the site is ``rebuilt`` every night, by the clicks so far. ``drift`` is by how much a link's
     appeal changes from one day to the next.
@@ -131,7 +131,7 @@ def run() -> None:
 
 def _top(name: str, site: Site, n_logs: int = 20) -> tuple[str, ...]:
     """A row: the true appeal of the six links that counting puts on top, learned with examination
-    estimated, known, and taken for even, beside learning where readers look at all places alike.
+    estimated, known, and taken for even, beside learning where readers examine all places alike.
     """
     even = {where: np.full(N_LINKS, truth.mean()) for where, truth in TRUTH.items()}
     nothing = unidentified("")
@@ -197,10 +197,10 @@ def _by_chance(log: Log, layout: int) -> np.ndarray:
     """Clicks over the chance of their place, position by position, beside the first."""
     _, clicked = log.shown_and_clicked()
     inside = log.layout[log.link_slate] == layout
-    worth = np.bincount(
+    weighted = np.bincount(
         log.position[inside], weights=(clicked / log.propensity)[inside], minlength=N_LINKS + 1
     )
-    return np.asarray(worth[PLACES] / worth[1])
+    return weighted[PLACES] / weighted[1]
 
 
 def _drawn(best: np.ndarray, site: Site, random: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What each kind of evidence is worth in learning from editors' lists: left out, and alone."""
+"""What each group of evidence adds to learning from editors' lists: left out, and alone."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from recommender.text import neighbours
 from recommender.text.corpus import Corpus, corpus_of
 from recommender.training.pipeline import N_NEIGHBOURS, picked_lists, read_text
 
-KINDS: dict[str, Sequence[str]] = {
+EVIDENCE: dict[str, Sequence[str]] = {
     "cosine of the texts": ("cosine", "near_place", "near_place_back"),
     "cosine of the titles": ("title_cosine",),
-    "one's title said by the other": ("target_title_in_source", "source_title_in_target"),
+    "one's title in the other's text": ("target_title_in_source", "source_title_in_target"),
     "lists of neighbours": ("listed_by_near", "listed_by_nearest", "near_listing"),
     "the source in the target's list": ("lists_source",),
     "rate of categories, folders": ("category_pair", "folder_pair"),
@@ -66,23 +66,23 @@ def known(path: Path) -> tuple[list[Article], Corpus, Candidates]:
 
 
 def ablation(grown: Grown) -> None:
-    """nDCG@10 of lists set aside, without each kind of evidence and from it alone."""
+    """nDCG@10 of lists set aside, without each group of evidence and from it alone."""
     sets = {"all": list(NAMES)}
-    for kind, names in KINDS.items():
-        sets[f"- {kind}"] = [name for name in NAMES if name not in names]
-        sets[f"= {kind}"] = list(names)
+    for group, names in EVIDENCE.items():
+        sets[f"- {group}"] = [name for name in NAMES if name not in names]
+        sets[f"= {group}"] = list(names)
     columns = {name: [NAMES.index(feature) for feature in kept] for name, kept in sets.items()}
-    worth = {
+    gains = {
         name: tried_by(grown, grown.seen[:, kept], grown.shown[:, kept])
         for name, kept in columns.items()
     }
-    print(f"All: {worth['all'].mean():.4f} over {len(worth['all']):,} lists\n")
+    print(f"All: {gains['all'].mean():.4f} over {len(gains['all']):,} lists\n")
     rows = []
-    for kind in KINDS:
-        lost = worth["all"] - worth[f"- {kind}"]
+    for group in EVIDENCE:
+        lost = gains["all"] - gains[f"- {group}"]
         error = lost.std() / np.sqrt(len(lost))
-        alone = worth[f"= {kind}"].mean()
-        rows.append((kind, f"{lost.mean():+.4f} ± {error:.4f}", f"{alone:.3f}"))
+        alone = gains[f"= {group}"].mean()
+        rows.append((group, f"{lost.mean():+.4f} ± {error:.4f}", f"{alone:.3f}"))
     table(("evidence", "lost without", "alone"), rows)
 
 

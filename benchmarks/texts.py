@@ -1,8 +1,8 @@
 """Text signals the field knows, beside those the project keeps: what each would add to a learner.
 
-BM25, PubMed's PMRA, letters of titles, a latent space and the kind of a title's question become
+BM25, PubMed's PMRA, letters of titles, a latent space and what a title's question is for become
 columns of their own, for learning from editors' lists (msdocs) and from clicks (wikispeedia).
-None of them is in the library: the table says why.
+None of them is in the library: the table shows why.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LAMBDA, MU = 0.022, 0.013
 N_LATENT = 100
 PAIRS = 20_000
 # What a title asks for, by the words it is asked with; the first that fits.
-KINDS = (
+PURPOSES = (
     ("definition", r"what (is|are)\b(?!.*\b(cause|symptom|treat|complication))|overview|about"),
     ("cause", r"caus|why\b|inherit|genetic|risk"),
     ("symptom", r"symptom|sign of|complication"),
@@ -49,16 +49,16 @@ KINDS = (
 @dataclass(frozen=True, eq=False)
 class Texts:
     """Rows whose dot products are signals, ``sides`` by name: (of sources, of items); and the
-    number of the kind of each title, -1 for none.
+    number of the purpose of each title, -1 for none.
     """
 
     sides: dict[str, tuple[sp.csr_matrix, sp.csr_matrix]]
-    kind: np.ndarray
+    purpose: np.ndarray
 
     @property
     def names(self) -> list[str]:
-        """What the columns are called; the kind of a question takes two."""
-        return [*self.sides, "question's kind"]
+        """What the columns are called; the purpose of a question takes two."""
+        return [*self.sides, "question's purpose"]
 
     def columns(self, sources: np.ndarray, items: np.ndarray) -> dict[str, np.ndarray]:
         """Signals of pairs, each ``(n_pairs, 1)`` or ``(n_pairs, 2)``."""
@@ -69,10 +69,10 @@ class Texts:
                 part = slice(start, start + PAIRS)
                 dots.append(left[sources[part]].multiply(right[items[part]]).sum(axis=1))
             found[name] = np.asarray(np.concatenate(dots)).astype(np.float32)
-        of_source, of_item = self.kind[sources], self.kind[items]
+        of_source, of_item = self.purpose[sources], self.purpose[items]
         same = (of_source == of_item) & (of_source >= 0)
-        both = of_source * (len(KINDS) + 1) + of_item
-        found["question's kind"] = np.column_stack([same, both]).astype(np.float32)
+        both = of_source * (len(PURPOSES) + 1) + of_item
+        found["question's purpose"] = np.column_stack([same, both]).astype(np.float32)
         return found
 
 
@@ -108,17 +108,19 @@ def texts_of(articles: Sequence[Article]) -> Texts:
             "letters of the titles": (titles, titles),
             "latent space": (latent, latent),
         },
-        np.array([kind_of(article.title) for article in articles]),
+        np.array([purpose_of(article.title) for article in articles]),
     )
 
 
-def kind_of(title: str) -> int:
-    """The number of the first of ``KINDS`` that a title is of, -1 if it is of none."""
-    return next((at for at, (_, words) in enumerate(KINDS) if re.search(words, title.lower())), -1)
+def purpose_of(title: str) -> int:
+    """The number of the first of ``PURPOSES`` that a title is of, -1 if it is of none."""
+    return next(
+        (at for at, (_, words) in enumerate(PURPOSES) if re.search(words, title.lower())), -1
+    )
 
 
 def run() -> None:
-    """Print what each signal adds, and what it is worth alone."""
+    """Print what each signal adds, and what it does alone."""
     if not REAL.is_dir():
         print(f"No real data at {REAL}: set BENCH_DATA to measure on it.")
         return
@@ -133,7 +135,7 @@ def by_editors() -> None:
     texts, grown = texts_of(articles), grown_on(articles, site, picked)
     more, more_tried = texts.columns(*grown.pairs), texts.columns(*grown.tried)
     sets = {"kept alone": [], **{name: [name] for name in texts.names}, "all": texts.names}
-    told = {
+    ndcg_of = {
         name: tried_by(
             grown,
             np.column_stack([grown.seen, *(more[extra] for extra in added)]),
@@ -148,11 +150,11 @@ def by_editors() -> None:
     )  # fmt: skip
     rows = []
     for name in sets:
-        gain = told[name] - told["kept alone"]
+        gain = ndcg_of[name] - ndcg_of["kept alone"]
         error = gain.std() / np.sqrt(len(gain))
         own = f"{alone[name].mean():.3f}" if name in alone else ""
-        rows.append((name, f"{told[name].mean():.4f}", f"{gain.mean():+.4f} ± {error:.4f}", own))
-    print(f"msdocs, {len(told['all']):,} lists set aside\n")
+        rows.append((name, f"{ndcg_of[name].mean():.4f}", f"{gain.mean():+.4f} ± {error:.4f}", own))
+    print(f"msdocs, {len(ndcg_of['all']):,} lists set aside\n")
     table(("text signals", "nDCG@10", "added", "alone"), rows)
 
 
@@ -180,7 +182,7 @@ def by_readers() -> None:
 
 
 def _wider(split: Split, texts: Texts, added: Sequence[str]) -> Split:
-    """The split with more columns behind the features; only trees look at them."""
+    """The split with more columns behind the features; only trees see them."""
     wide = Split(split.site, split.handpicked, split.history, split.past, split.now)
     pairs = split.history.pairs
     for name, pair in (("seen", split.now.pair), ("as_new", split.now.pair)):

@@ -164,7 +164,7 @@ class Asked:
         return self.history.reading.find(self.sources, self.items)
 
     def log_rate(self, group: FoldCounts, left: str, right: str) -> np.ndarray:
-        """Log of clicks over expected clicks of pairs' groups, ``(n_pairs,)``, without their fold."""
+        """Log click rate of each pair's group without the pair's fold, ``(n_pairs,)``."""
         key = _group_key(self.corpus, self.sources, self.items, left, right)
         clicked, expected = group.without(key, self.fold)
         return np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))

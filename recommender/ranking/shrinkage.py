@@ -9,7 +9,7 @@ evidence is weighed pair by pair, and where there is none the prediction stands.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -70,11 +70,9 @@ def validated_weight(prior: LinearScore, splits: Sequence[Split]) -> float:
     """
     gain = np.zeros(len(WEIGHTS))
     for split in splits:
-        updated, score = posterior(prior, split, USUAL.weight), prior.predict(split.seen)
-        lifts = (
-            replace(updated, weight=weight).lift(split.history, split.now.pair)
-            for weight in WEIGHTS
-        )
+        expected = posterior(prior, split, USUAL.weight).expected
+        lifts = (split.history.clicks.lift(split.now.pair, weight, expected) for weight in WEIGHTS)
+        score = prior.predict(split.seen)
         gain += [split.now.clicks.sum() * split.now.gain(score + lift) for lift in lifts]
     n_clicks = sum(split.now.clicks.sum() for split in splits)
     # The greatest that does as well as the best, as far as these clicks show: clicks that do
