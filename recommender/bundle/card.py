@@ -104,8 +104,7 @@ def _trial(scores: dict[str, float]) -> list[str]:
         return []
     return [
         "Orders of the links shown on the last tenth or so of the log, learned without it, but for "
-        "the rounds of trees and the trust, which were tuned on it; mean discounted gain per "
-        "click:",
+        "the number of trees, which was tuned on it; mean discounted gain per click:",
         "",
         "| order | gain |",
         "|---|---|",

@@ -5,9 +5,9 @@
 3. ``PairModel``: what all features predict, with boosted trees beyond a linear score.
 
 Evidence is weighed pair by pair, by how much there is of each; for the site as a whole it is
-decided how far to trust the third layer, and whether clicks tell anything at all. The days that
+decided whether the third layer is used, and whether clicks tell anything at all. The days that
 decide are also those whose figures the card prints, so these are figures tuned on, and called so:
-days nested within the log for both would cost a second training.
+to choose on some days and judge on later ones would cost a second training.
 """
 
 from __future__ import annotations
@@ -35,9 +35,6 @@ from recommender.text.corpus import Corpus
 MIN_CLICKS = 500
 # One split to learn from without history, one with, one to try the outcome on.
 MIN_SPLITS = 3
-# How far the third layer may be trusted, of which the last split chooses: on the sample site .5
-# makes 85 expected clicks a 100 views, 1 makes 75 and 0 makes 81 (benchmarks/README.md).
-TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Standard errors by which what was learned must beat text: of twenty logs of pure noise, all but
 # one or so are then left to the text, where without any half of them would not be.
 SURE = 2.5
@@ -140,13 +137,10 @@ def _with_score(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranker:
-    """What decides: ``text`` with each pair's own clicks, and a model of ``pairs`` as far as
-    ``trust`` goes.
-    """
+    """What decides: the model of ``pairs``, or without one ``text`` with each pair's own clicks."""
 
     text: Posterior
     pairs: PairModel | None
-    trust: float
     history: History
     handpicked: HandpickedModel | None
 
@@ -161,17 +155,11 @@ class Ranker:
         """The same by features ``(n_pairs, len(FEATURES))`` and number, -1 for what was never
         shown.
         """
-        score = self.text.predict(seen, self.history, pair)
-        if self.pairs is None:
-            return score
-        return score + self.trust * (self.pairs.predict(seen, self.history, pair) - score)
+        return (self.pairs or self.text).predict(seen, self.history, pair)
 
     def predict_new(self, seen: np.ndarray) -> np.ndarray:
         """The same of pairs seen as if they had never been shown."""
-        score = self.text.prior.predict(seen)
-        if self.pairs is None:
-            return score
-        return score + self.trust * (self.pairs.predict_new(seen) - score)
+        return (self.pairs or self.text).predict_new(seen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,7 +221,7 @@ def learn(
         reason = "text alone decides: there are no clicks to learn from"
     elif len(splits) < MIN_SPLITS:
         text = posterior(LinearScore(TEXT, np.ones(1)), everything)
-        ranker = Ranker(text, None, 0.0, everything.history, handpicked)
+        ranker = Ranker(text, None, everything.history, handpicked)
         n_days = len(np.unique(log.click_day[log.n_clicks > 0]))
         reason = (
             f"text decides, and a pair's own clicks as far as it has any: to learn more takes "
@@ -251,7 +239,7 @@ def learn(
         else:
             outcome = Tried(tried, *days[-1])
             importance = _importance(tried, splits[-1], seed)
-            ranker = _whole(splits, everything, tried.trust, rounds, seed)
+            ranker = _whole(splits, everything, rounds if tried.pairs else None, seed)
             reason = (
                 f"learned from {n_clicks:,} clicks: on the last days of the log, which it was "
                 f"tuned on, its order of the shown links gained {trial['ranker']:.3f}, text alone "
@@ -275,16 +263,16 @@ def _splits(whole: Splits, progress: Progress) -> tuple[list[tuple[int, int]], l
     return days, splits
 
 
-def _whole(
-    splits: list[Split], last: Split, trust: float, rounds: tuple[int, int], seed: int
-) -> Ranker:
-    """Learn from splits what is updated by the past of the ``last``."""
+def _whole(splits: list[Split], last: Split, rounds: tuple[int, int] | None, seed: int) -> Ranker:
+    """Learn from splits what is updated by the past of the ``last``, with so many ``rounds`` of
+    trees, None for no model of pairs.
+    """
     seen, choices = [split.seen for split in splits], [split.now for split in splits]
     score = fit_logit(TEXT, seen, choices, towards=TOWARDS)
     score = replace(score, slopes=np.maximum(score.slopes, LEAST_SLOPE))
-    pairs = learn_pairs(splits, rounds=rounds, seed=seed)(last) if trust else None
+    pairs = learn_pairs(splits, rounds=rounds, seed=seed)(last) if rounds else None
     text = posterior(score, last, validated_weight(score, splits))
-    return Ranker(text, pairs, trust, last.history, last.handpicked)
+    return Ranker(text, pairs, last.history, last.handpicked)
 
 
 def _tried(
@@ -293,24 +281,23 @@ def _tried(
     """Learn from all splits but the last, and see how each order would have done on it."""
     last = splits[-1]
     now, pair, clicks = last.now, last.now.pair, last.history.clicks
-    full = _whole(splits[:-1], last, 1.0, (MAX_ROUNDS, MAX_ROUNDS), seed)
-    pairs, rounds = full.pairs.tuned(last) if full.pairs else (None, (0, 0))
-    steps = [replace(full, pairs=pairs if trust else None, trust=trust) for trust in TRUST]
-    likely = [
-        now.log_likelihood(step.predict(last.seen, pair))
-        + now.log_likelihood(step.predict_new(last.as_new))
-        for step in steps
-    ]
-    best = steps[int(np.argmax(likely))]
+    own = _whole(splits[:-1], last, None, seed)
+    model = learn_pairs(splits[:-1], rounds=(MAX_ROUNDS, MAX_ROUNDS), seed=seed)(last)
+    tuned, rounds = model.tuned(last)
+
+    def likely(ranker: Ranker) -> float:
+        shown = now.log_likelihood(ranker.predict(last.seen, pair))
+        return shown + now.log_likelihood(ranker.predict_new(last.as_new))
+
+    best = max((own, replace(own, pairs=tuned)), key=likely)
     text = last.seen[:, NAMES.index("text")].astype(np.float64)
     counting = np.log(clicks.strength[last.history.pairs.item[pair]])
     trial = {
         "text": now.gain(text),
         "counting": now.gain(counting + clicks.lift(pair, PRIOR_CHOICES)),
-        "text and own clicks": now.gain(steps[0].predict(last.seen, pair)),
+        "text and own clicks": now.gain(own.predict(last.seen, pair)),
         "ranker": now.gain(best.predict(last.seen, pair)),
         "ranker, links as if new": now.gain(best.predict_new(last.as_new)),
-        "trust in what goes beyond own clicks": best.trust,
     }
     lead, error = now.gain_over(best.predict(last.seen, pair), text)
     if lead > SURE * error and trial["ranker, links as if new"] >= trial["text"]:
@@ -318,10 +305,9 @@ def _tried(
     if trial["text and own clicks"] >= trial["text"]:
         trial |= {
             "ranker": trial["text and own clicks"],
-            "ranker, links as if new": now.gain(steps[0].predict_new(last.as_new)),
-            "trust in what goes beyond own clicks": 0.0,
+            "ranker, links as if new": now.gain(own.predict_new(last.as_new)),
         }
-        return steps[0], rounds, trial
+        return own, rounds, trial
     return None, rounds, trial
 
 

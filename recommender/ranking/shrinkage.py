@@ -44,6 +44,10 @@ class Posterior:
         """
         return self.prior.predict(seen) + self.lift(history, pair)
 
+    def predict_new(self, seen: np.ndarray) -> np.ndarray:
+        """The same of pairs that never were shown, or are seen as if; ``(n_pairs,)``."""
+        return self.prior.predict(seen)
+
     def lift(self, history: History, pair: np.ndarray) -> np.ndarray:
         """What the own clicks of each pair add to the prior, ``(n_pairs,)``."""
         return history.clicks.lift(pair, self.weight, self.expected)

@@ -135,4 +135,6 @@ def test_slopes_lie_between_where_they_began_and_the_likeliest():
     few, many = slopes(1), slopes(10)
     assert (few > 0.3 * likeliest).all()
     assert (few < 0.95 * likeliest).all()
-    assert many == pytest.approx(likeliest, rel=0.02)
+    assert (many > 0.85 * likeliest).all()
+    assert (many > 1.1 * few).all()
+    assert (many < likeliest).all()
