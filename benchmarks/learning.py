@@ -193,7 +193,7 @@ def ablation(case: Case) -> None:
 
 def _blind(split: Split, gone: Sequence[int]) -> Split:
     """The split with some features hidden."""
-    blind = Split(split.site, split.handpicked, split.history, split.past, split.now)
+    blind = Split(split.corpus, split.handpicked, split.history, split.past, split.now)
     for name in ("seen", "as_new", "before"):
         blind.__dict__[name] = _without(getattr(split, name), gone)
     return blind

@@ -183,7 +183,7 @@ def by_readers() -> None:
 
 def _wider(split: Split, texts: Texts, added: Sequence[str]) -> Split:
     """The split with more columns behind the features; only trees see them."""
-    wide = Split(split.site, split.handpicked, split.history, split.past, split.now)
+    wide = Split(split.corpus, split.handpicked, split.history, split.past, split.now)
     pairs = split.history.pairs
     for name, pair in (("seen", split.now.pair), ("as_new", split.now.pair)):
         found = texts.columns(pairs.source[pair], pairs.item[pair]) if added else {}

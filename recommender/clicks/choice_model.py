@@ -89,7 +89,7 @@ def bounded(log: Log, of_link: np.ndarray) -> Log:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChoiceModel:
-    """What was counted and fitted on a stretch of the log. By pair, ``(n_pairs,)``: ``clicked``,
+    """What was counted and fitted on a part of the log. By pair, ``(n_pairs,)``: ``clicked``,
     ``expected`` clicks under its target's strength, and ``chances``, the clicks made on slates it
     stood in. By article, ``(n_articles,)``: ``strength`` as a target (1 is average), ``around``,
     that of its category, towards which it is pulled by ``prior`` clicks, ``target_clicks``,
@@ -129,7 +129,7 @@ class ChoiceModel:
 def fit(
     log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray, category: np.ndarray
 ) -> ChoiceModel:
-    """Count a stretch of the log and fit the strengths of its targets; ``examined``,
+    """Count a part of the log and fit the strengths of its targets; ``examined``,
     ``(n_links,)``, is the examination propensity of each of its links, ``category``,
     ``(n_articles,)``, the number of each article's, -1 for none.
 

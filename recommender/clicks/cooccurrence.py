@@ -52,7 +52,7 @@ class CoReading:
 
 
 def count(log: Log, pairs: Pairs, of_link: np.ndarray) -> CoReading:
-    """Count co-read pairs of a stretch of the log, whose links are pairs ``of_link``."""
+    """Count co-read pairs of a part of the log, whose links are pairs ``of_link``."""
     from scipy.sparse import csr_array
 
     n_articles = len(pairs.heads) - 1

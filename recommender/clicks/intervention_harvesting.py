@@ -8,7 +8,7 @@ side both move pairs (intervention harvesting, Agarwal et al., WSDM 2019), and t
 them in full: on simulated logs its error is below that of clicks weighted by
 one over the logged chance (``python -m benchmarks positions``).
 
-The pair's clicks are compared within a stratum, a stretch of time in which its places did not
+The pair's clicks are compared within a stratum, a period in which its places did not
 depend on the clicks that are counted; the caller decides what strata are.
 """
 

@@ -37,14 +37,14 @@ from recommender.store.counts import UNKNOWN, Log
 # Positions that hold this share of all views must be well known; rarer ones borrow from above.
 MIN_SHARE_OF_VIEWS = 0.02
 # Even where nothing else changes, what is liked does: pairs are compared within so many days.
-STRETCH_DAYS = 28
+PERIOD_DAYS = 28
 CAVEAT = (
     "it rests on links that changed place from one build or day to the next; if clicks moved them, "
     "lower positions are overstated"
 )
 # What bundles are called.
 BUNDLE = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}(-\d+)?")
-# Beyond any day, for numbering stretches of time.
+# Beyond any day, for numbering periods.
 DAYS = 1 << 20
 
 
@@ -180,10 +180,10 @@ def _steady(log: Log) -> np.ndarray:
 
 
 class _Moves:
-    """Views and clicks by link and stretch of time, of pairs that were followed in it."""
+    """Views and clicks by link and period, of pairs that were followed in it."""
 
     def __init__(self, log: Log, known: np.ndarray, steady: np.ndarray | None) -> None:
-        """Without ``steady`` all time is one stretch."""
+        """Without ``steady`` all time is one period."""
         self.mixed = steady is None
         of_click = log.link_slate[log.click_link]
         if steady is None:
@@ -229,5 +229,5 @@ class _Moves:
 
 
 def _era(steady: np.ndarray, day: np.ndarray) -> np.ndarray:
-    """The number of the stretch of time in which a slate's day lies."""
-    return np.where(steady < 0, day, steady.astype(np.int64) * DAYS + day // STRETCH_DAYS)
+    """The number of the period in which a slate's day lies."""
+    return np.where(steady < 0, day, steady.astype(np.int64) * DAYS + day // PERIOD_DAYS)

@@ -20,7 +20,7 @@ from recommender.candidates import Candidates
 from recommender.ragged import find, mixed, runs
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts, count
 from recommender.text.corpus import SIGNALS, Corpus
-from recommender.text.kernels import differences, overlaps
+from recommender.text.kernels import differences
 
 # Articles that lists propose beside each page, as many as there are neighbours by text: some 94 %
 # of msdocs' links are then candidates, 66 % by text alone (benchmarks/README.md, "Editors' lists").
@@ -29,7 +29,7 @@ N_PROPOSED = 60
 CHUNKS = 8
 # Pairs that weigh as much as the rate of all pairs in a group's rate. Not tuned.
 PRIOR = 5.0
-# How alike the texts are, the columns of ``kernels.overlaps``. Beside the evidence of lists, other
+# How alike the texts are, the columns of ``Corpus.overlaps``. Beside the evidence of lists, other
 # signals add nothing (-.0010 ± .0025 on 2,000 lists; benchmarks/README.md, "Editors' lists").
 TEXTS = {
     name: SIGNALS[name]
@@ -125,9 +125,7 @@ class Asked:
     @cached_property
     def texts(self) -> np.ndarray:
         """``(n_pairs, len(TEXTS))``."""
-        corpus = self.corpus
-        matrix = corpus.indptr, corpus.indices, corpus.weights, corpus.title_weights
-        return overlaps(*matrix, self.sources, self.items)
+        return self.corpus.overlaps(self.sources, self.items)
 
     @cached_property
     def walked(self) -> np.ndarray:

@@ -33,7 +33,7 @@ class Split:
     all days before, and the choices made in that ``past``.
     """
 
-    site: Corpus
+    corpus: Corpus
     handpicked: HandpickedModel | None
     history: History
     past: Choices
@@ -45,7 +45,7 @@ class Split:
         """
         pairs = self.history.pairs
         sources, items = pairs.source[pair], pairs.item[pair].astype(np.int64)
-        known = self.site, self.handpicked, self.history
+        known = self.corpus, self.handpicked, self.history
         return features(*known, sources, items, unseen=unseen)
 
     @cached_property
@@ -71,7 +71,7 @@ class Splits:
     ``(n_links,)``.
     """
 
-    site: Corpus
+    corpus: Corpus
     handpicked: HandpickedModel | None
     log: Log
     pairs: Pairs
@@ -82,9 +82,9 @@ class Splits:
     def split(self, first: int, last: int) -> Split:
         """Days ``first`` up to, not including, ``last``, and what was before them."""
         past = self.log.between(0, first)
-        history = history_of(self.site, past, self.pairs, self.of_link, self.examined)
+        history = history_of(self.corpus, past, self.pairs, self.of_link, self.examined)
         now = self._choices(self.log.between(first, last))
-        return Split(self.site, self.handpicked, history, self._choices(past), now)
+        return Split(self.corpus, self.handpicked, history, self._choices(past), now)
 
     def everything(self) -> Split:
         """All of the log as the past."""
@@ -102,14 +102,14 @@ class Splits:
 
 
 def splits_of(
-    site: Corpus, handpicked: HandpickedModel | None, log: Log, examination: Examination
+    corpus: Corpus, handpicked: HandpickedModel | None, log: Log, examination: Examination
 ) -> Splits:
     """Split a log by its views; clicks flooded onto one pair are bounded."""
-    pairs, of_link = pairs_in(log, n_articles=site.n_articles)
+    pairs, of_link = pairs_in(log, n_articles=corpus.n_articles)
     log = bounded(log, of_link)
     examined = examined_in(log, examination)
     of_link[examined < LEAST_EXAMINED * examined.max(initial=0.0)] = -1
-    return Splits(site, handpicked, log, pairs, of_link, examined, _days(log))
+    return Splits(corpus, handpicked, log, pairs, of_link, examined, _days(log))
 
 
 def examined_in(log: Log, examination: Examination) -> np.ndarray:

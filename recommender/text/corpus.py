@@ -78,6 +78,11 @@ class Corpus:
         """Cosine of the texts of each pair, ``(n_pairs,)``."""
         return pair_dots(self.indptr, self.indices, self.weights, sources, items)
 
+    def overlaps(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """What texts and titles have in common, ``(n_pairs, 4)``, the first four ``SIGNALS``."""
+        matrix = self.indptr, self.indices, self.weights, self.title_weights
+        return overlaps(*matrix, sources, items)
+
     def shared_tags(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Jaccard overlap of the tags of each pair, ``(n_pairs,)``."""
         ones = np.ones(len(self.tag), dtype=np.float32)
@@ -126,12 +131,9 @@ def corpus_of(
 
 def signals(corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The signals of pairs, ``(n_pairs, n_signals)``."""
-    text = overlaps(
-        corpus.indptr, corpus.indices, corpus.weights, corpus.title_weights, sources, items
-    )
     titles = differences(corpus.term_heads, corpus.term, sources, items)
     columns = (
-        text,
+        corpus.overlaps(sources, items),
         titles[:, :2],
         _same(corpus.category[sources], corpus.category[items]),
         _same(corpus.folder[sources], corpus.folder[items]),

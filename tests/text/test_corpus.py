@@ -6,7 +6,7 @@ from sites import random_articles, site_from
 
 from recommender.articles.article import Article
 from recommender.text.corpus import SIGNALS, Corpus, signals, text_score
-from recommender.text.kernels import differences, overlaps
+from recommender.text.kernels import differences
 from recommender.text.terms import terms
 
 WINDOWS = [
@@ -69,7 +69,7 @@ def test_compiled_loops_say_what_slow_ones_say():
     sources, items = (found.ravel() for found in np.indices((60, 60)))
     texts, titles = (dense(site, weights) for weights in (site.weights, site.title_weights))
 
-    found = overlaps(site.indptr, site.indices, site.weights, site.title_weights, sources, items)
+    found = site.overlaps(sources, items)
     changed = differences(site.term_heads, site.term, sources, items)
 
     in_text = texts > 0
