@@ -144,16 +144,9 @@ def _sample(folder: Path, *, n_days: int) -> None:
         build(store, folder / "models", now=NOW)
 
 
-# What trains on thousands of clicks, or starts and stops servers: `make check` goes without.
-SLOW_FIXTURES = {"learned", "postgresql_url", "sample", "watched_build"}
-SLOW_MODULES = {
-    "test_handpicked",
-    "test_learning",
-    "test_loop",
-    "test_promises",
-    "test_ranker",
-    "test_serving",
-}
+# Fixtures that train on thousands of clicks or start servers: `make check` goes without what needs
+# them, and without tests that are marked themselves because they take more than some seconds.
+SLOW_FIXTURES = {"bundles", "learned", "postgresql_url", "ruled", "sample", "watched_build"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -163,5 +156,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # What holds on one engine is run on both by `make test`.
         params = getattr(getattr(item, "callspec", None), "params", {})
         on_server = params.get("database") == "postgresql"
-        if on_server or fixtures & SLOW_FIXTURES or item.path.stem in SLOW_MODULES:
+        if on_server or fixtures & SLOW_FIXTURES:
             item.add_marker(pytest.mark.slow)

@@ -45,6 +45,7 @@ def test_a_package_imports_only_those_below_it():
     assert "0 broken" in run.stdout
 
 
+@pytest.mark.slow
 def test_the_web_is_reached_only_when_a_command_serves():
     """No module of the library imports the service or a web framework when it is loaded itself."""
     statement = "\n".join(f"import {name}" for name in MODULES)
@@ -77,6 +78,7 @@ def test_importing_the_package_loads_next_to_nothing():
     assert not loaded & (HEAVY | WEB | {"numpy", "rich"})
 
 
+@pytest.mark.slow
 def test_the_web_process_never_loads_what_trains():
     """No scikit-learn, scipy, joblib, numba or pandas, not through another library either."""
     loaded = loaded_by("import recommender_api.app, recommender_api.serve")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from sites import built, click, view
 
 from recommender.articles.article import Article
@@ -12,6 +13,9 @@ from recommender.bundle.bundle import Bundle
 from recommender.demo import readers
 from recommender.demo.readers import PAGES, truth
 from recommender.store.database import Store
+
+# Each trains on thousands of clicks.
+pytestmark = pytest.mark.slow
 
 
 def worth(list_of: Callable[[str], Sequence[str]]) -> float:

@@ -78,6 +78,7 @@ def test_pages_of_examples_have_some():
     assert all(blocks(path, "python") for path in EXAMPLES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_python_examples_run(
     path: Path, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

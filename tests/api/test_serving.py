@@ -24,6 +24,9 @@ from recommender.config import Settings
 from recommender.errors import SettingsError
 from recommender_api.serve import serve
 
+# Each starts servers.
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys
 from pathlib import Path

@@ -69,6 +69,7 @@ def test_a_site_whose_articles_have_paths_only_is_on_any_host():
     assert finder.at("https://anything.example/pages/knee?utm_source=x") == "knee"
 
 
+@pytest.mark.slow
 @given(st.text() | st.text(alphabet="htps:/[]@?#%&=.\\ \ud800\x00a1"))
 def test_any_text_is_an_address_or_not(text: str):
     """But never an error."""

@@ -55,6 +55,7 @@ def test_an_unknown_article_has_no_list(learned: Bundle, id: str):
         learned.related(id)
 
 
+@pytest.mark.slow
 def test_every_pair_has_a_score(learned: Bundle):
     """Shown or not, cold, with itself, with a stub; finite, and comparable within a source."""
     others = real_ids(learned) + stub_ids(learned)

@@ -446,6 +446,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deed", ["activate", "publish"])
 def test_kill_9_in_the_middle_leaves_what_was_live(models: Path, deed: str):
     """Killed before any step to the disk: what is listed is whole, and what is live works."""

@@ -319,6 +319,7 @@ def test_evaluate_judges_what_came_after(site: Path, capfd):
     assert main(["evaluate"]) == 0
 
 
+@pytest.mark.slow
 def test_judging_by_what_was_learned_from_is_told(site: Path, capfd):
     """The figures then flatter the bundle."""
     log = write(site / "e.jsonl", events())

@@ -40,6 +40,7 @@ def simulated(
     return log_of(*slates)
 
 
+@pytest.mark.slow
 def test_known_examination_is_recovered():
     """In 12 simulated logs the 95 % intervals hold the truth about 95 times of a hundred, and
     the estimates are within a tenth of it (500 and more moved clicks at every position).

@@ -25,6 +25,9 @@ from asking import publish
 from recommender.demo.loop import Round, plot, show
 from recommender.store.database import Store
 
+# Each starts servers.
+pytestmark = pytest.mark.slow
+
 KEY = "a secret"
 SERVE = "from recommender.cli.main import main; raise SystemExit(main())"
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0"}

@@ -224,6 +224,7 @@ def test_people_and_programs_can_read_it(bundle: Bundle):
     assert drawn.count(">not given<") == 3
 
 
+@pytest.mark.slow
 def test_the_sample_sites_readers_agree(learned: Bundle, sample: Path):
     """Lists as the bundle would order the editors' links, judged by readers who saw these in any
     order: estimates hold what the readers' stated taste says.

@@ -58,6 +58,7 @@ def trained(folder: Path, *days: list[Event]) -> tuple[Path, Promotion]:
     return folder, promotion
 
 
+@pytest.mark.slow
 def test_a_bundle_of_poisoned_clicks_does_not_go_live(tmp_path: Path):
     """Forgers were busy for a day, and the readers after it do not follow what they followed."""
     honest = [event for day in range(2) for event in readers(LAST + day)]
@@ -75,6 +76,7 @@ def test_a_bundle_of_poisoned_clicks_does_not_go_live(tmp_path: Path):
     assert len(registry.names(models)) == 2
 
 
+@pytest.mark.slow
 def test_a_bundle_that_learned_more_goes_live(tmp_path: Path):
     """The live one knew the texts alone, nothing of places, and the sentence mentions it."""
     days = [readers(LAST + day) for day in range(4)]

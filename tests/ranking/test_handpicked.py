@@ -91,6 +91,7 @@ def test_lists_with_a_rule_are_predicted(ruled: Outcome):
     assert set(taught.importance) == set(FEATURES)
 
 
+@pytest.mark.slow
 def test_random_lists_teach_nothing():
     """They are refused, in a sentence."""
     taught = taught_by(manual(at_random))
@@ -100,6 +101,7 @@ def test_random_lists_teach_nothing():
     assert taught.importance == {}
 
 
+@pytest.mark.slow
 def test_random_lists_leave_no_trace_in_the_lists_shown(tmp_path: Path):
     """A site of random lists gets what it would get without any."""
     with_lists = built(tmp_path / "a", manual(at_random))
@@ -117,6 +119,7 @@ def shown(bundle: Bundle) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 def test_a_page_without_a_list_gets_what_its_like_have(tmp_path: Path):
     """Lists of three pages in four set the example; the others' links come first."""
     pages = manual(lambda device, part: by_rule(device, part) if device % 4 else [])
@@ -134,6 +137,7 @@ def test_a_page_without_a_list_gets_what_its_like_have(tmp_path: Path):
     assert "nDCG@10 lost" in bundle.card
 
 
+@pytest.mark.slow
 def test_the_bundle_scores_as_the_build_did(tmp_path: Path):
     """What was learned is read back: scores of a list's links are those of the list."""
     bundle = built(tmp_path, manual(by_rule))
@@ -187,6 +191,7 @@ def test_few_lists_are_not_learned_from():
     )
 
 
+@pytest.mark.slow
 def test_stubs_neither_teach_nor_are_learned():
     """A title without a page is no link to learn, nor is its list one."""
     pages = manual(by_rule)
@@ -211,6 +216,7 @@ def test_without_editors_the_text_says_what_a_pair_is_worth():
     assert set(items[np.argsort(-alike)][:4]) == {1, 2, 3, 4}
 
 
+@pytest.mark.slow
 def test_the_same_lists_teach_the_same(ruled: Outcome):
     """Twice the same seed, twice the same scores."""
     pages = manual(by_rule)

@@ -81,6 +81,7 @@ def test_popular_targets_are_learned(site: Corpus, learned: Learned):
     assert learned.reason.startswith("learned from 8,640 clicks")
 
 
+@pytest.mark.slow
 def test_a_preference_of_pairs_is_learned(site: Corpus, articles: list[Article]):
     """Readers of one topic want another one, which no text could tell; also of pairs that were
     never shown.
@@ -161,6 +162,7 @@ def test_clicks_of_one_day_are_too_few(site: Corpus):
     assert "4,000 clicks on 1 days" in learned.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("empty", [range(9, DAYS), range(3), range(2, DAYS)])
 def test_days_without_clicks(site: Corpus, empty: range):
     """Views whose clicks were never imported, at either end or in between, stop nothing."""
@@ -172,6 +174,7 @@ def test_days_without_clicks(site: Corpus, empty: range):
     assert (learned.decided_by == "text") == (len(empty) == 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_clicks_at_random_do_no_harm(site: Corpus, seed: int):
     """Nothing to learn: text decides, or an order that is no worse on days not learned from."""
@@ -186,6 +189,7 @@ def test_clicks_at_random_do_no_harm(site: Corpus, seed: int):
         assert learned.reason.startswith("text alone decides: on the last days of the log")
 
 
+@pytest.mark.slow
 def test_readers_who_follow_the_text_are_left_to_it(site: Corpus):
     """If text says it all, the learned order is as good or is not used."""
     sources, items = np.divmod(np.arange(N * N), N)
@@ -197,6 +201,7 @@ def test_readers_who_follow_the_text_are_left_to_it(site: Corpus):
     assert learned.ranker is None or learned.trial["ranker"] >= learned.trial["text"]
 
 
+@pytest.mark.slow
 def test_the_seed_settles_everything(site: Corpus, learned: Learned):
     """Another run gives the same scores to the byte."""
     again = learn(site, readers(popularity), EVENLY, seed=3)

@@ -179,6 +179,7 @@ def test_a_pairs_hundred_and_first_click_of_a_day_does_not_count(site: Store):
     assert counted(site, caps) == (106, 106)
 
 
+@pytest.mark.slow
 def test_the_usual_cap_grows_with_the_site(site: Store):
     """A hundredth of the clicks on a usual day, at least twenty; one wild day does not move it."""
     record(site, *many(visit(f"v{at}", at=at * SECOND) for at in range(60)))

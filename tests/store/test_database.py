@@ -454,6 +454,7 @@ def test_an_error_midway_undoes_everything(store: Store):
     assert store.add_events([impression("v1")]).impressions == 1
 
 
+@pytest.mark.slow
 def test_numbers_go_on_where_the_last_import_ended(store: Store):
     """Ids and slates of an earlier import are found again, across chunks too."""
     store.add_events([impression("v1", shown=("a", "b"))])
@@ -494,6 +495,7 @@ def _open(database: str) -> int:
         return store.n_articles()
 
 
+@pytest.mark.slow
 def test_several_processes_may_open_a_new_store_at_once(tmp_path: Path):
     """As the workers of a web server do; none finds it locked."""
     databases = [f"sqlite:///{tmp_path / str(number)}.db" for number in range(10)]

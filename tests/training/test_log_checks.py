@@ -38,6 +38,7 @@ def views(n: int, *, every: int, place: int = 0, first_day: float = 0) -> list[E
     return events
 
 
+@pytest.mark.slow
 def test_the_sample_site_is_fit(sample: Path):
     """Its readers and their randomised views are what the checks ask for."""
     with Store("sqlite://") as store:

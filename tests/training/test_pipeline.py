@@ -109,6 +109,7 @@ def test_the_same_input_makes_the_same_bundle(tmp_path: Path, with_events: bool)
         assert one[name] == other[name], name
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_bundle(tmp_path: Path):
     """Not even the order of sets and dicts leaks in: another hash seed, the same lists."""
     here = built(tmp_path / "here", read_sample())
