@@ -138,6 +138,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path):
     assert outcome(written(tmp_path / "r.jsonl", '\ufeff{"id": 1}'), "jsonl") == [{"id": 1}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_line_of_50_megabytes_is_skipped_and_not_held(tmp_path: Path, kind: str, packed: bool):

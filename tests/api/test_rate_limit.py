@@ -98,6 +98,7 @@ def test_no_rate_no_limit():
     assert [counted.wait(READER, 0) for _ in range(2000)] == [0] * 2000
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 200), max_size=40), st.integers(1, 5))
 def test_no_minute_has_more_than_twice_the_rate(moments: list[float], rate: int):
     """Whatever the client's pattern: what was saved up, and what came in meanwhile."""

@@ -725,6 +725,7 @@ print(*sorted(name for name in sys.modules if name.startswith("recommender.")))
 """
 
 
+@pytest.mark.slow
 def test_the_web_process_loads_what_it_serves_with_and_unpickles_nothing(models: Path):
     """No scikit-learn, no scipy, no data frames; of the library only the parts that serve."""
     run = subprocess.run(

@@ -108,6 +108,7 @@ SITE = """<!doctype html><html lang="en"><head><title>Why does my knee click? | 
 <footer><p>Copyright <a href="/privacy">Privacy</a></p></footer></body></html>"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("neighbours", NEIGHBOURS)
 @pytest.mark.parametrize("mark_up", LISTS)
@@ -209,6 +210,7 @@ def test_menus_and_notices_are_no_text():
     assert "Copyright" not in body
 
 
+@pytest.mark.slow
 def test_other_scripts_and_deep_nesting_are_read():
     """Neither right-to-left text nor ten thousand divisions are a problem."""
     deep = "<div>" * 10_000 + "<p>膝盖会响。</p>"

@@ -179,6 +179,7 @@ TITLES = WORDS.filter(lambda text: text and not text.endswith((".", "…", "。"
 LINKS = st.tuples(TITLES, WORDS.filter(bool).map(teaser_of))
 
 
+@pytest.mark.slow
 @given(links=st.lists(LINKS, max_size=12), newline=st.sampled_from(["\n", "\r\n"]))
 def test_what_is_written_is_what_is_read(links: list[tuple[str, str]], newline: str):
     """Any list survives the page, the title "Recommend" included; the text does not change."""

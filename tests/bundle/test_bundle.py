@@ -202,6 +202,7 @@ def test_rules_come_with_their_time(learned: Bundle):
         Bundle(learned.folder, rules=editorial.parse("action,source,target", where="e"))
 
 
+@pytest.mark.slow
 def test_the_card_says_how_far_readers_look_in_each_layout(tmp_path: Path, by_text: Bundle):
     """Readers of the list down the side seldom look at its second link, those of tiles at both;
     of the third layout nothing is known but what the site lets expect.

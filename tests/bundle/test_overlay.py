@@ -440,6 +440,7 @@ def test_lists_that_are_not_touched_are_as_they_were(many: Lists, seed: int):
     assert len(differ) >= 0.5 * len(shelf.touched - shelf.gone - set(np.flatnonzero(many.stub)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_every_list_keeps_what_lists_promise(many: Lists, seed: int):
     """No article twice, none beside itself, no two under one title, nothing that is gone."""

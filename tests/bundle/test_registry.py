@@ -167,6 +167,7 @@ def test_a_file_the_manifest_does_not_list_is_refused(models: Path):
         activate(models, "a")
 
 
+@pytest.mark.slow
 def test_a_manifest_with_any_byte_changed_is_refused_at_every_start(models: Path):
     """It ends in a sum of its own, so a figure in it cannot change unseen."""
     path = models / "a" / MANIFEST
@@ -386,6 +387,7 @@ def test_names_sort_by_time(tmp_path: Path):
     assert new_name(tmp_path, NOW, "3f2a9c77") == "20261122-101500-3f2a9c-2"
 
 
+@pytest.mark.slow
 def test_many_who_activate_at_once_leave_one_live(models: Path):
     """Threads and processes; CURRENT is one name, whole, at any time."""
     script = (

@@ -413,6 +413,7 @@ def run(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [
@@ -432,6 +433,7 @@ def test_a_terminal_without_chinese_shows_what_it_can(site: Path, environment: d
     assert json.loads(told.stdout)["items"][0]["title"] == RECORDS[2]["title"]
 
 
+@pytest.mark.slow
 def test_output_that_is_not_read_to_its_end_is_no_error(here: Path):
     """``recommender ... | head`` ends quietly."""
     articles = [

@@ -157,6 +157,7 @@ def _as_slates(log: Log) -> list[Shown]:
     ]
 
 
+@pytest.mark.slow
 def test_positions_no_link_has_in_common_are_refused():
     """The first two links change place and the others never do, or only among themselves: then
     nothing says how the lower positions compare with the first.
@@ -368,6 +369,7 @@ def rebuilt(*, seed: int, share: float, names: Callable[[int], str]) -> Log:
     return replace(log_of(*slates), list=np.array(days), lists=lists)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", ["20260101-0000{:02}-aaaaaa", "of day {}"])
 def test_builds_that_learn_from_clicks_do_not_mislead(named: str):
     """What was lucky stands higher the next day, and is lucky no more. Within one bundle, or one

@@ -55,6 +55,7 @@ def test_the_first_two_links_by_hand(ranks: list[int], share: float, hit: float)
     assert hit_rate(*one(ranks, 4), k=2)[0] == hit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_random_views_agree_with_trec_eval_and_scikit_learn(seed: int):
     """Forty views of two to twelve links, each with one click at least, clicks in no order."""

@@ -90,6 +90,7 @@ def test_a_bundle_that_learned_more_goes_live(tmp_path: Path):
     assert registry.current(models) == registry.names(models)[1]
 
 
+@pytest.mark.slow
 def test_an_equal_one_goes_live(tmp_path: Path):
     """Nothing came since; both are judged by what both learned from."""
     models, promotion = trained(tmp_path / "models", readers(LAST, 600, randomised=False))

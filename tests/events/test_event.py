@@ -119,6 +119,7 @@ def test_a_fault_names_its_own_place_each_time():
             read(SHOWN, shown=[1.0, "a"])
 
 
+@pytest.mark.slow
 @given(
     st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1)),
     st.integers(-14 * 60, 14 * 60),

@@ -72,6 +72,7 @@ def test_chances_that_are_logged_are_those_of_the_draw(site: Site):
     assert set(views["layout"]) == {"bottom", "sidebar"}
 
 
+@pytest.mark.slow
 def test_a_site_tells_each_layouts_curve(site: Site):
     """Whose truth lies in the interval, or nearly."""
     found = curves.named(site.examination(seed=1))
@@ -82,6 +83,7 @@ def test_a_site_tells_each_layouts_curve(site: Site):
             assert curve.low[position] * 0.9 < truth_there < curve.high[position] * 1.1
 
 
+@pytest.mark.slow
 def test_lists_that_never_changed_tell_nothing(site: Site):
     """However many readers saw them."""
     alone = site.examination(list="hand-picked")

@@ -264,6 +264,7 @@ def test_daily_counts_by_hand(site: Site):
     pd.testing.assert_frame_equal(found, wanted.astype({"day": "datetime64[ms, UTC]"}))
 
 
+@pytest.mark.slow
 def test_daily_counts_are_limited_by_whole_days(site: Site):
     """All that the time touches."""
     whole = site.daily_counts()

@@ -282,6 +282,7 @@ def test_a_hundred_thousand_draws_agree_with_the_chances(bundle: Bundle, pages: 
     assert worst > 1  # or the draws were not compared at all
 
 
+@pytest.mark.slow
 def test_the_chances_of_a_slate_are_those_of_its_places(bundle: Bundle, pages: Pages):
     """For every prepared slate: the hundredths of variants that agree with it place by place, as
     they are counted for what is put together.
@@ -342,6 +343,7 @@ def test_a_longer_list_goes_on_below_the_slate(bundle: Bundle):
         assert len({frozenset(ids) for ids in found}) == 1
 
 
+@pytest.mark.slow
 def test_variants_without_exploration_are_the_best_list(tmp_path: Path):
     """With a share of 0; and the bundle's account says so."""
     bundle = built(tmp_path, random_articles(30, seed=2), options=Options(explore=0))
@@ -352,6 +354,7 @@ def test_variants_without_exploration_are_the_best_list(tmp_path: Path):
     assert bundle.lists.chances_of(0, 0)[:1] == [N_VARIANTS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3, 11, 12])
 def test_small_sites_explore_what_they_can(tmp_path: Path, n: int):
     """Two articles have one link; twelve have eleven, of which one stands below the best ten."""

@@ -31,6 +31,7 @@ def test_features_are_snapped_to_the_nearest_of_their_values():
     assert np.isin(found[known, 1], seen[known, 1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoilt", [None, np.nan, 3.0], ids=["none", "missing", "constant"])
 def test_a_choice_is_learned_though_another_feature_is_spoilt(spoilt: float | None):
     """Readers choose by the first of three features; what the second holds is of no matter."""

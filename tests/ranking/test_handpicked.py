@@ -148,6 +148,7 @@ def test_the_bundle_scores_as_the_build_did(tmp_path: Path):
         assert scores == pytest.approx([link.score for link in links], rel=1e-5, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_list_does_not_predict_itself():
     """Another list on a page, and every feature of its pairs stays; those of other pages do not.
 

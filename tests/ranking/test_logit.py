@@ -75,6 +75,7 @@ def test_a_sample_is_of_whole_slates():
     assert few.clicks.tolist() == [1, 0, 0, 1]
 
 
+@pytest.mark.slow
 def test_a_planted_slope_is_found(site: Corpus):
     """Readers choose by text, twice as steeply as was thought beforehand, and by nothing else."""
     random = np.random.default_rng(3)

@@ -157,6 +157,7 @@ def test_a_killed_import_goes_on_at_its_block(
     assert sum(map(len, part.values())) > 0
 
 
+@pytest.mark.slow
 @EVERY_FORMAT
 @pytest.mark.parametrize("share", [0.05, 0.4, 0.75])
 def test_half_a_log_and_then_the_whole_is_the_whole(tmp_path: Path, kind: str, share: float):
@@ -500,6 +501,7 @@ def test_the_command_names_every_reason(site: Path, capfd: pytest.CaptureFixture
     assert "6 records of no use: crawler or tool (2), asset or other address (1), " in out
 
 
+@pytest.mark.slow
 def test_a_bundle_is_judged_by_other_peoples_logs(site: Path, capfd: pytest.CaptureFixture[str]):
     """Where the bundle, not a store, knows the addresses."""
     articles = [

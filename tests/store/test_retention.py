@@ -156,6 +156,7 @@ def test_both_at_once_change_no_count(store: Store):
     assert count(store, IDS, caps=LOOSE).n_clicks.sum() == clicks + 1
 
 
+@pytest.mark.slow
 def test_a_build_after_forgetting_everything_makes_the_same_lists(tmp_path: Path):
     """Lists, slates that explore, what is popular, and all that trees would learn from."""
     with Store(f"sqlite:///{tmp_path / 'store.db'}") as store:

@@ -257,6 +257,7 @@ def test_unknown_words_make_a_text_less_alike(site):
     assert bundle.lists.texts.vector("", "").cosines.max() == 0
 
 
+@pytest.mark.slow
 def test_a_build_reads_blocks_in_several_processes_alike(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):

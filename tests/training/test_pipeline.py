@@ -70,6 +70,7 @@ def test_six_articles(tmp_path: Path):
     assert ids(bundle, "bread", 1) == ["salt"]
 
 
+@pytest.mark.slow
 def test_clicks_change_the_order(tmp_path: Path):
     """A link followed again and again beside "knee" climbs over one that nobody follows."""
     events: list[Event] = []
@@ -133,6 +134,7 @@ def read_sample() -> list[Article]:
     return random_articles(40, seed=12)
 
 
+@pytest.mark.slow
 def test_until_bounds_the_log(tmp_path: Path):
     """A build until some moment is the build of a log that ended there."""
     articles = random_articles(30, seed=6)
@@ -168,6 +170,7 @@ def lengths(bundle: Bundle) -> dict[str, int]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 def test_small_sites_have_lists(tmp_path: Path, n: int):
     """Two articles recommend each other, and so on, whatever they are about."""

@@ -233,6 +233,7 @@ def test_whatever_comes_in_as_text_is_text(report: Report):
     assert made.count("&lt;i&gt;&amp;&#39;&#34;") >= 8
 
 
+@pytest.mark.slow
 def test_it_fits_a_phone_a_desk_and_paper(report: Report):
     """Nothing sticks out to the right, nothing is fetched, no picture is without size."""
     made = report.to_html()

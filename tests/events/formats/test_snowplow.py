@@ -312,6 +312,7 @@ PARTS = st.recursive(
 SCHEMAS = st.sampled_from(["web_page", "element", "element_content", "component_parents"])
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["expose_element", "link_click"]),
     st.dictionaries(st.sampled_from(["element_name", "targetUrl"]), PARTS),
