@@ -12,7 +12,7 @@ help:
 	@echo "             (make demo SERVE=0 stops before serving)"
 	@echo "make test    the whole test suite"
 	@echo "make check   format, lint, types and the fast tests"
-	@echo "make bench   speed, memory and quality beside peers and floors"
+	@echo "make bench   speed, memory and quality beside peers and floors (FULL=1: and every long simulation)"
 
 $(VENV)/demo.stamp: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -43,6 +43,9 @@ check: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses 2 --quiet -m "not slow"
 
 bench: $(VENV)/test.stamp
+ifeq ($(FULL),1)
+	FULL=1 $(BIN)/python -m pytest --numprocesses 2 -m full
+endif
 	$(BIN)/python -m benchmarks
 
 clean:

@@ -150,7 +150,7 @@ SLOW_FIXTURES = {"bundles", "learned", "postgresql_url", "ruled", "sample", "wat
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what builds on slow ground."""
+    """Mark as slow what builds on slow ground, and leave long simulations out."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         # What holds on one engine is run on both by `make test`.
@@ -158,3 +158,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         on_server = params.get("database") == "postgresql"
         if on_server or fixtures & SLOW_FIXTURES:
             item.add_marker(pytest.mark.slow)
+    # Further draws of long simulations are for `make bench FULL=1`.
+    if not os.environ.get("FULL"):
+        items[:] = [item for item in items if not item.get_closest_marker("full")]

@@ -160,7 +160,9 @@ TOLERATED = 0.03
 
 
 @pytest.mark.parametrize("n_clicks", [400, 5000])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.full) for seed in (1, 2))]
+)
 def test_clicks_at_random(world: World, n_clicks: int, seed: int):
     """Clicks that go anywhere, too few to try anything out and enough."""
     log = unordered(readings(NOTHING, n_clicks=n_clicks, seed=seed))
@@ -203,7 +205,11 @@ def flood(world: World, days: Sequence[int]) -> tuple[int, Slates]:
     return bad, slates
 
 
-@pytest.mark.parametrize("days", [range(DAYS), [5], [DAYS - 1]], ids=["always", "once", "last"])
+@pytest.mark.parametrize(
+    "days",
+    [range(DAYS), [5], pytest.param([DAYS - 1], marks=pytest.mark.full)],
+    ids=["always", "once", "last"],
+)
 def test_a_flood_onto_one_pair(world: World, sound: Slates, gained: float, days: Sequence[int]):
     """Imported, so no cap held it: most of what is learned from the others remains, and the
     target does not go to the top of other lists.
@@ -304,6 +310,7 @@ def test_a_feature_that_is_constant_or_missing(articles: list[Article], left_out
     assert gain(world, learn(world.site, log, EVENLY, seed=0)).low > 0
 
 
+@pytest.mark.full
 def test_true_appeal_in_spite_of_position(world: World):
     """Readers look at the top, places were drawn by lot: the first six are worth nine tenths of
     what learning from readers who look at every place finds, and more.

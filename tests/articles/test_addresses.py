@@ -151,6 +151,7 @@ def test_what_is_no_address_stays_as_it_is(junk: str):
 junk = st.text(alphabet=st.characters(exclude_categories=()), max_size=40)
 
 
+@pytest.mark.slow
 @given(junk | st.builds("{}://{}/{}?{}".format, junk, junk, junk, junk))
 def test_no_text_makes_it_raise(text: str):
     """Addresses come from anywhere."""

@@ -100,6 +100,7 @@ def test_one_title_means_one_article_in_whatever_order_they_came():
     assert TitleIndex(articles).find("SAME") == TitleIndex(articles[::-1]).find("SAME") == "a"
 
 
+@pytest.mark.slow
 def test_a_large_site_is_linked_in_seconds():
     """16,000 titles, 2,000 of others: what used to take ten seconds takes two."""
     draw = random.Random(1)

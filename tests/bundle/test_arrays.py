@@ -120,6 +120,7 @@ def test_a_column_holds_what_went_in(values: list[str]):
     assert int(column.heads[-1]) == len("".join(values).encode())
 
 
+@pytest.mark.slow
 @given(texts, st.text(max_size=12))
 def test_an_index_is_a_dict(values: list[str], asked: str):
     """Of equal strings the first is found, and what was not put in is not found."""

@@ -459,6 +459,7 @@ def test_every_list_keeps_what_lists_promise(many: Lists, seed: int):
         assert len(links) >= MIN_LINKS or page.startswith("text"), page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_taking_over_is_making_anew(many: Lists, seed: int):
     """Changes that come one after the other, each on top of the last, or all at once."""

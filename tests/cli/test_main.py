@@ -331,6 +331,7 @@ def test_judging_by_what_was_learned_from_is_told(site: Path, capfd):
     assert "the figures flatter it" in capfd.readouterr().out.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_until_leaves_views_out_of_training(site: Path, capfd):
     """Then they can be judged from the store itself."""
     main(["import", "events", write(site / "e.jsonl", [*events(1), *events(9)])])
@@ -340,6 +341,7 @@ def test_until_leaves_views_out_of_training(site: Path, capfd):
     assert json.loads((site / "r.json").read_text())["views"] == 1
 
 
+@pytest.mark.slow
 def test_bundles_are_listed_switched_and_cleared_away(site: Path, capfd):
     """Train twice more, the last without making it live; back, forth, away."""
     main(["train", "--now", "2026-11-22T10:16:00Z"])
@@ -527,6 +529,7 @@ def test_what_is_new_is_new_to_the_live_bundle(site: Path, capfd):
     assert "1 new clicks" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live", ["none", "damaged"])
 def test_without_a_live_bundle_training_waits_for_nothing(here: Path, live: str, capfd):
     """The first night, and after an accident."""

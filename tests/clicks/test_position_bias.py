@@ -251,6 +251,7 @@ def off(curve: Curve, truth: np.ndarray) -> float:
     return float(np.abs(curve.chance[1 : N_LINKS + 1] / truth - 1).max())
 
 
+@pytest.mark.slow
 def test_each_layout_has_its_own_curve():
     """A list down the side and two rows of tiles, of which the second is seldom looked at."""
     log = joined(simulated(seed=1), simulated(seed=2, truth=TILES), layouts=["side", "tiles"])
@@ -270,6 +271,7 @@ def test_each_layout_has_its_own_curve():
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_layouts_of_different_strength_do_not_mislead():
     """Tiles at the end of the page are looked at a third as often, and show the first five only:
     that is no reason to think lower positions of the side worse or better than they are.
@@ -307,6 +309,7 @@ def test_a_layout_with_little_data_leans_on_the_site():
     )
 
 
+@pytest.mark.slow
 def test_what_a_layout_says_itself_is_weighed():
     """Too little of the second row of tiles to go by it alone, and too much to pass over."""
     tiles = simulated(seed=4, truth=TILES, n_sources=6, views=12)

@@ -13,6 +13,7 @@ def visits(random: np.random.Generator, n: int = 60, mean: float = 0.0) -> tuple
     return mean + random.normal(size=n)[session] + random.normal(size=len(session)), session
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_and_p_values_are_even(monkeypatch: pytest.MonkeyPatch):
     """Of 400 samples with mean 0, some 95 % have it inside, and p is below .05 in the others; a
     quarter each lies below .25, between .25 and .5, and so on.

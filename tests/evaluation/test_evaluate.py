@@ -198,6 +198,7 @@ def test_a_report_can_be_read_by_people_and_programs(bundle: Bundle):
     assert drawn in page
 
 
+@pytest.mark.slow
 def test_articles_may_come_with_a_file_of_events(tmp_path: Path):
     """As a store, as a file, or not at all; a site that is connected brings its own."""
     log = tmp_path / "events.jsonl"

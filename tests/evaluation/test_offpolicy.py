@@ -67,6 +67,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     )
 
 
+@pytest.mark.slow
 def test_lists_are_judged_by_what_was_shown_at_random():
     """Both orders win half a click a view; taking sleep away costs a tenth."""
     found = judged({"knee": OTHER}, log(4_000))
@@ -167,6 +168,7 @@ def test_a_rare_slate_weighs_in_full():
     assert table.loc[SNIPS, "estimate"] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_noted(bundle: Bundle):
     """Views without chances or places, and pages the candidate knows nothing of."""
     events = [

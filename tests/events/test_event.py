@@ -257,6 +257,7 @@ class Steps:
         self.steps += steps
 
 
+@pytest.mark.slow
 def test_progress_counts_files_or_the_records_of_one(tmp_path: Path):
     """A big log is no silence of minutes."""
     one = json_lines(tmp_path / "a.jsonl", [READ] * 25_000)

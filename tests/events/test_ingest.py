@@ -306,6 +306,7 @@ RECORDS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6)
 GOOD = [IMPRESSION, CLICK, PAGE_VIEW, FULL_IMPRESSION, FULL_CLICK]
 
 
+@pytest.mark.slow
 @given(
     VALUES | st.builds(lambda good, more: {**good, **more}, st.sampled_from(GOOD), RECORDS),
     st.booleans(),

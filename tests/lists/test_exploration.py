@@ -372,6 +372,7 @@ def test_small_sites_explore_what_they_can(tmp_path: Path, n: int):
         assert len(tried) == max(0, n - 1 - DEPTH)
 
 
+@pytest.mark.slow
 def test_the_time_of_a_build_decides_the_deal(tmp_path: Path):
     """Another time, another deal; the same time, the same bytes."""
     with Store("sqlite://") as store:

@@ -361,6 +361,7 @@ def test_page_views_without_a_session_are_read_with_their_referrer(store: Store)
 # How many clicks there are
 
 
+@pytest.mark.slow
 def test_the_clicks_that_count_are_those_a_build_logs(store: Store, tmp_path: Path):
     """Not the half ones, nor on what was not shown; on articles that are gone they do; and what is
     forgotten is not lost.

@@ -465,6 +465,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureF
     return tmp_path
 
 
+@pytest.mark.slow
 @EVERY_FORMAT
 def test_the_command_says_what_it_did(site: Path, kind: str, capfd: pytest.CaptureFixture[str]):
     """The first time, when there is nothing new, and when the file grew."""

@@ -313,6 +313,7 @@ TIMES = st.from_regex(r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]", 
 NASTY = st.text(alphabet='"\\ []-/:+0159 GETHP.\x00\ud800é\n') | st.text()
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.text(),

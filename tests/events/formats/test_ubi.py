@@ -157,6 +157,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.sampled_from([ubi(), ubi(2)]), st.data())
 def test_no_record_is_more_than_faulty(record: dict[str, Any], data: st.DataObject):
     """Whatever stands in whichever field."""
