@@ -149,7 +149,7 @@ def _sample(folder: Path, *, n_days: int) -> None:
 SLOW_FIXTURES = {"bundles", "learned", "postgresql_url", "ruled", "sample", "watched_build"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark as slow what builds on slow ground, and leave long simulations out."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -160,4 +160,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     # Further draws of long simulations are for `make bench FULL=1`.
     if not os.environ.get("FULL"):
+        config.hook.pytest_deselected(
+            items=[item for item in items if item.get_closest_marker("full")]
+        )
         items[:] = [item for item in items if not item.get_closest_marker("full")]
