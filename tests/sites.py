@@ -150,12 +150,18 @@ def known_examination(chances: Sequence[float]) -> Examination:
     return Examination(chance, chance, chance, True, "", 10_000)
 
 
-def site_from(articles: Sequence[Article], *, k: int = 20) -> Corpus:
+def site_from(
+    articles: Sequence[Article],
+    *,
+    k: int = 20,
+    published: np.ndarray | None = None,
+    now: float = 0.0,
+) -> Corpus:
     """What a build knows of the articles before it looks at the log."""
     text = read_text(articles, jobs=1, progress=Silent())
     near, cosines = neighbours(text, k=k)
     picked = picked_lists(articles, [article.id for article in articles])
-    return corpus_of(articles, text, picked, near, cosines)
+    return corpus_of(articles, text, picked, near, cosines, published=published, now=now)
 
 
 def lists_in(candidates: Candidates) -> list[list[int]]:

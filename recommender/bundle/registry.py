@@ -29,7 +29,7 @@ from recommender.bundle.arrays import build, read_json
 from recommender.errors import BundleError
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
-LAYOUT = 6
+LAYOUT = 7
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"

@@ -165,7 +165,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         category=built.site.category,
         same=built.finished.same,
         stub=stub,
-        target_factor=factor_of_targets(built.learned, built.text),
+        target_factor=factor_of_targets(built.learned, built.text, built.site),
         **popular(lists.items, read, built.site.category, stub),
         items=lists.items.astype(np.int32),
         scores=np.where(lists.used, lists.scores, 0).astype(np.float32),
@@ -178,13 +178,14 @@ def lists_of(built: Built, about: Manifest) -> Lists:
     return Lists(**{**parts, **ready(prepared)})
 
 
-def factor_of_targets(learned: Learned, text: Text) -> np.ndarray:
+def factor_of_targets(learned: Learned, text: Text, site: Corpus) -> np.ndarray:
     """What is known of each target whatever the source, as a factor, ``(n_articles,)``."""
+    known = text.fullness * site.freshness
     if learned.decided_by == "text":
-        return text.fullness
+        return known
     # The square root, within bounds: a text that just came in is matched by words first.
     strength = np.clip(np.sqrt(learned.history.clicks.strength), 0.5, 2.0)
-    return (text.fullness * strength).astype(np.float32)
+    return (known * strength).astype(np.float32)
 
 
 def popular(

@@ -174,7 +174,8 @@ def text(asked: Asked) -> np.ndarray:
     """log odds that an editor lists the target, or the log of how alike the texts are"""
     if asked.model:
         return handpicked.score(asked.corpus, asked.model, asked.sources, asked.items)
-    return np.log(np.maximum(text_score(asked.signals).astype(np.float64), LEAST_TEXT))
+    score = text_score(asked.signals, asked.corpus.freshness[asked.items]).astype(np.float64)
+    return np.log(np.maximum(score, LEAST_TEXT))
 
 
 def times_listed(asked: Asked) -> np.ndarray:

@@ -103,7 +103,8 @@ def score(
     one source; ``sources`` and ``items`` are ``(n_pairs,)``, ``sources`` in runs.
     """
     if model is None:
-        return text_score(signals(corpus, sources, items)).astype(np.float64)
+        seen = signals(corpus, sources, items)
+        return text_score(seen, corpus.freshness[items]).astype(np.float64)
     return model.trees.predict(model.features(corpus, sources, items))
 
 
@@ -283,7 +284,7 @@ def _try(
         lost = learned[:N_PERMUTED].mean() - judged(permuted, N_PERMUTED).mean()
         importance[name] = float(lost)
     return Trial(
-        text=ndcg(row, listed, text_score(signals(corpus, sources, items)), n_listed),
+        text=ndcg(row, listed, score(corpus, None, sources, items), n_listed),
         learned=learned,
         alone=judged(as_if_unknown(seen, log_base, near=everywhere, group=everywhere)),
         recall=np.bincount(row, weights=listed, minlength=len(pages)) / n_listed,

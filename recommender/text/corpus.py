@@ -6,7 +6,7 @@ where nothing has been learned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
 from recommender.candidates import EMPTY, Candidates
+from recommender.text.freshness import freshness
 from recommender.text.kernels import differences, overlaps, pair_dots
 from recommender.text.terms import terms
 from recommender.text.tfidf import Text
@@ -46,8 +47,9 @@ class Corpus:
     neighbours ``(n, k)``; ``tag_heads`` and ``tag`` their tags as sorted numbers, ``term_heads``
     and ``term`` the terms of their titles likewise; ``first_term`` and ``last_term`` those a
     title begins and ends with; ``folder`` the number of the folder their address lies in;
-    ``picked`` the hand-picked pairs as sorted keys ``source * n + item``. ``EMPTY`` is where
-    there is none.
+    ``picked`` the hand-picked pairs as sorted keys ``source * n + item``; ``published`` the day of
+    each since 1970, NaN where unknown, and ``freshness`` what that is worth at the time of the
+    build. ``EMPTY`` is where there is none.
     """
 
     indptr: np.ndarray
@@ -66,6 +68,8 @@ class Corpus:
     last_term: np.ndarray
     folder: np.ndarray
     picked: np.ndarray
+    published: np.ndarray
+    freshness: np.ndarray
     near: np.ndarray
     near_cosine: np.ndarray
 
@@ -98,10 +102,19 @@ def corpus_of(
     picked: Candidates,
     near: np.ndarray,
     near_cosine: np.ndarray,
+    *,
+    published: np.ndarray | None = None,
+    now: float = 0.0,
+    ageing: Collection[str] = (),
 ) -> Corpus:
     """Number categories, tags and the like, and put what is known without readers in one place;
-    ``near`` and ``near_cosine`` are ``(n_articles, k)``, of ``neighbours``.
+    ``near`` and ``near_cosine`` are ``(n_articles, k)``, of ``neighbours``; ``published``,
+    ``(n_articles,)``, and ``now`` are days since 1970. In categories that are ``ageing`` a newer
+    article is preferred strongly, elsewhere mildly.
     """
+    if published is None:
+        published = np.full(len(articles), np.nan)
+    of_news = np.array([article.category in ageing for article in articles], dtype=bool)
     titles = [article.title for article in articles]
     in_titles = [terms(title) for title in titles]
     tag_heads, tag = _sets([article.tags for article in articles])
@@ -124,6 +137,8 @@ def corpus_of(
         last_term=_numbers([row[-1] if row else None for row in in_titles]),
         folder=_numbers([_folder(article.url) for article in articles]),
         picked=np.unique(source.astype(np.int64) * len(titles) + picked.items[source, slot]),
+        published=published.astype(np.float32),
+        freshness=freshness(published, now, of_news),
         near=near,
         near_cosine=near_cosine,
     )
@@ -145,13 +160,13 @@ def signals(corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarra
     return np.column_stack(columns).astype(np.float32)
 
 
-def text_score(seen: np.ndarray) -> np.ndarray:
+def text_score(seen: np.ndarray, fresh: np.ndarray) -> np.ndarray:
     """What decides before there are clicks, ``(n_pairs,)``, from signals (the first columns of
     ``seen``, ``(n_pairs, n_columns)``): how alike the texts are, more so in one category and if the
-    target is full.
+    target is full, and new (``fresh``, the target's ``freshness``, ``(n_pairs,)``).
     """
     cosine, same, full = (seen[:, column] for column in DECIDING)
-    return cosine * (1 + CATEGORY_BONUS * same) * full
+    return cosine * (1 + CATEGORY_BONUS * same) * full * fresh
 
 
 def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:

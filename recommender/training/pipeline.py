@@ -17,6 +17,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from recommender.articles.article import Article
+from recommender.articles.dates import dates_of, day_number
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.writer import Built, Stored, write
 from recommender.candidates import EMPTY, Candidates, hand_picked, union
@@ -88,7 +89,10 @@ def build(
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS, progress=progress)
     cluster = neighbours.near_duplicates(text, items)
     picked = picked_lists(articles, ids)
-    corpus = corpus_of(articles, text, picked, items, cosines)
+    dates = dates_of(articles, now)
+    corpus = corpus_of(
+        articles, text, picked, items, cosines, published=dates.day, now=day_number(now)
+    )
 
     taught = handpicked.learn(corpus, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")

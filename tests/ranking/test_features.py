@@ -223,14 +223,17 @@ def test_text_features_by_hand():
 
 
 def test_before_clicks_text_decides():
-    """Cosine, more within a category, more for full articles; the log has no say."""
-    table = np.zeros((3, len(NAMES)), dtype=np.float32)
-    table[:, NAMES.index("cosine")] = [0.4, 0.4, 0.2]
-    table[:, NAMES.index("same_category")] = [1, 0, 0]
-    table[:, NAMES.index("fullness")] = [1, 1, 2]
-    table[:, NAMES.index("clicked")] = [0, 9, 9]
+    """Cosine, more within a category, more for full and for new articles; the log has no say."""
+    table = np.zeros((4, len(NAMES)), dtype=np.float32)
+    table[:, NAMES.index("cosine")] = [0.4, 0.4, 0.2, 0.4]
+    table[:, NAMES.index("same_category")] = [1, 0, 0, 0]
+    table[:, NAMES.index("fullness")] = [1, 1, 2, 1]
+    table[:, NAMES.index("clicked")] = [0, 9, 9, 9]
+    fresh = np.array([1, 1, 1, 0.6])
 
-    assert text_score(table) == pytest.approx([0.4 * (1 + CATEGORY_BONUS), 0.4, 0.4])
+    found = text_score(table, fresh)
+
+    assert found == pytest.approx([0.4 * (1 + CATEGORY_BONUS), 0.4, 0.4, 0.24])
 
 
 def test_lists_as_they_stood_by_hand():

@@ -99,7 +99,7 @@ def test_text_decides_by_likeness_category_and_fullness():
     site = site_from(WINDOWS)
     pairs = np.array([0, 0]), np.array([1, 2])
 
-    score = text_score(signals(site, *pairs))
+    score = text_score(signals(site, *pairs), site.freshness[pairs[1]])
 
     cosine = site.cosine(*pairs)
     assert score == pytest.approx(cosine * [1.5, 1.0] * site.fullness[[1, 2]], rel=1e-5)
