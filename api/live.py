@@ -188,7 +188,8 @@ class Live:
             same = added is not None and added.seen == seen
             if same and added and added.seal and added.seal.signer is signer:
                 return added
-            lists = added.lists if same and added else FallbackLists(store)
+            rule = self.stored.settings.languages
+            lists = added.lists if same and added else FallbackLists(store, rule)
         except StoreError as exc:
             logger.error("%s (there is no bundle, and no article can be read)", exc)
             return added

@@ -29,7 +29,8 @@ class Settings:
     ``admin_key``, what takes one does not exist. ``allowed_origins`` and ``trusted_proxies`` are
     lists with commas. ``explore`` is how many of a hundred views explore, ``event_rate`` how many
     posts of events a client may make in a minute (0: any number), ``session_clicks`` and
-    ``pair_clicks`` are the caps of clicks that count (``click_filters.Caps``).
+    ``pair_clicks`` are the caps of clicks that count (``click_filters.Caps``). ``languages`` is
+    ``same`` if links stay in the language of the page, else ``any``.
     """
 
     database: str = "sqlite:///recommender.db"
@@ -43,12 +44,15 @@ class Settings:
     explore: int = 20
     session_clicks: int = 30
     pair_clicks: int = 0
+    languages: str = "same"
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
 
 
 PATHS = ("models", "editorial")
+# Settings that are one of a few words.
+WORDS = {"languages": ("same", "any")}
 # Settings that are whole numbers, and between what.
 NUMBERS = {
     "event_rate": (0, 1_000_000),
@@ -91,6 +95,8 @@ def _checked(key: str, written: str, where: str, value: Any) -> Any:
         return _number(str(value), written, key, where)
     if not isinstance(value, str):
         raise SettingsError(f"{where}: {written} must be a string, not {type(value).__name__}")
+    if key in WORDS and value not in WORDS[key]:
+        raise SettingsError(f"{where}: {written}: {value!r} is not {' or '.join(WORDS[key])}")
     return Path(value) if key in PATHS else value
 
 

@@ -116,3 +116,11 @@ def test_keys_are_not_shown(tmp_path: Path):
 
     assert (found.admin_key, found.signing_key) == ("hush-admin", "hush-signing")
     assert "hush" not in repr(found)
+
+
+def test_a_word_that_a_setting_does_not_know_is_an_error(tmp_path: Path):
+    """It says which there are."""
+    assert settings({"RECOMMENDER_LANGUAGES": "any"}, folder=tmp_path).languages == "any"
+
+    with pytest.raises(SettingsError, match="RECOMMENDER_LANGUAGES: 'en' is not same or any"):
+        settings({"RECOMMENDER_LANGUAGES": "en"}, folder=tmp_path)

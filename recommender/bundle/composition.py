@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any, NamedTuple
 
-from recommender.candidates import MIN_LINKS
+from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.events.slate_token import N_VARIANTS, tail_of
 from recommender.lists.editorial import Rules
+from recommender.lists.eligibility import Languages, agree
 
 # Links of a list unless a page asks for more or fewer, and how many it may ask for: the contract of
 # GET /v1/related.
@@ -56,6 +56,11 @@ class Shelf(ABC):
     # How many of the hundred variants explore; each has a slate of its own, numbered from 1.
     share: int
 
+    @property
+    @abstractmethod
+    def languages(self) -> Languages:
+        """The rule on the language of links, and what the numbers of languages mean."""
+
     @abstractmethod
     def row(self, id: str) -> int | None:
         """The row of an article that has a page of its own, or None."""
@@ -85,16 +90,32 @@ class Shelf(ABC):
         """
 
     @abstractmethod
-    def near_text(self, title: str, body: str) -> list[Placed]:
-        """What stands closest to a text that is not stored."""
+    def language_at(self, row: int) -> int:
+        """The number of the article's language, ``EMPTY`` for unknown."""
+
+    @abstractmethod
+    def is_barred(self, row: int) -> bool:
+        """Whether the article is recommended beside nothing."""
+
+    @abstractmethod
+    def near_text(self, title: str, body: str, language: int = EMPTY) -> list[Placed]:
+        """What stands closest to a text that is not stored, of what may stand beside one in this
+        language.
+        """
 
     @abstractmethod
     def fallback(self, row: int | None) -> Iterator[int]:
-        """Rows to fill up with, best first; they may hold the page itself."""
+        """Rows to fill up with, best first; they may hold the page itself, and what may not stand
+        beside it.
+        """
 
     @abstractmethod
     def link(self, placed: Placed, position: int) -> Link:
         """What the page shows of it."""
+
+    def may_show(self, row: int, language: int) -> bool:
+        """Whether an article may stand beside a page in this language, pins aside."""
+        return not self.is_barred(row) and bool(agree(self.language_at(row), language))
 
     # Lists
 
@@ -123,15 +144,17 @@ class Shelf(ABC):
         title: str,
         body: str,
         *,
+        language: str | None = None,
         k: int = DEFAULT_K,
         rules: Rules | None = None,
         now: datetime | None = None,
     ) -> list[Link]:
         """The list of a text that is not stored: by its words, and by what readers make of the
-        articles that share them.
+        articles that share them. ``language`` is a tag such as ``en-GB``.
         """
-        near = self.near_text(title, body)
-        return self.links(self._arranged(None, near, k, (), rules, now, MIN_LINKS))
+        number = self.languages.number(language)
+        near = self.near_text(title, body, number)
+        return self.links(self._arranged(None, near, k, (), rules, now, MIN_LINKS, language=number))
 
     def links(self, placed: Iterable[Placed]) -> list[Link]:
         """Rows as the page shows them."""
@@ -182,8 +205,13 @@ class Shelf(ABC):
         rules: Rules | None,
         now: datetime | None,
         least: int,
+        language: int = EMPTY,
     ) -> list[Placed]:
-        """Exclusions, then the editors, then the fallback chain if hardly anything is left."""
+        """Exclusions, then the editors, then the fallback chain if hardly anything is left, in
+        the ``language`` of the page.
+        """
+        if source is not None:
+            language = self.language_at(source)
         source_id = None if source is None else self.id_of(source)
         places = {self.id_of(each.row): each for each in listed}
         kept = [id for id in places if id not in exclude]
@@ -205,22 +233,43 @@ class Shelf(ABC):
             if row is not None and id not in exclude:
                 chosen.append(Placed(row, known.score if known else 0.0, "pinned"))
         if len(chosen) < min(k, least):
-            self._fill(chosen, source, min(k, least), {*exclude, *blocked})
+            self._fill(chosen, source, language, min(k, least), {*exclude, *blocked})
+        if not chosen:
+            chosen += self._last_resort(source, language, {*exclude, *blocked})
         return chosen[:k]
 
-    def _fill(self, chosen: list[Placed], source: int | None, least: int, barred: set[str]) -> None:
+    def _fill(
+        self,
+        chosen: list[Placed],
+        source: int | None,
+        language: int,
+        least: int,
+        excluded: set[str],
+    ) -> None:
+        """Add what the chain holds in the ``language`` of the page, up to ``least`` links."""
         taken = {self.text_of(each.row) for each in chosen}
         taken |= {self.text_of(source)} if source is not None else set()
         for row in self.fallback(source):
             if len(chosen) >= least:
                 break
-            if self.text_of(row) not in taken and self.id_of(row) not in barred:
+            if (
+                self.text_of(row) not in taken
+                and self.may_show(row, language)
+                and self.id_of(row) not in excluded
+            ):
                 chosen.append(Placed(row, 0.0, "fallback"))
                 taken.add(self.text_of(row))
-        if not chosen:  # a site of copies: a copy is still better than nothing
-            others = (row for row in self.fallback(source) if row != source)
-            allowed = (row for row in others if self.id_of(row) not in barred)
-            chosen += [Placed(row, 0.0, "fallback") for row in islice(allowed, 1)]
+
+    def _last_resort(self, source: int | None, language: int, excluded: set[str]) -> list[Placed]:
+        """On a site of copies a copy, and on a page alone in its language a link in another, is
+        still better than nothing.
+        """
+        for spoken in (language, EMPTY):
+            for row in self.fallback(source):
+                allowed = row != source and self.id_of(row) not in excluded
+                if allowed and self.may_show(row, spoken):
+                    return [Placed(row, 0.0, "fallback")]
+        return []
 
 
 def packed(row: int, placed: Sequence[Placed], chances: Sequence[float], key: Key) -> bytes:

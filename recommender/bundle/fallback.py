@@ -15,6 +15,7 @@ from recommender.articles.addresses import url_key
 from recommender.articles.article import Article, parse_timestamp, teaser_of, title_key
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Link, Placed, Shelf
 from recommender.candidates import EMPTY
+from recommender.lists.eligibility import SAME, Languages, eligibility_of
 from recommender.store.database import Store
 from recommender.store.keys import CHUNK, chunks
 
@@ -26,14 +27,16 @@ BEGINNING = 300
 
 class FallbackLists(Shelf):
     """The articles of ``store`` as they are now, by row in the order of their ids; ``keys`` are
-    the store's numbers of them, ``(n_articles,)``. ``StoreError`` if it is out of reach.
+    the store's numbers of them, ``(n_articles,)``. ``languages`` is the rule on the language of
+    links. ``StoreError`` if the store is out of reach.
     """
 
     name = "fallback"
     share = 0
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, languages: str = SAME) -> None:
         self.articles = store.articles(with_body=False)
+        self.eligible = eligibility_of(self.articles, languages=languages)
         bare = [article.id for article in self.articles if not article.teaser]
         self.beginnings = {
             article.id: article.body[:BEGINNING]
@@ -62,6 +65,10 @@ class FallbackLists(Shelf):
         published = article.published_at
         return article.stub, -parse_timestamp(published).timestamp() if published else np.inf
 
+    @property
+    def languages(self) -> Languages:
+        return self.eligible.languages
+
     # Finding articles
 
     def row(self, id: str) -> int | None:
@@ -80,6 +87,12 @@ class FallbackLists(Shelf):
     def text_of(self, row: int) -> int:
         return self.same[row]
 
+    def language_at(self, row: int) -> int:
+        return int(self.eligible.language[row])
+
+    def is_barred(self, row: int) -> bool:
+        return bool(self.eligible.barred[row])
+
     def link(self, placed: Placed, position: int) -> Link:
         article: Article = self.articles[placed.row]
         return Link(
@@ -97,11 +110,12 @@ class FallbackLists(Shelf):
     def prepared(
         self, row: int, slate: int = BEST_SLATE, *, at_most: int | None = None
     ) -> list[Placed]:
-        return self._listed(self.fallback(row), {self.same[row]})[:at_most]
+        listed = self._listed(self.fallback(row), {self.same[row]}, self.language_at(row))
+        return listed[:at_most]
 
-    def near_text(self, title: str, body: str) -> list[Placed]:
+    def near_text(self, title: str, body: str, language: int = EMPTY) -> list[Placed]:
         """The newest articles under another title: nothing is known of words here."""
-        return self._listed(self.newest, {self.titles.get(title_key(title), EMPTY)})
+        return self._listed(self.newest, {self.titles.get(title_key(title), EMPTY)}, language)
 
     def fallback(self, row: int | None) -> Iterator[int]:
         if row is not None:
@@ -111,10 +125,10 @@ class FallbackLists(Shelf):
             yield from self.newest_in.get(article.category or "", ())
         yield from self.newest
 
-    def _listed(self, rows: Iterable[int], taken: set[int]) -> list[Placed]:
+    def _listed(self, rows: Iterable[int], taken: set[int], language: int) -> list[Placed]:
         listed: list[Placed] = []
         for row in rows:
-            if self.same[row] not in taken:
+            if self.same[row] not in taken and self.may_show(row, language):
                 taken.add(self.same[row])
                 listed.append(Placed(row, 0.0, "fallback"))
                 if len(listed) == DEPTH:

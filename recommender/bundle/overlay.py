@@ -17,9 +17,11 @@ import numpy as np
 
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article, title_key
+from recommender.articles.language import primary_subtag
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf
 from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
+from recommender.lists.eligibility import Languages, agree, barred_of
 
 # A known article whose new text is less like its old one than this, as a cosine, is another
 # article. Not tuned.
@@ -49,10 +51,11 @@ class Words:
 class Read(Words):
     """An article beside those of the bundle: the closest, with cosines, at most ``REACH``; which
     are the same text or have the same title; and how like it is to what the bundle knows under its
-    id, 0 for nothing.
+    id, 0 for nothing. ``language`` is the code of its language, None for unknown.
     """
 
     article: Article
+    language: str | None
     near: np.ndarray
     cosines: np.ndarray
     same: list[int]
@@ -85,10 +88,17 @@ class Patched(Shelf):
         self.urls = {
             url_key(read.article.url): row for row, read in self.read.items() if read.article.url
         }
+        barred = barred_of(articles).tolist()
+        self.barred = {
+            self.row_of[article.id] for article, bars in zip(articles, barred, strict=True) if bars
+        }
+        self._languages = base.languages.including(read.language for read in self.read.values())
+        self.spoken = {row: self.languages.number(read.language) for row, read in self.read.items()}
         self.rewritten = {
             row
             for row, read in self.read.items()
-            if row < self.n_base and read.likeness < REWRITTEN
+            if row < self.n_base
+            and (read.likeness < REWRITTEN or not agree(base.language_at(row), self.spoken[row]))
         }
         # Nothing is explored on their pages any more, nor are they on others'.
         self.still = {row for row, read in self.read.items() if read.article.sensitive}
@@ -96,6 +106,10 @@ class Patched(Shelf):
         self.joins = self._joins()
         self.touched = self._touched()
         self._by_text: dict[int, list[Placed]] = {}
+
+    @property
+    def languages(self) -> Languages:
+        return self._languages
 
     # Finding articles
 
@@ -125,6 +139,15 @@ class Patched(Shelf):
         # Below 0: numbers of the bundle's own are not.
         return self.base.text_of(same[0]) if same else ~row
 
+    def language_at(self, row: int) -> int:
+        number = self.spoken.get(row, EMPTY)
+        if number == EMPTY and row < self.n_base and row not in self.rewritten:
+            return self.base.language_at(row)
+        return number
+
+    def is_barred(self, row: int) -> bool:
+        return row in self.barred or (row < self.n_base and self.base.is_barred(row))
+
     def link(self, placed: Placed, position: int) -> Link:
         read = self.read.get(placed.row)
         if read is None:
@@ -148,10 +171,18 @@ class Patched(Shelf):
         if row >= self.n_base or row in self.rewritten:
             if row not in self._by_text:
                 read = self.read[row]
-                near = self._near(read, self.base.near_text(read.article.title, read.article.body))
+                language, article = self.language_at(row), read.article
+                near = self.base.near_text(article.title, article.body, language)
+                near = self._near(read, near, language)
                 self._by_text[row] = [placed for placed in near if placed.row != row]
             return list(self._by_text[row])
-        listed = [placed for placed in self._explored(row, slate) if placed.row not in self.gone]
+        language = self.language_at(row)
+        listed = [
+            placed
+            for placed in self._explored(row, slate)
+            if placed.row not in self.gone
+            and (placed.row not in self.read or self.may_show(placed.row, language))
+        ]
         for place, new, _ in self.joins.get(row, ()):
             place = min(place, len(listed))
             ends = [placed.score for placed in listed[max(0, place - 1) : place + 1]]
@@ -171,15 +202,19 @@ class Patched(Shelf):
         )
         return best if moved or row in self.still else listed
 
-    def near_text(self, title: str, body: str) -> list[Placed]:
+    def near_text(self, title: str, body: str, language: int = EMPTY) -> list[Placed]:
         text = self.base.texts.vector(title, body)
-        return self._near(words_of(title, text), self.base.near(title, text))
+        near = self.base.near(title, text, language)
+        return self._near(words_of(title, text), near, language)
 
-    def _near(self, asked: Words, near: list[Placed]) -> list[Placed]:
-        """What stands closest to a text, ``near`` of the bundle and what came since."""
+    def _near(self, asked: Words, near: list[Placed], language: int) -> list[Placed]:
+        """What stands closest to a text in this language, ``near`` of the bundle and what came
+        since.
+        """
         listed = [
             placed for placed in near
             if placed.row not in self.gone and placed.row not in self.rewritten
+            and self.may_show(placed.row, language)
             and not (placed.row in self.read and asked.is_like(self.read[placed.row]))
         ]  # fmt: skip
         floor = self.base.about.relevance_floor
@@ -187,6 +222,7 @@ class Patched(Shelf):
             (-cosine, new)
             for new, read in self.read.items()
             if (new >= self.n_base or new in self.rewritten)
+            and self.may_show(new, language)
             and (cosine := dot(asked.terms, read.terms)) >= floor
             and not asked.is_like(read)
         ]
@@ -207,6 +243,30 @@ class Patched(Shelf):
             yield from (at for at in picked if at is not None)
         own = row if row is not None and row < self.n_base else None
         yield from (at for at in self.base.fallback(own) if at not in self.gone)
+
+    def _fill(
+        self,
+        chosen: list[Placed],
+        source: int | None,
+        language: int,
+        least: int,
+        excluded: set[str],
+    ) -> None:
+        """Last of all with what came since: a language may be new to the site."""
+        super()._fill(chosen, source, language, least, excluded)
+        taken = {placed.row for placed in chosen} | ({source} if source is not None else set())
+        for row, read in self.read.items():
+            if len(chosen) >= least:
+                break
+            if (
+                row >= self.n_base
+                and self.may_show(row, language)
+                and self.id_of(row) not in excluded
+                and self.text_of(row) not in map(self.text_of, taken)
+                and not any(read.is_like(self.read[other]) for other in taken & self.read.keys())
+            ):
+                chosen.append(Placed(row, 0.0, "fallback"))
+                taken.add(row)
 
     # What the changes reach
 
@@ -238,6 +298,7 @@ class Patched(Shelf):
                     place < DEFAULT_K
                     and not is_double
                     and row not in self.gone
+                    and self.may_show(new, self.language_at(row))
                     and not any(self._are_like(new, other) for other in changed)
                 ):
                     joins.setdefault(row, []).append((place, new, cosine))
@@ -266,11 +327,16 @@ class Patched(Shelf):
         """Rows of the bundle whose prepared answers do not hold any more."""
         changed = self.gone | {row for row in self.read if row < self.n_base}
         touched = set(self.joins) | self.rewritten | self.still
+        n_links = (self.base.items != EMPTY).sum(axis=1)
+        # Short lists are filled up with what there is in their language, last of all with what is
+        # new.
+        for language in {self.spoken[row] for row in self.read if row >= self.n_base}:
+            short = (n_links < MIN_LINKS) & agree(self.base.language, language)
+            touched |= set(np.flatnonzero(short).tolist())
         if changed:
             rows = np.fromiter(changed, dtype=np.int64)
             touched |= set(np.flatnonzero(np.isin(self.base.items, rows).any(axis=1)).tolist())
             # Short lists are filled up with what is popular, which may be what changed.
-            n_links = (self.base.items != EMPTY).sum(axis=1)
             touched |= set(np.flatnonzero(n_links < MIN_LINKS).tolist())
         return touched
 
@@ -292,7 +358,9 @@ def compare(base: Lists, article: Article) -> Read:
     same[alike] = True
     own = base.find(article.id)
     length = 0.0 if own is None else float(np.sqrt(text.square * base.squares[own]))
-    others = np.where(same | (base.stub != 0), 0.0, cosines)
+    language = primary_subtag(article.language)
+    foreign = ~agree(base.language, base.languages.number(language))
+    others = np.where(same | (base.stub != 0) | foreign, 0.0, cosines)
     near = np.argsort(-others, kind="stable")[:REACH]
     near = near[others[near] >= base.about.relevance_floor]
     return Read(
@@ -300,6 +368,7 @@ def compare(base: Lists, article: Article) -> Read:
         terms=words.terms,
         square=words.square,
         article=article,
+        language=language,
         near=near,
         cosines=others[near],
         same=np.flatnonzero(same).tolist(),

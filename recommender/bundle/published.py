@@ -24,6 +24,7 @@ from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.events.event import ORIGINS
 from recommender.events.slate_token import N_VARIANTS
+from recommender.lists.eligibility import Languages, agree
 from recommender.text.tfidf import count, counting, weigh
 
 # The name of the files that a bundle is looked up in.
@@ -127,8 +128,9 @@ class Prepared(Shelf):
     ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis, see ``Evidence``.
     ``slates`` are those of ``exploration.explore``. ``keys`` are the store's numbers of the
     articles; ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and
-    namesakes share; ``target_factor``, what is known of an article as a target. ``popular`` are
-    rows, best first; ``popular_in`` those of category ``c`` from ``popular_heads[c]`` on.
+    namesakes share; ``target_factor``, what is known of an article as a target; ``language`` and
+    ``barred``, those of ``eligibility.Eligibility``. ``popular`` are rows, best first;
+    ``popular_in`` those of category ``c`` from ``popular_heads[c]`` on.
     """
 
     about: Manifest
@@ -145,6 +147,8 @@ class Prepared(Shelf):
     same: np.ndarray
     stub: np.ndarray
     target_factor: np.ndarray
+    language: np.ndarray
+    barred: np.ndarray
     popular: np.ndarray
     popular_heads: np.ndarray
     popular_in: np.ndarray
@@ -154,6 +158,10 @@ class Prepared(Shelf):
     evidence: np.ndarray
     slates: np.ndarray
     texts: Texts
+
+    @property
+    def languages(self) -> Languages:
+        return self.about.languages
 
     # Finding articles
 
@@ -173,6 +181,12 @@ class Prepared(Shelf):
 
     def text_of(self, row: int) -> int:
         return int(self.same[row])
+
+    def language_at(self, row: int) -> int:
+        return int(self.language[row])
+
+    def is_barred(self, row: int) -> bool:
+        return bool(self.barred[row])
 
     def link(self, placed: Placed, position: int) -> Link:
         row = placed.row
@@ -225,14 +239,15 @@ class Prepared(Shelf):
         chances: list[int] = agree[self.items[row, order] != EMPTY].tolist()
         return chances
 
-    def near_text(self, title: str, body: str) -> list[Placed]:
-        return self.near(title, self.texts.vector(title, body))
+    def near_text(self, title: str, body: str, language: int = EMPTY) -> list[Placed]:
+        return self.near(title, self.texts.vector(title, body), language)
 
-    def near(self, title: str, text: Vector) -> list[Placed]:
-        """What stands closest to a text of this title."""
+    def near(self, title: str, text: Vector, language: int = EMPTY) -> list[Placed]:
+        """What stands closest to a text of this title, of what may stand beside its language."""
         cosines, floor = text.cosines, self.about.relevance_floor
         same = is_same_text(cosines, text.square, self.squares)
-        scores = np.where(~same & (self.stub == 0), cosines * self.target_factor, 0.0)
+        may = (self.stub == 0) & ~self.barred & agree(self.language, language)
+        scores = np.where(~same & may, cosines * self.target_factor, 0.0)
         scores[cosines < floor] = 0.0
         size = min(len(scores), 4 * MAX_K)
         near = np.argpartition(-scores, size - 1)[:size] if size else np.zeros(0, dtype=int)

@@ -27,6 +27,7 @@ from typing import Any
 
 from recommender.bundle.arrays import build, read_json
 from recommender.errors import BundleError
+from recommender.lists.eligibility import Languages
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
 LAYOUT = 7
@@ -117,6 +118,7 @@ class Manifest:
     examination: Examination
     calibration: Calibration
     relevance_floor: float
+    languages: Languages
     explore: int
     variants: tuple[dict[str, Any], ...]
     store: str

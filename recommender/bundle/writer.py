@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from recommender.bundle.published import LISTS, Evidence, Lists, Prepared, Texts
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.clicks.position_bias import Examination
+from recommender.lists.eligibility import Eligibility
 from recommender.lists.exploration import variant_table
 from recommender.lists.rerank import RELEVANCE_FLOOR, Finished
 from recommender.progress import Progress
-from recommender.ragged import at, find
+from recommender.ragged import at, find, ranks
 from recommender.ranking.calibration import Calibrated
 from recommender.ranking.handpicked import Outcome
 from recommender.ranking.ranker import Learned
@@ -33,7 +34,8 @@ from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 from recommender.text.tfidf import Text
 
-# Rows kept of the site and of each category to fall back on: twice what a page can ask for.
+# Rows kept of each language, of the site and of each category, to fall back on: twice what a page
+# can ask for.
 N_POPULAR = 100
 
 
@@ -63,6 +65,7 @@ class Built:
     finished: Finished
     slates: np.ndarray
     calibrated: Calibrated
+    eligible: Eligibility
     stored: Stored
     now: datetime
 
@@ -92,6 +95,7 @@ class Built:
             "examination": self.examination.about(),
             "calibration": self.calibrated.about(),
             "relevance_floor": RELEVANCE_FLOOR,
+            "languages": asdict(self.eligible.languages),
             "explore": self.slates.shape[1],
             "variants": variant_table(self.slates.shape[1]),
             "store": self.stored.store,
@@ -166,7 +170,9 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         same=built.finished.same,
         stub=stub,
         target_factor=factor_of_targets(built.learned, built.text, built.site),
-        **popular(lists.items, read, built.site.category, stub),
+        language=built.eligible.language,
+        barred=built.eligible.barred,
+        **popular(lists.items, read, built.site.category, stub, built.eligible),
         items=lists.items.astype(np.int32),
         scores=np.where(lists.used, lists.scores, 0).astype(np.float32),
         origins=built.finished.origins,
@@ -189,19 +195,29 @@ def factor_of_targets(learned: Learned, text: Text, site: Corpus) -> np.ndarray:
 
 
 def popular(
-    items: np.ndarray, read: np.ndarray, category: np.ndarray, stub: np.ndarray
+    items: np.ndarray,
+    read: np.ndarray,
+    category: np.ndarray,
+    stub: np.ndarray,
+    eligible: Eligibility,
 ) -> dict[str, np.ndarray]:
     """Rows by how often they were ``read``, ``(n_articles,)``, most first, of the site and of each
-    category; without a log, those that stand in most lists; stubs at the very end.
+    category; without a log, those that stand in most lists; stubs at the very end, and none that is
+    barred. Of every language there are ``N_POPULAR``, so that its pages have some.
     """
     top = items[:, :DEFAULT_K]
     listed = np.bincount(top[top != EMPTY], minlength=len(items))
     order = np.lexsort((-listed, -read, stub))
+    order = order[~eligible.barred[order]]
     in_order, real = category[order], stub[order] == 0
     n_categories = int(category.max(initial=-1)) + 1
-    rows = [order[(in_order == number) & real][:N_POPULAR] for number in range(n_categories)]
+
+    def first(rows: np.ndarray) -> np.ndarray:
+        return rows[ranks(eligible.language[rows], np.zeros(len(rows))) <= N_POPULAR]
+
+    rows = [first(order[(in_order == number) & real]) for number in range(n_categories)]
     return {
-        "popular": order[:N_POPULAR].astype(np.int32),
+        "popular": first(order).astype(np.int32),
         "popular_in": np.concatenate([*rows, np.zeros(0)]).astype(np.int32),
         "popular_heads": np.cumsum([0, *map(len, rows)], dtype=np.int64),
     }

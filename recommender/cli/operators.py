@@ -137,6 +137,7 @@ def train(
         activate=not no_activate,
         explore=settings.explore,
         caps=caps_of(settings),
+        languages=settings.languages,
     )
     editorial.load(settings.editorial)  # a faulty line is better known before than after
     with Shown() as progress, Store(settings.database) as store:

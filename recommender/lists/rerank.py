@@ -13,6 +13,7 @@ import numpy as np
 from recommender.articles.article import title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, union
 from recommender.events.event import ORIGINS
+from recommender.lists.eligibility import Eligibility
 from recommender.ragged import at, clusters
 from recommender.ranking.features import PRIOR_CHOICES, History
 from recommender.text.corpus import Corpus
@@ -52,23 +53,24 @@ def finish(
     cluster: np.ndarray,
     titles: list[str],
     stub: np.ndarray,
+    eligible: Eligibility,
     origin: str,
     sure: float = np.inf,
 ) -> Finished:
     """The lists, best link first. ``origin`` is who decided: ``model`` or ``text``; from the
-    score ``sure`` on a link is relevant whatever its text.
+    score ``sure`` on a link is relevant whatever its text. Only what is ``eligible`` is listed.
 
     ``near`` and ``picked`` are the text neighbours and the hand-picked lists the fallback chain
     draws on.
     """
     same = same_title_or_text(titles, cluster)
-    real = scored.keep(scored.used & ~stub[scored.items] & ~stub[:, None])
+    real = scored.keep(eligible.mask(scored) & ~stub[scored.items] & ~stub[:, None])
     relevant = without_doubles(
         real.keep(passes_floor(corpus, real, history) | (real.scores >= sure)), same
     )
     lists = relevant.first(LIST_SIZE)
     n_relevant = lists.used.sum(axis=1)
-    return filled(lists, n_relevant, near, picked, same, stub, origin)
+    return filled(lists, n_relevant, near, picked, same, stub, eligible, origin)
 
 
 def same_title_or_text(titles: list[str], cluster: np.ndarray) -> np.ndarray:
@@ -119,6 +121,7 @@ def filled(
     picked: Candidates,
     same: np.ndarray,
     stub: np.ndarray,
+    eligible: Eligibility,
     origin: str,
 ) -> Finished:
     """Lists of fewer than ``MIN_LINKS`` are filled up: nearest texts, then the editors' links.
@@ -127,7 +130,7 @@ def filled(
     look-up, since it is the same for all.
     """
     spare = union([lists, near, picked])
-    spare = spare.keep(spare.used & ~stub[spare.items] & ~stub[:, None])
+    spare = spare.keep(eligible.mask(spare) & ~stub[spare.items] & ~stub[:, None])
     spare = without_doubles(spare, same)
     origins = np.full(lists.items.shape, ORIGINS.index(origin), dtype=np.uint8)
     items, scores = lists.items.copy(), lists.scores.copy()

@@ -23,6 +23,7 @@ from recommender.bundle.writer import Built, Stored, write
 from recommender.candidates import EMPTY, Candidates, hand_picked, union
 from recommender.clicks import position_bias
 from recommender.errors import TrainingError
+from recommender.lists.eligibility import SAME, eligibility_of
 from recommender.lists.exploration import DEFAULT_SHARE, explore
 from recommender.lists.rerank import finish
 from recommender.progress import Progress, Silent, tracked
@@ -50,7 +51,8 @@ COUNT_BLOCK = 4_000
 class Options:
     """How to build. ``until`` (milliseconds since 1970) bounds the log; ``jobs`` is the number
     of processes for counting text; ``seed`` settles every draw; ``explore`` is how many of a
-    hundred views show a slate that explores; ``caps`` bound what clicks can do.
+    hundred views show a slate that explores; ``caps`` bound what clicks can do; ``languages`` is
+    the rule on the language of links (``eligibility.SAME`` or ``ANY``).
     """
 
     until: int | None = None
@@ -59,6 +61,7 @@ class Options:
     activate: bool = True
     explore: int = DEFAULT_SHARE
     caps: Caps = field(default_factory=Caps)
+    languages: str = SAME
 
 
 def build(
@@ -85,6 +88,7 @@ def build(
     if stub.all():
         raise TrainingError("the store holds stubs alone; import the pages themselves")
 
+    eligible = eligibility_of(articles, languages=options.languages)
     text = read_text(articles, jobs=options.jobs, progress=progress)
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS, progress=progress)
     cluster = neighbours.near_duplicates(text, items)
@@ -115,6 +119,7 @@ def build(
         cluster=cluster,
         titles=[article.title for article in articles],
         stub=stub,
+        eligible=eligible,
         origin="model" if taught.model else learned.decided_by,
         sure=handpicked.SURE if taught.model and learned.decided_by == "text" else np.inf,
     )
@@ -130,7 +135,7 @@ def build(
     stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
     built = Built(
         articles, text, corpus, log, examination, learned, taught, finished, slates, calibrated,
-        stored, now,
+        eligible, stored, now,
     )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
 

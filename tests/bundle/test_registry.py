@@ -39,6 +39,7 @@ from recommender.bundle.registry import (
     verify,
 )
 from recommender.errors import BundleError
+from recommender.lists.eligibility import Language, Languages
 
 ABOUT = Manifest(
     name="a",
@@ -60,6 +61,7 @@ ABOUT = Manifest(
     ),
     calibration=Calibration(None, "no clicks", None),
     relevance_floor=0.1,
+    languages=Languages(known=(Language("en", 2),), n_unknown=1),
     explore=0,
     variants=({"from": 0, "to": 99, "arm": "best", "slate": 0},),
     store="s",

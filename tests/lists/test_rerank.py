@@ -10,6 +10,7 @@ from recommender.articles.article import Article, title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, from_lists, hand_picked
 from recommender.clicks.choice_model import pairs_in
 from recommender.events.event import ORIGINS
+from recommender.lists.eligibility import Eligibility
 from recommender.lists.rerank import (
     RELEVANCE_FLOOR,
     Finished,
@@ -25,6 +26,11 @@ from recommender.text.corpus import Corpus
 
 N = 40
 WORDS = [f"word{number}" for number in range(14)]
+
+
+def any_of(n: int) -> Eligibility:
+    """Whatever there is may stand anywhere."""
+    return Eligibility(np.full(n, EMPTY), np.zeros(n, dtype=bool))
 
 
 def plain_site(bodies: list[str]) -> Corpus:
@@ -104,7 +110,14 @@ def test_readers_make_a_link_relevant():
     assert not mask[11].any()
 
 
-def fill(lists: Candidates, near: Candidates, picked: Candidates, **more: np.ndarray) -> Finished:
+def fill(
+    lists: Candidates,
+    near: Candidates,
+    picked: Candidates,
+    *,
+    eligible: Eligibility | None = None,
+    **more: np.ndarray,
+) -> Finished:
     n = len(lists.items)
     given = {"same": np.arange(n), "stub": np.zeros(n, dtype=bool), **more}
     lists = Candidates(
@@ -112,7 +125,8 @@ def fill(lists: Candidates, near: Candidates, picked: Candidates, **more: np.nda
         np.pad(lists.scores, ((0, 0), (0, 5)), constant_values=-np.inf),
     )
     n_relevant = lists.used.sum(axis=1)
-    return filled(lists, n_relevant, near, picked, given["same"], given["stub"], "model")
+    eligible = eligible or any_of(n)
+    return filled(lists, n_relevant, near, picked, given["same"], given["stub"], eligible, "model")
 
 
 def origins(found: Finished, row: int) -> list[str]:
@@ -158,6 +172,44 @@ def test_filling_up_adds_no_double_and_no_stub():
     assert lists_in(found.lists) == [[2, 4], [], [], [], [], []]
 
 
+def test_filling_up_adds_nothing_that_may_not_stand_there():
+    """Another language and what is barred stay out, however near; a barred page has a list."""
+    eligible = Eligibility(
+        language=np.array([0, 0, 1, EMPTY, 0]), barred=np.array([False, True, False, False, False])
+    )
+
+    found = fill(
+        ranked([], [], [], [], []),
+        ranked([1, 2, 3, 4], [0, 2], [0, 1], [2, 1], []),
+        ranked([], [], [4], [], [2, 0]),
+        eligible=eligible,
+    )
+
+    assert lists_in(found.lists) == [[3, 4], [0], [], [2], [0]]
+
+
+@pytest.mark.parametrize("sure", [np.inf, 0.0])
+def test_what_may_not_stand_there_is_in_no_finished_list(sure: float):
+    """Neither by its text, nor by a score that is sure, nor by filling up."""
+    random = np.random.default_rng(1)
+    site = plain_site([BODIES[at % 10] for at in range(N)])
+    eligible = Eligibility(random.integers(EMPTY, 2, N), random.random(N) < 0.3)
+    everything = ranked(*([item for item in range(N) if item != source] for source in range(N)))
+
+    found = finish(
+        site, everything, None, near=everything, picked=everything, cluster=np.arange(N),
+        titles=[f"t{at}" for at in range(N)], stub=np.zeros(N, dtype=bool), eligible=eligible,
+        origin="text", sure=sure,
+    )  # fmt: skip
+
+    sources, slots = np.nonzero(found.lists.used)
+    items = found.lists.items[sources, slots]
+    assert not eligible.barred[items].any()
+    languages = np.column_stack([eligible.language[sources], eligible.language[items]])
+    assert ((languages[:, 0] == languages[:, 1]) | (languages == EMPTY).any(axis=1)).all()
+    assert found.lists.used.any(axis=1).all()
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_finished_lists_keep_their_promises(seed: int):
     """On random sites: no self, no doubles, no stub at either end, scores finite, origins true."""
@@ -173,7 +225,7 @@ def test_finished_lists_keep_their_promises(seed: int):
 
     found = finish(
         site, near, history(site, log_of()), near=near, picked=picked, cluster=cluster,
-        titles=titles, stub=stub, origin="text",
+        titles=titles, stub=stub, eligible=any_of(n), origin="text",
     )  # fmt: skip
 
     same = same_title_or_text(titles, cluster)
@@ -200,7 +252,8 @@ def test_a_list_of_stubs_is_no_list():
 
     found = finish(
         site, near, None, near=near, picked=hand_picked([[5, 6, 7, 1]] * 10, n_articles=10),
-        cluster=np.arange(10), titles=[f"t{at}" for at in range(10)], stub=stub, origin="text",
+        cluster=np.arange(10), titles=[f"t{at}" for at in range(10)], stub=stub,
+        eligible=any_of(10), origin="text",
     )  # fmt: skip
 
     assert [sorted(row) for row in lists_in(found.lists)] == [
