@@ -14,7 +14,7 @@ from recommender.articles.article import title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, union
 from recommender.events.event import ORIGINS
 from recommender.lists.eligibility import Eligibility
-from recommender.ragged import at, clusters
+from recommender.ragged import at, clusters, runs
 from recommender.ranking.features import PRIOR_CHOICES, History
 from recommender.text.corpus import Corpus
 
@@ -28,6 +28,10 @@ MIN_PAIR_CLICKS = MIN_VISITS = 3
 # ... which are so large a part of those that read either. Not tuned: one visit in twenty is more
 # than what is read by everybody.
 MIN_READ_COSINE = 0.05
+# An article takes the place of an older one of its title if its text is at least this much as like
+# the page's: pages called "Overview" are not editions of one another. Not tuned; on msdocs hardly a
+# list changes, whatever the share.
+AS_RELEVANT = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,12 +69,11 @@ def finish(
     """
     same = same_title_or_text(titles, cluster)
     real = scored.keep(eligible.mask(scored) & ~stub[scored.items] & ~stub[:, None])
-    relevant = without_doubles(
-        real.keep(passes_floor(corpus, real, history) | (real.scores >= sure)), same
-    )
+    passed = real.keep(passes_floor(corpus, real, history) | (real.scores >= sure))
+    relevant = without_doubles(newest_of_doubles(corpus, passed, same), same)
     lists = relevant.first(LIST_SIZE)
     n_relevant = lists.used.sum(axis=1)
-    return filled(lists, n_relevant, near, picked, same, stub, eligible, origin)
+    return filled(corpus, lists, n_relevant, near, picked, same, stub, eligible, origin)
 
 
 def same_title_or_text(titles: list[str], cluster: np.ndarray) -> np.ndarray:
@@ -96,6 +99,34 @@ def without_doubles(candidates: Candidates, same: np.ndarray) -> Candidates:
     return candidates.keep(~double & (groups != same[:, None]))
 
 
+def newest_of_doubles(corpus: Corpus, candidates: Candidates, same: np.ndarray) -> Candidates:
+    """Of each group of doubles the newest takes the place and the score of the best, if it is as
+    good as ``AS_RELEVANT`` of it, and the best takes its; the undated are older than any dated.
+    """
+    has_double = np.bincount(same)[same] > 1
+    rows, slots = np.nonzero(candidates.used & has_double[candidates.items])
+    items = candidates.items[rows, slots].astype(np.int64)
+    # Pairs of one list and group stand together, best first, whatever else is in the list.
+    order = np.lexsort((slots, same[items], rows))
+    rows, slots, items = rows[order], slots[order], items[order]
+    group = rows.astype(np.int64) * len(same) + same[items]
+    heads = runs(group)
+    double = np.repeat(np.diff(heads) > 1, np.diff(heads))
+    if not double.any():
+        return candidates
+    rows, slots, items, group = rows[double], slots[double], items[double], group[double]
+    heads = runs(group)
+    best, sizes = heads[:-1], np.diff(heads)
+    cosine = corpus.cosine(rows, items)
+    day = np.nan_to_num(corpus.published[items], nan=-np.inf)
+    day[cosine < AS_RELEVANT * np.repeat(cosine[best], sizes)] = -np.inf
+    newest = np.lexsort((np.arange(len(day)), -day, group))[best]
+    exchanged = candidates.items.copy()
+    exchanged[rows[newest], slots[newest]] = items[best]
+    exchanged[rows[best], slots[best]] = items[newest]
+    return Candidates(exchanged, candidates.scores)
+
+
 def passes_floor(corpus: Corpus, candidates: Candidates, history: History | None) -> np.ndarray:
     """True where text or readers show that a link belongs beside its source; of the shape of
     ``candidates.items``, ``(n_sources, list_size)``.
@@ -115,6 +146,7 @@ def passes_floor(corpus: Corpus, candidates: Candidates, history: History | None
 
 
 def filled(
+    corpus: Corpus,
     lists: Candidates,
     n_relevant: np.ndarray,
     near: Candidates,
@@ -131,7 +163,7 @@ def filled(
     """
     spare = union([lists, near, picked])
     spare = spare.keep(eligible.mask(spare) & ~stub[spare.items] & ~stub[:, None])
-    spare = without_doubles(spare, same)
+    spare = without_doubles(newest_of_doubles(corpus, spare, same), same)
     origins = np.full(lists.items.shape, ORIGINS.index(origin), dtype=np.uint8)
     items, scores = lists.items.copy(), lists.scores.copy()
     texts = ORIGINS.index("text"), ORIGINS.index("hand-picked")
