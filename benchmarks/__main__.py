@@ -8,6 +8,7 @@ import sys
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks import (
+    dates,
     events,
     frames,
     learning,
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "serving": serving.run,
     "events": events.run,
     "quality": quality.run,
+    "dates": dates.run,
     "positions": positions.run,
     "teaching": teaching.run,
     "learning": learning.run,

@@ -30,7 +30,9 @@ class Settings:
     lists with commas. ``explore`` is how many of a hundred views explore, ``event_rate`` how many
     posts of events a client may make in a minute (0: any number), ``session_clicks`` and
     ``pair_clicks`` are the caps of clicks that count (``click_filters.Caps``). ``languages`` is
-    ``same`` if links stay in the language of the page, else ``any``.
+    ``same`` if links stay in the language of the page, else ``any``. Articles published more than
+    ``oldest_days`` ago are recommended beside nothing (0: any age is fine); ``ageing`` names, with
+    commas, the categories in which a newer article is preferred strongly.
     """
 
     database: str = "sqlite:///recommender.db"
@@ -45,6 +47,8 @@ class Settings:
     session_clicks: int = 30
     pair_clicks: int = 0
     languages: str = "same"
+    oldest_days: int = 0
+    ageing: str = ""
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
@@ -59,6 +63,7 @@ NUMBERS = {
     "explore": (0, 90),
     "session_clicks": (1, 1_000_000),
     "pair_clicks": (0, 1_000_000_000),
+    "oldest_days": (0, 1_000_000),
 }
 
 
@@ -75,6 +80,15 @@ def settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
         if name.startswith(PREFIX)
     ]
     return Settings(**{key: _checked(key, *rest) for key, *rest in given})
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The names of a list with commas, each once.
+
+    >>> names_in("news, events,,news")
+    ('news', 'events')
+    """
+    return tuple(dict.fromkeys(name for each in text.split(",") if (name := each.strip())))
 
 
 def _in_file(path: Path) -> dict[str, Any]:

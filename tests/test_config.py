@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recommender.config import Settings, settings
+from recommender.config import Settings, names_in, settings
 from recommender.errors import SettingsError
 
 
@@ -124,3 +124,9 @@ def test_a_word_that_a_setting_does_not_know_is_an_error(tmp_path: Path):
 
     with pytest.raises(SettingsError, match="RECOMMENDER_LANGUAGES: 'en' is not same or any"):
         settings({"RECOMMENDER_LANGUAGES": "en"}, folder=tmp_path)
+
+
+def test_a_list_with_commas_names_each_once():
+    """Spaces aside, in the order given."""
+    assert names_in(" news , events,,news") == ("news", "events")
+    assert names_in("") == ()

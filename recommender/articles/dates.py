@@ -36,6 +36,29 @@ class Dates:
     before_web: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class DateCounts:
+    """What was made of the dates of the articles that have a page: ``n_dated`` have one,
+    ``median_age`` days old in the middle (None without any), ``n_undated`` none that is known;
+    ``n_future``, ``n_empty`` and ``n_before_web`` as in ``Dates``. Of those published more than
+    ``oldest_days`` ago (0: any age is fine) ``n_too_old`` are recommended beside nothing.
+    ``ageing`` are the categories in which a newer article is preferred strongly, with ``n_ageing``
+    articles; ``no_category`` those of them that no article is in.
+    """
+
+    n_dated: int = 0
+    n_undated: int = 0
+    median_age: float | None = None
+    n_future: int = 0
+    n_empty: int = 0
+    n_before_web: int = 0
+    oldest_days: int = 0
+    n_too_old: int = 0
+    ageing: tuple[str, ...] = ()
+    n_ageing: int = 0
+    no_category: tuple[str, ...] = ()
+
+
 def day_number(moment: datetime) -> float:
     """Days since 1970-01-01, UTC."""
     return moment.timestamp() / DAY_SECONDS
@@ -68,4 +91,32 @@ def dates_of(articles: Sequence[Article], now: datetime) -> Dates:
         future=np.flatnonzero((days > latest).any(axis=1)),
         empty=np.flatnonzero((wanting & np.isnan(days)).any(axis=1)),
         before_web=np.flatnonzero(day < first_day),
+    )
+
+
+def counts_of(
+    articles: Sequence[Article],
+    dates: Dates,
+    now: datetime,
+    *,
+    oldest_days: int,
+    n_too_old: int,
+    ageing: Sequence[str],
+) -> DateCounts:
+    """The account of what ``dates`` of ``articles`` were good for at ``now``."""
+    real = np.array([not article.stub for article in articles], dtype=bool)
+    known = dates.day[real & ~np.isnan(dates.day)]
+    categories = [article.category for article in articles if not article.stub]
+    return DateCounts(
+        n_dated=len(known),
+        n_undated=int(real.sum()) - len(known),
+        median_age=round(day_number(now) - float(np.median(known)), 3) if len(known) else None,
+        n_future=len(dates.future),
+        n_empty=len(dates.empty),
+        n_before_web=len(dates.before_web),
+        oldest_days=oldest_days,
+        n_too_old=n_too_old,
+        ageing=tuple(ageing),
+        n_ageing=sum(category in ageing for category in categories),
+        no_category=tuple(name for name in ageing if name not in categories),
     )

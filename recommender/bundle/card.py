@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from recommender.articles.dates import FIRST_YEAR, DateCounts
 from recommender.bundle.registry import Calibration, Manifest
 from recommender.clicks.intervention_harvesting import Curve
 from recommender.clicks.position_bias import Examination
@@ -18,6 +19,13 @@ from recommender.ranking.handpicked import Outcome
 from recommender.ranking.handpicked_features import Feature
 from recommender.ranking.ranker import Learned
 from recommender.store.counts import Log
+from recommender.text.freshness import (
+    HALF_LIFE_YEARS,
+    HALF_LIFE_YEARS_AGEING,
+    LEAST,
+    LEAST_AGEING,
+    YEAR,
+)
 
 # Characters of the longest bar, and rows of a table of features: what fits a page.
 BAR, N_IMPORTANT = 30, 12
@@ -67,6 +75,10 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             "",
             _calibration(about.calibration),
             "",
+            "## Dates",
+            "",
+            *_dates(about.dates),
+            "",
             "## The lists",
             "",
             f"{(lengths >= 10).mean():.1%} of the articles have ten relevant links or more, "
@@ -97,6 +109,52 @@ def _calibration(outcome: Calibration) -> str:
         "`chance` estimates how likely a link is to be followed if it is examined: log odds of a "
         f"level of each page's own and {outcome.slope:.2f} for each unit of score. {reason}"
     )
+
+
+def _dates(dates: DateCounts) -> list[str]:
+    """How many articles are dated, and what that was good for."""
+    n = dates.n_dated + dates.n_undated
+    if dates.median_age is None:
+        lines = [f"None of the {n:,} articles has a date (`published_at`): no age is preferred."]
+    else:
+        lines = [
+            f"{dates.n_dated:,} of {n:,} articles are dated (`published_at`, else `updated_at`); "
+            f"the median age is {_age(dates.median_age)}. Before there are clicks, of texts alike "
+            f"the newer stands first: {_worth(HALF_LIFE_YEARS, LEAST)}; the undated count as the "
+            "median."
+        ]
+    if dates.ageing:
+        lines.append(
+            f"In {', '.join(dates.ageing)} ({dates.n_ageing:,} articles; RECOMMENDER_AGEING) "
+            f"{_worth(HALF_LIFE_YEARS_AGEING, LEAST_AGEING)}."
+        )
+    if dates.no_category:
+        lines.append(f"No article is in {', '.join(dates.no_category)}, which is set to be ageing.")
+    if dates.oldest_days:
+        lines.append(
+            f"{dates.n_too_old:,} articles were published more than {dates.oldest_days:,} days ago "
+            "and are recommended beside nothing (RECOMMENDER_OLDEST_DAYS)."
+        )
+    wrong = {
+        "later than the day after the build": dates.n_future,
+        "that stand for none (1970-01-01)": dates.n_empty,
+    }
+    lines += [f"Dates {what}, not believed: {count:,}." for what, count in wrong.items() if count]
+    if dates.n_before_web:
+        lines.append(f"Dates before {FIRST_YEAR}, believed: {dates.n_before_web:,}.")
+    return [" ".join(lines)]
+
+
+def _worth(half_life: float, least: float) -> str:
+    """What ``freshness`` makes of an article that has reached its half-life, in words."""
+    return (
+        f"a score counts {(1 + least) / 2:.2f} times at an age of {half_life:.0f} "
+        f"{'year' if half_life == 1 else 'years'}, never less than {least:.2f}"
+    )
+
+
+def _age(days: float) -> str:
+    return f"{days / YEAR:.1f} years" if days >= YEAR else f"{days:.0f} days"
 
 
 def _trial(scores: dict[str, float]) -> list[str]:

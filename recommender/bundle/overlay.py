@@ -16,7 +16,8 @@ from functools import lru_cache
 import numpy as np
 
 from recommender.articles.addresses import url_key
-from recommender.articles.article import Article, title_key
+from recommender.articles.article import Article, parse_timestamp, title_key
+from recommender.articles.dates import day_number, day_of
 from recommender.articles.language import primary_subtag
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf
 from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
@@ -92,6 +93,10 @@ class Patched(Shelf):
         self.barred = {
             self.row_of[article.id] for article, bars in zip(articles, barred, strict=True) if bars
         }
+        self.day = {row: day_of(read.article) for row, read in self.read.items()}
+        if oldest_days := base.about.dates.oldest_days:
+            built = day_number(parse_timestamp(base.about.built))
+            self.barred |= {row for row, day in self.day.items() if built - day > oldest_days}
         self._languages = base.languages.including(read.language for read in self.read.values())
         self.spoken = {row: self.languages.number(read.language) for row, read in self.read.items()}
         self.rewritten = {

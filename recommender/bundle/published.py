@@ -128,9 +128,10 @@ class Prepared(Shelf):
     ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis, see ``Evidence``.
     ``slates`` are those of ``exploration.explore``. ``keys`` are the store's numbers of the
     articles; ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and
-    namesakes share; ``target_factor``, what is known of an article as a target; ``language`` and
-    ``barred``, those of ``eligibility.Eligibility``. ``popular`` are rows, best first;
-    ``popular_in`` those of category ``c`` from ``popular_heads[c]`` on.
+    namesakes share; ``newest``, the newest edition of each; ``target_factor``, what is known of an
+    article as a target; ``language`` and ``barred``, those of ``eligibility.Eligibility``.
+    ``popular`` are rows, best first; ``popular_in`` those of category ``c`` from
+    ``popular_heads[c]`` on.
     """
 
     about: Manifest
@@ -145,6 +146,7 @@ class Prepared(Shelf):
     addresses: Strings
     category: np.ndarray
     same: np.ndarray
+    newest: np.ndarray
     stub: np.ndarray
     target_factor: np.ndarray
     language: np.ndarray
@@ -258,7 +260,9 @@ class Prepared(Shelf):
             # To a reader, a link under the title of the page is the page.
             if self.text_of(row) not in seen and title_key(self.titles[row]) != title_key(title):
                 seen.add(self.text_of(row))
-                listed.append(Placed(row, float(scores[row]), "text"))
+                # The newest edition stands in the place of an older one, if it may stand there.
+                heir = int(self.newest[row])
+                listed.append(Placed(heir if scores[heir] > 0 else row, float(scores[row]), "text"))
         return listed
 
     @cached_property

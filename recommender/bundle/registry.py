@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recommender.articles.dates import DateCounts
 from recommender.bundle.arrays import build, read_json
 from recommender.errors import BundleError
 from recommender.lists.eligibility import Languages
@@ -119,6 +120,7 @@ class Manifest:
     calibration: Calibration
     relevance_floor: float
     languages: Languages
+    dates: DateCounts
     explore: int
     variants: tuple[dict[str, Any], ...]
     store: str

@@ -12,6 +12,7 @@ import numpy as np
 
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
+from recommender.articles.dates import DateCounts
 from recommender.bundle import registry
 from recommender.bundle.answer_bytes import ready
 from recommender.bundle.arrays import Index, Strings, build, save
@@ -66,6 +67,7 @@ class Built:
     slates: np.ndarray
     calibrated: Calibrated
     eligible: Eligibility
+    dates: DateCounts
     stored: Stored
     now: datetime
 
@@ -96,6 +98,7 @@ class Built:
             "calibration": self.calibrated.about(),
             "relevance_floor": RELEVANCE_FLOOR,
             "languages": asdict(self.eligible.languages),
+            "dates": asdict(self.dates),
             "explore": self.slates.shape[1],
             "variants": variant_table(self.slates.shape[1]),
             "store": self.stored.store,
@@ -168,11 +171,14 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         addresses=Strings.of(article.url or "" for article in articles),
         category=built.site.category,
         same=built.finished.same,
+        newest=built.finished.newest.astype(np.int32),
         stub=stub,
         target_factor=factor_of_targets(built.learned, built.text, built.site),
         language=built.eligible.language,
         barred=built.eligible.barred,
-        **popular(lists.items, read, built.site.category, stub, built.eligible),
+        **popular(
+            lists.items, read, built.site.category, stub, built.eligible, built.finished.newest
+        ),
         items=lists.items.astype(np.int32),
         scores=np.where(lists.used, lists.scores, 0).astype(np.float32),
         origins=built.finished.origins,
@@ -200,15 +206,20 @@ def popular(
     category: np.ndarray,
     stub: np.ndarray,
     eligible: Eligibility,
+    newest: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Rows by how often they were ``read``, ``(n_articles,)``, most first, of the site and of each
     category; without a log, those that stand in most lists; stubs at the very end, and none that is
-    barred. Of every language there are ``N_POPULAR``, so that its pages have some.
+    barred. Of every language there are ``N_POPULAR``, so that its pages have some. The ``newest``
+    edition, ``(n_articles,)``, stands in the place of an older one.
     """
     top = items[:, :DEFAULT_K]
     listed = np.bincount(top[top != EMPTY], minlength=len(items))
     order = np.lexsort((-listed, -read, stub))
     order = order[~eligible.barred[order]]
+    in_its_language = eligible.allows(order, newest[order])
+    order = np.where(in_its_language, newest[order], order)
+    order = order[np.sort(np.unique(order, return_index=True)[1])]
     in_order, real = category[order], stub[order] == 0
     n_categories = int(category.max(initial=-1)) + 1
 

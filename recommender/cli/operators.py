@@ -16,7 +16,7 @@ from recommender.articles.article import parse_timestamp
 from recommender.bundle import registry
 from recommender.bundle.registry import Manifest
 from recommender.cli.output import COUNT, as_json, here, now, print_json, warn
-from recommender.config import Settings
+from recommender.config import Settings, names_in
 from recommender.errors import BundleError
 from recommender.lists import editorial
 from recommender.progress import Shown
@@ -121,6 +121,10 @@ def train(
 ) -> None:
     """Train a bundle from the store, publish it and make it live.
 
+    Of articles alike the newer is preferred, by published_at: mildly, and strongly in the
+    categories of RECOMMENDER_AGEING. RECOMMENDER_OLDEST_DAYS is an age beyond which nothing is
+    recommended.
+
     \b
     example:
       recommender train --jobs 2
@@ -138,6 +142,8 @@ def train(
         explore=settings.explore,
         caps=caps_of(settings),
         languages=settings.languages,
+        oldest_days=settings.oldest_days,
+        ageing=names_in(settings.ageing),
     )
     editorial.load(settings.editorial)  # a faulty line is better known before than after
     with Shown() as progress, Store(settings.database) as store:
@@ -158,6 +164,8 @@ def train(
             )
         else:
             bundle = build(store, settings.models, now=built, options=options, progress=progress)
+    absent = bundle.about.dates.no_category
+    warn([f"RECOMMENDER_AGEING: no article is in category {name!r}" for name in absent])
     live = promotion.promoted if promotion else options.activate
     if as_json:
         guard = {"promotion": promotion.sentence} if promotion else {}

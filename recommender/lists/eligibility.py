@@ -23,6 +23,8 @@ from recommender.candidates import EMPTY, Candidates
 
 # Rules on languages: links in the language of the page, or in whichever.
 SAME, ANY = "same", "any"
+# So many articles stay eligible however old they are, the newest: each has a list of ten others.
+NEWEST_KEPT = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,34 @@ def agree(one: np.ndarray | int, other: np.ndarray | int) -> np.ndarray:
     return (one == other) | (one == EMPTY) | (other == EMPTY)
 
 
-def eligibility_of(articles: Sequence[Article], *, languages: str = SAME) -> Eligibility:
-    """What may be recommended of a site's articles under a rule on languages."""
+def eligibility_of(
+    articles: Sequence[Article], *, languages: str = SAME, too_old: np.ndarray | bool = False
+) -> Eligibility:
+    """What may be recommended of a site's articles under a rule on languages, but for those that
+    are ``too_old``, ``(n_articles,)``.
+    """
     language, known = languages_of(articles, rule=languages)
-    return Eligibility(language, barred_of(articles), known)
+    return Eligibility(language, barred_of(articles) | too_old, known)
+
+
+def too_old_of(
+    articles: Sequence[Article], day: np.ndarray, now: float, oldest_days: int
+) -> np.ndarray:
+    """True for articles published more than ``oldest_days`` ago, ``(n_articles,)``; none for 0.
+
+    ``day`` and ``now`` are days since 1970, NaN where unknown, which is not old. Where fewer than
+    ``NEWEST_KEPT`` pages remain, the newest of the old ones do too: a site that was left alone for
+    long still has lists.
+    """
+    if oldest_days == 0:
+        return np.zeros(len(articles), dtype=bool)
+    old = now - day > oldest_days
+    may = ~barred_of(articles) & np.array([not article.stub for article in articles], dtype=bool)
+    n_wanting = NEWEST_KEPT - int((may & ~old).sum())
+    spared = np.flatnonzero(may & old)
+    spared = spared[np.argsort(-day[spared], kind="stable")][: max(n_wanting, 0)]
+    old[spared] = False
+    return old
 
 
 def barred_of(articles: Sequence[Article]) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from recommender.articles.article import title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, union
 from recommender.events.event import ORIGINS
+from recommender.lists.editions import newest_editions
 from recommender.lists.eligibility import Eligibility
 from recommender.ragged import at, clusters, runs
 from recommender.ranking.features import PRIOR_CHOICES, History
@@ -28,23 +29,21 @@ MIN_PAIR_CLICKS = MIN_VISITS = 3
 # ... which are so large a part of those that read either. Not tuned: one visit in twenty is more
 # than what is read by everybody.
 MIN_READ_COSINE = 0.05
-# An article takes the place of an older one of its title if its text is at least this much as like
-# the page's: pages called "Overview" are not editions of one another. Not tuned; on msdocs hardly a
-# list changes, whatever the share.
-AS_RELEVANT = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finished:
     """Lists to publish. ``origins`` are numbers into ``ORIGINS``; ``n_relevant`` is how
     many links of each list passed the floor, before the fallback chain filled it up; ``same`` is
-    a number that articles share if a list may hold only one of them.
+    a number that articles share if a list may hold only one of them; ``newest`` is the newest
+    edition of each, see ``editions``.
     """
 
     lists: Candidates
     origins: np.ndarray
     n_relevant: np.ndarray
     same: np.ndarray
+    newest: np.ndarray
 
 
 def finish(
@@ -68,12 +67,13 @@ def finish(
     draws on.
     """
     same = same_title_or_text(titles, cluster)
+    newest = newest_editions(corpus, same, ~eligible.barred & ~stub)
     real = scored.keep(eligible.mask(scored) & ~stub[scored.items] & ~stub[:, None])
-    passed = real.keep(passes_floor(corpus, real, history) | (real.scores >= sure))
-    relevant = without_doubles(newest_of_doubles(corpus, passed, same), same)
+    passed = passes_floor(corpus, real, history) | (real.scores >= sure)
+    relevant = without_doubles(with_newest(real, passed, newest, same), same)
     lists = relevant.first(LIST_SIZE)
     n_relevant = lists.used.sum(axis=1)
-    return filled(corpus, lists, n_relevant, near, picked, same, stub, eligible, origin)
+    return filled(lists, n_relevant, near, picked, same, newest, stub, eligible, origin)
 
 
 def same_title_or_text(titles: list[str], cluster: np.ndarray) -> np.ndarray:
@@ -99,32 +99,27 @@ def without_doubles(candidates: Candidates, same: np.ndarray) -> Candidates:
     return candidates.keep(~double & (groups != same[:, None]))
 
 
-def newest_of_doubles(corpus: Corpus, candidates: Candidates, same: np.ndarray) -> Candidates:
-    """Of each group of doubles the newest takes the place and the score of the best, if it is as
-    good as ``AS_RELEVANT`` of it, and the best takes its; the undated are older than any dated.
+def with_newest(
+    candidates: Candidates, passed: np.ndarray, newest: np.ndarray, same: np.ndarray
+) -> Candidates:
+    """Candidates that ``passed``, ``(n_sources, list_size)``. Where the best of a group of doubles
+    has a ``newest`` edition among the candidates, passed or not, the two change places, and so
+    scores; ``newest`` and ``same`` are ``(n_articles,)``.
     """
     has_double = np.bincount(same)[same] > 1
     rows, slots = np.nonzero(candidates.used & has_double[candidates.items])
     items = candidates.items[rows, slots].astype(np.int64)
-    # Pairs of one list and group stand together, best first, whatever else is in the list.
-    order = np.lexsort((slots, same[items], rows))
+    # Doubles of one list stand together, the best first, whatever else is in the list.
+    order = np.lexsort((slots, ~passed[rows, slots], same[items], rows))
     rows, slots, items = rows[order], slots[order], items[order]
-    group = rows.astype(np.int64) * len(same) + same[items]
-    heads = runs(group)
-    double = np.repeat(np.diff(heads) > 1, np.diff(heads))
-    if not double.any():
-        return candidates
-    rows, slots, items, group = rows[double], slots[double], items[double], group[double]
-    heads = runs(group)
-    best, sizes = heads[:-1], np.diff(heads)
-    cosine = corpus.cosine(rows, items)
-    day = np.nan_to_num(corpus.published[items], nan=-np.inf)
-    day[cosine < AS_RELEVANT * np.repeat(cosine[best], sizes)] = -np.inf
-    newest = np.lexsort((np.arange(len(day)), -day, group))[best]
-    exchanged = candidates.items.copy()
-    exchanged[rows[newest], slots[newest]] = items[best]
-    exchanged[rows[best], slots[best]] = items[newest]
-    return Candidates(exchanged, candidates.scores)
+    heads = runs(rows.astype(np.int64) * len(same) + same[items])
+    best = np.repeat(heads[:-1], np.diff(heads))
+    at = np.flatnonzero(items == newest[items[best]])
+    best = best[at]
+    found = candidates.items.copy()
+    found[rows[at], slots[at]] = items[best]
+    found[rows[best], slots[best]] = items[at]
+    return Candidates(found, candidates.scores).keep(passed)
 
 
 def passes_floor(corpus: Corpus, candidates: Candidates, history: History | None) -> np.ndarray:
@@ -146,12 +141,12 @@ def passes_floor(corpus: Corpus, candidates: Candidates, history: History | None
 
 
 def filled(
-    corpus: Corpus,
     lists: Candidates,
     n_relevant: np.ndarray,
     near: Candidates,
     picked: Candidates,
     same: np.ndarray,
+    newest: np.ndarray,
     stub: np.ndarray,
     eligible: Eligibility,
     origin: str,
@@ -163,7 +158,7 @@ def filled(
     """
     spare = union([lists, near, picked])
     spare = spare.keep(eligible.mask(spare) & ~stub[spare.items] & ~stub[:, None])
-    spare = without_doubles(newest_of_doubles(corpus, spare, same), same)
+    spare = without_doubles(with_newest(spare, spare.used, newest, same), same)
     origins = np.full(lists.items.shape, ORIGINS.index(origin), dtype=np.uint8)
     items, scores = lists.items.copy(), lists.scores.copy()
     texts = ORIGINS.index("text"), ORIGINS.index("hand-picked")
@@ -176,4 +171,4 @@ def filled(
             items[row, slot] = found[slot]
             scores[row, slot] = min(0.0, float(scores[row, slot - 1])) if slot else 0.0
             origins[row, slot] = texts[0] if by_text else texts[1]
-    return Finished(Candidates(items, scores), origins, n_relevant, same)
+    return Finished(Candidates(items, scores), origins, n_relevant, same, newest)

@@ -26,19 +26,19 @@ N_SHOWN = 40  # more than any list that was shown
 @dataclass(frozen=True, slots=True, eq=False)
 class Basis:
     """What sources draw on: texts, the editors' lists ``picked``, what they taught, if anything,
-    and what readers did.
+    and what readers did; ``near`` are the nearest texts that may be recommended.
     """
 
     corpus: Corpus
     picked: Candidates
     handpicked: HandpickedModel | None
     history: History
+    near: Candidates
 
 
 def by_text(basis: Basis) -> Candidates:
     """The nearest texts."""
-    items, cosines = basis.corpus.near, basis.corpus.near_cosine
-    return Candidates(items, np.where(items != EMPTY, cosines, -np.inf))
+    return basis.near
 
 
 def by_readers(basis: Basis) -> Candidates:

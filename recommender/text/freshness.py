@@ -13,10 +13,10 @@ import numpy as np
 
 YEAR = 365.25
 # The factor of an article that is infinitely old, and the years in which half of the way there is
-# gone: the strongest that costs nothing where articles do not age. On msdocs, whose editors linked
-# whatever helps, nDCG@10 by text is +.0003 to +.0007 (± .0007) at five dates from 2019 to 2026; a
-# half-life of 2 years has -.0012 ± .0008, a factor of .5 with 3 years -.0018 ± .0009
-# (benchmarks/README.md, "Dates").
+# gone: the strongest that costs nothing measurable where articles do not age. On msdocs, whose
+# editors linked whatever helps, nDCG@10 by text changes by -.0004 to +.0004 (± .0007) at five dates
+# from 2019 to 2026; with a half-life of 2 years by as much as -.0015 ± .0008, with a factor of .5
+# and 3 years -.0018 ± .0008 (benchmarks/README.md, "Dates").
 LEAST, HALF_LIFE_YEARS = 0.6, 5.0
 # The same in sections that a site says are ageing, such as news: what is a year old has lost two
 # fifths. Not tuned.

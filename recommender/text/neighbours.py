@@ -24,15 +24,23 @@ NEAR_TITLE = 0.5  # likewise
 
 
 def neighbours(
-    text: Text, *, k: int, progress: Progress | None = None
+    text: Text,
+    *,
+    k: int,
+    left_out: np.ndarray | None = None,
+    progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` most similar articles of each, best first, never itself.
 
     Returns items and cosines, both ``(n_articles, k)``; what shares no term with an article is
     no neighbour of it, and its slots hold ``EMPTY`` and 0. Of equal ones the one with the
-    smaller number comes first.
+    smaller number comes first. Articles that are ``left_out``, ``(n_articles,)``, are neighbours
+    of none, but have some.
     """
     progress = progress or Silent()
+    found = text.weights
+    if left_out is not None:
+        found = np.where(np.repeat(left_out, np.diff(text.indptr)), np.float32(0), found)
     n = len(text.indptr) - 1
     best = np.full((n, k), EMPTY, dtype=np.int32)
     score = np.zeros((n, k), dtype=np.float32)
@@ -41,7 +49,7 @@ def neighbours(
     for first in tiles:
         last = min(first + TILE, n)
         matrix = text.indptr, text.indices, text.weights
-        posts = postings(*matrix, first, last, len(text.idf))
+        posts = postings(*matrix[:2], found, first, last, len(text.idf))
         for start in range(0, n, ROWS):
             stop = min(start + ROWS, n)
             tile_top(*matrix, *posts, first, last, start, stop, k, best, score)

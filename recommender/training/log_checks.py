@@ -7,12 +7,14 @@ where clicks do not suffice. The thresholds are rules of thumb, not tuned, state
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.articles.article import Article
+from recommender.articles.dates import FIRST_YEAR, dates_of
 from recommender.clicks import position_bias
 from recommender.clicks.intervention_harvesting import MAX_POSITION
 from recommender.ranking.ranker import MIN_CLICKS
@@ -26,6 +28,8 @@ PATIENCE_MS = 30 * 60 * 1000
 # Not tuned. Shares of articles, of links, and of clicks: one in five and much is amiss; events that
 # get lost on the way are a few in a hundred; a click on what was not shown is a fault of the page.
 MAX_WITHOUT_TEXT, MAX_STUBS, MAX_FLAGGED = 0.2, 0.2, 0.2
+# Of dates a slip is rare; one in twenty comes from an export at fault.
+MAX_BAD_DATES = 0.05
 MAX_HALVES, MAX_REJECTED, MAX_NOT_SHOWN = 0.05, 0.05, 0.01
 # One link of one page rarely draws more of a whole site's clicks.
 MAX_OF_ONE_PAIR = 0.1
@@ -57,7 +61,7 @@ def validate(store: Store, *, now_ms: int, caps: Caps | None = None, seed: int =
     articles = [article for article in everything if not article.stub]
     ids = [article.id for article in everything]
     log = counts.count(store, ids, caps=caps)
-    found = [_articles(articles), _texts(articles), _lists(everything)]
+    found = [_articles(articles), _texts(articles), _lists(everything), _dates(articles, now_ms)]
     found += [_clicks(log), _without_clicks(log), _positions(log), _randomised(log, seed)]
     found += [_one_pair(log, ids), _drift(log)]
     with store.reading() as connection:
@@ -84,6 +88,21 @@ def _lists(articles: list[Article]) -> Check:
     links = [(article.id, id) for article in articles for id in article.recommended]
     dead = [f"{source}: {titles.get(id, id)}" for source, id in links if id not in known]
     return _share("hand-picked links lead to pages", dead, len(links), MAX_STUBS, "do not")
+
+
+def _dates(articles: list[Article], now_ms: int) -> Check:
+    dates = dates_of(articles, datetime.fromtimestamp(now_ms / 1000, UTC))
+    wrong = np.union1d(dates.future, dates.empty).tolist()
+    given = [f"{articles[at].published_at or articles[at].updated_at}" for at in wrong]
+    bad = [f"{articles[at].id}: {date}" for at, date in zip(wrong, given, strict=True)]
+    n_given = len(set(np.flatnonzero(~np.isnan(dates.day)).tolist()) | set(wrong))
+    summary = (
+        f"{len(dates.future):,} of {n_given:,} dated articles are of later than tomorrow, "
+        f"{len(dates.empty):,} of 1970-01-01: these dates are not believed; "
+        f"{len(dates.before_web):,} are of before {FIRST_YEAR}, which is"
+    )
+    passed = len(wrong) <= MAX_BAD_DATES * n_given
+    return Check("dates can be right", passed, summary, bad[:N_EXAMPLES])
 
 
 # The log

@@ -17,13 +17,13 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from recommender.articles.article import Article
-from recommender.articles.dates import dates_of, day_number
+from recommender.articles.dates import counts_of, dates_of, day_number
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.writer import Built, Stored, write
 from recommender.candidates import EMPTY, Candidates, hand_picked, union
 from recommender.clicks import position_bias
 from recommender.errors import TrainingError
-from recommender.lists.eligibility import SAME, eligibility_of
+from recommender.lists.eligibility import SAME, Eligibility, eligibility_of, too_old_of
 from recommender.lists.exploration import DEFAULT_SHARE, explore
 from recommender.lists.rerank import finish
 from recommender.progress import Progress, Silent, tracked
@@ -52,7 +52,9 @@ class Options:
     """How to build. ``until`` (milliseconds since 1970) bounds the log; ``jobs`` is the number
     of processes for counting text; ``seed`` settles every draw; ``explore`` is how many of a
     hundred views show a slate that explores; ``caps`` bound what clicks can do; ``languages`` is
-    the rule on the language of links (``eligibility.SAME`` or ``ANY``).
+    the rule on the language of links (``eligibility.SAME`` or ``ANY``). Articles published more
+    than ``oldest_days`` ago are recommended beside nothing (0: any age is fine); in categories that
+    are ``ageing`` a newer article is preferred strongly.
     """
 
     until: int | None = None
@@ -62,6 +64,8 @@ class Options:
     explore: int = DEFAULT_SHARE
     caps: Caps = field(default_factory=Caps)
     languages: str = SAME
+    oldest_days: int = 0
+    ageing: tuple[str, ...] = ()
 
 
 def build(
@@ -88,15 +92,17 @@ def build(
     if stub.all():
         raise TrainingError("the store holds stubs alone; import the pages themselves")
 
-    eligible = eligibility_of(articles, languages=options.languages)
+    dates, today = dates_of(articles, now), day_number(now)
+    too_old = too_old_of(articles, dates.day, today, options.oldest_days)
+    eligible = eligibility_of(articles, languages=options.languages, too_old=too_old)
     text = read_text(articles, jobs=options.jobs, progress=progress)
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS, progress=progress)
     cluster = neighbours.near_duplicates(text, items)
     picked = picked_lists(articles, ids)
-    dates = dates_of(articles, now)
     corpus = corpus_of(
-        articles, text, picked, items, cosines, published=dates.day, now=day_number(now)
-    )
+        articles, text, picked, items, cosines,
+        published=dates.day, now=today, ageing=options.ageing,
+    )  # fmt: skip
 
     taught = handpicked.learn(corpus, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")
@@ -106,7 +112,8 @@ def build(
         corpus, log, examination, handpicked=taught.model, seed=options.seed, progress=progress
     )
 
-    basis = Basis(corpus, picked, taught.model, learned.history)
+    near = nearest(text, eligible, items, cosines, progress)
+    basis = Basis(corpus, picked, taught.model, learned.history, near)
     proposed = {name: source(basis) for name, source in SOURCES.items()}
     score = scorer(corpus, learned, taught)
     scored = ranked(score, union([*proposed.values()]), progress)
@@ -132,10 +139,14 @@ def build(
         seed=options.seed + int(now.timestamp()),
     )
     calibrated = calibrate(corpus, log, examination, learned, score)
+    counted = counts_of(
+        articles, dates, now,
+        oldest_days=options.oldest_days, n_too_old=int(too_old.sum()), ageing=options.ageing,
+    )  # fmt: skip
     stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
     built = Built(
         articles, text, corpus, log, examination, learned, taught, finished, slates, calibrated,
-        eligible, stored, now,
+        eligible, counted, stored, now,
     )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
 
@@ -160,6 +171,19 @@ def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:
     place = {id: row for row, id in enumerate(ids)}
     lists = [[place.get(id, EMPTY) for id in article.recommended] for article in articles]
     return hand_picked(lists, n_articles=len(articles))
+
+
+def nearest(
+    text: Text, eligible: Eligibility, items: np.ndarray, cosines: np.ndarray, progress: Progress
+) -> Candidates:
+    """The nearest texts that may be recommended: the neighbours ``items``, unless some are barred
+    and others would stand too far away to be among them.
+    """
+    if eligible.barred.any():
+        items, cosines = neighbours.neighbours(
+            text, k=N_NEIGHBOURS, left_out=eligible.barred, progress=progress
+        )
+    return Candidates(items, np.where(items != EMPTY, cosines, -np.inf))
 
 
 def scorer(corpus: Corpus, learned: Learned, taught: Outcome) -> Score:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from recommender.bundle.overlay import REWRITTEN, Patched
 from recommender.bundle.published import SAME_TEXT, Evidence, Lists, Texts
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.lists.editorial import parse
+from recommender.training.pipeline import Options
 
 KNEE = ["knee", "joint", "cartilage", "meniscus", "tendon", "stairs", "swelling", "running"]
 SLEEP = ["sleep", "night", "dream", "snoring", "mattress", "melatonin", "insomnia", "bedtime"]
@@ -496,3 +498,20 @@ def test_nothing_changed_changes_nothing(many: Lists):
 
     assert (shelf.touched, shelf.gone) == (set(), set())
     assert everywhere(shelf)["nobody"] == many.related(None, k=MAX_K)
+
+
+def test_what_comes_too_old_is_recommended_beside_nothing(tmp_path: Path):
+    """An archive that is put in years after is a source, as one that was there at the build."""
+    options = Options(oldest_days=365)
+    lists = built(
+        tmp_path, [*site(), *[on(KNEE, at) for at in range(8, 16)]], options=options
+    ).lists
+    archived = on(KNEE, 20, "archived", published_at="2019-11-20")
+    undated = on(KNEE, 30, "undated")
+
+    shelf = Patched(lists, [archived, undated], [])
+
+    everyone = {id for page in pages(shelf) for id in related(shelf, page)}
+    assert "undated" in everyone
+    assert "archived" not in everyone
+    assert len(related(shelf, "archived")) >= MIN_LINKS

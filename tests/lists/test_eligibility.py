@@ -6,7 +6,14 @@ import pytest
 from recommender.articles.article import Article
 from recommender.articles.language import primary_subtag
 from recommender.candidates import EMPTY, from_lists
-from recommender.lists.eligibility import ANY, Eligibility, Languages, eligibility_of
+from recommender.lists.eligibility import (
+    ANY,
+    NEWEST_KEPT,
+    Eligibility,
+    Languages,
+    eligibility_of,
+    too_old_of,
+)
 
 
 def site(*languages: str | None) -> list[Article]:
@@ -81,3 +88,25 @@ def test_a_language_the_site_has_not_is_like_none_of_its_own():
     later = languages.including(["sv-SE", None, "de", "fr"])
     assert [later.number(tag) for tag in ("de", "en", "fr", "sv", "it")] == [0, 1, 2, 3, 4]
     assert Languages(ANY).including(["de"]).number("de") == EMPTY
+
+
+def test_what_is_too_old_is_barred():
+    """The undated are not, and without a limit nothing is."""
+    articles = site(*[None] * 20)
+    day = np.array([100.0] * 15 + [10, 59, 60, np.nan, 100])
+
+    old = too_old_of(articles, day, 110.0, 50)
+
+    assert np.flatnonzero(old).tolist() == [15, 16]
+    assert eligibility_of(articles, too_old=old).barred.tolist() == old.tolist()
+    assert not too_old_of(articles, day, 110.0, 0).any()
+
+
+def test_where_all_are_too_old_the_newest_remain():
+    """As many as a list of ten takes; a stub is no page."""
+    articles = [*site(*[None] * 20), Article("s", "S", stub=True)]
+    day = np.append(np.arange(20.0), np.nan)
+
+    old = too_old_of(articles, day, 1000.0, 50)
+
+    assert np.flatnonzero(~old).tolist() == [*range(20 - NEWEST_KEPT, 20), 20]

@@ -16,9 +16,9 @@ from recommender.lists.rerank import (
     Finished,
     filled,
     finish,
-    newest_of_doubles,
     passes_floor,
     same_title_or_text,
+    with_newest,
     without_doubles,
 )
 from recommender.ranking.features import History, history_of
@@ -79,46 +79,28 @@ def test_doubles_are_left_out(seed: int):
     assert lists_in(found) == expected
 
 
-FAIR = "christmas fair stalls music tickets in the town hall"
-
-
-def test_of_two_under_one_title_the_newer_stays():
-    """At the better place and under its score; the undated give way to the dated."""
-    bodies = ["choir sings at the christmas fair", *[f"{FAIR} {year}" for year in range(3)], "fair"]
-    site = site_from(
-        [Article(f"{at}", f"t{at}", body) for at, body in enumerate(bodies)],
-        published=np.array([9, 1, 3, np.nan, 2]),
-    )
+def test_of_two_under_one_title_the_newest_edition_stays():
+    """At the better place and under its score, if it is in the list; else the best stays."""
     same = np.array([0, 1, 1, 1, 4])
+    newest = np.array([0, 2, 2, 2, 4])
     lists = ranked([1, 4, 3, 2], [], [], [], [3, 0, 1])
 
-    found = without_doubles(newest_of_doubles(site, lists, same), same)
+    found = without_doubles(with_newest(lists, lists.used, newest, same), same)
 
-    assert lists_in(found) == [[2, 4], [], [], [], [1, 0]]
+    assert lists_in(found) == [[2, 4], [], [], [], [3, 0]]
     assert found.scores[0, :2].tolist() == [1, 1 / 2]
 
 
-def test_a_newer_namesake_about_something_else_displaces_nothing():
-    """Where titles are as general as "Overview", what belongs to the page stays."""
-    bodies = ["knee joint stairs", "knee joint cartilage", "tax form knee letter deadline office"]
-    site = site_from(
-        [Article(f"{at}", f"t{at}", body) for at, body in enumerate(bodies)],
-        published=np.array([1, 1, 9]),
-    )
-    same = np.array([0, 1, 1])
+def test_the_newest_edition_is_as_relevant_as_the_one_it_stands_for():
+    """It need not pass the floor by words of its own; where none passes, none does."""
+    same, newest = np.array([0, 1, 1]), np.array([0, 2, 2])
+    lists = ranked([2, 1], [], [])
 
-    found = newest_of_doubles(site, ranked([1, 2], [], []), same)
+    found = with_newest(lists, np.array([[False, True], *[[False] * 2] * 2]), newest, same)
+    none = with_newest(lists, np.zeros((3, 2), dtype=bool), newest, same)
 
-    assert lists_in(found)[0] == [1, 2]
-
-
-def test_without_dates_the_best_stays():
-    """And of two of one day."""
-    same, lists = np.array([0, 1, 1]), ranked([2, 1], [], [])
-    articles = [Article(f"{at}", f"t{at}", "knee joint") for at in range(3)]
-    for days in (np.full(3, np.nan), np.full(3, 7.0)):
-        found = newest_of_doubles(site_from(articles, published=days), lists, same)
-        assert lists_in(found)[0] == [2, 1]
+    assert lists_in(found) == [[2], [], []]
+    assert lists_in(none) == [[], [], []]
 
 
 BODIES = [" ".join(WORDS[at : at + 5]) for at in range(10)]
@@ -169,10 +151,8 @@ def fill(
     )
     n_relevant = lists.used.sum(axis=1)
     eligible = eligible or any_of(n)
-    site = plain_site([f"word{at}" for at in range(n)])
-    return filled(
-        site, lists, n_relevant, near, picked, given["same"], given["stub"], eligible, "model"
-    )
+    same, stub = given["same"], given["stub"]
+    return filled(lists, n_relevant, near, picked, same, np.arange(n), stub, eligible, "model")
 
 
 def origins(found: Finished, row: int) -> list[str]:

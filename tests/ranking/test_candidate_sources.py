@@ -31,7 +31,8 @@ def basis(corpus: Corpus, log: Log, picked: Candidates | None = None) -> Basis:
     """Of a log, without a model of editors' lists."""
     pairs, of_link = pairs_in(log, n_articles=N)
     history = history_of(corpus, log, pairs, of_link, EVENLY.of(log))
-    return Basis(corpus, picked or hand_picked([()] * N, n_articles=N), None, history)
+    near = Candidates(corpus.near, np.where(corpus.near != EMPTY, corpus.near_cosine, -np.inf))
+    return Basis(corpus, picked or hand_picked([()] * N, n_articles=N), None, history, near)
 
 
 def test_what_nobody_read_has_its_nearest_texts_alone(corpus: Corpus):

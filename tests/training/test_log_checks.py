@@ -48,7 +48,7 @@ def test_the_sample_site_is_fit(sample: Path):
         found = validate(store, now_ms=10**13)
 
     assert [check.name for check in found if not check.passed] == []
-    assert len(found) == 13
+    assert len(found) == 14
 
 
 def test_an_empty_store_passes_what_it_can():
@@ -116,3 +116,22 @@ def test_what_waits_for_its_other_half_is_not_missed_yet():
         ]
 
     assert [checks["clicks have their views"].passed for checks in found] == [True, False]
+
+
+def test_dates_that_cannot_be_right_are_named():
+    """One slip of forty is borne, four are not; what is older than the web is only counted."""
+    dates = ["1970-01-05", "1960-01-01", *["1970-02-01"] * 38]
+    articles = [Article(f"a{at:02}", f"T{at}", published_at=day) for at, day in enumerate(dates)]
+    slips = [
+        Article(f"b{at}", f"B{at}", published_at=day)
+        for at, day in enumerate(("2206-11-20", "1970-01-01", "2206-01-01", "1970-01-01T00:00:00Z"))
+    ]
+
+    few = asked([*articles, slips[0]], [])["dates can be right"]
+    many = asked([*articles, *slips], [])["dates can be right"]
+
+    assert few.passed
+    assert few.examples == ["b0: 2206-11-20"]
+    assert not many.passed
+    assert "2 of 44 dated articles are of later than tomorrow, 2 of 1970-01-01" in many.summary
+    assert "40 are of before 1991" in many.summary
