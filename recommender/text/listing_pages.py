@@ -1,0 +1,422 @@
+"""Listing pages: home, category, archive and author pages, made of other articles' beginnings.
+
+A page is walked from piece to piece: where the title or the beginning of another article stands
+on it, as far as the two agree. A listing names several articles by their titles, and their pieces
+cover at least half of it, without a paragraph of its own. Nothing is looked up but the articles
+themselves, so that it holds in any language and for any pattern of addresses.
+
+A piece begins where another article begins. That sets listings apart from pages made from one
+template: release notes, or reports of which only the figures differ, share words in the same
+places, but none holds the titles of three others. A copy holds the text of one.
+
+>>> posts = {
+...     "Slugs at night": "They come out after rain and eat what is young and green.",
+...     "Peat free compost": "It dries faster than peat does, so water a little every day.",
+...     "Garlic": "Plant the cloves before the first frost and harvest in July.",
+... }
+>>> home = "\\n".join(f"{title}\\n{body} Read more" for title, body in posts.items())
+>>> listing_pages([*posts, "The plot"], [*posts.values(), home])
+array([False, False, False,  True])
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from recommender.candidates import EMPTY
+from recommender.ragged import expand, find, mixed, runs
+from recommender.text.terms import UNSPACED, WORD, fold
+
+# Thresholds were read by eye on four sites and on variations of made-up ones (DECISIONS.md,
+# "Listing pages"). Three articles make up at least half of a page, and none of them so much of that
+# as it would of a copy.
+MIN_ARTICLES, MIN_SHARE, MAX_ONE = 3, 0.5, 0.6
+# Fewer must be nearly all of it, their titles on lines of their own: the page of a tag that one or
+# two posts have. Nothing is lost with it that does not stand elsewhere.
+NEARLY_ALL = 0.9
+# A paragraph of its own, in words, makes a page an article that ends in a list, unless the pieces
+# have so many times its words.
+PARAGRAPH, TIMES = 25, 8
+# Words of a beginning that are no coincidence, and of a title that may stand within a line; a
+# shorter title must be the whole line.
+MIN_BEGINNING, MIN_TITLE = 8, 4
+# Soon after its title, an article may be quoted from anywhere, in runs of so many words.
+MIN_QUOTE, SOON = 6, 60
+# A title or beginning of more articles than this is a form, and of no article in particular.
+MAX_SHARED = 5
+# Lines near an article's head that an excerpt may begin with: a byline or a heading may come first.
+N_OPENINGS, WITHIN = 3, 60
+# A line that stands so often on one page, figures aside, is "Read more" or "by Jo".
+MIN_REPEATED = 3
+# Words are weighed in halves, and a character of scripts without spaces is half of one.
+HALVES = 2
+LONGEST = 20  # words of a title or beginning that are looked up; beyond, texts are compared
+BLOCK = 1 << 20  # places looked up at once
+FILTER_BITS = 24
+BASE = np.uint64(0x9E3779B97F4A7C15)  # of the polynomial hash, odd
+IS_UNSPACED = re.compile(f"[{UNSPACED}]").match
+TITLE = 0  # the line of an article that its title is; those of its body are 1, 2, ...
+
+
+def listing_pages(
+    titles: Sequence[str], bodies: Sequence[str], teasers: Sequence[str] | None = None
+) -> np.ndarray:
+    """True for pages that are made of other articles' beginnings, ``(n_articles,)``; ``teasers``
+    may stand there for these, empty for none.
+    """
+    text = words_of(titles, bodies, teasers or [""] * len(titles))
+    if len(text.words) == 0:
+        return np.zeros(len(titles), dtype=bool)
+    known = beginnings_of(text)
+    pages = [page for page in pages_of(text, known) if page.is_listing(np.ones(len(titles), bool))]
+    rows = np.array([page.row for page in pages], dtype=np.int64)
+    # What quotes may be quoted, too: first those pages that stand on articles, then those that
+    # stand on these. Pages that stand on one another alone are articles with a list below.
+    listing = np.zeros(len(titles), dtype=bool)
+    n_before = -1
+    while listing.sum() > n_before:
+        n_before = int(listing.sum())
+        quotable = np.ones(len(titles), dtype=bool)
+        quotable[rows] = listing[rows]
+        listing[[page.row for page in pages if page.is_listing(quotable)]] = True
+    return listing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """Texts as numbers of words. Article *i* is ``words[heads[i]:heads[i + 1]]``: its title, from
+    ``bodies[i]`` on its body, from ``ends[i]`` on its teaser; ``lines`` are where lines of them
+    begin, ascending. By number, ``halves`` is what a word weighs, and ``is_figure`` whether it is
+    one.
+    """
+
+    words: np.ndarray
+    heads: np.ndarray
+    bodies: np.ndarray
+    ends: np.ndarray
+    lines: np.ndarray
+    halves: np.ndarray
+    is_figure: np.ndarray
+
+    def mixed(self, places: np.ndarray) -> np.ndarray:
+        """Hashes of the words at these places, ``(n_places,)`` uint64."""
+        return np.uint64(mixed(self.words[places]))  # type: ignore[return-value]
+
+    def hashes(self, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Of as many words as ``lengths`` from each of ``starts`` on, ``(n_starts,)`` uint64."""
+        value = np.zeros(len(starts), dtype=np.uint64)
+        for step in range(int(lengths.max(initial=0))):
+            longer = np.flatnonzero(lengths > step)
+            value[longer] = value[longer] * BASE + self.mixed(starts[longer] + step)
+        return value
+
+
+def words_of(titles: Sequence[str], bodies: Sequence[str], teasers: Sequence[str]) -> Words:
+    """Texts word by word, folded; scripts without spaces character by character."""
+    number: defaultdict[str, int] = defaultdict()
+    number.default_factory = number.__len__
+    words, lines, bounds = array("i"), array("q"), array("q", [0])
+    for parts in zip(titles, bodies, teasers, strict=True):
+        for part in parts:
+            for line in part.splitlines():
+                if found := [number[word] for word in _split(line)]:
+                    lines.append(len(words))
+                    words.extend(found)
+            bounds.append(len(words))
+    return Words(
+        words=np.array(words, dtype=np.int32),
+        heads=np.array(bounds[::3], dtype=np.int64),
+        bodies=np.array(bounds[1::3], dtype=np.int64),
+        ends=np.array(bounds[2::3], dtype=np.int64),
+        lines=np.array(lines, dtype=np.int64),
+        halves=np.array([1 if IS_UNSPACED(word) else HALVES for word in number], dtype=np.int32),
+        is_figure=np.array([word[0].isdigit() for word in number], dtype=bool),
+    )
+
+
+def _split(line: str) -> list[str]:
+    found: list[str] = WORD.findall(fold(line))
+    if line.isascii():
+        return found
+    return [part for word in found for part in (word if IS_UNSPACED(word) else (word,))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beginnings:
+    """What articles begin with, ``(n_beginnings,)`` each, sorted by ``hash``, which is of
+    ``length`` words from ``start`` on: the ``owner``, which of its lines it is, and whether it
+    must be a ``whole`` line of the page.
+    """
+
+    hash: np.ndarray
+    owner: np.ndarray
+    start: np.ndarray
+    length: np.ndarray
+    line: np.ndarray
+    whole: np.ndarray
+
+
+def beginnings_of(text: Words) -> Beginnings:
+    """The titles and first lines of the articles, those left out that many have."""
+    rows = np.arange(len(text.bodies))
+    weight = np.append(0, np.cumsum(text.halves[text.words], dtype=np.int32))
+    figures = np.append(0, np.cumsum(text.is_figure[text.words], dtype=np.int32))
+    parts = [(text.heads[:-1], text.bodies, rows, np.full(len(rows), TITLE))]
+    after = np.append(text.lines, len(text.words))
+    for number in range(N_OPENINGS):
+        at = np.minimum(np.searchsorted(text.lines, text.bodies) + number, len(text.lines))
+        start = after[at]
+        end = np.searchsorted(weight, weight[start] + HALVES * MIN_BEGINNING)
+        fits = (end <= text.ends) & (start < text.bodies + WITHIN)
+        line = np.full(int(fits.sum()), TITLE + 1 + number)
+        parts.append((start[fits], end[fits], rows[fits], line))
+    start, end, owner, line = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    whole = (line == TITLE) & (weight[end] - weight[start] < HALVES * MIN_TITLE)
+    end = np.minimum(end, start + LONGEST)
+    # Figures alone are the title of nothing.
+    said = figures[end] - figures[start] < end - start
+    start, end, owner, line, whole = (each[said] for each in (start, end, owner, line, whole))
+    hashes = text.hashes(start, end - start)
+    order = np.lexsort((owner, line, hashes))
+    heads = runs(hashes[order])
+    group = np.repeat(np.arange(len(heads) - 1), np.diff(heads))
+    # Who has it as the title, or in an earlier line, is quoted by the others.
+    original = line[order] == line[order][heads[:-1]][group]
+    few = np.bincount(group, weights=original) <= MAX_SHARED
+    order = order[original & few[group]]
+    return Beginnings(
+        hashes[order], owner[order], start[order], (end - start)[order], line[order], whole[order]
+    )
+
+
+def pages_of(text: Words, known: Beginnings) -> Iterator[Page]:
+    """The pages on which beginnings of other articles stand."""
+    found = [_whole_lines(text, known), *_within(text, known)]
+    places, groups = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    heads = runs(known.hash)
+    numbers, of = expand(heads[groups], np.diff(heads)[groups])
+    places = places[of]
+    rows = np.searchsorted(text.heads, places, side="right") - 1
+    fits = (places >= text.bodies[rows]) & (known.owner[numbers] != rows)
+    fits &= places + known.length[numbers] <= text.ends[rows]
+    places, numbers, rows = places[fits], numbers[fits], rows[fits]
+    order = np.lexsort((numbers, places))
+    places, numbers, rows = places[order], numbers[order], rows[order]
+    common = common_lines(text)
+    for start, end in pairwise(runs(rows).tolist()):
+        yield Page(text, known, common, int(rows[start]), places[start:end], numbers[start:end])
+
+
+def common_lines(text: Words) -> set[int]:
+    """Where lines begin that stand on many pages: "Read more", or the author's name."""
+    start, end = text.lines, np.append(text.lines[1:], len(text.words))
+    short = np.flatnonzero(end - start <= LONGEST)
+    hashes = text.hashes(start[short], (end - start)[short])
+    page = np.searchsorted(text.heads, start[short], side="right") - 1
+    order = np.lexsort((page, hashes))
+    hashes, page = hashes[order], page[order]
+    another = np.append(True, (hashes[1:] != hashes[:-1]) | (page[1:] != page[:-1]))
+    heads = runs(hashes)
+    n_pages = np.add.reduceat(another.astype(np.int64), heads[:-1])
+    common = np.repeat(n_pages > MAX_SHARED, np.diff(heads))
+    return set(start[short][order[common]].tolist())
+
+
+def _whole_lines(text: Words, known: Beginnings) -> tuple[np.ndarray, np.ndarray]:
+    """Lines that are a beginning, figures at both ends aside: their places, and the numbers of
+    groups of beginnings that have one hash.
+    """
+    start, end = text.lines, np.append(text.lines[1:], len(text.words))
+    for _ in range(MIN_TITLE):
+        start = start + ((start < end) & text.is_figure[text.words[np.minimum(start, end - 1)]])
+        end = end - ((start < end) & text.is_figure[text.words[end - 1]])
+    short = (start < end) & (end - start <= known.length[known.whole].max(initial=0))
+    start, end = start[short], end[short]
+    group = find(known.hash[runs(known.hash)[:-1]], text.hashes(start, end - start))
+    return start[group >= 0], group[group >= 0]
+
+
+def _within(text: Words, known: Beginnings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Beginnings that may stand within a line, in the same form, block by block."""
+    heads = runs(known.hash)[:-1]
+    loose = np.flatnonzero(~known.whole[heads])
+    keys, lengths = known.hash[heads[loose]], known.length[heads[loose]]
+    wanted, n = set(lengths.tolist()), len(text.words)
+    if not wanted:
+        return
+    shortest = min(wanted)
+    # Hardly any place begins like any beginning: a table of bits leaves out nearly all others.
+    bits, shift = np.zeros(1 << FILTER_BITS, dtype=bool), np.uint64(64 - FILTER_BITS)
+    bits[text.hashes(known.start[heads[loose]], np.full(len(loose), shortest)) >> shift] = True
+    for first in range(0, n - shortest + 1, BLOCK):
+        at = np.arange(first, min(first + BLOCK, n - shortest + 1))
+        value = np.zeros(len(at), dtype=np.uint64)
+        for step in range(shortest):
+            value = value * BASE + text.mixed(at + step)
+        likely = bits[value >> shift]
+        at, value = at[likely], value[likely]
+        for length in range(shortest, max(wanted) + 1):
+            if length > shortest:
+                inside = at + length <= n
+                at, value = at[inside], value[inside]
+                value = value * BASE + text.mixed(at + length - 1)
+            if length in wanted:
+                found = find(keys, value)
+                yield at[found >= 0], loose[found[found >= 0]]
+
+
+class Piece(NamedTuple):
+    """Words of a page, from ``start`` up to ``end``, that are the ``owner``'s. The first
+    ``n_title`` are its title, if any, which fills a line of the page if ``is_line``; without a
+    title, the piece begins one.
+    """
+
+    start: int
+    end: int
+    owner: int
+    n_title: int
+    is_line: bool
+
+
+class Page:
+    """A page, by its row, and where the beginnings of others stand on it: ``places`` among all
+    words, and ``numbers`` of the beginnings, ``(n_hits,)`` both; ``common`` as of ``common_lines``.
+    """
+
+    def __init__(
+        self,
+        text: Words,
+        known: Beginnings,
+        common: set[int],
+        row: int,
+        places: np.ndarray,
+        numbers: np.ndarray,
+    ) -> None:
+        self.text, self.common, self.row = text, common, row
+        self.head, self.end = int(text.bodies[row]), int(text.ends[row])
+        low, high = np.searchsorted(text.lines, [self.head, self.end])
+        self.lines = [*text.lines[low:high].tolist(), self.end]
+        self.weight = text.halves[text.words[self.head : self.end]]
+        self.found = list(self._found(known, places.tolist(), numbers.tolist()))
+        # Where several titles begin, the longest is meant. Of texts that begin alike, the one that
+        # agrees the least is the origin: a copy of the page agrees with all of it.
+        self.found.sort(key=lambda p: (p.start, -p.end if p.n_title else p.end, p.owner))
+
+    def _found(
+        self, known: Beginnings, places: Sequence[int], numbers: Sequence[int]
+    ) -> Iterator[Piece]:
+        text, ends = self.text, set(self.lines)
+        title = text.words[text.heads[self.row] : self.head]
+        for place, number in zip(places, numbers, strict=True):
+            owner, length = int(known.owner[number]), int(known.length[number])
+            of_owner = text.words[text.heads[owner] : text.bodies[owner]]
+            is_title = bool(known.line[number] == TITLE)
+            if is_title:  # looked up by its first words alone
+                length = len(of_owner)
+            agree = self._agree(place, int(known.start[number]), int(text.ends[owner]))
+            # A namesake is a copy, or to a reader is one.
+            if agree >= length and not np.array_equal(title, of_owner):
+                in_line = place in ends and (not is_title or place + length in ends)
+                is_line = in_line or bool(known.whole[number])
+                n_title = length if is_title else 0
+                yield Piece(place, place + agree, owner, n_title, is_line)
+
+    def _agree(self, place: int, start: int, end: int) -> int:
+        """How many words from ``place`` on are those from ``start`` on."""
+        size = min(self.end - place, end - start)
+        words = self.text.words
+        differ = words[place : place + size] != words[start : start + size]
+        return int(differ.argmax()) if differ.any() else size
+
+    def is_listing(self, quotable: np.ndarray) -> bool:
+        """Do the pieces of others that are ``quotable``, ``(n_articles,)``, make up the page?"""
+        of, pieces = self.owners(quotable)
+        if not pieces:
+            return False
+        is_own = (of == EMPTY) & ~self._furniture(of != EMPTY)
+        words = np.bincount(of[of != EMPTY], weights=self.weight[of != EMPTY])
+        covered, own = float(words.sum()), float(self.weight[is_own].sum())
+        if covered < HALVES * MIN_TITLE:
+            return False
+        most = int(words.argmax())
+        spread = words[most] <= MAX_ONE * covered
+        if spread and len({piece.owner for piece in pieces}) >= MIN_ARTICLES:
+            passages = np.bincount(np.cumsum(of != EMPTY)[is_own], weights=self.weight[is_own])
+            longest = float(passages.max(initial=0))
+            is_article = longest > HALVES * PARAGRAPH and covered < TIMES * longest
+            return covered >= MIN_SHARE * (covered + own) and not is_article
+        text = self.text
+        whole = text.halves[text.words[text.heads[most] : text.ends[most]]]
+        # What has most of one other article is its copy.
+        in_part = spread or 2 * words[most] <= whole.sum()
+        in_lines = all(piece.n_title and piece.is_line for piece in pieces)
+        return in_lines and in_part and covered >= NEARLY_ALL * (covered + own)
+
+    def owners(self, quotable: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
+        """Whose each word of the page is, ``(n_words,)``, ``EMPTY`` for its own; and the pieces
+        that name an article: by its title, or by a line that begins as it does.
+        """
+        of = np.full(self.end - self.head, EMPTY)
+        titles: list[Piece] = []
+        allowed = [piece for piece in self.found if quotable[piece.owner]]
+        for piece in allowed:
+            until = titles[-1].end if titles else self.head
+            # The next title may happen to begin with the word that comes next in the text above.
+            if piece.is_line and piece.start < until < piece.start + piece.n_title:
+                titles[-1] = titles[-1]._replace(end=piece.start)
+                until = piece.start
+            if piece.n_title and piece.start >= until:
+                titles.append(piece)
+        starts = [*(piece.start for piece in titles), self.end]
+        for piece, after in zip(titles, starts[1:], strict=True):
+            of[piece.start - self.head : piece.end - self.head] = piece.owner
+            until = min(piece.end + SOON, after)
+            quoted = self._quoted(piece.end, until, piece.owner)
+            of[piece.end - self.head : until - self.head][quoted] = piece.owner
+        lines = []
+        for piece in allowed:
+            free = of[piece.start - self.head : piece.end - self.head] == EMPTY
+            size = len(free) if free.all() else int(free.argmin())
+            words = slice(piece.start - self.head, piece.start - self.head + size)
+            if not piece.n_title and self.weight[words].sum() >= HALVES * MIN_BEGINNING:
+                of[words] = piece.owner
+                lines += [piece] if piece.is_line else []
+        return of, titles + lines
+
+    def _quoted(self, start: int, end: int, owner: int) -> np.ndarray:
+        """Which of the words from ``start`` up to ``end`` the article has too, in runs."""
+        words, heads = self.text.words, self.text.heads
+        here, there = words[start:end].tolist(), words[heads[owner] : heads[owner + 1]].tolist()
+        quoted = np.zeros(max(0, end - start), dtype=bool)
+        if len(here) >= MIN_QUOTE:
+            known = set(zip(*(there[step:] for step in range(MIN_QUOTE)), strict=False))
+            runs_here = zip(*(here[step:] for step in range(MIN_QUOTE)), strict=False)
+            for at, run in enumerate(runs_here):
+                if run in known:
+                    quoted[at : at + MIN_QUOTE] = True
+        return quoted
+
+    def _furniture(self, covered: np.ndarray) -> np.ndarray:
+        """Which words are of lines that go with each entry of a listing: dates, "Read more"."""
+        shapes: list[tuple[int, ...]] = []
+        for start, end in pairwise(self.lines):
+            line = self.text.words[start:end]
+            figure = self.text.is_figure[line]
+            is_date = 2 * figure.sum() >= len(line)
+            shapes.append(() if is_date else tuple(np.where(figure, -1, line).tolist()))
+        times = Counter(shapes)
+        furniture = np.zeros(len(covered), dtype=bool)
+        for (start, end), shape in zip(pairwise(self.lines), shapes, strict=True):
+            words = slice(start - self.head, end - self.head)
+            everywhere = not shape or times[shape] >= MIN_REPEATED or start in self.common
+            if everywhere and not covered[words].any():
+                furniture[words] = True
+        return furniture
