@@ -212,9 +212,13 @@ class Answers:
             return frozenset(exclude)
         return frozenset({*exclude, id})
 
-    def of_text(self, title: str, body: str, now: datetime, *, k: int) -> bytes:
+    def of_text(
+        self, title: str, body: str, now: datetime, *, k: int, language: str | None = None
+    ) -> bytes:
         """The list of a text that is not stored."""
-        links = self.shelf.related_to_text(title, body, k=k, rules=self.rules, now=now)
+        links = self.shelf.related_to_text(
+            title, body, language=language, k=k, rules=self.rules, now=now
+        )
         return answer(head_json(None, self.shelf.name, None), items_json(links))
 
     def explained(self, row: int | None, body: bytes) -> bytes:

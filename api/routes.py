@@ -87,7 +87,10 @@ def _lists(app: FastAPI, live: Live, related: Related) -> None:
         """Ranked by its words and by what is known of the articles that share them."""
         if not f"{question.title}{question.body}".strip():
             raise Refusal(422, "empty_text", "Give a title or a body.")
-        body = live.current().of_text(question.title, question.body, related.clock(), k=question.k)
+        answers, now = live.current(), related.clock()
+        body = answers.of_text(
+            question.title, question.body, now, k=question.k, language=question.language
+        )
         return response(not_stored(body))
 
     @app.post(

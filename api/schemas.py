@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, Field
 from recommender.bundle.composition import DEFAULT_K, MAX_K
 from recommender.fields import MAX_ID_CHARACTERS
 
+# The longest tag that BCP 47 asks programs to take.
+MAX_TAG_CHARACTERS = 35
 # Lists of one answer, some 500 kB; not tuned.
 MAX_BATCH = 100
 
@@ -128,6 +130,11 @@ class TextQuestion(BaseModel):
 
     title: Text = ""
     body: Text = ""
+    language: Text | None = Field(
+        default=None,
+        max_length=MAX_TAG_CHARACTERS,
+        description="a tag such as en-GB; else it is detected where the site has several",
+    )
     k: Size = DEFAULT_K
 
 

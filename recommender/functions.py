@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle, load_bundle
+from recommender.config import WORDS
 from recommender.errors import EvaluationError
 from recommender.evaluation.evaluate import Report, end_of_data, judge
 from recommender.evaluation.offpolicy import Lists, OffPolicy, estimate, lists_of
@@ -52,6 +53,7 @@ def train(
     models: str | Path = "models",
     now: datetime | None = None,
     seed: int = 0,
+    languages: str = "same",
     progress: Progress | None = None,
 ) -> Bundle:
     """Train a bundle from data frames or files, publish it below ``models`` and make it live.
@@ -59,8 +61,10 @@ def train(
     ``articles`` and ``events`` are paths of files and folders, or frames with the columns of the
     contract's records; ``events`` may be several frames, and a frame without ``type`` is known by
     its columns, so ``[site.impressions(), site.clicks()]`` is fine; rows that are ``flagged`` are
-    left out.
+    left out. ``languages`` is ``same`` if links stay in the language of the page, else ``any``.
     """
+    if languages not in WORDS["languages"]:
+        raise ValueError(f"languages: {languages!r} is not {' or '.join(WORDS['languages'])}")
     # Read when scikit-learn is loaded: threads that spin while they wait make two shared cores
     # twenty times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -69,7 +73,8 @@ def train(
         if events is not None:
             add_events(store, events)
         moment = now or datetime.now(UTC)
-        return build(store, Path(models), now=moment, options=Options(seed=seed), progress=progress)
+        options = Options(seed=seed, languages=languages)
+        return build(store, Path(models), now=moment, options=options, progress=progress)
 
 
 def evaluate(

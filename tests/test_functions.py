@@ -176,3 +176,9 @@ def test_the_package_offers_its_names():
     assert all(getattr(recommender, name) for name in recommender.__all__)
     with pytest.raises(AttributeError, match="no attribute 'recommend'"):
         recommender.recommend  # noqa: B018
+
+
+def test_an_unknown_rule_on_languages_is_refused(files: tuple[Path, Path], tmp_path: Path):
+    """Before anything is read."""
+    with pytest.raises(ValueError, match="languages: 'one' is not same or any"):
+        recommender.train(articles=files[0], models=tmp_path, languages="one")

@@ -1,20 +1,82 @@
-"""The language of an article: what it says of itself, as one code for all ways to write it.
+"""The language of an article: what it says of itself under one code, else what its text shows.
 
->>> primary_subtag("en-GB"), primary_subtag("EN_us"), primary_subtag("und"), primary_subtag(None)
-('en', 'en', None, None)
+>>> primary_subtag("en-GB"), primary_subtag("EN_us"), primary_subtag("ger"), primary_subtag("und")
+('en', 'en', 'de', None)
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 # Codes for what is no language: undetermined, several, none, one without a code.
 NO_LANGUAGE = ("und", "mul", "zxx", "mis")
+# Other codes of a language: of three letters (ISO 639-2), withdrawn, and of its written standards,
+# which readers of one read too.
+OTHER_CODES = {
+    other: code
+    for code, others in {
+        "ar": "ara arb arz ary", "bg": "bul", "ca": "cat", "cs": "ces cze", "cy": "cym wel",
+        "da": "dan", "de": "deu ger", "el": "ell gre", "en": "eng", "es": "spa", "et": "est",
+        "eu": "eus baq", "fa": "fas per", "fi": "fin", "fr": "fra fre", "ga": "gle", "he": "heb iw",
+        "hi": "hin", "hr": "hrv", "hu": "hun", "hy": "hye arm", "id": "ind in", "is": "isl ice",
+        "it": "ita", "ja": "jpn", "ka": "kat geo", "ko": "kor", "lt": "lit", "lv": "lav",
+        "mk": "mkd mac", "ms": "msa may", "nl": "nld dut", "no": "nor nb nob nn nno", "pl": "pol",
+        "pt": "por", "ro": "ron rum mo", "ru": "rus", "sk": "slk slo", "sl": "slv", "sq": "sqi alb",
+        "sr": "srp", "sv": "swe", "th": "tha", "tl": "tgl fil", "tr": "tur", "uk": "ukr",
+        "ur": "urd", "vi": "vie", "yi": "ji", "zh": "zho chi cmn yue wuu",
+    }.items()
+    for other in others.split()
+}  # fmt: skip
+
+# Shorter texts are not asked; of longer ones this much is read, which takes 0.2 ms. Where the
+# languages of a site are known, fewer characters show which of them it is.
+MIN_CHARACTERS, MIN_AMONG, MAX_CHARACTERS = 200, 80, 400
+# ... which is in the beginning of a text, however it is laid out.
+BEGINNING = 4 * MAX_CHARACTERS
+# Of 150,000 English texts none was taken for another language; of 8,200 texts of 200 characters in
+# 82 languages one was, and 6 % were not told apart from others (DECISIONS.md, "Language").
+MIN_CONFIDENCE = 0.8
+# Names of plants, filler texts and the like look like these; sites in them say so.
+NOT_DETECTED = ("la", "vo", "grc", "hbo", *NO_LANGUAGE)
 
 
 def primary_subtag(language: str | None) -> str | None:
-    """The language of a tag without region and script (BCP 47), in lower case; None for none."""
+    """The language of a tag without region and script (BCP 47), one code for all its codes; None
+    for none.
+    """
     found = re.match(r"\s*([^\W\d_]+)", language or "")
     code = found[1].lower() if found else ""
     # "x-…" is what two parties have agreed on between themselves.
-    return None if len(code) < 2 or code in NO_LANGUAGE else code
+    return None if len(code) < 2 or code in NO_LANGUAGE else OTHER_CODES.get(code, code)
+
+
+def detect(title: str, body: str, among: Collection[str] = ()) -> str | None:
+    """The code of the language a text is written in, if it is long enough to tell and not too
+    much like others; of the codes ``among``, if any are given. Else None.
+    """
+    text = " ".join(f"{title}\n{body[:BEGINNING]}".split())[:MAX_CHARACTERS]
+    if len(text) < (MIN_AMONG if among else MIN_CHARACTERS):
+        return None
+    if not among:
+        code, confidence = _identifier().classify(text)
+        seems = None if code in NOT_DETECTED else primary_subtag(code)
+        return seems if confidence >= MIN_CONFIDENCE else None
+    ranked = [(primary_subtag(code), chance) for code, chance in _identifier().rank(text)]
+    seems = ranked[0][0]
+    chances = [(code, chance) for code, chance in ranked if code in among]
+    likely = sum(chance for code, chance in chances if code == seems)
+    return seems if likely > MIN_CONFIDENCE * sum(chance for _, chance in chances) else None
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> LanguageIdentifier:
+    """The detector, loaded when a text is first asked for, which takes 1.2 s and 80 MB."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

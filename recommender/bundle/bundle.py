@@ -97,9 +97,15 @@ class Bundle:
             row, k=k, exclude=exclude, rules=self.rules, now=self.now, slate=slate
         )
 
-    def related_to_text(self, title: str, body: str = "", k: int = DEFAULT_K) -> list[Link]:
-        """The list of a text that is not stored."""
-        return self.lists.related_to_text(title, body, k=k, rules=self.rules, now=self.now)
+    def related_to_text(
+        self, title: str, body: str = "", k: int = DEFAULT_K, *, language: str | None = None
+    ) -> list[Link]:
+        """The list of a text that is not stored. ``language`` is a tag such as ``en-GB``; without,
+        it is detected where the site has several.
+        """
+        return self.lists.related_to_text(
+            title, body, language=language, k=k, rules=self.rules, now=self.now
+        )
 
     def score(self, id: str, candidates: Sequence[str]) -> np.ndarray:
         """How well each candidate stands beside the article: ``(n,)``, higher is better.

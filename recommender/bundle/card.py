@@ -88,6 +88,8 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             "than was to be expected, or, where editors' lists decide, an editor would list it "
             "with a chance of one in ten.",
             "",
+            _sentence(str(about.languages)),
+            "",
             "## Not for",
             "",
             "Medical urgency: the lists know what is alike and what is followed, not what a reader "
@@ -102,7 +104,7 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
 
 
 def _calibration(outcome: Calibration) -> str:
-    reason = f"{outcome.reason[0].upper()}{outcome.reason[1:]}."
+    reason = _sentence(outcome.reason)
     if outcome.slope is None:
         return f"None are stated. {reason}"
     return (
@@ -157,6 +159,10 @@ def _age(days: float) -> str:
     return f"{days / YEAR:.1f} years" if days >= YEAR else f"{days:.0f} days"
 
 
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def _trial(scores: dict[str, float]) -> list[str]:
     if not scores:
         return []
@@ -189,7 +195,7 @@ def _importance(
 
 
 def _examination(examination: Examination, log: Log) -> list[str]:
-    lines = [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in examination.summary()]
+    lines = [f"- {_sentence(sentence)}" for sentence in examination.summary()]
     curves: dict[str, Curve] = {"whole site": examination} if examination.identified else {}
     for layout, curve in examination.layouts.items():
         if curve.identified or examination.identified:

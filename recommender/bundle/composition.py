@@ -150,9 +150,10 @@ class Shelf(ABC):
         now: datetime | None = None,
     ) -> list[Link]:
         """The list of a text that is not stored: by its words, and by what readers make of the
-        articles that share them. ``language`` is a tag such as ``en-GB``.
+        articles that share them. ``language`` is a tag such as ``en-GB``; without, it is detected
+        where the site has several.
         """
-        number = self.languages.number(language)
+        number = self.languages.number(self.languages.of_text(language, title, body))
         near = self.near_text(title, body, number)
         return self.links(self._arranged(None, near, k, (), rules, now, MIN_LINKS, language=number))
 

@@ -18,7 +18,6 @@ import numpy as np
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article, parse_timestamp, title_key
 from recommender.articles.dates import day_number, day_of
-from recommender.articles.language import primary_subtag
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf
 from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
@@ -363,7 +362,7 @@ def compare(base: Lists, article: Article) -> Read:
     same[alike] = True
     own = base.find(article.id)
     length = 0.0 if own is None else float(np.sqrt(text.square * base.squares[own]))
-    language = primary_subtag(article.language)
+    language = base.languages.of_text(article.language, article.title, article.body)
     foreign = ~agree(base.language, base.languages.number(language))
     others = np.where(same | (base.stub != 0) | foreign, 0.0, cosines)
     near = np.argsort(-others, kind="stable")[:REACH]

@@ -177,6 +177,7 @@ def train(
         print(promotion.sentence)
     for sentence in bundle.about.examination.summary:
         print(sentence)
+    print(bundle.about.languages)
     print(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
 
 

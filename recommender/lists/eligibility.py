@@ -18,50 +18,87 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recommender.articles.article import Article
-from recommender.articles.language import primary_subtag
-from recommender.candidates import EMPTY, Candidates
+from recommender.articles.language import detect, primary_subtag
+from recommender.candidates import EMPTY, MIN_LINKS, Candidates
 
 # Rules on languages: links in the language of the page, or in whichever.
 SAME, ANY = "same", "any"
 # So many articles stay eligible however old they are, the newest: each has a list of ten others.
 NEWEST_KEPT = 11
+# A language that no article says it is in counts from so many texts that seem to be in it on: a few
+# are lists of names, and their pages would have next to no links. As many as fill each other's
+# shortest list; not tuned.
+MIN_DETECTED = MIN_LINKS + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language by its code, and how many articles say that they are in it."""
+    """A language by its code: how many articles say that they are in it, and in how many others
+    the text shows it.
+    """
 
     code: str
-    n_said: int
+    n_said: int = 0
+    n_detected: int = 0
+
+    def __str__(self) -> str:
+        by_text = f" ({self.n_detected:,} by their text)" if self.n_detected else ""
+        return f"{self.code} {self.n_said + self.n_detected:,} articles{by_text}"
 
 
 @dataclass(frozen=True, slots=True)
 class Languages:
     """The rule on languages and the site's ``known`` ones: language number *i* is the *i*-th.
-    ``n_unknown`` articles are in none of these. Under ``ANY`` none is known.
+    ``n_unknown`` articles are in none of these, among them those of ``rare`` ones, which were
+    detected too seldom to count. Under ``ANY`` none is known.
     """
 
     rule: str = SAME
     known: tuple[Language, ...] = ()
+    rare: tuple[Language, ...] = ()
     n_unknown: int = 0
 
-    def number(self, language: str | None) -> int:
-        """The number of a language as a tag writes it, ``EMPTY`` for none; all that the site
-        has not share one beyond the others.
+    @property
+    def codes(self) -> list[str]:
+        """The codes of the known languages, by number."""
+        return [each.code for each in self.known]
+
+    def number(self, code: str | None) -> int:
+        """The number of a language by its code, ``EMPTY`` for none; all that the site has not share
+        one beyond the others.
         """
-        code = primary_subtag(language)
         if self.rule == ANY or code is None:
             return EMPTY
-        codes = [each.code for each in self.known]
+        codes = self.codes
         return codes.index(code) if code in codes else len(codes)
 
-    def including(self, languages: Iterable[str | None]) -> Languages:
-        """The same with what these tags name, numbered behind what is known."""
-        if self.rule == ANY:
+    def of_text(self, language: str | None, title: str, body: str) -> str | None:
+        """The code of a text's language: the one that its tag ``language`` names; without, the one
+        it is written in, if that is one of several that the site has.
+        """
+        code = primary_subtag(language)
+        if code is None and self.rule == SAME and len(self.known) > 1:
+            return detect(title, body, self.codes)
+        return code
+
+    def including(self, codes: Iterable[str | None]) -> Languages:
+        """The same with these languages too, numbered behind those that are known."""
+        new = {code for code in codes if code} - set(self.codes)
+        if self.rule == ANY or not new:
             return self
-        new = {code for language in languages if (code := primary_subtag(language))}
-        new -= {each.code for each in self.known}
-        return replace(self, known=self.known + tuple(Language(code, 0) for code in sorted(new)))
+        return replace(self, known=self.known + tuple(map(Language, sorted(new))))
+
+    def __str__(self) -> str:
+        if self.rule == ANY:
+            return "links may lead to any language"
+        known = ", ".join(map(str, self.known)) or "none is known"
+        sentence = f"links stay in the language of the page: {known}"
+        if self.n_unknown:
+            sentence += f"; {self.n_unknown:,} of unknown language may stand beside any"
+        if self.rare:
+            few = ", ".join(f"{each.n_detected:,} in {each.code}" for each in self.rare)
+            sentence += f", among them texts that seem to be {few}, too few to go by"
+        return sentence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,12 +129,17 @@ def agree(one: np.ndarray | int, other: np.ndarray | int) -> np.ndarray:
 
 
 def eligibility_of(
-    articles: Sequence[Article], *, languages: str = SAME, too_old: np.ndarray | bool = False
+    articles: Sequence[Article],
+    *,
+    languages: str = SAME,
+    detected: Sequence[str | None] | None = None,
+    too_old: np.ndarray | bool = False,
 ) -> Eligibility:
     """What may be recommended of a site's articles under a rule on languages, but for those that
-    are ``too_old``, ``(n_articles,)``.
+    are ``too_old``; ``detected`` are the codes that texts show of articles that do not say theirs.
+    Both are ``(n_articles,)``.
     """
-    language, known = languages_of(articles, rule=languages)
+    language, known = languages_of(articles, detected, rule=languages)
     return Eligibility(language, barred_of(articles) | too_old, known)
 
 
@@ -126,13 +168,21 @@ def barred_of(articles: Sequence[Article]) -> np.ndarray:
     return np.zeros(len(articles), dtype=bool)
 
 
-def languages_of(articles: Sequence[Article], *, rule: str) -> tuple[np.ndarray, Languages]:
+def languages_of(
+    articles: Sequence[Article], detected: Sequence[str | None] | None = None, *, rule: str
+) -> tuple[np.ndarray, Languages]:
     """The number of each article's language, ``(n_articles,)``, and what the numbers mean."""
     if rule == ANY:
         return np.full(len(articles), EMPTY, dtype=np.int16), Languages(rule)
     said = [primary_subtag(article.language) for article in articles]
-    counts = Counter(code for code in said if code)
-    known = tuple(Language(code, counts[code]) for code in sorted(counts))
+    shown = [None if code else other for code, other in zip(said, detected or said, strict=True)]
+    n_said, n_shown = Counter(filter(None, said)), Counter(filter(None, shown))
+    found = [
+        Language(code, n_said[code], n_shown[code]) for code in sorted(n_said.keys() | n_shown)
+    ]
+    known = tuple(each for each in found if each.n_said or each.n_detected >= MIN_DETECTED)
     numbers: dict[str | None, int] = {each.code: number for number, each in enumerate(known)}
-    language = np.array([numbers.get(code, EMPTY) for code in said], dtype=np.int16)
-    return language, Languages(rule, known, n_unknown=int((language == EMPTY).sum()))
+    codes = [code or other for code, other in zip(said, shown, strict=True)]
+    language = np.array([numbers.get(code, EMPTY) for code in codes], dtype=np.int16)
+    rare = tuple(each for each in found if each not in known)
+    return language, Languages(rule, known, rare, n_unknown=int((language == EMPTY).sum()))

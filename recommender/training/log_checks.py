@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from recommender.articles.article import Article
 from recommender.articles.dates import FIRST_YEAR, dates_of
+from recommender.articles.language import detect, primary_subtag
 from recommender.clicks import position_bias
 from recommender.clicks.intervention_harvesting import MAX_POSITION
 from recommender.ranking.ranker import MIN_CLICKS
@@ -33,6 +34,9 @@ MAX_BAD_DATES = 0.05
 MAX_HALVES, MAX_REJECTED, MAX_NOT_SHOWN = 0.05, 0.05, 0.01
 # One link of one page rarely draws more of a whole site's clicks.
 MAX_OF_ONE_PAIR = 0.1
+# Articles whose texts are asked for their language, evenly drawn: a second. Languages that are much
+# alike are mistaken for one another.
+N_LANGUAGES, MAX_WRONG_LANGUAGE = 2_000, 0.05
 # Views a position needs before its click rate is compared: at a rate of 2 %, four clicks.
 MIN_VIEWS = 200
 # A lower position may win more clicks than the first by chance or by a better link, not twice; and
@@ -61,7 +65,8 @@ def validate(store: Store, *, now_ms: int, caps: Caps | None = None, seed: int =
     articles = [article for article in everything if not article.stub]
     ids = [article.id for article in everything]
     log = counts.count(store, ids, caps=caps)
-    found = [_articles(articles), _texts(articles), _lists(everything), _dates(articles, now_ms)]
+    found = [_articles(articles), _texts(articles), _languages(articles), _lists(everything)]
+    found += [_dates(articles, now_ms)]
     found += [_clicks(log), _without_clicks(log), _positions(log), _randomised(log, seed)]
     found += [_one_pair(log, ids), _drift(log)]
     with store.reading() as connection:
@@ -80,6 +85,20 @@ def _articles(articles: list[Article]) -> Check:
 def _texts(articles: list[Article]) -> Check:
     without = [article.id for article in articles if not article.body.strip()]
     return _share("articles have a text", without, len(articles), MAX_WITHOUT_TEXT, "have none")
+
+
+def _languages(articles: list[Article]) -> Check:
+    """Themes often give every page one language, whatever it is written in."""
+    said = [(article, code) for article in articles if (code := primary_subtag(article.language))]
+    asked = [
+        (f"{article.id}: says {code}, is {found}", found != code)
+        for article, code in said[:: -(-len(said) // N_LANGUAGES) or 1]
+        if (found := detect(article.title, article.body))
+    ]
+    wrong = [sentence for sentence, is_wrong in asked if is_wrong]
+    what = "articles asked are in another language than they say"
+    name = "articles are in the language they say"
+    return _share(name, wrong, len(asked), MAX_WRONG_LANGUAGE, what)
 
 
 def _lists(articles: list[Article]) -> Check:

@@ -7,10 +7,11 @@ log ─▶ counts ─▶ examination ─▶ history ─▶ ranker
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,19 @@ from joblib import Parallel, delayed
 
 from recommender.articles.article import Article
 from recommender.articles.dates import counts_of, dates_of, day_number
+from recommender.articles.language import BEGINNING, detect, primary_subtag
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.writer import Built, Stored, write
 from recommender.candidates import EMPTY, Candidates, hand_picked, union
 from recommender.clicks import position_bias
 from recommender.errors import TrainingError
-from recommender.lists.eligibility import SAME, Eligibility, eligibility_of, too_old_of
+from recommender.lists.eligibility import (
+    SAME,
+    Eligibility,
+    eligibility_of,
+    languages_of,
+    too_old_of,
+)
 from recommender.lists.exploration import DEFAULT_SHARE, explore
 from recommender.lists.rerank import finish
 from recommender.progress import Progress, Silent, tracked
@@ -94,7 +102,12 @@ def build(
 
     dates, today = dates_of(articles, now), day_number(now)
     too_old = too_old_of(articles, dates.day, today, options.oldest_days)
-    eligible = eligibility_of(articles, languages=options.languages, too_old=too_old)
+    detected = None
+    if options.languages == SAME:
+        detected = read_languages(articles, jobs=options.jobs, progress=progress)
+    eligible = eligibility_of(
+        articles, languages=options.languages, detected=detected, too_old=too_old
+    )
     text = read_text(articles, jobs=options.jobs, progress=progress)
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS, progress=progress)
     cluster = neighbours.near_duplicates(text, items)
@@ -149,6 +162,41 @@ def build(
         eligible, counted, stored, now,
     )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
+
+
+def read_languages(
+    articles: Sequence[Article], *, jobs: int, progress: Progress
+) -> list[str | None]:
+    """The language that each article's text shows where the article does not say. What is too
+    short to tell is asked once more if the site has several languages: which of these it is.
+    """
+    codes: list[str | None] = [None] * len(articles)
+    among: list[str] = []
+    for _ in range(2):
+        silent = [
+            at
+            for at, article in enumerate(articles)
+            if codes[at] is None and not primary_subtag(article.language)
+        ]
+        starts = range(0, len(silent), COUNT_BLOCK)
+        if silent:
+            progress.stage("reading the languages", len(starts))
+        # The detector reads the beginning alone.
+        texts = [(articles[at].title, articles[at].body[:BEGINNING]) for at in silent]
+        blocks = [texts[start : start + COUNT_BLOCK] for start in starts]
+        run = Parallel(n_jobs=jobs if len(blocks) > 1 else 1, return_as="generator")
+        found = tracked(run(delayed(detect_block)(block, among) for block in blocks), progress)
+        for at, code in zip(silent, chain.from_iterable(found), strict=True):
+            codes[at] = code
+        among = languages_of(articles, codes, rule=SAME)[1].codes
+        if len(among) < 2:
+            break
+    return codes
+
+
+def detect_block(texts: Sequence[tuple[str, str]], among: Collection[str] = ()) -> list[str | None]:
+    """The language of each text; blocks are independent, so they can run anywhere."""
+    return [detect(title, body, among) for title, body in texts]
 
 
 def read_text(articles: Sequence[Article], *, jobs: int, progress: Progress) -> Text:

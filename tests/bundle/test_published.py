@@ -1,5 +1,6 @@
 """A list is looked up, changed by the editors, cut, and filled up where hardly anything is left."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from recommender.bundle.answer_bytes import items_json
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.composition import DEFAULT_K
 from recommender.bundle.published import Lists
+from recommender.bundle.writer import N_POPULAR, popular
 from recommender.candidates import EMPTY
 from recommender.lists.editorial import parse
+from recommender.lists.eligibility import Eligibility
 
 ODD = "knie/schön & gut?id=1#größe 睡眠"
 STUB = stub_for("What nobody has a page for")
@@ -200,6 +203,38 @@ def test_a_fallback_is_no_copy_of_the_page(tmp_path: Path):
 
     assert "two" not in related(found, "one")
     assert len(related(found, "one")) == 3
+
+
+def test_what_is_barred_is_in_no_fallback_and_beside_no_text(lists: Lists):
+    """A pin alone puts it there."""
+    row, rule = row_of(lists, "knee-3"), "pin,*,knee-3,1,,,"
+    barred = replace(lists, barred=np.arange(len(lists.stub)) == row)
+
+    everything = ids(barred.related(None, k=50))
+    assert set(ids(lists.related(None, k=50))) == {*everything, "knee-3"}
+    assert "knee-3" in ids(lists.related_to_text("Running on stairs", " ".join(KNEE)))
+    assert "knee-3" not in ids(barred.related_to_text("Running on stairs", " ".join(KNEE)))
+    assert related(barred, "alone", rule)[0] == "knee-3"
+
+
+def test_every_language_has_articles_to_fall_back_on():
+    """However popular those in another one are; of what is barred there are none."""
+    n = 3 * N_POPULAR
+    language = np.where(np.arange(n) < n - 3, 0, 1)
+    barred = np.arange(n) < 5
+    read, category = np.arange(n)[::-1], np.zeros(n, dtype=np.int64)
+
+    found = popular(
+        np.full((n, 1), EMPTY),
+        read,
+        category,
+        np.zeros(n),
+        Eligibility(language, barred),
+        newest=np.arange(n),
+    )
+
+    expected = [*range(5, 5 + N_POPULAR), n - 3, n - 2, n - 1]
+    assert found["popular"].tolist() == found["popular_in"].tolist() == expected
 
 
 def brute_force(lists: Lists, title: str, body: str) -> list[str]:

@@ -62,7 +62,7 @@ ABOUT = Manifest(
     ),
     calibration=Calibration(None, "no clicks", None),
     relevance_floor=0.1,
-    languages=Languages(known=(Language("en", 2),), n_unknown=1),
+    languages=Languages(known=(Language("en", 2),), rare=(Language("de", 0, 1),), n_unknown=1),
     dates=DateCounts(n_dated=2, n_undated=1, median_age=9.5, ageing=("news",)),
     explore=0,
     variants=({"from": 0, "to": 99, "arm": "best", "slate": 0},),

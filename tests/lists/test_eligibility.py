@@ -1,15 +1,14 @@
 """Links stay in the language of their page, and what is barred stands beside nothing."""
 
 import numpy as np
-import pytest
 
 from recommender.articles.article import Article
-from recommender.articles.language import primary_subtag
 from recommender.candidates import EMPTY, from_lists
 from recommender.lists.eligibility import (
     ANY,
     NEWEST_KEPT,
     Eligibility,
+    Language,
     Languages,
     eligibility_of,
     too_old_of,
@@ -21,28 +20,6 @@ def site(*languages: str | None) -> list[Article]:
         Article(id=f"{at}", title=f"t{at}", language=language)
         for at, language in enumerate(languages)
     ]
-
-
-@pytest.mark.parametrize(
-    ("tag", "code"),
-    [
-        ("en", "en"),
-        ("en-GB", "en"),
-        ("EN_us", "en"),
-        (" pt-BR", "pt"),
-        ("zh-Hant-TW", "zh"),
-        ("und", None),
-        ("mul", None),
-        ("x-private", None),
-        ("", None),
-        ("*", None),
-        ("12", None),
-        (None, None),
-    ],
-)
-def test_a_language_has_one_code_however_its_tag_is_written(tag: str | None, code: str | None):
-    """Region, script and case aside; what names no language is none."""
-    assert primary_subtag(tag) == code
 
 
 def test_links_stay_in_the_language_of_the_page():
@@ -84,9 +61,9 @@ def test_a_language_the_site_has_not_is_like_none_of_its_own():
     """It has a number of its own once an article that came later names it."""
     languages = eligibility_of(site("en", "de")).languages
 
-    assert [languages.number(tag) for tag in ("de", "en-US", "fr", None)] == [0, 1, 2, EMPTY]
-    later = languages.including(["sv-SE", None, "de", "fr"])
-    assert [later.number(tag) for tag in ("de", "en", "fr", "sv", "it")] == [0, 1, 2, 3, 4]
+    assert [languages.number(code) for code in ("de", "en", "fr", None)] == [0, 1, 2, EMPTY]
+    later = languages.including(["sv", None, "de", "fr"])
+    assert [later.number(code) for code in ("de", "en", "fr", "sv", "it")] == [0, 1, 2, 3, 4]
     assert Languages(ANY).including(["de"]).number("de") == EMPTY
 
 
@@ -110,3 +87,23 @@ def test_where_all_are_too_old_the_newest_remain():
     old = too_old_of(articles, day, 1000.0, 50)
 
     assert np.flatnonzero(~old).tolist() == [*range(20 - NEWEST_KEPT, 20), 20]
+
+
+def test_a_text_shows_the_language_that_its_article_does_not_say():
+    """What an article says counts, whatever its text shows. A language that few texts seem to be in
+    is no language of the site, unless an article says that it is in it.
+    """
+    articles = site("en", None, None, "de", None, *[None] * 7)
+    detected = [None, "de", "en", "fr", "fr", "it", "it", "it", "sv", "sv", "sv", "sv"]
+
+    eligible = eligibility_of(articles, detected=detected)
+
+    languages = eligible.languages
+    assert languages.codes == ["de", "en", "sv"]
+    assert eligible.language.tolist() == [1, 0, 1, 0, *[EMPTY] * 4, 2, 2, 2, 2]
+    assert languages.rare == (Language("fr", 0, 1), Language("it", 0, 3))
+    assert str(languages) == (
+        "links stay in the language of the page: de 2 articles (1 by their text), en 2 articles "
+        "(1 by their text), sv 4 articles (4 by their text); 4 of unknown language may stand "
+        "beside any, among them texts that seem to be 1 in fr, 3 in it, too few to go by"
+    )

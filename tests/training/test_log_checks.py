@@ -1,8 +1,10 @@
 """Each check passes on a log that is fit, and fails, with an example, on one that is not."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+import gardens
 import pytest
 from sites import click, stored, view
 
@@ -48,7 +50,7 @@ def test_the_sample_site_is_fit(sample: Path):
         found = validate(store, now_ms=10**13)
 
     assert [check.name for check in found if not check.passed] == []
-    assert len(found) == 14
+    assert len(found) == 15
 
 
 def test_an_empty_store_passes_what_it_can():
@@ -69,6 +71,12 @@ def test_an_empty_store_passes_what_it_can():
             [Article("a", "A", body="x", recommended=(stub_for("Gone").id,)), stub_for("Gone")],
             [],
             "a: Gone",
+        ),
+        (
+            "articles are in the language they say",
+            [replace(article, language="en") for article in gardens.site()],
+            [],
+            "de-0: says en, is de",
         ),
         ("views without clicks are there", SITE, views(300, every=1), None),
         (
