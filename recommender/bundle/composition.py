@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.events.slate_token import N_VARIANTS, tail_of
 from recommender.lists.editorial import Rules
-from recommender.lists.eligibility import Languages, agree
+from recommender.lists.eligibility import Languages
 
 # Links of a list unless a page asks for more or fewer, and how many it may ask for: the contract of
 # GET /v1/related.
@@ -115,7 +115,8 @@ class Shelf(ABC):
 
     def may_show(self, row: int, language: int) -> bool:
         """Whether an article may stand beside a page in this language, pins aside."""
-        return not self.is_barred(row) and bool(agree(self.language_at(row), language))
+        spoken = self.language_at(row)
+        return (language in (spoken, EMPTY) or spoken == EMPTY) and not self.is_barred(row)
 
     # Lists
 

@@ -332,11 +332,13 @@ class Patched(Shelf):
         changed = self.gone | {row for row in self.read if row < self.n_base}
         touched = set(self.joins) | self.rewritten | self.still
         n_links = (self.base.items != EMPTY).sum(axis=1)
-        # Short lists are filled up with what there is in their language, last of all with what is
-        # new.
+        # Short lists are filled up with what there is in their language; if that is not enough,
+        # with what is new.
         for language in {self.spoken[row] for row in self.read if row >= self.n_base}:
-            short = (n_links < MIN_LINKS) & agree(self.base.language, language)
-            touched |= set(np.flatnonzero(short).tolist())
+            may = agree(self.base.language, language)
+            there = may & ~self.base.barred & (self.base.stub == 0)
+            if len(np.unique(self.base.same[there])) <= MIN_LINKS:
+                touched |= set(np.flatnonzero(may & (n_links < MIN_LINKS)).tolist())
         if changed:
             rows = np.fromiter(changed, dtype=np.int64)
             touched |= set(np.flatnonzero(np.isin(self.base.items, rows).any(axis=1)).tolist())

@@ -14,6 +14,7 @@ from sent import NOON, followed, record, shown
 from sites import NOW, built
 
 from recommender.articles.article import Article
+from recommender.bundle.registry import read, resolve
 from recommender.cli.main import commands, main
 from recommender.store.database import Store
 
@@ -626,3 +627,14 @@ def test_caps_and_exploration_are_settings(site: Path, monkeypatch: pytest.Monke
     monkeypatch.delenv("RECOMMENDER_PAIR_CLICKS")
     assert main(["train", "--if-new", "1"]) == 0
     assert "0 new clicks" in capfd.readouterr().out
+
+
+def test_the_rule_on_languages_is_a_setting(site: Path, monkeypatch: pytest.MonkeyPatch, capfd):
+    """Training says how many articles are in which, and writes the rule down."""
+    assert main(["train"]) == 0
+    assert "links stay in the language of the page: " in capfd.readouterr().out
+    monkeypatch.setenv("RECOMMENDER_LANGUAGES", "any")
+    assert main(["train", "--now", "2026-11-22T10:16:00Z"]) == 0
+    assert "links may lead to any language" in capfd.readouterr().out
+
+    assert read(resolve(site / "models")).languages.rule == "any"
