@@ -32,7 +32,8 @@ class Settings:
     ``pair_clicks`` are the caps of clicks that count (``click_filters.Caps``). ``languages`` is
     ``same`` if links stay in the language of the page, else ``any``. Articles published more than
     ``oldest_days`` ago are recommended beside nothing (0: any age is fine); ``ageing`` names, with
-    commas, the categories in which a newer article is preferred strongly.
+    commas, the categories in which a newer article is preferred strongly. ``listings`` is ``on`` if
+    pages that are mere lists of others are recommended like these, else ``off``.
     """
 
     database: str = "sqlite:///recommender.db"
@@ -49,6 +50,7 @@ class Settings:
     languages: str = "same"
     oldest_days: int = 0
     ageing: str = ""
+    listings: str = "off"
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
@@ -56,7 +58,7 @@ class Settings:
 
 PATHS = ("models", "editorial")
 # Settings that are one of a few words.
-WORDS = {"languages": ("same", "any")}
+WORDS = {"languages": ("same", "any"), "listings": ("off", "on")}
 # Settings that are whole numbers, and between what.
 NUMBERS = {
     "event_rate": (0, 1_000_000),

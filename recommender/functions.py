@@ -54,6 +54,7 @@ def train(
     now: datetime | None = None,
     seed: int = 0,
     languages: str = "same",
+    listings: str = "off",
     progress: Progress | None = None,
 ) -> Bundle:
     """Train a bundle from data frames or files, publish it below ``models`` and make it live.
@@ -61,10 +62,12 @@ def train(
     ``articles`` and ``events`` are paths of files and folders, or frames with the columns of the
     contract's records; ``events`` may be several frames, and a frame without ``type`` is known by
     its columns, so ``[site.impressions(), site.clicks()]`` is fine; rows that are ``flagged`` are
-    left out. ``languages`` is ``same`` if links stay in the language of the page, else ``any``.
+    left out. ``languages`` is ``same`` if links stay in the language of the page, else ``any``;
+    ``listings`` is ``on`` if pages that are mere lists of others may be recommended.
     """
-    if languages not in WORDS["languages"]:
-        raise ValueError(f"languages: {languages!r} is not {' or '.join(WORDS['languages'])}")
+    for name, word in (("languages", languages), ("listings", listings)):
+        if word not in WORDS[name]:
+            raise ValueError(f"{name}: {word!r} is not {' or '.join(WORDS[name])}")
     # Read when scikit-learn is loaded: threads that spin while they wait make two shared cores
     # twenty times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -73,7 +76,7 @@ def train(
         if events is not None:
             add_events(store, events)
         moment = now or datetime.now(UTC)
-        options = Options(seed=seed, languages=languages)
+        options = Options(seed=seed, languages=languages, listings=listings)
         return build(store, Path(models), now=moment, options=options, progress=progress)
 
 

@@ -81,14 +81,16 @@ def clusters(n: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     >>> clusters(4, np.array([0, 3]), np.array([2, 2]))
     array([0, 1, 0, 0], dtype=int32)
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    pairs = coo_array((np.ones(len(left)), (left, right)), shape=(n, n))
-    _, labels = connected_components(pairs, directed=False)
-    first = np.full(n, n, dtype=np.int32)
-    np.minimum.at(first, labels, np.arange(n, dtype=np.int32))
-    return first[labels]
+    first = np.arange(n, dtype=np.int32)
+    while True:
+        one, other = first[left], first[right]
+        differ = one != other
+        if not differ.any():
+            return first
+        left, right, one, other = left[differ], right[differ], one[differ], other[differ]
+        np.minimum.at(first, np.maximum(one, other), np.minimum(one, other))
+        while (first[first] != first).any():
+            first = first[first]
 
 
 def mixed(numbers: np.ndarray) -> np.ndarray:

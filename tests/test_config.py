@@ -122,6 +122,7 @@ def test_a_word_that_a_setting_does_not_know_is_an_error(tmp_path: Path):
     """It says which there are."""
     assert settings({"RECOMMENDER_LANGUAGES": "any"}, folder=tmp_path).languages == "any"
 
+    assert settings({"RECOMMENDER_LISTINGS": "on"}, folder=tmp_path).listings == "on"
     with pytest.raises(SettingsError, match="RECOMMENDER_LANGUAGES: 'en' is not same or any"):
         settings({"RECOMMENDER_LANGUAGES": "en"}, folder=tmp_path)
 

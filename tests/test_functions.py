@@ -178,7 +178,9 @@ def test_the_package_offers_its_names():
         recommender.recommend  # noqa: B018
 
 
-def test_an_unknown_rule_on_languages_is_refused(files: tuple[Path, Path], tmp_path: Path):
+def test_an_unknown_rule_is_refused(files: tuple[Path, Path], tmp_path: Path):
     """Before anything is read."""
     with pytest.raises(ValueError, match="languages: 'one' is not same or any"):
         recommender.train(articles=files[0], models=tmp_path, languages="one")
+    with pytest.raises(ValueError, match="listings: 'none' is not off or on"):
+        recommender.train(articles=files[0], models=tmp_path, listings="none")

@@ -90,6 +90,8 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             "",
             _sentence(str(about.languages)),
             "",
+            _sentence(str(about.listings)),
+            "",
             "## Not for",
             "",
             "Medical urgency: the lists know what is alike and what is followed, not what a reader "

@@ -21,7 +21,8 @@ from recommender.articles.dates import day_number, day_of
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf
 from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
-from recommender.lists.eligibility import Languages, agree, barred_of
+from recommender.lists.eligibility import OFF, Languages, agree
+from recommender.text.listing_pages import listing_pages
 
 # A known article whose new text is less like its old one than this, as a cosine, is another
 # article. Not tuned.
@@ -51,7 +52,8 @@ class Words:
 class Read(Words):
     """An article beside those of the bundle: the closest, with cosines, at most ``REACH``; which
     are the same text or have the same title; and how like it is to what the bundle knows under its
-    id, 0 for nothing. ``language`` is the code of its language, None for unknown.
+    id, 0 for nothing. ``language`` is the code of its language, None for unknown; ``is_listing``
+    is true if it is a mere list of others.
     """
 
     article: Article
@@ -60,6 +62,7 @@ class Read(Words):
     cosines: np.ndarray
     same: list[int]
     likeness: float
+    is_listing: bool
 
 
 class Patched(Shelf):
@@ -88,10 +91,7 @@ class Patched(Shelf):
         self.urls = {
             url_key(read.article.url): row for row, read in self.read.items() if read.article.url
         }
-        barred = barred_of(articles).tolist()
-        self.barred = {
-            self.row_of[article.id] for article, bars in zip(articles, barred, strict=True) if bars
-        }
+        self.barred = {row for row, read in self.read.items() if read.is_listing}
         self.day = {row: day_of(read.article) for row, read in self.read.items()}
         if oldest_days := base.about.dates.oldest_days:
             built = day_number(parse_timestamp(base.about.built))
@@ -379,7 +379,20 @@ def compare(base: Lists, article: Article) -> Read:
         cosines=others[near],
         same=np.flatnonzero(same).tolist(),
         likeness=float(cosines[own]) / length if length else 0.0,
+        is_listing=is_listing(base, article, [row for row in closest if cosines[row]]),
     )
+
+
+def is_listing(base: Lists, article: Article, near: Sequence[int]) -> bool:
+    """Is an article a mere list of those ``near`` it, as far as titles and teasers show? Their
+    texts are not at hand.
+    """
+    if base.about.listings.rule != OFF:
+        return False
+    titles, teasers = [base.titles[row] for row in near], [base.teasers[row] for row in near]
+    bodies = [""] * len(near)
+    found = listing_pages([*titles, article.title], [*bodies, article.body], [*teasers, ""])
+    return bool(found[-1])
 
 
 def dot(one: dict[int, float], other: dict[int, float]) -> float:

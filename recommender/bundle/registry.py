@@ -28,7 +28,7 @@ from typing import Any
 from recommender.articles.dates import DateCounts
 from recommender.bundle.arrays import build, read_json
 from recommender.errors import BundleError
-from recommender.lists.eligibility import Languages
+from recommender.lists.eligibility import Languages, Listings
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
 LAYOUT = 7
@@ -120,6 +120,7 @@ class Manifest:
     calibration: Calibration
     relevance_floor: float
     languages: Languages
+    listings: Listings
     dates: DateCounts
     explore: int
     variants: tuple[dict[str, Any], ...]

@@ -23,7 +23,7 @@ from recommender.bundle.published import LISTS, Evidence, Lists, Prepared, Texts
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.clicks.position_bias import Examination
-from recommender.lists.eligibility import Eligibility
+from recommender.lists.eligibility import Eligibility, Listings
 from recommender.lists.exploration import variant_table
 from recommender.lists.rerank import RELEVANCE_FLOOR, Finished
 from recommender.progress import Progress
@@ -67,6 +67,7 @@ class Built:
     slates: np.ndarray
     calibrated: Calibrated
     eligible: Eligibility
+    listings: Listings
     dates: DateCounts
     stored: Stored
     now: datetime
@@ -98,6 +99,7 @@ class Built:
             "calibration": self.calibrated.about(),
             "relevance_floor": RELEVANCE_FLOOR,
             "languages": asdict(self.eligible.languages),
+            "listings": asdict(self.listings),
             "dates": asdict(self.dates),
             "explore": self.slates.shape[1],
             "variants": variant_table(self.slates.shape[1]),

@@ -123,7 +123,7 @@ def train(
 
     Of articles alike the newer is preferred, by published_at: mildly, and strongly in the
     categories of RECOMMENDER_AGEING. RECOMMENDER_OLDEST_DAYS is an age beyond which nothing is
-    recommended.
+    recommended. Mere lists of others are not either, but for RECOMMENDER_LISTINGS=on.
 
     \b
     example:
@@ -144,6 +144,7 @@ def train(
         languages=settings.languages,
         oldest_days=settings.oldest_days,
         ageing=names_in(settings.ageing),
+        listings=settings.listings,
     )
     editorial.load(settings.editorial)  # a faulty line is better known before than after
     with Shown() as progress, Store(settings.database) as store:
@@ -178,6 +179,7 @@ def train(
     for sentence in bundle.about.examination.summary:
         print(sentence)
     print(bundle.about.languages)
+    print(bundle.about.listings)
     print(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
 
 
@@ -197,7 +199,7 @@ def _n_new_clicks(store: Store, settings: Settings) -> int | None:
 
 def _summary(about: Manifest) -> dict[str, Any]:
     names = ("built", "data_window", "decided_by", "reason", "scores", "n_articles", "n_clicks")
-    return {name: getattr(about, name) for name in names}
+    return {**{name: getattr(about, name) for name in names}, "listings": asdict(about.listings)}
 
 
 @click.command("forget")

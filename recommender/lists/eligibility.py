@@ -23,6 +23,10 @@ from recommender.candidates import EMPTY, MIN_LINKS, Candidates
 
 # Rules on languages: links in the language of the page, or in whichever.
 SAME, ANY = "same", "any"
+# Rules on listing pages: recommended beside nothing, or like others.
+OFF, ON = "off", "on"
+# Titles of listing pages that are told.
+N_EXAMPLES = 5
 # So many articles stay eligible however old they are, the newest: each has a list of ten others.
 NEWEST_KEPT = 11
 # A language that no article says it is in counts from so many texts that seem to be in it on: a few
@@ -101,6 +105,35 @@ class Languages:
         return sentence
 
 
+@dataclass(frozen=True, slots=True)
+class Listings:
+    """The rule on listing pages; under ``OFF``, how many were found (``n_found``), and the titles
+    of some.
+    """
+
+    rule: str = OFF
+    n_found: int = 0
+    examples: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.rule == ON:
+            return "listing pages are recommended like others"
+        if not self.n_found:
+            return "no page is a mere list of others"
+        titles = ", ".join(f'"{title}"' for title in self.examples)
+        return (
+            "listing pages, made of other articles' titles and beginnings, are recommended beside "
+            f"nothing: {self.n_found:,} were found, such as {titles}"
+        )
+
+
+def listings_of(articles: Sequence[Article], listing: np.ndarray, *, rule: str) -> Listings:
+    """The account of listing pages, ``listing`` being true for them, ``(n_articles,)``."""
+    rows = np.flatnonzero(listing)
+    titles = tuple(articles[row].title for row in rows[:N_EXAMPLES])
+    return Listings(rule, len(rows), titles)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Eligibility:
     """What may be recommended: ``language`` holds a number into ``languages.known`` for each
@@ -134,38 +167,40 @@ def eligibility_of(
     languages: str = SAME,
     detected: Sequence[str | None] | None = None,
     too_old: np.ndarray | bool = False,
+    listing: np.ndarray | bool = False,
 ) -> Eligibility:
     """What may be recommended of a site's articles under a rule on languages, but for those that
-    are ``too_old``; ``detected`` are the codes that texts show of articles that do not say theirs.
-    Both are ``(n_articles,)``.
+    are ``too_old`` and pages that are mere lists of others (``listing``); ``detected`` are the
+    codes that texts show of articles that do not say theirs. All are ``(n_articles,)``.
     """
     language, known = languages_of(articles, detected, rule=languages)
-    return Eligibility(language, barred_of(articles) | too_old, known)
+    barred = np.zeros(len(articles), dtype=bool) | too_old | listing
+    return Eligibility(language, barred, known)
 
 
 def too_old_of(
-    articles: Sequence[Article], day: np.ndarray, now: float, oldest_days: int
+    articles: Sequence[Article],
+    day: np.ndarray,
+    now: float,
+    oldest_days: int,
+    *,
+    listing: np.ndarray | bool = False,
 ) -> np.ndarray:
     """True for articles published more than ``oldest_days`` ago, ``(n_articles,)``; none for 0.
 
     ``day`` and ``now`` are days since 1970, NaN where unknown, which is not old. Where fewer than
-    ``NEWEST_KEPT`` pages remain, the newest of the old ones do too: a site that was left alone for
-    long still has lists.
+    ``NEWEST_KEPT`` pages remain that are no ``listing``, the newest of the old ones do too: a site
+    that was left alone for long still has lists.
     """
     if oldest_days == 0:
         return np.zeros(len(articles), dtype=bool)
     old = now - day > oldest_days
-    may = ~barred_of(articles) & np.array([not article.stub for article in articles], dtype=bool)
+    may = np.array([not article.stub for article in articles], dtype=bool) & ~np.bool_(listing)
     n_wanting = NEWEST_KEPT - int((may & ~old).sum())
     spared = np.flatnonzero(may & old)
     spared = spared[np.argsort(-day[spared], kind="stable")][: max(n_wanting, 0)]
     old[spared] = False
     return old
-
-
-def barred_of(articles: Sequence[Article]) -> np.ndarray:
-    """True for articles that are recommended beside nothing, ``(n_articles,)``."""
-    return np.zeros(len(articles), dtype=bool)
 
 
 def languages_of(

@@ -60,7 +60,7 @@ MIN_REPEATED = 3
 HALVES = 2
 LONGEST = 20  # words of a title or beginning that are looked up; beyond, texts are compared
 BLOCK = 1 << 20  # places looked up at once
-FILTER_BITS = 24
+MAX_BITS = 24  # of the table that leaves out most places
 BASE = np.uint64(0x9E3779B97F4A7C15)  # of the polynomial hash, odd
 IS_UNSPACED = re.compile(f"[{UNSPACED}]").match
 TITLE = 0  # the line of an article that its title is; those of its body are 1, 2, ...
@@ -254,7 +254,8 @@ def _within(text: Words, known: Beginnings) -> Iterator[tuple[np.ndarray, np.nda
         return
     shortest = min(wanted)
     # Hardly any place begins like any beginning: a table of bits leaves out nearly all others.
-    bits, shift = np.zeros(1 << FILTER_BITS, dtype=bool), np.uint64(64 - FILTER_BITS)
+    n_bits = min(MAX_BITS, len(loose).bit_length() + 5)
+    bits, shift = np.zeros(1 << n_bits, dtype=bool), np.uint64(64 - n_bits)
     bits[text.hashes(known.start[heads[loose]], np.full(len(loose), shortest)) >> shift] = True
     for first in range(0, n - shortest + 1, BLOCK):
         at = np.arange(first, min(first + BLOCK, n - shortest + 1))

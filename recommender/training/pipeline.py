@@ -26,10 +26,12 @@ from recommender.candidates import EMPTY, Candidates, hand_picked, union
 from recommender.clicks import position_bias
 from recommender.errors import TrainingError
 from recommender.lists.eligibility import (
+    OFF,
     SAME,
     Eligibility,
     eligibility_of,
     languages_of,
+    listings_of,
     too_old_of,
 )
 from recommender.lists.exploration import DEFAULT_SHARE, explore
@@ -46,6 +48,7 @@ from recommender.store.click_filters import Caps
 from recommender.store.database import Store, known_name
 from recommender.text import neighbours, tfidf
 from recommender.text.corpus import Corpus, corpus_of
+from recommender.text.listing_pages import listing_pages
 from recommender.text.tfidf import Text
 
 # Candidates by text beside each article, and the neighbours whose lists and clicks bear on it. Not
@@ -62,7 +65,8 @@ class Options:
     hundred views show a slate that explores; ``caps`` bound what clicks can do; ``languages`` is
     the rule on the language of links (``eligibility.SAME`` or ``ANY``). Articles published more
     than ``oldest_days`` ago are recommended beside nothing (0: any age is fine); in categories that
-    are ``ageing`` a newer article is preferred strongly.
+    are ``ageing`` a newer article is preferred strongly. ``listings`` is the rule on pages that are
+    mere lists of others (``eligibility.OFF`` or ``ON``).
     """
 
     until: int | None = None
@@ -74,6 +78,7 @@ class Options:
     languages: str = SAME
     oldest_days: int = 0
     ageing: tuple[str, ...] = ()
+    listings: str = OFF
 
 
 def build(
@@ -100,13 +105,16 @@ def build(
     if stub.all():
         raise TrainingError("the store holds stubs alone; import the pages themselves")
 
+    listing = np.zeros(len(articles), dtype=bool)
+    if options.listings == OFF:
+        listing = find_listings(articles, stub, progress)
     dates, today = dates_of(articles, now), day_number(now)
-    too_old = too_old_of(articles, dates.day, today, options.oldest_days)
+    too_old = too_old_of(articles, dates.day, today, options.oldest_days, listing=listing)
     detected = None
     if options.languages == SAME:
         detected = read_languages(articles, jobs=options.jobs, progress=progress)
     eligible = eligibility_of(
-        articles, languages=options.languages, detected=detected, too_old=too_old
+        articles, languages=options.languages, detected=detected, too_old=too_old, listing=listing
     )
     text = read_text(articles, jobs=options.jobs, progress=progress)
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS, progress=progress)
@@ -159,7 +167,7 @@ def build(
     stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
     built = Built(
         articles, text, corpus, log, examination, learned, taught, finished, slates, calibrated,
-        eligible, counted, stored, now,
+        eligible, listings_of(articles, listing, rule=options.listings), counted, stored, now,
     )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
 
@@ -197,6 +205,20 @@ def read_languages(
 def detect_block(texts: Sequence[tuple[str, str]], among: Collection[str] = ()) -> list[str | None]:
     """The language of each text; blocks are independent, so they can run anywhere."""
     return [detect(title, body, among) for title, body in texts]
+
+
+def find_listings(articles: Sequence[Article], stub: np.ndarray, progress: Progress) -> np.ndarray:
+    """True for pages that are mere lists of others, ``(n_articles,)``. None is where fewer than two
+    others would remain: a list takes two.
+    """
+    progress.stage("looking for listing pages")
+    found = listing_pages(
+        [article.title for article in articles],
+        [article.body for article in articles],
+        [article.teaser for article in articles],
+    )
+    found &= ~stub
+    return found if (~found & ~stub).sum() > 1 else np.zeros_like(found)
 
 
 def read_text(articles: Sequence[Article], *, jobs: int, progress: Progress) -> Text:

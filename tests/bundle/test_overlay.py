@@ -515,3 +515,39 @@ def test_what_comes_too_old_is_recommended_beside_nothing(tmp_path: Path):
     assert "undated" in everyone
     assert "archived" not in everyone
     assert len(related(shelf, "archived")) >= MIN_LINKS
+
+
+def listing(*numbers: int) -> Article:
+    """A page of the titles of articles on knees, with the beginnings of their texts."""
+    shown = [on(KNEE, number) for number in numbers]
+    return Article("all-knees", "All on knees", "\n".join(f"{a.title}\n{a.body}" for a in shown))
+
+
+def test_a_new_listing_page_stands_beside_nothing(base: Lists):
+    """It has a list, and an editor may pin it; a new post that names one article is none."""
+    post = Article("post", "A post", f"{KNEE[0].title()} number0\n{text_on(KNEE, 3)} and more")
+    shelf = Patched(base, [listing(0, 1, 2, 3), post], [])
+
+    assert related(shelf, "all-knees")
+    assert not any("all-knees" in related(shelf, id, k=50) for id in ("knee-0", "sleep-1", "post"))
+    assert "all-knees" not in ids(shelf.related_to_text("Knees", text_on(KNEE, 1), k=50))
+    assert any("post" in related(shelf, f"knee-{at}") for at in range(8))
+    pin = "action,source,target,position,from,until,reason\npin,knee-0,all-knees,1,,,\n"
+    assert related(shelf, "knee-0", rules=parse(pin, where="e"), now=NOW)[0] == "all-knees"
+
+
+def test_a_new_listing_page_is_recommended_where_listings_are(base: Lists):
+    """By the rule that the bundle was built under."""
+    rule = replace(base.about, listings=replace(base.about.listings, rule="on"))
+    shelf = Patched(replace(base, about=rule), [listing(0, 1, 2, 3)], [])
+
+    assert any("all-knees" in related(shelf, f"knee-{at}") for at in range(8))
+
+
+def test_a_page_that_becomes_a_listing_leaves_the_lists(base: Lists):
+    """And so does what was explored of it."""
+    changed = replace(listing(1, 2, 3, 4), id="knee-7", title="Running number7")
+    shelf = Patched(base, [changed], [])
+
+    assert any("knee-7" in related(base, f"knee-{at}") for at in range(7))
+    assert not any("knee-7" in related(shelf, f"knee-{at}") for at in range(7))

@@ -40,7 +40,7 @@ from recommender.bundle.registry import (
     verify,
 )
 from recommender.errors import BundleError
-from recommender.lists.eligibility import Language, Languages
+from recommender.lists.eligibility import OFF, Language, Languages, Listings
 
 ABOUT = Manifest(
     name="a",
@@ -63,6 +63,7 @@ ABOUT = Manifest(
     calibration=Calibration(None, "no clicks", None),
     relevance_floor=0.1,
     languages=Languages(known=(Language("en", 2),), rare=(Language("de", 0, 1),), n_unknown=1),
+    listings=Listings(OFF, 1, ("All posts",)),
     dates=DateCounts(n_dated=2, n_undated=1, median_age=9.5, ageing=("news",)),
     explore=0,
     variants=({"from": 0, "to": 99, "arm": "best", "slate": 0},),

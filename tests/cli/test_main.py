@@ -638,3 +638,26 @@ def test_the_rule_on_languages_is_a_setting(site: Path, monkeypatch: pytest.Monk
     assert "links may lead to any language" in capfd.readouterr().out
 
     assert read(resolve(site / "models")).languages.rule == "any"
+
+
+def test_the_rule_on_listing_pages_is_a_setting(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    """Training says how many there are, and of what titles."""
+    texts = ["knee joint stairs and worn cartilage of the joint, clicks when going up",
+             "night and dream, bed and pillow, snoring until the morning comes again",
+             "bread with salt, butter on top, eaten warm from the oven with some soup"]  # fmt: skip
+    posts = [
+        {"id": f"{at}", "title": text.split(" and ")[0], "body": text}
+        for at, text in enumerate(texts)
+    ]
+    home = "\n".join(f"{post['title']}\n{post['body']}" for post in posts)
+    everything = [*posts, {"id": "home", "title": "Start", "body": home}]
+    assert main(["import", "articles", write(here / "articles.jsonl", everything)]) == 0
+    assert main(["train", "--now", "2026-11-22T10:15:00Z"]) == 0
+    assert 'recommended beside nothing: 1 were found, such as "Start"' in capfd.readouterr().out
+    monkeypatch.setenv("RECOMMENDER_LISTINGS", "on")
+    assert main(["train", "--json", "--now", "2026-11-22T10:16:00Z"]) == 0
+
+    found = json.loads(capfd.readouterr().out)["listings"]
+    assert found == {"rule": "on", "n_found": 0, "examples": []}

@@ -7,10 +7,14 @@ from recommender.candidates import EMPTY, from_lists
 from recommender.lists.eligibility import (
     ANY,
     NEWEST_KEPT,
+    OFF,
+    ON,
     Eligibility,
     Language,
     Languages,
+    Listings,
     eligibility_of,
+    listings_of,
     too_old_of,
 )
 
@@ -107,3 +111,26 @@ def test_a_text_shows_the_language_that_its_article_does_not_say():
         "(1 by their text), sv 4 articles (4 by their text); 4 of unknown language may stand "
         "beside any, among them texts that seem to be 1 in fr, 3 in it, too few to go by"
     )
+
+
+def test_listing_pages_are_barred():
+    """They do not count among the newest that remain however old they are."""
+    articles = site(*[None] * 20)
+    listing, day = np.arange(20) >= 15, np.arange(20.0)
+
+    old = too_old_of(articles, day, 1000.0, 50, listing=listing)
+
+    assert np.flatnonzero(~old).tolist() == [*range(15 - NEWEST_KEPT, 15)]
+    assert eligibility_of(articles, listing=listing).barred.tolist() == listing.tolist()
+
+
+def test_listing_pages_are_told():
+    """How many there are, by their titles, in a sentence."""
+    listing = np.array([False, True, True])
+
+    found = listings_of(site(*[None] * 3), listing, rule=OFF)
+
+    assert found == Listings(OFF, 2, ("t1", "t2"))
+    assert str(found).endswith('2 were found, such as "t1", "t2"')
+    assert str(Listings()) == "no page is a mere list of others"
+    assert str(Listings(ON)) == "listing pages are recommended like others"

@@ -361,3 +361,47 @@ def test_the_files_of_text_pages_can_be_built_from(tmp_path: Path):
     links = bundle.related("knee")
     assert len(links) == 3
     assert all(link.url is None for link in links)
+
+
+TALES = {
+    "hive": "Choose a place with morning sun and out of the wind, and stand the box on bricks.",
+    "swarm": "It hangs in a tree for an hour or two, quiet as a cloud, and will not sting anybody.",
+    "honey": "Frames are full when the cells are closed with wax; take two thirds and leave one.",
+    "winter": "Feed sugar in August, shut out mice in November, and leave the box alone in frost.",
+}
+HOME = Article(
+    "home", "Bees next door",
+    body="\n\n".join(f"The {name} and the bees\n\n{body[:60]} ..." for name, body in TALES.items()),
+)  # fmt: skip
+BEES = [Article(name, f"The {name} and the bees", body=body) for name, body in TALES.items()]
+
+
+def test_listing_pages_stand_beside_nothing(tmp_path: Path):
+    """They have a list of their own, and the card and the manifest tell of them."""
+    bundle = built(tmp_path, [HOME, *BEES])
+
+    assert bundle.about.listings.examples == ("Bees next door",)
+    assert "1 were found, such as" in bundle.card
+    assert set(ids(bundle, "home", 4)) == set(TALES)
+    assert not any("home" in ids(bundle, id, 50) for id in [*TALES, "home"])
+    assert "home" not in [link.id for link in bundle.lists.related(None, k=50)]
+    assert "home" not in [link.id for link in bundle.related_to_text("Bees", HOME.body)]
+
+
+def test_listing_pages_may_be_recommended(tmp_path: Path):
+    """If the site wants that."""
+    bundle = built(tmp_path, [HOME, *BEES], options=Options(listings="on"))
+
+    assert any("home" in ids(bundle, id) for id in TALES)
+    assert str(bundle.about.listings) == "listing pages are recommended like others"
+
+
+def test_where_nothing_else_remains_listing_pages_are_recommended(tmp_path: Path):
+    """A list takes two: a site of one post and the page of its tag."""
+    post = BEES[0]
+    tag = Article("tag", "Boxes", body=f"{post.title}\n\n{post.body[:40]} ...")
+
+    bundle = built(tmp_path, [post, tag])
+
+    assert bundle.about.listings.n_found == 0
+    assert ids(bundle, "hive") == ["tag"]
