@@ -248,6 +248,7 @@ def _evidence(built: Built) -> np.ndarray:
         "expected": at(history.clicks.expected, pair),
         "visits": at(history.reading.together, history.reading.find(sources, items)),
         "hand_picked": find(site.picked, sources * site.n_articles + items) >= 0,
+        "next_part": items == built.finished.following[sources],
     }
     evidence = np.zeros((*lists.items.shape, len(columns)), dtype=np.float32)
     evidence[sources, slots] = np.column_stack([columns[name] for name in Evidence._fields])

@@ -36,7 +36,8 @@ class Finished:
     """Lists to publish. ``origins`` are numbers into ``ORIGINS``; ``n_relevant`` is how
     many links of each list passed the floor, before the fallback chain filled it up; ``same`` is
     a number that articles share if a list may hold only one of them; ``newest`` is the newest
-    edition of each, see ``editions``.
+    edition of each, see ``editions``; ``following`` the next part of its series, ``EMPTY`` for
+    none.
     """
 
     lists: Candidates
@@ -44,6 +45,7 @@ class Finished:
     n_relevant: np.ndarray
     same: np.ndarray
     newest: np.ndarray
+    following: np.ndarray
 
 
 def finish(
@@ -57,11 +59,15 @@ def finish(
     titles: list[str],
     stub: np.ndarray,
     eligible: Eligibility,
+    following: np.ndarray,
+    next_first: bool,
     origin: str,
     sure: float = np.inf,
 ) -> Finished:
     """The lists, best link first. ``origin`` is who decided: ``model`` or ``text``; from the
-    score ``sure`` on a link is relevant whatever its text. Only what is ``eligible`` is listed.
+    score ``sure`` on a link is relevant whatever its text, and so is the part of a series that is
+    ``following`` its page, ``(n_articles,)``; if ``next_first`` it leads its list, by its title's
+    word. Only what is ``eligible`` is listed.
 
     ``near`` and ``picked`` are the text neighbours and the hand-picked lists the fallback chain
     draws on.
@@ -70,10 +76,16 @@ def finish(
     newest = newest_editions(corpus, same, ~eligible.barred & ~stub)
     real = scored.keep(eligible.mask(scored) & ~stub[scored.items] & ~stub[:, None])
     passed = passes_floor(corpus, real, history) | (real.scores >= sure)
-    relevant = without_doubles(with_newest(real, passed, newest, same), same)
-    lists = relevant.first(LIST_SIZE)
+    passed |= is_next(real, following)
+    relevant = with_newest(real, passed, newest, same)
+    if next_first:  # before doubles go, lest another part that is like it stay in its stead
+        relevant = with_next_first(relevant, following)
+    lists = without_doubles(relevant, same).first(LIST_SIZE)
     n_relevant = lists.used.sum(axis=1)
-    return filled(lists, n_relevant, near, picked, same, newest, stub, eligible, origin)
+    found = filled(lists, n_relevant, near, picked, same, newest, following, stub, eligible, origin)
+    if next_first:
+        found.origins[is_next(found.lists, following)] = ORIGINS.index("text")
+    return found
 
 
 def same_title_or_text(titles: list[str], cluster: np.ndarray) -> np.ndarray:
@@ -122,6 +134,22 @@ def with_newest(
     return Candidates(found, candidates.scores).keep(passed)
 
 
+def is_next(candidates: Candidates, following: np.ndarray) -> np.ndarray:
+    """True where a slot holds the part ``following`` its source, ``(n_sources, list_size)``."""
+    return candidates.used & (candidates.items == following[:, None])
+
+
+def with_next_first(candidates: Candidates, following: np.ndarray) -> Candidates:
+    """The part ``following`` its source at the head of each list that holds it, under the score of
+    the best.
+    """
+    order = np.argsort(~is_next(candidates, following), axis=1, kind="stable")
+    arranged = candidates.arranged(order)
+    scores = arranged.scores.copy()
+    scores[:, 0] = np.maximum(scores[:, 0], candidates.scores[:, 0])
+    return Candidates(arranged.items, scores)
+
+
 def passes_floor(corpus: Corpus, candidates: Candidates, history: History | None) -> np.ndarray:
     """True where text or readers show that a link belongs beside its source; of the shape of
     ``candidates.items``, ``(n_sources, list_size)``.
@@ -147,6 +175,7 @@ def filled(
     picked: Candidates,
     same: np.ndarray,
     newest: np.ndarray,
+    following: np.ndarray,
     stub: np.ndarray,
     eligible: Eligibility,
     origin: str,
@@ -171,4 +200,4 @@ def filled(
             items[row, slot] = found[slot]
             scores[row, slot] = min(0.0, float(scores[row, slot - 1])) if slot else 0.0
             origins[row, slot] = texts[0] if by_text else texts[1]
-    return Finished(Candidates(items, scores), origins, n_relevant, same, newest)
+    return Finished(Candidates(items, scores), origins, n_relevant, same, newest, following)

@@ -26,7 +26,8 @@ N_SHOWN = 40  # more than any list that was shown
 @dataclass(frozen=True, slots=True, eq=False)
 class Basis:
     """What sources draw on: texts, the editors' lists ``picked``, what they taught, if anything,
-    and what readers did; ``near`` are the nearest texts that may be recommended.
+    and what readers did; ``near`` are the nearest texts that may be recommended, ``following`` the
+    next part of each article's series, ``(n_articles,)``.
     """
 
     corpus: Corpus
@@ -34,6 +35,7 @@ class Basis:
     handpicked: HandpickedModel | None
     history: History
     near: Candidates
+    following: np.ndarray
 
 
 def by_text(basis: Basis) -> Candidates:
@@ -77,9 +79,16 @@ def on_the_page(basis: Basis) -> Candidates:
     return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
 
 
+def by_series(basis: Basis) -> Candidates:
+    """The next part of the series that an article is a part of."""
+    items = basis.following[:, None].astype(np.int32)
+    return Candidates(items, np.where(items == EMPTY, -np.inf, 0.0))
+
+
 SOURCES: dict[str, Callable[[Basis], Candidates]] = {
     "text": by_text,
     "readers": by_readers,
     "editors": by_editors,
     "page": on_the_page,
+    "series": by_series,
 }

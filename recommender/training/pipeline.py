@@ -49,6 +49,7 @@ from recommender.store.database import Store, known_name
 from recommender.text import neighbours, tfidf
 from recommender.text.corpus import Corpus, corpus_of
 from recommender.text.listing_pages import listing_pages
+from recommender.text.series import next_parts
 from recommender.text.tfidf import Text
 
 # Candidates by text beside each article, and the neighbours whose lists and clicks bear on it. Not
@@ -134,7 +135,9 @@ def build(
     )
 
     near = nearest(text, eligible, items, cosines, progress)
-    basis = Basis(corpus, picked, taught.model, learned.history, near)
+    titles = [article.title for article in articles]
+    following = next_parts(titles, dates.day)
+    basis = Basis(corpus, picked, taught.model, learned.history, near, following)
     proposed = {name: source(basis) for name, source in SOURCES.items()}
     score = scorer(corpus, learned, taught)
     scored = ranked(score, union([*proposed.values()]), progress)
@@ -145,9 +148,11 @@ def build(
         near=proposed["text"],
         picked=proposed["page"],
         cluster=cluster,
-        titles=[article.title for article in articles],
+        titles=titles,
         stub=stub,
         eligible=eligible,
+        following=following,
+        next_first=learned.decided_by == "text",
         origin="model" if taught.model else learned.decided_by,
         sure=handpicked.SURE if taught.model and learned.decided_by == "text" else np.inf,
     )

@@ -26,7 +26,7 @@ from fastapi import FastAPI
 
 from recommender.bundle import registry
 from recommender.bundle.answer_bytes import items_json
-from recommender.bundle.published import Lists
+from recommender.bundle.published import Evidence, Lists
 from recommender.config import Settings
 from recommender_api.answers import tag_of
 from recommender_api.app import Api, create_app
@@ -380,7 +380,7 @@ def test_an_explanation_gives_figures(client_of: Any):
 
     assert items[0]["why"] is None
     assert 0 < items[1]["why"]["cosine"] <= 1
-    assert [*items[1]["why"]] == ["cosine", "clicked", "expected", "visits", "hand_picked"]
+    assert tuple(items[1]["why"]) == Evidence._fields
 
 
 def test_an_explanation_is_not_kept(client: Client):

@@ -151,8 +151,10 @@ def fill(
     )
     n_relevant = lists.used.sum(axis=1)
     eligible = eligible or any_of(n)
-    same, stub = given["same"], given["stub"]
-    return filled(lists, n_relevant, near, picked, same, np.arange(n), stub, eligible, "model")
+    same, stub, none = given["same"], given["stub"], np.full(n, EMPTY)
+    return filled(
+        lists, n_relevant, near, picked, same, np.arange(n), none, stub, eligible, "model"
+    )
 
 
 def origins(found: Finished, row: int) -> list[str]:
@@ -225,7 +227,7 @@ def test_what_may_not_stand_there_is_in_no_finished_list(sure: float):
     found = finish(
         site, everything, None, near=everything, picked=everything, cluster=np.arange(N),
         titles=[f"t{at}" for at in range(N)], stub=np.zeros(N, dtype=bool), eligible=eligible,
-        origin="text", sure=sure,
+        following=np.full(N, EMPTY), next_first=True, origin="text", sure=sure,
     )  # fmt: skip
 
     sources, slots = np.nonzero(found.lists.used)
@@ -251,7 +253,8 @@ def test_finished_lists_keep_their_promises(seed: int):
 
     found = finish(
         site, near, history(site, log_of()), near=near, picked=picked, cluster=cluster,
-        titles=titles, stub=stub, eligible=any_of(n), origin="text",
+        titles=titles, stub=stub, eligible=any_of(n), following=np.full(n, EMPTY),
+        next_first=True, origin="text",
     )  # fmt: skip
 
     same = same_title_or_text(titles, cluster)
@@ -279,9 +282,65 @@ def test_a_list_of_stubs_is_no_list():
     found = finish(
         site, near, None, near=near, picked=hand_picked([[5, 6, 7, 1]] * 10, n_articles=10),
         cluster=np.arange(10), titles=[f"t{at}" for at in range(10)], stub=stub,
-        eligible=any_of(10), origin="text",
+        eligible=any_of(10), following=np.full(10, EMPTY), next_first=True, origin="text",
     )  # fmt: skip
 
     assert [sorted(row) for row in lists_in(found.lists)] == [
         [1], [0] if site.cosine(np.array([1]), np.array([0]))[0] > 0 else [], *[[]] * 8,
     ]  # fmt: skip
+
+
+def finished(
+    following: int, *, next_first: bool = True, copy_of: int = 9, barred: int | None = None
+) -> Finished:
+    """Of ten articles on overlapping words, ranked by number, ``following`` being the part after
+    the first, and 9 a copy of another.
+    """
+    n = 10
+    everything = ranked(*([item for item in range(n) if item != source] for source in range(n)))
+    cluster = np.append(np.arange(n - 1), copy_of)
+    return finish(
+        plain_site(BODIES), everything, None, near=everything, picked=ranked(*[[]] * n),
+        cluster=cluster, titles=[f"t{at}" for at in range(n)], stub=np.zeros(n, dtype=bool),
+        eligible=Eligibility(np.full(n, EMPTY), np.arange(n) == barred),
+        following=np.array([following, *[EMPTY] * (n - 1)]), next_first=next_first, origin="model",
+    )  # fmt: skip
+
+
+def test_the_next_part_leads_its_list():
+    """However little its text is like the page's; scores do not rise, and its title decided."""
+    plain, found = finished(EMPTY), finished(9)
+
+    n_relevant = int(plain.n_relevant[0])
+    before, after = lists_in(plain.lists), lists_in(found.lists)
+    assert 9 not in before[0]
+    assert after[0][: n_relevant + 1] == [9, *before[0][:n_relevant]]
+    assert after[1:] == before[1:]
+    assert origins(found, 0)[: n_relevant + 1] == ["text"] + ["model"] * n_relevant
+    used = found.lists.scores[0][found.lists.used[0]]
+    assert np.isfinite(used).all()
+    assert (np.diff(used) <= 0).all()
+
+
+def test_where_clicks_decide_the_next_part_stands_where_they_put_it():
+    """It is in the list all the same."""
+    found = finished(9, next_first=False)
+
+    relevant = lists_in(found.lists)[0][: found.n_relevant[0]]
+    assert relevant[0] == 1
+    assert relevant[-1] == 9
+    assert origins(found, 0)[: len(relevant)] == ["model"] * len(relevant)
+
+
+def test_a_next_part_that_may_not_stand_there_does_not():
+    """What is barred, and what is the page over again."""
+    assert 9 not in lists_in(finished(9, barred=9).lists)[0]
+    assert 9 not in lists_in(finished(9, copy_of=0).lists)[0]
+
+
+def test_of_parts_alike_the_next_one_stays():
+    """Not the one whose score is better."""
+    found = lists_in(finished(9, copy_of=1).lists)[0]
+
+    assert found[0] == 9
+    assert 1 not in found

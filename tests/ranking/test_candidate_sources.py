@@ -11,6 +11,7 @@ from recommender.ranking.candidate_sources import (
     Basis,
     by_editors,
     by_readers,
+    by_series,
     by_text,
     on_the_page,
 )
@@ -27,12 +28,19 @@ def corpus() -> Corpus:
     return site_from(random_articles(N, seed=1))
 
 
-def basis(corpus: Corpus, log: Log, picked: Candidates | None = None) -> Basis:
+def basis(
+    corpus: Corpus,
+    log: Log,
+    picked: Candidates | None = None,
+    following: np.ndarray | None = None,
+) -> Basis:
     """Of a log, without a model of editors' lists."""
     pairs, of_link = pairs_in(log, n_articles=N)
     history = history_of(corpus, log, pairs, of_link, EVENLY.of(log))
     near = Candidates(corpus.near, np.where(corpus.near != EMPTY, corpus.near_cosine, -np.inf))
-    return Basis(corpus, picked or hand_picked([()] * N, n_articles=N), None, history, near)
+    picked = picked or hand_picked([()] * N, n_articles=N)
+    following = np.full(N, EMPTY) if following is None else following
+    return Basis(corpus, picked, None, history, near, following)
 
 
 def test_what_nobody_read_has_its_nearest_texts_alone(corpus: Corpus):
@@ -42,7 +50,7 @@ def test_what_nobody_read_has_its_nearest_texts_alone(corpus: Corpus):
     assert all(len(source(nothing).items) == N for source in SOURCES.values())
     assert np.array_equal(by_text(nothing).items, corpus.near)
     assert (by_text(nothing).scores[corpus.near == EMPTY] == -np.inf).all()
-    for source in (by_readers, by_editors, on_the_page):
+    for source in (by_readers, by_editors, on_the_page, by_series):
         assert not source(nothing).used.any()
 
 
@@ -65,3 +73,12 @@ def test_the_page_proposes_its_list_or_what_it_showed(corpus: Corpus):
 
     assert lists[0] == [3, 1]
     assert lists[4] == [6, 7, 5]
+
+
+def test_a_series_proposes_its_next_part(corpus: Corpus):
+    """Where there is one."""
+    following = np.array([3, *[EMPTY] * (N - 1)])
+
+    lists = lists_in(by_series(basis(corpus, log_of(), following=following)))
+
+    assert lists == [[3], *[[]] * (N - 1)]

@@ -405,3 +405,19 @@ def test_where_nothing_else_remains_listing_pages_are_recommended(tmp_path: Path
 
     assert bundle.about.listings.n_found == 0
     assert ids(bundle, "hive") == ["tag"]
+
+
+def test_the_next_part_of_a_series_comes_first(tmp_path: Path):
+    """By titles and dates, without a click; the last part has the others."""
+    parts = [
+        replace(article, title=f"Bees, part {at}: {article.id}", published_at=f"2026-0{at}-01")
+        for at, article in enumerate(BEES, 1)
+    ]
+    bundle = built(tmp_path, [*parts[::-1], *SIX])
+
+    lists = {article.id: ids(bundle, article.id) for article in parts}
+
+    assert [lists[id][0] for id in ("hive", "swarm", "honey")] == ["swarm", "honey", "winter"]
+    assert bundle.why("hive", "swarm").startswith("the next part of the series; ")
+    assert not bundle.why("winter", "hive").startswith("the next")
+    assert bundle.related("hive")[0].origin == "text"
