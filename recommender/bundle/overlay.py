@@ -1,8 +1,9 @@
 """A bundle with the articles that came, changed and went since it was built.
 
 A new article has a list at once, by its text, and stands in others' lists where its text would
-place it among the links there: nobody has seen it yet, so likeness is all there is to go by. What
-went is in no list any more. The next training absorbs all of it.
+place it among the links there: nobody has seen it yet, so likeness is all there is to go by. A new
+edition stands where an older one stood. What went is in no list any more. The next training absorbs
+all of it.
 
 Objects of this class never change; a new one takes over what the old one worked out.
 """
@@ -51,9 +52,9 @@ class Words:
 @dataclass(frozen=True, slots=True, eq=False)
 class Read(Words):
     """An article beside those of the bundle: the closest, with cosines, at most ``REACH``; which
-    are the same text or have the same title; and how like it is to what the bundle knows under its
-    id, 0 for nothing. ``language`` is the code of its language, None for unknown; ``is_listing``
-    is true if it is a mere list of others.
+    are the same text or have the same title, and which of these are ``editions``; and how like it
+    is to what the bundle knows under its id, 0 for nothing. ``language`` is the code of its
+    language, None for unknown; ``is_listing`` is true if it is a mere list of others.
     """
 
     article: Article
@@ -61,6 +62,7 @@ class Read(Words):
     near: np.ndarray
     cosines: np.ndarray
     same: list[int]
+    editions: list[int]
     likeness: float
     is_listing: bool
 
@@ -107,6 +109,8 @@ class Patched(Shelf):
         # Nothing is explored on their pages any more, nor are they on others'.
         self.still = {row for row, read in self.read.items() if read.article.sensitive}
         self._alike: dict[tuple[int, int], bool] = {}
+        self.heirs = self._heirs()
+        self.still |= {row for row, heir in self.heirs.items() if heir in self.still}
         self.joins = self._joins()
         self.touched = self._touched()
         self._by_text: dict[int, list[Placed]] = {}
@@ -192,7 +196,7 @@ class Patched(Shelf):
             ends = [placed.score for placed in listed[max(0, place - 1) : place + 1]]
             score = sum(ends) / len(ends) if ends else 0.0
             listed.insert(place, Placed(new, score, "text"))
-        return listed
+        return self._succeeded(row, listed, language)
 
     def _explored(self, row: int, slate: int) -> list[Placed]:
         """The bundle's slate, or its best one if a slate moves what has become sensitive."""
@@ -237,7 +241,8 @@ class Patched(Shelf):
             if self.text_of(new) not in seen and not any(map(read.is_like, shown)):
                 shown.append(read)
                 listed.append(Placed(new, -minus_cosine, "text"))
-        return sorted(listed, key=lambda placed: (-placed.score, placed.row))
+        listed.sort(key=lambda placed: (-placed.score, placed.row))
+        return self._succeeded(None, listed, language, asked)
 
     def fallback(self, row: int | None) -> Iterator[int]:
         """What the editors picked for a new article, then what the bundle falls back on."""
@@ -246,7 +251,11 @@ class Patched(Shelf):
             picked = (self.find(id) for id in read.article.recommended)
             yield from (at for at in picked if at is not None)
         own = row if row is not None and row < self.n_base else None
-        yield from (at for at in self.base.fallback(own) if at not in self.gone)
+        for at in self.base.fallback(own):
+            if at in self.heirs:
+                yield self.heirs[at]
+            if at not in self.gone:
+                yield at
 
     def _fill(
         self,
@@ -272,7 +281,57 @@ class Patched(Shelf):
                 chosen.append(Placed(row, 0.0, "fallback"))
                 taken.add(row)
 
+    def _succeeded(
+        self, source: int | None, listed: list[Placed], language: int, asked: Words | None = None
+    ) -> list[Placed]:
+        """The links with new editions in the place of older ones, but beside a page, or a text
+        that was ``asked`` for, that is an edition itself.
+        """
+        if self.heirs.keys().isdisjoint(placed.row for placed in listed):
+            return listed
+        there = {placed.row for placed in listed}
+        found: list[Placed] = []
+        for placed in listed:
+            heir = self.heirs.get(placed.row, placed.row)
+            read = self.read.get(heir)
+            others = there & self.read.keys() - {placed.row}
+            if (
+                heir not in there
+                and read is not None
+                and self.may_show(heir, language)
+                and source not in (heir, *read.same)
+                and not (asked is not None and asked.is_like(read))
+                and not any(self._are_like(heir, other) for other in others)
+            ):
+                there.add(heir)
+                origin = placed.origin if placed.origin == "explored" else "text"
+                placed = Placed(heir, placed.score, origin)
+            found.append(placed)
+        return found
+
     # What the changes reach
+
+    def _heirs(self) -> dict[int, int]:
+        """The newest edition among what came, for each row that has one newer than itself."""
+        named: dict[str, list[int]] = {}
+        for row, read in self.read.items():
+            named.setdefault(read.title, []).append(row)
+        lost, edition = self.gone | self.rewritten, self.base.about.edition
+        heirs: dict[int, int] = {}
+        for new, read in self.read.items():
+            if new < self.n_base or new in self.barred or np.isnan(self.day[new]):
+                continue
+            others = [row for row in named[read.title] if row >= self.n_base and row != new]
+            others = [row for row in others if dot(read.terms, self.read[row].terms) >= edition]
+            for row in (*read.editions, *others):
+                known = self.day_of(heirs.get(row, row))
+                if row not in lost and not known >= self.day[new]:
+                    heirs[row] = new
+        return heirs
+
+    def day_of(self, row: int) -> float:
+        """The day an article was published, NaN if unknown."""
+        return self.day[row] if row in self.day else float(self.base.published[row])
 
     def _joins(self) -> dict[int, list[tuple[int, int, float]]]:
         """For each list that new articles join: place, row, cosine, in the order of insertion."""
@@ -298,6 +357,7 @@ class Patched(Shelf):
                 *map(np.ndarray.tolist, columns), strict=True
             ):
                 changed = [other for other in (row, *items) if other in self.read]
+                changed += [self.heirs[other] for other in items if other in self.heirs]
                 if (
                     place < DEFAULT_K
                     and not is_double
@@ -329,7 +389,7 @@ class Patched(Shelf):
 
     def _touched(self) -> set[int]:
         """Rows of the bundle whose prepared answers do not hold any more."""
-        changed = self.gone | {row for row in self.read if row < self.n_base}
+        changed = self.gone | {row for row in (*self.read, *self.heirs) if row < self.n_base}
         touched = set(self.joins) | self.rewritten | self.still
         n_links = (self.base.items != EMPTY).sum(axis=1)
         # Short lists are filled up with what there is in their language; if that is not enough,
@@ -378,6 +438,7 @@ def compare(base: Lists, article: Article) -> Read:
         near=near,
         cosines=others[near],
         same=np.flatnonzero(same).tolist(),
+        editions=np.flatnonzero(same & (cosines >= base.about.edition)).tolist(),
         likeness=float(cosines[own]) / length if length else 0.0,
         is_listing=is_listing(base, article, [row for row in closest if cosines[row]]),
     )

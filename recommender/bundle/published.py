@@ -131,7 +131,8 @@ class Prepared(Shelf):
     ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis, see ``Evidence``.
     ``slates`` are those of ``exploration.explore``. ``keys`` are the store's numbers of the
     articles; ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and
-    namesakes share; ``newest``, the newest edition of each; ``target_factor``, what is known of an
+    namesakes share; ``newest``, the newest edition of each, and ``published``, the day since
+    1970 or NaN; ``target_factor``, what is known of an
     article as a target; ``language`` and ``barred``, those of ``eligibility.Eligibility``.
     ``popular`` are rows, best first; ``popular_in`` those of category ``c`` from
     ``popular_heads[c]`` on.
@@ -150,6 +151,7 @@ class Prepared(Shelf):
     category: np.ndarray
     same: np.ndarray
     newest: np.ndarray
+    published: np.ndarray
     stub: np.ndarray
     target_factor: np.ndarray
     language: np.ndarray

@@ -119,6 +119,7 @@ class Manifest:
     examination: Examination
     calibration: Calibration
     relevance_floor: float
+    edition: float
     languages: Languages
     listings: Listings
     dates: DateCounts

@@ -23,6 +23,7 @@ from recommender.bundle.published import LISTS, Evidence, Lists, Prepared, Texts
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.clicks.position_bias import Examination
+from recommender.lists.editions import EDITION
 from recommender.lists.eligibility import Eligibility, Listings
 from recommender.lists.exploration import variant_table
 from recommender.lists.rerank import RELEVANCE_FLOOR, Finished
@@ -98,6 +99,7 @@ class Built:
             "examination": self.examination.about(),
             "calibration": self.calibrated.about(),
             "relevance_floor": RELEVANCE_FLOOR,
+            "edition": EDITION,
             "languages": asdict(self.eligible.languages),
             "listings": asdict(self.listings),
             "dates": asdict(self.dates),
@@ -174,6 +176,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         category=built.site.category,
         same=built.finished.same,
         newest=built.finished.newest.astype(np.int32),
+        published=built.site.published,
         stub=stub,
         target_factor=factor_of_targets(built.learned, built.text, built.site),
         language=built.eligible.language,

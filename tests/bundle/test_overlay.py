@@ -551,3 +551,68 @@ def test_a_page_that_becomes_a_listing_leaves_the_lists(base: Lists):
 
     assert any("knee-7" in related(base, f"knee-{at}") for at in range(7))
     assert not any("knee-7" in related(shelf, f"knee-{at}") for at in range(7))
+
+
+@pytest.fixture(scope="module")
+def fairs(tmp_path_factory: pytest.TempPathFactory) -> Lists:
+    """The site on knees and sleep, every article of 2019."""
+    dated = [replace(each, published_at="2019-11-20") for each in site() if not each.stub]
+    return built(tmp_path_factory.mktemp("fairs"), dated).lists
+
+
+def edition(of: str, id: str, day: str | None) -> Article:
+    """The article on knees or sleep again, under its title, a few words changed."""
+    words, number = (KNEE, SLEEP)[of.startswith("sleep")], int(of[-1])
+    old = on(words, number)
+    return replace(old, id=id, url=None, body=f"{old.body} Again.", published_at=day)
+
+
+def test_a_new_edition_takes_the_place_of_the_old_one(fairs: Lists):
+    """In every list, under its score and in every slate; neither stands beside the other."""
+    shelf = Patched(fairs, [edition("knee-2", "again", "2026-11-20")], [])
+
+    replaced = [page for page in pages(shelf) if page != "again"]
+    replaced = [page for page in replaced if "knee-2" in related(fairs, page)]
+    assert replaced
+    for page in replaced:
+        row = shelf.row(page)
+        for slate in range(fairs.share + 1):
+            before, after = fairs.related(row, slate=slate), shelf.related(row, slate=slate)
+            expected = ["again" if id == "knee-2" else id for id in ids(before)]
+            assert ids(after) == expected
+            assert [link.score for link in after] == [link.score for link in before]
+        assert row in shelf.touched
+    assert "knee-2" not in related(shelf, "again")
+    assert "again" not in related(shelf, "knee-2")
+    assert "knee-2" not in ids(shelf.related(None, k=MAX_K))
+
+
+@pytest.mark.parametrize("day", [None, "1970-01-01", "2018-01-01"])
+def test_an_edition_that_is_not_newer_takes_no_place(fairs: Lists, day: str | None):
+    """The undated is older than any dated."""
+    shelf = Patched(fairs, [edition("knee-2", "again", day)], [])
+
+    assert all("again" not in related(shelf, page) for page in pages(shelf) if page != "again")
+
+
+def test_of_two_new_editions_the_newest_takes_the_place(fairs: Lists):
+    """Whichever came first."""
+    new = [edition("knee-2", f"of-{year}", f"{year}-11-20") for year in (2026, 2024, 2025)]
+    page = next(page for page in ("knee-1", "knee-3") if "knee-2" in related(fairs, page))
+
+    for order in (new, new[::-1]):
+        listed = related(Patched(fairs, order, []), page, k=MAX_K)
+        assert [id for id in listed if id.startswith("of-") or id == "knee-2"] == ["of-2026"]
+
+
+def test_a_text_that_is_not_stored_gets_the_new_edition(fairs: Lists):
+    """As pages do; the text of the edition itself gets neither."""
+    new = edition("knee-2", "again", "2026-11-20")
+    shelf = Patched(fairs, [new], [])
+    text = on(KNEE, 2).body
+
+    asked = ids(shelf.related_to_text("Something else", f"{text} Something else altogether."))
+
+    assert "again" in asked
+    assert "knee-2" not in asked
+    assert not {"again", "knee-2"} & set(ids(shelf.related_to_text(new.title, new.body)))

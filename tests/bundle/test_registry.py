@@ -62,6 +62,7 @@ ABOUT = Manifest(
     ),
     calibration=Calibration(None, "no clicks", None),
     relevance_floor=0.1,
+    edition=0.5,
     languages=Languages(known=(Language("en", 2),), rare=(Language("de", 0, 1),), n_unknown=1),
     listings=Listings(OFF, 1, ("All posts",)),
     dates=DateCounts(n_dated=2, n_undated=1, median_age=9.5, ageing=("news",)),
