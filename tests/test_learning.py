@@ -1,17 +1,19 @@
 """What simulated readers want, whose taste is stated and hidden from the model, is learned."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sites import built, click, view
+from sites import NOW, built, click, view
 
 from recommender.articles.article import Article
 from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
 from recommender.demo import readers
 from recommender.demo.readers import PAGES, truth
+from recommender.events.event import Event
 from recommender.store.database import Store
 
 # Each trains on thousands of clicks.
@@ -122,3 +124,73 @@ def test_what_text_cannot_know_shows_in_the_list(tmp_path: Path):
         assert all(link.id[:4] == id[:4] for link in by_text.related(id, k=7))
         top = learned.related(id, k=4)
         assert all(link.id[:4] != id[:4] and link.origin == "model" for link in top)
+
+
+N_DATED = 60
+# Days before NOW on which the articles were published: one in five days.
+AGES = 300 * (1 - np.arange(N_DATED) / (N_DATED - 1)) + 0.5
+TODAY = NOW.timestamp() / 86_400
+# What a reader makes of an article by its number and its age in days.
+Taste = Callable[[int, float], float]
+
+
+def dated_articles(*, dated: bool) -> list[Article]:
+    """Articles on nothing in particular, long and short."""
+    random = np.random.default_rng(0)
+    found = []
+    for number, age in enumerate(AGES):
+        words = [f"w{word}" for word in random.integers(0, 40, int(random.integers(30, 300)))]
+        day = (NOW - timedelta(days=float(age))).isoformat() if dated else None
+        title = f"title{number} {words[0]}"
+        found.append(Article(f"a{number:02}", title, " ".join(words), published_at=day))
+    return found
+
+
+def dated_events(taste: Taste) -> Iterator[Event]:
+    """Views of half a year, up to twenty days ago, of what was published by then."""
+    random = np.random.default_rng(1)
+    n = 3000
+    for number in range(n):
+        ago = 150 * (1 - number / n) + 20
+        source, *shown = random.permutation(np.flatnonzero(ago < AGES))[:9].tolist()
+        weight = np.array([taste(item, AGES[item] - ago) for item in shown])
+        name, ids = f"v{number}", [f"a{item:02}" for item in (source, *shown)]
+        yield view(name, *ids, day=TODAY - ago, ordered=False)
+        if random.random() < 0.6:
+            chosen = random.choice(len(shown), p=weight / weight.sum())
+            yield click(name, ids[1 + int(chosen)], day=TODAY - ago)
+
+
+def worth_now(folder: Path, taste: Taste, *, dated: bool) -> float:
+    """What lists are worth to such readers now, over what the best possible are."""
+    bundle = built(folder, dated_articles(dated=dated), dated_events(taste))
+    assert bundle.decided_by == "model"
+    value = np.array([taste(number, AGES[number]) for number in range(N_DATED)])
+    discount = 1 / np.log2(np.arange(2, 12))
+    best = float(np.sort(value)[::-1][:10] @ discount)
+    lists = [[int(link.id[1:]) for link in bundle.related(f"a{at:02}")] for at in range(N_DATED)]
+    return float(np.mean([value[listed] @ discount / best for listed in lists]))
+
+
+def test_readers_who_follow_what_is_new_are_learned(tmp_path: Path):
+    """Of the articles that came after the last click too, which without dates nobody knows."""
+
+    def taste(number: int, age: float) -> float:
+        return 1 / (1 + age)
+
+    found = worth_now(tmp_path / "dated", taste, dated=True)
+
+    assert found > 0.95
+    assert found > worth_now(tmp_path / "undated", taste, dated=False) + 0.1
+
+
+def test_readers_who_do_not_care_for_dates_get_what_they_like(tmp_path: Path):
+    """As much as if there were no dates."""
+    liked = np.exp(np.random.default_rng(5).normal(0, 1, N_DATED))
+
+    def taste(number: int, age: float) -> float:
+        return float(liked[number])
+
+    found = worth_now(tmp_path / "dated", taste, dated=True)
+
+    assert found > 0.98 * worth_now(tmp_path / "undated", taste, dated=False)

@@ -2,8 +2,9 @@
 
 One row a pair, one column a feature, whoever asks: training, list making, ``bundle.score``. The
 click features take a ``History``, counted on a part of the log that ends before the clicks they
-are to explain, so no later click reaches them. What does not come from the log is as it is today:
-texts, categories, neighbours, hand-picked lists and what was learned from them.
+are to explain, so no later click reaches them, and ages are those of that day. What else does not
+come from the log is as it is today: texts, categories, neighbours, hand-picked lists and what was
+learned from them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.handpicked_features import Feature, columns
 from recommender.store.counts import Log
 from recommender.text.corpus import SIGNALS, Corpus, signals, text_score
+from recommender.text.freshness import undated_as_median
 
 # Clicks on a source's list that weigh as much as what its targets' strengths predict (validated on
 # wikispeedia: 5 to 20 do equally well).
@@ -53,8 +55,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """What is counted on a part of the log, of pairs, articles and groups of articles."""
+    """What is counted on a part of the log, of pairs, articles and groups of articles; ``day`` is
+    the one, counted from 1970-01-01, that follows on it.
+    """
 
+    day: float
     pairs: Pairs
     clicks: ChoiceModel
     reading: CoReading
@@ -71,9 +76,11 @@ def history_of(
     pairs: Pairs,
     of_link: np.ndarray,
     examined: np.ndarray,
+    *,
+    day: float = 0.0,
 ) -> History:
     """Count a part of the log, whose links are pairs ``of_link`` and are examined with a
-    propensity of ``examined``, both ``(n_links,)``.
+    propensity of ``examined``, both ``(n_links,)``, before a ``day``.
     """
     clicks = choice_model.fit(log, pairs, of_link, examined, corpus.category)
     ends = pairs.source, pairs.item
@@ -83,6 +90,7 @@ def history_of(
     keys = np.union1d(pairs.keys[on_page], corpus.picked)
     n_links, n_listing = (np.bincount(of, minlength=n) for of in np.divmod(keys, n))
     return History(
+        day=day,
         pairs=pairs,
         clicks=clicks,
         reading=cooccurrence.count(log, pairs, of_link),
@@ -154,6 +162,13 @@ class Asked:
         return signals(self.corpus, self.sources, self.items)
 
     @cached_property
+    def published(self) -> np.ndarray:
+        """The day of each article, of the undated that of the median, ``(n_articles,)``; NaN if
+        there is no date at all.
+        """
+        return undated_as_median(self.corpus.published.astype(np.float64))
+
+    @cached_property
     def listed(self) -> np.ndarray:
         """Whether the source lists the item, which no feature may reveal; ``(n_pairs,)``."""
         return self.history.listing.has(self.sources, self.items)
@@ -176,6 +191,21 @@ def text(asked: Asked) -> np.ndarray:
         return handpicked.score(asked.corpus, asked.model, asked.sources, asked.items)
     score = text_score(asked.signals, asked.corpus.freshness[asked.items]).astype(np.float64)
     return np.log(np.maximum(score, LEAST_TEXT))
+
+
+def target_age(asked: Asked) -> np.ndarray:
+    """log of the days since the target was published, less that of the median article"""
+    published = asked.published
+    # Where all articles are of one age it is 0, whatever slope a speck of variance gets.
+    days = np.append(published[asked.items], np.median(published))
+    logs = np.nan_to_num(np.log1p(np.maximum(asked.history.day - days, 0)))
+    return logs[:-1] - logs[-1]
+
+
+def newer(asked: Asked) -> np.ndarray:
+    """log of the days by which the target is newer than the source, below 0 if it is older"""
+    days = asked.published[asked.items] - asked.published[asked.sources]
+    return np.nan_to_num(np.sign(days) * np.log1p(np.abs(days)))
 
 
 def times_listed(asked: Asked) -> np.ndarray:
@@ -270,6 +300,8 @@ def source_to_category(asked: Asked) -> np.ndarray:
 FEATURES: dict[str, Feature] = {
     **columns("signals", SIGNALS),
     "text": text,
+    "target_age": target_age,
+    "newer": newer,
     "times_listed": times_listed,
     "list_length": list_length,
     "listed_back": listed_back,

@@ -201,12 +201,15 @@ def learn(
     examination: Examination,
     *,
     handpicked: HandpickedModel | None = None,
+    now: float | None = None,
     seed: int,
     progress: Progress | None = None,
 ) -> Learned:
-    """Fit the ranker, as far as the log's last days bear it out."""
+    """Fit the ranker, as far as the log's last days bear it out. ``now`` is the day since 1970 for
+    which it is to score, by default the one after the last view.
+    """
     progress = progress or Silent()
-    whole = splits_of(site, handpicked, log, examination)
+    whole = splits_of(site, handpicked, log, examination, now=now)
     n_clicks = int(log.n_clicks[whole.of_link[log.click_link] >= 0].sum())
     enough = n_clicks >= MIN_CLICKS and len(whole.days) > MIN_SPLITS
     if enough:

@@ -68,7 +68,7 @@ class Split:
 class Splits:
     """A log and the ``days`` on which its splits begin, and the day after the last. ``of_link`` is
     the pair number of each link, -1 for none, and ``examined`` its examination propensity, both
-    ``(n_links,)``.
+    ``(n_links,)``. ``now`` is the day, with its part, for which lists are made.
     """
 
     corpus: Corpus
@@ -78,18 +78,23 @@ class Splits:
     of_link: np.ndarray
     examined: np.ndarray
     days: list[int]
+    now: float
 
-    def split(self, first: int, last: int) -> Split:
-        """Days ``first`` up to, not including, ``last``, and what was before them."""
+    def split(self, first: int, last: int, *, day: float | None = None) -> Split:
+        """Days ``first`` up to, not including, ``last``, and what was before them, seen on the
+        ``day`` given, or the first.
+        """
         past = self.log.between(0, first)
-        history = history_of(self.corpus, past, self.pairs, self.of_link, self.examined)
+        day = first if day is None else day
+        counted = self.corpus, past, self.pairs, self.of_link, self.examined
+        history = history_of(*counted, day=float(day))
         now = self._choices(self.log.between(first, last))
         return Split(self.corpus, self.handpicked, history, self._choices(past), now)
 
     def everything(self) -> Split:
-        """All of the log as the past."""
+        """All of the log as the past, seen now."""
         end = self.days[-1] if self.days else 0
-        return self.split(end, end)
+        return self.split(end, end, day=self.now)
 
     def _choices(self, log: Log) -> Choices:
         _, clicked = log.shown_and_clicked()
@@ -102,14 +107,24 @@ class Splits:
 
 
 def splits_of(
-    corpus: Corpus, handpicked: HandpickedModel | None, log: Log, examination: Examination
+    corpus: Corpus,
+    handpicked: HandpickedModel | None,
+    log: Log,
+    examination: Examination,
+    *,
+    now: float | None = None,
 ) -> Splits:
-    """Split a log by its views; clicks flooded onto one pair are bounded."""
+    """Split a log by its views; clicks flooded onto one pair are bounded. ``now`` is the day for
+    which lists are made, by default the one after the last view.
+    """
     pairs, of_link = pairs_in(log, n_articles=corpus.n_articles)
     log = bounded(log, of_link)
     examined = examined_in(log, examination)
     of_link[examined < LEAST_EXAMINED * examined.max(initial=0.0)] = -1
-    return Splits(corpus, handpicked, log, pairs, of_link, examined, _days(log))
+    days = _days(log)
+    if now is None:
+        now = float(days[-1]) if days else 0.0
+    return Splits(corpus, handpicked, log, pairs, of_link, examined, days, now)
 
 
 def examined_in(log: Log, examination: Examination) -> np.ndarray:

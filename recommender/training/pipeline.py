@@ -131,8 +131,9 @@ def build(
     log = counts.count(store, ids, until=options.until, caps=options.caps)
     examination = position_bias.estimate(log, seed=options.seed)
     learned = learn(
-        corpus, log, examination, handpicked=taught.model, seed=options.seed, progress=progress
-    )
+        corpus, log, examination,
+        handpicked=taught.model, now=today, seed=options.seed, progress=progress,
+    )  # fmt: skip
 
     near = nearest(text, eligible, items, cosines, progress)
     titles = [article.title for article in articles]

@@ -1,5 +1,7 @@
 """What is known of a pair never comes from its future, and not from how it was asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sites import EVENLY, Shown, known_examination, log_of, random_articles, site_from
@@ -220,6 +222,35 @@ def test_text_features_by_hand():
     assert found["shared_tags"] == pytest.approx([1 / 3, 0, 1 / 2, 0])
     assert found["hand_picked"].tolist() == [0, 1, 0, 0]
     assert found["target_words"] == pytest.approx(np.log1p([2, 2, 2, 2]))
+
+
+def test_ages_by_hand():
+    """On the day that is explained, beside the median; the undated are as old as that."""
+    articles = [Article(f"{at}", f"t{at}", "knee joint") for at in range(4)]
+    site = site_from(articles, published=np.array([50.0, 90.0, 98.0, np.nan]))
+    past = replace(history(site, log_of()), day=100.0)
+    pairs = np.array([1, 1, 1, 0]), np.array([0, 2, 3, 3])
+
+    found = dict(zip(NAMES, seen(site, past, *pairs).T, strict=True))
+    later = dict(zip(NAMES, seen(site, replace(past, day=120.0), *pairs).T, strict=True))
+    before = dict(zip(NAMES, seen(site, replace(past, day=95.0), *pairs).T, strict=True))
+
+    # Publication is the median's, day 90, ten days before.
+    assert found["target_age"] == pytest.approx([np.log(51 / 11), np.log(3 / 11), 0, 0], abs=1e-6)
+    assert later["target_age"][1] == pytest.approx(np.log(23 / 31))
+    assert before["target_age"][1] == pytest.approx(np.log(1 / 6))
+    assert found["newer"] == pytest.approx([-np.log(41), np.log(9), 0, np.log(41)], abs=1e-6)
+
+
+def test_without_dates_ages_are_nothing():
+    """Zero throughout, from which nothing can be learned."""
+    site = site_from([Article(f"{at}", f"t{at}", "knee joint") for at in range(4)])
+
+    found = dict(zip(NAMES, seen(site, history(site, log_of()), *np.indices((2, 2))[:, 0]).T,
+                     strict=True))  # fmt: skip
+
+    assert not found["target_age"].any()
+    assert not found["newer"].any()
 
 
 def test_before_clicks_text_decides():

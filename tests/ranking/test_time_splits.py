@@ -42,6 +42,17 @@ def test_a_split_knows_only_what_was_before(site: Corpus):
     assert len(split.seen) == len(split.now.pair) == 4
 
 
+def test_ages_are_those_of_the_day_that_is_explained(site: Corpus):
+    """A split is seen on its first day, everything now, or else on the day after the last."""
+    log = log_of(*(Shown(day, [20, 21], [3, day], day=day) for day in range(6)))
+
+    splits = splits_of(site, None, log, EVENLY, now=9.5)
+
+    assert splits.split(2, 4).history.day == 2
+    assert splits.everything().history.day == 9.5
+    assert splits_of(site, None, log, EVENLY).everything().history.day == 6
+
+
 def test_what_cannot_be_separated_from_position_is_put_down_to_it(site: Corpus):
     """All clicks on the first place: it is then examined so much more, and nobody is better."""
     log = log_of(*(Shown(at, [at + 1, at + 2, at + 3], [20, 0, 0]) for at in range(10)))
