@@ -450,8 +450,11 @@ def is_listing(base: Lists, article: Article, near: Sequence[int]) -> bool:
     """
     if base.about.listings.rule != OFF:
         return False
-    titles, teasers = [base.titles[row] for row in near], [base.teasers[row] for row in near]
-    bodies = [""] * len(near)
+    titles, body = [base.titles[row] for row in near], article.body.casefold()
+    # Hardly any article names one, and many may come at once.
+    if not any(title.casefold() in body for title in titles):
+        return False
+    teasers, bodies = [base.teasers[row] for row in near], [""] * len(near)
     found = listing_pages([*titles, article.title], [*bodies, article.body], [*teasers, ""])
     return bool(found[-1])
 
