@@ -188,8 +188,14 @@ class Live:
             same = added is not None and added.seen == seen
             if same and added and added.seal and added.seal.signer is signer:
                 return added
-            rule = self.stored.settings.languages
-            lists = added.lists if same and added else FallbackLists(store, rule)
+            settings, now = self.stored.settings, self.stored.clock()
+            lists = (
+                added.lists
+                if same and added
+                else FallbackLists(
+                    store, settings.languages, now=now, oldest_days=settings.oldest_days
+                )
+            )
         except StoreError as exc:
             logger.error("%s (there is no bundle, and no article can be read)", exc)
             return added

@@ -8,14 +8,16 @@ then the newest of the site. Titles without a page stand at the very end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 import numpy as np
 
 from recommender.articles.addresses import url_key
-from recommender.articles.article import Article, parse_timestamp, teaser_of, title_key
+from recommender.articles.article import Article, teaser_of, title_key
+from recommender.articles.dates import dates_of, day_number
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Link, Placed, Shelf
 from recommender.candidates import EMPTY
-from recommender.lists.eligibility import SAME, Languages, eligibility_of
+from recommender.lists.eligibility import SAME, Languages, eligibility_of, too_old_of
 from recommender.store.database import Store
 from recommender.store.keys import CHUNK, chunks
 
@@ -28,15 +30,20 @@ BEGINNING = 300
 class FallbackLists(Shelf):
     """The articles of ``store`` as they are now, by row in the order of their ids; ``keys`` are
     the store's numbers of them, ``(n_articles,)``. ``languages`` is the rule on the language of
-    links. ``StoreError`` if the store is out of reach.
+    links, ``oldest_days`` the age beyond which nothing is recommended (0: any), at ``now``.
+    ``StoreError`` if the store is out of reach.
     """
 
     name = "fallback"
     share = 0
 
-    def __init__(self, store: Store, languages: str = SAME) -> None:
+    def __init__(
+        self, store: Store, languages: str = SAME, *, now: datetime, oldest_days: int = 0
+    ) -> None:
         self.articles = store.articles(with_body=False)
-        self.eligible = eligibility_of(self.articles, languages=languages)
+        self.day = dates_of(self.articles, now).day
+        too_old = too_old_of(self.articles, self.day, day_number(now), oldest_days)
+        self.eligible = eligibility_of(self.articles, languages=languages, too_old=too_old)
         bare = [article.id for article in self.articles if not article.teaser]
         self.beginnings = {
             article.id: article.body[:BEGINNING]
@@ -61,9 +68,7 @@ class FallbackLists(Shelf):
 
     def _age(self, row: int) -> tuple[bool, float]:
         """Orders rows from the newest to the undated, and stubs behind them."""
-        article = self.articles[row]
-        published = article.published_at
-        return article.stub, -parse_timestamp(published).timestamp() if published else np.inf
+        return self.articles[row].stub, -float(np.nan_to_num(self.day[row], nan=-np.inf))
 
     @property
     def languages(self) -> Languages:

@@ -36,7 +36,7 @@ def store() -> Iterator[Store]:
 
 @pytest.fixture
 def lists(store: Store) -> FallbackLists:
-    return FallbackLists(store)
+    return FallbackLists(store, now=NOW)
 
 
 def listed(lists: FallbackLists, id: str | None, **more: object) -> list[str]:
@@ -83,7 +83,25 @@ def test_links_are_whole(lists: FallbackLists):
 def test_a_store_without_articles_has_no_lists():
     """And no error."""
     with Store("sqlite://") as store:
-        lists = FallbackLists(store)
+        lists = FallbackLists(store, now=NOW)
 
     assert lists.articles == []
     assert lists.related(None) == []
+
+
+def test_what_is_too_old_and_what_cannot_be_a_date(store: Store):
+    """A slip of the future is no news; what is too old comes no more, save the newest eleven."""
+    batch = Batch()
+    for number in range(12):
+        day = f"2026-10-{number + 1:02}"
+        batch.add(Article(f"n{number}", f"News {number}", published_at=day), "n")
+    batch.add(Article("slip", "Slip", published_at="2206-11-20"), "slip")
+    store.apply(batch)
+
+    any_age = listed(FallbackLists(store, now=NOW), None, k=50)
+    recent = listed(FallbackLists(store, now=NOW, oldest_days=100), None, k=50)
+
+    assert any_age[:2] == ["f", "e"]
+    assert any_age.index("slip") > any_age.index("c")
+    assert "c" not in recent
+    assert [id for id in any_age if id != "c"] == recent
