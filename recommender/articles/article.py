@@ -55,6 +55,19 @@ class Article:
         """The teaser given with the article, else the beginning of its text."""
         return self.teaser or teaser_of(self.body)
 
+    @property
+    def text(self) -> str:
+        """What the article says, its title aside: its summary, unless that is the beginning of the
+        body, and the body. A stub has no page; its teaser is the beginning of the text it stands
+        for.
+        """
+        summary = self.teaser.rstrip(". …")
+        if not self.body or not summary:
+            return self.body or self.teaser
+        if " ".join(self.body[: 2 * len(summary)].split()).startswith(" ".join(summary.split())):
+            return self.body
+        return f"{self.teaser}\n{self.body}"
+
 
 def teaser_of(text: str) -> str:
     """The first 49 characters, counted as HTML writes them, then three dots.

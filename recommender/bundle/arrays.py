@@ -31,6 +31,8 @@ Held = TypeVar("Held")
 # Bytes up to which a file is read at once: numpy cannot map an array without elements, and mapping
 # one of a page of memory or less saves nothing.
 SMALL = 4096
+# What stands in a file of its own, not in the JSON.
+ELSEWHERE = object()
 
 
 def save(folder: Path, name: str, value: Any, *, leave: Iterable[str] = ()) -> None:
@@ -48,14 +50,14 @@ def _save(folder: Path, name: str, value: Any, leave: frozenset[str] = frozenset
     """Write the arrays of a value; the rest of it comes back as JSON has it."""
     if isinstance(value, np.ndarray):
         np.save(folder / f"{name}.npy", np.ascontiguousarray(value), allow_pickle=False)
-        return {}
+        return ELSEWHERE
     if is_dataclass(value):
         parts = {
             field.name: _save(folder, f"{name}_{field.name}", getattr(value, field.name))
             for field in fields(value)
             if field.name not in leave
         }
-        return {field: part for field, part in parts.items() if part != {}}
+        return {field: part for field, part in parts.items() if part is not ELSEWHERE}
     if isinstance(value, tuple):
         return [_save(folder, f"{name}_{number}", each) for number, each in enumerate(value)]
     return value.item() if isinstance(value, np.generic) else value

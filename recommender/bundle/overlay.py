@@ -180,7 +180,7 @@ class Patched(Shelf):
             if row not in self._by_text:
                 read = self.read[row]
                 language, article = self.language_at(row), read.article
-                near = self.base.near_text(article.title, article.body, language)
+                near = self.base.near_text(article.title, article.text, language)
                 near = self._near(read, near, language)
                 self._by_text[row] = [placed for placed in near if placed.row != row]
             return list(self._by_text[row])
@@ -415,7 +415,7 @@ def words_of(title: str, text: Vector) -> Words:
 
 def compare(base: Lists, article: Article) -> Read:
     """An article beside those of ``base``."""
-    text = base.texts.vector(article.title, article.body)
+    text = base.texts.vector(article.title, article.text)
     words, cosines = words_of(article.title, text), text.cosines
     same = is_same_text(cosines, text.square, base.squares)
     closest = np.argsort(-cosines, kind="stable")[:REACH].tolist()

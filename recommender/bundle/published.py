@@ -25,7 +25,8 @@ from recommender.candidates import EMPTY
 from recommender.events.event import ORIGINS
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.eligibility import Languages, agree
-from recommender.text.tfidf import count, counting, weigh
+from recommender.text.tfidf import SAME_SUBJECT, count, is_subject, naming, weigh
+from recommender.text.titles import Forms
 
 # The name of the files that a bundle is looked up in.
 LISTS = "lists"
@@ -70,29 +71,50 @@ class Evidence(NamedTuple):
 class Vector(NamedTuple):
     """A text that is not stored: the ``terms`` it shares with articles and their ``weights``,
     ``(n_terms,)``, as training makes them; their squared length; and the cosine with every
-    article, ``(n_articles,)``.
+    article, and what the subjects of the titles add to it, both ``(n_articles,)``.
     """
 
     terms: np.ndarray
     weights: np.ndarray
     square: float
     cosines: np.ndarray
+    subjects: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Postings:
+    """A sparse matrix turned round: the articles that have term ``t`` are ``rows`` from
+    ``heads[t]`` to ``heads[t + 1]``, with the weights it has there.
+    """
+
+    heads: np.ndarray
+    rows: np.ndarray
+    weights: np.ndarray
+
+    def dots(self, terms: np.ndarray, weights: np.ndarray, n_articles: int) -> np.ndarray:
+        """Products of a row of ``weights``, ``(n_terms,)``, with every article's,
+        ``(n_articles,)``.
+        """
+        found = np.zeros(n_articles, dtype=np.float32)
+        for term, weight in zip(terms.tolist(), weights, strict=True):
+            posts = slice(self.heads[term], self.heads[term + 1])
+            found[self.rows[posts]] += weight * self.weights[posts]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """What finding neighbours of a new text takes: the terms, ``idf`` and whether each is of the
-    form of titles (``template``), ``(n_terms,)``; the articles that have a term and its weights
-    there, ``post_heads[t]`` to ``post_heads[t + 1]``; fingerprints of ``boilerplate``.
+    """What finding neighbours of a new text takes: the terms and their ``idf``, ``(n_terms,)``;
+    the ``forms`` of titles; fingerprints of ``boilerplate``; and the articles by the terms of their
+    ``texts`` and of their ``subjects``.
     """
 
     vocabulary: Index
     idf: np.ndarray
+    forms: Forms
     boilerplate: np.ndarray
-    template: np.ndarray
-    post_heads: np.ndarray
-    post_rows: np.ndarray
-    post_weights: np.ndarray
+    texts: Postings
+    subjects: Postings
     n_articles: int
 
     @cached_property
@@ -101,26 +123,31 @@ class Texts:
 
     def vector(self, title: str, body: str) -> Vector:
         """The row of a text nobody has stored, and its product with every article's."""
-        counts, bonus = count(title, body, self._known_boilerplate)
-        number_of = {name: self.vocabulary.find(name) for name in sorted(counts)}
-        forms = {name for name, at in number_of.items() if at is not None and self.template[at]}
-        names = [name for name in number_of if counting(name, forms.__contains__)]
-        numbers = [number_of[name] for name in names]
+        counts, in_title = count(title, body, self._known_boilerplate)
+        names = sorted(counts)
+        numbers = [self.vocabulary.find(name) for name in names]
         # A term nobody has used is as rare as can be; it matches nothing but has its weight.
         unseen = np.log(1 + self.n_articles) + 1
         idf = np.array([unseen if at is None else self.idf[at] for at in numbers])
-        tf = np.array([counts[name] for name in names], dtype=np.float64)
-        gains = np.array([0.0 if name in forms else bonus.get(name, 0.0) for name in names])
-        weights = weigh(tf, gains, idf)
-        length = float(np.sqrt((weights**2).sum())) or 1.0
-        heads = self.post_heads
+        weights = weigh(np.array([counts[name] for name in names], dtype=np.float64), idf)
+        about = [name in in_title and is_subject(name, self.forms.n_titles) for name in names]
+        subject = idf * np.array(about, dtype=bool)
+        heads = self.texts.heads
         shared = np.array([at is not None and heads[at] < heads[at + 1] for at in numbers], bool)
-        terms, weights = np.array(numbers)[shared], weights[shared] / length
-        found = np.zeros(self.n_articles, dtype=np.float32)
-        for number, weight in zip(terms.tolist(), weights, strict=True):
-            posts = slice(heads[number], heads[number + 1])
-            found[self.post_rows[posts]] += weight * self.post_weights[posts]
-        return Vector(terms, weights, float((weights**2).sum()), found)
+        terms = np.array(numbers)[shared].astype(np.int64)
+        weights, subject = _unit(weights)[shared], _unit(subject)[shared]
+        subject *= np.sqrt(naming(self.forms.kind_of(title)))
+        return Vector(
+            terms=terms,
+            weights=weights,
+            square=float((weights**2).sum()),
+            cosines=self.texts.dots(terms, weights, self.n_articles),
+            subjects=self.subjects.dots(terms, subject, self.n_articles),
+        )
+
+
+def _unit(weights: np.ndarray) -> np.ndarray:
+    return weights / (float(np.sqrt((weights**2).sum())) or 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,8 +281,8 @@ class Prepared(Shelf):
         cosines, floor = text.cosines, self.about.relevance_floor
         same = is_same_text(cosines, text.square, self.squares)
         may = (self.stub == 0) & ~self.barred & agree(self.language, language)
-        scores = np.where(~same & may, cosines * self.target_factor, 0.0)
-        scores[cosines < floor] = 0.0
+        scores = np.where(~same & may, (cosines + text.subjects) * self.target_factor, 0.0)
+        scores[(cosines < floor) & (text.subjects < SAME_SUBJECT)] = 0.0
         size = min(len(scores), 4 * MAX_K)
         near = np.argpartition(-scores, size - 1)[:size] if size else np.zeros(0, dtype=int)
         near = near[np.lexsort((near, -scores[near]))]
@@ -273,9 +300,9 @@ class Prepared(Shelf):
     @cached_property
     def squares(self) -> np.ndarray:
         """Squared length of every article's row, ``(n_articles,)``."""
-        texts = self.texts
-        squares = np.square(texts.post_weights, dtype=np.float64)
-        return np.bincount(texts.post_rows, weights=squares, minlength=texts.n_articles)
+        texts = self.texts.texts
+        squares = np.square(texts.weights, dtype=np.float64)
+        return np.bincount(texts.rows, weights=squares, minlength=self.texts.n_articles)
 
     def fallback(self, row: int | None) -> Iterator[int]:
         """The category's popular articles, then the site's; stubs stand at the very end."""

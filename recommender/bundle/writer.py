@@ -19,14 +19,14 @@ from recommender.bundle.arrays import Index, Strings, build, save
 from recommender.bundle.bundle import CALIBRATION, CARD, HANDPICKED, RANKER, TERM_COUNTS, Bundle
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import DEFAULT_K
-from recommender.bundle.published import LISTS, Evidence, Lists, Prepared, Texts
+from recommender.bundle.published import LISTS, Evidence, Lists, Postings, Prepared, Texts
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.clicks.position_bias import Examination
 from recommender.lists.editions import EDITION
 from recommender.lists.eligibility import Eligibility, Listings
 from recommender.lists.exploration import variant_table
-from recommender.lists.rerank import RELEVANCE_FLOOR, Finished
+from recommender.lists.rerank import Finished
 from recommender.progress import Progress
 from recommender.ragged import at, find, ranks
 from recommender.ranking.calibration import Calibrated
@@ -68,6 +68,7 @@ class Built:
     slates: np.ndarray
     calibrated: Calibrated
     eligible: Eligibility
+    floor: float
     listings: Listings
     dates: DateCounts
     stored: Stored
@@ -98,7 +99,7 @@ class Built:
             "n_views": int(self.log.n_views.sum()),
             "examination": self.examination.about(),
             "calibration": self.calibrated.about(),
-            "relevance_floor": RELEVANCE_FLOOR,
+            "relevance_floor": self.floor,
             "edition": EDITION,
             "languages": asdict(self.eligible.languages),
             "listings": asdict(self.listings),
@@ -259,20 +260,26 @@ def _evidence(built: Built) -> np.ndarray:
 
 
 def texts_of(text: Text) -> Texts:
-    """The matrix of the texts turned round, term by term: what looking up a new one reads."""
-    rows = np.repeat(np.arange(len(text.lengths), dtype=np.int32), np.diff(text.indptr))
-    order = np.argsort(text.indices, kind="stable")
-    n_with = np.bincount(text.indices, minlength=len(text.vocabulary))
+    """The matrices of texts and subjects turned round: what looking up a new text reads."""
     return Texts(
         vocabulary=Index.of(Strings.of(text.vocabulary)),
         idf=text.idf,
+        forms=text.forms,
         boilerplate=text.boilerplate,
-        template=text.template,
-        post_heads=np.append(0, np.cumsum(n_with)),
-        post_rows=rows[order],
-        post_weights=text.weights[order],
+        texts=_postings(text, text.weights),
+        subjects=_postings(text, text.subject_weights),
         n_articles=len(text.lengths),
     )
+
+
+def _postings(text: Text, weights: np.ndarray) -> Postings:
+    """The entries of a matrix that are not 0, term by term."""
+    rows = np.repeat(np.arange(len(text.lengths), dtype=np.int32), np.diff(text.indptr))
+    some = weights > 0
+    rows, terms, weights = rows[some], text.indices[some], weights[some]
+    order = np.argsort(terms, kind="stable")
+    n_with = np.bincount(terms, minlength=len(text.vocabulary))
+    return Postings(np.append(0, np.cumsum(n_with)), rows[order], weights[order])
 
 
 def _digest(built: Built) -> str:

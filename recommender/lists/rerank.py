@@ -18,11 +18,20 @@ from recommender.lists.eligibility import Eligibility
 from recommender.ragged import at, clusters, runs
 from recommender.ranking.features import PRIOR_CHOICES, History
 from recommender.text.corpus import Corpus
+from recommender.text.tfidf import SAME_SUBJECT
 
 # Slots a prepared list holds: ten are shown, the others stand in for what a page leaves out.
 LIST_SIZE = 30
-# Pairs below this cosine have stray words in common (read by eye: DECISIONS.md, "Floor").
+# Pairs below this cosine have stray words in common (read by eye: DECISIONS.md, "Floor"); where
+# texts are short or say things in many ways, related ones may have no more, and what few of any two
+# articles reach is enough.
 RELEVANCE_FLOOR = 0.1
+CHANCE = 0.95
+# Of one topic (as cosine), texts belong together that have hardly a word in common (as cosine): by
+# chance two articles are less alike than half (benchmarks/README.md, "Text").
+SAME_TOPIC, LEAST_FLOOR = 0.5, 0.03
+# Pairs drawn to learn what any two articles have in common.
+N_PAIRS = 100_000
 # What readers did also makes a link relevant: so many clicks, and more than expected; or so many
 # visits that read both. Not tuned: three is more than a slip.
 MIN_PAIR_CLICKS = MIN_VISITS = 3
@@ -62,12 +71,13 @@ def finish(
     following: np.ndarray,
     next_first: bool,
     origin: str,
+    floor: float = RELEVANCE_FLOOR,
     sure: float = np.inf,
 ) -> Finished:
     """The lists, best link first. ``origin`` is who decided: ``model`` or ``text``; from the
-    score ``sure`` on a link is relevant whatever its text, and so is the part of a series that is
-    ``following`` its page, ``(n_articles,)``; if ``next_first`` it leads its list, by its title's
-    word. Only what is ``eligible`` is listed.
+    cosine ``floor`` or the score ``sure`` on a link is relevant, and so is the part of a series
+    that is ``following`` its page, ``(n_articles,)``; if ``next_first`` it leads its list, by its
+    title's word. Only what is ``eligible`` is listed.
 
     ``near`` and ``picked`` are the text neighbours and the hand-picked lists the fallback chain
     draws on.
@@ -75,7 +85,7 @@ def finish(
     same = same_title_or_text(titles, cluster)
     newest = newest_editions(corpus, same, ~eligible.barred & ~stub)
     real = scored.keep(eligible.mask(scored) & ~stub[scored.items] & ~stub[:, None])
-    passed = passes_floor(corpus, real, history) | (real.scores >= sure)
+    passed = passes_floor(corpus, real, history, floor) | (real.scores >= sure)
     passed |= is_next(real, following)
     relevant = with_newest(real, passed, newest, same)
     if next_first:  # before doubles go, lest another part that is like it stay in its stead
@@ -150,13 +160,28 @@ def with_next_first(candidates: Candidates, following: np.ndarray) -> Candidates
     return Candidates(arranged.items, scores)
 
 
-def passes_floor(corpus: Corpus, candidates: Candidates, history: History | None) -> np.ndarray:
-    """True where text or readers show that a link belongs beside its source; of the shape of
-    ``candidates.items``, ``(n_sources, list_size)``.
+def floor_of(corpus: Corpus, *, seed: int) -> float:
+    """The cosine from which on two texts of this site belong together: what 95 % of any two
+    articles do not reach, between ``LEAST_FLOOR`` and ``RELEVANCE_FLOOR``.
+    """
+    random, n = np.random.default_rng(seed), corpus.n_articles
+    sources, items = random.integers(n, size=(2, N_PAIRS))
+    reached = corpus.cosine(sources, items)[sources != items]
+    usual = np.quantile(reached, CHANCE) if len(reached) else RELEVANCE_FLOOR
+    return round(float(np.clip(usual, LEAST_FLOOR, RELEVANCE_FLOOR)), 4)
+
+
+def passes_floor(
+    corpus: Corpus, candidates: Candidates, history: History | None, floor: float
+) -> np.ndarray:
+    """True where text, a common subject or readers show that a link belongs beside its source; of
+    the shape of ``candidates.items``, ``(n_sources, list_size)``.
     """
     sources, slots = np.nonzero(candidates.used)
     items = candidates.items[sources, slots].astype(np.int64)
-    good = corpus.cosine(sources, items) >= RELEVANCE_FLOOR
+    alike = corpus.overlaps(sources, items)
+    good = (alike[:, 0] >= floor) | (alike[:, 4] >= SAME_SUBJECT)
+    good |= (alike[:, 0] >= LEAST_FLOOR) & (corpus.topic(sources, items) >= SAME_TOPIC)
     if history is not None:
         pair, read = history.pairs.find(sources, items), history.reading.find(sources, items)
         followed = at(history.clicks.clicked, pair) >= MIN_PAIR_CLICKS

@@ -189,7 +189,7 @@ def text(asked: Asked) -> np.ndarray:
     """log odds that an editor lists the target, or the log of how alike the texts are"""
     if asked.model:
         return handpicked.score(asked.corpus, asked.model, asked.sources, asked.items)
-    score = text_score(asked.signals, asked.corpus.freshness[asked.items]).astype(np.float64)
+    score = text_score(asked.corpus, asked.signals, asked.items).astype(np.float64)
     return np.log(np.maximum(score, LEAST_TEXT))
 
 

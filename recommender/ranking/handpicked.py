@@ -104,7 +104,7 @@ def score(
     """
     if model is None:
         seen = signals(corpus, sources, items)
-        return text_score(seen, corpus.freshness[items]).astype(np.float64)
+        return text_score(corpus, seen, items).astype(np.float64)
     return model.trees.predict(model.features(corpus, sources, items))
 
 

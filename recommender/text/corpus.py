@@ -1,7 +1,7 @@
 """What is known of the articles of a site before anybody has read them, and of pairs of them.
 
-One row a pair, one column a signal: text, category, tags, address. ``text_score`` is what decides
-where nothing has been learned.
+One row a pair, one column a signal: text, topic, category, tags, address. ``text_score`` is what
+decides where nothing has been learned.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
 from recommender.candidates import EMPTY, Candidates
 from recommender.text.freshness import freshness
-from recommender.text.kernels import differences, overlaps, pair_dots
+from recommender.text.kernels import differences, overlaps, pair_dots, row_dots
+from recommender.text.latent import latent
 from recommender.text.terms import terms
 from recommender.text.tfidf import Text
 
-# On editors' own lists a link within the category is this much better than its cosine alone:
-# nDCG@10 .390 without, .417 with it, .422 at 0.8 (benchmarks/README.md, "Text").
-CATEGORY_BONUS = 0.5
+# What likeness among topics adds to the likeness of texts: of .2 and .3, the better on eleven sites
+# of one subject (benchmarks/README.md, "Text").
+LATENT = 0.3
 
 # By name, what each is of a pair.
 SIGNALS = {
@@ -29,6 +30,9 @@ SIGNALS = {
     "title_cosine": "how alike the titles are: cosine",
     "target_title_in_source": "how much of the target's title stands in the source's text",
     "source_title_in_target": "how much of the source's title stands in the target's text",
+    "subject": "how alike the subjects of the titles are, as far as titles name them",
+    "latent_cosine": "how alike the texts' topics are: cosine",
+    "same_kind": "whether both titles are of one kind",
     "title_added": "terms of the target's title that the source's lacks",
     "title_dropped": "terms of the source's title that the target's lacks",
     "same_category": "whether both are of one category",
@@ -38,7 +42,10 @@ SIGNALS = {
     "target_words": "log of the words in the target's text",
     "target_title_words": "words in the target's title",
 }
-DECIDING = [list(SIGNALS).index(name) for name in ("cosine", "same_category", "fullness")]
+DECIDING = [
+    list(SIGNALS).index(name)
+    for name in ("cosine", "subject", "latent_cosine", "same_category", "shared_tags", "fullness")
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,13 +56,18 @@ class Corpus:
     title begins and ends with; ``folder`` the number of the folder their address lies in;
     ``picked`` the hand-picked pairs as sorted keys ``source * n + item``; ``published`` the day of
     each since 1970, NaN where unknown, and ``freshness`` what that is worth at the time of the
-    build. ``EMPTY`` is where there is none.
+    build; ``kind`` the kind of its title and ``latent`` its place among topics,
+    ``(n, n_directions)``; ``agreement``, ``(2,)``, is how far neighbours by text agree in category
+    and in tags. ``EMPTY`` is where there is none.
     """
 
     indptr: np.ndarray
     indices: np.ndarray
     weights: np.ndarray
     title_weights: np.ndarray
+    subject_weights: np.ndarray
+    kind: np.ndarray
+    latent: np.ndarray
     fullness: np.ndarray
     words: np.ndarray
     title_words: np.ndarray
@@ -72,6 +84,7 @@ class Corpus:
     freshness: np.ndarray
     near: np.ndarray
     near_cosine: np.ndarray
+    agreement: np.ndarray
 
     @property
     def n_articles(self) -> int:
@@ -83,9 +96,13 @@ class Corpus:
         return pair_dots(self.indptr, self.indices, self.weights, sources, items)
 
     def overlaps(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """What texts and titles have in common, ``(n_pairs, 4)``, the first four ``SIGNALS``."""
-        matrix = self.indptr, self.indices, self.weights, self.title_weights
+        """What texts and titles have in common, ``(n_pairs, 5)``, the first ``SIGNALS``."""
+        matrix = self.indptr, self.indices, self.weights, self.title_weights, self.subject_weights
         return overlaps(*matrix, sources, items)
+
+    def topic(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Cosine of the topics of each pair, ``(n_pairs,)``."""
+        return row_dots(self.latent, sources, items)
 
     def shared_tags(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Jaccard overlap of the tags of each pair, ``(n_pairs,)``."""
@@ -106,6 +123,7 @@ def corpus_of(
     published: np.ndarray | None = None,
     now: float = 0.0,
     ageing: Collection[str] = (),
+    seed: int = 0,
 ) -> Corpus:
     """Number categories, tags and the like, and put what is known without readers in one place;
     ``near`` and ``near_cosine`` are ``(n_articles, k)``, of ``neighbours``; ``published``,
@@ -119,16 +137,20 @@ def corpus_of(
     in_titles = [terms(title) for title in titles]
     tag_heads, tag = _sets([article.tags for article in articles])
     term_heads, term = _sets(in_titles)
+    category = _numbers([article.category for article in articles])
     source, slot = np.nonzero(picked.used)
     return Corpus(
         indptr=text.indptr,
         indices=text.indices,
         weights=text.weights,
         title_weights=text.title_weights,
+        subject_weights=text.subject_weights,
+        kind=text.kind,
+        latent=latent(text, near, near_cosine, seed=seed),
         fullness=text.fullness,
         words=text.lengths,
         title_words=np.array([len(title.split()) for title in titles], dtype=np.float32),
-        category=_numbers([article.category for article in articles]),
+        category=category,
         tag_heads=tag_heads,
         tag=tag,
         term_heads=term_heads,
@@ -141,6 +163,7 @@ def corpus_of(
         freshness=freshness(published, now, of_news),
         near=near,
         near_cosine=near_cosine,
+        agreement=_agreements(near, category, tag_heads, tag),
     )
 
 
@@ -149,6 +172,8 @@ def signals(corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarra
     titles = differences(corpus.term_heads, corpus.term, sources, items)
     columns = (
         corpus.overlaps(sources, items),
+        corpus.topic(sources, items),
+        _same(corpus.kind[sources], corpus.kind[items]),
         titles[:, :2],
         _same(corpus.category[sources], corpus.category[items]),
         _same(corpus.folder[sources], corpus.folder[items]),
@@ -160,13 +185,51 @@ def signals(corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarra
     return np.column_stack(columns).astype(np.float32)
 
 
-def text_score(seen: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+def text_score(corpus: Corpus, seen: np.ndarray, items: np.ndarray) -> np.ndarray:
     """What decides before there are clicks, ``(n_pairs,)``, from signals (the first columns of
-    ``seen``, ``(n_pairs, n_columns)``): how alike the texts are, more so in one category and if the
-    target is full, and new (``fresh``, the target's ``freshness``, ``(n_pairs,)``).
+    ``seen``, ``(n_pairs, n_columns)``) of pairs with the targets ``items``: how alike texts,
+    subjects and topics are, more so in one category and under the same tags, as far as those agree
+    with the texts, and if the target is full and new.
     """
-    cosine, same, full = (seen[:, column] for column in DECIDING)
-    return cosine * (1 + CATEGORY_BONUS * same) * full * fresh
+    cosine, subject, topic, same, tags, full = (seen[:, column] for column in DECIDING)
+    of_category, of_tags = corpus.agreement
+    alike = cosine + subject + LATENT * np.maximum(topic, 0)
+    given = 1 + of_category * same + of_tags * tags
+    return alike * given * full * corpus.freshness[items]
+
+
+def _agreements(
+    near: np.ndarray, category: np.ndarray, tag_heads: np.ndarray, tag: np.ndarray
+) -> np.ndarray:
+    """How far neighbours by text agree in category and in tags, ``(2,)``, from 0 for no more than
+    any two articles to 1 for always: Cohen's kappa of the nearest ten.
+    """
+    sources, slots = np.nonzero(near[:, :10] != EMPTY)
+    items, n = near[sources, slots].astype(np.int64), len(near)
+    # Any two articles: the neighbours of somebody else.
+    others = (sources + n // 2) % n
+    ones = np.ones(len(tag), dtype=np.float32)
+
+    def of_tags(sources: np.ndarray) -> np.ndarray:
+        return pair_dots(tag_heads, tag, ones, sources, items) > 0
+
+    return np.array(
+        [
+            _kappa(
+                _same(category[sources], category[items]), _same(category[others], category[items])
+            ),
+            _kappa(of_tags(sources), of_tags(others)),
+        ],
+        dtype=np.float32,
+    )
+
+
+def _kappa(agree: np.ndarray, by_chance: np.ndarray) -> float:
+    """Agreement beyond chance over what there is to gain."""
+    if len(agree) == 0:
+        return 0.0
+    chance = float(by_chance.mean())
+    return max(0.0, (float(agree.mean()) - chance) / max(1 - chance, 1e-9))
 
 
 def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -109,23 +109,24 @@ def _dot(indptr, indices, weights, left, right):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def overlaps(indptr, indices, weights, title_weights, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """What rows ``left`` and ``right`` of one matrix have in common, ``(n_pairs, 4)``.
+def overlaps(indptr, indices, weights, title_weights, subject_weights, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """What rows ``left`` and ``right`` of one matrix have in common, ``(n_pairs, 5)``.
 
     Columns: cosine of the texts, cosine of the titles, how much of the right one's title the left
-    one's text has, and of the left one's title the right one's text.
+    one's text has, and of the left one's title the right one's text; product of the subjects.
     """
-    found = np.zeros((len(left), 4), dtype=np.float32)
+    found = np.zeros((len(left), 5), dtype=np.float32)
     for pair in prange(len(left)):
         a, a_end = indptr[left[pair]], indptr[left[pair] + 1]
         b, b_end = indptr[right[pair]], indptr[right[pair] + 1]
-        whole, titles, right_title, left_title = 0.0, 0.0, 0.0, 0.0
+        whole, titles, right_title, left_title, subject = 0.0, 0.0, 0.0, 0.0, 0.0
         while a < a_end and b < b_end:
             if indices[a] == indices[b]:
                 whole += weights[a] * weights[b]
                 titles += title_weights[a] * title_weights[b]
                 right_title += title_weights[b] * title_weights[b]
                 left_title += title_weights[a] * title_weights[a]
+                subject += subject_weights[a] * subject_weights[b]
                 a += 1
                 b += 1
             elif indices[a] < indices[b]:
@@ -134,7 +135,20 @@ def overlaps(indptr, indices, weights, title_weights, left, right):  # type: ign
                 b += 1
         found[pair, 0], found[pair, 1] = whole, titles
         found[pair, 2], found[pair, 3] = right_title, left_title
+        found[pair, 4] = subject
     return found
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def row_dots(rows, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Dot products ``(n_pairs,)`` of rows ``left`` and ``right`` of one dense matrix."""
+    dots = np.zeros(len(left), dtype=np.float32)
+    for pair in prange(len(left)):
+        total = 0.0
+        for column in range(rows.shape[1]):
+            total += rows[left[pair], column] * rows[right[pair], column]
+        dots[pair] = total
+    return dots
 
 
 @njit(cache=True, parallel=True, nogil=True)

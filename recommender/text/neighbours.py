@@ -1,4 +1,4 @@
-"""Exact cosine neighbours of every article, without an n-by-n matrix, and near-duplicates.
+"""Exact neighbours of every article, without an n-by-n matrix, and near-duplicates.
 
 The product of all rows with all rows is walked in tiles of columns, and each row keeps only its
 ``k`` best. Near-duplicates fall out of the same pass: pairs whose cosine is close to 1.
@@ -12,7 +12,7 @@ from recommender.candidates import EMPTY
 from recommender.progress import Progress, Silent
 from recommender.ragged import clusters
 from recommender.text.kernels import TILE, pair_dots, postings, tile_top
-from recommender.text.tfidf import Text
+from recommender.text.tfidf import Text, with_subjects
 
 # Rows handed to the compiled loop at once: small enough that progress shows.
 ROWS = 16_384
@@ -32,24 +32,26 @@ def neighbours(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` most similar articles of each, best first, never itself.
 
-    Returns items and cosines, both ``(n_articles, k)``; what shares no term with an article is
+    Returns items and likenesses, both ``(n_articles, k)``: the cosine of the texts and what the
+    subjects of the titles add to it, so that questions about one thing are neighbours although
+    their answers have no word in common. What shares no term with an article is
     no neighbour of it, and its slots hold ``EMPTY`` and 0. Of equal ones the one with the
     smaller number comes first. Articles that are ``left_out``, ``(n_articles,)``, are neighbours
     of none, but have some.
     """
     progress = progress or Silent()
-    found = text.weights
+    matrix = with_subjects(text)
+    found = matrix[2]
     if left_out is not None:
-        found = np.where(np.repeat(left_out, np.diff(text.indptr)), np.float32(0), found)
-    n = len(text.indptr) - 1
+        found = np.where(np.repeat(left_out, np.diff(matrix[0])), np.float32(0), found)
+    n, n_terms = len(text.indptr) - 1, 2 * len(text.idf)
     best = np.full((n, k), EMPTY, dtype=np.int32)
     score = np.zeros((n, k), dtype=np.float32)
     tiles = range(0, n, TILE)
     progress.stage("comparing articles", len(tiles))
     for first in tiles:
         last = min(first + TILE, n)
-        matrix = text.indptr, text.indices, text.weights
-        posts = postings(*matrix[:2], found, first, last, len(text.idf))
+        posts = postings(*matrix[:2], found, first, last, n_terms)
         for start in range(0, n, ROWS):
             stop = min(start + ROWS, n)
             tile_top(*matrix, *posts, first, last, start, stop, k, best, score)
@@ -66,7 +68,7 @@ def near_duplicates(text: Text, items: np.ndarray) -> np.ndarray:
     n = len(items)
     rows, slots = np.nonzero(items != EMPTY)
     others = items[rows, slots].astype(np.int64)
-    whole = pair_dots(text.indptr, text.indices, text.flat_weights, rows, others)
+    whole = pair_dots(text.indptr, text.indices, text.weights, rows, others)
     close = whole >= NEAR_DUPLICATE
     rows, others = rows[close], others[close]
     titles = pair_dots(text.indptr, text.indices, text.title_weights, rows, others)

@@ -69,14 +69,21 @@ def terms(text: str) -> list[str]:
     >>> terms("GetWindowText gets the text")
     ['getwindowtext', 'get', 'window', 'text', 'gets', 'text']
     """
+    return [term for term in words(text) if term not in FUNCTION_WORDS]
+
+
+def words(text: str) -> list[str]:
+    """The same with function words: what the form of a title is made of.
+
+    >>> words("What causes gout?")
+    ['what', 'causes', 'gout']
+    """
     found = WORD.findall(fold(text))
     if pieces := {name.lower(): _pieces(name) for name in COMPOUND.findall(text)}:
         found = [term for word in found for term in (word, *pieces.get(word, ()))]
     if text.isascii():
-        found = [word[:-2] if word.endswith("'s") else word for word in found]
-    else:
-        found = [term for word in found for term in _split(word)]
-    return [term for term in found if term not in FUNCTION_WORDS]
+        return [word[:-2] if word.endswith("'s") else word for word in found]
+    return [term for word in found for term in _split(word)]
 
 
 def fold(text: str) -> str:

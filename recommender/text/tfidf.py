@@ -1,11 +1,10 @@
 """TF-IDF of titles and bodies, by scikit-learn's conventions, and how a new text enters.
 
 ``idf = ln((1 + n) / (1 + df)) + 1``, sublinear term frequency ``1 + ln(tf)``, rows of length 1
-(scikit-learn user guide, "Tf-idf term weighting"). A term of the title counts
-``TITLE_BONUS`` more, because a title has in few words what its text is about, and two
-neighbouring words of a title are a term of their own. Terms that a tenth of a large site has
-weigh nothing; terms of one article alone count in the length of its row but find no neighbours,
-so the matrix does not hold them.
+(scikit-learn user guide, "Tf-idf term weighting"). A title is counted as text, and two neighbouring
+words of it are a term of their own. Beside each text stands the subject of its title: the words
+that are not of a form (``titles``), weighed by idf alone. Terms of one article alone count in the
+length of its row but find no neighbours, so the matrix does not hold them.
 
 ``fit`` learns from the whole site; ``weigh`` is the one formula behind both the trained rows
 and the row of a text that came in a minute ago.
@@ -14,29 +13,26 @@ and the row of a text that came in a minute ago.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from recommender.candidates import EMPTY
 from recommender.text.terms import fingerprint, segments, terms, without
+from recommender.text.titles import Forms, read_forms
 
-# Measured on editors' own lists (benchmarks/README.md, "Text"): 2 to 5 are equally good, and
-# better than counting the title three or eight times.
-TITLE_BONUS = 3.0
-# Not tuned: a pair's two words have bonuses of their own.
-PAIR_BONUS = 1.0
-# A title's words earn no bonus if this many titles have them: "what are the symptoms of" is the
-# form of a question, not its subject. Small sites need the floor.
-TEMPLATE_SHARE = 0.05
-MIN_TEMPLATE = 5  # not tuned
+# How much of a link's score the likeness of the titles' subjects is, beside the likeness of the
+# texts: a title of a known kind names its subject, another may only allude to it
+# (benchmarks/README.md, "Text").
+NAMED, ALLUDED = 0.5, 0.15
+# Two titles that name their subjects are about one thing if half of what they name is the same,
+# whatever their texts have in common. Not tuned.
+SAME_SUBJECT = NAMED / 2
 # How far a long article is favoured over a short one where neither holds more than the other
 # (pivoted length normalisation, Singhal et al., SIGIR 1996): stubs of pages sink.
 PIVOT = 0.25
-# Terms more common than this on a large site cost most of the time and change no list.
-MAX_SHARE = 0.1
-MIN_TOO_COMMON = 100  # not tuned
 # Counts are kept in a byte: what is scored by them (BM25) grows by less than a hundredth beyond.
 MAX_COUNT = 255
 # A statement on fewer pages than this is a coincidence; sites below it have no boilerplate.
@@ -50,10 +46,11 @@ class Text:
     ``vocabulary`` is sorted, ``idf`` is ``(n_terms,)``. The articles are a sparse matrix
     ``(n_articles, n_terms)`` in CSR form: ``indptr``, ``indices`` and ``weights``;
     ``counts`` is how often a term stands in its text, at most ``MAX_COUNT``;
-    ``title_weights`` are the same rows with the titles' terms alone, ``flat_weights`` without any
-    bonus for them. ``boilerplate`` holds fingerprints of statements that stand on many pages,
-    ``template`` is true for terms of so many titles that they earn no bonus. ``lengths`` counts
-    each article's terms; ``fullness`` is above 1 for articles of much content.
+    ``title_weights`` are the same rows with the titles' terms alone, ``subject_weights`` with the
+    titles' subjects, of a length whose square is ``NAMED`` or ``ALLUDED``. ``forms`` are the forms
+    of titles and ``kind`` the kind of each, ``(n_articles,)``, ``EMPTY`` for none. ``boilerplate``
+    holds fingerprints of statements that stand on many pages. ``lengths`` counts each article's
+    terms; ``fullness`` is above 1 for articles of much content.
     """
 
     vocabulary: list[str]
@@ -63,9 +60,10 @@ class Text:
     weights: np.ndarray
     counts: np.ndarray
     title_weights: np.ndarray
-    flat_weights: np.ndarray
+    subject_weights: np.ndarray
+    forms: Forms
+    kind: np.ndarray
     boilerplate: np.ndarray
-    template: np.ndarray
     lengths: np.ndarray
     fullness: np.ndarray
 
@@ -73,37 +71,41 @@ class Text:
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
     """Terms of a block of articles: ``lengths`` is how many distinct ones each has; ``ids``
-    index ``vocabulary``; ``tf`` counts title and body; ``bonus`` is what standing in the title
-    adds, 0 for a term of the body alone.
+    index ``vocabulary``; ``tf`` counts title and body; ``in_title`` is true of terms of the title.
     """
 
     vocabulary: list[str]
     lengths: np.ndarray
     ids: np.ndarray
     tf: np.ndarray
-    bonus: np.ndarray
+    in_title: np.ndarray
 
 
-def weigh(tf: np.ndarray, bonus: np.ndarray, idf: np.ndarray) -> np.ndarray:
-    """Weights of one text's distinct terms, not yet of length 1; all three are ``(n,)``."""
-    return idf * (1 + np.log(tf) + bonus)
+def weigh(tf: np.ndarray, idf: np.ndarray) -> np.ndarray:
+    """Weights of one text's distinct terms, not yet of length 1; both are ``(n,)``."""
+    return idf * (1 + np.log(tf))
 
 
-def counting(term: str, is_template: Callable[[str], bool]) -> bool:
-    """Does a term have a weight at all? "how long" is as much a form as "how" is: a pair with such
-    a word has none.
+def is_subject(term: str, forms: Mapping[str, int]) -> bool:
+    """Is a title about this term? A pair says nothing that its words do not, and a bare number
+    nothing at all: part 2 of a course has it in common with two tips for the garden.
     """
-    return " " not in term or not any(map(is_template, term.split(" ")))
+    return term not in forms and " " not in term and not term[0].isdecimal()
 
 
-def count(title: str, body: str, boilerplate: set[int]) -> tuple[Counter[str], dict[str, float]]:
-    """How often each term stands in the text, and what the title's terms gain by it."""
+def naming(kind: int) -> float:
+    """How far a title of this ``kind`` names its subject."""
+    return ALLUDED if kind == EMPTY else NAMED
+
+
+def count(title: str, body: str, boilerplate: set[int]) -> tuple[Counter[str], set[str]]:
+    """How often each term stands in the text, and which of them stand in the title."""
     words = terms(title)
     pairs = [f"{first} {second}" for first, second in pairwise(words)]
     both = Counter(terms(without(body, boilerplate)))
     both.update(words)
     both.update(dict.fromkeys(pairs, 1))
-    return both, {**dict.fromkeys(words, TITLE_BONUS), **dict.fromkeys(pairs, PAIR_BONUS)}
+    return both, {*words, *pairs}
 
 
 def count_block(titles: Sequence[str], bodies: Sequence[str], boilerplate: set[int]) -> Counts:
@@ -113,19 +115,19 @@ def count_block(titles: Sequence[str], bodies: Sequence[str], boilerplate: set[i
     lengths: list[int] = []
     ids: list[int] = []
     tf: list[int] = []
-    bonuses: list[float] = []
+    in_titles: list[bool] = []
     for title, body in zip(titles, bodies, strict=True):
-        both, bonus = count(title, body, boilerplate)
+        both, in_title = count(title, body, boilerplate)
         lengths.append(len(both))
         ids.extend([numbers[term] for term in both])
         tf.extend(both.values())
-        bonuses.extend([bonus.get(term, 0.0) for term in both])
+        in_titles.extend([term in in_title for term in both])
     return Counts(
         list(numbers),
         np.array(lengths, dtype=np.int64),
         np.array(ids, dtype=np.int32),
         np.array(tf, dtype=np.int32),
-        np.array(bonuses, dtype=np.float32),
+        np.array(in_titles, dtype=bool),
     )
 
 
@@ -143,8 +145,8 @@ def find_boilerplate(bodies: Sequence[str]) -> np.ndarray:
     return np.array(sorted(found), dtype=np.uint64)
 
 
-def fit(blocks: Sequence[Counts], boilerplate: np.ndarray) -> Text:
-    """Put the counted blocks together, in order, and weigh them."""
+def fit(blocks: Sequence[Counts], titles: Sequence[str], boilerplate: np.ndarray) -> Text:
+    """Put the counted blocks together, in order, and weigh them; ``titles`` are those of all."""
     vocabulary = sorted(set().union(*(block.vocabulary for block in blocks)))
     numbers = {term: number for number, term in enumerate(vocabulary)}
     ids = np.concatenate(
@@ -154,28 +156,23 @@ def fit(blocks: Sequence[Counts], boilerplate: np.ndarray) -> Text:
         ]
     )
     tf = np.concatenate([block.tf for block in blocks])
-    bonus = np.concatenate([block.bonus for block in blocks])
+    in_title = np.concatenate([block.in_title for block in blocks])
     lengths = np.concatenate([block.lengths for block in blocks])
     n = len(lengths)
     df = np.bincount(ids, minlength=len(vocabulary))
-    # As scikit-learn's max_df: what nearly every article has does not count at all.
-    common = df > max(MIN_TOO_COMMON, MAX_SHARE * n)
-    idf = np.where(common, 0, np.log((1 + n) / (1 + df)) + 1).astype(np.float32)
+    idf = (np.log((1 + n) / (1 + df)) + 1).astype(np.float32)
     rows = np.repeat(np.arange(n), lengths)
     order = np.lexsort((ids, rows))
-    ids, tf, bonus = ids[order], tf[order], bonus[order]
-    in_title = bonus > 0
-    title_df = np.bincount(ids[in_title], minlength=len(vocabulary))
-    template = title_df > max(MIN_TEMPLATE, TEMPLATE_SHARE * n)
-    for number, term in enumerate(vocabulary):
-        if not counting(term, lambda word: bool(template[numbers[word]])):
-            idf[number] = 0
-    bonus = np.where(template[ids], 0, bonus)
-    weights, norm = _unit(weigh(tf, bonus, idf[ids]), rows, n)
+    ids, tf, in_title = ids[order], tf[order], in_title[order]
+    forms = read_forms(titles)
+    kind = np.array([forms.kind_of(title) for title in titles], dtype=np.int32)
+    about = np.array([is_subject(term, forms.n_titles) for term in vocabulary], dtype=bool)
+    weights, norm = _unit(weigh(tf, idf[ids]), rows, n)
     title_weights, _ = _unit(idf[ids] * in_title, rows, n)
-    flat_weights, _ = _unit(weigh(tf, np.zeros_like(bonus), idf[ids]), rows, n)
+    subject_weights, _ = _unit(idf[ids] * (in_title & about[ids]), rows, n)
+    subject_weights *= np.sqrt([naming(each) for each in kind], dtype=np.float32)[rows]
     mean = norm[norm > 0].mean() if norm.any() else 1.0
-    kept = (df[ids] > 1) & (idf[ids] > 0)
+    kept = df[ids] > 1
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows[kept], minlength=n))])
     return Text(
         vocabulary=vocabulary,
@@ -185,12 +182,28 @@ def fit(blocks: Sequence[Counts], boilerplate: np.ndarray) -> Text:
         weights=weights[kept],
         counts=np.minimum(tf[kept], MAX_COUNT).astype(np.uint8),
         title_weights=title_weights[kept],
-        flat_weights=flat_weights[kept],
+        subject_weights=subject_weights[kept],
+        forms=forms,
+        kind=kind,
         boilerplate=boilerplate,
-        template=template,
         lengths=np.bincount(rows, weights=tf, minlength=n).astype(np.float32),
         fullness=(norm / (PIVOT * mean + (1 - PIVOT) * norm)).astype(np.float32),
     )
+
+
+def with_subjects(text: Text) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``indptr``, ``indices`` and ``weights`` of rows whose products are the cosine of the texts
+    and what the titles' subjects add to it: the subject's terms behind those of the text, numbered
+    from ``n_terms`` on.
+    """
+    n, about = len(text.indptr) - 1, text.subject_weights > 0
+    rows = np.repeat(np.arange(n), np.diff(text.indptr))
+    ids = np.concatenate([text.indices, text.indices[about] + np.int32(len(text.vocabulary))])
+    weights = np.concatenate([text.weights, text.subject_weights[about]])
+    rows = np.concatenate([rows, rows[about]])
+    order = np.argsort(rows, kind="stable")
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
+    return indptr, ids[order], weights[order]
 
 
 def _unit(weights: np.ndarray, rows: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

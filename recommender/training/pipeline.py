@@ -35,7 +35,7 @@ from recommender.lists.eligibility import (
     too_old_of,
 )
 from recommender.lists.exploration import DEFAULT_SHARE, explore
-from recommender.lists.rerank import finish
+from recommender.lists.rerank import finish, floor_of
 from recommender.progress import Progress, Silent, tracked
 from recommender.ranking import handpicked
 from recommender.ranking.calibration import Score, calibrate, scores
@@ -123,7 +123,7 @@ def build(
     picked = picked_lists(articles, ids)
     corpus = corpus_of(
         articles, text, picked, items, cosines,
-        published=dates.day, now=today, ageing=options.ageing,
+        published=dates.day, now=today, ageing=options.ageing, seed=options.seed,
     )  # fmt: skip
 
     taught = handpicked.learn(corpus, picked, stub, seed=options.seed, progress=progress)
@@ -142,6 +142,7 @@ def build(
     proposed = {name: source(basis) for name, source in SOURCES.items()}
     score = scorer(corpus, learned, taught)
     scored = ranked(score, union([*proposed.values()]), progress)
+    floor = floor_of(corpus, seed=options.seed)
     finished = finish(
         corpus,
         scored,
@@ -154,6 +155,7 @@ def build(
         eligible=eligible,
         following=following,
         next_first=learned.decided_by == "text",
+        floor=floor,
         origin="model" if taught.model else learned.decided_by,
         sure=handpicked.SURE if taught.model and learned.decided_by == "text" else np.inf,
     )
@@ -173,7 +175,8 @@ def build(
     stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
     built = Built(
         articles, text, corpus, log, examination, learned, taught, finished, slates, calibrated,
-        eligible, listings_of(articles, listing, rule=options.listings), counted, stored, now,
+        eligible, floor, listings_of(articles, listing, rule=options.listings), counted, stored,
+        now,
     )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
 
@@ -230,8 +233,7 @@ def find_listings(articles: Sequence[Article], stub: np.ndarray, progress: Progr
 def read_text(articles: Sequence[Article], *, jobs: int, progress: Progress) -> Text:
     """Count the terms of every article, block by block, and weigh them."""
     titles = [article.title for article in articles]
-    # A stub has no page; its teaser is the beginning of the text it stands for.
-    bodies = [article.teaser if article.stub else article.body for article in articles]
+    bodies = [article.text for article in articles]
     boilerplate = tfidf.find_boilerplate(bodies)
     known = set(boilerplate.tolist())
     starts = range(0, len(articles), COUNT_BLOCK)
@@ -239,7 +241,7 @@ def read_text(articles: Sequence[Article], *, jobs: int, progress: Progress) -> 
     blocks = [(titles[s : s + COUNT_BLOCK], bodies[s : s + COUNT_BLOCK]) for s in starts]
     run = Parallel(n_jobs=jobs if len(blocks) > 1 else 1, return_as="generator")
     counted = run(delayed(tfidf.count_block)(*block, known) for block in blocks)
-    return tfidf.fit(list(tracked(counted, progress)), boilerplate)
+    return tfidf.fit(list(tracked(counted, progress)), titles, boilerplate)
 
 
 def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:

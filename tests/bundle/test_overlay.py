@@ -504,10 +504,10 @@ def test_what_comes_too_old_is_recommended_beside_nothing(tmp_path: Path):
     """An archive that is put in years after is a source, as one that was there at the build."""
     options = Options(oldest_days=365)
     lists = built(
-        tmp_path, [*site(), *[on(KNEE, at) for at in range(8, 16)]], options=options
+        tmp_path, [*site(), *[on(KNEE, at) for at in range(8, 11)]], options=options
     ).lists
     archived = on(KNEE, 20, "archived", published_at="2019-11-20")
-    undated = on(KNEE, 30, "undated")
+    undated = on(KNEE, 20, "undated")
 
     shelf = Patched(lists, [archived, undated], [])
 

@@ -34,7 +34,7 @@ def articles() -> list[Article]:
                 Article(
                     id=ODD if (subject, number) == ("knee", 0) else f"{subject}-{number}",
                     title=f"{mine[0]} {mine[1]} and {mine[2]}",
-                    body=" ".join(mine[:7]) + f". Case {number} of {subject} {mine[3]}.",
+                    body=" ".join(mine[:7]) + f". More of {subject} {mine[3]}.",
                     url=f"https://example.org/{subject}/{number}/?utm_source=feed&page=2",
                     category=subject,
                 )
@@ -239,9 +239,10 @@ def test_every_language_has_articles_to_fall_back_on():
 
 def brute_force(lists: Lists, title: str, body: str) -> list[str]:
     """Every article's worth, sorted."""
-    cosines = lists.texts.vector(title, body).cosines
+    text = lists.texts.vector(title, body)
+    cosines, alike = text.cosines, text.cosines + text.subjects
     worth = {
-        lists.ids.column[row]: float(cosines[row] * lists.target_factor[row])
+        lists.ids.column[row]: float(alike[row] * lists.target_factor[row])
         for row in range(len(lists.stub))
         if not lists.stub[row] and lists.about.relevance_floor <= cosines[row] < 0.95
     }

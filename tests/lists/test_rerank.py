@@ -12,10 +12,13 @@ from recommender.clicks.choice_model import pairs_in
 from recommender.events.event import ORIGINS
 from recommender.lists.eligibility import Eligibility
 from recommender.lists.rerank import (
+    LEAST_FLOOR,
     RELEVANCE_FLOOR,
+    SAME_TOPIC,
     Finished,
     filled,
     finish,
+    floor_of,
     passes_floor,
     same_title_or_text,
     with_newest,
@@ -111,12 +114,47 @@ def test_below_the_floor_nothing_passes_on_text_alone():
     site = plain_site(BODIES)
     everything = ranked(*([item for item in range(10) if item != source] for source in range(10)))
 
-    mask = passes_floor(site, everything, None)
+    mask = passes_floor(site, everything, None, RELEVANCE_FLOOR)
 
     sources, slots = np.nonzero(everything.used)
     cosines = site.cosine(sources, everything.items[sources, slots].astype(np.int64))
     assert np.array_equal(mask[sources, slots], cosines >= RELEVANCE_FLOOR)
     assert 0 < mask.sum() < mask.size
+
+
+def test_of_one_topic_texts_belong_together_that_share_hardly_a_word():
+    """A cosine of .03 is enough where topics are half alike, and not where they are less."""
+    topics = np.array([[1, 0], [0.6, 0.8], [0.4, 0.917]])
+    site = replace(plain_site(BODIES[:3]), latent=topics)
+    alike = site.cosine(np.zeros(2, dtype=np.int64), np.array([1, 2]))
+    floor = float(alike.max()) + 0.01
+    assert (alike >= LEAST_FLOOR).all()
+
+    mask = passes_floor(site, ranked([1, 2], [], []), None, floor)
+
+    assert mask[0].tolist() == [True, False]
+
+
+def test_titles_that_name_one_subject_belong_together():
+    """Whatever their texts have in common."""
+    titles = [f"{form} {name}" for form in ("What causes", "Who gets") for name in "bcdefghjkl"]
+    site = site_from([Article(title, title, f"word{at}") for at, title in enumerate(titles)])
+
+    mask = passes_floor(site, ranked([10, 11], *[[]] * 19), None, 0.99)
+
+    assert mask[0].tolist() == [True, False]
+
+
+def test_the_floor_is_what_few_of_any_two_articles_reach():
+    """It follows the site, between its bounds."""
+    apart = plain_site([f"a{n} b{n}" for n in range(40)])
+    alike = plain_site([f"knee pain rest ice own{n}" for n in range(40)])
+    between = plain_site([f"x{n} y{n} z{n} v{n} u{n} w{n} k{n % 4}" for n in range(40)])
+
+    assert floor_of(apart, seed=0) == LEAST_FLOOR
+    assert floor_of(alike, seed=0) == RELEVANCE_FLOOR
+    assert LEAST_FLOOR < floor_of(between, seed=0) < RELEVANCE_FLOOR
+    assert floor_of(between, seed=0) == pytest.approx(floor_of(between, seed=1), abs=0.02)
 
 
 def test_readers_make_a_link_relevant():
@@ -128,7 +166,7 @@ def test_readers_make_a_link_relevant():
     log = log_of(*shown, readings=readings)
     candidates = ranked(*[[]] * 10, [0, 1, 2, 4, 7, 8], [0])
 
-    mask = passes_floor(site, candidates, history(site, log))
+    mask = passes_floor(site, candidates, history(site, log), RELEVANCE_FLOOR)
 
     relevant = [int(item) for item in candidates.items[10][mask[10]]]
     assert relevant == [0, 7]
@@ -266,8 +304,9 @@ def test_finished_lists_keep_their_promises(seed: int):
         assert len({title_key(titles[at]) for at in [row, *listed]}) == len(listed) + 1
         assert np.isfinite(found.lists.scores[row][: len(listed)]).all()
         relevant = listed[: found.n_relevant[row]]
-        cosines = site.cosine(np.full(len(relevant), row), np.array(relevant, dtype=np.int64))
-        assert (cosines >= RELEVANCE_FLOOR).all()
+        pairs = np.full(len(relevant), row), np.array(relevant, dtype=np.int64)
+        cosines, topic = site.cosine(*pairs), site.topic(*pairs) >= SAME_TOPIC
+        assert ((cosines >= RELEVANCE_FLOOR) | topic & (cosines >= LEAST_FLOOR)).all()
         assert len(listed) <= max(MIN_LINKS, found.n_relevant[row])
 
 

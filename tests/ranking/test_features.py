@@ -16,7 +16,7 @@ from recommender.ranking.features import (
 )
 from recommender.ranking.time_splits import splits_of
 from recommender.store.counts import Log
-from recommender.text.corpus import CATEGORY_BONUS, Corpus, text_score
+from recommender.text.corpus import Corpus
 
 N = 36
 EXAMINATION = known_examination([1, 0.6, 0.4, 0.3])
@@ -251,20 +251,6 @@ def test_without_dates_ages_are_nothing():
 
     assert not found["target_age"].any()
     assert not found["newer"].any()
-
-
-def test_before_clicks_text_decides():
-    """Cosine, more within a category, more for full and for new articles; the log has no say."""
-    table = np.zeros((4, len(NAMES)), dtype=np.float32)
-    table[:, NAMES.index("cosine")] = [0.4, 0.4, 0.2, 0.4]
-    table[:, NAMES.index("same_category")] = [1, 0, 0, 0]
-    table[:, NAMES.index("fullness")] = [1, 1, 2, 1]
-    table[:, NAMES.index("clicked")] = [0, 9, 9, 9]
-    fresh = np.array([1, 1, 1, 0.6])
-
-    found = text_score(table, fresh)
-
-    assert found == pytest.approx([0.4 * (1 + CATEGORY_BONUS), 0.4, 0.4, 0.24])
 
 
 def test_lists_as_they_stood_by_hand():

@@ -1,11 +1,14 @@
 """What texts, titles, categories and addresses say of a pair, counted by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sites import random_articles, site_from
 
 from recommender.articles.article import Article
-from recommender.text.corpus import SIGNALS, Corpus, signals, text_score
+from recommender.candidates import EMPTY
+from recommender.text.corpus import LATENT, SIGNALS, Corpus, _agreements, signals, text_score
 from recommender.text.kernels import differences
 from recommender.text.terms import terms
 
@@ -67,13 +70,18 @@ def test_compiled_loops_say_what_slow_ones_say():
     articles = random_articles(60, seed=5)
     site = site_from(articles)
     sources, items = (found.ravel() for found in np.indices((60, 60)))
-    texts, titles = (dense(site, weights) for weights in (site.weights, site.title_weights))
+    texts, titles, subjects = (
+        dense(site, weights) for weights in (site.weights, site.title_weights, site.subject_weights)
+    )
 
     found = site.overlaps(sources, items)
     changed = differences(site.term_heads, site.term, sources, items)
 
     in_text = texts > 0
-    slow = [texts @ texts.T, titles @ titles.T, in_text @ (titles**2).T, titles**2 @ in_text.T]
+    slow = [
+        texts @ texts.T, titles @ titles.T, in_text @ (titles**2).T, titles**2 @ in_text.T,
+        subjects @ subjects.T,
+    ]  # fmt: skip
     for column, expected in enumerate(slow):
         assert found[:, column] == pytest.approx(expected.ravel(), abs=1e-5)
     sets = [set(terms(article.title)) for article in articles]
@@ -94,12 +102,42 @@ def dense(site: Corpus, weights: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def test_text_decides_by_likeness_category_and_fullness():
-    """The formula, by hand."""
-    site = site_from(WINDOWS)
-    pairs = np.array([0, 0]), np.array([1, 2])
+def test_text_decides_by_what_is_alike_and_what_editors_gave():
+    """The formula, by hand: half of the pages share a category or tags with their neighbours."""
+    articles = random_articles(60, seed=5)
+    site = replace(
+        site_from(articles), agreement=np.array([0.5, 0.25]), freshness=np.linspace(0.5, 1, 60)
+    )
+    pairs = np.repeat(np.arange(60), 59), np.delete(np.tile(np.arange(60), 60), np.arange(60) * 61)
+    found = dict(zip(SIGNALS, signals(site, *pairs).T, strict=True))
 
-    score = text_score(signals(site, *pairs), site.freshness[pairs[1]])
+    score = text_score(site, signals(site, *pairs), pairs[1])
 
-    cosine = site.cosine(*pairs)
-    assert score == pytest.approx(cosine * [1.5, 1.0] * site.fullness[[1, 2]], rel=1e-5)
+    alike = found["cosine"] + found["subject"] + LATENT * np.maximum(found["latent_cosine"], 0)
+    given = 1 + found["same_category"] / 2 + found["shared_tags"] / 4
+    factor = found["fullness"] * site.freshness[pairs[1]]
+    assert score == pytest.approx(alike * given * factor, rel=1e-5)
+    assert len(np.unique(found["latent_cosine"])) > 100
+
+
+def test_categories_count_as_far_as_neighbours_by_text_agree():
+    """The same for all, or dealt out: nothing; by subject: all."""
+    near = np.array([[(row + step) % 10 + row // 10 * 10 for step in range(1, 10)]
+                     for row in range(40)])  # fmt: skip
+    nothing = np.zeros(41, dtype=np.int64), np.zeros(0, dtype=np.int32)
+
+    def of(category: np.ndarray) -> float:
+        return float(_agreements(near, category, *nothing)[0])
+
+    assert of(np.arange(40) // 10) == 1
+    assert of(np.zeros(40, dtype=int)) == 0
+    assert of(np.arange(40) % 10) == 0
+    assert of(np.full(40, EMPTY)) == 0
+
+
+def test_tags_count_likewise():
+    """A tag of each group of neighbours."""
+    near = np.array([[(row + 1) % 10 + row // 10 * 10] for row in range(40)])
+    heads, tag = np.arange(41), np.arange(40, dtype=np.int32) // 10
+
+    assert _agreements(near, np.full(40, EMPTY), heads, tag).tolist() == [0, 1]

@@ -51,6 +51,6 @@ def test_of_articles_alike_the_newer_scores_higher():
     pairs = np.zeros(3, dtype=np.int64), np.arange(1, 4)
     site = site_from(articles, published=days, now=NOW)
 
-    old, new, best = text_score(signals(site, *pairs), site.freshness[pairs[1]])
+    old, new, best = text_score(site, signals(site, *pairs), pairs[1])
 
     assert old < new < best

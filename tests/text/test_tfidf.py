@@ -27,7 +27,7 @@ def fitted(titles: Sequence[str], bodies: Sequence[str], *, block: int = 10**6) 
     known = set(boilerplate.tolist())
     starts = range(0, len(titles), block)
     counted = [count_block(titles[s : s + block], bodies[s : s + block], known) for s in starts]
-    return fit(counted, boilerplate)
+    return fit(counted, titles, boilerplate)
 
 
 def dense(text: Text, weights: np.ndarray | None = None) -> np.ndarray:
@@ -54,10 +54,8 @@ def test_without_titles_it_is_scikit_learns():
     np.testing.assert_allclose(dense(text), expected * shared, atol=1e-6)
 
 
-def test_without_bonus_titles_are_text_and_pairs_of_words(monkeypatch: pytest.MonkeyPatch):
+def test_titles_are_text_and_pairs_of_words():
     """A title is counted as text, and its neighbouring words are terms of their own."""
-    monkeypatch.setattr(tfidf, "TITLE_BONUS", 0.0)
-    monkeypatch.setattr(tfidf, "PAIR_BONUS", 0.0)
 
     def analyzer(number: int) -> list[str]:
         words = terms(TITLES[number])
@@ -72,23 +70,6 @@ def test_without_bonus_titles_are_text_and_pairs_of_words(monkeypatch: pytest.Mo
     np.testing.assert_allclose(dense(text), rows * ((rows > 0).sum(axis=0) > 1), atol=1e-6)
 
 
-def test_what_nearly_every_article_has_does_not_count(monkeypatch: pytest.MonkeyPatch):
-    """As scikit-learn's ``max_df``: the other weights are as if the term were not there."""
-    monkeypatch.setattr(tfidf, "MIN_TOO_COMMON", 0)
-    bodies = ["knee pain rest", "knee gout pain", "salt", "knee", "salt rest", *["salt and"] * 3]
-    monkeypatch.setattr(tfidf, "MAX_SHARE", 0.5)
-
-    text = fitted([""] * 8, bodies)
-
-    without = TfidfVectorizer(analyzer=terms, sublinear_tf=True, max_df=0.5).fit(bodies)
-    expected = dict(zip(without.get_feature_names_out(), without.idf_, strict=True))
-    assert text.idf[text.vocabulary.index("salt")] == 0
-    assert text.idf[text.vocabulary.index("knee")] == pytest.approx(expected["knee"])
-    assert weight_of(text, 0, "knee") == pytest.approx(
-        without.transform(bodies[:1]).toarray()[0, without.vocabulary_["knee"]], abs=1e-6
-    )
-
-
 @pytest.mark.parametrize("block", [1, 7, 89])
 def test_blocks_make_no_difference(block: int):
     """Counted in blocks, even of one article, the text is the same to the byte."""
@@ -98,18 +79,34 @@ def test_blocks_make_no_difference(block: int):
         assert np.array_equal(getattr(whole, name), getattr(pieces, name)), name
 
 
-def test_a_word_of_the_title_weighs_more():
-    """By ``TITLE_BONUS``, as often as it stands there; a word of title and text counts both."""
-    text = fitted(["knee", "salt"], ["pain pain", "knee pain"])
+def test_a_title_alludes_to_its_subject_and_a_form_names_it():
+    """Subjects are the titles' words by idf, without pairs, bare numbers and words of a form; the
+    square of their length is ``ALLUDED``, of titles of a kind ``NAMED``.
+    """
+    asked = [f"What {verb} {name}" for verb in ("causes", "heals") for name in "abcdefgh"]
+    titles = [*asked, "Part 2 of salt", "Salt"]
 
-    knee, pain = (float(text.idf[text.vocabulary.index(term)]) for term in ("knee", "pain"))
-    weights = np.array([knee * (1 + tfidf.TITLE_BONUS), pain * (1 + np.log(2))])
-    expected = weights / np.sqrt((weights**2).sum())
-    assert weight_of(text, 0, "knee") == pytest.approx(expected[0])
-    assert weight_of(text, 0, "pain") == pytest.approx(expected[1])
-    flat = [weight_of(text, 0, term, text.flat_weights) for term in ("knee", "pain")]
-    assert flat[0] / flat[1] == pytest.approx(knee / (pain * (1 + np.log(2))))
-    assert weight_of(text, 1, "knee", text.title_weights) == 0
+    text = fitted(titles, ["a b c d e f g h salt 2"] * len(titles))
+
+    subject = dense(text, text.subject_weights)
+    named = {term for at, term in enumerate(text.vocabulary) if subject[:, at].any()}
+    assert named == {*"bcdefgh", "salt"}  # "a" is an article, "part" stands in one text alone
+    assert set(text.kind[:-2].tolist()) == {0, 1}
+    assert (subject[1:8] ** 2).sum(axis=1) == pytest.approx(tfidf.NAMED)
+    assert (subject[-1] ** 2).sum() == pytest.approx(tfidf.ALLUDED)
+    full = dense(text, text.title_weights)
+    assert full[1, text.vocabulary.index("causes")] > 0
+
+
+def test_rows_with_subjects_multiply_to_cosine_and_subject():
+    """What neighbours are looked for by is the sum of both."""
+    text = fitted(TITLES, BODIES)
+
+    indptr, indices, weights = tfidf.with_subjects(text)
+
+    whole = csr_array((weights, indices, indptr), shape=(len(TITLES), 2 * len(text.idf))).toarray()
+    texts, subjects = dense(text), dense(text, text.subject_weights)
+    np.testing.assert_allclose(whole @ whole.T, texts @ texts.T + subjects @ subjects.T, atol=1e-6)
 
 
 def test_boilerplate_is_not_counted():
@@ -140,22 +137,6 @@ def test_the_bar_for_boilerplate_rises_with_the_site():
     assert find_boilerplate(bodies).tolist() == [fingerprint("Ten.")]
 
 
-def test_words_of_a_title_template_earn_no_bonus():
-    """ "What are the symptoms of X" is a form; X is the subject."""
-    titles = [f"symptoms of disease{number}" for number in range(12)]
-    bodies = [f"disease{number} symptoms of disease{(number + 1) % 12}" for number in range(12)]
-
-    text = fitted(titles, bodies)
-
-    flagged = {term for term, is_one in zip(text.vocabulary, text.template, strict=True) if is_one}
-    assert flagged == {"symptoms"}
-    # tf 2 in title and text, no bonus, against the subject's tf 2 with it.
-    ratio = weight_of(text, 0, "disease0") / weight_of(text, 0, "symptoms")
-    idf = dict(zip(text.vocabulary, text.idf, strict=True))
-    gain = (1 + np.log(2) + tfidf.TITLE_BONUS) / (1 + np.log(2))
-    assert ratio == pytest.approx(gain * idf["disease0"] / idf["symptoms"], rel=1e-5)
-
-
 def test_an_empty_article_has_an_empty_row():
     """No NaN, no neighbour: an article may have neither words in its title nor a text."""
     text = fitted(["?", "knee", "knee"], ["", "pain", "pain"])
@@ -178,11 +159,12 @@ def test_a_long_article_is_fuller_than_a_stub_of_one():
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory):
-    """A bundle of articles with boilerplate, a title template, and words too common to count."""
+    """A bundle of articles with boilerplate and titles that share a form."""
     articles = [
         Article(
             id=article.id,
-            title=f"What are the symptoms of {article.title}",
+            # Two questions about each of 65 things.
+            title=f"{('What are the symptoms of', 'What causes')[number % 2]} t{number // 2}",
             body=f"{article.body}\nCall your doctor today.\nتعب Müsli 流感疫苗 2.5mg w{number}",
             teaser=article.teaser,
         )
@@ -198,14 +180,14 @@ def test_a_new_text_is_seen_exactly_as_a_trained_one(site):
     articles, bundle = site
     n = len(articles)
     assert len(bundle.lists.texts.boilerplate) == 1
-    assert bundle.lists.texts.template.any()
-    assert (np.asarray(bundle.lists.texts.idf) == 0).any()
+    assert bundle.lists.texts.forms.kinds
 
     for row in range(0, n, 7):
-        found = bundle.lists.texts.vector(articles[row].title, articles[row].body).cosines
+        found = bundle.lists.texts.vector(articles[row].title, articles[row].text)
 
-        trained = bundle.site.cosine(np.full(n, row), np.arange(n))
-        np.testing.assert_allclose(found, trained, atol=1e-5)
+        trained = bundle.site.overlaps(np.full(n, row), np.arange(n))
+        np.testing.assert_allclose(found.cosines, trained[:, 0], atol=1e-5)
+        np.testing.assert_allclose(found.subjects, trained[:, 4], atol=1e-5)
 
 
 def test_counts_are_kept_with_a_text(site):
@@ -216,8 +198,7 @@ def test_counts_are_kept_with_a_text(site):
 
     checked = 0
     for row, article in enumerate(articles):
-        body = article.teaser if article.stub else article.body
-        counts, _ = tfidf.count(article.title, body, boilerplate)
+        counts, _ = tfidf.count(article.title, article.text, boilerplate)
         for entry in range(matrix.indptr[row], matrix.indptr[row + 1]):
             term = texts.vocabulary.column[int(matrix.indices[entry])]
             assert bundle.term_counts[entry] == counts[term]
@@ -227,9 +208,10 @@ def test_counts_are_kept_with_a_text(site):
 
 def test_a_count_ends_where_its_byte_does():
     """What stands more often is as good as that for BM25, which levels off."""
-    blocks = [tfidf.count_block(["a", "b"], ["knee " * 300, "knee " * 255], set())]
+    titles = ["a", "b"]
+    blocks = [tfidf.count_block(titles, ["knee " * 300, "knee " * 255], set())]
 
-    assert tfidf.fit(blocks, np.zeros(0, dtype=np.uint64)).counts.tolist() == [255, 255]
+    assert tfidf.fit(blocks, titles, np.zeros(0, dtype=np.uint64)).counts.tolist() == [255, 255]
 
 
 def test_a_stub_is_seen_by_its_teaser(site):
