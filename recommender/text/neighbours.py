@@ -14,6 +14,7 @@ from recommender.ragged import clusters
 from recommender.text.kernels import TILE, pair_dots, postings, tile_top
 from recommender.text.tfidf import Text, with_subjects
 
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 # Rows handed to the compiled loop at once: small enough that progress shows.
 ROWS = 16_384
 # Read by eye on 16,000 health pages (DECISIONS.md, "Near-duplicates"): the whole text must be the
@@ -27,23 +28,23 @@ def neighbours(
     text: Text,
     *,
     k: int,
-    left_out: np.ndarray | None = None,
+    asked: np.ndarray | None = None,
+    among: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` most similar articles of each, best first, never itself.
 
     Returns items and likenesses, both ``(n_articles, k)``: the cosine of the texts and what the
     subjects of the titles add to it, so that questions about one thing are neighbours although
-    their answers have no word in common. What shares no term with an article is
-    no neighbour of it, and its slots hold ``EMPTY`` and 0. Of equal ones the one with the
-    smaller number comes first. Articles that are ``left_out``, ``(n_articles,)``, are neighbours
-    of none, but have some.
+    their answers have no word in common. What shares no term with an article is no neighbour of it,
+    and its slots hold ``EMPTY`` and 0. Of equal ones the one with the smaller number comes first.
+    Only articles that are ``asked`` have neighbours, ``among`` these; both are ``(n_articles,)``,
+    and all by default.
     """
     progress = progress or Silent()
-    matrix = with_subjects(text)
-    found = matrix[2]
-    if left_out is not None:
-        found = np.where(np.repeat(left_out, np.diff(matrix[0])), np.float32(0), found)
+    whole = with_subjects(text)
+    sources = whole if asked is None else _rows_of(whole, asked)
+    targets = whole if among is None else _rows_of(whole, among)
     n, n_terms = len(text.indptr) - 1, 2 * len(text.idf)
     best = np.full((n, k), EMPTY, dtype=np.int32)
     score = np.zeros((n, k), dtype=np.float32)
@@ -51,12 +52,21 @@ def neighbours(
     progress.stage("comparing articles", len(tiles))
     for first in tiles:
         last = min(first + TILE, n)
-        posts = postings(*matrix[:2], found, first, last, n_terms)
+        posts = postings(*targets, first, last, n_terms)
         for start in range(0, n, ROWS):
             stop = min(start + ROWS, n)
-            tile_top(*matrix, *posts, first, last, start, stop, k, best, score)
+            tile_top(*sources, *posts, first, last, start, stop, k, best, score)
         progress.advance()
     return best, score
+
+
+def _rows_of(matrix: Rows, chosen: np.ndarray) -> Rows:
+    """The matrix with all rows empty but the chosen ones."""
+    indptr, indices, weights = matrix
+    size = np.diff(indptr)
+    entries = np.repeat(chosen, size)
+    heads = np.concatenate([[0], np.cumsum(np.where(chosen, size, 0))])
+    return heads.astype(indptr.dtype), indices[entries], weights[entries]
 
 
 def near_duplicates(text: Text, items: np.ndarray) -> np.ndarray:

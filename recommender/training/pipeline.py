@@ -29,6 +29,7 @@ from recommender.lists.eligibility import (
     OFF,
     SAME,
     Eligibility,
+    agree,
     eligibility_of,
     languages_of,
     listings_of,
@@ -55,6 +56,9 @@ from recommender.text.tfidf import Text
 # Candidates by text beside each article, and the neighbours whose lists and clicks bear on it. Not
 # tuned; twice the list's thirty slots, since the floor and duplicates take some away.
 N_NEIGHBOURS = 60
+# An article that loses more of them to what may not be recommended is given others. Not tuned: as
+# many are left as a list has slots, and ten more.
+MAX_LOST = 20
 # Blocks of articles that are counted apart; fewer than one block are counted in this process.
 COUNT_BLOCK = 4_000
 
@@ -252,16 +256,22 @@ def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:
 
 
 def nearest(
-    text: Text, eligible: Eligibility, items: np.ndarray, cosines: np.ndarray, progress: Progress
+    text: Text, eligible: Eligibility, items: np.ndarray, likeness: np.ndarray, progress: Progress
 ) -> Candidates:
-    """The nearest texts that may be recommended: the neighbours ``items``, unless some are barred
-    and others would stand too far away to be among them.
+    """The nearest texts that may be recommended: of the neighbours ``items``, ``(n_articles, k)``,
+    those that may, and where too few of them do, others that stand farther away.
     """
-    if eligible.barred.any():
-        items, cosines = neighbours.neighbours(
-            text, k=N_NEIGHBOURS, left_out=eligible.barred, progress=progress
+    found = Candidates(items, np.where(items != EMPTY, likeness, -np.inf))
+    found = found.keep(eligible.mask(found))
+    crowded = (items != EMPTY).sum(axis=1) - found.used.sum(axis=1) > MAX_LOST
+    for language in np.unique(eligible.language[crowded]):
+        asked = crowded & (eligible.language == language)
+        among = ~eligible.barred & agree(eligible.language, language)
+        again = neighbours.neighbours(
+            text, k=items.shape[1], asked=asked, among=among, progress=progress
         )
-    return Candidates(items, np.where(items != EMPTY, cosines, -np.inf))
+        found.items[asked], found.scores[asked] = again[0][asked], again[1][asked]
+    return found.keep(found.items != EMPTY)
 
 
 def scorer(corpus: Corpus, learned: Learned, taught: Outcome) -> Score:

@@ -20,7 +20,11 @@ from recommender.bundle import registry
 from recommender.bundle.bundle import Bundle
 from recommender.errors import TrainingError
 from recommender.events.event import Event
+from recommender.lists.eligibility import Eligibility, Language, Languages
+from recommender.progress import Silent
 from recommender.store.database import Store
+from recommender.text.neighbours import neighbours
+from recommender.training import pipeline
 from recommender.training.pipeline import Options, build
 
 SIX = [
@@ -422,3 +426,33 @@ def test_the_next_part_of_a_series_comes_first(tmp_path: Path):
     assert bundle.why("hive", "swarm").startswith("the next part of the series; ")
     assert not bundle.why("winter", "hive").startswith("the next")
     assert bundle.related("hive")[0].origin == "text"
+
+
+def test_neighbours_that_may_not_stand_in_a_list_make_room_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Each of two languages has eight pages on one medicine, which by its name are alike in both;
+    one is barred. Six neighbours of its own language stand beside each page, where without another
+    search there would be two or three.
+    """
+    monkeypatch.setattr(pipeline, "MAX_LOST", 0)
+    random = np.random.default_rng(2)
+    articles = [
+        Article(f"{code}{at}", "Ibuprofen 400 mg", " ".join(["Ibuprofen 400 mg", *own]))
+        for code, words in (("de", "der die das und oder"), ("en", "pill pain dose stop help"))
+        for at in range(8)
+        for own in [[*random.choice(words.split(), 2), f"{code}{at}"]]
+    ]
+    language = np.repeat([0, 1], 8)
+    barred = np.arange(16) == 3
+    known = Languages(known=(Language("de", 8), Language("en", 8)))
+    text = pipeline.read_text(articles, jobs=1, progress=Silent())
+    items, likeness = neighbours(text, k=6)
+
+    found = pipeline.nearest(text, Eligibility(language, barred, known), items, likeness, Silent())
+
+    assert (language[items] != language[:, None]).any()
+    assert found.used.all()
+    assert (language[found.items] == language[:, None]).all()
+    assert not (found.items == 3).any()
+    assert (np.diff(found.scores, axis=1) <= 0).all()
