@@ -25,7 +25,7 @@ from recommender.candidates import EMPTY
 from recommender.events.event import ORIGINS
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.eligibility import Languages, agree
-from recommender.text.tfidf import SAME_SUBJECT, count, is_subject, naming, weigh
+from recommender.text.tfidf import NUMBER, SAME_SUBJECT, count, is_number, is_subject, naming, weigh
 from recommender.text.titles import Forms
 
 # The name of the files that a bundle is looked up in.
@@ -128,7 +128,12 @@ class Texts:
         numbers = [self.vocabulary.find(name) for name in names]
         # A term nobody has used is as rare as can be; it matches nothing but has its weight.
         unseen = np.log(1 + self.n_articles) + 1
-        idf = np.array([unseen if at is None else self.idf[at] for at in numbers])
+        idf = np.array(
+            [
+                unseen * (NUMBER if is_number(name) else 1) if at is None else self.idf[at]
+                for name, at in zip(names, numbers, strict=True)
+            ]
+        )
         weights = weigh(np.array([counts[name] for name in names], dtype=np.float64), idf)
         about = [name in in_title and is_subject(name, self.forms.n_titles) for name in names]
         subject = idf * np.array(about, dtype=bool)

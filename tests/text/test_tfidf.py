@@ -54,8 +54,9 @@ def test_without_titles_it_is_scikit_learns():
     np.testing.assert_allclose(dense(text), expected * shared, atol=1e-6)
 
 
-def test_titles_are_text_and_pairs_of_words():
+def test_titles_are_text_and_pairs_of_words(monkeypatch: pytest.MonkeyPatch):
     """A title is counted as text, and its neighbouring words are terms of their own."""
+    monkeypatch.setattr(tfidf, "NUMBER", 1.0)
 
     def analyzer(number: int) -> list[str]:
         words = terms(TITLES[number])
@@ -96,6 +97,15 @@ def test_a_title_alludes_to_its_subject_and_a_form_names_it():
     assert (subject[-1] ** 2).sum() == pytest.approx(tfidf.ALLUDED)
     full = dense(text, text.title_weights)
     assert full[1, text.vocabulary.index("causes")] > 0
+
+
+def test_a_bare_number_has_half_the_weight_of_a_word():
+    """Whether it was there at the training or is new; in a name or a pair it is part of a word."""
+    text = fitted(["Part 2", "Part b12"], ["salt 2", "salt b12"])
+
+    idf = dict(zip(text.vocabulary, text.idf.tolist(), strict=True))
+    assert idf["2"] == pytest.approx(idf["b12"] * tfidf.NUMBER)
+    assert idf["part 2"] == idf["part b12"]
 
 
 def test_rows_with_subjects_multiply_to_cosine_and_subject():
