@@ -18,7 +18,7 @@ from recommender.clicks import choice_model, cooccurrence
 from recommender.clicks.choice_model import ChoiceModel, Pairs
 from recommender.clicks.cooccurrence import CoReading
 from recommender.ragged import at, find, mixed
-from recommender.ranking import cross_fitting, handpicked
+from recommender.ranking import cross_fitting
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.handpicked_features import Feature, columns
@@ -188,7 +188,7 @@ class Asked:
 def text(asked: Asked) -> np.ndarray:
     """log odds that an editor lists the target, or the log of how alike the texts are"""
     if asked.model:
-        return handpicked.score(asked.corpus, asked.model, asked.sources, asked.items)
+        return asked.model.predict(asked.corpus, asked.sources, asked.items)
     score = text_score(asked.corpus, asked.signals, asked.items).astype(np.float64)
     return np.log(np.maximum(score, LEAST_TEXT))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from recommender.candidates import Candidates
 from recommender.progress import Progress, Silent
-from recommender.ragged import ranks
+from recommender.ragged import find, ranks
 from recommender.ranking.boosting import N_COMPARED, Forest, laid_out
 from recommender.ranking.cross_fitting import N_FOLDS
 from recommender.ranking.handpicked_features import (
@@ -53,6 +53,8 @@ UNKNOWN_SHARE = 0.25
 CLEARLY = 2.0
 # Lists on which features are permuted one by one: enough to order the features.
 N_PERMUTED = 500
+# However well lists agree with texts, no link counts more than so many times for being listed.
+MAX_WORD = 5.0
 # The list's length.
 DEPTH = 10
 
@@ -70,6 +72,12 @@ class HandpickedModel:
     def features(self, corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """What the trees see of pairs, ``(n_pairs, len(FEATURES))``; ``sources`` in runs."""
         return features(corpus, self.lists, self.rates, sources, items)
+
+    def predict(self, corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Log odds that an editor lists the item, as if the page had no list, ``(n_pairs,)``;
+        ``sources`` in runs.
+        """
+        return self.trees.predict(self.features(corpus, sources, items))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,13 +107,25 @@ def score(
     corpus: Corpus, model: HandpickedModel | None, sources: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The score of pairs before anybody clicks, ``(n_pairs,)``: the log odds that an editor would
-    list the item, or, where lists taught nothing, how alike the texts are. Scores compare items of
-    one source; ``sources`` and ``items`` are ``(n_pairs,)``, ``sources`` in runs.
+    list the item, or, where lists taught nothing, how alike the texts are; higher where the page's
+    own list has it, as far as the site's lists are borne out. Scores compare items of one source;
+    ``sources`` and ``items`` are ``(n_pairs,)``, ``sources`` in runs.
     """
+    own = find(corpus.picked, np.asarray(sources, dtype=np.int64) * corpus.n_articles + items) >= 0
+    word = np.where(own, editors_word(corpus), 1.0)
     if model is None:
-        seen = signals(corpus, sources, items)
-        return text_score(corpus, seen, items).astype(np.float64)
-    return model.trees.predict(model.features(corpus, sources, items))
+        return word * text_score(corpus, signals(corpus, sources, items), items)
+    return np.log(word) + model.predict(corpus, sources, items)
+
+
+def editors_word(corpus: Corpus) -> float:
+    """How many times likelier a link of a page's own list is to belong there than the same link
+    unlisted. Where lists agree with texts in a share ``a`` beyond chance, that share was picked and
+    the rest might be any: the likelihood ratio of a link is at least ``1 / (1 - a)``, 1 for random
+    lists.
+    """
+    agreement = float(corpus.agreement[2])
+    return 1 / max(1 - agreement, 1 / MAX_WORD)
 
 
 def learn(

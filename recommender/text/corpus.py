@@ -57,8 +57,8 @@ class Corpus:
     ``picked`` the hand-picked pairs as sorted keys ``source * n + item``; ``published`` the day of
     each since 1970, NaN where unknown, and ``freshness`` what that is worth at the time of the
     build; ``kind`` the kind of its title and ``latent`` its place among topics,
-    ``(n, n_directions)``; ``agreement``, ``(2,)``, is how far neighbours by text agree in category
-    and in tags. ``EMPTY`` is where there is none.
+    ``(n, n_directions)``; ``agreement``, ``(3,)``, is how far neighbours by text agree in category
+    and in tags, and hand-picked lists with them. ``EMPTY`` is where there is none.
     """
 
     indptr: np.ndarray
@@ -139,6 +139,7 @@ def corpus_of(
     term_heads, term = _sets(in_titles)
     category = _numbers([article.category for article in articles])
     source, slot = np.nonzero(picked.used)
+    listed = np.unique(source.astype(np.int64) * len(titles) + picked.items[source, slot])
     return Corpus(
         indptr=text.indptr,
         indices=text.indices,
@@ -158,12 +159,12 @@ def corpus_of(
         first_term=_numbers([row[0] if row else None for row in in_titles]),
         last_term=_numbers([row[-1] if row else None for row in in_titles]),
         folder=_numbers([_folder(article.url) for article in articles]),
-        picked=np.unique(source.astype(np.int64) * len(titles) + picked.items[source, slot]),
+        picked=listed,
         published=published.astype(np.float32),
         freshness=freshness(published, now, of_news),
         near=near,
         near_cosine=near_cosine,
-        agreement=_agreements(near, category, tag_heads, tag),
+        agreement=_agreements(near, category, tag_heads, tag, listed),
     )
 
 
@@ -192,17 +193,22 @@ def text_score(corpus: Corpus, seen: np.ndarray, items: np.ndarray) -> np.ndarra
     with the texts, and if the target is full and new.
     """
     cosine, subject, topic, same, tags, full = (seen[:, column] for column in DECIDING)
-    of_category, of_tags = corpus.agreement
+    of_category, of_tags, _ = corpus.agreement
     alike = cosine + subject + LATENT * np.maximum(topic, 0)
     given = 1 + of_category * same + of_tags * tags
     return alike * given * full * corpus.freshness[items]
 
 
 def _agreements(
-    near: np.ndarray, category: np.ndarray, tag_heads: np.ndarray, tag: np.ndarray
+    near: np.ndarray,
+    category: np.ndarray,
+    tag_heads: np.ndarray,
+    tag: np.ndarray,
+    listed: np.ndarray,
 ) -> np.ndarray:
-    """How far neighbours by text agree in category and in tags, ``(2,)``, from 0 for no more than
-    any two articles to 1 for always: Cohen's kappa of the nearest ten.
+    """How far neighbours by text agree in category and in tags, and hand-picked links (``listed``,
+    sorted keys ``source * n + item``) are neighbours at all, ``(3,)``: from 0 for no more than any
+    two articles to 1 for always (Cohen's kappa), the first two of the nearest ten.
     """
     sources, slots = np.nonzero(near[:, :10] != EMPTY)
     items, n = near[sources, slots].astype(np.int64), len(near)
@@ -213,15 +219,14 @@ def _agreements(
     def of_tags(sources: np.ndarray) -> np.ndarray:
         return pair_dots(tag_heads, tag, ones, sources, items) > 0
 
-    return np.array(
-        [
-            _kappa(
-                _same(category[sources], category[items]), _same(category[others], category[items])
-            ),
-            _kappa(of_tags(sources), of_tags(others)),
-        ],
-        dtype=np.float32,
-    )
+    at, item = np.divmod(listed, n)
+    is_near = (near[at] == item[:, None]).any(axis=1)
+    # Of any other page of as many neighbours so many would be.
+    by_chance = (near[at] != EMPTY).sum(axis=1) / max(n - 1, 1)
+    same = _same(category[sources], category[items]), _same(category[others], category[items])
+    shared = of_tags(sources), of_tags(others)
+    pairs = same, shared, (is_near, by_chance)
+    return np.array([_kappa(*each) for each in pairs], dtype=np.float32)
 
 
 def _kappa(agree: np.ndarray, by_chance: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """What editors' lists teach: a rule behind them, and nothing if there is none."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
 from recommender.ranking.cross_fitting import N_FOLDS
 from recommender.ranking.handpicked import (
+    MAX_WORD,
     MIN_LISTS,
     HandpickedModel,
     Outcome,
     candidate_pairs,
+    editors_word,
     learn,
     score,
 )
@@ -228,3 +231,34 @@ def test_the_same_lists_teach_the_same(ruled: Outcome):
     one, other = (score(site, taught.model, *pairs) for taught in (ruled, again))
 
     assert np.array_equal(one, other)
+
+
+def test_a_link_of_the_pages_own_list_counts_as_far_as_lists_agree_with_texts():
+    """Of lists that are a third neighbours' a listed link scores half as much again, of random ones
+    as any other, of perfect ones at most ``MAX_WORD`` times; the log of it where lists were learned
+    from.
+    """
+    site = site_from(manual(by_rule))
+    pairs = np.zeros(2, dtype=np.int64), np.array([int(site.picked[0]), site.n_articles - 1])
+    assert site.picked[0] < site.n_articles - 1
+
+    def of(agreement: float) -> np.ndarray:
+        return score(replace(site, agreement=np.array([0, 0, agreement])), None, *pairs)
+
+    assert of(1 / 3) / of(0) == pytest.approx([1.5, 1])
+    assert of(1) / of(0) == pytest.approx([MAX_WORD, 1])
+
+
+def test_random_lists_have_no_word():
+    """And those of neighbours have."""
+    random = np.random.default_rng(5)
+
+    def anything(device: int, part: int) -> list[str]:
+        chosen = random.integers(0, N_DEVICES, 4)
+        return [f"{other}-{PARTS[random.integers(len(PARTS))]}" for other in chosen]
+
+    def siblings(device: int, part: int) -> list[str]:
+        return [f"{device}-{other}" for at, other in enumerate(PARTS) if at != part]
+
+    assert editors_word(site_from(manual(anything))) < 1.15
+    assert editors_word(site_from(manual(siblings))) == MAX_WORD

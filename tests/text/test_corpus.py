@@ -106,7 +106,7 @@ def test_text_decides_by_what_is_alike_and_what_editors_gave():
     """The formula, by hand: half of the pages share a category or tags with their neighbours."""
     articles = random_articles(60, seed=5)
     site = replace(
-        site_from(articles), agreement=np.array([0.5, 0.25]), freshness=np.linspace(0.5, 1, 60)
+        site_from(articles), agreement=np.array([0.5, 0.25, 0]), freshness=np.linspace(0.5, 1, 60)
     )
     pairs = np.repeat(np.arange(60), 59), np.delete(np.tile(np.arange(60), 60), np.arange(60) * 61)
     found = dict(zip(SIGNALS, signals(site, *pairs).T, strict=True))
@@ -124,10 +124,10 @@ def test_categories_count_as_far_as_neighbours_by_text_agree():
     """The same for all, or dealt out: nothing; by subject: all."""
     near = np.array([[(row + step) % 10 + row // 10 * 10 for step in range(1, 10)]
                      for row in range(40)])  # fmt: skip
-    nothing = np.zeros(41, dtype=np.int64), np.zeros(0, dtype=np.int32)
+    nothing, none = (np.zeros(41, dtype=np.int64), np.zeros(0, dtype=np.int32)), np.zeros(0, int)
 
     def of(category: np.ndarray) -> float:
-        return float(_agreements(near, category, *nothing)[0])
+        return float(_agreements(near, category, *nothing, none)[0])
 
     assert of(np.arange(40) // 10) == 1
     assert of(np.zeros(40, dtype=int)) == 0
@@ -140,4 +140,20 @@ def test_tags_count_likewise():
     near = np.array([[(row + 1) % 10 + row // 10 * 10] for row in range(40)])
     heads, tag = np.arange(41), np.arange(40, dtype=np.int32) // 10
 
-    assert _agreements(near, np.full(40, EMPTY), heads, tag).tolist() == [0, 1]
+    found = _agreements(near, np.full(40, EMPTY), heads, tag, np.zeros(0, int))
+
+    assert found.tolist() == [0, 1, 0]
+
+
+def test_lists_agree_as_far_as_their_links_are_neighbours():
+    """All of them, none, and half."""
+    near = np.array([[(row + 1) % 40, (row + 2) % 40] for row in range(40)])
+    bare = np.full(40, EMPTY), np.zeros(41, dtype=np.int64), np.zeros(0, dtype=np.int32)
+
+    def of(*steps: int) -> float:
+        listed = np.array([row * 40 + (row + step) % 40 for row in range(40) for step in steps])
+        return float(_agreements(near, *bare, np.sort(listed))[2])
+
+    assert of(1, 2) == 1
+    assert of(9, 20) == 0
+    assert of(1, 20) == pytest.approx((1 / 2 - 2 / 39) / (1 - 2 / 39))
