@@ -134,7 +134,8 @@ class Texts:
                 for name, at in zip(names, numbers, strict=True)
             ]
         )
-        weights = weigh(np.array([counts[name] for name in names], dtype=np.float64), idf)
+        tf = np.array([counts[name] for name in names], dtype=np.float64)
+        weights = weigh(tf, np.array([name in in_title for name in names], dtype=bool), idf)
         about = [name in in_title and is_subject(name, self.forms.n_titles) for name in names]
         subject = idf * np.array(about, dtype=bool)
         heads = self.texts.heads

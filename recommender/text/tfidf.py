@@ -1,10 +1,10 @@
 """TF-IDF of titles and bodies, by scikit-learn's conventions, and how a new text enters.
 
 ``idf = ln((1 + n) / (1 + df)) + 1``, sublinear term frequency ``1 + ln(tf)``, rows of length 1
-(scikit-learn user guide, "Tf-idf term weighting"). A title is counted as text, and two neighbouring
-words of it are a term of their own. Beside each text stands the subject of its title: the words
-that are not of a form (``titles``), weighed by idf alone. Terms of one article alone count in the
-length of its row but find no neighbours, so the matrix does not hold them.
+(scikit-learn user guide, "Tf-idf term weighting"). A title is counted as text and a little more,
+and two neighbouring words of it are a term of their own. Beside each text stands the subject of its
+title: the words that are not of a form (``titles``), weighed by idf alone. Terms of one article
+alone count in the length of its row but find no neighbours, so the matrix does not hold them.
 
 ``fit`` learns from the whole site; ``weigh`` is the one formula behind both the trained rows
 and the row of a text that came in a minute ago.
@@ -30,6 +30,10 @@ NAMED, ALLUDED = 0.5, 0.15
 # Two titles that name their subjects are about one thing if half of what they name is the same,
 # whatever their texts have in common. Not tuned.
 SAME_SUBJECT = NAMED / 2
+# What standing in the title adds to 1 + ln(tf). None, .5 and 1 are equally good on eleven sites of
+# one subject; the more, the better on sites whose titles name their subject, and the worse where
+# they do not (benchmarks/README.md, "Text").
+TITLE_BONUS = 0.5
 # Of the weight of a word, what a bare number weighs: "2" is as rare as a name on a small site, but
 # part 2 of a course has nothing in common with two tips. On eleven sites of one subject none, half
 # and all are equally good.
@@ -85,9 +89,9 @@ class Counts:
     in_title: np.ndarray
 
 
-def weigh(tf: np.ndarray, idf: np.ndarray) -> np.ndarray:
-    """Weights of one text's distinct terms, not yet of length 1; both are ``(n,)``."""
-    return idf * (1 + np.log(tf))
+def weigh(tf: np.ndarray, in_title: np.ndarray, idf: np.ndarray) -> np.ndarray:
+    """Weights of one text's distinct terms, not yet of length 1; all are ``(n,)``."""
+    return idf * (1 + np.log(tf) + TITLE_BONUS * in_title)
 
 
 def is_subject(term: str, forms: Mapping[str, int]) -> bool:
@@ -178,7 +182,7 @@ def fit(blocks: Sequence[Counts], titles: Sequence[str], boilerplate: np.ndarray
     forms = read_forms(titles)
     kind = np.array([forms.kind_of(title) for title in titles], dtype=np.int32)
     about = np.array([is_subject(term, forms.n_titles) for term in vocabulary], dtype=bool)
-    weights, norm = _unit(weigh(tf, idf[ids]), rows, n)
+    weights, norm = _unit(weigh(tf, in_title, idf[ids]), rows, n)
     title_weights, _ = _unit(idf[ids] * in_title, rows, n)
     subject_weights, _ = _unit(idf[ids] * (in_title & about[ids]), rows, n)
     subject_weights *= np.sqrt([naming(each) for each in kind], dtype=np.float32)[rows]

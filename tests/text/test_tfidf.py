@@ -57,6 +57,7 @@ def test_without_titles_it_is_scikit_learns():
 def test_titles_are_text_and_pairs_of_words(monkeypatch: pytest.MonkeyPatch):
     """A title is counted as text, and its neighbouring words are terms of their own."""
     monkeypatch.setattr(tfidf, "NUMBER", 1.0)
+    monkeypatch.setattr(tfidf, "TITLE_BONUS", 0.0)
 
     def analyzer(number: int) -> list[str]:
         words = terms(TITLES[number])
@@ -78,6 +79,18 @@ def test_blocks_make_no_difference(block: int):
 
     for name in Text.__slots__:
         assert np.array_equal(getattr(whole, name), getattr(pieces, name)), name
+
+
+def test_a_word_of_the_title_weighs_more():
+    """By ``TITLE_BONUS``, however often it stands there; a word of title and text counts both."""
+    text = fitted(["knee", "salt"], ["pain pain", "knee pain"])
+
+    knee, pain = (float(text.idf[text.vocabulary.index(term)]) for term in ("knee", "pain"))
+    weights = np.array([knee * (1 + tfidf.TITLE_BONUS), pain * (1 + np.log(2))])
+    expected = weights / np.sqrt((weights**2).sum())
+    assert weight_of(text, 0, "knee") == pytest.approx(expected[0])
+    assert weight_of(text, 0, "pain") == pytest.approx(expected[1])
+    assert weight_of(text, 1, "knee", text.title_weights) == 0
 
 
 def test_a_title_alludes_to_its_subject_and_a_form_names_it():
