@@ -28,7 +28,7 @@ ARTICLES = [
         published_at="2026-01-01",
     ),
     Article(
-        id="ankle", title="Ankles", body="ankle joint stairs foot", category="joints",
+        id="ankle", title="Ankles", body="ankle joint foot sock shoe", category="joints",
         published_at="2026-03-01",
     ),
     Article(

@@ -84,9 +84,10 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             f"{(lengths >= 10).mean():.1%} of the articles have ten relevant links or more, "
             f"{(lengths < 3).mean():.1%} fewer than three; these are filled up by the fallback "
             "chain. A link is relevant if the texts are alike "
-            f"(cosine {about.relevance_floor:.2f} or more), readers followed it more often "
-            "than was to be expected, or, where editors' lists decide, an editor would list it "
-            "with a chance of one in ten.",
+            f"(cosine {about.relevance_floor:.2f} or more, what hardly any two articles of this "
+            "site reach), of one topic, or about the subject that the title names, if readers "
+            "followed it more often than was to be expected, or, where editors' lists decide, if "
+            "an editor would list it with a chance of one in ten.",
             "",
             _sentence(str(about.languages)),
             "",

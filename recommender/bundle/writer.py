@@ -26,7 +26,7 @@ from recommender.clicks.position_bias import Examination
 from recommender.lists.editions import EDITION
 from recommender.lists.eligibility import Eligibility, Listings
 from recommender.lists.exploration import variant_table
-from recommender.lists.rerank import Finished
+from recommender.lists.rerank import SAME_TOPIC, Finished
 from recommender.progress import Progress
 from recommender.ragged import at, find, ranks
 from recommender.ranking.calibration import Calibrated
@@ -246,13 +246,16 @@ def _evidence(built: Built) -> np.ndarray:
     sources, slots = np.nonzero(lists.used)
     items = lists.items[sources, slots].astype(np.int64)
     pair = history.pairs.find(sources, items)
+    alike, topic = site.overlaps(sources, items), site.topic(sources, items)
     columns = {
-        "cosine": site.cosine(sources, items),
+        "cosine": alike[:, 0],
         "clicked": at(history.clicks.clicked, pair),
         "expected": at(history.clicks.expected, pair),
         "visits": at(history.reading.together, history.reading.find(sources, items)),
         "hand_picked": find(site.picked, sources * site.n_articles + items) >= 0,
         "next_part": items == built.finished.following[sources],
+        "subject": alike[:, 4],
+        "topic": np.where(topic >= SAME_TOPIC, topic, 0),
     }
     evidence = np.zeros((*lists.items.shape, len(columns)), dtype=np.float32)
     evidence[sources, slots] = np.column_stack([columns[name] for name in Evidence._fields])

@@ -22,7 +22,8 @@ from recommender.bundle.composition import Placed
 from recommender.bundle.published import Evidence
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.evaluation.baselines import Case
-from recommender.lists.rerank import MIN_PAIR_CLICKS
+from recommender.lists.rerank import LEAST_FLOOR, MIN_PAIR_CLICKS
+from recommender.text.tfidf import SAME_SUBJECT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -245,7 +246,8 @@ def _fills_up(bundle: Bundle, row: int, link: Placed, n_links: int) -> bool:
     # Where text decides, fillers have its origin: those that pass neither by text nor by readers.
     known = bundle.lists.why(row, bundle.lists.id_of(link.row)) or Evidence()
     followed = max(known.clicked, known.visits) >= MIN_PAIR_CLICKS
-    alike = known.cosine >= bundle.about.relevance_floor
+    alike = known.cosine >= bundle.about.relevance_floor or known.subject >= SAME_SUBJECT
+    alike |= known.topic > 0 and known.cosine >= LEAST_FLOOR
     return n_links <= MIN_LINKS and not (alike or followed)
 
 

@@ -172,6 +172,8 @@ def test_a_reason_is_given_for_every_link(learned: Bundle):
         ((0.5, 0, 3, 0, 0), "followed 0 times where 3.0 were to be expected"),
         ((0.5, 0, 0, 7, 1), "read with it in 7 visits; in the hand-picked list"),
         ((0.5, 0, 0, 0, 0, 1), "the next part of the series; texts 50 % alike"),
+        ((0.5, 0, 0, 0, 0, 0, 0.5), "titles about the same subject; texts 50 % alike"),
+        ((0.5, 0, 0, 0, 0, 0, 0.1, 0.8), "texts 50 % alike; of one topic"),
     ],
 )
 def test_a_reason_is_a_sentence(figures: tuple[float, ...], text: str):
