@@ -17,6 +17,7 @@ from benchmarks import (
     quality,
     serving,
     speed,
+    subjects,
     teaching,
     texts,
 )
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "events": events.run,
     "quality": quality.run,
     "dates": dates.run,
+    "subjects": subjects.run,
     "positions": positions.run,
     "teaching": teaching.run,
     "learning": learning.run,

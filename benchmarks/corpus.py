@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,8 @@ def timed(job: Callable[[], Any], *, repeat: int = 3) -> tuple[float, Any]:
     return float(np.median(seconds)), result
 
 
-def table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print a Markdown table."""
+def table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print a Markdown table, row by row as they come."""
     print("| " + " | ".join(heading) + " |")
     print("|" + "---|" * len(heading))
     for row in rows:

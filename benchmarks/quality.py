@@ -63,7 +63,17 @@ def wikispeedia(folder: Path) -> None:
 
 
 def picked(folder: Path) -> None:
-    """Editors' lists as the truth: final lists of pages with three picked links or more, made
+    """Editors' lists as the truth, without knowing any."""
+    start = time.perf_counter()
+    found = found_of_picked(folder)
+    print(
+        f"{folder.name}: nDCG@10 of the final lists {found.mean():.4f} over {len(found):,} pages; "
+        f"{time.perf_counter() - start:.0f} s"
+    )
+
+
+def found_of_picked(folder: Path) -> np.ndarray:
+    """nDCG@10 of the final lists of pages with three picked links or more, ``(n_pages,)``, made
     without knowing any list.
     """
     records = _records(folder / "articles.jsonl.gz")
@@ -72,18 +82,12 @@ def picked(folder: Path) -> None:
         path = Path(scratch) / "articles.jsonl"
         path.write_text("".join(json.dumps(record) + "\n" for record in records))
         store.apply(read_articles([path]))
-        start = time.perf_counter()
         bundle = build(store, Path(scratch) / "models", now=NOW)
-        seconds = time.perf_counter() - start
         values = [
             _ndcg(bundle, id, {link for link in wanted if link in truth and link != id})
             for id, wanted in truth.items()
         ]
-    judged = [value for value in values if value is not None]
-    print(
-        f"{folder.name}: nDCG@10 of the final lists {np.mean(judged):.4f} over {len(judged):,} "
-        f"pages; built in {seconds:.0f} s"
-    )
+    return np.array([value for value in values if value is not None])
 
 
 def msdocs(folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 BM25, PubMed's PMRA, letters of titles, a latent space and what a title's question is for become
 columns of their own, for learning from editors' lists (msdocs) and from clicks (wikispeedia).
-None of them is in the library: the table shows why.
+The table shows why none of them is. Where nothing is learned, a latent space is of use, see
+``subjects``.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class Asked:
 
     @cached_property
     def texts(self) -> np.ndarray:
-        """``(n_pairs, len(TEXTS))``."""
+        """``(n_pairs, 5)``, of which ``TEXTS`` are the first."""
         return self.corpus.overlaps(self.sources, self.items)
 
     @cached_property
