@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, random_array, vstack
+from scipy.sparse import csr_array, hstack, random_array, vstack
 from sites import site_from
 
 from recommender.articles.article import Article
@@ -168,3 +168,23 @@ def test_questions_about_one_thing_are_neighbours_without_a_word_in_common():
     site = site_from([Article(title, title, f"word{at}") for at, title in enumerate(titles)])
 
     assert (site.near[:10, 0] == np.arange(10, 20)).all()
+
+
+def test_a_large_site_is_searched_by_its_rarer_terms(monkeypatch: pytest.MonkeyPatch):
+    """Those found are the nearest by terms that few have, in the order of all terms."""
+    monkeypatch.setattr(similarity, "LARGE", 0)
+    random = np.random.default_rng(6)
+    rare = random_array((80, 200), density=0.03, format="csr", dtype=np.float32, rng=6)
+    common = csr_array(random.random((80, 3)).astype(np.float32))
+    rows = hstack([rare, common]).tocsr()
+
+    found, score = neighbours(text_of(rows), k=3)
+
+    searched, _ = brute_force(rare, 3)
+    products = np.asarray((rows @ rows.T).toarray())
+    for row in range(80):
+        assert set(found[row].tolist()) == set(searched[row].tolist())
+        used = found[row] != EMPTY
+        assert score[row][used] == pytest.approx(products[row, found[row][used]], rel=1e-5)
+        assert (np.diff(score[row]) <= 0).all()
+        assert used[: used.sum()].all()
