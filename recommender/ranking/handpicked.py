@@ -304,7 +304,10 @@ def _try(
         lost = learned[:N_PERMUTED].mean() - judged(permuted, N_PERMUTED).mean()
         importance[name] = float(lost)
     return Trial(
-        text=ndcg(row, listed, score(corpus, None, sources, items), n_listed),
+        # Not ``score``, which knows what the pages' own lists hold.
+        text=ndcg(
+            row, listed, text_score(corpus, signals(corpus, sources, items), items), n_listed
+        ),
         learned=learned,
         alone=judged(as_if_unknown(seen, log_base, near=everywhere, group=everywhere)),
         recall=np.bincount(row, weights=listed, minlength=len(pages)) / n_listed,

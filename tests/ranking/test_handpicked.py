@@ -262,3 +262,19 @@ def test_random_lists_have_no_word():
 
     assert editors_word(site_from(manual(anything))) < 1.15
     assert editors_word(site_from(manual(siblings))) == MAX_WORD
+
+
+def test_text_is_tried_without_the_lists_set_aside():
+    """However much a page's own list counts, the order by text that learning must beat knows none
+    of those that are judged.
+    """
+    articles = manual(by_rule)
+    site = site_from(articles)
+    picked, stub = picked_lists(articles, [a.id for a in articles]), np.zeros(N_PAGES, dtype=bool)
+
+    by_text = [
+        learn(replace(site, agreement=np.array([0, 0, word])), picked, stub, seed=0).trial["text"]
+        for word in (0, 0.9)
+    ]
+
+    assert by_text[0] == by_text[1] < 0.9
