@@ -24,6 +24,7 @@ from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.lists.eligibility import OFF, Languages, agree
 from recommender.text.listing_pages import listing_pages
+from recommender.text.tfidf import SAME_SUBJECT
 
 # A known article whose new text is less like its old one than this, as a cosine, is another
 # article. Not tuned.
@@ -37,10 +38,13 @@ _key_of = lru_cache(maxsize=20_000)(title_key)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Words:
-    """A text by the key of its title, terms and weights of its row, and its squared length."""
+    """A text by the key of its title, terms and weights of its row and of its subject, and its
+    squared length.
+    """
 
     title: str
     terms: dict[int, float]
+    subject: dict[int, float]
     square: float
 
     def is_like(self, other: Words) -> bool:
@@ -48,19 +52,24 @@ class Words:
         cosine = dot(self.terms, other.terms)
         return self.title == other.title or bool(is_same_text(cosine, self.square, other.square))
 
+    def alike(self, other: Words, floor: float) -> float:
+        """How alike both are; 0 below the ``floor`` of relevance."""
+        cosine, subject = dot(self.terms, other.terms), dot(self.subject, other.subject)
+        return cosine + subject if cosine >= floor or subject >= SAME_SUBJECT else 0.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read(Words):
-    """An article beside those of the bundle: the closest, with cosines, at most ``REACH``; which
-    are the same text or have the same title, and which of these are ``editions``; and how like it
-    is to what the bundle knows under its id, 0 for nothing. ``language`` is the code of its
-    language, None for unknown; ``is_listing`` is true if it is a mere list of others.
+    """An article beside those of the bundle: the closest, at most ``REACH``, and how alike they
+    are; which are the same text or have the same title, and which of these are ``editions``; and
+    how like it is to what the bundle knows under its id, 0 for nothing. ``language`` is the code of
+    its language, None for unknown; ``is_listing`` is true if it is a mere list of others.
     """
 
     article: Article
     language: str | None
     near: np.ndarray
-    cosines: np.ndarray
+    alikes: np.ndarray
     same: list[int]
     editions: list[int]
     likeness: float
@@ -227,20 +236,20 @@ class Patched(Shelf):
         ]  # fmt: skip
         floor = self.base.about.relevance_floor
         fresh = [
-            (-cosine, new)
+            (-alike, new)
             for new, read in self.read.items()
             if (new >= self.n_base or new in self.rewritten)
             and self.may_show(new, language)
-            and (cosine := dot(asked.terms, read.terms)) >= floor
+            and (alike := asked.alike(read, floor))
             and not asked.is_like(read)
         ]
         shown = [self.read[placed.row] for placed in listed if placed.row in self.read]
         seen = {self.text_of(placed.row) for placed in listed}
-        for minus_cosine, new in sorted(fresh):
+        for minus_alike, new in sorted(fresh):
             read = self.read[new]
             if self.text_of(new) not in seen and not any(map(read.is_like, shown)):
                 shown.append(read)
-                listed.append(Placed(new, -minus_cosine, "text"))
+                listed.append(Placed(new, -minus_alike, "text"))
         listed.sort(key=lambda placed: (-placed.score, placed.row))
         return self._succeeded(None, listed, language, asked)
 
@@ -334,9 +343,9 @@ class Patched(Shelf):
         return self.day[row] if row in self.day else float(self.base.published[row])
 
     def _joins(self) -> dict[int, list[tuple[int, int, float]]]:
-        """For each list that new articles join: place, row, cosine, in the order of insertion."""
+        """For each list that new articles join: place, row, likeness, in the order of insertion."""
         joins: dict[int, list[tuple[int, int, float]]] = {}
-        at = Evidence._fields.index("cosine")
+        at = [Evidence._fields.index(name) for name in ("cosine", "subject")]
         gone = list(self.gone)
         # What is gone, or another article by now, makes room: its text may have moved.
         lost = self.gone | self.rewritten
@@ -345,15 +354,16 @@ class Patched(Shelf):
                 continue
             listed = self.base.items[read.near]
             first = listed[:, :DEFAULT_K]
-            closer = self.base.evidence[read.near, :DEFAULT_K, at] >= read.cosines[:, None]
+            listed_alike = self.base.evidence[read.near, :DEFAULT_K][:, :, at].sum(axis=2)
+            closer = listed_alike >= read.alikes[:, None]
             places = (closer & (first != EMPTY) & ~np.isin(first, gone)).sum(axis=1)
             copies = np.isin(
                 self.base.same, self.base.same[[o for o in read.same if o not in lost]]
             )
             copies[list(lost)] = False
             beside_copy = ((listed != EMPTY) & copies[listed]).any(axis=1) | copies[read.near]
-            columns = (read.near, places, read.cosines, beside_copy, listed)
-            for row, place, cosine, is_double, items in zip(
+            columns = (read.near, places, read.alikes, beside_copy, listed)
+            for row, place, alike, is_double, items in zip(
                 *map(np.ndarray.tolist, columns), strict=True
             ):
                 changed = [other for other in (row, *items) if other in self.read]
@@ -365,7 +375,7 @@ class Patched(Shelf):
                     and self.may_show(new, self.language_at(row))
                     and not any(self._are_like(new, other) for other in changed)
                 ):
-                    joins.setdefault(row, []).append((place, new, cosine))
+                    joins.setdefault(row, []).append((place, new, alike))
         return {row: self._arranged_joins(found) for row, found in joins.items()}
 
     def _arranged_joins(self, found: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
@@ -410,7 +420,9 @@ class Patched(Shelf):
 def words_of(title: str, text: Vector) -> Words:
     """What two texts that came after the build are compared by."""
     terms = dict(zip(text.terms.tolist(), text.weights.tolist(), strict=True))
-    return Words(title_key(title), terms, text.square)
+    subject = dict(zip(text.terms.tolist(), text.subject.tolist(), strict=True))
+    about = {term: weight for term, weight in subject.items() if weight}
+    return Words(title_key(title), terms, about, text.square)
 
 
 def compare(base: Lists, article: Article) -> Read:
@@ -426,17 +438,19 @@ def compare(base: Lists, article: Article) -> Read:
     length = 0.0 if own is None else float(np.sqrt(text.square * base.squares[own]))
     language = base.languages.of_text(article.language, article.title, article.body)
     foreign = ~agree(base.language, base.languages.number(language))
-    others = np.where(same | (base.stub != 0) | foreign, 0.0, cosines)
+    relevant = text.alike(base.about.relevance_floor)
+    others = np.where(same | (base.stub != 0) | foreign, 0.0, relevant)
     near = np.argsort(-others, kind="stable")[:REACH]
-    near = near[others[near] >= base.about.relevance_floor]
+    near = near[others[near] > 0]
     return Read(
         title=words.title,
         terms=words.terms,
+        subject=words.subject,
         square=words.square,
         article=article,
         language=language,
         near=near,
-        cosines=others[near],
+        alikes=others[near],
         same=np.flatnonzero(same).tolist(),
         editions=np.flatnonzero(same & (cosines >= base.about.edition)).tolist(),
         likeness=float(cosines[own]) / length if length else 0.0,

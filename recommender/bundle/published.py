@@ -76,16 +76,23 @@ class Evidence(NamedTuple):
 
 
 class Vector(NamedTuple):
-    """A text that is not stored: the ``terms`` it shares with articles and their ``weights``,
-    ``(n_terms,)``, as training makes them; their squared length; and the cosine with every
-    article, and what the subjects of the titles add to it, both ``(n_articles,)``.
+    """A text that is not stored: the ``terms`` it shares with articles and their ``weights`` in the
+    text and in its ``subject``, ``(n_terms,)``, as training makes them; the squared length of the
+    text; and the cosine with every article, and what the subjects of the titles add to it, both
+    ``(n_articles,)``.
     """
 
     terms: np.ndarray
     weights: np.ndarray
+    subject: np.ndarray
     square: float
     cosines: np.ndarray
     subjects: np.ndarray
+
+    def alike(self, floor: float) -> np.ndarray:
+        """How alike every article is, ``(n_articles,)``; 0 below the ``floor`` of relevance."""
+        relevant = (self.cosines >= floor) | (self.subjects >= SAME_SUBJECT)
+        return np.where(relevant, self.cosines + self.subjects, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +160,7 @@ class Texts:
         return Vector(
             terms=terms,
             weights=weights,
+            subject=subject,
             square=float((weights**2).sum()),
             cosines=self.texts.dots(terms, weights, self.n_articles),
             subjects=self.subjects.dots(terms, subject, self.n_articles),
@@ -291,11 +299,10 @@ class Prepared(Shelf):
 
     def near(self, title: str, text: Vector, language: int = EMPTY) -> list[Placed]:
         """What stands closest to a text of this title, of what may stand beside its language."""
-        cosines, floor = text.cosines, self.about.relevance_floor
-        same = is_same_text(cosines, text.square, self.squares)
+        same = is_same_text(text.cosines, text.square, self.squares)
         may = (self.stub == 0) & ~self.barred & agree(self.language, language)
-        scores = np.where(~same & may, (cosines + text.subjects) * self.target_factor, 0.0)
-        scores[(cosines < floor) & (text.subjects < SAME_SUBJECT)] = 0.0
+        alike = text.alike(self.about.relevance_floor)
+        scores = np.where(~same & may, alike * self.target_factor, 0.0)
         size = min(len(scores), 4 * MAX_K)
         near = np.argpartition(-scores, size - 1)[:size] if size else np.zeros(0, dtype=int)
         near = near[np.lexsort((near, -scores[near]))]

@@ -137,13 +137,14 @@ def test_a_new_article_is_found_by_id_and_address(base: Lists):
 
 def joins_by_hand(base: Lists, article: Article) -> dict[int, int]:
     """Row and place of each list a single new article belongs in, by comparing with every link."""
-    cosines = base.texts.vector(article.title, article.body).cosines
-    at = Evidence._fields.index("cosine")
+    text = base.texts.vector(article.title, article.body)
+    alike = text.cosines + text.subjects
+    at = [Evidence._fields.index(name) for name in ("cosine", "subject")]
     found = {}
     for row in np.flatnonzero(base.stub == 0).tolist():
         listed = base.items[row, :DEFAULT_K] != EMPTY
-        closer = base.evidence[row, :DEFAULT_K, at][listed] >= cosines[row]
-        if cosines[row] >= base.about.relevance_floor and closer.sum() < DEFAULT_K:
+        closer = base.evidence[row, :DEFAULT_K][:, at].sum(axis=1)[listed] >= alike[row]
+        if text.cosines[row] >= base.about.relevance_floor and closer.sum() < DEFAULT_K:
             found[row] = int(closer.sum())
     return found
 
@@ -202,9 +203,10 @@ def test_a_new_article_joins_the_closest_lists_only(base: Lists, monkeypatch: py
 
     joins = Patched(base, [article], []).joins
 
-    cosines = base.texts.vector(article.title, article.body).cosines
+    text = base.texts.vector(article.title, article.body)
     assert len(joins) == 3
-    assert set(joins) == set(np.argsort(-cosines, kind="stable")[:3].tolist())
+    closest = np.argsort(-(text.cosines + text.subjects), kind="stable")
+    assert set(joins) == set(closest[:3].tolist())
 
 
 def test_a_new_article_without_likeness_gets_what_its_editor_picked(base: Lists):
@@ -616,3 +618,21 @@ def test_a_text_that_is_not_stored_gets_the_new_edition(fairs: Lists):
     assert "again" in asked
     assert "knee-2" not in asked
     assert not {"again", "knee-2"} & set(ids(shelf.related_to_text(new.title, new.body)))
+
+
+def test_a_new_question_joins_the_others_about_its_subject(tmp_path: Path):
+    """Their answers have no word in common; its title names what they are about. To a reader it is
+    the same as the question that it puts in other words.
+    """
+    names = [f"thing{number}" for number in range(12)]
+    asked = [f"{form} {name}?" for form in ("What causes", "Who gets") for name in names]
+    lists = built(
+        tmp_path, [Article(f"q{at}", title, f"word{at}") for at, title in enumerate(asked)]
+    ).lists
+    new = Article("late", "Who gets thing3 still?", "nowhere")
+
+    shelf = Patched(lists, [new], [])
+
+    assert "late" in related(shelf, "q3")
+    assert "late" not in related(shelf, "q4")
+    assert related(shelf, "late")[0] == "q3"
