@@ -201,15 +201,17 @@ def learn(
     examination: Examination,
     *,
     handpicked: HandpickedModel | None = None,
+    stub: np.ndarray | None = None,
     now: float | None = None,
     seed: int,
     progress: Progress | None = None,
 ) -> Learned:
-    """Fit the ranker, as far as the log's last days bear it out. ``now`` is the day since 1970 for
+    """Fit the ranker, as far as the log's last days bear it out. Links to a ``stub``, true of what
+    is known by title alone, ``(n_articles,)``, teach nothing. ``now`` is the day since 1970 for
     which it is to score, by default the one after the last view.
     """
     progress = progress or Silent()
-    whole = splits_of(site, handpicked, log, examination, now=now)
+    whole = splits_of(site, handpicked, log, examination, stub=stub, now=now)
     n_clicks = int(log.n_clicks[whole.of_link[log.click_link] >= 0].sum())
     enough = n_clicks >= MIN_CLICKS and len(whole.days) > MIN_SPLITS
     if enough:

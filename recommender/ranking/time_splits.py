@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from recommender.clicks.position_bias import Examination
 from recommender.ranking.features import History, features, history_of
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.logit import Choices
-from recommender.store.counts import Log
+from recommender.store.counts import UNKNOWN, Log
 from recommender.text.corpus import Corpus
 
 # Shares of the views at which splits begin. The later, the more a split's history resembles the
@@ -112,12 +112,20 @@ def splits_of(
     log: Log,
     examination: Examination,
     *,
+    stub: np.ndarray | None = None,
     now: float | None = None,
 ) -> Splits:
-    """Split a log by its views; clicks flooded onto one pair are bounded. ``now`` is the day for
-    which lists are made, by default the one after the last view.
+    """Split a log by its views; clicks flooded onto one pair are bounded. Links to a ``stub``, true
+    of what is known by title alone, ``(n_articles,)``, are left out, and clicks on them. ``now`` is
+    the day for which lists are made, by default the one after the last view.
     """
     pairs, of_link = pairs_in(log, n_articles=corpus.n_articles)
+    if stub is not None:
+        # No list may hold them, and what is followed of links without a text, or is not, says
+        # nothing of those that have one.
+        to_stub = (log.item != UNKNOWN) & stub[log.item]
+        of_link[to_stub] = -1
+        log = replace(log, n_clicks=np.where(to_stub[log.click_link], 0, log.n_clicks))
     log = bounded(log, of_link)
     examined = examined_in(log, examination)
     of_link[examined < LEAST_EXAMINED * examined.max(initial=0.0)] = -1

@@ -136,7 +136,7 @@ def build(
     examination = position_bias.estimate(log, seed=options.seed)
     learned = learn(
         corpus, log, examination,
-        handpicked=taught.model, now=today, seed=options.seed, progress=progress,
+        handpicked=taught.model, stub=stub, now=today, seed=options.seed, progress=progress,
     )  # fmt: skip
 
     near = nearest(text, eligible, items, cosines, progress)

@@ -42,6 +42,22 @@ def test_a_split_knows_only_what_was_before(site: Corpus):
     assert len(split.seen) == len(split.now.pair) == 4
 
 
+def test_links_to_what_has_no_page_teach_nothing(site: Corpus):
+    """Neither they nor the clicks on them count; no list may hold what is known by title alone."""
+    log = log_of(*(Shown(day, [20, 21, 22], [3, 2, 50], day=day) for day in range(6)))
+    stub = np.arange(N) == 22
+
+    split = splits_of(site, None, log, EVENLY, stub=stub).split(2, 4)
+
+    assert split.now.clicked.sum() == 2 * (3 + 2)
+    assert split.history.clicks.n_clicks == 2 * (3 + 2)
+    assert split.history.pairs.item[split.now.pair].max() == 21
+    without = log_of(*(Shown(day, [20, 21], [3, 2], day=day) for day in range(6)))
+    same = splits_of(site, None, without, EVENLY).split(2, 4)
+    strength = split.history.clicks.strength[[20, 21]]
+    assert strength == pytest.approx(same.history.clicks.strength[[20, 21]])
+
+
 def test_ages_are_those_of_the_day_that_is_explained(site: Corpus):
     """A split is seen on its first day, everything now, or else on the day after the last."""
     log = log_of(*(Shown(day, [20, 21], [3, day], day=day) for day in range(6)))
