@@ -116,7 +116,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sample site: ``site.db``, ``events.jsonl`` of 20 days, and ``models``,
     whose live bundle was learned from them. To be read alone.
     """
-    return once(tmp_path_factory, "sample", lambda folder: _sample(folder, n_days=20))
+    return once(tmp_path_factory, "sample", lambda folder: _sample(folder, n_days=28))
 
 
 @pytest.fixture(scope="session")
@@ -138,8 +138,7 @@ def _sample(folder: Path, *, n_days: int) -> None:
         store.apply(read_articles([PAGES], url="https://example.org/{id}"))
         if n_days:
             lists = {page.id: page.recommended for page in store.articles() if not page.stub}
-            # Readers whose clicks of so few days tell clearly more than the texts do.
-            log = readers.visits(lists, seed=2, days=n_days, a_day=300)
+            log = readers.visits(lists, seed=1, days=n_days, a_day=300)
             write_log(folder / "events.jsonl", log)
             store.add_events(EventReader([folder / "events.jsonl"]))
         build(store, folder / "models", now=NOW)

@@ -37,7 +37,7 @@ from recommender.progress import Progress, Silent, tracked
 from recommender.ranking.features import BLOCK
 from recommender.ranking.ranker import Learned
 from recommender.ranking.time_splits import examined_in
-from recommender.store.counts import Log
+from recommender.store.counts import UNKNOWN, Log
 from recommender.text.corpus import Corpus
 
 if TYPE_CHECKING:
@@ -121,20 +121,31 @@ class Calibrated:
 
 
 def calibrate(
-    corpus: Corpus, log: Log, examination: Examination, learned: Learned, score: Score
+    corpus: Corpus,
+    log: Log,
+    examination: Examination,
+    learned: Learned,
+    score: Score,
+    *,
+    stub: np.ndarray | None = None,
 ) -> Calibrated:
-    """Turn the ``score`` of (sources, items), ``(n_pairs,)`` each, into chances."""
+    """Turn the ``score`` of (sources, items), ``(n_pairs,)`` each, into chances; links to a
+    ``stub``, ``(n_articles,)``, from which nothing is learned, are left out.
+    """
     n_shown, _ = log.shown_and_clicked()
     examined = examined_in(log, examination)
     # A chance is at most 1, so examination is that beside the place examined most.
     examined = examined / max(examined.max(initial=0, where=n_shown > 0), 1e-12)
-    whole = _exposures(log, examined, corpus.n_articles)
+    counted = examined
+    if stub is not None:
+        counted = np.where((log.item != UNKNOWN) & stub[log.item], 0, examined)
+    whole = _exposures(log, counted, corpus.n_articles)
     if whole.clicks.sum() == 0:
         return Calibrated(None, NOTHING)
     error, found = None, scores(score, whole.source, whole.item)
     if tried := learned.tried:
-        past = _exposures(log.between(0, tried.first), examined, corpus.n_articles)
-        now = _exposures(log.between(tried.first, tried.last), examined, corpus.n_articles)
+        past = _exposures(log.between(0, tried.first), counted, corpus.n_articles)
+        now = _exposures(log.between(tried.first, tried.last), counted, corpus.n_articles)
         past_scores, now_scores = (
             scores(partial(tried.ranker.score, corpus), part.source, part.item)
             for part in (past, now)

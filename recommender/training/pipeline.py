@@ -171,7 +171,7 @@ def build(
         # Another deal at every build, so that in time every candidate is tried.
         seed=options.seed + int(now.timestamp()),
     )
-    calibrated = calibrate(corpus, log, examination, learned, score)
+    calibrated = calibrate(corpus, log, examination, learned, score, stub=stub)
     counted = counts_of(
         articles, dates, now,
         oldest_days=options.oldest_days, n_too_old=int(too_old.sum()), ageing=options.ageing,
