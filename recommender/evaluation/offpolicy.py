@@ -129,7 +129,7 @@ class OffPolicy:
             figures = "not given" if np.isnan(mean) else span(mean, low, high)
             mark = "ring" if row["depends on model"] else "disc"
             rows.append(Row(str(name), mean, low, high, figures, mark, own=name == self.best))
-        most = 1.05 * max(self.logged.high, *self.table["high"].dropna()) or 1.0
+        most = 1.05 * max([self.logged.high, *self.table["high"].dropna()]) or 1.0
         return intervals(rows, most=most, beside=self.logged.value)
 
     def _repr_html_(self) -> str:

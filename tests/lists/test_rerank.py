@@ -148,7 +148,7 @@ def test_titles_that_name_one_subject_belong_together():
 def test_the_floor_is_what_few_of_any_two_articles_reach():
     """It follows the site, between its bounds."""
     apart = plain_site([f"a{n} b{n}" for n in range(40)])
-    alike = plain_site([f"knee pain rest ice own{n}" for n in range(40)])
+    alike = plain_site([f"{' '.join(WORDS)} own{n}" for n in range(40)])
     between = plain_site([f"x{n} y{n} z{n} v{n} u{n} w{n} k{n % 4}" for n in range(40)])
 
     assert floor_of(apart, seed=0) == LEAST_FLOOR
