@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -224,6 +225,16 @@ def test_people_and_programs_can_read_it(bundle: Bundle):
     words = re.findall(">([^<>]+)</text>", drawn)
     assert [each for each in words if each in found.table.index] == list(found.table.index)
     assert drawn.count(">not given<") == 3
+
+
+def test_estimates_that_are_all_refused_are_drawn(bundle: Bundle):
+    """Every line is there, without an interval."""
+    found = judged({"knee": OTHER}, log(2_000, chances=False), model=bundle)
+    table = found.table.assign(estimate=np.nan, low=np.nan, high=np.nan)
+
+    drawn = replace(found, table=table).plot()._repr_svg_()
+
+    assert drawn.count(">not given<") == len(table)
 
 
 @pytest.mark.slow
