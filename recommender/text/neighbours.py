@@ -68,12 +68,21 @@ def neighbours(
 
 def _without_common(matrix: Rows, n_terms: int) -> Rows:
     """The matrix without the terms that more than ``SEARCHED`` of its rows have."""
+    indptr, indices, _ = matrix
+    few = np.bincount(indices, minlength=n_terms) <= SEARCHED * (len(indptr) - 1)
+    return _with_entries(matrix, few[indices])
+
+
+def _rows_of(matrix: Rows, chosen: np.ndarray) -> Rows:
+    """The matrix with all rows empty but the chosen ones."""
+    return _with_entries(matrix, np.repeat(chosen, np.diff(matrix[0])))
+
+
+def _with_entries(matrix: Rows, kept: np.ndarray) -> Rows:
+    """The matrix with the entries alone that are ``kept``, ``(n_entries,)``."""
     indptr, indices, weights = matrix
-    n = len(indptr) - 1
-    kept = (np.bincount(indices, minlength=n_terms) <= SEARCHED * n)[indices]
-    rows = np.repeat(np.arange(n), np.diff(indptr))[kept]
-    heads = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
-    return heads.astype(indptr.dtype), indices[kept], weights[kept]
+    before = np.concatenate([[0], np.cumsum(kept)]).astype(indptr.dtype)
+    return before[indptr], indices[kept], weights[kept]
 
 
 def _in_order(matrix: Rows, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,15 +93,6 @@ def _in_order(matrix: Rows, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     last = np.where(items == EMPTY, np.iinfo(np.int32).max, items)
     order = np.lexsort((last, -score))
     return np.take_along_axis(items, order, axis=1), np.take_along_axis(score, order, axis=1)
-
-
-def _rows_of(matrix: Rows, chosen: np.ndarray) -> Rows:
-    """The matrix with all rows empty but the chosen ones."""
-    indptr, indices, weights = matrix
-    size = np.diff(indptr)
-    entries = np.repeat(chosen, size)
-    heads = np.concatenate([[0], np.cumsum(np.where(chosen, size, 0))])
-    return heads.astype(indptr.dtype), indices[entries], weights[entries]
 
 
 def near_duplicates(text: Text, items: np.ndarray) -> np.ndarray:
