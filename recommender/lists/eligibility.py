@@ -25,7 +25,7 @@ from recommender.candidates import EMPTY, MIN_LINKS, Candidates
 SAME, ANY = "same", "any"
 # Rules on listing pages: recommended beside nothing, or like others.
 OFF, ON = "off", "on"
-# Titles of listing pages that are told.
+# Titles of listing pages that the card names.
 N_EXAMPLES = 5
 # So many articles stay eligible however old they are, the newest: each has a list of ten others.
 NEWEST_KEPT = 11

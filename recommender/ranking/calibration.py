@@ -37,7 +37,7 @@ from recommender.progress import Progress, Silent, tracked
 from recommender.ranking.features import BLOCK
 from recommender.ranking.ranker import Learned
 from recommender.ranking.time_splits import examined_in
-from recommender.store.counts import UNKNOWN, Log
+from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def calibrate(
     examined = examined / max(examined.max(initial=0, where=n_shown > 0), 1e-12)
     counted = examined
     if stub is not None:
-        counted = np.where((log.item != UNKNOWN) & stub[log.item], 0, examined)
+        counted = np.where(log.leads_to(stub), 0, examined)
     whole = _exposures(log, counted, corpus.n_articles)
     if whole.clicks.sum() == 0:
         return Calibrated(None, NOTHING)

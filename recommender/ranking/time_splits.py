@@ -13,7 +13,7 @@ from recommender.clicks.position_bias import Examination
 from recommender.ranking.features import History, features, history_of
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.logit import Choices
-from recommender.store.counts import UNKNOWN, Log
+from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
 # Shares of the views at which splits begin. The later, the more a split's history resembles the
@@ -123,7 +123,7 @@ def splits_of(
     if stub is not None:
         # No list may hold them, and what is followed of links without a text, or is not, says
         # nothing of those that have one.
-        to_stub = (log.item != UNKNOWN) & stub[log.item]
+        to_stub = log.leads_to(stub)
         of_link[to_stub] = -1
         log = replace(log, n_clicks=np.where(to_stub[log.click_link], 0, log.n_clicks))
     log = bounded(log, of_link)

@@ -122,6 +122,12 @@ class Log:
             changes |= {name: getattr(self, name)[kept] for name in names}
         return replace(self, **changes)  # type: ignore[arg-type]
 
+    def leads_to(self, marked: np.ndarray) -> np.ndarray:
+        """Whether each link leads to an article that is ``marked``, ``(n_articles,)``;
+        ``(n_links,)``.
+        """
+        return (self.item != UNKNOWN) & marked[self.item]
+
     def shown_and_clicked(self) -> tuple[np.ndarray, np.ndarray]:
         """How often each link was shown and followed; both ``(n_links,)``."""
         views = np.bincount(self.view_slate, weights=self.n_views, minlength=len(self.source))
