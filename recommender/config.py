@@ -33,7 +33,8 @@ class Settings:
     ``same`` if links stay in the language of the page, else ``any``. Articles published more than
     ``oldest_days`` ago are recommended beside nothing (0: any age is fine); ``ageing`` names, with
     commas, the categories in which a newer article is preferred strongly. ``listings`` is ``on`` if
-    pages that are mere lists of others are recommended like these, else ``off``.
+    pages that are mere lists of others are recommended like these, else ``off``. ``ceiling`` is
+    the number of lists, of a hundred, that one article may stand in.
     """
 
     database: str = "sqlite:///recommender.db"
@@ -51,6 +52,7 @@ class Settings:
     oldest_days: int = 0
     ageing: str = ""
     listings: str = "off"
+    ceiling: int = 10
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
@@ -66,6 +68,7 @@ NUMBERS = {
     "session_clicks": (1, 1_000_000),
     "pair_clicks": (0, 1_000_000_000),
     "oldest_days": (0, 1_000_000),
+    "ceiling": (1, 100),
 }
 
 

@@ -1,5 +1,6 @@
 """What simulated readers want, whose taste is stated and hidden from the model, is learned."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -57,6 +58,15 @@ def test_learned_lists_win_more_clicks(learned: Bundle):
     assert found > 1.5 * worth(hand_picked())
     assert found > 1.1 * worth(nearest_texts(learned))
     assert found < worth(lambda id: readers.best_list(id, 10))
+
+
+def test_no_page_owns_the_site(learned: Bundle):
+    """None stands in more than a tenth of the 153 lists; some would."""
+    found = Counter(link.id for id in truth() for link in learned.related(id))
+
+    assert max(found.values()) == learned.about.concentration.after == 15
+    assert learned.about.concentration.before > 20
+    assert "links of at most 15 of 153 lists (RECOMMENDER_CEILING, 10 %)" in learned.card
 
 
 def test_before_there_are_readers_text_does_well(text_sample: Bundle, learned: Bundle):

@@ -93,6 +93,8 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             "",
             _sentence(str(about.listings)),
             "",
+            _sentence(str(about.concentration)),
+            "",
             "## Not for",
             "",
             "Medical urgency: the lists know what is alike and what is followed, not what a reader "

@@ -28,10 +28,11 @@ from typing import Any
 from recommender.articles.dates import DateCounts
 from recommender.bundle.arrays import build, read_json
 from recommender.errors import BundleError
+from recommender.lists.concentration import Concentration
 from recommender.lists.eligibility import Languages, Listings
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
-LAYOUT = 7
+LAYOUT = 8
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"
@@ -122,6 +123,7 @@ class Manifest:
     edition: float
     languages: Languages
     listings: Listings
+    concentration: Concentration
     dates: DateCounts
     explore: int
     variants: tuple[dict[str, Any], ...]

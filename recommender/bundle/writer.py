@@ -103,6 +103,7 @@ class Built:
             "edition": EDITION,
             "languages": asdict(self.eligible.languages),
             "listings": asdict(self.listings),
+            "concentration": asdict(self.finished.concentration),
             "dates": asdict(self.dates),
             "explore": self.slates.shape[1],
             "variants": variant_table(self.slates.shape[1]),

@@ -123,7 +123,8 @@ def train(
 
     Of articles alike the newer is preferred, by published_at: mildly, and strongly in the
     categories of RECOMMENDER_AGEING. RECOMMENDER_OLDEST_DAYS is an age beyond which nothing is
-    recommended. Mere lists of others are not either, but for RECOMMENDER_LISTINGS=on.
+    recommended. Mere lists of others are not either, but for RECOMMENDER_LISTINGS=on. One article
+    stands in no more of a hundred lists than RECOMMENDER_CEILING, by default ten.
 
     \b
     example:
@@ -143,6 +144,7 @@ def train(
         caps=caps_of(settings),
         languages=settings.languages,
         oldest_days=settings.oldest_days,
+        ceiling=settings.ceiling,
         ageing=names_in(settings.ageing),
         listings=settings.listings,
     )

@@ -114,6 +114,11 @@ def exposure_gini(lists: Lists) -> float:
     return gini(np.bincount(target, weights=weights, minlength=len(lists.real))[lists.real])
 
 
+def most_listed(lists: Lists) -> float:
+    times = np.bincount(lists.items[lists.used])
+    return float(times.max(initial=0) / max(pages(lists), 1))
+
+
 def novelty(lists: Lists) -> float:
     if not (lists.clicks.any() and lists.used.any()):
         return np.nan
@@ -177,6 +182,12 @@ FIGURES = (
         "Gini coefficient of the articles' exposure, all articles of the site counted; an article "
         "is exposed once per page view of each page whose list holds it; 0: all alike, 1: one has "
         "all",
+    ),
+    Figure(
+        "most listed",
+        most_listed,
+        "share of lists that the most listed article stands in, per list",
+        ".1%",
     ),
     Figure(
         "novelty",

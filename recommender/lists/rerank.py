@@ -13,6 +13,7 @@ import numpy as np
 from recommender.articles.article import title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, union
 from recommender.events.event import ORIGINS
+from recommender.lists.concentration import DEFAULT_CEILING, Concentration, limited
 from recommender.lists.editions import newest_editions
 from recommender.lists.eligibility import Eligibility
 from recommender.ragged import at, clusters, runs
@@ -46,7 +47,7 @@ class Finished:
     many links of each list passed the floor, before the fallback chain filled it up; ``same`` is
     a number that articles share if a list may hold only one of them; ``newest`` is the newest
     edition of each, see ``editions``; ``following`` the next part of its series, ``EMPTY`` for
-    none.
+    none; ``concentration`` is that of the links that passed.
     """
 
     lists: Candidates
@@ -55,6 +56,7 @@ class Finished:
     same: np.ndarray
     newest: np.ndarray
     following: np.ndarray
+    concentration: Concentration
 
 
 def finish(
@@ -73,11 +75,13 @@ def finish(
     origin: str,
     floor: float = RELEVANCE_FLOOR,
     sure: float = np.inf,
+    ceiling: int = DEFAULT_CEILING,
 ) -> Finished:
     """The lists, best link first. ``origin`` is who decided: ``model`` or ``text``; from the
     cosine ``floor`` or the score ``sure`` on a link is relevant, and so is the part of a series
     that is ``following`` its page, ``(n_articles,)``; if ``next_first`` it leads its list, by its
-    title's word. Only what is ``eligible`` is listed.
+    title's word. Only what is ``eligible`` is listed, and nothing in more lists than the
+    ``ceiling``, in hundredths of them.
 
     ``near`` and ``picked`` are the text neighbours and the hand-picked lists the fallback chain
     draws on.
@@ -91,8 +95,12 @@ def finish(
     if next_first:  # before doubles go, lest another part that is like it stay in its stead
         relevant = with_next_first(relevant, following)
     lists = without_doubles(relevant, same).first(LIST_SIZE)
+    lists, concentration = limited(lists, ceiling, fixed=is_next(lists, following))
     n_relevant = lists.used.sum(axis=1)
-    found = filled(lists, n_relevant, near, picked, same, newest, following, stub, eligible, origin)
+    found = filled(
+        lists, n_relevant, near, picked, same, newest, following, stub, eligible, origin,
+        concentration,
+    )  # fmt: skip
     if next_first:
         found.origins[is_next(found.lists, following)] = ORIGINS.index("text")
     return found
@@ -204,6 +212,7 @@ def filled(
     stub: np.ndarray,
     eligible: Eligibility,
     origin: str,
+    concentration: Concentration,
 ) -> Finished:
     """Lists of fewer than ``MIN_LINKS`` are filled up: nearest texts, then the editors' links.
 
@@ -225,4 +234,6 @@ def filled(
             items[row, slot] = found[slot]
             scores[row, slot] = min(0.0, float(scores[row, slot - 1])) if slot else 0.0
             origins[row, slot] = texts[0] if by_text else texts[1]
-    return Finished(Candidates(items, scores), origins, n_relevant, same, newest, following)
+    return Finished(
+        Candidates(items, scores), origins, n_relevant, same, newest, following, concentration
+    )

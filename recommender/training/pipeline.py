@@ -25,6 +25,7 @@ from recommender.bundle.writer import Built, Stored, write
 from recommender.candidates import EMPTY, Candidates, hand_picked, union
 from recommender.clicks import position_bias
 from recommender.errors import TrainingError
+from recommender.lists.concentration import DEFAULT_CEILING
 from recommender.lists.eligibility import (
     OFF,
     SAME,
@@ -71,7 +72,8 @@ class Options:
     the rule on the language of links (``eligibility.SAME`` or ``ANY``). Articles published more
     than ``oldest_days`` ago are recommended beside nothing (0: any age is fine); in categories that
     are ``ageing`` a newer article is preferred strongly. ``listings`` is the rule on pages that are
-    mere lists of others (``eligibility.OFF`` or ``ON``).
+    mere lists of others (``eligibility.OFF`` or ``ON``). One article stands in no more lists than
+    the ``ceiling``, in hundredths of them (100: in any number).
     """
 
     until: int | None = None
@@ -84,6 +86,7 @@ class Options:
     oldest_days: int = 0
     ageing: tuple[str, ...] = ()
     listings: str = OFF
+    ceiling: int = DEFAULT_CEILING
 
 
 def build(
@@ -159,6 +162,7 @@ def build(
         eligible=eligible,
         following=following,
         next_first=learned.decided_by == "text",
+        ceiling=options.ceiling,
         floor=floor,
         origin="model" if taught.model else learned.decided_by,
         sure=handpicked.SURE if taught.model and learned.decided_by == "text" else np.inf,

@@ -54,6 +54,12 @@ def test_coverage_counts_articles_and_links_count_lists():
     assert np.isnan(found["fallback links"])
 
 
+def test_the_most_listed_is_a_share_of_lists():
+    """Article 1 stands in three of four lists, however often they are seen."""
+    assert found_of(lists([1, 2], [1], [3], [1, 0], []))["most listed"] == 3 / 4
+    assert found_of(lists([], [], [], [], []))["most listed"] == 0
+
+
 def test_exposure_is_weighted_by_page_views():
     """The lists are even, but only the first page is ever seen: its one link has all."""
     even = lists([1], [2], [3], [4], [0])

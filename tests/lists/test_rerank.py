@@ -10,6 +10,7 @@ from recommender.articles.article import Article, title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, from_lists, hand_picked
 from recommender.clicks.choice_model import pairs_in
 from recommender.events.event import ORIGINS
+from recommender.lists.concentration import Concentration
 from recommender.lists.eligibility import Eligibility
 from recommender.lists.rerank import (
     LEAST_FLOOR,
@@ -191,8 +192,9 @@ def fill(
     eligible = eligible or any_of(n)
     same, stub, none = given["same"], given["stub"], np.full(n, EMPTY)
     return filled(
-        lists, n_relevant, near, picked, same, np.arange(n), none, stub, eligible, "model"
-    )
+        lists, n_relevant, near, picked, same, np.arange(n), none, stub, eligible, "model",
+        Concentration(10, 5, n, 0, 0),
+    )  # fmt: skip
 
 
 def origins(found: Finished, row: int) -> list[str]:
