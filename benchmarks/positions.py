@@ -258,5 +258,6 @@ def _log(
         "click_link": (slate[:, None] * N_LINKS + np.arange(N_LINKS)).ravel(),
         "n_clicks": clicks.ravel(),
         "n_in_sessions": clicks.ravel(),
+        "clicks_per_visit": 1.0,
     }
     return Log(**values)

@@ -139,6 +139,7 @@ def log_of(*slates: Shown, readings: Sequence[tuple[int, int, int]] = ()) -> Log
         list=np.zeros(len(slates), dtype=np.int32),
         layouts=("",),
         lists=("",),
+        clicks_per_visit=1.0,
     )
 
 

@@ -19,6 +19,7 @@ from recommender.events.event import DAY_MS
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
 from recommender.store.queries import (
+    CLICKS_OF_VISITS,
     DAILY_CLICKS,
     DAILY_VIEWS,
     PAST_PAIRS,
@@ -62,6 +63,11 @@ class Log:
       ``n_clicks``, of which ``n_in_sessions`` were made in a session.
     - Readings, one a session and article, ``(n_readings,)``: ``read_session``, ``read_article``,
       ``read_day``.
+    - ``clicks_per_visit``: of the visit that a click belongs to, over all clicks of the log; 1 if
+      each is alone. By so much, at most, is the variance of a mean over clicks larger than that of
+      independent ones: as if those of a visit went all together (the design effect of clusters,
+      Kish 1965, "Survey sampling"), as long as residuals are no larger in long visits. Of
+      forgotten clicks, whose visits are gone, it is taken to be as of the others.
     - What is left of forgotten sessions: how many read an article (``past_read_``) and how many
       read two of them (``past_pair_``), by day.
 
@@ -98,6 +104,7 @@ class Log:
     list: np.ndarray
     layouts: tuple[str, ...]
     lists: tuple[str, ...]
+    clicks_per_visit: float
 
     @property
     def link_slate(self) -> np.ndarray:
@@ -113,7 +120,8 @@ class Log:
         """Only what happened on days ``first`` up to, not including, ``last``.
 
         The one splitter by time: click features of an example are counted on
-        ``log.between(0, day)`` for a ``day`` not after the example's own.
+        ``log.between(0, day)`` for a ``day`` not after the example's own. ``clicks_per_visit``
+        remains that of the whole log.
         """
         changes: dict[str, np.ndarray] = {}
         for names in BY_DAY:
@@ -155,6 +163,7 @@ def count(
         past_reads = columns(connection, PAST_READS, limit)
         past_pairs = columns(connection, PAST_PAIRS, limit)
         first, last = _window(connection, limit, views["day"])
+        n, squares = connection.execute(sql.text(CLICKS_OF_VISITS), limit).one()
     # A click on what its slate did not hold has no rank, and does not count.
     held = ~np.isnan(clicks["rank"])
     clicks = {name: column[held] for name, column in clicks.items()}
@@ -197,6 +206,7 @@ def count(
         list=slates.list[stored],
         layouts=tuple(layouts),
         lists=slates.lists,
+        clicks_per_visit=float(squares / n) if n else 1.0,
     )
 
 

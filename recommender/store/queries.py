@@ -62,6 +62,19 @@ def daily_clicks(seen: str, past: str, *, by_arm: bool = False) -> str:
     """
 
 
+# The sum of the clicks of visits, and that of their squares. A view without a session is a visit of
+# its own.
+CLICKS_OF_VISITS = (
+    FLAGGED
+    + """
+    SELECT SUM(n) AS n, SUM(n * n) AS squares FROM (
+        SELECT COUNT(*) AS n FROM clicks c JOIN sound v ON v.view_id = c.view_id
+        WHERE v.ts < :until AND EXISTS (
+            SELECT 1 FROM slate_links l WHERE l.slate = v.slate AND l.item = c.item)
+        GROUP BY v.session, CASE WHEN v.session = '' THEN v.view_id ELSE '' END
+    ) k
+"""
+)
 DAILY_VIEWS = daily_views("v.ts < :until", "p.day < :until_day")
 DAILY_CLICKS = daily_clicks("v.ts < :until", "p.day < :until_day")
 

@@ -138,6 +138,7 @@ def test_a_sessions_thirty_first_click_in_an_hour_does_not_count(site: Store):
     assert flagged(site) == {"session": 3}
     assert named(site, "session") == ["v30", "v31", "v32"]
     assert counted(site) == (34, 34)
+    assert count(site, IDS).clicks_per_visit == pytest.approx((32**2 + 2**2) / 34)
 
 
 def test_a_session_counts_once_for_a_link_and_day(site: Store):

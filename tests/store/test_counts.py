@@ -244,6 +244,47 @@ def test_a_store_without_a_log(store: Store):
     assert links(log) == links(log_of()) == {}
     assert log.heads.tolist() == log_of().heads.tolist() == [0]
     assert log.first_ts is None
+    assert log.clicks_per_visit == 1
+
+
+def test_clicks_of_a_visit_are_counted_together(store: Store):
+    """Three of one visit, over two views and midnight, and one of another; in no session, two of
+    one view and one of another: (9 + 1 + 4 + 1) / 7. What no slate held does not count.
+    """
+    log = counted(
+        store,
+        view("v1", "knee", "gout", "salt", session_id="a", day=0.9),
+        view("v2", "gout", "sugar", session_id="a", day=1.1),
+        view("v3", "knee", "gout", "salt", session_id="b"),
+        view("v4", "knee", "gout", "salt"),
+        view("v5", "knee", "gout", "salt"),
+        view("v6", "knee", "gout", "salt", session_id="nothing"),
+        *(click("v1", item, day=0.9) for item in ("gout", "salt", "sugar")),
+        *(click(name, item) for name, item in
+          (("v2", "sugar"), ("v3", "gout"), ("v4", "gout"), ("v4", "salt"), ("v5", "salt"))),
+    )  # fmt: skip
+
+    assert log.clicks_per_visit == pytest.approx((9 + 1 + 4 + 1) / 7)
+    assert log.between(0, 1).clicks_per_visit == log.clicks_per_visit
+    early = count(store, IDS, until=DAY)
+    assert early.clicks_per_visit == pytest.approx((4 + 1 + 4 + 1) / 6)
+    assert early.n_clicks.sum() == 6
+
+
+def test_of_forgotten_clicks_it_is_not_known_who_made_them(store: Store):
+    """Their visits are taken to be like those that are left, and to be single if none is."""
+    log = counted(
+        store,
+        *(view(f"v{at}", "knee", "gout", "salt", session_id="a", day=at) for at in range(3)),
+        *(click(f"v{at}", item, day=at) for at in range(3) for item in ("gout", "salt")),
+    )
+    forget_before(store, DAY)
+    less = count(store, IDS)
+    forget_before(store, 9 * DAY)
+    none = count(store, IDS)
+
+    assert [each.n_clicks.sum() for each in (log, less, none)] == [6, 6, 6]
+    assert [each.clicks_per_visit for each in (log, less, none)] == [6, 4, 1]
 
 
 def test_between_splits_by_day():
