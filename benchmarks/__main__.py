@@ -20,6 +20,7 @@ from benchmarks import (
     subjects,
     teaching,
     texts,
+    weights,
 )
 
 BENCHMARKS = {
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "dates": dates.run,
     "subjects": subjects.run,
     "positions": positions.run,
+    "weights": weights.run,
     "teaching": teaching.run,
     "learning": learning.run,
     "texts": texts.run,

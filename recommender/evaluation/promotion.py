@@ -18,6 +18,7 @@ import sqlalchemy as sql
 
 from recommender.bundle import registry
 from recommender.bundle.bundle import Bundle
+from recommender.clicks.position_bias import click_weights
 from recommender.errors import BundleError, CalibrationError
 from recommender.evaluation import metrics
 from recommender.evaluation.baselines import case_of
@@ -41,9 +42,6 @@ from recommender.training.pipeline import Options, build
 
 # Links of a list that count, as on the sites that the figures in benchmarks/README.md are of.
 K = 10
-# A click weighs no more than this, though its place be examined less often than in one view of
-# twenty: else a few clicks at the end of lists would decide. Not tuned.
-MAX_WEIGHT = 20.0
 # No more than the last days are judged by: tastes change. A week has every weekday; not tuned.
 MAX_DAYS = 7
 NEW = "SELECT COUNT(*) AS n, MAX(ts) AS last FROM views WHERE ts > :after AND ts < :until"
@@ -131,11 +129,10 @@ def _order(new: Bundle, live: Bundle, log: Impressions) -> Interval:
         ranks = case.ranks(case.of_links(case.score), tie)
         views = case.views
         found.append(metrics.ndcg(ranks, views.click_view, views.size[views.slate], k=K))
-    examined = _examined(live)
-    seen = examined[np.minimum(views.place[views.click_link], len(examined) - 1)]
-    seen = np.where(views.ordered[views.slate[views.click_view]], seen, 1.0)
-    clicks = np.bincount(views.click_view)
-    weight = np.bincount(views.click_view, weights=np.minimum(1 / seen, MAX_WEIGHT)) / clicks
+    of_place = click_weights(_examined(live))
+    each = of_place[np.minimum(views.place[views.click_link], len(of_place) - 1)]
+    each = np.where(views.ordered[views.slate[views.click_view]], each, 1.0)
+    weight = np.bincount(views.click_view, weights=each) / np.bincount(views.click_view)
     gain = (found[0] - found[1]) * weight
     return of_visits(
         np.bincount(views.session, weights=gain), np.bincount(views.session, weights=weight)

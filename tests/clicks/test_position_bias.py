@@ -8,7 +8,7 @@ import pytest
 from sites import Shown, click, known_examination, log_of, view
 
 from recommender.clicks.intervention_harvesting import MAX_POSITION, Curve
-from recommender.clicks.position_bias import Examination, estimate
+from recommender.clicks.position_bias import Examination, click_weights, estimate
 from recommender.store.counts import Log, count
 from recommender.store.database import Store
 
@@ -415,3 +415,12 @@ def test_at_answers_beyond_the_last_position():
     found = known_examination([1.0, 0.5, 0.25])
 
     assert found.at(np.array([0, 1, 2, 3, 4, 50, 51, 999])).tolist() == [1, 1, 0.5] + [0.25] * 5
+
+
+def test_what_is_hardly_examined_weighs_fifty_times_the_best_seen_at_most():
+    """Beside the place examined most, whatever its scale; so all have one scale."""
+    seen = np.array([0.25, 1.0, 0.5, 0.02, 0.01, 0.0])
+
+    assert click_weights(seen).tolist() == [4, 1, 2, 50, 50, 50]
+    assert click_weights(seen / 10) == pytest.approx(10 * click_weights(seen))
+    assert click_weights(np.ones(1)).tolist() == [1]
