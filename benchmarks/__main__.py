@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from benchmarks import (
     dates,
     events,
+    exploration,
     frames,
     learning,
     offpolicy,
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "learning": learning.run,
     "texts": texts.run,
     "offpolicy": offpolicy.run,
+    "exploration": exploration.run,
     "frames": frames.run,
 }
 

@@ -59,8 +59,8 @@ class Simulated:
 
 SITES = {
     "explored as we do": Simulated(5_000),
-    "the same, a third of the clicks": Simulated(5_000, appeal=0.02),
-    "the same, a fifth of the visits": Simulated(1_000),
+    "a third of the clicks, twice the visits": Simulated(10_000, appeal=0.02),
+    "three fifths of the visits": Simulated(3_000),
     "lists in any order": Simulated(3_500, shuffled=True),
 }
 
@@ -171,23 +171,17 @@ def _drawn(
 # The sample site
 
 
-def sample_site(a_day: int = 1_000, n_days: int = 4) -> None:
+def sample_site(a_day: int = 1_000, n_days: int = 10) -> None:
     """The editors' links in another order, estimated from shuffled lists; and bundles B and C,
-    each learned from four days of the one before it and estimated from the four days after these,
+    each learned from ten days of the one before it and estimated from the ten days after these,
     in which nobody saw them. Beside each what it wins by the readers' stated taste.
     """
     rows = _reordered()
     with tempfile.TemporaryDirectory() as folder, Store(f"sqlite:///{folder}/site.db") as store:
-        store.apply(read_articles([PAGES]))
-        pages = sorted(page.id for page in store.articles() if not page.stub)
-        served = _built(store, Path(folder), 0)
-        for number, name in enumerate("BC"):
-            day = 2 * number * n_days
-            store.add_events(days_of(served, pages, range(day, day + n_days), a_day))
-            candidate = _built(store, Path(folder), day + n_days)
-            store.add_events(days_of(served, pages, range(day + n_days, day + 2 * n_days), a_day))
+        pages = pages_in(store)
+        turns = in_turn(store, Path(folder), pages, a_day=a_day, n_days=n_days)
+        for name, (served, candidate) in zip("BC", turns, strict=False):
             rows += _beside(store, name, served, candidate, pages)
-            served = candidate
     table(
         (
             "bundle",
@@ -200,6 +194,28 @@ def sample_site(a_day: int = 1_000, n_days: int = 4) -> None:
         ),
         rows,
     )
+
+
+def pages_in(store: Store) -> list[str]:
+    """The sample site's pages, stored."""
+    store.apply(read_articles([PAGES]))
+    return sorted(page.id for page in store.articles() if not page.stub)
+
+
+def in_turn(
+    store: Store, folder: Path, pages: Sequence[str], *, a_day: int, n_days: int, day: int = 0
+) -> Iterator[tuple[Bundle, Bundle]]:
+    """Bundles, each beside the one that learned from ``n_days`` of its views, as soon as the store
+    holds as many days more, which neither has seen. The first is built on ``day``, from what the
+    store holds.
+    """
+    served = _built(store, folder, day)
+    while True:
+        store.add_events(days_of(served, pages, range(day, day + n_days), a_day))
+        candidate = _built(store, folder, day + n_days)
+        store.add_events(days_of(served, pages, range(day + n_days, day + 2 * n_days), a_day))
+        yield served, candidate
+        served, day = candidate, day + 2 * n_days
 
 
 def _reordered(name: str = "editors' links, turned by clicks") -> list[tuple[str, ...]]:
@@ -220,7 +236,7 @@ def _reordered(name: str = "editors' links, turned by clicks") -> list[tuple[str
         store.add_events(_later(event, days=30) for event in later)
         log = impressions.read(store, after=int(bundle.about.data_until_ms))
         log = log.views_of(log.randomised)
-        return _rows(name, log, lists, bundle, _truth(picked, log))
+        return _rows(name, log, lists, bundle, truth_of(picked, log))
 
 
 def _later(event: Event, *, days: int) -> Event:
@@ -276,15 +292,15 @@ def _beside(
 ) -> list[tuple[str, ...]]:
     """Estimates of a candidate, and what was shown, beside the truth."""
     log = impressions.read(store, after=int(candidate.about.data_until_ms))
-    was = _truth(_lists(served, pages), log)
-    return _rows(name, log, _lists(candidate, pages), candidate, was)
+    was = truth_of(lists_of(served, pages), log)
+    return _rows(name, log, lists_of(candidate, pages), candidate, was)
 
 
 def _rows(
     name: str, log: Impressions, lists: Mapping[str, Sequence[str]], model: Bundle, was: float
 ) -> list[tuple[str, ...]]:
     found = offpolicy.estimate(log, lists, k=N_LINKS, model=model)
-    right = _truth(lists, log)
+    right = truth_of(lists, log)
     rows: list[tuple[str, ...]] = [
         (f"{name}: before", f"{was:.3f}", "counted", _written(found.logged), "", "", "")
     ]
@@ -298,11 +314,11 @@ def _rows(
     return rows
 
 
-def _lists(bundle: Bundle, pages: Sequence[str]) -> dict[str, list[str]]:
+def lists_of(bundle: Bundle, pages: Sequence[str]) -> dict[str, list[str]]:
     return {page: [link.id for link in bundle.related(page, N_LINKS)] for page in pages}
 
 
-def _truth(lists: Mapping[str, Sequence[str]], log: Impressions) -> float:
+def truth_of(lists: Mapping[str, Sequence[str]], log: Impressions) -> float:
     """Expected clicks a view of the lists, beside the log's pages."""
     times = np.bincount(log.source[log.slate], minlength=len(log.ids))
     won = sum(

@@ -11,6 +11,7 @@ from benchmarks.corpus import table
 from recommender.clicks.choice_model import fit, pairs_in
 from recommender.clicks.intervention_harvesting import MAX_POSITION, refused
 from recommender.clicks.position_bias import Examination, estimate, unidentified
+from recommender.lists.exploration import explore
 from recommender.store.counts import Log
 
 N_LOGS = 200
@@ -30,9 +31,10 @@ class Site:
     """``n_sources`` pages whose readers see ``views`` lists a day in each layout.
 
     Of these ``share`` are randomised: ``moves`` states whether all of a list is shuffled,
-    neighbours change places, or any two. The others stand in any order, or the best link first, or,
-    if the site is ``rebuilt`` every night, by the clicks so far. ``drift`` is by how much a link's
-    appeal changes from one day to the next.
+    neighbours change places, or any two, or slates explore as ours do, with candidates from
+    further down. The others stand in any order, or the best link first, or, if the site is
+    ``rebuilt`` every night, by the clicks so far. ``drift`` is by how much a link's appeal changes
+    from one day to the next.
     """
 
     n_sources: int = 60
@@ -54,6 +56,11 @@ SITES = {
     "lists stay, a tenth of the readers": (Site(views=6), 50),
     "lists stay, neighbours swapped in a fifth": (Site(moves="neighbours"), 50),
     "lists stay, any two swapped in a fifth": (Site(moves="any two"), 50),
+    # Half the views, for as many clicks: the best ten of thirty links win more than ten do.
+    "lists stay, explored as we do": (
+        Site(moves="as we do", n_items=30, views=33),
+        50,
+    ),
     "rebuilt every night, nothing randomised": (Site(rebuilt=True, n_items=20, share=0.0), 20),
     "lists stay, nothing randomised": (Site(share=0.0), 20),
 }
@@ -82,6 +89,7 @@ def simulate(
     if site.best_first:
         appeal = -np.sort(-appeal, axis=1)
     start = np.tile(np.arange(site.n_items), (site.n_sources, 1))
+    slates = _explored(site, seed)
     followed, due = np.zeros_like(appeal), np.zeros_like(appeal)
     sources = np.arange(site.n_sources)
     rows: list[tuple[np.ndarray, ...]] = []
@@ -96,7 +104,11 @@ def simulate(
             n_views = random.poisson(site.views, site.n_sources)
             n_drawn = random.binomial(n_views, site.share)
             for at in range(1 + N_DRAWN):
-                items = _drawn(best, site, random) if at else best
+                items = best
+                if at and site.moves == "as we do":
+                    items = slates[:, int(random.integers(slates.shape[1]))]
+                elif at:
+                    items = _drawn(best, site, random)
                 views = (n_drawn + at - 1) // N_DRAWN if at else n_views - n_drawn
                 clicks = random.binomial(
                     views[:, None], truth * np.take_along_axis(appeal, items, axis=1)
@@ -201,6 +213,14 @@ def _by_chance(log: Log, layout: int) -> np.ndarray:
         log.position[inside], weights=(clicked / log.propensity)[inside], minlength=N_LINKS + 1
     )
     return weighted[PLACES] / weighted[1]
+
+
+def _explored(site: Site, seed: int) -> np.ndarray:
+    """The product's slates of lists that stay, ``(n_sources, n_slates, N_LINKS)``."""
+    n = site.n_sources + site.n_items
+    relevant, sensitive = np.full(n, site.n_items), np.zeros(n, dtype=bool)
+    items = np.tile(np.arange(site.n_items), (n, 1))
+    return explore(items, relevant, sensitive, seed=seed)[: site.n_sources].astype(np.int64)
 
 
 def _drawn(best: np.ndarray, site: Site, random: np.random.Generator) -> np.ndarray:

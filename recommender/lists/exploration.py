@@ -1,16 +1,19 @@
 """Slates that explore: beside the best slate of an article a few others, drawn when it is built.
 
 A page draws a variant, 0 to 99, for every view; most mean the best slate, each of the last
-``share`` a slate of its own. In these, neighbours change places, which identifies how strong
-position is, and one place goes to a candidate from further down that still passes the relevance
-floor, which shows whether it deserves better; what stood there and below moves down by one. Pages
-ask for lists of different lengths, so the place is in turn the last of lists of ``LENGTHS``: at
-whatever length from 3 up, some views show a candidate that the page would not show otherwise.
-Since variants are drawn uniformly, the chance of every item at every position is known: so many
-hundredths.
+``share`` a slate of its own. Such a slate is the best one with several pairs of links swapped. Each
+place changes with places down to twice as far and three more (``lowest``): the second with the
+seventh at most, the fifth with the thirteenth. What comes up from below the slate is a candidate
+that the page would not show otherwise; what it displaces leaves the slate. Few are tried where much
+is lost by a bad link, more where lists of the next build will differ most. At whatever length from
+3 up, some views show a candidate from further down.
 
-Candidates are dealt like cards, not drawn with replacement: none comes again beside an article
-while there is one for that place that came less often.
+The same swaps serve three ends: links seen at two places tell how strong position is, candidates
+whether they deserve better, and lists not shown yet can be judged where their links had a chance to
+stand. Since variants are drawn uniformly, the chance of every link at every position is known: so
+many hundredths.
+
+Pairs are dealt like cards, not drawn with replacement: in ``ROUND`` slates none comes twice.
 """
 
 from __future__ import annotations
@@ -24,10 +27,16 @@ from recommender.events.slate_token import N_VARIANTS
 
 # Places at which chances are known: as many as pages ask for, unless they name another number.
 DEPTH = 10
-# Lengths of list at whose last place candidates from further down are tried, one a slate in turn:
-# not tuned, lengths that pages ask for. The shortest comes first, so that a single exploring slate
-# serves them all. What it costs: benchmarks/README.md, "Exploration".
-LENGTHS = (3, 5, 8, 10)
+# The lowest place that the first one changes with: where a page asks for as few links, none comes
+# from below.
+WITH_FIRST = 3
+# A place changes with those down to ``FACTOR`` times as far and ``MORE``: about as much as can be
+# had where at most one click in fifty is lost, even of the best possible lists of the sample site
+# (benchmarks/README.md, "Exploration").
+FACTOR, MORE = 2, 3
+# Slates in which every pair comes once, if it fits: as many as there are by default, of which a
+# place has one for each of its pairs, or nearly.
+ROUND = 20
 # Not tuned: one view in five. What it costs: benchmarks/README.md, "Exploration".
 DEFAULT_SHARE = 20
 BEST, EXPLORE = "best", "explore"
@@ -51,34 +60,60 @@ def explore(
     n, size = items.shape
     depth = min(DEPTH, size)
     random = np.random.default_rng(seed)
-    places = np.arange(size)
-    movable = (items != EMPTY) & (places < n_relevant[:, None]) & ~sensitive[:, None]
+    movable = (items != EMPTY) & (np.arange(size) < n_relevant[:, None]) & ~sensitive[:, None]
     movable &= ~sensitive[np.where(items == EMPTY, 0, items)]
-    # The place of the last movable slot up to each, and before it; -1 if there is none.
-    last = np.maximum.accumulate(np.where(movable, places, -1), axis=1)
-    before = np.column_stack([np.full(n, -1), last[:, :-1]])[:, :depth]
-    # Cards by how often they came, and at random among those that came as often.
-    deck = random.random((n, size))
-    slates = np.empty((n, share, depth), dtype=np.uint8)
-    for number in range(share):
-        length = min(LENGTHS[number % len(LENGTHS)], depth)
-        below = movable & (places >= length)
-        card = np.where(below, deck, np.inf).argmin(axis=1)
-        place = last[:, length - 1]
-        # The first place is not for trials.
-        place = np.where(below.any(axis=1) & (place > 0), place, size)
-        some = np.flatnonzero(place < size)
-        deck[some, card[some]] += 1
-        order = np.tile(places[:depth], (n, 1))
-        lower = (order > place[:, None]) & (order <= card[:, None]) & movable[:, :depth]
-        order = np.where(lower, before, order)
-        order[some, place[some]] = card[some]
-        for left in range(number % 2, depth - 1, 2):
-            swap = (random.random(n) < 0.5) & movable[:, left] & movable[:, left + 1]
-            swap &= (left != place) & (left + 1 != place)
-            order[swap, left : left + 2] = order[swap, left : left + 2][:, ::-1]
-        slates[:, number] = order
-    return slates
+    n_rounds = -(-share // ROUND)
+    slates = np.tile(np.arange(depth, dtype=np.uint8), (n, n_rounds * ROUND, 1))
+    for first in range(0, share, ROUND):
+        _deal(slates[:, first : first + ROUND], movable, random)
+    return slates[:, :share]
+
+
+def lowest(place: int, size: int) -> int:
+    """The lowest place of a list of ``size`` that a ``place`` of the slate changes with, both from
+    1. The last place tries all there is: little is lost there, and every candidate comes in time.
+
+    >>> [lowest(place, 30) for place in range(1, DEPTH + 1)]
+    [3, 7, 9, 11, 13, 15, 17, 19, 21, 30]
+    """
+    if place == 1:
+        return WITH_FIRST
+    return size if place == DEPTH else FACTOR * place + MORE
+
+
+def _deal(slates: np.ndarray, movable: np.ndarray, random: np.random.Generator) -> None:
+    """Swap every pair in one of the ``slates``, ``(n_articles, ROUND, depth)``, which hold the best
+    list; ``movable`` is ``(n_articles, list_size)``. A pair that fits into none is left out.
+    """
+    n, _, depth = slates.shape
+    rows, size = np.arange(n), movable.shape[1]
+    for upper in range(depth):
+        for lower in range(upper + 1, min(lowest(upper + 1, size), depth)):
+            still = (slates[:, :, upper] == upper) & (slates[:, :, lower] == lower)
+            some, slate = _drawn(still, movable[:, upper] & movable[:, lower], random)
+            slates[some, slate, upper], slates[some, slate, lower] = lower, upper
+    taken = np.zeros((n, size, ROUND), dtype=bool)  # by slot: the slates that hold it already
+    # The lowest places have more candidates than slates, so they choose first.
+    for place in reversed(range(depth)):
+        below = np.arange(depth, min(lowest(place + 1, size), size))
+        # At random, the nearer the likelier: all are tried in time, and those first that another
+        # build may put there.
+        keys = random.exponential(size=(n, len(below))) * (below + 1) ** 2
+        for card in below[np.argsort(keys, axis=1)].T:
+            fits = (slates[:, :, place] == place) & ~taken[rows, card]
+            some, slate = _drawn(fits, movable[:, place] & movable[rows, card], random)
+            slates[some, slate, place] = card[some]
+            taken[some, card[some], slate] = True
+
+
+def _drawn(
+    fits: np.ndarray, rows: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the ``rows``, true or false, that have a slate that ``fits``, ``(n, n_slates)``, and
+    one of these slates for each, at random.
+    """
+    some = np.flatnonzero(rows & fits.any(axis=1))
+    return some, np.where(fits[some], random.random((len(some), fits.shape[1])), -1).argmax(axis=1)
 
 
 def slate_of(variant: int, share: int) -> int:
