@@ -37,8 +37,8 @@ from recommender.store.impressions import Impressions
 if TYPE_CHECKING:
     import pandas as pd
 
-# What an estimate must rest on, or it is not given: the effective sample, in views, and clicks that
-# have a weight. From here on intervals hold in simulations (benchmarks/README, "Off-policy").
+# What an estimate must rest on, or it is not given: the effective sample, in views and in clicks.
+# From here on intervals hold in simulations (benchmarks/README, "Off-policy").
 MIN_EFFECTIVE, MIN_CLICKS = 100.0, 20
 # The share of the candidate's places that the log may have no view of, and up to which share the
 # summary does not mention it. Not tuned.
@@ -229,7 +229,10 @@ def too_little(shown: Matched, terms: Terms, weight: Weight) -> str:
             f"of {_percent(weight.unsupported)} of the candidate's places the log has no view; "
             f"{_percent(MAX_UNSUPPORTED)} is the most allowed"
         )
-    clicks = int(shown.clicks[terms.link > 0].sum())
+    # Of few views of the candidate's lists few are followed, however many clicks on common links
+    # have a weight: as many as what was shown would win in as many views, or what is estimated.
+    rate = max(terms.mean(shown.log), len(shown.log.click_link) / len(shown.log.slate))
+    clicks = min(int(shown.clicks[terms.link > 0].sum()), int(weight.effective * rate))
     if clicks < MIN_CLICKS:
         return f"{clicks:,} clicks bear on the candidate's lists; {MIN_CLICKS} is the least"
     return ""

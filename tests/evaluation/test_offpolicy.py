@@ -155,6 +155,24 @@ def test_too_little_is_refused_in_words():
         )
 
 
+def test_clicks_on_what_everybody_saw_do_not_make_up_for_rare_ones():
+    """The candidate keeps the first link and changes the second, which one view in fifty showed:
+    hundreds of clicks on the first are as many as fall on a few views of the two.
+    """
+    random = np.random.default_rng(0)
+    events: list[Event] = []
+    for number in range(12_000):
+        rare = number % 50 == 0
+        shown, second = ("sleep", "nap") if rare else SHOWN, 0.02 if rare else 0.98
+        events.append(view(f"v{number}", "knee", *shown, propensities=(1.0, second)))
+        events += [click(f"v{number}", "sleep")] * (random.random() < 0.04)
+
+    table = judged({"knee": ("sleep", "nap")}, events).table
+
+    assert table.loc[SNIPS, "effective sample"] > 400
+    assert "clicks bear on the candidate's lists; 20 is the least" in table.loc[SNIPS, "summary"]
+
+
 def test_a_rare_slate_weighs_in_full():
     """A chance of 1 in 50 weighs 50: no weight is cut, which would put the estimate too low."""
     events: list[Event] = []
