@@ -10,12 +10,14 @@ own: its lift.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from recommender.clicks.gamma_poisson import Usual, fitted_weight, posterior_rate
-from recommender.ragged import at, find
+from recommender.ragged import at, find, ranks, runs
 from recommender.store.counts import UNKNOWN, Log
 
 # Steps end when no strength changes by more than this share, or after so many. Where few slates
@@ -87,18 +89,267 @@ def bounded(log: Log, of_link: np.ndarray) -> Log:
     return replace(log, n_clicks=log.n_clicks * np.where(of_click >= 0, scale[of_click], 1.0))
 
 
+@dataclass(frozen=True, eq=False)
+class Choices:
+    """Links of slates that were clicked on. ``pair`` holds the pair numbers of the rows,
+    ``(n_rows,)``; the others are ``(n_links,)``: the ``slate``, ascending, and ``row`` of each
+    link, its ``clicks``, those ``made`` on its slate, and its examination propensity ``examined``.
+    """
+
+    pair: np.ndarray
+    slate: np.ndarray
+    row: np.ndarray
+    clicks: np.ndarray
+    made: np.ndarray
+    examined: np.ndarray
+
+    @cached_property
+    def clicked(self) -> np.ndarray:
+        """Clicks on each row, ``(n_rows,)``."""
+        return np.bincount(self.row, weights=self.clicks, minlength=len(self.pair))
+
+    def share(self, score: np.ndarray) -> np.ndarray:
+        """The chance that a click on its slate goes to each link, ``(n_links,)``, if rows have
+        this ``score``, ``(n_rows,)``.
+        """
+        raw = score[self.row]
+        if len(raw) == 0:
+            return raw
+        weight = self.examined * np.exp(raw - self._spread(np.maximum, raw))
+        return weight / self._spread(np.add, weight)
+
+    def expected(self, score: np.ndarray) -> np.ndarray:
+        """Clicks expected on each row under a ``score``; both ``(n_rows,)``."""
+        share = self.share(score)
+        return np.bincount(self.row, weights=self.made * share, minlength=len(self.pair))
+
+    def log_likelihood(self, score: np.ndarray) -> float:
+        """Mean log chance of the clicks under a ``score``, ``(n_rows,)``."""
+        chance = np.log(np.maximum(self.share(score), 1e-300))
+        return float((self.clicks * chance).sum() / max(self.clicks.sum(), 1e-12))
+
+    def gain(self, score: np.ndarray) -> float:
+        """Mean discounted gain per click if each slate were ordered by ``score``, ``(n_rows,)``.
+
+        A click counts 1/log2(1 + rank), weighted by the inverse of its place's examination
+        propensity (Joachims, Swaminathan & Schnabel, WSDM 2017).
+        """
+        return float(self._gains(score).sum() / max(self._weight.sum(), 1e-12))
+
+    def gain_over(self, score: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+        """How much more ``gain`` a score has than another, and the standard error of that.
+
+        The error is that of independent slates. The log is counted, not kept view by view, so
+        that the clicks of one visit go together cannot be allowed for.
+        """
+        n_slates = int(self.slate.max(initial=-1)) + 1
+        gain = self._gains(score) - self._gains(other)
+        more = np.bincount(self.slate, weights=gain, minlength=n_slates)
+        weight = np.bincount(self.slate, weights=self._weight, minlength=n_slates)
+        whole = max(weight.sum(), 1e-12)
+        mean = more.sum() / whole
+        return float(mean), float(np.sqrt(np.square(more - mean * weight).sum()) / whole)
+
+    def sample(self, n_links: int) -> Choices:
+        """The first slates, of about so many links in all."""
+        last = self.slate[np.argsort(self.slate, kind="stable")][: n_links + 1].max(initial=-1)
+        kept = self.slate < max(last, 1)
+        rows, row = np.unique(self.row[kept], return_inverse=True)
+        return Choices(
+            self.pair[rows], self.slate[kept], row, self.clicks[kept], self.made[kept],
+            self.examined[kept],
+        )  # fmt: skip
+
+    @cached_property
+    def _heads(self) -> np.ndarray:
+        return runs(self.slate)
+
+    def _spread(self, total: np.ufunc, values: np.ndarray) -> np.ndarray:
+        """The total over each link's slate, ``(n_links,)``."""
+        return np.repeat(total.reduceat(values, self._heads[:-1]), np.diff(self._heads))
+
+    @property
+    def _weight(self) -> np.ndarray:
+        """Clicks over examination, ``(n_links,)``."""
+        return self.clicks / self.examined
+
+    def _gains(self, score: np.ndarray) -> np.ndarray:
+        """The discounted gain of each link's clicks, ``(n_links,)``."""
+        return self._weight / np.log2(1 + ranks(self.slate, score[self.row]))
+
+
+def choices_in(log: Log, of_link: np.ndarray, examined: np.ndarray) -> Choices:
+    """The choices of a part of the log; ``of_link`` is the pair number of each of its links, -1 for
+    none, and ``examined`` its examination propensity, both ``(n_links,)``.
+    """
+    _, clicked = log.shown_and_clicked()
+    slate = log.link_slate
+    made = np.bincount(slate, weights=clicked, minlength=len(log.source))[slate]
+    links = np.flatnonzero((of_link >= 0) & (made > 0))
+    _, number = np.unique(slate[links], return_inverse=True)
+    pair, row = np.unique(of_link[links], return_inverse=True)
+    return Choices(pair, number, row, clicked[links], made[links], examined[links])
+
+
+@dataclass(frozen=True, eq=False)
+class Exposures:
+    """Pairs that were shown, ``(n_rows,)`` each: the ``pair`` number, the ``page`` they stood on,
+    from 0 (a number of its own for pages of another part), the ``exposures``, which are views times
+    examination propensity, and the ``clicks``. ``weight`` clicks pull the level of each page, which
+    multiplies all of its links, towards the site's.
+
+    Clicks are Poisson with mean ``exposures x level x exp(score)``, and levels gamma. Given its sum
+    a page's clicks are then choices among its links and an outside option of weight ``weight``
+    (negative multinomial): with 0 the choice model itself, where only a page's own links are
+    compared; with more, pages teach of each other.
+    """
+
+    pair: np.ndarray
+    page: np.ndarray
+    exposures: np.ndarray
+    clicks: np.ndarray
+    weight: float = 1.0
+
+    @cached_property
+    def made(self) -> np.ndarray:
+        """Clicks on each page, ``(n_pages,)``."""
+        return np.bincount(self.page, weights=self.clicks)
+
+    def weighed(self, score: np.ndarray) -> Exposures:
+        """With the ``weight`` under which the clicks of the pages are likeliest, if rows have this
+        ``score``, ``(n_rows,)``.
+        """
+        raw, _ = self._of_pages(score)
+        return replace(self, weight=fitted_weight(self.made, raw, USUAL))
+
+    def share(self, score: np.ndarray) -> np.ndarray:
+        """The chance that a click on its page, or the outside option, goes to each row,
+        ``(n_rows,)``, if rows have this ``score``, ``(n_rows,)``.
+        """
+        of_page, raw = self._of_pages(score)
+        return raw / (of_page + self.weight)[self.page]
+
+    def expected(self, score: np.ndarray) -> np.ndarray:
+        """Clicks expected on each row under a ``score``; both ``(n_rows,)``."""
+        return (self.made + self.weight)[self.page] * self.share(score)
+
+    def log_likelihood(self, score: np.ndarray) -> float:
+        """The log-likelihood of the clicks under a ``score``, ``(n_rows,)``, but for a constant."""
+        of_page, raw = self._of_pages(score)
+        whole = of_page + self.weight
+        own = self.clicks * np.log(np.maximum(raw / whole[self.page], 1e-300))
+        return float(own.sum() + (self.weight * np.log(self.weight / whole)).sum())
+
+    def _of_pages(self, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Clicks expected on pages at the site's level, ``(n_pages,)``, and on rows, ``(n_rows,)``;
+        the site's level is the one under which all clicks are likeliest.
+        """
+        if len(score) == 0:
+            return np.zeros(0), np.zeros(0)
+        raw = self.exposures * np.exp(score - score.max())
+        of_page, got = np.bincount(self.page, weights=raw), self.made + self.weight
+        level = np.log(max(self.made.sum(), 1e-12) / max(of_page.sum(), 1e-300))
+        for _ in range(MAX_STEPS):
+            share = 1 / (1 + self.weight / np.maximum(np.exp(level) * of_page, 1e-300))
+            slope = (got * share * (1 - share)).sum()
+            step = np.clip((self.made.sum() - (got * share).sum()) / max(slope, 1e-300), -2, 2)
+            level += step
+            if abs(step) < 1e-9:
+                break
+        return np.exp(level) * of_page, np.exp(level) * raw
+
+
+def exposures_in(log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray) -> Exposures:
+    """The exposures of a part of the log; ``of_link`` is the pair number of each of its links, -1
+    for none, and ``examined`` its examination propensity, both ``(n_links,)``.
+    """
+    known = of_link >= 0
+    exposures, clicks = (
+        np.bincount(of_link[known], weights=weights[known], minlength=len(pairs.item))
+        for weights in _exposed(log, examined)
+    )
+    pair = np.flatnonzero(exposures > 0)
+    _, page = np.unique(pairs.source[pair], return_inverse=True)
+    return Exposures(pair, page, exposures[pair], clicks[pair])
+
+
+def _exposed(log: Log, examined: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Views times examination, and clicks, of each link, ``(n_links,)`` both."""
+    shown, clicked = log.shown_and_clicked()
+    return shown * examined, clicked
+
+
+def joined(parts: Sequence[Exposures]) -> Exposures:
+    """The exposures of several parts as one; pages of each are apart from those of the others."""
+    n_pages = np.cumsum([0, *(len(part.made) for part in parts)])
+    page = [part.page + start for part, start in zip(parts, n_pages[:-1], strict=True)]
+    pair, exposures, clicks = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("pair", "exposures", "clicks")
+    )
+    return Exposures(pair, np.concatenate(page), exposures, clicks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rates:
+    """Of groups, ``(n_groups,)``: how often their links are followed over how often that was to be
+    expected, the ``rate``; the clicks they ``got`` and those ``due`` to them at rate 1; and
+    ``around`` what they are pulled by ``prior`` clicks.
+    """
+
+    rate: np.ndarray
+    got: np.ndarray
+    due: np.ndarray
+    around: np.ndarray
+    prior: float
+
+
+def rates_of(
+    shown: Exposures,
+    score: np.ndarray,
+    group: np.ndarray,
+    n_groups: int,
+    parent: np.ndarray | None = None,
+) -> Rates:
+    """The rates of groups of rows, ``group`` ``(n_rows,)``, beyond what the levels above predict,
+    their ``score``, ``(n_rows,)``; pulled towards those of their parents, ``parent``
+    ``(n_groups,)``, and these towards 1, as far as the groups of one parent, and parents, are found
+    to be alike: empirical Bayes.
+    """
+    got = np.bincount(group, weights=shown.clicks, minlength=n_groups)
+    due = np.zeros(n_groups)
+    rate, around, prior = np.ones(n_groups), np.ones(n_groups), USUAL.weight
+    for step in range(MAX_STEPS):
+        expected = shown.expected(score + np.log(rate[group]))
+        due = np.bincount(group, weights=expected / rate[group], minlength=n_groups)
+        if step in FITTED:
+            # Pages differ less once more is explained.
+            shown = shown.weighed(score + np.log(rate[group]))
+            if parent is not None:
+                all_got, all_due = (np.bincount(parent, weights=of) for of in (got, due))
+                sure = fitted_weight(all_got, all_due, USUAL)
+                around = posterior_rate(all_got, all_due, sure)[parent]
+            prior = fitted_weight(got, due, USUAL, mean=around)
+        before, rate = rate, posterior_rate(got, due, prior, around)
+        if step > FITTED[-1] and np.abs(rate / before - 1).max(initial=0.0) < TOLERANCE:
+            break
+    return Rates(rate, got, due, around, prior)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ChoiceModel:
     """What was counted and fitted on a part of the log. By pair, ``(n_pairs,)``: ``clicked``,
-    ``expected`` clicks under its target's strength, and ``chances``, the clicks made on slates it
-    stood in. By article, ``(n_articles,)``: ``strength`` as a target (1 is average), ``around``,
-    that of its category, towards which it is pulled by ``prior`` clicks, ``target_clicks``,
-    ``target_expected`` (clicks if all links were alike).
+    ``expected`` clicks under the levels above and its target's strength, and ``chances``, the
+    clicks made on its page; its own rate is pulled towards the expected one by ``weight`` clicks.
+    By article, ``(n_articles,)``: ``strength`` as a target (1 is what the levels above
+    expect), ``around``, that of its category, towards which it is pulled by ``prior`` clicks,
+    ``target_clicks``, ``target_expected`` (clicks that the levels above expect).
     """
 
     clicked: np.ndarray
     expected: np.ndarray
     chances: np.ndarray
+    weight: float
     strength: np.ndarray
     around: np.ndarray
     prior: float
@@ -110,73 +361,58 @@ class ChoiceModel:
         """Clicks in all."""
         return int(self.clicked.sum())
 
-    def lift(
-        self, pair: np.ndarray, prior: float, expected: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Log of clicks over expected clicks of each pair (-1: never shown), pulled towards 0.
-
-        ``pair`` is ``(n_pairs,)``, as is the result. The prior weighs as much as ``prior`` choices
-        among the source's links, of which this pair would get its expected share. Clicks may be
-        ``expected`` by another score of all pairs of the log than their targets' strengths.
+    def lift(self, pair: np.ndarray, prior: float | None = None) -> np.ndarray:
+        """Log of clicks over expected clicks of each pair (-1: never shown), pulled towards 0 by
+        ``prior`` clicks, by default the weight fitted; ``pair`` is ``(n_pairs,)``, as is the
+        result.
         """
-        expected = at(self.expected if expected is None else expected, pair)
-        clicked = at(self.clicked, pair)
-        chances = at(self.chances, pair)
-        weight = prior * np.where(chances > 0, expected / np.maximum(chances, 1e-12), 1.0)
-        return np.log(posterior_rate(clicked, expected, weight))
+        weight = self.weight if prior is None else prior
+        return np.log(posterior_rate(at(self.clicked, pair), at(self.expected, pair), weight))
 
 
 def fit(
-    log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarray, category: np.ndarray
+    shown: Exposures, score: np.ndarray, pairs: Pairs, category: np.ndarray, fold: np.ndarray
 ) -> ChoiceModel:
-    """Count a part of the log and fit the strengths of its targets; ``examined``,
-    ``(n_links,)``, is the examination propensity of each of its links, ``category``,
-    ``(n_articles,)``, the number of each article's, -1 for none.
+    """The strengths of targets, and what is left of each pair's clicks, beyond what the levels
+    above predict: the ``score`` of each row ``shown``, ``(n_rows,)``.
 
-    Strengths are pulled towards their category's, and that towards the site's, as far as the
-    targets of one category, and categories, are found to be alike: empirical Bayes.
+    ``category`` is the number of each article's, ``(n_articles,)``, -1 for none. Strengths are
+    pulled towards their category's, and that towards the site's. How far pairs go their own way is
+    judged by strengths that have not seen them: without the rows of the same ``fold``,
+    ``(n_rows,)``.
     """
-    n_articles = len(pairs.heads) - 1
-    _, clicked = log.shown_and_clicked()
-    slate = log.link_slate
-    in_slate = np.bincount(slate, weights=clicked, minlength=len(log.source))
-    made = in_slate[slate]
-    usable = (of_link >= 0) & (made > 0)
-    slate, made, clicks = slate[usable], made[usable], clicked[usable]
-    item, pair = log.item[usable], of_link[usable]
-    seen = examined[usable]
-    n_slates = len(log.source)
-    strength = np.ones(n_articles)
-    got = np.bincount(item, weights=clicks, minlength=n_articles)
-    group, around, prior = category + 1, np.ones(n_articles), USUAL.weight
-    for step in range(MAX_STEPS):
-        chance = _share(slate, seen * strength[item], n_slates)
-        due = np.bincount(item, weights=made * chance / strength[item], minlength=n_articles)
-        if step in FITTED:
-            all_got, all_due = (np.bincount(group, weights=of) for of in (got, due))
-            sure = fitted_weight(all_got, all_due, USUAL)
-            around = posterior_rate(all_got, all_due, sure)[group]
-            prior = fitted_weight(got, due, USUAL, mean=around)
-        before, strength = strength, posterior_rate(got, due, prior, around)
-        if step > FITTED[-1] and np.abs(strength / before - 1).max(initial=0.0) < TOLERANCE:
-            break
-    chance = _share(slate, seen * strength[item], n_slates)
-    n_pairs = len(pairs.item)
-    return ChoiceModel(
-        clicked=np.bincount(pair, weights=clicks, minlength=n_pairs),
-        expected=np.bincount(pair, weights=made * chance, minlength=n_pairs),
-        chances=np.bincount(pair, weights=made, minlength=n_pairs),
-        strength=strength,
-        around=around,
-        prior=prior,
-        target_clicks=got,
-        target_expected=np.bincount(
-            item, weights=made * _share(slate, seen, n_slates), minlength=n_articles
-        ),
+    item, n_articles, n_pairs = pairs.item[shown.pair], len(category), len(pairs.item)
+    target = rates_of(shown, score, item, n_articles, category + 1)
+    strength = target.rate[item]
+    total = score + np.log(strength)
+    expected = shown.weighed(total).expected(total)
+
+    def of_fold(values: np.ndarray) -> np.ndarray:
+        _, cell = np.unique(
+            item.astype(np.int64) * (fold.max(initial=0) + 1) + fold, return_inverse=True
+        )
+        return np.bincount(cell, weights=values)[cell]
+
+    others = posterior_rate(
+        target.got[item] - of_fold(shown.clicks),
+        target.due[item] - of_fold(expected / strength),
+        target.prior,
+        target.around[item],
     )
 
+    def of_pairs(values: np.ndarray) -> np.ndarray:
+        whole = np.zeros(n_pairs)
+        whole[shown.pair] = values
+        return whole
 
-def _share(slate: np.ndarray, weight: np.ndarray, n_slates: int) -> np.ndarray:
-    """Each link's share of its slate's weight."""
-    whole = np.bincount(slate, weights=weight, minlength=n_slates)
-    return weight / np.maximum(whole[slate], 1e-12)
+    return ChoiceModel(
+        clicked=of_pairs(shown.clicks),
+        expected=of_pairs(expected),
+        chances=of_pairs(shown.made[shown.page]),
+        weight=fitted_weight(shown.clicks, expected / strength * others, USUAL),
+        strength=target.rate,
+        around=target.around,
+        prior=target.prior,
+        target_clicks=target.got,
+        target_expected=np.bincount(item, weights=shown.expected(score), minlength=n_articles),
+    )

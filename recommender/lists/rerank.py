@@ -17,7 +17,7 @@ from recommender.lists.concentration import DEFAULT_CEILING, Concentration, limi
 from recommender.lists.editions import newest_editions
 from recommender.lists.eligibility import Eligibility
 from recommender.ragged import at, clusters, runs
-from recommender.ranking.features import PRIOR_CHOICES, History
+from recommender.ranking.features import History
 from recommender.text.corpus import Corpus
 from recommender.text.tfidf import SAME_SUBJECT
 
@@ -193,7 +193,7 @@ def passes_floor(
     if history is not None:
         pair, read = history.pairs.find(sources, items), history.reading.find(sources, items)
         followed = at(history.clicks.clicked, pair) >= MIN_PAIR_CLICKS
-        good |= followed & (history.clicks.lift(pair, PRIOR_CHOICES) > 0)
+        good |= followed & (history.clicks.lift(pair) > 0)
         together = at(history.reading.together, read) >= MIN_VISITS
         good |= together & (at(history.reading.cosine, read) >= MIN_READ_COSINE)
     mask = np.zeros_like(candidates.used)

@@ -15,24 +15,40 @@ from functools import cached_property
 import numpy as np
 
 from recommender.clicks import choice_model, cooccurrence
-from recommender.clicks.choice_model import ChoiceModel, Pairs
+from recommender.clicks.choice_model import ChoiceModel, Exposures, Pairs, exposures_in, rates_of
 from recommender.clicks.cooccurrence import CoReading
 from recommender.ragged import at, find, mixed
 from recommender.ranking import cross_fitting
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.handpicked_features import Feature, columns
+from recommender.ranking.logit import LinearScore, fit_logit
 from recommender.store.counts import Log
 from recommender.text.corpus import SIGNALS, Corpus, signals, text_score
 from recommender.text.freshness import undated_as_median
+from recommender.text.tfidf import SAME_SUBJECT
 
-# Clicks on a source's list that weigh as much as what its targets' strengths predict (validated on
-# wikispeedia: 5 to 20 do equally well).
-PRIOR_CHOICES = 10.0
-# Clicks that weigh as much as the rate of all pairs in a group's rate. Not tuned.
-PRIOR_GROUP = 5.0
 # The score of texts with nothing in common, since nothing has no logarithm. Not tuned.
 LEAST_TEXT = 1e-3
+# Features of the first level, what is known of a pair without clicks, and where their slopes are
+# before there are any: clicks go with the text.
+CONTENT = (
+    "text",
+    "cosine",
+    "title_cosine",
+    "target_title_in_source",
+    "source_title_in_target",
+    "subject",
+    "latent_cosine",
+    "same_kind",
+    "same_category",
+    "same_folder",
+    "shared_tags",
+    "fullness",
+)
+CENTRE = np.array([1.0, *[0.0] * (len(CONTENT) - 1)])
+# Slopes are within 1 of that, or so: all are shares between 0 and 1, or logs.
+PRECISION = 1.0
 # Pairs whose features are computed at once; bounds the memory of a build.
 BLOCK = 500_000
 
@@ -54,20 +70,41 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class GroupRates:
+    """How often links of groups are followed over how often the levels above expect it: clicks and
+    expected clicks by fold, ``counts``, and the clicks of the ``prior`` that the rate is 1.
+    """
+
+    counts: FoldCounts
+    prior: float
+
+    def log_rate(self, key: np.ndarray, fold: np.ndarray) -> np.ndarray:
+        """Log rate of the group of each pair, without the pair's fold, ``(n_pairs,)``; 0 for groups
+        that were never shown.
+        """
+        got, due = self.counts.without(key, fold)
+        return np.log((got + self.prior) / (due + self.prior))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class History:
     """What is counted on a part of the log, of pairs, articles and groups of articles; ``day`` is
     the one, counted from 1970-01-01, that follows on it.
+
+    ``content``, ``kinds``, ``categories`` and ``clicks`` are levels, each fitted to what those
+    before it leave; ``plain`` is counted as if there were no text.
     """
 
     day: float
     pairs: Pairs
+    content: LinearScore
+    kinds: GroupRates
+    categories: GroupRates
     clicks: ChoiceModel
+    plain: ChoiceModel
     reading: CoReading
     listing: Listing
     target: FoldCounts
-    category_pair: FoldCounts
-    category_to_target: FoldCounts
-    source_to_category: FoldCounts
 
 
 def history_of(
@@ -76,38 +113,66 @@ def history_of(
     pairs: Pairs,
     of_link: np.ndarray,
     examined: np.ndarray,
+    content: np.ndarray,
     *,
     day: float = 0.0,
 ) -> History:
     """Count a part of the log, whose links are pairs ``of_link`` and are examined with a
-    propensity of ``examined``, both ``(n_links,)``, before a ``day``.
+    propensity of ``examined``, both ``(n_links,)``, before a ``day``; ``content`` are the features
+    ``CONTENT`` of all pairs, ``(n_pairs, len(CONTENT))``.
     """
-    clicks = choice_model.fit(log, pairs, of_link, examined, corpus.category)
-    ends = pairs.source, pairs.item
+    n, past = corpus.n_articles, exposures_in(log, pairs, of_link, examined)
+    ends = pairs.source, pairs.item.astype(np.int64)
+    fold = _fold(pairs, *ends)
+    past = past.weighed(content[past.pair] @ CENTRE)
+    linear = fit_logit(CONTENT, content[past.pair], past, centre=CENTRE, precision=PRECISION)
+    score = linear.predict(content)
+    past = past.weighed(score[past.pair])
+    groups = []
+    for members in (corpus.kind, corpus.category):
+        key = _group_key(members, *ends, _same_subject(content))
+        group = _group(past, score[past.pair], key[past.pair], fold[past.pair])
+        score = score + group.log_rate(key, np.full(len(key), N_FOLDS))
+        groups.append(group)
+    of_rows = pairs, corpus.category, fold[past.pair]
+    clicks = choice_model.fit(past, score[past.pair], *of_rows)
+    nothing = np.zeros(len(past.pair))
+    plain = choice_model.fit(past.weighed(nothing), nothing, *of_rows)
     shown, _ = log.shown_and_clicked()
-    n = corpus.n_articles
     on_page = np.unique(of_link[(of_link >= 0) & (shown > 0)])
     keys = np.union1d(pairs.keys[on_page], corpus.picked)
     n_links, n_listing = (np.bincount(of, minlength=n) for of in np.divmod(keys, n))
+    due = clicks.expected / clicks.strength[ends[1]]
     return History(
         day=day,
         pairs=pairs,
+        content=linear,
+        kinds=groups[0],
+        categories=groups[1],
         clicks=clicks,
+        plain=plain,
         reading=cooccurrence.count(log, pairs, of_link),
         listing=Listing(keys, n_links, n_listing),
-        target=_group(pairs, clicks, pairs.item),
-        category_pair=_group(pairs, clicks, _group_key(corpus, *ends, "category", "category")),
-        category_to_target=_group(pairs, clicks, _group_key(corpus, *ends, "category", "article")),
-        source_to_category=_group(pairs, clicks, _group_key(corpus, *ends, "article", "category")),
+        target=cross_fitting.count(ends[1], fold, clicks.clicked, due),
     )
+
+
+def content_of(
+    corpus: Corpus, model: HandpickedModel | None, sources: np.ndarray, items: np.ndarray
+) -> np.ndarray:
+    """The features ``CONTENT`` of pairs, ``(n_pairs, len(CONTENT))``, float64."""
+    seen = signals(corpus, sources, items)
+    text = _text(corpus, model, seen, sources, items)
+    others = [list(SIGNALS).index(name) for name in CONTENT[1:]]
+    return np.column_stack([text, seen[:, others]]).astype(np.float64)
 
 
 def counting(history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The score of pairs by counting alone, ``(n_pairs,)``: log strength of the target plus the
-    pair's lift.
+    pair's lift, as if there were no text.
     """
-    lift = history.clicks.lift(history.pairs.find(sources, items), PRIOR_CHOICES)
-    return np.log(history.clicks.strength[items]) + lift
+    lift = history.plain.lift(history.pairs.find(sources, items))
+    return np.log(history.plain.strength[items]) + lift
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,20 +206,48 @@ class Asked:
         return np.where(self.own >= 0, _fold(self.history.pairs, self.sources, self.items), N_FOLDS)
 
     @cached_property
+    def left_out(self) -> np.ndarray:
+        """The fold that is left out of what is counted of each pair: its own if ``unseen``."""
+        return self.fold if self.unseen else np.full_like(self.fold, N_FOLDS)
+
+    @cached_property
     def target(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The log strength of each pair's target, the clicks on it and those expected of an average
-        one, ``(n_pairs,)`` each; without the pair's fold if ``unseen``.
+        """The log strength of each pair's target, the clicks on it and those expected by the levels
+        above, ``(n_pairs,)`` each; without the pair's fold if ``unseen``.
         """
         clicks = self.history.clicks
-        strength = clicks.strength[self.items]
-        got, due = clicks.target_clicks[self.items], clicks.target_expected[self.items]
-        if not self.unseen:
-            return np.log(strength), got, due
-        clicked, expected = self.history.target.without(self.items, self.fold)
-        # Expected under the strength, over the strength, is what is expected of an average target.
-        average = expected / strength + clicks.prior / clicks.around[self.items]
-        share = np.where(got > 0, clicked / np.maximum(got, 1e-12), 1.0)
-        return np.log((clicked + clicks.prior) / average), clicked, due * share
+        got, due = self.history.target.without(self.items, self.left_out)
+        around = clicks.prior / clicks.around[self.items]
+        return np.log((got + clicks.prior) / (due + around)), got, due
+
+    @cached_property
+    def content(self) -> np.ndarray:
+        """``(n_pairs, len(CONTENT))``."""
+        text = _text(self.corpus, self.model, self.signals, self.sources, self.items)
+        others = [list(SIGNALS).index(name) for name in CONTENT[1:]]
+        return np.column_stack([text, self.signals[:, others]]).astype(np.float64)
+
+    @cached_property
+    def levels(self) -> dict[str, np.ndarray]:
+        """What each level adds to the log odds of the pairs, ``(n_pairs,)`` each."""
+        history, same = self.history, _same_subject(self.content)
+
+        def rate(group: GroupRates, members: np.ndarray) -> np.ndarray:
+            key = _group_key(members, self.sources, self.items, same)
+            return group.log_rate(key, self.left_out)
+
+        return {
+            "content": history.content.predict(self.content),
+            "kinds": rate(history.kinds, self.corpus.kind),
+            "categories": rate(history.categories, self.corpus.category),
+            "target": self.target[0],
+            "pair": history.clicks.lift(self.pair),
+        }
+
+    @cached_property
+    def score(self) -> np.ndarray:
+        """The sum of the levels, ``(n_pairs,)``."""
+        return np.sum(list(self.levels.values()), axis=0)
 
     @cached_property
     def signals(self) -> np.ndarray:
@@ -178,19 +271,127 @@ class Asked:
         """The number of each pair among the co-read ones, -1 for none; ``(n_pairs,)``."""
         return self.history.reading.find(self.sources, self.items)
 
-    def log_rate(self, group: FoldCounts, left: str, right: str) -> np.ndarray:
-        """Log click rate of each pair's group without the pair's fold, ``(n_pairs,)``."""
-        key = _group_key(self.corpus, self.sources, self.items, left, right)
-        clicked, expected = group.without(key, self.fold)
-        return np.log((clicked + PRIOR_GROUP) / (expected + PRIOR_GROUP))
+
+def text(asked: Asked) -> np.ndarray:
+    """log odds that an editor lists the target, or the log of how alike the texts are"""
+    return asked.content[:, 0]
+
+
+def content(asked: Asked) -> np.ndarray:
+    """log odds by texts, titles, categories and tags"""
+    return asked.levels["content"]
+
+
+def kinds(asked: Asked) -> np.ndarray:
+    """log click rate of links between titles of these two kinds"""
+    return asked.levels["kinds"]
+
+
+def categories(asked: Asked) -> np.ndarray:
+    """log click rate of links between the two categories"""
+    return asked.levels["categories"]
+
+
+def score(asked: Asked) -> np.ndarray:
+    """log odds by all levels: content, kinds, categories, the target's and the pair's clicks"""
+    return asked.score
+
+
+def target_age(asked: Asked) -> np.ndarray:
+    """log of the days since the target was published, less that of the median article"""
+    published = asked.published
+    # Where all articles are of one age it is 0, whatever slope a speck of variance gets.
+    days = np.append(published[asked.items], np.median(published))
+    logs = np.nan_to_num(np.log1p(np.maximum(asked.history.day - days, 0)))
+    return logs[:-1] - logs[-1]
+
+
+def newer(asked: Asked) -> np.ndarray:
+    """log of the days by which the target is newer than the source, below 0 if it is older"""
+    days = asked.published[asked.items] - asked.published[asked.sources]
+    return np.nan_to_num(np.sign(days) * np.log1p(np.abs(days)))
+
+
+def times_listed(asked: Asked) -> np.ndarray:
+    """log of how many other pages list the target"""
+    return np.log1p(asked.history.listing.n_listing[asked.items] - asked.listed)
+
+
+def list_length(asked: Asked) -> np.ndarray:
+    """log of how many other articles the source lists"""
+    return np.log1p(asked.history.listing.n_links[asked.sources] - asked.listed)
+
+
+def listed_back(asked: Asked) -> np.ndarray:
+    """whether the target lists the source"""
+    return asked.history.listing.has(asked.items, asked.sources)
+
+
+def hand_picked(asked: Asked) -> np.ndarray:
+    """whether the target stands in the page's hand-picked list"""
+    picked = find(asked.corpus.picked, asked.sources * asked.corpus.n_articles + asked.items) >= 0
+    # A pair nobody has shown is in nobody's list.
+    return picked & ((asked.own < 0) | (asked.pair >= 0))
+
+
+def strength(asked: Asked) -> np.ndarray:
+    """log strength of the target: clicks over those of an average one"""
+    return asked.target[0]
+
+
+def target_clicks(asked: Asked) -> np.ndarray:
+    """log of clicks on the target, beside any page"""
+    return np.log1p(asked.target[1])
+
+
+def target_expected(asked: Asked) -> np.ndarray:
+    """log of the clicks that an average target would have got in the target's places"""
+    return np.log1p(asked.target[2])
+
+
+def chances(asked: Asked) -> np.ndarray:
+    """log of the clicks made on slates that the pair stood in"""
+    return np.log1p(at(asked.history.clicks.chances, asked.pair))
+
+
+def clicked(asked: Asked) -> np.ndarray:
+    """log of clicks on the pair"""
+    return np.log1p(at(asked.history.clicks.clicked, asked.pair))
+
+
+def lift(asked: Asked) -> np.ndarray:
+    """log of clicks over those the levels above expect, as far as there are enough"""
+    return asked.levels["pair"]
+
+
+def co_read(self) -> np.ndarray:
+    """The number of each pair among the co-read ones, -1 for none; ``(n_pairs,)``."""
+    return self.history.reading.find(self.sources, self.items)
 
 
 def text(asked: Asked) -> np.ndarray:
     """log odds that an editor lists the target, or the log of how alike the texts are"""
-    if asked.model:
-        return asked.model.predict(asked.corpus, asked.sources, asked.items)
-    score = text_score(asked.corpus, asked.signals, asked.items).astype(np.float64)
-    return np.log(np.maximum(score, LEAST_TEXT))
+    return asked.content[:, 0]
+
+
+def content(asked: Asked) -> np.ndarray:
+    """log odds by texts, titles, categories and tags"""
+    return asked.levels["content"]
+
+
+def kinds(asked: Asked) -> np.ndarray:
+    """log click rate of links between titles of these two kinds"""
+    return asked.levels["kinds"]
+
+
+def categories(asked: Asked) -> np.ndarray:
+    """log click rate of links between the two categories"""
+    return asked.levels["categories"]
+
+
+def score(asked: Asked) -> np.ndarray:
+    """log odds by all levels: content, kinds, categories, the target's and the pair's clicks"""
+    return asked.score
 
 
 def target_age(asked: Asked) -> np.ndarray:
@@ -280,26 +481,15 @@ def readers_alike(asked: Asked) -> np.ndarray:
     return asked.history.reading.alike(asked.sources, asked.items)
 
 
-def category_pair(asked: Asked) -> np.ndarray:
-    """log click rate of links between the two categories"""
-    return asked.log_rate(asked.history.category_pair, "category", "category")
-
-
-def category_to_target(asked: Asked) -> np.ndarray:
-    """log click rate of the target beside pages of the source's category"""
-    return asked.log_rate(asked.history.category_to_target, "category", "article")
-
-
-def source_to_category(asked: Asked) -> np.ndarray:
-    """log click rate of links from the source into the target's category"""
-    return asked.log_rate(asked.history.source_to_category, "article", "category")
-
-
 # A feature is a function of the pairs asked for and one row here; its docstring is its meaning on
 # the model card. Each returns one value a pair, ``(n_pairs,)``.
 FEATURES: dict[str, Feature] = {
     **columns("signals", SIGNALS),
     "text": text,
+    "score": score,
+    "content": content,
+    "kinds": kinds,
+    "categories": categories,
     "target_age": target_age,
     "newer": newer,
     "times_listed": times_listed,
@@ -311,14 +501,10 @@ FEATURES: dict[str, Feature] = {
     "target_expected": target_expected,
     "chances": chances,
     "clicked": clicked,
-    "lift_3": lift_3,
-    "lift_30": lift_30,
+    "lift": lift,
     "co_read": co_read,
     "co_read_cosine": co_read_cosine,
     "readers_alike": readers_alike,
-    "category_pair": category_pair,
-    "category_to_target": category_to_target,
-    "source_to_category": source_to_category,
 }
 NAMES = tuple(FEATURES)
 
@@ -345,19 +531,39 @@ def _fold(pairs: Pairs, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     return mixed(np.asarray(sources, dtype=np.int64) * (len(pairs.heads) - 1) + items) % N_FOLDS
 
 
-def _group(pairs: Pairs, clicks: ChoiceModel, key: np.ndarray) -> FoldCounts:
-    """Sums over the pairs that share a ``key``, fold by fold."""
-    fold = _fold(pairs, pairs.source, pairs.item)
-    return cross_fitting.count(key, fold, clicks.clicked, clicks.expected)
+def _group(past: Exposures, score: np.ndarray, key: np.ndarray, fold: np.ndarray) -> GroupRates:
+    """The rates of groups of rows that share a ``key``, beyond their ``score``."""
+    names, number = np.unique(key, return_inverse=True)
+    found = rates_of(past, score, number, len(names))
+    rate = found.rate[number]
+    due = past.expected(score + np.log(rate)) / rate
+    return GroupRates(cross_fitting.count(key, fold, past.clicks, due), found.prior)
 
 
 def _group_key(
-    corpus: Corpus, sources: np.ndarray, items: np.ndarray, left: str, right: str
+    members: np.ndarray, sources: np.ndarray, items: np.ndarray, same: np.ndarray
 ) -> np.ndarray:
-    """One number for a pair of groups, ``(n_pairs,)``; "article" is a group of its own."""
-    # No category is a category like any other: there is nothing better to assume.
-    category = corpus.category.astype(np.int64) + 1
-    size = corpus.n_articles + int(category.max(initial=0)) + 1
-    from_group = category[sources] if left == "category" else sources.astype(np.int64)
-    to_group = category[items] if right == "category" else items.astype(np.int64)
-    return from_group * size + to_group
+    """One number for the groups of both ends, and whether they have the ``same`` subject,
+    ``(n_pairs,)``.
+    """
+    # No group is a group like any other: there is nothing better to assume.
+    group = members.astype(np.int64) + 1
+    size = int(group.max(initial=0)) + 1
+    return (group[sources] * size + group[items]) * 2 + same
+
+
+def _same_subject(content: np.ndarray) -> np.ndarray:
+    return content[:, CONTENT.index("subject")] >= SAME_SUBJECT
+
+
+def _text(
+    corpus: Corpus,
+    model: HandpickedModel | None,
+    seen: np.ndarray,
+    sources: np.ndarray,
+    items: np.ndarray,
+) -> np.ndarray:
+    if model:
+        return model.predict(corpus, sources, items)
+    score = text_score(corpus, seen, items).astype(np.float64)
+    return np.log(np.maximum(score, LEAST_TEXT))

@@ -16,7 +16,7 @@ import numpy as np
 from recommender.candidates import Candidates
 from recommender.progress import Progress, Silent
 from recommender.ragged import find, ranks
-from recommender.ranking.boosting import N_COMPARED, Forest, laid_out
+from recommender.ranking.boosting import N_COMPARED, Forest, laid_out, threads_for
 from recommender.ranking.cross_fitting import N_FOLDS
 from recommender.ranking.handpicked_features import (
     FEATURES,
@@ -218,7 +218,8 @@ def _fit(
     sources, items, listed = sources[grown], items[grown], listed[grown]
     seen = features(corpus, lists, rates, sources, items)
     seen, listed = _with_unknown(seen, listed, sources, rates, corpus.near.shape[1], seed)
-    trees = new_trees(seed).fit(seen, listed)
+    with threads_for(len(seen)):
+        trees = new_trees(seed).fit(seen, listed)
     return HandpickedModel(lists, rates, laid_out(trees, seen[:N_COMPARED]))
 
 

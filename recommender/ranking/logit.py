@@ -1,165 +1,88 @@
-"""Clicks as choices among the links of a slate, and the conditional logit model of them.
+"""A score of pairs that is linear in their features, fitted to clicks beside exposures.
 
-The chance that a click on a slate goes to a link is in proportion to its examination propensity
-times exp(score) (McFadden 1974, "Conditional logit analysis of qualitative choice behavior", with
-the log of the propensity as an offset). The score is linear in the features of the pair.
+Clicks are in proportion to exposures times exp(score), page by page (``choice_model.Exposures``):
+the conditional logit of McFadden (1974, "Conditional logit analysis of qualitative choice
+behavior") with an outside option, and the log of the exposures as an offset.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from recommender.ragged import ranks, runs
-from recommender.ranking.features import NAMES
+from recommender.clicks.choice_model import Exposures
 
-# Clicks that weigh as much as where a step begins, per standard deviation of a feature, and steps.
-# A prior that stays where it is (L-BFGS, precision 1 to 200) orders a tenth of wikispeedia as well
-# (nDCG@10 .3207 to .3210; these steps .3213), but takes the sample site from 86 expected clicks to
-# 80: scores of pairs shown and never shown come to lie on different levels (benchmarks/README.md).
-PRIOR_SLOPE, N_STEPS = 50.0, 4
-
-
-@dataclass(frozen=True, eq=False)
-class Choices:
-    """Links of slates that were clicked on. ``pair`` holds the pair numbers of the rows,
-    ``(n_rows,)``; the others are ``(n_links,)``: the ``slate``, ascending, and ``row`` of each
-    link, its ``clicks``, those ``made`` on its slate, and its examination propensity ``examined``.
-    """
-
-    pair: np.ndarray
-    slate: np.ndarray
-    row: np.ndarray
-    clicks: np.ndarray
-    made: np.ndarray
-    examined: np.ndarray
-
-    @cached_property
-    def clicked(self) -> np.ndarray:
-        """Clicks on each row, ``(n_rows,)``."""
-        return np.bincount(self.row, weights=self.clicks, minlength=len(self.pair))
-
-    def share(self, score: np.ndarray) -> np.ndarray:
-        """The chance that a click on its slate goes to each link, ``(n_links,)``, if rows have
-        this ``score``, ``(n_rows,)``.
-        """
-        raw = score[self.row]
-        if len(raw) == 0:
-            return raw
-        weight = self.examined * np.exp(raw - self._spread(np.maximum, raw))
-        return weight / self._spread(np.add, weight)
-
-    def expected(self, score: np.ndarray) -> np.ndarray:
-        """Clicks expected on each row under a ``score``; both ``(n_rows,)``."""
-        share = self.share(score)
-        return np.bincount(self.row, weights=self.made * share, minlength=len(self.pair))
-
-    def log_likelihood(self, score: np.ndarray) -> float:
-        """Mean log chance of the clicks under a ``score``, ``(n_rows,)``."""
-        chance = np.log(np.maximum(self.share(score), 1e-300))
-        return float((self.clicks * chance).sum() / max(self.clicks.sum(), 1e-12))
-
-    def gain(self, score: np.ndarray) -> float:
-        """Mean discounted gain per click if each slate were ordered by ``score``, ``(n_rows,)``.
-
-        A click counts 1/log2(1 + rank), weighted by the inverse of its place's examination
-        propensity (Joachims, Swaminathan & Schnabel, WSDM 2017).
-        """
-        return float(self._gains(score).sum() / max(self._weight.sum(), 1e-12))
-
-    def gain_over(self, score: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-        """How much more ``gain`` a score has than another, and the standard error of that.
-
-        The error is that of independent slates. The log is counted, not kept view by view, so
-        that the clicks of one visit go together cannot be allowed for.
-        """
-        n_slates = int(self.slate.max(initial=-1)) + 1
-        gain = self._gains(score) - self._gains(other)
-        more = np.bincount(self.slate, weights=gain, minlength=n_slates)
-        weight = np.bincount(self.slate, weights=self._weight, minlength=n_slates)
-        whole = max(weight.sum(), 1e-12)
-        mean = more.sum() / whole
-        return float(mean), float(np.sqrt(np.square(more - mean * weight).sum()) / whole)
-
-    def sample(self, n_links: int) -> Choices:
-        """The first slates, of about so many links in all."""
-        last = self.slate[np.argsort(self.slate, kind="stable")][: n_links + 1].max(initial=-1)
-        kept = self.slate < max(last, 1)
-        rows, row = np.unique(self.row[kept], return_inverse=True)
-        return Choices(
-            self.pair[rows], self.slate[kept], row, self.clicks[kept], self.made[kept],
-            self.examined[kept],
-        )  # fmt: skip
-
-    @cached_property
-    def _heads(self) -> np.ndarray:
-        return runs(self.slate)
-
-    def _spread(self, total: np.ufunc, values: np.ndarray) -> np.ndarray:
-        """The total over each link's slate, ``(n_links,)``."""
-        return np.repeat(total.reduceat(values, self._heads[:-1]), np.diff(self._heads))
-
-    @property
-    def _weight(self) -> np.ndarray:
-        """Clicks over examination, ``(n_links,)``."""
-        return self.clicks / self.examined
-
-    def _gains(self, score: np.ndarray) -> np.ndarray:
-        """The discounted gain of each link's clicks, ``(n_links,)``."""
-        return self._weight / np.log2(1 + ranks(self.slate, score[self.row]))
+# Newton's steps end when no slope moves by more, or after so many; a handful suffice.
+TOLERANCE, MAX_STEPS = 1e-9, 50
+# Beyond what all but a few of the rows have, a feature counts no more: what was never shown is not
+# known. Not tuned.
+COVERED = 0.9995
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearScore:
-    """A score that is linear in the features ``names``, with ``slopes`` ``(n_names,)``."""
+    """A score that is linear in the features ``names``, with ``slopes`` ``(n_names,)``. What lies
+    beyond ``low`` or ``high``, between which it was learned, both ``(n_names,)``, counts as these.
+    """
 
     names: tuple[str, ...]
     slopes: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
-    def predict(self, seen: np.ndarray) -> np.ndarray:
-        """Log odds of pairs beside one source, ``(n_pairs,)``, by their features
-        ``(n_pairs, len(FEATURES))``.
+    def predict(self, columns: np.ndarray) -> np.ndarray:
+        """Log odds of pairs beside one source, ``(n_pairs,)``, by their features ``names``,
+        ``(n_pairs, n_names)``.
         """
-        return _columns(seen, self.names) @ self.slopes
+        return np.clip(columns, self.low, self.high) @ self.slopes
 
 
 def fit_logit(
     names: Sequence[str],
-    seen: Sequence[np.ndarray],
-    choices: Sequence[Choices],
+    columns: np.ndarray,
+    shown: Exposures,
     *,
-    towards: Mapping[str, float],
+    centre: np.ndarray,
+    precision: float,
 ) -> LinearScore:
-    """Slopes of features ``names`` under which ``choices``, whose rows have the features ``seen``,
-    ``(n_rows, len(FEATURES))`` each, are likely.
+    """Slopes of features under which the clicks are likeliest, before which each was normal around
+    its ``centre``, ``(n_names,)``, with a ``precision`` (1 / variance).
 
-    The clicks of each slate are shared out by the slopes so far, the first time those ``towards``,
-    0 where none is given; a Poisson regression on these expected clicks then moves the slopes, and
-    is itself held back. After ``N_STEPS`` it is left at that: slopes lie between those they began
-    with and the likeliest (regularisation by early stopping).
+    ``columns`` are the features ``names`` of the rows ``shown``, ``(n_rows, n_names)``. Newton
+    steps (the log-likelihood is concave), halved until they help; the maximum a posteriori is
+    unique, so what comes out hangs neither on where they begin nor on their number.
     """
-    from sklearn.linear_model import PoissonRegressor
+    d, n = len(names), len(columns)
+    if n == 0:
+        return LinearScore(tuple(names), centre.copy(), np.full(d, -np.inf), np.full(d, np.inf))
+    low, high = np.quantile(columns, [1 - COVERED, COVERED], axis=0)
+    columns = np.clip(columns, low, high)
+    # The last column stands for the site's level, which answers to every step.
+    wide = np.column_stack([columns, np.ones(n)])
+    certain = np.append(np.full(d, precision), 0.0)
 
-    wide = [_columns(part, names) for part in seen]
-    slopes = np.array([towards.get(name, 0.0) for name in names])
-    whole = np.concatenate(wide)
-    spread = np.maximum(whole.std(axis=0), 1e-6)
-    whole = (whole - whole.mean(axis=0)) / spread
-    clicked = np.concatenate([part.clicked for part in choices])
-    for _ in range(N_STEPS):
-        parts = zip(wide, choices, strict=True)
-        due = np.concatenate([now.expected(part @ slopes) for part, now in parts])
-        due = np.maximum(due, 1e-6)
-        # Far fewer slopes than examples: Newton's steps are the fast ones.
-        model = PoissonRegressor(alpha=PRIOR_SLOPE / due.sum(), solver="newton-cholesky")
-        model.fit(whole, clicked / due, sample_weight=due)
-        slopes = slopes + model.coef_ / spread
-    return LinearScore(tuple(names), slopes)
+    def loss(slopes: np.ndarray) -> float:
+        away = slopes - centre
+        return float(precision * away @ away / 2 - shown.log_likelihood(columns @ slopes))
 
-
-def _columns(seen: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """The features ``names``, ``(n_rows, n_names)``, what is missing being 0."""
-    return np.nan_to_num(seen[:, [NAMES.index(name) for name in names]].astype(np.float64))
+    slopes, now = centre.astype(np.float64), loss(centre)
+    got = shown.made + shown.weight
+    for _ in range(MAX_STEPS):
+        share = shown.share(columns @ slopes)
+        due = got[shown.page] * share
+        slope = columns.T @ (shown.clicks - due) - precision * (slopes - centre)
+        mean = csr_array((share, (shown.page, np.arange(n))), (len(got), n)) @ wide
+        curvature = (wide.T * due) @ wide - (mean.T * got) @ mean + np.diag(certain)
+        # Where pages are compared with none but themselves, the level has no curvature.
+        curvature[-1, -1] += 1e-9
+        step = np.linalg.solve(curvature, np.append(slope, 0.0))[:-1]
+        while (then := loss(slopes + step)) > now and np.abs(step).max() > TOLERANCE:
+            step = step / 2
+        if then <= now:
+            slopes, now = slopes + step, then
+        if np.abs(step).max() <= TOLERANCE:
+            break
+    return LinearScore(tuple(names), slopes, low, high)

@@ -7,12 +7,19 @@ from functools import cached_property
 
 import numpy as np
 
-from recommender.clicks.choice_model import Pairs, bounded, pairs_in
+from recommender.clicks.choice_model import (
+    Choices,
+    Exposures,
+    Pairs,
+    bounded,
+    choices_in,
+    exposures_in,
+    pairs_in,
+)
 from recommender.clicks.intervention_harvesting import MAX_POSITION
 from recommender.clicks.position_bias import Examination
-from recommender.ranking.features import History, features, history_of
+from recommender.ranking.features import History, content_of, features, history_of
 from recommender.ranking.handpicked import HandpickedModel
-from recommender.ranking.logit import Choices
 from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
@@ -29,39 +36,51 @@ LEAST_EXAMINED = 0.005
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Choices of some days, ``now``, and what was known before them: the ``history``, counted on
-    all days before, and the choices made in that ``past``.
+    """What was ``shown`` on some days, of which the choices made, ``now``, are a part, and what was
+    known before them: the ``history``, counted on all days before.
     """
 
     corpus: Corpus
     handpicked: HandpickedModel | None
     history: History
-    past: Choices
+    shown: Exposures
     now: Choices
-
-    def features(self, pair: np.ndarray, *, unseen: bool = False) -> np.ndarray:
-        """Features of pairs by number, ``(n_pairs, len(FEATURES))``; ``unseen``: as if these had
-        never been shown.
-        """
-        pairs = self.history.pairs
-        sources, items = pairs.source[pair], pairs.item[pair].astype(np.int64)
-        known = self.corpus, self.handpicked, self.history
-        return features(*known, sources, items, unseen=unseen)
 
     @cached_property
     def seen(self) -> np.ndarray:
-        """Features of the pairs of now, ``(n_pairs, len(FEATURES))``."""
-        return self.features(self.now.pair)
+        """Features of the pairs shown, ``(n_rows, len(FEATURES))``."""
+        return self._features(unseen=False)
 
     @cached_property
     def as_new(self) -> np.ndarray:
-        """The same, as if these had never been shown, ``(n_pairs, len(FEATURES))``."""
-        return self.features(self.now.pair, unseen=True)
+        """The same, as if these had never been shown, ``(n_rows, len(FEATURES))``."""
+        return self._features(unseen=True)
 
-    @cached_property
-    def before(self) -> np.ndarray:
-        """Features of the pairs of the past, ``(n_pairs, len(FEATURES))``."""
-        return self.features(self.past.pair)
+    @property
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Source and item of the pairs shown, ``(n_rows,)`` each."""
+        pairs, pair = self.history.pairs, self.shown.pair
+        return pairs.source[pair], pairs.item[pair].astype(np.int64)
+
+    def chosen(self, values: np.ndarray) -> np.ndarray:
+        """Of ``values`` of the pairs shown, ``(n_rows, ...)``, those of the rows of ``now``."""
+        return values[np.searchsorted(self.shown.pair, self.now.pair)]
+
+    def gain(self, score: np.ndarray) -> float:
+        """Mean discounted gain per click if slates were ordered by the ``score`` of the pairs
+        shown, ``(n_rows,)``.
+        """
+        return self.now.gain(self.chosen(score))
+
+    def lead(self, score: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+        """How much more gain a ``score`` of the pairs shown has than another, ``(n_rows,)`` both:
+        clicks over examination, the mean per click, and its variance.
+        """
+        lead, error = self.now.gain_over(self.chosen(score), self.chosen(other))
+        return float((self.now.clicks / self.now.examined).sum()), lead, error**2
+
+    def _features(self, *, unseen: bool) -> np.ndarray:
+        return features(self.corpus, self.handpicked, self.history, *self.ends, unseen=unseen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,23 +106,22 @@ class Splits:
         past = self.log.between(0, first)
         day = first if day is None else day
         counted = self.corpus, past, self.pairs, self.of_link, self.examined
-        history = history_of(*counted, day=float(day))
-        now = self._choices(self.log.between(first, last))
-        return Split(self.corpus, self.handpicked, history, self._choices(past), now)
+        history = history_of(*counted, self._content, day=float(day))
+        log = self.log.between(first, last)
+        shown = exposures_in(log, self.pairs, self.of_link, self.examined)
+        now = choices_in(log, self.of_link, self.examined)
+        return Split(self.corpus, self.handpicked, history, shown, now)
 
     def everything(self) -> Split:
         """All of the log as the past, seen now."""
         end = self.days[-1] if self.days else 0
         return self.split(end, end, day=self.now)
 
-    def _choices(self, log: Log) -> Choices:
-        _, clicked = log.shown_and_clicked()
-        slate = log.link_slate
-        made = np.bincount(slate, weights=clicked, minlength=len(log.source))[slate]
-        links = np.flatnonzero((self.of_link >= 0) & (made > 0))
-        _, number = np.unique(slate[links], return_inverse=True)
-        pair, row = np.unique(self.of_link[links], return_inverse=True)
-        return Choices(pair, number, row, clicked[links], made[links], self.examined[links])
+    @cached_property
+    def _content(self) -> np.ndarray:
+        """What is known of every pair without clicks, ``(n_pairs, len(CONTENT))``."""
+        ends = self.pairs.source, self.pairs.item.astype(np.int64)
+        return content_of(self.corpus, self.handpicked, *ends)
 
 
 def splits_of(
