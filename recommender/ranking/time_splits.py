@@ -17,7 +17,7 @@ from recommender.clicks.choice_model import (
     pairs_in,
 )
 from recommender.clicks.intervention_harvesting import MAX_POSITION
-from recommender.clicks.position_bias import Examination
+from recommender.clicks.position_bias import MAX_WEIGHT, Examination
 from recommender.ranking.features import History, content_of, features, history_of
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.store.counts import Log
@@ -30,8 +30,8 @@ SHARES = (0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
 PRIOR_POSITION = 5.0
 # Of links that are examined so seldom, beside those examined most, nothing is learned: where all
 # clicks go to the first place, that the others got none would be taken for dislike. Inverse
-# propensity weights stay below 200 by that. Not tuned.
-LEAST_EXAMINED = 0.005
+# propensity weights stay within the one bound there is by that.
+LEAST_EXAMINED = 1 / MAX_WEIGHT
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sites import EVENLY, Shown, known_examination, log_of, random_articles, site_from
 
-from recommender.clicks.position_bias import unidentified
+from recommender.clicks.position_bias import MAX_WEIGHT, unidentified
 from recommender.ranking.time_splits import examined_in, splits_of
 from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
@@ -79,3 +79,15 @@ def test_what_cannot_be_separated_from_position_is_put_down_to_it(site: Corpus):
     assert examined[:, 1] == pytest.approx(examined[:, 2])
     known = examined_in(log, known_examination([1, 0.5, 0.25])).reshape(10, 3)
     assert known == pytest.approx(np.tile([1, 0.5, 0.25], (10, 1)))
+
+
+def test_what_would_weigh_more_than_any_click_may_is_not_learned_from(site: Corpus):
+    """Of three places the last is examined less often than one in fifty; its links teach nothing,
+    and no weight is beyond the bound.
+    """
+    log = log_of(*(Shown(at, [at + 1, at + 2, at + 3], [20, 5, 1], day=at) for at in range(10)))
+
+    now = splits_of(site, None, log, known_examination([1, 0.021, 0.019])).split(0, 10).now
+
+    assert now.clicked.sum() == 10 * (20 + 5)
+    assert (1 / now.examined).max() <= MAX_WEIGHT
