@@ -17,6 +17,8 @@ from recommender.candidates import EMPTY, Candidates
 from recommender.clicks.position_bias import Examination, unidentified
 from recommender.events.event import Click, Event, Impression
 from recommender.progress import Silent
+from recommender.ranking.features import History
+from recommender.ranking.time_splits import splits_of
 from recommender.store.counts import Log
 from recommender.store.database import Store
 from recommender.text.corpus import Corpus, corpus_of
@@ -163,6 +165,11 @@ def site_from(
     near, cosines = neighbours(text, k=k)
     picked = picked_lists(articles, [article.id for article in articles])
     return corpus_of(articles, text, picked, near, cosines, published=published, now=now)
+
+
+def counted(site: Corpus, log: Log, examination: Examination = EVENLY) -> History:
+    """What is counted on all of a log."""
+    return splits_of(site, None, log, examination).everything().history
 
 
 def lists_in(candidates: Candidates) -> list[list[int]]:

@@ -1,11 +1,10 @@
 """How often a link is followed, over how often that was to be expected.
 
-A click is a choice among the links of a slate. Under Luce's choice axiom (1959; Plackett 1975 for
-whole orders), with examination by position, link *i* is chosen with chance ``examination_i x
-strength_i`` over the slate's sum. The strengths of all targets come from minorise-maximise steps
-(Hunter 2004, "MM algorithms for generalized Bradley-Terry models", Annals of Statistics 32), with a
-gamma prior. What a pair got beyond the clicks expected from its target's strength is the pair's
-own: its lift.
+A click is a choice among the links of a page, or none of them. Under Luce's choice axiom (1959),
+with examination by position, link *i* is followed in proportion to ``exposures_i x strength_i``.
+The strengths of all targets come from minorise-maximise steps (Hunter 2004, "MM algorithms for
+generalized Bradley-Terry models", Annals of Statistics 32), with a gamma prior. What a pair got
+beyond the clicks expected from its target's strength is the pair's own: its lift.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from recommender.clicks.gamma_poisson import Usual, fitted_weight, posterior_rate
-from recommender.ragged import at, find, ranks, runs
+from recommender.ragged import at, find, ranks
 from recommender.store.counts import UNKNOWN, Log
 
 # Steps end when no strength changes by more than this share, or after so many. Where few slates
@@ -91,42 +90,28 @@ def bounded(log: Log, of_link: np.ndarray) -> Log:
 
 @dataclass(frozen=True, eq=False)
 class Choices:
-    """Links of slates that were clicked on. ``pair`` holds the pair numbers of the rows,
-    ``(n_rows,)``; the others are ``(n_links,)``: the ``slate``, ascending, and ``row`` of each
-    link, its ``clicks``, those ``made`` on its slate, and its examination propensity ``examined``.
+    """Links of slates that were clicked on, by which orders are judged. ``pair`` holds the pair
+    numbers of the rows, ``(n_rows,)``; the others are ``(n_links,)``: the ``slate``, ascending, and
+    ``row`` of each link, its ``clicks``, and its examination propensity ``examined``.
+    ``clicks_per_visit`` is how many clicks the visit of a click holds in the mean.
     """
 
     pair: np.ndarray
     slate: np.ndarray
     row: np.ndarray
     clicks: np.ndarray
-    made: np.ndarray
     examined: np.ndarray
+    clicks_per_visit: float = 1.0
 
     @cached_property
     def clicked(self) -> np.ndarray:
         """Clicks on each row, ``(n_rows,)``."""
         return np.bincount(self.row, weights=self.clicks, minlength=len(self.pair))
 
-    def share(self, score: np.ndarray) -> np.ndarray:
-        """The chance that a click on its slate goes to each link, ``(n_links,)``, if rows have
-        this ``score``, ``(n_rows,)``.
-        """
-        raw = score[self.row]
-        if len(raw) == 0:
-            return raw
-        weight = self.examined * np.exp(raw - self._spread(np.maximum, raw))
-        return weight / self._spread(np.add, weight)
-
-    def expected(self, score: np.ndarray) -> np.ndarray:
-        """Clicks expected on each row under a ``score``; both ``(n_rows,)``."""
-        share = self.share(score)
-        return np.bincount(self.row, weights=self.made * share, minlength=len(self.pair))
-
-    def log_likelihood(self, score: np.ndarray) -> float:
-        """Mean log chance of the clicks under a ``score``, ``(n_rows,)``."""
-        chance = np.log(np.maximum(self.share(score), 1e-300))
-        return float((self.clicks * chance).sum() / max(self.clicks.sum(), 1e-12))
+    @cached_property
+    def weight(self) -> np.ndarray:
+        """Clicks over examination, ``(n_links,)``."""
+        return self.clicks / self.examined
 
     def gain(self, score: np.ndarray) -> float:
         """Mean discounted gain per click if each slate were ordered by ``score``, ``(n_rows,)``.
@@ -134,48 +119,37 @@ class Choices:
         A click counts 1/log2(1 + rank), weighted by the inverse of its place's examination
         propensity (Joachims, Swaminathan & Schnabel, WSDM 2017).
         """
-        return float(self._gains(score).sum() / max(self._weight.sum(), 1e-12))
+        return float(self._gains(score).sum() / max(self.weight.sum(), 1e-12))
 
     def gain_over(self, score: np.ndarray, other: np.ndarray) -> tuple[float, float]:
         """How much more ``gain`` a score has than another, and the standard error of that.
 
-        The error is that of independent slates. The log is counted, not kept view by view, so
-        that the clicks of one visit go together cannot be allowed for.
+        Clicks of a slate go together, and so do those of a visit: two-way clusters (Cameron,
+        Gelbach & Miller, Journal of Business & Economic Statistics 2011). The log is counted, not
+        kept view by view, so of visits only their size is known, and the part that they add is the
+        most it can be.
         """
-        n_slates = int(self.slate.max(initial=-1)) + 1
         gain = self._gains(score) - self._gains(other)
-        more = np.bincount(self.slate, weights=gain, minlength=n_slates)
-        weight = np.bincount(self.slate, weights=self._weight, minlength=n_slates)
-        whole = max(weight.sum(), 1e-12)
-        mean = more.sum() / whole
-        return float(mean), float(np.sqrt(np.square(more - mean * weight).sum()) / whole)
+        whole = max(self.weight.sum(), 1e-12)
+        mean = gain.sum() / whole
+        apart = gain - mean * self.weight
+        of_slates = np.square(np.bincount(self.slate, weights=apart)).sum()
+        clicked = self.clicks > 0
+        of_clicks = (np.square(apart[clicked]) / self.clicks[clicked]).sum()
+        variance = of_slates + (self.clicks_per_visit - 1) * of_clicks
+        return float(mean), float(np.sqrt(variance) / whole)
 
     def sample(self, n_links: int) -> Choices:
         """The first slates, of about so many links in all."""
         last = self.slate[np.argsort(self.slate, kind="stable")][: n_links + 1].max(initial=-1)
         kept = self.slate < max(last, 1)
         rows, row = np.unique(self.row[kept], return_inverse=True)
-        return Choices(
-            self.pair[rows], self.slate[kept], row, self.clicks[kept], self.made[kept],
-            self.examined[kept],
-        )  # fmt: skip
-
-    @cached_property
-    def _heads(self) -> np.ndarray:
-        return runs(self.slate)
-
-    def _spread(self, total: np.ufunc, values: np.ndarray) -> np.ndarray:
-        """The total over each link's slate, ``(n_links,)``."""
-        return np.repeat(total.reduceat(values, self._heads[:-1]), np.diff(self._heads))
-
-    @property
-    def _weight(self) -> np.ndarray:
-        """Clicks over examination, ``(n_links,)``."""
-        return self.clicks / self.examined
+        links = self.slate[kept], row, self.clicks[kept], self.examined[kept]
+        return Choices(self.pair[rows], *links, self.clicks_per_visit)
 
     def _gains(self, score: np.ndarray) -> np.ndarray:
         """The discounted gain of each link's clicks, ``(n_links,)``."""
-        return self._weight / np.log2(1 + ranks(self.slate, score[self.row]))
+        return self.weight / np.log2(1 + ranks(self.slate, score[self.row]))
 
 
 def choices_in(log: Log, of_link: np.ndarray, examined: np.ndarray) -> Choices:
@@ -183,12 +157,12 @@ def choices_in(log: Log, of_link: np.ndarray, examined: np.ndarray) -> Choices:
     none, and ``examined`` its examination propensity, both ``(n_links,)``.
     """
     _, clicked = log.shown_and_clicked()
-    slate = log.link_slate
-    made = np.bincount(slate, weights=clicked, minlength=len(log.source))[slate]
-    links = np.flatnonzero((of_link >= 0) & (made > 0))
+    slate, known = log.link_slate, of_link >= 0
+    made = np.bincount(slate[known], weights=clicked[known], minlength=len(log.source))[slate]
+    links = np.flatnonzero(known & (made > 0))
     _, number = np.unique(slate[links], return_inverse=True)
     pair, row = np.unique(of_link[links], return_inverse=True)
-    return Choices(pair, number, row, clicked[links], made[links], examined[links])
+    return Choices(pair, number, row, clicked[links], examined[links], log.clicks_per_visit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,8 +290,8 @@ def rates_of(
     ``(n_groups,)``, and these towards 1, as far as the groups of one parent, and parents, are found
     to be alike: empirical Bayes.
     """
-    got = np.bincount(group, weights=shown.clicks, minlength=n_groups)
-    due = np.zeros(n_groups)
+    got = np.bincount(group, weights=shown.clicks, minlength=n_groups).astype(np.float64)
+    due: np.ndarray = np.zeros(n_groups)
     rate, around, prior = np.ones(n_groups), np.ones(n_groups), USUAL.weight
     for step in range(MAX_STEPS):
         expected = shown.expected(score + np.log(rate[group]))

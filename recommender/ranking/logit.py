@@ -17,19 +17,20 @@ from recommender.clicks.choice_model import Exposures
 
 # Newton's steps end when no slope moves by more, or after so many; a handful suffice.
 TOLERANCE, MAX_STEPS = 1e-9, 50
-# Beyond what all but a few of the rows have, a feature counts no more: what was never shown is not
-# known. Not tuned.
+# Slopes are learned where all but a few of the rows lie. Not tuned.
 COVERED = 0.9995
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearScore:
-    """A score that is linear in the features ``names``, with ``slopes`` ``(n_names,)``. What lies
-    beyond ``low`` or ``high``, between which it was learned, both ``(n_names,)``, counts as these.
+    """A score that is linear in the features ``names``, with ``slopes`` ``(n_names,)`` between
+    ``low`` and ``high``, where it was learned. Beyond these nothing is known but what was thought
+    beforehand: slopes ``centre``. All are ``(n_names,)``.
     """
 
     names: tuple[str, ...]
     slopes: np.ndarray
+    centre: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
@@ -37,7 +38,8 @@ class LinearScore:
         """Log odds of pairs beside one source, ``(n_pairs,)``, by their features ``names``,
         ``(n_pairs, n_names)``.
         """
-        return np.clip(columns, self.low, self.high) @ self.slopes
+        within = np.clip(columns, self.low, self.high)
+        return within @ self.slopes + (columns - within) @ self.centre
 
 
 def fit_logit(
@@ -57,7 +59,7 @@ def fit_logit(
     """
     d, n = len(names), len(columns)
     if n == 0:
-        return LinearScore(tuple(names), centre.copy(), np.full(d, -np.inf), np.full(d, np.inf))
+        return LinearScore(tuple(names), centre, centre, np.full(d, -np.inf), np.full(d, np.inf))
     low, high = np.quantile(columns, [1 - COVERED, COVERED], axis=0)
     columns = np.clip(columns, low, high)
     # The last column stands for the site's level, which answers to every step.
@@ -85,4 +87,4 @@ def fit_logit(
             slopes, now = slopes + step, then
         if np.abs(step).max() <= TOLERANCE:
             break
-    return LinearScore(tuple(names), slopes, low, high)
+    return LinearScore(tuple(names), slopes, centre, low, high)

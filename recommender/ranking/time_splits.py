@@ -77,7 +77,7 @@ class Split:
         clicks over examination, the mean per click, and its variance.
         """
         lead, error = self.now.gain_over(self.chosen(score), self.chosen(other))
-        return float((self.now.clicks / self.now.examined).sum()), lead, error**2
+        return float(self.now.weight.sum()), lead, error**2
 
     def _features(self, *, unseen: bool) -> np.ndarray:
         return features(self.corpus, self.handpicked, self.history, *self.ends, unseen=unseen)

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sites import EVENLY, Shown, lists_in, log_of, random_articles, site_from
+from sites import Shown, counted, lists_in, log_of, random_articles, site_from
 
 from recommender.articles.article import Article, title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, from_lists, hand_picked
-from recommender.clicks.choice_model import pairs_in
 from recommender.events.event import ORIGINS
 from recommender.lists.concentration import Concentration
 from recommender.lists.eligibility import Eligibility
@@ -25,7 +24,7 @@ from recommender.lists.rerank import (
     with_newest,
     without_doubles,
 )
-from recommender.ranking.features import History, history_of
+from recommender.ranking.features import History
 from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
@@ -50,8 +49,7 @@ def ranked(*lists: list[int]) -> Candidates:
 
 
 def history(site: Corpus, log: Log) -> History:
-    pairs, of_link = pairs_in(log, n_articles=site.n_articles)
-    return history_of(site, log, pairs, of_link, EVENLY.of(log))
+    return counted(site, log)
 
 
 def test_namesakes_and_copies_share_a_number():

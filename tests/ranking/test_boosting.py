@@ -7,9 +7,10 @@ import pytest
 import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from recommender.clicks.choice_model import Exposures
 from recommender.errors import TrainingError
 from recommender.ranking.boosting import N_VALUES, grow, laid_out, snapped
-from recommender.ranking.logit import Choices
+from recommender.ranking.softmax_loss import SoftmaxLoss
 
 
 def test_features_are_snapped_to_the_nearest_of_their_values():
@@ -44,20 +45,15 @@ def test_a_choice_is_learned_though_another_feature_is_spoilt(spoilt: float | No
     clicks = np.array(
         [random.multinomial(20, row / row.sum()) for row in weight], dtype=np.float64
     ).ravel()
-    rows = np.arange(3000)
-    now = Choices(rows, slate, rows, clicks, np.full(3000, 20.0), np.ones(3000))
+    shown = Exposures(np.arange(3000), slate, np.ones(3000), clicks)
 
-    forest = grow([seen], [now], [np.zeros(3000)], n_rounds=4, seed=0)
+    forest = grow(seen, shown, np.zeros(3000), seed=0)
 
     asked = random.normal(0, 1, (400, 3)).astype(np.float32)
     asked[:, 1] = np.nan if spoilt is None else spoilt
     predicted = forest.of(asked)
     assert np.isfinite(predicted).all()
     assert np.corrcoef(predicted, asked[:, 0])[0, 1] > 0.95
-    steps = forest.steps(asked)
-    assert len(steps) == 5
-    for n_rounds, step in enumerate(steps):
-        assert np.array_equal(forest.first(n_rounds).of(asked), step)
 
 
 def some_trees(kind: type) -> tuple[Any, np.ndarray]:
@@ -66,8 +62,7 @@ def some_trees(kind: type) -> tuple[Any, np.ndarray]:
     seen = random.normal(size=(800, 4)).astype(np.float32)
     seen[random.random(seen.shape) < 0.05] = np.nan
     chosen = np.nan_to_num(seen[:, 0]) + random.normal(size=800) > 0
-    loss = {"loss": "poisson"} if kind is HistGradientBoostingRegressor else {}
-    model = kind(max_iter=20, random_state=0, early_stopping=False, **loss)
+    model = kind(max_iter=20, random_state=0, early_stopping=False)
     return model.fit(seen, chosen.astype(int)), seen
 
 
@@ -83,7 +78,7 @@ def test_trees_laid_out_predict_as_scikit_learn(kind: type):
     if kind is HistGradientBoostingClassifier:
         np.testing.assert_array_equal(found, model.decision_function(asked))
     else:
-        np.testing.assert_array_equal(np.exp(found), model.predict(asked))
+        np.testing.assert_array_equal(found, model.predict(asked))
 
 
 def test_trees_kept_otherwise_are_refused():
@@ -96,13 +91,17 @@ def test_trees_kept_otherwise_are_refused():
             laid_out(unknown, seen)
 
 
-def test_no_round_adds_nothing():
-    """A log may choose no trees at all."""
+def test_the_loss_falls_along_its_gradient():
+    """As differences of the log-likelihood have it, row by row, but for the site's level."""
     random = np.random.default_rng(0)
-    rows, ones = np.arange(4), np.ones(4)
-    now = Choices(rows, rows, rows, ones, ones, ones)
+    page, clicks = np.repeat(np.arange(5), 4), random.poisson(2, 20).astype(np.float64)
+    shown = Exposures(np.arange(20), page, random.uniform(1, 5, 20), clicks, weight=2.0)
+    scores, added, step = random.normal(size=20), random.normal(size=20), 1e-5
 
-    forest = grow([random.normal(size=(4, 2))], [now], [np.zeros(4)], n_rounds=0, seed=0)
+    gradient, hessian = SoftmaxLoss(shown, scores).gradient_hessian(clicks, added)
 
-    assert forest.of(np.zeros((3, 2), dtype=np.float32)).tolist() == [0, 0, 0]
-    assert len(forest.steps(np.zeros((3, 2), dtype=np.float32))) == 1
+    for row in range(20):
+        aside = np.eye(20)[row] * step
+        up, down = (shown.log_likelihood(scores + added + by) for by in (aside, -aside))
+        assert gradient[row] == pytest.approx(-(up - down) / (2 * step), abs=1e-4)
+    assert (hessian > 0).all()

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from sites import EVENLY, Shown, lists_in, log_of, random_articles, site_from
+from sites import Shown, counted, lists_in, log_of, random_articles, site_from
 
 from recommender.candidates import EMPTY, Candidates, hand_picked
-from recommender.clicks.choice_model import pairs_in
 from recommender.ranking.candidate_sources import (
     SOURCES,
     Basis,
@@ -15,7 +14,6 @@ from recommender.ranking.candidate_sources import (
     by_text,
     on_the_page,
 )
-from recommender.ranking.features import history_of
 from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
@@ -35,8 +33,7 @@ def basis(
     following: np.ndarray | None = None,
 ) -> Basis:
     """Of a log, without a model of editors' lists."""
-    pairs, of_link = pairs_in(log, n_articles=N)
-    history = history_of(corpus, log, pairs, of_link, EVENLY.of(log))
+    history = counted(corpus, log)
     near = Candidates(corpus.near, np.where(corpus.near != EMPTY, corpus.near_cosine, -np.inf))
     picked = picked or hand_picked([()] * N, n_articles=N)
     following = np.full(N, EMPTY) if following is None else following

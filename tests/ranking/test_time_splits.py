@@ -35,11 +35,10 @@ def test_a_split_knows_only_what_was_before(site: Corpus):
 
     split = splits_of(site, None, log, EVENLY).split(2, 4)
 
-    assert split.past.clicked.sum() == 3 + 3 + 0 + 1
-    assert split.now.clicked.sum() == 3 + 3 + 2 + 3
+    assert split.now.clicked.sum() == split.shown.clicks.sum() == 3 + 3 + 2 + 3
     assert split.history.clicks.n_clicks == 7
     assert split.history.pairs.find(np.array([2]), np.array([20]))[0] != -1
-    assert len(split.seen) == len(split.now.pair) == 4
+    assert len(split.seen) == len(split.shown.pair) == 4
 
 
 def test_links_to_what_has_no_page_teach_nothing(site: Corpus):
@@ -51,7 +50,7 @@ def test_links_to_what_has_no_page_teach_nothing(site: Corpus):
 
     assert split.now.clicked.sum() == 2 * (3 + 2)
     assert split.history.clicks.n_clicks == 2 * (3 + 2)
-    assert split.history.pairs.item[split.now.pair].max() == 21
+    assert split.history.pairs.item[split.shown.pair].max() == 21
     without = log_of(*(Shown(day, [20, 21], [3, 2], day=day) for day in range(6)))
     same = splits_of(site, None, without, EVENLY).split(2, 4)
     strength = split.history.clicks.strength[[20, 21]]
