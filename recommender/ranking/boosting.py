@@ -1,8 +1,8 @@
 """Boosted trees: grown on what people chose, and laid out as arrays.
 
 scikit-learn grows them, on the likelihood of choices (``softmax_loss``). It walks its trees one by
-one, all rows of each: 65 rows take it .45 to .99 ms, and .07 ms row by row through arrays. The sums
-are the same to the last bit.
+one, each with a call of its own, which costs few rows most; here all are one compiled loop. The
+sums are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from recommender.errors import TrainingError
+from recommender.text.kernels import over_rows
 
 if TYPE_CHECKING:
     from recommender.clicks.choice_model import Exposures
@@ -30,6 +31,9 @@ MAX_LOG_RATIO = 5.0
 # Values a feature has for the trees that grow on it: scikit-learn's bins, one of 64 kept for what
 # is missing.
 N_VALUES = 63
+# Rows that go through one tree after the other together. A tree then stays in the nearest cache: 65
+# rows take .7 of the time that they take one by one.
+BLOCK = 64
 # Rows on which trees laid out are compared with the model they were read from.
 N_COMPARED = 500
 # Fields of ``Forest`` by node, and those of scikit-learn's tables.
@@ -66,7 +70,7 @@ class Forest:
         for part in parts:
             # As mapped files are: one compiled version does for both.
             part.flags.writeable = False
-        return _sums(seen, *parts)
+        return _sums(*parts, seen)
 
     def of(self, seen: np.ndarray) -> np.ndarray:
         """``predict`` as the log of a factor, within ``MAX_LOG_RATIO``; ``(n_rows,)``."""
@@ -157,21 +161,19 @@ def snapped(seen: np.ndarray) -> np.ndarray:
     return found
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _sums(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    seen, baseline, heads, feature, threshold, missing_left, left, right, value
-):
+@over_rows
+def _sums(baseline, heads, feature, threshold, missing_left, left, right, value, seen):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """The sum over all trees, ``(n_rows,)``, added up in scikit-learn's order."""
-    sums = np.empty(len(seen))
-    for row in prange(len(seen)):
-        total = baseline[0]
+    sums = np.full(len(seen), baseline[0])
+    for block in prange((len(seen) + BLOCK - 1) // BLOCK):
+        rows = range(block * BLOCK, min((block + 1) * BLOCK, len(seen)))
         for tree in range(len(heads) - 1):
             first = heads[tree]
-            at = first
-            while left[at] > 0:
-                known = seen[row, feature[at]]
-                goes_left = known <= threshold[at] or (missing_left[at] and np.isnan(known))
-                at = first + (left[at] if goes_left else right[at])
-            total += value[at]
-        sums[row] = total
+            for row in rows:
+                at = first
+                while left[at] > 0:
+                    known = seen[row, feature[at]]
+                    goes_left = known <= threshold[at] or (missing_left[at] and np.isnan(known))
+                    at = first + (left[at] if goes_left else right[at])
+                sums[row] += value[at]
     return sums

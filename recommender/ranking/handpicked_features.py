@@ -20,7 +20,7 @@ from recommender.candidates import Candidates
 from recommender.ragged import find, mixed, runs
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts, count
 from recommender.text.corpus import SIGNALS, Corpus
-from recommender.text.kernels import differences
+from recommender.text.kernels import differences, over_rows
 
 # Articles that lists propose beside each page, as many as there are neighbours by text: some 94 %
 # of msdocs' links are then candidates, 66 % by text alone (benchmarks/README.md, "Editors' lists").
@@ -103,9 +103,8 @@ def proposed(corpus: Corpus, lists: HandpickedLists, sources: np.ndarray) -> np.
 
 
 def _ways(corpus: Corpus, lists: HandpickedLists) -> tuple[np.ndarray, ...]:
-    # Cosines count squared, so that a close neighbour outweighs many faint ones.
     return (
-        corpus.near, corpus.near_cosine**2,
+        corpus.near, corpus.near_cosine,
         lists.heads, lists.items, lists.back_heads, lists.back,
     )  # fmt: skip
 
@@ -131,7 +130,9 @@ class Asked:
     def walked(self) -> np.ndarray:
         """``(n_pairs, len(WALKED))``."""
         ways = _ways(self.corpus, self.lists)
-        return gather(*ways, runs(self.sources), self.sources, self.items, CHUNKS)
+        groups = runs(self.sources)
+        n_chunks = min(CHUNKS, len(groups) - 1)
+        return gather(*ways, n_chunks, groups, self.sources, self.items)
 
     @cached_property
     def log_rates(self) -> np.ndarray:
@@ -315,8 +316,8 @@ def features(
     return np.column_stack([feature(asked) for feature in FEATURES.values()]).astype(np.float32)
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def gather(near, weight, heads, items, back_heads, back, groups, source_of, item_of, n_chunks):  # type: ignore[no-untyped-def]  # pragma: no cover
+@over_rows
+def gather(near, cosine, heads, items, back_heads, back, n_chunks, groups, source_of, item_of):  # type: ignore[no-untyped-def]  # pragma: no cover
     """What is added up along lists of wanted pairs, ``(n_pairs, len(WALKED))``.
 
     ``groups`` bounds runs of pairs with one source. List ``s`` is ``items[heads[s]:heads[s + 1]]``,
@@ -332,7 +333,7 @@ def gather(near, weight, heads, items, back_heads, back, groups, source_of, item
             first, last = groups[group], groups[group + 1]
             source = source_of[first]
             n_touched = _walk(
-                source, near, weight, heads, items, back_heads, back, sums, touched, known
+                source, near, cosine, heads, items, back_heads, back, sums, touched, known
             )
             for pair in range(first, last):
                 found[pair] = sums[item_of[pair]]
@@ -343,7 +344,7 @@ def gather(near, weight, heads, items, back_heads, back, groups, source_of, item
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def propose(near, weight, heads, items, back_heads, back, sources, proposing, size, n_chunks):  # type: ignore[no-untyped-def]  # pragma: no cover
+def propose(near, cosine, heads, items, back_heads, back, sources, proposing, size, n_chunks):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The ``size`` articles that lists propose most, for each source, ``(n_sources, size)``."""
     n = len(heads) - 1
     found = np.full((len(sources), size), -1, dtype=np.int32)
@@ -356,7 +357,7 @@ def propose(near, weight, heads, items, back_heads, back, sources, proposing, si
         for row in range(first, last):
             source = sources[row]
             n_touched = _walk(
-                source, near, weight, heads, items, back_heads, back, sums, touched, known
+                source, near, cosine, heads, items, back_heads, back, sums, touched, known
             )
             # In the order of their numbers, so that of equals the smaller comes first.
             those = np.sort(touched[:n_touched])
@@ -375,16 +376,18 @@ def propose(near, weight, heads, items, back_heads, back, sources, proposing, si
 
 
 @njit(cache=True, nogil=True)
-def _walk(source, near, weight, heads, items, back_heads, back, sums, touched, known):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _walk(source, near, cosine, heads, items, back_heads, back, sums, touched, known):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Add up ``sums`` along the lists near ``source``; returns how many articles that touched.
 
     Its own list is what is to be predicted. No way leads there: nothing is its own neighbour.
     """
     n_touched = 0
     for slot in range(near.shape[1]):
-        other, like = near[source, slot], weight[source, slot]
+        other = near[source, slot]
         if other < 0:
             break
+        # Cosines count squared, so that a close neighbour outweighs many faint ones.
+        like = cosine[source, slot] * cosine[source, slot]
         for at in range(heads[other], heads[other + 1]):
             item = items[at]
             n_touched = _touch(item, touched, known, n_touched)

@@ -1,10 +1,15 @@
 """The loops that must be compiled, because they touch every pair of articles or of links.
 
-All go through numba, run on every core, and give the same bytes on one core as on many,
-because each row is the work of one thread.
+All go through numba, run on every core unless there is little to do, and give the same bytes on
+one core as on many, because each row is the work of one thread.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from types import FunctionType
+from typing import Any, cast
 
 import numpy as np
 from numba import njit, prange
@@ -13,7 +18,32 @@ from recommender import ragged
 
 # Columns of the product looked at together: their sums stay in the cache of one core.
 TILE = 8192
+# Rows from which on threads are woken. They take one thread 1 to 20 microseconds each, so that
+# fewer are done in a tenth of a second at most.
+MANY_ROWS = 5_000
 _mixed = njit(cache=True, nogil=True)(ragged.mixed)
+
+
+def over_rows(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a loop twice, its ``prange`` on one thread and on all of them. By the length of the
+    last argument, which must have one entry a row, it is chosen which of the two runs.
+
+    Threads that are woken for a few rows cost more than the rows do, the more so where other work
+    has the cores: they spin until they have one (benchmarks/README.md, "Speed").
+    """
+    body = cast("FunctionType", loop)
+    alone = FunctionType(body.__code__, body.__globals__)
+    alone.__module__ = body.__module__
+    # numba keeps what it compiled by this name, whether for one thread or for all.
+    alone.__qualname__ = f"{body.__qualname__}_alone"
+    few = njit(cache=True, nogil=True)(alone)
+    many = njit(cache=True, parallel=True, nogil=True)(loop)
+
+    @wraps(loop)
+    def chosen(*arguments: Any) -> Any:
+        return (few if len(arguments[-1]) < MANY_ROWS else many)(*arguments)
+
+    return chosen
 
 
 @njit(cache=True, parallel=True, nogil=True)
@@ -77,7 +107,7 @@ def postings(indptr, indices, weights, first, last, n_terms):  # type: ignore[no
     return heads, columns, values
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@over_rows
 def pair_dots(indptr, indices, weights, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Dot products ``(n_pairs,)`` of rows ``left`` and ``right`` of one CSR matrix.
 
@@ -108,7 +138,7 @@ def _dot(indptr, indices, weights, left, right):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@over_rows
 def overlaps(indptr, indices, weights, title_weights, subject_weights, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
     """What rows ``left`` and ``right`` of one matrix have in common, ``(n_pairs, 5)``.
 
@@ -139,7 +169,7 @@ def overlaps(indptr, indices, weights, title_weights, subject_weights, left, rig
     return found
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@over_rows
 def row_dots(rows, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Dot products ``(n_pairs,)`` of rows ``left`` and ``right`` of one dense matrix."""
     dots = np.zeros(len(left), dtype=np.float32)
@@ -151,7 +181,7 @@ def row_dots(rows, left, right):  # type: ignore[no-untyped-def]  # pragma: no c
     return dots
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@over_rows
 def differences(heads, terms, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
     """What sets of terms ``right`` have that ``left`` have not, and the other way round.
 

@@ -143,6 +143,23 @@ def test_a_bundle_scores_without_scikit_learn(learned: Bundle):
     assert [float(each) for each in done.stdout.split()] == learned.score(SHOWN, ids[1:]).tolist()
 
 
+def test_a_small_call_starts_no_threads(learned: Bundle):
+    """The loops that share out their rows among threads do not run for a page's candidates."""
+    ids = [SHOWN, *real_ids(learned)[:65]]
+    program = (
+        "import numba, sys\n"
+        "from recommender.bundle.bundle import load_bundle\n"
+        "load_bundle(sys.argv[1]).score(sys.argv[2], sys.argv[3:])\n"
+        "print(numba.threading_layer())"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, learned.folder, *ids], capture_output=True, text=True
+    )
+
+    assert "Threading layer is not initialized" in done.stderr
+
+
 def test_features_have_names(learned: Bundle):
     """One array a feature; a click the log holds is seen in it."""
     link = learned.related(SHOWN)[0].id

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, random_array
 
-from recommender.text.kernels import pair_dots, postings
+from recommender.text import kernels
+from recommender.text.kernels import differences, overlaps, pair_dots, postings, row_dots
 
 
 @pytest.fixture(params=[1, 2])
@@ -63,3 +64,25 @@ def test_dots_of_no_pairs():
 
     assert pair_dots(*parts(matrix(3, 4, seed=0)), nobody, nobody).shape == (0,)
     assert pair_dots(*parts(empty), np.array([0, 1]), np.array([1, 2])).tolist() == [0, 0]
+
+
+def test_few_rows_and_many_make_the_same_bytes(monkeypatch: pytest.MonkeyPatch):
+    """Whether one thread does the work or all of them, to which it is left for few rows."""
+    random = np.random.default_rng(3)
+    indptr, indices, weights = parts(matrix(40, 30, seed=3))
+    dense = random.normal(size=(40, 7)).astype(np.float32)
+    pairs = random.integers(0, 40, (2, 500))
+
+    def found() -> list[bytes]:
+        rows = (
+            pair_dots(indptr, indices, weights, *pairs),
+            overlaps(indptr, indices, weights, weights, weights, *pairs),
+            row_dots(dense, *pairs),
+            differences(indptr, indices, *pairs),
+        )
+        return [each.tobytes() for each in rows]
+
+    alone = found()
+    monkeypatch.setattr(kernels, "MANY_ROWS", 0)
+
+    assert found() == alone
