@@ -227,11 +227,12 @@ def _reordered(name: str = "editors' links, turned by clicks") -> list[tuple[str
         picked = {page.id: page.recommended for page in store.articles() if not page.stub}
         store.add_events(readers.visits(picked, seed=1, days=20))
         bundle = _built(store, Path(folder), 20)
-        lists = {}
-        for id, links in picked.items():
-            there = list(dict.fromkeys(links))
-            order = np.argsort(-bundle.score(id, there), kind="stable")
-            lists[id] = [there[at] for at in order]
+        there = {id: list(dict.fromkeys(links)) for id, links in picked.items()}
+        scores = bundle.score_many([*there], [*there.values()])
+        lists = {
+            id: [links[at] for at in np.argsort(-score, kind="stable")]
+            for (id, links), score in zip(there.items(), scores, strict=True)
+        }
         later = list(readers.visits(picked, seed=7, days=20))
         store.add_events(_later(event, days=30) for event in later)
         log = impressions.read(store, after=int(bundle.about.data_until_ms))

@@ -1,6 +1,14 @@
-"""Reading texts and comparing all pairs, beside scikit-learn and scipy in the same run."""
+"""Reading texts and comparing all pairs, beside scikit-learn and scipy in the same run; and scoring
+pairs, on one thread and on all.
+"""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -8,14 +16,70 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import NearestNeighbors
 
 from benchmarks.corpus import synthetic, table, timed
-from recommender.text import neighbours, tfidf
+from recommender.bundle.bundle import load_bundle
+from recommender.demo.prepare import sample_site
+from recommender.text import kernels, neighbours, tfidf
 
 N_ARTICLES = 10_000
 K = 50
+# Candidates of a page, and slates of a sweep.
+N_CANDIDATES, N_SLATES, SLATE = 65, 5_000, 10
 
 
 def run() -> None:
-    """Print both tables."""
+    """Print all tables."""
+    _reading()
+    with TemporaryDirectory() as folder:
+        models = Path(sample_site(Path(folder) / "site").models)
+        _scoring(models)
+
+
+def _scoring(models: Path) -> None:
+    """Processor time of scores, of all threads together, when everything is compiled."""
+    bundle, random = load_bundle(models), np.random.default_rng(0)
+    pages = [id for id in bundle.lists.ids.column if bundle.lists.row(id) is not None]
+    sources = [pages[at] for at in random.integers(0, len(pages), N_SLATES)]
+    drawn = random.integers(0, len(pages), (N_SLATES, N_CANDIDATES))
+    wide = [[pages[at] for at in row] for row in drawn]
+    narrow = [slate[:SLATE] for slate in wide]
+
+    def one_by_one(lists: list[list[str]], n: int) -> Callable[[], None]:
+        def scored() -> None:
+            for source, slate in zip(sources[:n], lists, strict=False):
+                bundle.score(source, slate)
+
+        return scored
+
+    alone = _processor_ms(one_by_one(wide, 200)) / 200
+    with mock.patch.object(kernels, "MANY_ROWS", 0):
+        woken = _processor_ms(one_by_one(wide, 200)) / 200
+    table(
+        (f"`score`, {N_CANDIDATES} pairs, warm", "ms of processor time", "ratio"),
+        [
+            ("recommender", f"{alone:.2f}", f"{alone / woken:.2f}"),
+            ("every thread woken", f"{woken:.2f}", "1"),
+        ],
+    )
+    together = _processor_ms(lambda: bundle.score_many(sources, narrow)) / N_SLATES
+    apart = _processor_ms(one_by_one(narrow, 500)) / 500
+    table(
+        (f"slates of {SLATE}", "ms of processor time a slate", "ratio"),
+        [
+            ("`score_many`", f"{together:.3f}", f"{together / apart:.2f}"),
+            ("`score`, one by one", f"{apart:.3f}", "1"),
+        ],
+    )
+
+
+def _processor_ms(job: Callable[[], object]) -> float:
+    """Milliseconds of all threads, once everything is compiled."""
+    job()
+    start = time.process_time()
+    job()
+    return 1000 * (time.process_time() - start)
+
+
+def _reading() -> None:
     titles, bodies = synthetic(N_ARTICLES)
     nothing: set[int] = set()
     ours, text = timed(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,34 @@ class Bundle:
         """
         return self.score_rows(*self._pairs(id, candidates))
 
+    def score_many(
+        self, sources: Sequence[str], lists: Sequence[Sequence[str]]
+    ) -> list[np.ndarray]:
+        """``score`` of many slates at once, for sweeps: an array for each of ``sources``, with the
+        scores of its candidates, those at the same place of ``lists``, in their order.
+
+        Sources come in any order, the same ones several times too. ``KeyError`` names an unknown
+        id; ``ValueError`` if there are not as many lists as sources.
+        """
+        from recommender.ranking.features import BLOCK
+
+        row = {id: self._row(id) for id in dict.fromkeys(sources)}
+        item = {id: self._item(id) for id in dict.fromkeys(chain.from_iterable(lists))}
+        n = len(self.lists.stub)
+        pairs = [
+            row[source] * n + item[id]
+            for source, candidates in zip(sources, lists, strict=True)
+            for id in candidates
+        ]
+        # Each pair once, sorted: in runs of sources.
+        keys, place = np.unique(np.array(pairs, dtype=np.int64), return_inverse=True)
+        found = np.empty(len(keys))
+        for start in range(0, len(keys), BLOCK):
+            block = slice(start, start + BLOCK)
+            found[block] = self.score_rows(*np.divmod(keys[block], n))
+        heads = np.cumsum([0, *map(len, lists)])
+        return [found[place[first:last]] for first, last in pairwise(heads.tolist())]
+
     def chance(self, id: str, candidates: Sequence[str]) -> np.ndarray:
         """How likely a reader of the article is to follow a link to each candidate, given that it
         is examined: ``(n,)``, strictly increasing in ``score``. ``CalibrationError`` gives the
@@ -169,13 +198,17 @@ class Bundle:
             raise KeyError(id)
         return row
 
+    def _item(self, id: str) -> int:
+        item = self.lists.find(id)
+        if item is None:
+            raise KeyError(id)
+        return item
+
     def _pairs(self, id: str, candidates: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the article and of each candidate, ``(n_pairs,)`` both; ``KeyError`` names an
         unknown id.
         """
-        source, items = self._row(id), [self.lists.find(candidate) for candidate in candidates]
-        if None in items:
-            raise KeyError(candidates[items.index(None)])
+        source, items = self._row(id), [self._item(candidate) for candidate in candidates]
         return np.full(len(items), source, dtype=np.int64), np.array(items, dtype=np.int64)
 
     @cached_property

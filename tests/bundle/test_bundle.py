@@ -87,6 +87,39 @@ def test_a_batch_scores_as_each_pair_alone(learned: Bundle):
     assert learned.score(SHOWN, []).shape == (0,)
 
 
+def test_many_slates_score_as_each_alone(learned: Bundle, monkeypatch: pytest.MonkeyPatch):
+    """The same source several times, not in a row, the same candidate twice, no candidates; also
+    where the pairs are more than are scored at once.
+    """
+    ids = real_ids(learned)
+    sources = [ids[3], SHOWN, ids[3], ids[0], SHOWN]
+    lists = [ids[:10], ids[20:25], [ids[2], ids[2], *stub_ids(learned)[:1]], [], ids[24:18:-1]]
+    alone = [learned.score(*slate) for slate in zip(sources, lists, strict=True)]
+
+    for at_once in (500_000, 4):
+        monkeypatch.setattr("recommender.ranking.features.BLOCK", at_once)
+        found = learned.score_many(sources, lists)
+        assert [scores.shape for scores in found] == [(10,), (5,), (3,), (0,), (6,)]
+        for together, apart in zip(found, alone, strict=True):
+            np.testing.assert_allclose(together, apart, rtol=0, atol=1e-9)
+    assert learned.score_many([], []) == []
+
+
+def test_of_many_slates_the_unknown_id_is_named(learned: Bundle, by_text: Bundle):
+    """A source, a stub as one, a candidate; and every source has its list."""
+    known = real_ids(learned)[0]
+
+    for source, candidate in (("nowhere", known), (known, "nowhere")):
+        with pytest.raises(KeyError, match="nowhere"):
+            learned.score_many([known, source], [[known], [known, candidate]])
+    with pytest.raises(KeyError, match=stub_ids(learned)[0]):
+        learned.score_many(stub_ids(learned)[:1], [[known]])
+    with pytest.raises(ValueError, match="shorter"):
+        learned.score_many([known, SHOWN], [[known]])
+    (near, far), (back,) = by_text.score_many(["knee", "hip"], [["hip", "sleep"], ["knee"]])
+    assert near == back > far == 0
+
+
 def test_the_list_is_in_the_order_of_the_scores(learned: Bundle):
     """But for what is moved down because it is like what stands above it."""
     links = learned.related(SHOWN)
