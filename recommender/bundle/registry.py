@@ -32,7 +32,7 @@ from recommender.lists.concentration import Concentration
 from recommender.lists.eligibility import Languages, Listings
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
-LAYOUT = 8
+LAYOUT = 9
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"

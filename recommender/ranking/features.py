@@ -25,7 +25,6 @@ from recommender.ranking.handpicked_features import Feature, columns
 from recommender.ranking.logit import LinearScore, fit_logit
 from recommender.store.counts import Log
 from recommender.text.corpus import SIGNALS, Corpus, signals, text_score
-from recommender.text.freshness import undated_as_median
 from recommender.text.tfidf import SAME_SUBJECT
 
 # The score of texts with nothing in common, since nothing has no logarithm. Not tuned.
@@ -90,13 +89,15 @@ class GroupRates:
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
     """What is counted on a part of the log, of pairs, articles and groups of articles; ``day`` is
-    the one, counted from 1970-01-01, that follows on it.
+    the one, counted from 1970-01-01, that follows on it, ``usual_day`` the median of those on which
+    articles were published, 0 if none is known.
 
     ``content``, ``kinds``, ``categories`` and ``clicks`` are levels, each fitted to what those
     before it leave; ``plain`` is counted as if there were no text.
     """
 
     day: float
+    usual_day: float
     pairs: Pairs
     content: LinearScore
     kinds: GroupRates
@@ -144,8 +145,10 @@ def history_of(
     keys = np.union1d(pairs.keys[on_page], corpus.picked)
     n_links, n_listing = (np.bincount(of, minlength=n) for of in np.divmod(keys, n))
     due = clicks.expected / clicks.strength[ends[1]]
+    dated = corpus.published[~np.isnan(corpus.published)].astype(np.float64)
     return History(
         day=day,
+        usual_day=float(np.median(dated)) if len(dated) else 0.0,
         pairs=pairs,
         content=linear,
         kinds=groups[0],
@@ -255,12 +258,12 @@ class Asked:
         """``(n_pairs, len(SIGNALS))``."""
         return signals(self.corpus, self.sources, self.items)
 
-    @cached_property
-    def published(self) -> np.ndarray:
-        """The day of each article, of the undated that of the median, ``(n_articles,)``; NaN if
-        there is no date at all.
+    def published(self, articles: np.ndarray) -> np.ndarray:
+        """The days on which articles were published, the usual one if unknown, like ``articles``
+        ``(n_pairs,)``.
         """
-        return undated_as_median(self.corpus.published.astype(np.float64))
+        day = self.corpus.published[articles].astype(np.float64)
+        return np.where(np.isnan(day), self.history.usual_day, day)
 
     @cached_property
     def listed(self) -> np.ndarray:
@@ -300,17 +303,16 @@ def score(asked: Asked) -> np.ndarray:
 
 def target_age(asked: Asked) -> np.ndarray:
     """log of the days since the target was published, less that of the median article"""
-    published = asked.published
     # Where all articles are of one age it is 0, whatever slope a speck of variance gets.
-    days = np.append(published[asked.items], np.median(published))
-    logs = np.nan_to_num(np.log1p(np.maximum(asked.history.day - days, 0)))
+    days = np.append(asked.published(asked.items), asked.history.usual_day)
+    logs = np.log1p(np.maximum(asked.history.day - days, 0))
     return logs[:-1] - logs[-1]
 
 
 def newer(asked: Asked) -> np.ndarray:
     """log of the days by which the target is newer than the source, below 0 if it is older"""
-    days = asked.published[asked.items] - asked.published[asked.sources]
-    return np.nan_to_num(np.sign(days) * np.log1p(np.abs(days)))
+    days = asked.published(asked.items) - asked.published(asked.sources)
+    return np.sign(days) * np.log1p(np.abs(days))
 
 
 def times_listed(asked: Asked) -> np.ndarray:
@@ -422,7 +424,10 @@ def features(
     """
     ends = np.asarray(sources, dtype=np.int64), np.asarray(items, dtype=np.int64)
     asked = Asked(corpus, model, history, *ends, unseen)
-    return np.column_stack([feature(asked) for feature in FEATURES.values()]).astype(np.float32)
+    seen = np.empty((len(items), len(FEATURES)), dtype=np.float32)
+    for column, feature in enumerate(FEATURES.values()):
+        seen[:, column] = feature(asked)
+    return seen
 
 
 def _fold(pairs: Pairs, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -446,9 +451,9 @@ def _group_key(
     ``(n_pairs,)``.
     """
     # No group is a group like any other: there is nothing better to assume.
-    group = members.astype(np.int64) + 1
-    size = int(group.max(initial=0)) + 1
-    return (group[sources] * size + group[items]) * 2 + same
+    size = int(members.max(initial=-1)) + 2
+    source, item = (members[ends].astype(np.int64) + 1 for ends in (sources, items))
+    return (source * size + item) * 2 + same
 
 
 def _same_subject(content: np.ndarray) -> np.ndarray:

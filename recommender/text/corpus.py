@@ -108,8 +108,9 @@ class Corpus:
         """Jaccard overlap of the tags of each pair, ``(n_pairs,)``."""
         ones = np.ones(len(self.tag), dtype=np.float32)
         shared = pair_dots(self.tag_heads, self.tag, ones, sources, items)
-        size = np.diff(self.tag_heads)
-        either = size[sources] + size[items] - shared
+        heads = self.tag_heads
+        size, others = (heads[ends + 1] - heads[ends] for ends in (sources, items))
+        either = size + others - shared
         return shared / np.maximum(either, 1)
 
 
