@@ -22,6 +22,7 @@ from benchmarks import (
     teaching,
     texts,
     weights,
+    worlds,
 )
 
 BENCHMARKS = {
@@ -34,6 +35,7 @@ BENCHMARKS = {
     "positions": positions.run,
     "weights": weights.run,
     "teaching": teaching.run,
+    "worlds": worlds.run,
     "learning": learning.run,
     "texts": texts.run,
     "offpolicy": offpolicy.run,

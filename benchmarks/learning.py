@@ -8,27 +8,31 @@ import gzip
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.corpus import REAL, table
+from benchmarks.worlds import LEFT_OUT, patched
 from recommender.articles.article import Article
 from recommender.articles.reader import read_articles
 from recommender.clicks import position_bias
+from recommender.clicks.choice_model import Choices
 from recommender.events.reader import EventReader
 from recommender.progress import Silent
 from recommender.ragged import ranks
-from recommender.ranking.features import FEATURES, NAMES, PRIOR_CHOICES, features
-from recommender.ranking.logit import Choices
-from recommender.ranking.ranker import OWN, learn, learn_pairs
-from recommender.ranking.time_splits import Split, Splits, splits_of
+from recommender.ranking import boosting
+from recommender.ranking.features import NAMES, counting, features
+from recommender.ranking.ranker import LEVELS, OWN, TEXT, Ranker, learn, learn_trees
+from recommender.ranking.time_splits import Splits, splits_of
 from recommender.store import counts
 from recommender.store.database import Store
 from recommender.text import neighbours
@@ -39,20 +43,31 @@ from recommender.training.pipeline import N_NEIGHBOURS, picked_lists, read_text
 REPORTED, TUNED = (0.8, 1.0), (0.64, 0.8)
 K = 10
 FEW = 5
-ABLATION_ROUNDS = 4
+# A short log has every tenth session.
+SHORT = 10
+# Few trees and large steps show what evidence is worth in a fifth of the time.
+ABLATION: dict[str, Any] = {"N_TREES": 60, "LEARNING_RATE": 0.25}
+UNKNOWN = position_bias.unidentified("the log has no positions")
 CLICKS: dict[str, tuple[str, ...]] = {
-    "what is listed together": ("times_listed", "list_length", "listed_back"),
-    "the target's record": ("strength", "target_clicks", "target_expected"),
-    "the pair's own clicks": OWN,
-    "what is read together": ("co_read", "co_read_cosine", "readers_alike"),
-    "categories' clicks": ("category_pair", "category_to_target", "source_to_category"),
+    "kinds": ("kinds", "categories"),
+    "target": ("strength", "target_clicks", "target_expected"),
+    "pair": OWN,
+    "listed": ("times_listed", "list_length", "listed_back"),
+    "read": ("co_read", "co_read_cosine", "readers_alike"),
 }
-# What is of no other family is of the first: no feature is left out.
+# What is of no other family is of the first: only the sum of the levels, which are fitted without
+# what is left out, always stays.
 FAMILIES = {
-    "text, titles, categories, tags": tuple(
-        FEATURES.keys() - {name for of in CLICKS.values() for name in of}
-    ),
+    "text": tuple({*NAMES} - {"score", *(name for of in CLICKS.values() for name in of)}),
     **CLICKS,
+}
+CALLED = {
+    "text": "text, titles, categories, tags",
+    "kinds": "clicks of kinds and categories",
+    "target": "the target's record",
+    "pair": "the pair's own clicks",
+    "listed": "what is listed together",
+    "read": "what is read together",
 }
 
 
@@ -85,9 +100,9 @@ def run() -> None:
     if not folder.is_dir():
         print(f"No real data at {REAL}: set BENCH_DATA to measure on it.")
         return
-    for name, keep in (("all sessions", 1), ("a tenth of the sessions", 10)):
+    for name, keep in (("all sessions", 1), ("a tenth of the sessions", SHORT)):
         compared(name, case(folder, REPORTED, keep))
-    ablation(case(folder, TUNED, 1))
+    ablation(case(folder, TUNED, SHORT))
 
 
 def case(folder: Path, shares: tuple[float, float], keep: int) -> Case:
@@ -114,89 +129,77 @@ def case(folder: Path, shares: tuple[float, float], keep: int) -> Case:
     text = read_text(articles, jobs=1, progress=Silent())
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS)
     site = corpus_of(articles, text, picked_lists(articles, ids), items, cosines)
-    whole = splits_of(site, None, log, position_bias.unidentified("the log has no positions"))
+    whole = splits_of(site, None, log, UNKNOWN)
     last = int(before.view_day.max()) + 1
     known = log.between(0, last)
     judged = whole.split(last, int(log.view_day.max()) + 1).now
-    cut_short = splits_of(site, None, known, position_bias.estimate(known, seed=0))
-    return Case(articles, site, cut_short, judged)
+    return Case(articles, site, splits_of(site, None, known, UNKNOWN), judged)
 
 
 def compared(name: str, case: Case) -> None:
-    """Orders by text, by counting and as learned; over all, and where a source had few views."""
+    """Orders by text, by counting, by each level with those above it and as learned; over all, and
+    where a source had few clicks.
+    """
     start = time.perf_counter()
-    learned = learn(
-        case.site, case.known.log, position_bias.unidentified("the log has no positions"), seed=0
-    )
+    learned = learn(case.site, case.known.log, UNKNOWN, seed=0)
     seconds = time.perf_counter() - start
-    ranker = learned.ranker
+    ranker, history = learned.ranker, learned.history
     if ranker is None:
         print(f"{name}: {learned.reason}")
         return
     sources, items = case.pairs()
-    clicks, pair = ranker.history.clicks, ranker.history.pairs.find(sources, items)
-    seen = features(case.site, None, ranker.history, sources, items)
+    seen = features(case.site, None, history, sources, items)
     on_source = np.bincount(
-        ranker.history.pairs.source, weights=clicks.clicked, minlength=case.site.n_articles
+        history.pairs.source, weights=history.clicks.clicked, minlength=case.site.n_articles
     )
-    of_source = on_source[sources][case.judged.row]
-    strength = np.log(clicks.strength[items])
-    orders = {
-        "text": seen[:, NAMES.index("text")].astype(float),
-        "text and the pair's own clicks": ranker.text.predict(seen, ranker.history, pair),
-        "strength of the target": strength,
-        "counting": strength + clicks.lift(pair, PRIOR_CHOICES),
-        "learned": ranker.predict(seen, pair),
-    }
-    if ranker.pairs is not None:
-        orders["learned, before trees"] = ranker.pairs.posterior.predict(seen, ranker.history, pair)
+    few = (on_source[sources] < FEW)[case.judged.row]
+    orders = {"text": seen[:, TEXT], "counting": counting(history, sources, items)}
+    total = np.zeros(len(seen))
+    for level in LEVELS:
+        total = total + seen[:, NAMES.index(level)]
+        orders[f"levels to {level}"] = total
+    orders["learned"] = ranker.predict(seen)
     rows = [
-        (order, f"{case.ndcg(score):.4f}", f"{case.ndcg(score, of_source < FEW):.4f}",
-         f"{case.ndcg(score, of_source >= FEW):.4f}")
+        (order, *(f"{case.ndcg(score, links):.4f}" for links in (None, few, ~few)))
         for order, score in orders.items()
-    ]  # fmt: skip
-    print(f"\nwikispeedia, {name}: {learned.n_clicks:,} clicks, learned in {seconds:.0f} s\n")
-    table(("order, nDCG@10", "all", f"source seen < {FEW} times", "more"), rows)
+    ]
+    print(f"\nwikispeedia, {name}: {learned.n_clicks:,} clicks, learned in {seconds:.0f} s")
+    print(f"{learned.reason}; trees: {'no' if ranker.trees is None else 'yes'}\n")
+    table(("order, nDCG@10", "all", f"source clicked on < {FEW} times", "more"), rows)
 
 
 def ablation(case: Case) -> None:
-    """Each family of features left out, and each alone, on days the figures are not reported on."""
-    days = case.known.days
-    splits = [case.known.split(first, last) for first, last in pairwise(days)]
-    last = case.known.everything()
-    sources, items = case.pairs()
-    as_shown, as_new = (
-        features(case.site, None, last.history, sources, items, unseen=unseen)
-        for unseen in (False, True)
+    """Each family of evidence left out, and each alone, on days the figures are not reported on:
+    on a short log, where it matters most.
+    """
+    everything = _known_by(case, FAMILIES)
+    print(f"\nEverything: {everything:.4f}\n")
+    rows = (
+        (
+            CALLED[family],
+            f"{everything - _known_by(case, FAMILIES.keys() - {family}):+.4f}",
+            f"{_known_by(case, {family}):.4f}",
+        )
+        for family in FAMILIES
     )
-    pair = last.history.pairs.find(sources, items)
-
-    def ndcg_of(kept: Callable[[str], bool]) -> float:
-        gone = [column for column, name in enumerate(NAMES) if not kept(name)]
-        blind, held = [_blind(split, gone) for split in splits], _blind(last, gone)
-        # Without its own clicks a pair is as good as new.
-        if kept(OWN[-1]):
-            model = learn_pairs(blind, rounds=(ABLATION_ROUNDS, 0), seed=0)(held)
-            return case.ndcg(model.predict(_without(as_shown, gone), last.history, pair))
-        model = learn_pairs(blind, rounds=(0, ABLATION_ROUNDS), seed=0)(held)
-        return case.ndcg(model.predict_new(_without(as_new, gone)))
-
-    everything = ndcg_of(lambda name: True)
-    rows = []
-    for family, names in FAMILIES.items():
-        without = ndcg_of(lambda name, names=names: name not in names)  # type: ignore[misc]
-        alone = ndcg_of(lambda name, names=names: name in names)  # type: ignore[misc]
-        rows.append((family, f"{everything - without:+.4f}", f"{alone:.4f}"))
-    print(f"\nEverything, {ABLATION_ROUNDS} rounds of trees: {everything:.4f}\n")
     table(("evidence", "lost without it", "alone"), rows)
 
 
-def _blind(split: Split, gone: Sequence[int]) -> Split:
-    """The split with some features hidden."""
-    blind = Split(split.corpus, split.handpicked, split.history, split.past, split.now)
-    for name in ("seen", "as_new", "before"):
-        blind.__dict__[name] = _without(getattr(split, name), gone)
-    return blind
+def _known_by(case: Case, kept: Collection[str]) -> float:
+    """nDCG@10 as learned from some families of evidence."""
+    gone = [NAMES.index(name) for of in FAMILIES.keys() - kept for name in FAMILIES[of]]
+    with ExitStack() as stack:
+        stack.enter_context(patch.multiple(boosting, **ABLATION))
+        for level in LEFT_OUT.keys() - kept:
+            stack.enter_context(patched(LEFT_OUT[level]))
+        splits = [case.known.split(first, last) for first, last in pairwise(case.known.days)]
+        for split in splits:
+            for name in ("seen", "as_new"):
+                split.__dict__[name] = _without(getattr(split, name), gone)
+        history = case.known.everything().history
+        seen = _without(features(case.site, None, history, *case.pairs()), gone)
+        trees = learn_trees(splits, seed=0)
+    return case.ndcg(Ranker(trees, history, None).predict(seen))
 
 
 def _without(seen: np.ndarray, gone: Sequence[int]) -> np.ndarray:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.corpus import table
-from recommender.clicks.choice_model import fit, pairs_in
+from recommender.clicks.choice_model import exposures_in, fit, pairs_in
 from recommender.clicks.intervention_harvesting import MAX_POSITION, refused
 from recommender.clicks.position_bias import Examination, estimate, unidentified
 from recommender.lists.exploration import explore
+from recommender.ranking.cross_fitting import N_FOLDS
 from recommender.store.counts import Log
 
 N_LOGS = 200
@@ -164,11 +165,13 @@ def _padded(truth: np.ndarray) -> np.ndarray:
 
 
 def _won(log: Log, examination: Examination, appeal: np.ndarray) -> float:
-    """The true appeal of the six best of each source, by its clicks over those expected."""
+    """The true appeal of the six best of each source, by counting."""
     n = int(log.item.max()) + 1
     pairs, of_link = pairs_in(log, n_articles=n)
-    counted = fit(log, pairs, of_link, examination.of(log), np.full(n, -1))
-    score = counted.strength[pairs.item] * (counted.clicked + 1) / (counted.expected + 1)
+    shown = exposures_in(log, pairs, of_link, examination.of(log))
+    even = np.zeros(len(shown.pair))
+    counted = fit(shown.weighed(even), even, pairs, np.full(n, -1), shown.pair % N_FOLDS)
+    score = np.log(counted.strength[pairs.item]) + counted.lift(np.arange(len(pairs.item)))
     order = np.lexsort((-score, pairs.source))
     rank = np.arange(len(order)) - pairs.heads[pairs.source[order]]
     best = order[rank < 6]

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from unittest.mock import patch
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,12 +21,12 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from benchmarks.corpus import REAL, table
-from benchmarks.learning import ABLATION_ROUNDS, TUNED, case
+from benchmarks.learning import ABLATION, TUNED, case
 from benchmarks.teaching import grown_on, known, tried_by
 from recommender.articles.article import Article
-from recommender.ranking import handpicked_features
-from recommender.ranking.features import NAMES, features
-from recommender.ranking.ranker import learn_pairs
+from recommender.ranking import boosting, handpicked_features
+from recommender.ranking.features import features
+from recommender.ranking.ranker import Ranker, learn_trees
 from recommender.ranking.time_splits import Split
 
 # Robertson & Zaragoza 2009, section 3.2; Lin & Wilbur 2007, section 3.
@@ -165,17 +166,16 @@ def by_readers() -> None:
     held = case(folder, TUNED, 1)
     texts = texts_of(held.articles)
     splits = [held.known.split(first, last) for first, last in pairwise(held.known.days)]
-    last, (sources, items) = held.known.everything(), held.pairs()
-    pair = last.history.pairs.find(sources, items)
-    shown = features(held.site, None, last.history, sources, items)
+    history, (sources, items) = held.known.everything().history, held.pairs()
+    shown = features(held.site, None, history, sources, items)
     more = texts.columns(sources, items)
     sets = {"kept alone": [], **{name: [name] for name in texts.names}, "all": texts.names}
     rows, first = [], 0.0
     for name, added in sets.items():
-        wider = [_wider(split, texts, added) for split in splits]
-        model = learn_pairs(wider, rounds=(ABLATION_ROUNDS, 0), seed=0)(_wider(last, texts, added))
+        with patch.multiple(boosting, **ABLATION):
+            trees = learn_trees([_wider(split, texts, added) for split in splits], seed=0)
         seen = np.column_stack([shown, *(more[extra] for extra in added)])
-        ndcg = held.ndcg(model.predict(seen, last.history, pair))
+        ndcg = held.ndcg(Ranker(trees, history, None).predict(seen))
         first = first or ndcg
         rows.append((name, f"{ndcg:.4f}", f"{ndcg - first:+.4f}"))
     print("\nwikispeedia\n")
@@ -184,12 +184,10 @@ def by_readers() -> None:
 
 def _wider(split: Split, texts: Texts, added: Sequence[str]) -> Split:
     """The split with more columns behind the features; only trees see them."""
-    wide = Split(split.corpus, split.handpicked, split.history, split.past, split.now)
-    pairs = split.history.pairs
-    for name, pair in (("seen", split.now.pair), ("as_new", split.now.pair)):
-        found = texts.columns(pairs.source[pair], pairs.item[pair]) if added else {}
+    wide = replace(split)
+    found = texts.columns(*split.ends) if added else {}
+    for name in ("seen", "as_new"):
         wide.__dict__[name] = np.column_stack(
-            [getattr(split, name)[:, : len(NAMES)], *(found[extra] for extra in added)]
-        ).astype(np.float32)
-    wide.__dict__["before"] = split.before
+            [getattr(split, name), *(found[extra] for extra in added)]
+        )
     return wide

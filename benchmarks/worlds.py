@@ -7,30 +7,53 @@ and the others drawn from the whole site; lower places are examined less, and in
 the views every list is shuffled. No learner sees any of it but the articles and the clicks.
 
 A figure is the share of the possible gain: expected clicks of the lists less those of the
-hand-picked ones, over those of the best possible lists less those of the hand-picked ones.
+hand-picked ones, over those of the best possible lists less those of the hand-picked ones. Beside
+whole builds stand builds that lack a part. By default sites have a quarter of the questions;
+``FULL=1`` takes all.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
 
-from benchmarks.corpus import REAL
+from benchmarks.corpus import REAL, table
+from recommender.articles.reader import read_articles
+from recommender.candidates import EMPTY
+from recommender.clicks import choice_model
+from recommender.clicks.choice_model import ChoiceModel, Exposures, Rates
+from recommender.events.reader import EventReader
+from recommender.ranking import features, handpicked, ranker
+from recommender.ranking.logit import LinearScore
+from recommender.store.database import Store
+from recommender.text import neighbours
+from recommender.training import pipeline
 
-# A made-up year's traffic: some twenty views a page, a click in ten of them or so.
-N_VIEWS, DAYS, SIZE, N_GOOD = 300_000, 60, 10, 2
+# Questions and views of a site: some eighteen a page, with a click in thirty of them or so.
+N_ARTICLES, N_VIEWS = (None, 300_000) if os.environ.get("FULL") else (4_000, 75_000)
+# A short log has a tenth of the views.
+SHORT = 10
+DAYS, SIZE, N_GOOD = 60, 10, 2
 FIRST_DAY = datetime(2026, 9, 1, tzinfo=UTC)
+BUILT = datetime(2026, 10, 31, tzinfo=UTC)
 SHUFFLED = 0.1
+# Pages whose cosines with all others are computed at once.
+BLOCK = 2_000
 # The best of all others that a best possible list may hold beside one page: more than a list.
 N_OTHERS = 40
 # What a question asks, by how it begins or ends.
@@ -57,11 +80,12 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """What is true of the readers of a world: how the chance of a click falls with the position
-    (``position ** -fall``), what a link to the same subject, to one of its family and to any other
-    is worth, how unequal kinds are to one another (``shape`` of a gamma distribution, within the
-    subject and beyond it), how far the quality of targets spreads (standard deviation of its log),
-    of pages and of subjects, and if one kind is followed by itself (``stay``, times as often).
+    """What is true of the readers of a world: how the chance that a link is examined falls with its
+    position (``position ** -fall``); what a link to the same subject, to another of its family and
+    to any other is worth; how alike the steps from kind to kind are (``shape`` of a gamma
+    distribution of mean 1); how far the quality of targets spreads, page by page and subject by
+    subject (standard deviations of its log); and how many times as often a reader who leaves the
+    subject goes on to the same kind (``stay``).
     """
 
     seed: int
@@ -79,9 +103,9 @@ WORLDS = {
     "journey": Taste(1, 0.7, 1.0, 0.25, 0.02, 0.5, 0.6, 0.0, 1.0),
     "comparison": Taste(2, 1.0, 0.4, 0.5, 0.01, 1.0, 0.5, 0.6, 4.0),
 }
-# Chance that a link is followed which is examined and whose appeal is that of one link in a
-# hundred of the same subject; the greatest chance there is.
-BEST_CHANCE, MOST = 0.25, 0.6
+# Chance that a link is followed which is examined, if its subject, the step to its kind and its
+# quality are each worth 1; the greatest chance there is.
+CHANCE, MOST = 1 / 16, 0.6
 
 
 def asked(title: str) -> tuple[str, str]:
@@ -124,9 +148,9 @@ class World:
         return subject, np.array([kinds.index(kind) for _, kind in found]), family[subject]
 
     @cached_property
-    def _drawn(self) -> tuple[np.ndarray, np.ndarray, float]:
-        """How readers go from kind to kind, ``(2, n_kinds, n_kinds)``, beyond a subject and within
-        it; the quality of each article; and what makes the appeal a chance.
+    def _drawn(self) -> tuple[np.ndarray, np.ndarray]:
+        """How often readers go from kind to kind, ``(2, n_kinds, n_kinds)``, beyond a subject and
+        within it, where none asks the same again; and the quality of each article.
         """
         taste, random = self.taste, np.random.default_rng(self.taste.seed)
         n_kinds = len(KINDS) + 1
@@ -136,17 +160,16 @@ class World:
         subject, _, _ = self.facts
         quality = taste.spread * random.standard_normal(len(self.ids))
         quality += taste.subject_spread * random.standard_normal(subject.max() + 1)[subject]
-        # A chance is that of a good link, one in ten of those on the same subject or family.
-        return steps, np.exp(quality), BEST_CHANCE / 4
+        return steps, np.exp(quality)
 
     def appeal(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Chance that a reader of each source who examines a link to the item follows it."""
-        (subject, kind, family), (steps, quality, scale) = self.facts, self._drawn
+        (subject, kind, family), (steps, quality) = self.facts, self._drawn
         same = subject[sources] == subject[items]
         near = family[sources] == family[items]
         closeness = np.where(same, self.taste.same, np.where(near, self.taste.family, 0))
         closeness = np.maximum(closeness, self.taste.other)
-        chance = scale * closeness * steps[same.astype(int), kind[sources], kind[items]]
+        chance = CHANCE * closeness * steps[same.astype(int), kind[sources], kind[items]]
         return np.where(sources == items, 0.0, np.minimum(chance * quality[items], MOST))
 
     @cached_property
@@ -172,7 +195,7 @@ class World:
     @cached_property
     def best(self) -> np.ndarray:
         """The lists that would win most clicks, ``(n_articles, SIZE)``."""
-        (_, kind, _), (steps, quality, _), n = self.facts, self._drawn, len(self.ids)
+        (_, kind, _), (steps, quality), n = self.facts, self._drawn, len(self.ids)
         # Beyond subject and family only kind and quality count: the same few for a kind of page.
         beyond = [
             np.argsort(-steps[0, of, kind] * quality)[:N_OTHERS] for of in range(len(steps[0]))
@@ -193,11 +216,11 @@ class World:
         return float(100 * won.sum() / len(lists))
 
     def gain(self, lists: np.ndarray) -> float:
-        """The share of the possible gain."""
+        """The share of the possible gain that ``lists``, ``(n_articles, SIZE)``, win."""
         low, high = self.clicks(self.hand_picked), self.clicks(self.best)
         return (self.clicks(lists) - low) / (high - low)
 
-    def events(self, *, n_views: int = N_VIEWS) -> Iterator[dict[str, Any]]:
+    def events(self, n_views: int) -> Iterator[dict[str, Any]]:
         """The log of the site, in order of time."""
         random, n = np.random.default_rng(self.taste.seed + 200), len(self.ids)
         traffic = np.exp(random.standard_normal(n))
@@ -221,7 +244,7 @@ class World:
 
     @cached_property
     def _by_family(self) -> dict[int, np.ndarray]:
-        subject, _, family = self.facts
+        _, _, family = self.facts
         members = defaultdict(list)
         for page, number in enumerate(family.tolist()):
             members[number].append(page)
@@ -262,3 +285,155 @@ def world(name: str, *, n_articles: int | None = None) -> World:
         kept = sorted(range(len(records)), key=lambda at: rank[subject[at]])[:n_articles]
         records = [records[at] for at in sorted(kept)]
     return World(name, records, WORLDS[name])
+
+
+def run() -> None:
+    """Print the share of the possible gain, world by world, of long logs and of short ones."""
+    if not REAL.is_dir():
+        print(f"No real data at {REAL}: set BENCH_DATA to measure on it.")
+        return
+    found: dict[str, dict[str, float]] = {}
+    for name in WORLDS:
+        site = world(name, n_articles=N_ARTICLES)
+        for log, n_views in (("", N_VIEWS), (", short log", N_VIEWS // SHORT)):
+            found[name + log] = {"five lines of TF-IDF": site.gain(five_lines(site))} | {
+                part: site.gain(lists) for part, lists in built(site, n_views)
+            }
+    lists = next(iter(found.values()))
+    rows = ((part, *(f"{gains[part]:.3f}" for gains in found.values())) for part in lists)
+    print(f"{len(site.ids):,} pages, {N_VIEWS:,} views; short logs: {N_VIEWS // SHORT:,}\n")
+    table(("lists", *found), rows)
+
+
+def five_lines(site: World) -> np.ndarray:
+    """The lists that anybody would make first, ``(n_articles, SIZE)``."""
+    texts = [f"{record['title']} {record.get('body') or ''}" for record in site.records]
+    rows = TfidfVectorizer(sublinear_tf=True, stop_words="english").fit_transform(texts)
+    lists = []
+    for start in range(0, len(texts), BLOCK):
+        cosine = (rows[start : start + BLOCK] @ rows.T).toarray()
+        cosine[np.arange(len(cosine)), np.arange(start, start + len(cosine))] = -1
+        lists.append(np.argsort(-cosine, axis=1, kind="stable")[:, :SIZE])
+    return np.concatenate(lists)
+
+
+def built(site: World, n_views: int) -> Iterator[tuple[str, np.ndarray]]:
+    """The lists of builds that lack a part each, ``(n_articles, SIZE)``, after so many views."""
+    with TemporaryDirectory() as scratch, Store(f"sqlite:///{scratch}/store.db") as store:
+        articles, events = Path(scratch) / "articles.jsonl", Path(scratch) / "events.jsonl"
+        picked = ([site.ids[item] for item in row] for row in site.hand_picked)
+        with articles.open("w") as file:
+            for record, row in zip(site.records, picked, strict=True):
+                file.write(json.dumps(record | {"recommended": row}) + "\n")
+        with events.open("w") as file:
+            file.writelines(json.dumps(event) + "\n" for event in site.events(n_views))
+        store.apply(read_articles([articles]))
+        store.add_events(EventReader([events]))
+        with patched(ONCE):
+            for part, instead in PARTS.items():
+                with patched(instead):
+                    options = pipeline.Options(until=0 if part == NO_CLICKS else None)
+                    bundle = pipeline.build(
+                        store, Path(scratch) / "models", now=BUILT, options=options
+                    )
+                place = {id: at for at, id in enumerate(site.ids)}
+                lists = np.full((len(place), SIZE), EMPTY)
+                for id, at in place.items():
+                    links = bundle.related(id, SIZE)
+                    lists[at, : len(links)] = [place[link.id] for link in links]
+                yield part, lists
+
+
+Patches = Sequence[tuple[Any, str, Callable[[Any], Any]]]
+
+
+@contextmanager
+def patched(patches: Patches) -> Iterator[None]:
+    """Meanwhile what an object has by a name is what a function makes of it."""
+    with ExitStack() as stack:
+        for owner, name, instead in patches:
+            stack.enter_context(patch.object(owner, name, instead(getattr(owner, name))))
+        yield
+
+
+def _once(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Work that is done the first time alone: later calls return what came of it."""
+    done: list[Any] = []
+
+    def remembered(*args: Any, **kwargs: Any) -> Any:
+        if not done:
+            done.append(work(*args, **kwargs))
+        return done[0]
+
+    return remembered
+
+
+def _instead(work: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Other work, whatever stood in its place."""
+    return lambda _: work
+
+
+# What a build makes of articles alone, the same in every build of a site.
+ONCE: Patches = [
+    (pipeline, "find_listings", _once),
+    (pipeline, "read_languages", _once),
+    (pipeline, "read_text", _once),
+    (neighbours, "neighbours", _once),
+    (neighbours, "near_duplicates", _once),
+    (pipeline, "corpus_of", _once),
+    (handpicked, "learn", _once),
+    (pipeline, "nearest", _once),
+]
+
+
+def _text_alone(names: Sequence[str], *_: Any, centre: np.ndarray, **__: Any) -> LinearScore:
+    """The first level where clicks teach nothing."""
+    nowhere = np.zeros(len(centre))
+    return LinearScore(tuple(names), centre, centre, nowhere, nowhere)
+
+
+def _no_text(names: Sequence[str], *_: Any, centre: np.ndarray, **__: Any) -> LinearScore:
+    """The first level where nothing is known of texts."""
+    return _text_alone(names, centre=np.zeros_like(centre))
+
+
+def _even(_: Any, __: Any, ___: Any, n_groups: int, *____: Any) -> Rates:
+    """Groups that are all followed as often as is expected."""
+    ones = np.ones(n_groups)
+    return Rates(ones, ones, ones, ones, prior=1e12)
+
+
+def _no_lift(_: ChoiceModel, pair: np.ndarray) -> np.ndarray:
+    """Pairs that are all followed as often as is expected."""
+    return np.zeros(len(pair))
+
+
+def _pages_alone(shown: Exposures, _: np.ndarray) -> Exposures:
+    """Exposures where only links of one page are compared."""
+    return replace(shown, weight=1e-9)
+
+
+# What leaves out a level; those that remain are fitted without it.
+LEFT_OUT: dict[str, Patches] = {
+    "text": [(features, "fit_logit", _instead(_no_text))],
+    "kinds": [(features, "rates_of", _instead(_even))],
+    "target": [(choice_model, "rates_of", _instead(_even))],
+    "pair": [(ChoiceModel, "lift", _instead(_no_lift))],
+}
+NO_CLICKS = "recommender, no clicks"
+_NO_TREES: Patches = [(ranker, "_trees_help", _instead(lambda *_: False))]
+# Builds by what is put in a part's place. Growing trees takes longest, so levels are left out where
+# there are none.
+PARTS: dict[str, Patches] = {
+    NO_CLICKS: [],
+    "recommender": [],
+    "without trees": _NO_TREES,
+    "and what clicks say of texts": [
+        *_NO_TREES,
+        (features, "fit_logit", _instead(_text_alone)),
+    ],
+    "and kinds": [*_NO_TREES, *LEFT_OUT["kinds"]],
+    "and the target": [*_NO_TREES, *LEFT_OUT["target"]],
+    "and the pair's own clicks": [*_NO_TREES, *LEFT_OUT["pair"]],
+    "and comparing pages": [*_NO_TREES, (Exposures, "weighed", _instead(_pages_alone))],
+}
