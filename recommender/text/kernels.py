@@ -18,9 +18,10 @@ from recommender import ragged
 
 # Columns of the product looked at together: their sums stay in the cache of one core.
 TILE = 8192
-# Rows from which on threads are woken. They take one thread 1 to 20 microseconds each, so that
-# fewer are done in a tenth of a second at most.
-MANY_ROWS = 5_000
+# Rows from which on threads are woken. Fewer take one thread a second at most, of 1 to 20
+# microseconds a row; compiling a loop for all threads takes a second or two, which
+# small sites save.
+MANY_ROWS = 50_000
 _mixed = njit(cache=True, nogil=True)(ragged.mixed)
 
 
