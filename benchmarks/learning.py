@@ -16,7 +16,6 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -29,9 +28,8 @@ from recommender.clicks.choice_model import Choices
 from recommender.events.reader import EventReader
 from recommender.progress import Silent
 from recommender.ragged import ranks
-from recommender.ranking import boosting
 from recommender.ranking.features import NAMES, counting, features
-from recommender.ranking.ranker import LEVELS, OWN, TEXT, Ranker, learn, learn_trees
+from recommender.ranking.ranker import LEVELS, OWN, TEXT, Ranker, learn, learn_beyond
 from recommender.ranking.time_splits import Splits, splits_of
 from recommender.store import counts
 from recommender.store.database import Store
@@ -45,8 +43,6 @@ K = 10
 FEW = 5
 # A short log has every tenth session.
 SHORT = 10
-# Few trees and large steps show what evidence is worth in a fifth of the time.
-ABLATION: dict[str, Any] = {"N_TREES": 60, "LEARNING_RATE": 0.25}
 UNKNOWN = position_bias.unidentified("the log has no positions")
 CLICKS: dict[str, tuple[str, ...]] = {
     "kinds": ("kinds", "categories"),
@@ -164,7 +160,7 @@ def compared(name: str, case: Case) -> None:
         for order, score in orders.items()
     ]
     print(f"\nwikispeedia, {name}: {learned.n_clicks:,} clicks, learned in {seconds:.0f} s")
-    print(f"{learned.reason}; trees: {'no' if ranker.trees is None else 'yes'}\n")
+    print(f"{learned.reason}; beyond the levels: {'no' if ranker.beyond is None else 'yes'}\n")
     table(("order, nDCG@10", "all", f"source clicked on < {FEW} times", "more"), rows)
 
 
@@ -189,7 +185,6 @@ def _known_by(case: Case, kept: Collection[str]) -> float:
     """nDCG@10 as learned from some families of evidence."""
     gone = [NAMES.index(name) for of in FAMILIES.keys() - kept for name in FAMILIES[of]]
     with ExitStack() as stack:
-        stack.enter_context(patch.multiple(boosting, **ABLATION))
         for level in LEFT_OUT.keys() - kept:
             stack.enter_context(patched(LEFT_OUT[level]))
         splits = [case.known.split(first, last) for first, last in pairwise(case.known.days)]
@@ -198,8 +193,8 @@ def _known_by(case: Case, kept: Collection[str]) -> float:
                 split.__dict__[name] = _without(getattr(split, name), gone)
         history = case.known.everything().history
         seen = _without(features(case.site, None, history, *case.pairs()), gone)
-        trees = learn_trees(splits, seed=0)
-    return case.ndcg(Ranker(trees, history, None).predict(seen))
+        beyond = learn_beyond(splits)
+    return case.ndcg(Ranker(beyond, history, None).predict(seen))
 
 
 def _without(seen: np.ndarray, gone: Sequence[int]) -> np.ndarray:

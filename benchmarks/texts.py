@@ -26,7 +26,7 @@ from benchmarks.teaching import grown_on, known, tried_by
 from recommender.articles.article import Article
 from recommender.ranking import boosting, handpicked_features
 from recommender.ranking.features import features
-from recommender.ranking.ranker import Ranker, learn_trees
+from recommender.ranking.ranker import Ranker, learn_beyond
 from recommender.ranking.time_splits import Split
 
 # Robertson & Zaragoza 2009, section 3.2; Lin & Wilbur 2007, section 3.
@@ -173,9 +173,9 @@ def by_readers() -> None:
     rows, first = [], 0.0
     for name, added in sets.items():
         with patch.multiple(boosting, **ABLATION):
-            trees = learn_trees([_wider(split, texts, added) for split in splits], seed=0)
+            beyond = learn_beyond([_wider(split, texts, added) for split in splits])
         seen = np.column_stack([shown, *(more[extra] for extra in added)])
-        ndcg = held.ndcg(Ranker(trees, history, None).predict(seen))
+        ndcg = held.ndcg(Ranker(beyond, history, None).predict(seen))
         first = first or ndcg
         rows.append((name, f"{ndcg:.4f}", f"{ndcg - first:+.4f}"))
     print("\nwikispeedia\n")
@@ -183,7 +183,7 @@ def by_readers() -> None:
 
 
 def _wider(split: Split, texts: Texts, added: Sequence[str]) -> Split:
-    """The split with more columns behind the features; only trees see them."""
+    """The split with more columns behind the features; the levels do not see them."""
     wide = replace(split)
     found = texts.columns(*split.ends) if added else {}
     for name in ("seen", "as_new"):

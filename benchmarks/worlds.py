@@ -421,19 +421,19 @@ LEFT_OUT: dict[str, Patches] = {
     "pair": [(ChoiceModel, "lift", _instead(_no_lift))],
 }
 NO_CLICKS = "recommender, no clicks"
-_NO_TREES: Patches = [(ranker, "_trees_help", _instead(lambda *_: False))]
-# Builds by what is put in a part's place. Growing trees takes longest, so levels are left out where
-# there are none.
+_NOT_BEYOND: Patches = [(ranker, "_more_helps", _instead(lambda *_: False))]
+# Builds by what is put in a part's place. What is beyond the levels takes longest, so levels are
+# left out without it.
 PARTS: dict[str, Patches] = {
     NO_CLICKS: [],
     "recommender": [],
-    "without trees": _NO_TREES,
+    "without what goes beyond the levels": _NOT_BEYOND,
     "and what clicks say of texts": [
-        *_NO_TREES,
+        *_NOT_BEYOND,
         (features, "fit_logit", _instead(_text_alone)),
     ],
-    "and kinds": [*_NO_TREES, *LEFT_OUT["kinds"]],
-    "and the target": [*_NO_TREES, *LEFT_OUT["target"]],
-    "and the pair's own clicks": [*_NO_TREES, *LEFT_OUT["pair"]],
-    "and comparing pages": [*_NO_TREES, (Exposures, "weighed", _instead(_pages_alone))],
+    "and kinds": [*_NOT_BEYOND, *LEFT_OUT["kinds"]],
+    "and the target": [*_NOT_BEYOND, *LEFT_OUT["target"]],
+    "and the pair's own clicks": [*_NOT_BEYOND, *LEFT_OUT["pair"]],
+    "and comparing pages": [*_NOT_BEYOND, (Exposures, "weighed", _instead(_pages_alone))],
 }

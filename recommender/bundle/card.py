@@ -14,6 +14,7 @@ from recommender.articles.dates import FIRST_YEAR, DateCounts
 from recommender.bundle.registry import Calibration, Manifest
 from recommender.clicks.intervention_harvesting import Curve
 from recommender.clicks.position_bias import Examination
+from recommender.lists.populations import SHARES, Populations
 from recommender.ranking import features, handpicked_features
 from recommender.ranking.handpicked import Outcome
 from recommender.ranking.handpicked_features import Feature
@@ -31,6 +32,14 @@ from recommender.text.freshness import (
 BAR, N_IMPORTANT = 30, 12
 ORDER = "What features add to the order of the log's last days; discounted gain per click"
 LISTS = "What features add to predicting editors' lists that were set aside; nDCG@10"
+LADDER = {
+    "levels to content": "texts, titles, categories and tags, as clicks weigh them",
+    "levels to kinds": "and kinds of titles",
+    "levels to categories": "and categories",
+    "levels to strength": "and the target's record",
+    "levels to lift": "and the pair's own clicks",
+    "ranker": "and curves of all features, if chosen",
+}
 DECIDERS = {
     "clicks": "The learned ranker",
     "lists": "What editors' lists teach",
@@ -65,6 +74,7 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             f"**{DECIDERS[about.learned_from]}**: {about.reason}.",
             "",
             *_trial(about.scores),
+            *_populations(about.populations),
             *_importance(about.importance, features.FEATURES, ORDER),
             *_importance(about.hand_picked.importance, handpicked_features.FEATURES, LISTS),
             "## Position",
@@ -171,13 +181,46 @@ def _sentence(text: str) -> str:
 def _trial(scores: dict[str, float]) -> list[str]:
     if not scores:
         return []
+    ladder = [name for name in LADDER if name in scores]
+    gains = [scores[name] for name in ladder]
     return [
-        "Orders of the links shown on the last tenth or so of the log, learned without it, but for "
-        "the number of trees, which was tuned on it; mean discounted gain per click:",
+        "Orders of the links shown on the last tenth or so of the log, learned without it, and "
+        "nothing was chosen on it; mean discounted gain per click, and what each level of evidence "
+        "adds to those above it:",
         "",
-        "| order | gain |",
-        "|---|---|",
-        *(f"| {order} | {gain:.4f} |" for order, gain in scores.items()),
+        "| order | gain | added |",
+        "|---|---|---|",
+        f"| text alone | {scores['text']:.4f} | |",
+        *(
+            f"| {LADDER[name]} | {gain:.4f} | {gain - before:+.4f} |"
+            for name, gain, before in zip(ladder, gains, [scores["text"], *gains], strict=False)
+        ),
+        f"| the last, links as if never shown | {scores['ranker, links as if new']:.4f} | |",
+        f"| beside it: counting clicks, no text | {scores['counting']:.4f} | |",
+        "",
+    ]
+
+
+def _populations(about: Populations) -> list[str]:
+    """What was learned from beside what it is used on."""
+    if not about.shown:
+        return []
+    heads = " | ".join(f"{share:.0%}" for share in SHARES)
+    return [
+        "Learned from links that were shown, used on candidates; the cosine of their texts that so "
+        "many of either do not reach:",
+        "",
+        f"| | {heads} |",
+        "|---" * (len(SHARES) + 1) + "|",
+        *(
+            f"| {name} | {' | '.join(f'{value:.2f}' for value in row)} |"
+            for name, row in (("shown", about.shown), ("candidates", about.candidates))
+        ),
+        "",
+        f"{about.never_shown:.0%} of the candidates were never shown. A link that nobody chose to "
+        f"show counts {about.factor:.2f} times less than one that somebody did, as far as "
+        "hand-picked lists agree with the texts; beyond what was shown slopes are those of the "
+        "text alone.",
         "",
     ]
 

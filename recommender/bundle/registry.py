@@ -30,9 +30,10 @@ from recommender.bundle.arrays import build, read_json
 from recommender.errors import BundleError
 from recommender.lists.concentration import Concentration
 from recommender.lists.eligibility import Languages, Listings
+from recommender.lists.populations import Populations
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
-LAYOUT = 9
+LAYOUT = 10
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"
@@ -124,6 +125,7 @@ class Manifest:
     languages: Languages
     listings: Listings
     concentration: Concentration
+    populations: Populations
     dates: DateCounts
     explore: int
     variants: tuple[dict[str, Any], ...]

@@ -26,6 +26,7 @@ from recommender.clicks.position_bias import Examination
 from recommender.lists.editions import EDITION
 from recommender.lists.eligibility import Eligibility, Listings
 from recommender.lists.exploration import variant_table
+from recommender.lists.populations import Populations
 from recommender.lists.rerank import SAME_TOPIC, Finished
 from recommender.progress import Progress
 from recommender.ragged import at, find, ranks
@@ -67,6 +68,7 @@ class Built:
     finished: Finished
     slates: np.ndarray
     calibrated: Calibrated
+    populations: Populations
     eligible: Eligibility
     floor: float
     listings: Listings
@@ -104,6 +106,7 @@ class Built:
             "languages": asdict(self.eligible.languages),
             "listings": asdict(self.listings),
             "concentration": asdict(self.finished.concentration),
+            "populations": asdict(self.populations),
             "dates": asdict(self.dates),
             "explore": self.slates.shape[1],
             "variants": variant_table(self.slates.shape[1]),

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from recommender.clicks.choice_model import Exposures
 
 # Newton's steps end when no slope moves by more, or after so many; a handful suffice.
-TOLERANCE, MAX_STEPS = 1e-9, 50
+TOLERANCE, MAX_STEPS = 1e-6, 50
 # Slopes are learned where all but a few of the rows lie. Not tuned.
 COVERED = 0.9995
 
@@ -57,34 +57,53 @@ def fit_logit(
     steps (the log-likelihood is concave), halved until they help; the maximum a posteriori is
     unique, so what comes out hangs neither on where they begin nor on their number.
     """
-    d, n = len(names), len(columns)
-    if n == 0:
+    d = len(names)
+    if len(columns) == 0:
         return LinearScore(tuple(names), centre, centre, np.full(d, -np.inf), np.full(d, np.inf))
     low, high = np.quantile(columns, [1 - COVERED, COVERED], axis=0)
-    columns = np.clip(columns, low, high)
-    # The last column stands for the site's level, which answers to every step.
-    wide = np.column_stack([columns, np.ones(n)])
-    certain = np.append(np.full(d, precision), 0.0)
+    slopes = most_likely(np.clip(columns, low, high), shown, centre, precision)
+    return LinearScore(tuple(names), slopes, centre, low, high)
+
+
+def most_likely(
+    columns: np.ndarray,
+    shown: Exposures,
+    centre: np.ndarray,
+    precision: float,
+    *,
+    beside: np.ndarray | float = 0.0,
+) -> np.ndarray:
+    """The slopes of ``columns``, ``(n_rows, n_slopes)``, of maximum a posteriori, as in
+    ``fit_logit``; scores ``beside`` them are given, ``(n_rows,)``.
+    """
+    n, d = columns.shape
+    got = shown.made + shown.weight
+    certain = np.diag(np.full(d, precision))
 
     def loss(slopes: np.ndarray) -> float:
         away = slopes - centre
-        return float(precision * away @ away / 2 - shown.log_likelihood(columns @ slopes))
+        score = beside + columns @ slopes
+        return float(precision * away @ away / 2 - shown.log_likelihood(score))
 
-    slopes, now = centre.astype(np.float64), loss(centre)
-    got = shown.made + shown.weight
+    slopes = centre.astype(np.float64)
+    now = loss(slopes)
     for _ in range(MAX_STEPS):
-        share = shown.share(columns @ slopes)
+        share = shown.share(beside + columns @ slopes)
         due = got[shown.page] * share
         slope = columns.T @ (shown.clicks - due) - precision * (slopes - centre)
-        mean = csr_array((share, (shown.page, np.arange(n))), (len(got), n)) @ wide
-        curvature = (wide.T * due) @ wide - (mean.T * got) @ mean + np.diag(certain)
+        of_pages = csr_array((share, (shown.page, np.arange(n))), (len(got), n))
+        mean, whole = of_pages @ columns, np.bincount(shown.page, weights=share)
+        curvature = (columns.T * due.astype(columns.dtype)) @ columns - (mean.T * got) @ mean
+        # The site's level answers to every step: its row of the Hessian, and what that leaves.
+        level = columns.T @ due - mean.T @ (got * whole)
+        own = due.sum() - (got * whole) @ whole
         # Where pages are compared with none but themselves, the level has no curvature.
-        curvature[-1, -1] += 1e-9
-        step = np.linalg.solve(curvature, np.append(slope, 0.0))[:-1]
+        curvature = curvature - np.outer(level, level) / max(own, 1e-9) + certain
+        step = np.linalg.solve(curvature, slope)
         while (then := loss(slopes + step)) > now and np.abs(step).max() > TOLERANCE:
             step = step / 2
         if then <= now:
             slopes, now = slopes + step, then
         if np.abs(step).max() <= TOLERANCE:
             break
-    return LinearScore(tuple(names), slopes, centre, low, high)
+    return slopes

@@ -37,6 +37,7 @@ from recommender.lists.eligibility import (
     too_old_of,
 )
 from recommender.lists.exploration import DEFAULT_SHARE, explore
+from recommender.lists.populations import populations
 from recommender.lists.rerank import finish, floor_of
 from recommender.progress import Progress, Silent, tracked
 from recommender.ranking import handpicked
@@ -181,10 +182,14 @@ def build(
         oldest_days=options.oldest_days, n_too_old=int(too_old.sum()), ageing=options.ageing,
     )  # fmt: skip
     stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
+    compared = populations(
+        corpus, learned.history.pairs, scored,
+        factor=handpicked.editors_word(corpus), seed=options.seed,
+    )  # fmt: skip
     built = Built(
         articles, text, corpus, log, examination, learned, taught, finished, slates, calibrated,
-        eligible, floor, listings_of(articles, listing, rule=options.listings), counted, stored,
-        now,
+        compared, eligible, floor, listings_of(articles, listing, rule=options.listings), counted,
+        stored, now,
     )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
 

@@ -42,6 +42,7 @@ from recommender.bundle.registry import (
 from recommender.errors import BundleError
 from recommender.lists.concentration import Concentration
 from recommender.lists.eligibility import OFF, Language, Languages, Listings
+from recommender.lists.populations import Populations
 
 ABOUT = Manifest(
     name="a",
@@ -67,6 +68,7 @@ ABOUT = Manifest(
     languages=Languages(known=(Language("en", 2),), rare=(Language("de", 0, 1),), n_unknown=1),
     listings=Listings(OFF, 1, ("All posts",)),
     concentration=Concentration(10, 5, 3, 3, 3),
+    populations=Populations((), (0.1, 0.2, 0.3, 0.4, 0.5), 1.0, 1.0),
     dates=DateCounts(n_dated=2, n_undated=1, median_age=9.5, ageing=("news",)),
     explore=0,
     variants=({"from": 0, "to": 99, "arm": "best", "slate": 0},),
