@@ -29,7 +29,7 @@ from recommender.events.reader import EventReader
 from recommender.progress import Silent
 from recommender.ragged import ranks
 from recommender.ranking.features import NAMES, counting, features
-from recommender.ranking.ranker import LEVELS, OWN, TEXT, Ranker, learn, learn_beyond
+from recommender.ranking.ranker import LEVELS, NOTHING, OWN, TEXT, Ranker, learn, learn_beyond
 from recommender.ranking.time_splits import Splits, splits_of
 from recommender.store import counts
 from recommender.store.database import Store
@@ -160,7 +160,7 @@ def compared(name: str, case: Case) -> None:
         for order, score in orders.items()
     ]
     print(f"\nwikispeedia, {name}: {learned.n_clicks:,} clicks, learned in {seconds:.0f} s")
-    print(f"{learned.reason}; beyond the levels: {'no' if ranker.beyond is None else 'yes'}\n")
+    print(f"{learned.reason}; beyond the levels: {'no' if ranker.beyond is NOTHING else 'yes'}\n")
     table(("order, nDCG@10", "all", f"source clicked on < {FEW} times", "more"), rows)
 
 
@@ -193,7 +193,7 @@ def _known_by(case: Case, kept: Collection[str]) -> float:
                 split.__dict__[name] = _without(getattr(split, name), gone)
         history = case.known.everything().history
         seen = _without(features(case.site, None, history, *case.pairs()), gone)
-        beyond = learn_beyond(splits)
+        beyond = learn_beyond(splits, seed=0)
     return case.ndcg(Ranker(beyond, history, None).predict(seen))
 
 

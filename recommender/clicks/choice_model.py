@@ -189,33 +189,12 @@ class Exposures:
         """Clicks on each page, ``(n_pages,)``."""
         return np.bincount(self.page, weights=self.clicks)
 
-    def only(self, kept: np.ndarray) -> Exposures:
-        """The rows that are ``kept``, ``(n_rows,)``; pages stay, even without a row."""
-        parts = (part[kept] for part in (self.pair, self.page, self.exposures, self.clicks))
-        return replace(
-            self, **dict(zip(("pair", "page", "exposures", "clicks"), parts, strict=True))
-        )
-
     def weighed(self, score: np.ndarray) -> Exposures:
         """With the ``weight`` under which the clicks of the pages are likeliest, if rows have this
         ``score``, ``(n_rows,)``.
         """
         raw, _ = self._of_pages(score)
         return replace(self, weight=fitted_weight(self.made, raw, USUAL))
-
-    def thinned(self, score: np.ndarray, most: int) -> np.ndarray:
-        """The share of each row that is to be kept, ``(n_rows,)``, so that about ``most`` are: all
-        that were clicked, and of the others the more, the more clicks they expect.
-        """
-        share: np.ndarray = np.ones(len(self.pair))
-        if len(share) > most:
-            due = np.where(self.clicks > 0, np.inf, np.maximum(self.expected(score), 1e-9))
-            low, high = 0.0, 1e12
-            for _ in range(MAX_STEPS):
-                middle = np.sqrt(max(low, 1e-12) * high)
-                share = np.minimum(1.0, due * middle)
-                low, high = (low, middle) if share.sum() > most else (middle, high)
-        return share
 
     def share(self, score: np.ndarray) -> np.ndarray:
         """The chance that a click on its page, or the outside option, goes to each row,

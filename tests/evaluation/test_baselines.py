@@ -31,10 +31,10 @@ def ordered(case: Case, name: str) -> list[str]:
         ("hand-picked", ["nap", "hip", "sleep", "ankle"]),  # the others as they come
         ("most recent", ["nap", "ankle", "hip", "sleep"]),
         ("most clicked", ["ankle", "nap", "sleep", "hip"]),
-        ("counting", ["nap", "ankle", "sleep", "hip"]),
+        ("counting", ["nap", "sleep", "ankle", "hip"]),
         ("TF-IDF", ["hip", "ankle", "sleep", "nap"]),
         ("BM25", ["hip", "ankle", "sleep", "nap"]),
-        ("model", ["nap", "hip", "sleep", "ankle"]),
+        ("model", ["nap", "sleep", "ankle", "hip"]),
         ("random", ["sleep", "nap", "ankle", "hip"]),  # all tie: the draw decides
     ],
 )

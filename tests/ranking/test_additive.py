@@ -1,7 +1,6 @@
 """Curves and products explain what levels leave, and a view more hardly moves them."""
 
 import numpy as np
-import pytest
 
 from recommender.clicks.choice_model import Exposures
 from recommender.ranking.additive import AdditiveScore, fit_additive
@@ -65,23 +64,3 @@ def test_a_constant_feature_adds_nothing():
 
     assert not (found.feature == 0).any()
     assert np.isfinite(found.predict(seen)).all()
-
-
-def test_thinned_rows_stand_for_the_others():
-    """All that were clicked stay; of the others so many that together they are about as many as
-    asked for, and the exposures they stand for add up.
-    """
-    seen = features()
-    of = shown(seen)
-    clicks = np.where(np.arange(N) % 50 == 0, of.clicks, 0.0)
-    of = Exposures(of.pair, of.page, of.exposures, clicks)
-
-    share = of.thinned(np.zeros(N), 1_000)
-
-    assert (share[clicks > 0] == 1).all()
-    assert share.sum() == pytest.approx(1_000, rel=0.02)
-    kept = np.random.default_rng(0).random(N) < share
-    few = of.only(kept)
-    stands = few.exposures / share[kept]
-    assert stands.sum() == pytest.approx(of.exposures.sum(), rel=0.1)
-    assert of.thinned(np.zeros(N), N).tolist() == [1.0] * N
