@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from unittest.mock import patch
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,10 +20,10 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from benchmarks.corpus import REAL, table
-from benchmarks.learning import ABLATION, TUNED, case
+from benchmarks.learning import TUNED, case
 from benchmarks.teaching import grown_on, known, tried_by
 from recommender.articles.article import Article
-from recommender.ranking import boosting, handpicked_features
+from recommender.ranking import handpicked_features
 from recommender.ranking.features import features
 from recommender.ranking.ranker import Ranker, learn_beyond
 from recommender.ranking.time_splits import Split
@@ -172,8 +171,7 @@ def by_readers() -> None:
     sets = {"kept alone": [], **{name: [name] for name in texts.names}, "all": texts.names}
     rows, first = [], 0.0
     for name, added in sets.items():
-        with patch.multiple(boosting, **ABLATION):
-            beyond = learn_beyond([_wider(split, texts, added) for split in splits], seed=0)
+        beyond = learn_beyond([_wider(split, texts, added) for split in splits], seed=0)
         seen = np.column_stack([shown, *(more[extra] for extra in added)])
         ndcg = held.ndcg(Ranker(beyond, history, None).predict(seen))
         first = first or ndcg
