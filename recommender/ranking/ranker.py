@@ -44,6 +44,11 @@ UNSURE = 1.0
 # A log of more rows is long: trees find what curves do not (wikispeedia .3726 and .3684, of a tenth
 # of it .3270 and .3264), and that every view more turns them a little matters less.
 MANY_ROWS = 600_000
+# Clicks on a page, in the mean, below which nothing goes beyond the levels: most candidates of a
+# page were then never beside each other, and what tells the links shown apart is another thing than
+# what tells candidates apart. With .6 clicks a page it costs .005 to .023 of the possible gain on
+# two simulated sites; with 3.4 and more it gains (wikispeedia, the sample site).
+MIN_PER_PAGE = 2.0
 # Links on which features are permuted one by one: enough to order the features.
 N_PERMUTED = 5_000
 OWN_CLICKS = "the pair's own clicks"
@@ -199,7 +204,8 @@ def learn(
         return Learned(levels, history, reason, {}, n_clicks, {})
     *before, last = splits
     lead, error = lead_over_text(before)
-    more = _more_helps(before, seed)
+    n_pages = len(np.unique(history.pairs.source))
+    more = n_clicks >= MIN_PER_PAGE * n_pages and _more_helps(before, seed)
     progress.advance()
     tried = Ranker(learn_beyond(before, seed=seed) if more else NOTHING, last.history, handpicked)
     trial = {

@@ -9,7 +9,7 @@ from sites import EVENLY, Shown, log_of, random_articles, site_from
 
 from recommender.articles.article import Article
 from recommender.clicks.choice_model import pairs_in
-from recommender.ranking import handpicked
+from recommender.ranking import handpicked, ranker
 from recommender.ranking.features import LEAST_TEXT
 from recommender.ranking.ranker import Learned, learn
 from recommender.store.counts import Log
@@ -156,6 +156,21 @@ def test_a_few_clicks_move_their_own_pairs(site: Corpus):
     assert moved[others].std() < 0.5 * moved[[0, 0, 0, 5, 5, 5], [1, 2, 3, 1, 2, 3]].std()
 
 
+def test_few_clicks_a_page_teach_the_levels_alone(site: Corpus, monkeypatch: pytest.MonkeyPatch):
+    """The same log, whatever the days before bear out, once as if a page needed more clicks."""
+    monkeypatch.setattr(ranker, "_more_helps", lambda *_: True)
+    log = readers(popularity, a_day=20)
+
+    enough = learn(site, log, EVENLY, seed=0)
+    monkeypatch.setattr(ranker, "MIN_PER_PAGE", 1 + enough.n_clicks / N)
+    few = learn(site, log, EVENLY, seed=0)
+
+    assert enough.ranker is not None and few.ranker is not None
+    assert enough.ranker.beyond.curves is not None
+    assert few.ranker.beyond.curves is few.ranker.beyond.trees is None
+    assert few.decided_by == "model"
+
+
 def test_links_that_nobody_chose_to_show_are_trusted_less(site: Corpus, articles: list[Article]):
     """As much less as hand-picked lists agree with the texts: nothing where they are random."""
     log = readers(popularity, a_day=10)
@@ -166,8 +181,8 @@ def test_links_that_nobody_chose_to_show_are_trusted_less(site: Corpus, articles
         learned = learn(changed, log, EVENLY, seed=0)
         assert learned.ranker is not None
         hidden = replace(learned.ranker.history, pairs=pairs_in(log_of(), n_articles=N)[0])
-        ranker = replace(learned.ranker, history=hidden)
-        scores.append(ranker.score(changed, *pair)[0])
+        blind = replace(learned.ranker, history=hidden)
+        scores.append(blind.score(changed, *pair)[0])
 
     assert scores[0] - scores[1] == pytest.approx(np.log(2), abs=1e-5)
 
