@@ -33,7 +33,7 @@ from recommender.lists.eligibility import Languages, Listings
 from recommender.lists.populations import Populations
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
-LAYOUT = 10
+LAYOUT = 11
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"

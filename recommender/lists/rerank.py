@@ -193,7 +193,7 @@ def passes_floor(
     if history is not None:
         pair, read = history.pairs.find(sources, items), history.reading.find(sources, items)
         followed = at(history.clicks.clicked, pair) >= MIN_PAIR_CLICKS
-        good |= followed & (history.clicks.lift(pair) > 0)
+        good |= followed & (history.plain.lift(pair) > 0)
         together = at(history.reading.together, read) >= MIN_VISITS
         good |= together & (at(history.reading.cosine, read) >= MIN_READ_COSINE)
     mask = np.zeros_like(candidates.used)

@@ -160,7 +160,8 @@ def calibrate(
         half = mixed(now.source.astype(np.int64)) & 1 == 0
         stated = np.empty(len(now_scores))
         for chosen in (half, ~half):
-            of_half = slope_of(now.only(~chosen), now_scores[~chosen])
+            others = now.only(~chosen)
+            of_half = slope_of(others, now_scores[~chosen]) if others.clicks.any() else slope
             level = levels_of(past, past_scores, of_half, corpus.n_articles)
             stated[chosen] = expit(level[now.source] + of_half * now_scores)[chosen]
         error = reliability(stated, now.exposures, now.clicks).error

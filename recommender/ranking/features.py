@@ -17,6 +17,7 @@ import numpy as np
 from recommender.clicks import choice_model, cooccurrence
 from recommender.clicks.choice_model import ChoiceModel, Exposures, Pairs, exposures_in, rates_of
 from recommender.clicks.cooccurrence import CoReading
+from recommender.clicks.gamma_poisson import Usual, fitted_weight, posterior_rate
 from recommender.ragged import at, find, mixed
 from recommender.ranking import cross_fitting
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts
@@ -49,6 +50,9 @@ CENTRE = np.array([1.0, *[0.0] * (len(CONTENT) - 1)])
 # Slopes are within a half of that, or so: all are shares between 0 and 1, or logs (between 1 and
 # 64 the sample site and the simulated ones hardly differ).
 PRECISION = 4.0
+# The weight, in clicks, of what content expects of a pair where nothing else is learned: stronger
+# than elsewhere, since there are few clicks then. Not tuned.
+USUAL_ALONE = Usual(5.0, 2.0, least=0.5, most=1_000.0)
 # Pairs whose features are computed at once; bounds the memory of a build.
 BLOCK = 500_000
 
@@ -107,6 +111,7 @@ class History:
     reading: CoReading
     listing: Listing
     target: FoldCounts
+    over_text: np.ndarray
 
 
 def history_of(
@@ -158,6 +163,7 @@ def history_of(
         reading=cooccurrence.count(log, pairs, of_link),
         listing=Listing(keys, n_links, n_listing),
         target=cross_fitting.count(ends[1], fold, clicks.clicked, due),
+        over_text=_over_text(past, linear.predict(content[past.pair]), len(pairs.item)),
     )
 
 
@@ -362,6 +368,11 @@ def clicked(asked: Asked) -> np.ndarray:
     return np.log1p(at(asked.history.clicks.clicked, asked.pair))
 
 
+def over_text(asked: Asked) -> np.ndarray:
+    """log of clicks over those the first level alone expects, as far as there are enough"""
+    return at(asked.history.over_text, asked.pair)
+
+
 def lift(asked: Asked) -> np.ndarray:
     """log of clicks over those the levels above expect, as far as there are enough"""
     return asked.levels["pair"]
@@ -402,6 +413,7 @@ FEATURES: dict[str, Feature] = {
     "target_expected": target_expected,
     "chances": chances,
     "clicked": clicked,
+    "over_text": over_text,
     "lift": lift,
     "co_read": co_read,
     "co_read_cosine": co_read_cosine,
@@ -433,6 +445,18 @@ def features(
 def _fold(pairs: Pairs, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
     """The fold of each pair, a number below ``N_FOLDS`` that has nothing to do with either end."""
     return mixed(np.asarray(sources, dtype=np.int64) * (len(pairs.heads) - 1) + items) % N_FOLDS
+
+
+def _over_text(past: Exposures, score: np.ndarray, n_pairs: int) -> np.ndarray:
+    """Log of clicks over those expected by a ``score`` of the rows alone, pulled towards 0,
+    ``(n_pairs,)``.
+    """
+    expected = past.weighed(score).expected(score)
+    found = np.zeros(n_pairs)
+    if len(expected):
+        weight = fitted_weight(past.clicks, expected, USUAL_ALONE)
+        found[past.pair] = np.log(posterior_rate(past.clicks, expected, weight))
+    return found
 
 
 def _group(past: Exposures, score: np.ndarray, key: np.ndarray, fold: np.ndarray) -> GroupRates:

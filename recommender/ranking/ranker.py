@@ -38,9 +38,9 @@ from recommender.text.corpus import Corpus
 MIN_CLICKS = 500
 # One split to learn from without history, one with, one to try the outcome on, and one to judge it.
 MIN_SPLITS = 4
-# Standard errors by which clicks may seem to lose to text and still count: their estimates are
-# shrunk, so what they cost where there is nothing to learn is small. Not tuned.
-UNSURE = 1.0
+# Standard errors by which the levels must beat text, pooled over all days but the last: of logs of
+# pure noise one in forty passes.
+SURE = 2.0
 # A log of more rows is long: trees find what curves do not (wikispeedia .3726 and .3684, of a tenth
 # of it .3270 and .3264), and that every view more turns them a little matters less.
 MANY_ROWS = 600_000
@@ -53,8 +53,10 @@ MIN_PER_PAGE = 2.0
 N_PERMUTED = 5_000
 OWN_CLICKS = "the pair's own clicks"
 # The features that are a pair's own clicks.
-OWN = ("hand_picked", "chances", "clicked", "lift")
-SCORE, TEXT, PICKED = (NAMES.index(name) for name in ("score", "text", "hand_picked"))
+OWN = ("hand_picked", "chances", "clicked", "over_text", "lift")
+SCORE, TEXT, OVER_TEXT, PICKED = (
+    NAMES.index(name) for name in ("score", "text", "over_text", "hand_picked")
+)
 # Features that are multiplied with each other: content, the target, the pair, and how much is known
 # of them. Not tuned.
 CROSSED = np.array(
@@ -90,11 +92,14 @@ NOTHING = Beyond(None, None)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranker:
-    """What decides: the levels of the ``history``, and what goes ``beyond`` them."""
+    """What decides: the levels of the ``history``, and what goes ``beyond`` them; or, if
+    ``cautious``, the text, and each pair's own clicks over what it expects.
+    """
 
     beyond: Beyond
     history: History
     handpicked: HandpickedModel | None
+    cautious: bool = False
 
     def score(self, corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Log odds of pairs beside their sources, ``(n_pairs,)``; ``sources`` and ``items`` are
@@ -104,11 +109,13 @@ class Ranker:
         # What was learned is of links that somebody chose to show. How far that goes beyond what
         # texts say is known of editors' lists alone; of links chosen by nobody it is taken off.
         shown = self.history.pairs.find(sources, items) >= 0
-        chosen = shown | (seen[:, PICKED] > 0)
+        chosen = self.cautious | shown | (seen[:, PICKED] > 0)
         return self.predict(seen) - np.where(chosen, 0.0, np.log(editors_word(corpus)))
 
     def predict(self, seen: np.ndarray) -> np.ndarray:
         """The same by features ``(n_pairs, len(FEATURES))``."""
+        if self.cautious:
+            return seen[:, TEXT].astype(np.float64) + seen[:, OVER_TEXT]
         return seen[:, SCORE] + self.beyond.predict(seen)
 
 
@@ -190,20 +197,20 @@ def learn(
         progress.stage("learning from clicks", len(whole.days) + 2)
     days, splits = _splits(whole, progress) if enough else ([], [])
     history = whole.everything().history
-    levels = Ranker(NOTHING, history, handpicked)
+    own = Ranker(NOTHING, history, handpicked, cautious=True)
     if n_clicks == 0:
         reason = "text alone decides: there are no clicks to learn from"
         return Learned(None, history, reason, {}, 0, {})
     if len(splits) < MIN_SPLITS:
         n_days = len(np.unique(log.click_day[log.n_clicks > 0]))
         reason = (
-            f"text decides, and clicks as far as there are any: to learn more takes "
+            f"text decides, and a pair's own clicks as far as it has any: to learn more takes "
             f"{MIN_CLICKS:,} clicks spread over {MIN_SPLITS} days or more, and there are "
             f"{n_clicks:,} clicks on {n_days:,} days"
         )
-        return Learned(levels, history, reason, {}, n_clicks, {})
+        return Learned(own, history, reason, {}, n_clicks, {})
     *before, last = splits
-    lead, error = lead_over_text(before)
+    lead, error = lead_over_text(before, SCORE)
     n_pages = len(np.unique(history.pairs.source))
     more = n_clicks >= MIN_PER_PAGE * n_pages and _more_helps(before, seed)
     progress.advance()
@@ -216,12 +223,14 @@ def learn(
         "ranker, links as if new": last.gain(tried.predict(last.as_new)),
     }
     progress.advance()
-    if lead < -UNSURE * error:
+    if lead <= SURE * error:
+        helps = lead_over_text(before, TEXT, OVER_TEXT)[0] > 0
+        who = "decides, and each pair's own clicks" if helps else "alone decides"
         reason = (
-            "text alone decides: on the days before the last ones its order of the shown links "
-            f"gained {-lead:.3f} more than that of the clicks (standard error {error:.3f})"
+            f"text {who}: on the days before the last ones the order that clicks teach gained "
+            f"{lead:+.3f} beside the text's (standard error {error:.3f})"
         )
-        return Learned(None, history, reason, trial, n_clicks, {})
+        return Learned(own if helps else None, history, reason, trial, n_clicks, {})
     reason = (
         f"learned from {n_clicks:,} clicks: on the last days of the log, on which nothing was "
         f"chosen, its order of the shown links gained {trial['ranker']:.3f}, text alone "
@@ -247,11 +256,14 @@ def _splits(whole: Splits, progress: Progress) -> tuple[list[tuple[int, int]], l
     return days, splits
 
 
-def lead_over_text(splits: Sequence[Split]) -> tuple[float, float]:
-    """How much more the order of the levels gained than that of the text, each split judged by what
-    was counted before it, and the standard error of that.
+def lead_over_text(splits: Sequence[Split], *columns: int) -> tuple[float, float]:
+    """How much more the order of the sum of some feature ``columns`` gained than that of the text,
+    each split judged by what was counted before it, and the standard error of that.
     """
-    leads = [split.lead(split.seen[:, SCORE], split.seen[:, TEXT]) for split in splits]
+    leads = [
+        split.lead(split.seen[:, list(columns)].sum(axis=1), split.seen[:, TEXT])
+        for split in splits
+    ]
     weight, lead, variance = np.array(leads).T
     whole = max(weight.sum(), 1e-12)
     return float((weight * lead).sum() / whole), float(

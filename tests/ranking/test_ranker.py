@@ -132,9 +132,7 @@ def test_without_clicks_text_decides(site: Corpus):
 
 
 def test_a_few_clicks_move_their_own_pairs(site: Corpus):
-    """Text decides elsewhere, which few clicks hardly sway; the more clicks a link got beyond its
-    share, the higher.
-    """
+    """Text decides everywhere else; the more clicks a link got beyond its share, the higher."""
     log = log_of(
         Shown(0, [1, 2, 3], [0, 8, 2], views=20), Shown(5, [1, 2, 3], [4, 0, 0], views=20, day=1)
     )
@@ -143,8 +141,8 @@ def test_a_few_clicks_move_their_own_pairs(site: Corpus):
 
     assert learned.decided_by == "text" and learned.ranker is not None
     assert learned.reason == (
-        "text decides, and clicks as far as there are any: to learn more takes 500 clicks spread "
-        "over 4 days or more, and there are 14 clicks on 2 days"
+        "text decides, and a pair's own clicks as far as it has any: to learn more takes 500 "
+        "clicks spread over 4 days or more, and there are 14 clicks on 2 days"
     )
     sources, items = np.divmod(np.arange(N * N), N)
     text = np.log(np.maximum(handpicked.score(site, None, sources, items), LEAST_TEXT))
@@ -153,7 +151,7 @@ def test_a_few_clicks_move_their_own_pairs(site: Corpus):
     assert moved[5, 1] > max(moved[5, 2], moved[5, 3])
     others = np.ones((N, N), dtype=bool)
     others[0, 1:4] = others[5, 1:4] = False
-    assert moved[others].std() < 0.5 * moved[[0, 0, 0, 5, 5, 5], [1, 2, 3, 1, 2, 3]].std()
+    assert np.abs(moved[others]).max() < 1e-5
 
 
 def test_few_clicks_a_page_teach_the_levels_alone(site: Corpus, monkeypatch: pytest.MonkeyPatch):
