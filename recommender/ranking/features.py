@@ -50,9 +50,9 @@ CENTRE = np.array([1.0, *[0.0] * (len(CONTENT) - 1)])
 # Slopes are within a half of that, or so: all are shares between 0 and 1, or logs (between 1 and
 # 64 the sample site and the simulated ones hardly differ).
 PRECISION = 4.0
-# The weight, in clicks, of what content expects of a pair where nothing else is learned: stronger
-# than elsewhere, since there are few clicks then. Not tuned.
-USUAL_ALONE = Usual(5.0, 2.0, least=0.5, most=1_000.0)
+# Choices among a page's links that weigh as much as what content expects of each of them, where
+# nothing else is learned: what is hardly expected is hardly known. Not tuned.
+USUAL_CHOICES = Usual(20.0, 7.4, least=2.0, most=20_000.0)
 # Pairs whose features are computed at once; bounds the memory of a build.
 BLOCK = 500_000
 
@@ -451,11 +451,12 @@ def _over_text(past: Exposures, score: np.ndarray, n_pairs: int) -> np.ndarray:
     """Log of clicks over those expected by a ``score`` of the rows alone, pulled towards 0,
     ``(n_pairs,)``.
     """
-    expected = past.weighed(score).expected(score)
+    past = past.weighed(score)
+    expected, share = past.expected(score), past.share(score)
     found = np.zeros(n_pairs)
     if len(expected):
-        weight = fitted_weight(past.clicks, expected, USUAL_ALONE)
-        found[past.pair] = np.log(posterior_rate(past.clicks, expected, weight))
+        weight = fitted_weight(past.clicks, expected, USUAL_CHOICES, share=share)
+        found[past.pair] = np.log(posterior_rate(past.clicks, expected, weight * share))
     return found
 
 
