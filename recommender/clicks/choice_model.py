@@ -238,19 +238,14 @@ def exposures_in(log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarr
     for none, and ``examined`` its examination propensity, both ``(n_links,)``.
     """
     known = of_link >= 0
+    shown, clicked = log.shown_and_clicked()
     exposures, clicks = (
         np.bincount(of_link[known], weights=weights[known], minlength=len(pairs.item))
-        for weights in _exposed(log, examined)
+        for weights in (shown * examined, clicked)
     )
     pair = np.flatnonzero(exposures > 0)
     _, page = np.unique(pairs.source[pair], return_inverse=True)
     return Exposures(pair, page, exposures[pair], clicks[pair])
-
-
-def _exposed(log: Log, examined: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Views times examination, and clicks, of each link, ``(n_links,)`` both."""
-    shown, clicked = log.shown_and_clicked()
-    return shown * examined, clicked
 
 
 def joined(parts: Sequence[Exposures]) -> Exposures:

@@ -9,7 +9,7 @@ it is; boosted trees order as well, but every view turned two lists in three ove
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,10 +75,7 @@ def fit_additive(
         slopes=np.zeros(len(feature) + len(left)),
     )
     slopes = most_likely(empty.columns(seen), shown, empty.slopes, PRECISION, beside=scores)
-    return AdditiveScore(
-        empty.feature, empty.low, empty.high, empty.left, empty.right, empty.middle, empty.spread,
-        slopes,
-    )  # fmt: skip
+    return replace(empty, slopes=slopes)
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:

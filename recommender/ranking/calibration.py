@@ -29,7 +29,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, gammaincinv
 
-from recommender.clicks.choice_model import pairs_in
+from recommender.clicks.choice_model import exposures_in, pairs_in
 from recommender.clicks.gamma_poisson import Usual, fitted_weight
 from recommender.clicks.intervention_harvesting import MAX_POSITION, N_PLACES
 from recommender.clicks.position_bias import Examination
@@ -187,15 +187,9 @@ def calibrate(
 def _exposures(log: Log, examined: np.ndarray, n_articles: int) -> Exposures:
     """Pairs of a log that were shown; ``examined`` is the propensity of each of its links."""
     pairs, of_link = pairs_in(log, n_articles=n_articles)
-    n_shown, clicked = log.shown_and_clicked()
-    known = of_link >= 0
-    exposures, clicks = (
-        np.bincount(of_link[known], weights=counts[known], minlength=len(pairs.item))
-        for counts in (n_shown * examined, clicked)
-    )
-    kept = np.flatnonzero(exposures > 0)
-    item = pairs.item[kept].astype(np.int64)
-    return Exposures(pairs.source[kept], item, exposures[kept], clicks[kept])
+    found = exposures_in(log, pairs, of_link, examined)
+    item = pairs.item[found.pair].astype(np.int64)
+    return Exposures(pairs.source[found.pair], item, found.exposures, found.clicks)
 
 
 def _examined(log: Log, examined: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

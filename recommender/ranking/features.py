@@ -135,6 +135,7 @@ def history_of(
     linear = fit_logit(CONTENT, content[past.pair], past, centre=CENTRE, precision=PRECISION)
     score = linear.predict(content)
     past = past.weighed(score[past.pair])
+    over_text = _over_text(past, score[past.pair], len(pairs.item))
     groups = []
     for members in (corpus.kind, corpus.category):
         key = _group_key(members, *ends, _same_subject(content))
@@ -163,7 +164,7 @@ def history_of(
         reading=cooccurrence.count(log, pairs, of_link),
         listing=Listing(keys, n_links, n_listing),
         target=cross_fitting.count(ends[1], fold, clicks.clicked, due),
-        over_text=_over_text(past, linear.predict(content[past.pair]), len(pairs.item)),
+        over_text=over_text,
     )
 
 
@@ -171,10 +172,7 @@ def content_of(
     corpus: Corpus, model: HandpickedModel | None, sources: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The features ``CONTENT`` of pairs, ``(n_pairs, len(CONTENT))``, float64."""
-    seen = signals(corpus, sources, items)
-    text = _text(corpus, model, seen, sources, items)
-    others = [list(SIGNALS).index(name) for name in CONTENT[1:]]
-    return np.column_stack([text, seen[:, others]]).astype(np.float64)
+    return _content(corpus, model, signals(corpus, sources, items), sources, items)
 
 
 def counting(history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -233,9 +231,7 @@ class Asked:
     @cached_property
     def content(self) -> np.ndarray:
         """``(n_pairs, len(CONTENT))``."""
-        text = _text(self.corpus, self.model, self.signals, self.sources, self.items)
-        others = [list(SIGNALS).index(name) for name in CONTENT[1:]]
-        return np.column_stack([text, self.signals[:, others]]).astype(np.float64)
+        return _content(self.corpus, self.model, self.signals, self.sources, self.items)
 
     @cached_property
     def levels(self) -> dict[str, np.ndarray]:
@@ -344,7 +340,7 @@ def hand_picked(asked: Asked) -> np.ndarray:
 
 
 def strength(asked: Asked) -> np.ndarray:
-    """log strength of the target: clicks over those of an average one"""
+    """log strength of the target: clicks over those the levels above expect"""
     return asked.target[0]
 
 
@@ -354,12 +350,12 @@ def target_clicks(asked: Asked) -> np.ndarray:
 
 
 def target_expected(asked: Asked) -> np.ndarray:
-    """log of the clicks that an average target would have got in the target's places"""
+    """log of the clicks that the levels above expect on the target, beside any page"""
     return np.log1p(asked.target[2])
 
 
 def chances(asked: Asked) -> np.ndarray:
-    """log of the clicks made on slates that the pair stood in"""
+    """log of the clicks made on the page, if the pair was shown"""
     return np.log1p(at(asked.history.clicks.chances, asked.pair))
 
 
@@ -451,7 +447,6 @@ def _over_text(past: Exposures, score: np.ndarray, n_pairs: int) -> np.ndarray:
     """Log of clicks over those expected by a ``score`` of the rows alone, pulled towards 0,
     ``(n_pairs,)``.
     """
-    past = past.weighed(score)
     expected, share = past.expected(score), past.share(score)
     found = np.zeros(n_pairs)
     if len(expected):
@@ -485,7 +480,7 @@ def _same_subject(content: np.ndarray) -> np.ndarray:
     return content[:, CONTENT.index("subject")] >= SAME_SUBJECT
 
 
-def _text(
+def _content(
     corpus: Corpus,
     model: HandpickedModel | None,
     seen: np.ndarray,
@@ -493,6 +488,9 @@ def _text(
     items: np.ndarray,
 ) -> np.ndarray:
     if model:
-        return model.predict(corpus, sources, items)
-    score = text_score(corpus, seen, items).astype(np.float64)
-    return np.log(np.maximum(score, LEAST_TEXT))
+        text = model.predict(corpus, sources, items)
+    else:
+        score = text_score(corpus, seen, items).astype(np.float64)
+        text = np.log(np.maximum(score, LEAST_TEXT))
+    others = [list(SIGNALS).index(name) for name in CONTENT[1:]]
+    return np.column_stack([text, seen[:, others]]).astype(np.float64)

@@ -33,8 +33,8 @@ from recommender.ranking.time_splits import Split, Splits, splits_of
 from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
-# Below these nothing is learned but what the levels estimate: of a few hundred clicks most are
-# noise. Not tuned.
+# Below these text decides, and each pair's own clicks: of a few hundred clicks most are noise. Not
+# tuned.
 MIN_CLICKS = 500
 # One split to learn from without history, one with, one to try the outcome on, and one to judge it.
 MIN_SPLITS = 4
@@ -166,12 +166,11 @@ class Learned:
     n_clicks: int
     importance: dict[str, float]
     tried: Tried | None = None
-    chosen: bool = False
 
     @property
     def decided_by(self) -> str:
         """``model`` if what was learned from clicks was tried and decides, else ``text``."""
-        return "model" if self.chosen else "text"
+        return "text" if self.tried is None else "model"
 
 
 def learn(
@@ -239,7 +238,7 @@ def learn(
     importance = _importance(tried, last, seed)
     ranker = Ranker(learn_beyond(splits, seed=seed) if more else NOTHING, history, handpicked)
     outcome = Tried(tried, *days[-1])
-    return Learned(ranker, history, reason, trial, n_clicks, importance, outcome, chosen=True)
+    return Learned(ranker, history, reason, trial, n_clicks, importance, outcome)
 
 
 def _splits(whole: Splits, progress: Progress) -> tuple[list[tuple[int, int]], list[Split]]:
