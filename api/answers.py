@@ -193,7 +193,13 @@ class Answers:
             )
             tail = b""
             if row is not None and self.seal is not None:
-                tail = packed(row, placed, chances, self.seal.key)
+                asked_for = exclude or k > DEPTH
+                brought = (
+                    self.shelf.brought(row, placed, rules=rules, now=now, slate=slate)
+                    if asked_for
+                    else ()
+                )
+                tail = packed(row, placed, chances, self.seal.key, brought)
             composed = self._items(placed), tail
             if not exclude:
                 keep(self._composed, key, composed, at_most=MAX_COMPOSED)

@@ -19,6 +19,7 @@ from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.events.slate_token import N_VARIANTS, tail_of
 from recommender.lists.editorial import Rules
 from recommender.lists.eligibility import Languages
+from recommender.lists.exploration import DEPTH
 
 # Links of a list unless a page asks for more or fewer, and how many it may ask for: the contract of
 # GET /v1/related.
@@ -198,6 +199,22 @@ class Shelf(ABC):
         sent = slates[slate]
         return sent, [agree[each.row, place] / N_VARIANTS for place, each in enumerate(sent)]
 
+    def brought(
+        self,
+        row: int,
+        placed: Sequence[Placed],
+        *,
+        rules: Rules | None,
+        now: datetime,
+        slate: int,
+    ) -> list[bool]:
+        """Of each link ``placed`` beside a page, whether it stands in none of the first ``DEPTH``
+        places of this slate as everybody is shown it, and only a request brought it there.
+        """
+        shown = self.composed(row, k=DEPTH, rules=rules, now=now, slate=slate)
+        usual = {each.row for each in shown}
+        return [each.row not in usual and each.origin != "pinned" for each in placed]
+
     def _arranged(
         self,
         source: int | None,
@@ -274,11 +291,18 @@ class Shelf(ABC):
         return []
 
 
-def packed(row: int, placed: Sequence[Placed], chances: Sequence[float], key: Key) -> bytes:
+def packed(
+    row: int,
+    placed: Sequence[Placed],
+    chances: Sequence[float],
+    key: Key,
+    brought: Sequence[bool] = (),
+) -> bytes:
     """What a token holds of a list beside ``row``; ``key`` is the store's number of a row."""
     return tail_of(
         source=key(row),
         items=[key(each.row) for each in placed],
         origins=[each.origin for each in placed],
         chances=chances,
+        brought=brought,
     )

@@ -36,6 +36,8 @@ MAC_BYTES = 12
 N_VARIANTS = 100
 # In the byte of the variant; no variant is so large.
 NO_VARIANT = 255
+# In the byte of an origin: the link stands in the list only because of what the request asked for.
+BROUGHT = 0x80
 
 
 class Slate(NamedTuple):
@@ -43,7 +45,9 @@ class Slate(NamedTuple):
 
     ``list`` is what chose it: a bundle, or what an import names. ``origins`` are why each
     item stands in it, empty if that is not known; ``chances`` that it stood at its position, None
-    outside experiments. If it is not ``ordered``, the positions are not known.
+    outside experiments. If it is not ``ordered``, the positions are not known. ``brought`` is true
+    of items that no reader of the page is shown unless a request asks for it, by leaving out what
+    stands above or by asking for more links than are prepared; empty if there are none.
     """
 
     list: str
@@ -54,6 +58,7 @@ class Slate(NamedTuple):
     origins: tuple[str, ...]
     chances: tuple[float, ...] | None
     ordered: bool = True
+    brought: tuple[bool, ...] = ()
 
 
 class Signer:
@@ -66,7 +71,8 @@ class Signer:
         """The slate's token: letters, digits, ``-`` and ``_``."""
         head = head_of(slate.list, slate.variant, slate.arm)
         chances = slate.chances or (0.0,) * len(slate.items)
-        return self.seal(head, tail_of(slate.source, slate.items, slate.origins, chances))
+        tail = tail_of(slate.source, slate.items, slate.origins, chances, slate.brought)
+        return self.seal(head, tail)
 
     def seal(self, head: bytes, tail: bytes) -> str:
         """The token of what ``head_of`` and ``tail_of`` packed: a page's slate is sent under a
@@ -105,15 +111,20 @@ def head_of(bundle: str, variant: int | None, arm: str) -> bytes:
 
 
 def tail_of(
-    source: int, items: Sequence[int], origins: Sequence[str], chances: Sequence[float]
+    source: int,
+    items: Sequence[int],
+    origins: Sequence[str],
+    chances: Sequence[float],
+    brought: Sequence[bool] = (),
 ) -> bytes:
     """What stands in a slate, packed; the chances mean nothing if there is no variant."""
     packed = bytearray()
     _put(packed, source)
     packed.append(len(items))
-    for item, origin, chance in zip(items, origins, chances, strict=True):
+    marks = [BROUGHT if each else 0 for each in brought] or [0] * len(items)
+    for item, origin, chance, mark in zip(items, origins, chances, marks, strict=True):
         _put(packed, item)
-        packed.append(ORIGINS.index(origin))
+        packed.append(ORIGINS.index(origin) | mark)
         packed.append(round(chance * N_VARIANTS))
     return bytes(packed)
 
@@ -128,16 +139,18 @@ def _unpacked(payload: bytes) -> Slate:
     variant = next(given)
     bundle, arm = (bytes(next(given) for _ in range(next(given))).decode() for _ in range(2))
     source = _take(given)
-    links = [(_take(given), ORIGINS[next(given)], next(given)) for _ in range(next(given))]
+    links = [(_take(given), next(given), next(given)) for _ in range(next(given))]
     chances = tuple(hundredths / N_VARIANTS for *_, hundredths in links)
+    brought = tuple(bool(origin & BROUGHT) for _, origin, _ in links)
     return Slate(
         list=bundle,
         variant=None if variant == NO_VARIANT else variant,
         arm=arm,
         source=source,
         items=tuple(item for item, *_ in links),
-        origins=tuple(origin for _, origin, _ in links),
+        origins=tuple(ORIGINS[origin & ~BROUGHT] for _, origin, _ in links),
         chances=chances if variant != NO_VARIANT else None,
+        brought=brought if any(brought) else (),
     )
 
 

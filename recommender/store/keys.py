@@ -33,7 +33,7 @@ COLUMNS = {
     },
     "slate_links": {
         "slate": "integer", "rank": "integer", "item": "integer", "position": "integer",
-        "propensity": "double precision", "origin": "text",
+        "propensity": "double precision", "origin": "text", "brought": "integer",
     },
     "views": {
         "view_id": "text", "ts": "bigint", "slate": "integer", "session": "text",
@@ -97,16 +97,19 @@ def _digest(slate: Slate) -> bytes:
     """Sixteen bytes that no other slate has."""
     packed = struct.pack(f"<{len(slate.items) + 1}q", slate.source, *slate.items)
     head: list[Any] = [slate.list, slate.ordered, slate.chances]
-    text = json.dumps([*head, slate.origins] if slate.origins else head)
+    head += [slate.origins] if slate.origins else []
+    text = json.dumps([*head, slate.brought] if slate.brought else head)
     return hashlib.sha256(text.encode() + packed).digest()[:16]
 
 
 def _links(number: int, slate: Slate) -> Iterator[tuple[Any, ...]]:
     chances = slate.chances or (None,) * len(slate.items)
     origins = slate.origins or ("",) * len(slate.items)
-    rows = zip(slate.items, chances, origins, strict=True)
-    for rank, (item, chance, origin) in enumerate(rows, start=1):
-        yield number, rank, item, rank if slate.ordered else None, chance, origin
+    brought = slate.brought or (False,) * len(slate.items)
+    rows = zip(slate.items, chances, origins, brought, strict=True)
+    for rank, (item, chance, origin, asked_for) in enumerate(rows, start=1):
+        place = rank if slate.ordered else None
+        yield number, rank, item, place, chance, origin, int(asked_for)
 
 
 def _lock(connection: Connection) -> None:

@@ -117,7 +117,16 @@ def _layouts(connection: Connection) -> None:
         connection.execute(sql.text(statement))
 
 
-STEPS = (_first, _pages, _live, _layouts)
+def _brought(connection: Connection) -> None:
+    """Whether a link stood in a list only because of what the request asked for; of lists sent
+    before it is not known, and they count as lists that everybody is shown.
+    """
+    connection.execute(
+        sql.text("ALTER TABLE slate_links ADD COLUMN brought INTEGER NOT NULL DEFAULT 0")
+    )
+
+
+STEPS = (_first, _pages, _live, _layouts, _brought)
 # Any number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK = 7_263_550_142
 

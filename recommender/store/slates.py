@@ -22,7 +22,8 @@ class Slates:
     Links ``heads[s]`` to ``heads[s + 1]`` are those of slate ``s``, in the order shown;
     ``heads`` is ``(n_slates + 1,)``. Of links, ``(n_links,)``: ``item``, the store's key of the
     target; ``position``, from 1, or 0 where the order is unknown; ``propensity``, the chance with
-    which the page put this item there, NaN where unknown.
+    which the page put this item there, NaN where unknown; ``brought``, whether it stood there only
+    because a request asked for it.
     """
 
     number: np.ndarray
@@ -33,6 +34,7 @@ class Slates:
     item: np.ndarray
     position: np.ndarray
     propensity: np.ndarray
+    brought: np.ndarray
     lists: tuple[str, ...]
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
@@ -62,7 +64,8 @@ def read(
     )
     links = columns(
         connection,
-        f"SELECT slate, item, position, propensity FROM slate_links {wanted} ORDER BY slate, rank",
+        "SELECT slate, item, position, propensity, brought "
+        f"FROM slate_links {wanted} ORDER BY slate, rank",
         values or {},
         floats=("position", "propensity"),
     )
@@ -75,5 +78,6 @@ def read(
         item=links["item"],
         position=np.nan_to_num(links["position"], nan=0).astype(np.int32),
         propensity=links["propensity"],
+        brought=links["brought"].astype(bool),
         lists=tuple(lists),
     )
