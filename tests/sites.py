@@ -142,6 +142,9 @@ def log_of(*slates: Shown, readings: Sequence[tuple[int, int, int]] = ()) -> Log
         layouts=("",),
         lists=("",),
         clicks_per_visit=1.0,
+        view_live=np.ones(len(slates), dtype=bool),
+        click_live=np.ones(len(links), dtype=bool),
+        brought=np.zeros(len(links), dtype=bool),
     )
 
 

@@ -26,9 +26,9 @@ def daily_counts(store: Store, chosen: Selection) -> Iterator[pd.DataFrame]:
         values = {**chosen.values, **Caps().limits(connection)}
         seen, past = chosen.views, chosen.past
         names = {"layout": Names(), "arm": Names()}
-        shown = columns(connection, daily_views(seen, past, by_arm=True), values, texts=names)
+        shown = columns(connection, daily_views(seen, past, by="arm"), values, texts=names)
         clicked = columns(
-            connection, daily_clicks(seen, past, by_arm=True), values, texts=names, floats=("rank",)
+            connection, daily_clicks(seen, past, by="arm"), values, texts=names, floats=("rank",)
         )
         used = (
             f"SELECT v.slate FROM views v WHERE {seen} "

@@ -96,7 +96,7 @@ FLAGGED = f"""
         UNION ALL SELECT view_id, 'pair' FROM moderate WHERE nth_of_pair > :of_pair
     ), sound AS (
         SELECT v.view_id AS view_id, v.ts AS ts, v.slate AS slate, v.session AS session,
-            v.layout AS layout, v.arm AS arm
+            v.layout AS layout, v.arm AS arm, CASE WHEN v.live > 0 THEN 1 ELSE 0 END AS live
         FROM views v LEFT JOIN flagged f ON f.view_id = v.view_id WHERE f.view_id IS NULL
     )
 """

@@ -41,8 +41,8 @@ MAX_READ_IN_SESSION = 100
 
 # Columns of ``Log`` that go together, the day first.
 BY_DAY = (
-    ("view_day", "view_slate", "n_views"),
-    ("click_day", "click_link", "n_clicks", "n_in_sessions"),
+    ("view_day", "view_slate", "n_views", "view_live"),
+    ("click_day", "click_link", "n_clicks", "n_in_sessions", "click_live"),
     ("read_day", "read_session", "read_article"),
     ("past_read_day", "past_read_article", "n_past_reads"),
     ("past_pair_day", "past_pair_article", "past_pair_other", "n_past_pairs"),
@@ -57,10 +57,13 @@ class Log:
       numbers into ``layouts`` and ``lists``. Links ``heads[s]`` to ``heads[s + 1]`` belong to
       slate ``s``, in the order shown; ``heads`` is ``(n_slates + 1,)``.
     - Links, ``(n_links,)``: ``item``, the target; ``position``, from 1, or 0 where unknown;
-      ``propensity``, the chance of this item there, NaN where unknown.
-    - Daily views, ``(n_daily_views,)``: ``view_day``, ``view_slate``, ``n_views``.
+      ``propensity``, the chance of this item there, NaN where unknown; ``brought``, whether it
+      stood there only because a request asked for it.
+    - Daily views, ``(n_daily_views,)``: ``view_day``, ``view_slate``, ``n_views``, ``view_live``.
     - Daily clicks, ``(n_daily_clicks,)``: ``click_day``, ``click_link`` (a link's number),
-      ``n_clicks``, of which ``n_in_sessions`` were made in a session.
+      ``n_clicks``, of which ``n_in_sessions`` were made in a session, ``click_live``. Numbers of
+      views and clicks are whole until ``influence`` bounds what they weigh. ``live`` are those that
+      pages sent, not the site itself.
     - Readings, one a session and article, ``(n_readings,)``: ``read_session``, ``read_article``,
       ``read_day``.
     - ``clicks_per_visit``: of the visit that a click belongs to, over all clicks of the log; 1 if
@@ -105,6 +108,9 @@ class Log:
     layouts: tuple[str, ...]
     lists: tuple[str, ...]
     clicks_per_visit: float
+    view_live: np.ndarray
+    click_live: np.ndarray
+    brought: np.ndarray
 
     @property
     def link_slate(self) -> np.ndarray:
@@ -129,6 +135,17 @@ class Log:
             kept = (day >= first) & (day < last)
             changes |= {name: getattr(self, name)[kept] for name in names}
         return replace(self, **changes)  # type: ignore[arg-type]
+
+    def shown_to_all(self) -> Log:
+        """Without what only a request brought onto a list: such links lead nowhere, and clicks on
+        them are none. Whoever asks chooses them, so they show what one client likes to click.
+        """
+        if not self.brought.any():
+            return self
+        kept = ~self.brought[self.click_link]
+        columns = ("click_day", "click_link", "n_clicks", "n_in_sessions", "click_live")
+        clicks = {name: getattr(self, name)[kept] for name in columns}
+        return replace(self, item=np.where(self.brought, UNKNOWN, self.item), **clicks)
 
     def leads_to(self, marked: np.ndarray) -> np.ndarray:
         """Whether each link leads to an article that is ``marked``, ``(n_articles,)``;
@@ -207,6 +224,9 @@ def count(
         layouts=tuple(layouts),
         lists=slates.lists,
         clicks_per_visit=float(squares / n) if n else 1.0,
+        view_live=views["live"].astype(bool),
+        click_live=clicks["live"].astype(bool),
+        brought=slates.brought[links],
     )
 
 

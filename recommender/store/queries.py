@@ -18,47 +18,51 @@ from sqlalchemy.engine import Connection
 from recommender.events.ingest import BY_CRAWLER
 from recommender.store.click_filters import FLAGGED
 
+# What views may be counted by besides, and what is taken to be so of forgotten ones, of which it is
+# not known: pages may have sent them.
+UNKNOWN_OF_PAST = {"arm": "''", "live": "1"}
 
-def daily_views(seen: str, past: str, *, by_arm: bool = False) -> str:
-    """Views by day, slate and layout, of views ``v`` that meet ``seen`` and of what is kept of
-    forgotten ones, ``p``, that meets ``past``; by arm too, which of forgotten ones is not known.
+
+def daily_views(seen: str, past: str, *, by: str) -> str:
+    """Views by day, slate, layout and one of ``UNKNOWN_OF_PAST``, of views ``v`` that meet ``seen``
+    and of what is kept of forgotten ones, ``p``, that meets ``past``.
     """
-    v_arm, p_arm, arm = (", v.arm", ", '' AS arm", ", arm") if by_arm else ("", "", "")
     return f"""{FLAGGED}
-    SELECT day, slate, layout{arm}, SUM(n) AS n FROM (
-        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout{v_arm}, COUNT(*) AS n
+    SELECT day, slate, layout, {by}, SUM(n) AS n FROM (
+        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout, v.{by}, COUNT(*) AS n
         FROM sound v
         WHERE {seen}
-        GROUP BY v.ts / 86400000, v.slate, v.layout{v_arm}
-        UNION ALL SELECT p.day, p.slate, p.layout{p_arm}, p.n FROM past_views p WHERE {past}
+        GROUP BY v.ts / 86400000, v.slate, v.layout, v.{by}
+        UNION ALL SELECT p.day, p.slate, p.layout, {UNKNOWN_OF_PAST[by]} AS {by}, p.n
+        FROM past_views p WHERE {past}
     ) k
-    GROUP BY day, slate, layout{arm} ORDER BY day, slate, layout{arm}
+    GROUP BY day, slate, layout, {by} ORDER BY day, slate, layout, {by}
     """
 
 
-def daily_clicks(seen: str, past: str, *, by_arm: bool = False) -> str:
-    """Clicks by day, slate, layout and place in the slate (NULL if they were on what it did not
-    hold), under the same conditions. A link that stands twice in a slate is credited where it
+def daily_clicks(seen: str, past: str, *, by: str) -> str:
+    """Clicks by day, slate, layout, ``by`` and place in the slate (NULL if they were on what it did
+    not hold), under the same conditions. A link that stands twice in a slate is credited where it
     stands first: nobody knows which of the two was followed.
     """
-    v_arm, p_arm, arm = (", v.arm", ", '' AS arm", "k.arm, ") if by_arm else ("", "", "")
     # The inner query must come first, whatever a planner without statistics thinks.
     return f"""{FLAGGED}
-    SELECT k.day AS day, k.slate AS slate, k.layout AS layout, {arm}SUM(k.n) AS n,
+    SELECT k.day AS day, k.slate AS slate, k.layout AS layout, k.{by} AS {by}, SUM(k.n) AS n,
         SUM(k.n_in_sessions) AS n_in_sessions,
         (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = k.slate AND l.item = k.item) AS rank
     FROM (
-        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout{v_arm},
+        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout, v.{by} AS {by},
             c.item AS item, COUNT(*) AS n,
             SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END) AS n_in_sessions
         FROM clicks c JOIN sound v ON v.view_id = c.view_id
         WHERE {seen}
-        GROUP BY v.ts / 86400000, v.slate, v.layout, c.item{v_arm}
-        UNION ALL SELECT p.day, p.slate, p.layout{p_arm}, p.item, p.n, p.n_in_sessions
+        GROUP BY v.ts / 86400000, v.slate, v.layout, c.item, v.{by}
+        UNION ALL SELECT p.day, p.slate, p.layout, {UNKNOWN_OF_PAST[by]} AS {by}, p.item, p.n,
+            p.n_in_sessions
         FROM past_clicks p WHERE {past}
     ) k
-    GROUP BY k.day, k.slate, k.layout, {arm}k.item
-    ORDER BY day, slate, layout, {arm}rank
+    GROUP BY k.day, k.slate, k.layout, k.{by}, k.item
+    ORDER BY day, slate, layout, {by}, rank
     """
 
 
@@ -75,8 +79,8 @@ CLICKS_OF_VISITS = (
     ) k
 """
 )
-DAILY_VIEWS = daily_views("v.ts < :until", "p.day < :until_day")
-DAILY_CLICKS = daily_clicks("v.ts < :until", "p.day < :until_day")
+DAILY_VIEWS = daily_views("v.ts < :until", "p.day < :until_day", by="live")
+DAILY_CLICKS = daily_clicks("v.ts < :until", "p.day < :until_day", by="live")
 
 
 def readings(views: str, pages: str) -> str:
