@@ -20,7 +20,7 @@ from recommender.ranking.logit import most_likely
 BENDS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 # Slopes are around nothing, give or take a fifth: of 1 to 50, as good as any on the sample site
 # with 20 and with 60 days of clicks, and no worse on wikispeedia.
-PRECISION = 30.0
+PRECISION = 1000.0
 # Standard deviations from the median at which a product stops growing. Not tuned.
 FAR = 2.0
 

@@ -28,7 +28,7 @@ from recommender.ragged import mixed
 from recommender.ranking.additive import AdditiveScore, fit_additive
 from recommender.ranking.boosting import Forest, grow
 from recommender.ranking.features import NAMES, History, counting, features
-from recommender.ranking.handpicked import HandpickedModel, editors_word
+from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.time_splits import Split, Splits, splits_of
 from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
@@ -54,9 +54,7 @@ N_PERMUTED = 5_000
 OWN_CLICKS = "the pair's own clicks"
 # The features that are a pair's own clicks.
 OWN = ("hand_picked", "chances", "clicked", "over_text", "lift")
-SCORE, TEXT, OVER_TEXT, PICKED = (
-    NAMES.index(name) for name in ("score", "text", "over_text", "hand_picked")
-)
+SCORE, TEXT, OVER_TEXT = (NAMES.index(name) for name in ("score", "text", "over_text"))
 # Features that are multiplied with each other: content, the target, the pair, and how much is known
 # of them. Not tuned.
 CROSSED = np.array(
@@ -105,12 +103,7 @@ class Ranker:
         """Log odds of pairs beside their sources, ``(n_pairs,)``; ``sources`` and ``items`` are
         ``(n_pairs,)``, ``sources`` in runs.
         """
-        seen = features(corpus, self.handpicked, self.history, sources, items)
-        # What was learned is of links that somebody chose to show. How far that goes beyond what
-        # texts say is known of editors' lists alone; of links chosen by nobody it is taken off.
-        shown = self.history.pairs.find(sources, items) >= 0
-        chosen = self.cautious | shown | (seen[:, PICKED] > 0)
-        return self.predict(seen) - np.where(chosen, 0.0, np.log(editors_word(corpus)))
+        return self.predict(features(corpus, self.handpicked, self.history, sources, items))
 
     def predict(self, seen: np.ndarray) -> np.ndarray:
         """The same by features ``(n_pairs, len(FEATURES))``."""

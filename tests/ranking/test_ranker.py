@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sites import EVENLY, Shown, log_of, random_articles, site_from
+from sites import EVENLY, Shown, counted, log_of, random_articles, site_from
 
 from recommender.articles.article import Article
 from recommender.clicks.choice_model import pairs_in
@@ -169,20 +169,33 @@ def test_few_clicks_a_page_teach_the_levels_alone(site: Corpus, monkeypatch: pyt
     assert few.decided_by == "model"
 
 
-def test_links_that_nobody_chose_to_show_are_trusted_less(site: Corpus, articles: list[Article]):
-    """As much less as hand-picked lists agree with the texts: nothing where they are random."""
+def test_links_that_nobody_chose_are_trusted_less_until_they_are_shown(site: Corpus):
+    """As much less as hand-picked lists agree with the texts, as long as all that was shown was
+    picked; then as readers follow them.
+    """
     log = readers(popularity, a_day=10)
-    pair = np.array([0]), np.array([1])
-    scores = []
+    pairs, _ = pairs_in(log, n_articles=N)
+    found = {}
     for agreement in (0.0, 0.5):
-        changed = replace(site, agreement=np.array([0, 0, agreement]))
-        learned = learn(changed, log, EVENLY, seed=0)
-        assert learned.ranker is not None
-        hidden = replace(learned.ranker.history, pairs=pairs_in(log_of(), n_articles=N)[0])
-        blind = replace(learned.ranker, history=hidden)
-        scores.append(blind.score(changed, *pair)[0])
+        for name, picked in (("all", pairs.keys), ("none", pairs.keys[:0])):
+            changed = replace(site, agreement=np.array([0, 0, agreement]), picked=picked)
+            found[agreement, name] = counted(changed, log).unchosen
 
-    assert scores[0] - scores[1] == pytest.approx(np.log(2), abs=1e-5)
+    assert found[0.0, "all"] == found[0.0, "none"] == 0
+    assert found[0.5, "all"] == pytest.approx(-np.log(2))
+    assert -np.log(2) < found[0.5, "none"] < -0.05
+
+
+def test_one_target_does_not_decide_how_links_that_nobody_chose_are_followed(site: Corpus):
+    """A flood on one of them moves the rate of all by little, being one part of nine."""
+    pages = [Shown(at, [(at + 1) % N, (at + 7) % N], [10, 2], views=100) for at in range(N)]
+    flood = [Shown(at, [5], [100], views=100) for at in range(N) if at != 5]
+    picked = np.array([at * N + (at + 1) % N for at in range(N)])
+    changed = replace(site, agreement=np.array([0, 0, 0.5]), picked=np.sort(picked))
+
+    quiet, flooded = (counted(changed, log_of(*of)).unchosen for of in (pages, pages + flood))
+
+    assert abs(flooded - quiet) < 0.35  # a ratio of sums moves by 1.5
 
 
 def test_clicks_of_one_day_are_too_few(site: Corpus):
