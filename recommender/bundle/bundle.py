@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from recommender.text.corpus import Corpus
 
 RANKER, HANDPICKED, CALIBRATION = "ranker", "handpicked", "calibration"
-TERM_COUNTS = "term_counts"
+TERM_COUNTS, WEIGHTS = "term_counts", "weights"
 CARD = "MODEL_CARD.md"
 
 

@@ -33,7 +33,7 @@ from recommender.lists.eligibility import Languages, Listings
 from recommender.lists.populations import Populations
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
-LAYOUT = 11
+LAYOUT = 12
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"
@@ -83,6 +83,53 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What pages sent, views and clicks, and how much of it does not count: beyond what a day may
+    bring (``volume``), or since its ``page``, its ``target`` or its ``day`` disagrees with the rest
+    of the log; and clicks on links that only a request brought onto a list. ``usual`` ones are
+    those of a day, None where too few are known; ``days`` name the worst, with the share of their
+    views that counts.
+    """
+
+    n_views: int
+    n_clicks: int
+    volume_views: float
+    volume_clicks: float
+    page_views: float
+    page_clicks: float
+    target_clicks: float
+    day_views: float
+    day_clicks: float
+    brought_clicks: int
+    usual_views: float | None
+    usual_clicks: float | None
+    days: dict[str, float]
+
+    def __str__(self) -> str:
+        """Sentences without a capital or a full stop."""
+        if self.n_views == 0:
+            return "none of the log was sent by pages; what is imported is never capped"
+        found = f"pages sent {self.n_views:,} views and {self.n_clicks:,} clicks"
+        parts = (
+            (self.volume_views, self.volume_clicks, "beyond what a day may bring"),
+            (self.page_views, self.page_clicks, "of pages that disagree with the rest of the log"),
+            (0, self.target_clicks, "on targets far beyond what the rest of the log expects"),
+            (self.day_views, self.day_clicks, "of days that disagree with the rest of the log"),
+            (0, self.brought_clicks, "on links that only a request brought onto a list"),
+        )
+        left = [
+            (f"{views:,.0f} views and " if views >= 0.5 else "") + f"{clicks:,.0f} clicks {why}"
+            for views, clicks, why in parts
+            if max(views, clicks) >= 0.5
+        ]
+        if not left:
+            return f"{found}, and all of them count"
+        days = ", ".join(f"{day} ({share:.0%} of it counts)" for day, share in self.days.items())
+        most = f"; most on {days.replace('%', ' %')}" if days else ""
+        return f"{found}; capped, and left out: {'; '.join(left)}{most}"
+
+
+@dataclass(frozen=True, slots=True)
 class HandPicked:
     """What came of learning from hand-picked lists: ``trial`` are nDCG@10 on lists set aside, and
     ``importance`` what that loses if a feature is permuted.
@@ -99,9 +146,9 @@ class Manifest:
     """What a bundle is made of and from: times in ISO 8601, the log's window first and last.
 
     ``scores`` are figures of orders on the log's last days, ``importance`` what the ranker's loses
-    if a feature is permuted. ``change`` is the ``store``'s last change of an article that the
-    build knew, ``n_logged_clicks`` the clicks the store held. ``explore`` variants of a hundred
-    explore. ``files`` are known once the bundle is published.
+    if a feature is permuted. ``sent`` is what pages sent of the log. ``change`` is the ``store``'s
+    last change of an article that the build knew, ``n_logged_clicks`` the clicks the store held.
+    ``explore`` variants of a hundred explore. ``files`` are known once the bundle is published.
     """
 
     name: str
@@ -118,6 +165,7 @@ class Manifest:
     n_stubs: int
     n_clicks: int
     n_views: int
+    sent: Sent
     examination: Examination
     calibration: Calibration
     relevance_floor: float

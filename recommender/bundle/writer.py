@@ -7,21 +7,31 @@ import platform
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
 from recommender.articles.dates import DateCounts
-from recommender.bundle import registry
+from recommender.bundle import published, registry
 from recommender.bundle.answer_bytes import ready
 from recommender.bundle.arrays import Index, Strings, build, save
-from recommender.bundle.bundle import CALIBRATION, CARD, HANDPICKED, RANKER, TERM_COUNTS, Bundle
+from recommender.bundle.bundle import (
+    CALIBRATION,
+    CARD,
+    HANDPICKED,
+    RANKER,
+    TERM_COUNTS,
+    WEIGHTS,
+    Bundle,
+)
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import DEFAULT_K
-from recommender.bundle.published import LISTS, Evidence, Lists, Postings, Prepared, Texts
+from recommender.bundle.published import LISTS, Lists, Postings, Prepared, Texts
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
+from recommender.clicks.influence import Evidence
 from recommender.clicks.position_bias import Examination
 from recommender.lists.editions import EDITION
 from recommender.lists.eligibility import Eligibility, Listings
@@ -62,6 +72,8 @@ class Built:
     text: Text
     site: Corpus
     log: Log
+    evidence: Evidence
+    sent: dict[str, Any]
     examination: Examination
     learned: Learned
     taught: Outcome
@@ -99,6 +111,7 @@ class Built:
             "n_stubs": sum(1 for article in self.articles if article.stub),
             "n_clicks": learned.n_clicks,
             "n_views": int(self.log.n_views.sum()),
+            "sent": self.sent,
             "examination": self.examination.about(),
             "calibration": self.calibrated.about(),
             "relevance_floor": self.floor,
@@ -136,6 +149,7 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         save(folder, "site", built.site)
         save(folder, TERM_COUNTS, built.text.counts)
         save(folder, "history", built.learned.history)
+        save(folder, WEIGHTS, built.evidence.weights())
         if calibration := built.calibrated.calibration:
             save(folder, CALIBRATION, calibration)
         if ranker := built.learned.ranker:
@@ -245,7 +259,7 @@ def popular(
 
 
 def _evidence(built: Built) -> np.ndarray:
-    """``Evidence`` of every link, ``(n_articles, list_size, n_figures)``; else zeros."""
+    """``published.Evidence`` of every link, ``(n_articles, list_size, n_figures)``; else zeros."""
     lists, site, history = built.finished.lists, built.site, built.learned.history
     sources, slots = np.nonzero(lists.used)
     items = lists.items[sources, slots].astype(np.int64)
@@ -262,7 +276,8 @@ def _evidence(built: Built) -> np.ndarray:
         "topic": np.where(topic >= SAME_TOPIC, topic, 0),
     }
     evidence = np.zeros((*lists.items.shape, len(columns)), dtype=np.float32)
-    evidence[sources, slots] = np.column_stack([columns[name] for name in Evidence._fields])
+    names = published.Evidence._fields
+    evidence[sources, slots] = np.column_stack([columns[name] for name in names])
     return evidence
 
 

@@ -117,6 +117,12 @@ class Splits:
         end = self.days[-1] if self.days else 0
         return self.split(end, end, day=self.now)
 
+    def on(self, log: Log) -> Splits:
+        """The same of a log with the same slates, of which other views and clicks count."""
+        other = replace(self, log=log)
+        other.__dict__["_content"] = self._content
+        return other
+
     @cached_property
     def _content(self) -> np.ndarray:
         """What is known of every pair without clicks, ``(n_pairs, len(CONTENT))``."""

@@ -24,6 +24,8 @@ from recommender.bundle.bundle import Bundle
 from recommender.bundle.writer import Built, Stored, write
 from recommender.candidates import EMPTY, Candidates, hand_picked, union
 from recommender.clicks import position_bias
+from recommender.clicks.influence import Evidence, limited
+from recommender.clicks.position_bias import Examination
 from recommender.errors import TrainingError
 from recommender.lists.concentration import DEFAULT_CEILING
 from recommender.lists.eligibility import (
@@ -43,11 +45,14 @@ from recommender.progress import Progress, Silent, tracked
 from recommender.ranking import handpicked
 from recommender.ranking.calibration import Score, calibrate, scores
 from recommender.ranking.candidate_sources import SOURCES, Basis
+from recommender.ranking.consistency import consistent
 from recommender.ranking.features import BLOCK
-from recommender.ranking.handpicked import Outcome
+from recommender.ranking.handpicked import HandpickedModel, Outcome
 from recommender.ranking.ranker import Learned, learn
+from recommender.ranking.time_splits import splits_of
 from recommender.store import counts
 from recommender.store.click_filters import Caps
+from recommender.store.counts import Log
 from recommender.store.database import Store, known_name
 from recommender.text import neighbours, tfidf
 from recommender.text.corpus import Corpus, corpus_of
@@ -136,8 +141,10 @@ def build(
 
     taught = handpicked.learn(corpus, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")
-    log = counts.count(store, ids, until=options.until, caps=options.caps)
-    examination = position_bias.estimate(log, seed=options.seed)
+    whole_log = counts.count(store, ids, until=options.until, caps=options.caps)
+    log, examination, evidence = weighed(
+        whole_log, corpus, taught.model, stub=stub, seed=options.seed, progress=progress
+    )
     learned = learn(
         corpus, log, examination,
         handpicked=taught.model, stub=stub, now=today, seed=options.seed, progress=progress,
@@ -181,17 +188,41 @@ def build(
         articles, dates, now,
         oldest_days=options.oldest_days, n_too_old=int(too_old.sum()), ageing=options.ageing,
     )  # fmt: skip
-    stored = Stored(known_name(store), store.keys_of(ids), change, int(log.n_clicks.sum()))
+    stored = Stored(known_name(store), store.keys_of(ids), change, int(whole_log.n_clicks.sum()))
     compared = populations(
         corpus, learned.history.pairs, scored,
         factor=handpicked.editors_word(corpus), seed=options.seed,
     )  # fmt: skip
     built = Built(
-        articles, text, corpus, log, examination, learned, taught, finished, slates, calibrated,
-        compared, eligible, floor, listings_of(articles, listing, rule=options.listings), counted,
-        stored, now,
+        articles, text, corpus, log, evidence, evidence.about(whole_log), examination, learned,
+        taught, finished, slates, calibrated, compared, eligible, floor,
+        listings_of(articles, listing, rule=options.listings), counted, stored, now,
     )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
+
+
+def weighed(
+    counted: Log,
+    corpus: Corpus,
+    model: HandpickedModel | None,
+    *,
+    stub: np.ndarray,
+    seed: int,
+    progress: Progress,
+) -> tuple[Log, Examination, Evidence]:
+    """The log as it counts: without what only requests brought onto lists, and what pages sent on
+    a day or a page bounded by what is usual and by how far it agrees with the rest; how places are
+    examined by that; and what pages sent, and weighs.
+    """
+    log = counted.shown_to_all()
+    evidence = limited(log, corpus.n_articles)
+    bounded = evidence.weigh(log)
+    examination = position_bias.estimate(bounded, seed=seed)
+    if len(evidence.keys):
+        splits = splits_of(corpus, model, bounded, examination, stub=stub)
+        evidence = consistent(splits, evidence, progress=progress)
+        examination = position_bias.estimate(evidence.weigh(log), seed=seed)
+    return evidence.weigh(log), examination, evidence
 
 
 def read_languages(

@@ -26,6 +26,7 @@ from recommender.bundle.registry import (
     Examination,
     HandPicked,
     Manifest,
+    Sent,
     activate,
     current,
     inside,
@@ -59,6 +60,7 @@ ABOUT = Manifest(
     n_stubs=0,
     n_clicks=1,
     n_views=9,
+    sent=Sent(9, 2, 1.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 1, 9.0, None, {"2026-11-01": 0.5}),
     examination=Examination(
         False, "too few", 1, ("not corrected",), (Curve("", False, "too few", 1),)
     ),
