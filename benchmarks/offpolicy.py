@@ -100,7 +100,8 @@ def simulate(site: Simulated, n_logs: int = N_LOGS) -> list[tuple[str, ...]]:
         ids=[""] * (n + N_ITEMS), layouts=[""], source=source, layout=np.zeros_like(source),
         ordered=np.ones(len(source), dtype=bool), heads=np.arange(len(source) + 1) * N_LINKS,
         item=n + items.ravel(), propensity=chance[source[:, None], items, places].ravel(),
-        slate=source, ts=source, session=source, click_view=source, click_link=source,
+        slate=source, ts=source, session=source, live=source > -1,
+        brought=np.zeros(n_slates * n * N_LINKS, dtype=bool), click_view=source, click_link=source,
     )  # fmt: skip
     wanted = np.full((n + N_ITEMS, N_LINKS), -1)
     wanted[:n] = n + best

@@ -34,7 +34,9 @@ class Settings:
     ``oldest_days`` ago are recommended beside nothing (0: any age is fine); ``ageing`` names, with
     commas, the categories in which a newer article is preferred strongly. ``listings`` is ``on`` if
     pages that are mere lists of others are recommended like these, else ``off``. ``ceiling`` is
-    the number of lists, of a hundred, that one article may stand in.
+    the number of lists, of a hundred, that one article may stand in. ``unjudged`` is what becomes
+    of a bundle that nothing can judge, ``promote`` or ``hold``; one by which more than
+    ``max_changed`` of a hundred pages get another first link is held too.
     """
 
     database: str = "sqlite:///recommender.db"
@@ -53,6 +55,8 @@ class Settings:
     ageing: str = ""
     listings: str = "off"
     ceiling: int = 10
+    unjudged: str = "promote"
+    max_changed: int = 100
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
@@ -60,7 +64,7 @@ class Settings:
 
 PATHS = ("models", "editorial")
 # Settings that are one of a few words.
-WORDS = {"languages": ("same", "any"), "listings": ("off", "on")}
+WORDS = {"languages": ("same", "any"), "listings": ("off", "on"), "unjudged": ("promote", "hold")}
 # Settings that are whole numbers, and between what.
 NUMBERS = {
     "event_rate": (0, 1_000_000),
@@ -69,6 +73,7 @@ NUMBERS = {
     "pair_clicks": (0, 1_000_000_000),
     "oldest_days": (0, 1_000_000),
     "ceiling": (1, 100),
+    "max_changed": (0, 100),
 }
 
 

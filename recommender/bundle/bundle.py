@@ -29,6 +29,7 @@ from recommender.lists.editorial import Rules
 from recommender.lists.exploration import slate_of
 
 if TYPE_CHECKING:
+    from recommender.clicks.influence import Weights
     from recommender.ranking.calibration import Calibration
     from recommender.ranking.features import History
     from recommender.ranking.handpicked import HandpickedModel
@@ -79,6 +80,13 @@ class Bundle:
     def card(self) -> str:
         """The model card, in Markdown."""
         return (self.folder / CARD).read_text(encoding="utf-8")
+
+    @cached_property
+    def weights(self) -> Weights:
+        """What pages sent that weighs less than the rest of the log."""
+        from recommender.clicks.influence import Weights
+
+        return load(self.folder, WEIGHTS, Weights)
 
     def related(
         self,

@@ -22,6 +22,7 @@ from recommender.lists import editorial
 from recommender.progress import Shown
 
 if TYPE_CHECKING:
+    from recommender.bundle.registry import Sent
     from recommender.store.click_filters import Caps
     from recommender.store.database import Store
 
@@ -77,7 +78,7 @@ def validate(as_json: bool) -> int:
 
     settings, now_ms = here(), int(now().timestamp() * 1000)
     with Store(settings.database) as store:
-        checks = ask(store, now_ms=now_ms, caps=caps_of(settings))
+        checks = ask(store, now_ms=now_ms, caps=caps_of(settings), sent=_sent(settings))
     if as_json:
         print_json({"checks": [asdict(check) for check in checks]})
     else:
@@ -160,11 +161,12 @@ def train(
             return
         built, promotion = at or now(), None
         if promote_if_better:
-            from recommender.evaluation.promotion import train_guarded
+            from recommender.evaluation.promotion import Rules, train_guarded
 
             bundle, promotion = train_guarded(
-                store, settings.models, now=built, options=options, progress=progress
-            )
+                store, settings.models, now=built, options=options, progress=progress,
+                rules=Rules(settings.unjudged, settings.max_changed),
+            )  # fmt: skip
         else:
             bundle = build(store, settings.models, now=built, options=options, progress=progress)
     absent = bundle.about.dates.no_category
@@ -183,6 +185,17 @@ def train(
     print(bundle.about.languages)
     print(bundle.about.listings)
     print(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
+
+
+def _sent(settings: Settings) -> Sent | None:
+    """What pages sent, by the account of the live bundle; None without one that can be read."""
+    try:
+        if registry.current(settings.models) is None:
+            return None
+        return registry.read(registry.resolve(settings.models)).sent
+    except BundleError as exc:
+        warn([f"{exc}; what pages sent is compared with the rest of the log when it is trained"])
+        return None
 
 
 def _n_new_clicks(store: Store, settings: Settings) -> int | None:

@@ -62,13 +62,11 @@ class Evidence:
 
     def of(self, days: np.ndarray, pages: np.ndarray) -> np.ndarray:
         """What pages sent on these days weighs; ``(n_rows,)``, as are ``days`` and ``pages``."""
-        at = find(self.keys, days.astype(np.int64) * self.n_pages + pages)
-        return np.where(at >= 0, self.weight[at] if len(self.keys) else 1.0, 1.0)
+        return weights_at(self.keys, self.weight, self.n_pages, days, pages)
 
     def of_targets(self, days: np.ndarray, items: np.ndarray) -> np.ndarray:
         """What clicks on ``items`` weigh besides, ``(n_rows,)``, as are ``days`` and ``items``."""
-        at = find(self.target_keys, days.astype(np.int64) * self.n_pages + items)
-        return np.where(at >= 0, self.target[at] if len(self.target) else 1.0, 1.0)
+        return weights_at(self.target_keys, self.target, self.n_pages, days, items)
 
     def weigh(self, log: Log) -> Log:
         """The log, of which what pages sent weighs so much."""
@@ -139,6 +137,17 @@ class Weights:
     target_days: np.ndarray
     targets: np.ndarray
     target_weight: np.ndarray
+
+
+def weights_at(
+    keys: np.ndarray, weight: np.ndarray, n_pages: int, days: np.ndarray, articles: np.ndarray
+) -> np.ndarray:
+    """The ``weight`` of each row, ``(n_rows,)``, found by its day and article among the sorted
+    ``keys`` ``day * n_pages + article``; 1 for those that are not there, or not known (-1).
+    """
+    at = find(keys, days.astype(np.int64) * n_pages + articles)
+    found = (at >= 0) & (articles >= 0)
+    return np.where(found, weight[at] if len(keys) else 1.0, 1.0)
 
 
 def limited(log: Log, n_pages: int) -> Evidence:

@@ -15,7 +15,8 @@ A page shows one link of two, drawn with chances 3/4 and 1/4; the candidate alwa
 ...     ids=["page", "a", "b"], layouts=[""], source=np.array([0, 0]), layout=np.array([0, 0]),
 ...     ordered=np.array([True, True]), heads=np.array([0, 1, 2]), item=np.array([1, 2]),
 ...     propensity=np.array([0.75, 0.25]), slate=np.array([0, 0, 0, 1]), ts=np.zeros(4),
-...     session=np.arange(4), click_view=np.array([3]), click_link=np.array([1]))
+...     session=np.arange(4), live=np.ones(4, dtype=bool), brought=np.zeros(2, dtype=bool),
+...     click_view=np.array([3]), click_link=np.array([1]))
 >>> shown = Matched.of(log, np.array([[2], [-1], [-1]]))
 >>> ips(shown).mean(log)
 1.0

@@ -2,8 +2,12 @@
 
 A bundle that learned from a click puts it first, so neither may be judged by clicks it has seen.
 What the live bundle has not seen, the new one has; so a second bundle is built, by the same rules,
-from all but the later half of what is new to the live one, and on that half the two are compared.
+from all but the later part of what is new to the live one, and on that part the two are compared.
 If it is not worse, the one that was built from everything goes live.
+
+Whoever sends views could feed the judge as well. So it sees what training counts and no more, and
+views of several days; where there are too few it cannot judge, and a setting decides. And whatever
+clicks say, a person is asked if more first links change than another setting allows.
 """
 
 from __future__ import annotations
@@ -14,10 +18,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import sqlalchemy as sql
 
 from recommender.bundle import registry
 from recommender.bundle.bundle import Bundle
+from recommender.clicks.influence import weights_at
 from recommender.clicks.position_bias import click_weights
 from recommender.errors import BundleError, CalibrationError
 from recommender.evaluation import metrics
@@ -34,8 +38,8 @@ from recommender.evaluation.offpolicy_estimators import (
 )
 from recommender.events.event import DAY_MS
 from recommender.progress import Progress
+from recommender.ragged import ranks
 from recommender.store import impressions
-from recommender.store.click_filters import Caps
 from recommender.store.database import Store
 from recommender.store.impressions import Impressions
 from recommender.training.pipeline import Options, build
@@ -44,10 +48,19 @@ from recommender.training.pipeline import Options, build
 K = 10
 # No more than the last days are judged by: tastes change. A week has every weekday; not tuned.
 MAX_DAYS = 7
-NEW = "SELECT COUNT(*) AS n, MAX(ts) AS last FROM views WHERE ts > :after AND ts < :until"
-MIDDLE = """
-    SELECT ts FROM views WHERE ts > :after AND ts < :until ORDER BY ts LIMIT 1 OFFSET :half
-"""
+# ... and no fewer, by the calendar (UTC): one day is what one sender can own. Not tuned.
+MIN_DAYS = 2
+PROMOTE, HOLD = "promote", "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What becomes of a bundle that nothing can judge, ``PROMOTE`` or ``HOLD``; and the share of
+    pages, in hundredths, whose first link may change without a person being asked.
+    """
+
+    unjudged: str = PROMOTE
+    max_changed: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +77,13 @@ def train_guarded(
     *,
     now: datetime,
     options: Options,
+    rules: Rules | None = None,
     progress: Progress | None = None,
 ) -> tuple[Bundle, Promotion]:
-    """Build a bundle and make it live unless it is worse than the live one. The first goes live."""
-    options = replace(options, activate=False)
+    """Build a bundle and make it live unless it is worse than the live one, or held by the
+    ``rules``. The first goes live.
+    """
+    options, rules = replace(options, activate=False), rules or Rules()
     new = build(store, models, now=now, options=options, progress=progress)
     live, fault = None, "no bundle was live"
     try:
@@ -78,26 +94,76 @@ def train_guarded(
     if live is None:
         registry.activate(models, new.name)
         return new, Promotion(True, f"promoted: {fault}")
-    cut = _cut(store, end_of_data(live), options.until)
-    if cut is None:
-        # Both have seen all there is, so both are flattered alike; what is broken still shows.
-        worse, reason = compare(new, live, store, after=-1, caps=options.caps)
-        reason += ", all of which both learned from"
-    else:
-        with TemporaryDirectory() as folder:
-            before = replace(options, until=cut)
-            tried = build(store, Path(folder), now=now, options=before, progress=progress)
-            worse, reason = compare(tried, live, store, after=cut - 1, caps=options.caps)
-        reason += f", from {_day(cut)} on, that neither had learned from"
+    worse, reason = _judged(store, new, live, now=now, options=options, progress=progress)
+    changed = changed_first(live, new)
+    reason += f"; the first link changes on {changed:.0%} of the pages".replace("%", " %")
     if worse:
         return new, Promotion(False, f"kept {live.name}: {reason}")
+    how = f"see: recommender compare {live.name} {new.name}, and: recommender models activate"
+    if worse is None and rules.unjudged == HOLD:
+        return new, Promotion(False, f"held (RECOMMENDER_UNJUDGED): {reason}; {how}")
+    if 100 * changed > rules.max_changed:
+        limit = f"more than RECOMMENDER_MAX_CHANGED, {rules.max_changed} %"
+        return new, Promotion(False, f"held: {reason}, {limit}; {how}")
     registry.activate(models, new.name)
-    return new, Promotion(True, f"promoted: {reason}")
+    how = " (RECOMMENDER_UNJUDGED)" if worse is None else ""
+    return new, Promotion(True, f"promoted{how}: {reason}")
 
 
-def compare(new: Bundle, live: Bundle, store: Store, *, after: int, caps: Caps) -> tuple[bool, str]:
-    """Is ``new`` worse, by views later than ``after``? And how that is known."""
-    log = impressions.read(store, after=after, caps=caps)
+def _judged(
+    store: Store,
+    new: Bundle,
+    live: Bundle,
+    *,
+    now: datetime,
+    options: Options,
+    progress: Progress | None,
+) -> tuple[bool | None, str]:
+    """Is the new bundle worse? None if nothing can tell. And how that is known."""
+    log = counted(impressions.read(store, after=end_of_data(live), caps=options.caps), new)
+    if options.until is not None:
+        log = log.only(log.ts < options.until)
+    cut = _cut(log.ts)
+    if cut is None:
+        return None, (
+            f"cannot judge: that takes views new to both, which count, on {MIN_DAYS} days, and "
+            "others before them that are new to the live bundle"
+        )
+    with TemporaryDirectory() as folder:
+        before = replace(options, until=cut)
+        tried = build(store, Path(folder), now=now, options=before, progress=progress)
+        worse, reason = compare(tried, live, log.only(log.ts >= cut))
+    return worse, f"{reason}, from {_day(cut)} on, that neither had learned from"
+
+
+def counted(log: Impressions, bundle: Bundle) -> Impressions:
+    """Views and clicks as they count in the training of a ``bundle``: of what weighs less, as many
+    as it weighs, evenly drawn; and no click on what only a request brought onto a list.
+    """
+    weights = bundle.weights
+    row = np.array([-1 if (at := bundle.lists.find(id)) is None else at for id in log.ids])
+    days, size = log.ts // DAY_MS, len(bundle.lists.stub)
+    page = row[log.source[log.slate]]
+    cells = weights_at(weights.days * size + weights.pages, weights.weight, size, days, page)
+    view, item = log.click_view, row[log.item[log.click_link]]
+    targets = weights_at(
+        weights.target_days * size + weights.targets, weights.target_weight, size, days[view], item
+    )
+    views = ~log.live | _evenly(days * (size + 1) + page, cells)
+    clicks = ~log.brought[log.click_link]
+    clicks &= ~log.live[view] | _evenly(days[view] * (size + 1) + item, targets)
+    return log.only(views, clicks)
+
+
+def _evenly(groups: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """A mask of the ``share`` of each group, all ``(n_rows,)``, systematically drawn."""
+    _, group = np.unique(groups, return_inverse=True)
+    nth = ranks(group, -np.arange(len(group), dtype=np.float64))
+    return np.floor(nth * share + 1e-9) > np.floor((nth - 1) * share + 1e-9)
+
+
+def compare(new: Bundle, live: Bundle, log: Impressions) -> tuple[bool, str]:
+    """Is ``new`` worse, by the views of a log? And how that is known."""
     n_clicked = len(log.followed().slate)
     if n_clicked == 0:
         return False, "nothing speaks against it, as the log has no clicked view"
@@ -167,16 +233,26 @@ def _examined(bundle: Bundle) -> np.ndarray:
     return seen
 
 
-def _cut(store: Store, after: int, until: int | None) -> int | None:
-    """The moment from which on views are judged by; None if none is new."""
-    limit = {"after": after, "until": until if until is not None else np.iinfo(np.int64).max}
-    with store.reading() as connection:
-        n, last = connection.execute(sql.text(NEW), limit).one()
-        if not n:
-            return None
-        middle = connection.scalar(sql.text(MIDDLE), {**limit, "half": n // 2})
-    return max(int(middle or 0), int(last) - MAX_DAYS * DAY_MS)
+def _cut(ts: np.ndarray) -> int | None:
+    """The beginning of the day, from which on views at ``ts``, ``(n_views,)``, ascending, are
+    judged by: the later half of them, but ``MIN_DAYS`` at least and ``MAX_DAYS`` at most. None if
+    no view would be left to learn from, or too few days to judge by.
+    """
+    days = np.unique(ts // DAY_MS)
+    if len(days) < MIN_DAYS + 1:
+        return None
+    half = ts[len(ts) // 2] // DAY_MS
+    first = int(np.clip(half, days[-1] - MAX_DAYS + 1, days[-MIN_DAYS]))
+    return max(first, int(days[1])) * DAY_MS
 
 
 def _day(moment: int) -> str:
     return f"{datetime.fromtimestamp(moment / 1000, tz=UTC):%Y-%m-%d %H:%M}"
+
+
+def changed_first(old: Bundle, new: Bundle) -> float:
+    """The share of the pages that both have whose first link differs."""
+    pages = [id for row, id in enumerate(old.lists.ids.column) if not old.lists.stub[row]]
+    both = [id for id in pages if new.lists.row(id) is not None]
+    first = [[[link.id for link in of.related(id, 1)] for id in both] for of in (old, new)]
+    return float(np.mean([a != b for a, b in zip(*first, strict=True)])) if both else 0.0

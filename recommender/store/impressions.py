@@ -28,7 +28,7 @@ VIEWS = (
         DENSE_RANK() OVER (
             ORDER BY v.session, CASE WHEN v.session = '' THEN v.view_id ELSE '' END
         ) AS session,
-        v.ts AS ts, v.slate AS slate, v.layout AS layout,
+        v.ts AS ts, v.slate AS slate, v.layout AS layout, v.live AS live,
         (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = v.slate AND l.item = c.item) AS rank
     FROM sound v LEFT JOIN clicks c ON c.view_id = v.view_id
     WHERE v.ts > :after
@@ -44,10 +44,11 @@ class Impressions:
     Slates, each in one layout, ``(n_slates,)``: ``source`` (a number into ``ids``, which are
     sorted), ``layout`` (into ``layouts``, sorted), ``ordered`` (are the places known?). Links
     ``heads[s]`` to ``heads[s + 1]`` belong to slate ``s``, in the order shown; ``heads`` is
-    ``(n_slates + 1,)``. Links, ``(n_links,)``: ``item`` (into ``ids``) and ``propensity``, the
-    chance with which the page put this item there (NaN where unknown). Views, ``(n_views,)``:
-    ``slate``, ``ts`` (milliseconds since 1970, UTC) and ``session`` (numbered from 0). Clicks,
-    ``(n_clicks,)``: ``click_view``, ascending, and ``click_link``.
+    ``(n_slates + 1,)``. Links, ``(n_links,)``: ``item`` (into ``ids``), ``propensity``, the
+    chance with which the page put this item there (NaN where unknown), and ``brought``, whether it
+    stood there only because a request asked for it. Views, ``(n_views,)``: ``slate``, ``ts``
+    (milliseconds since 1970, UTC), ``session`` (numbered from 0) and ``live``, whether a page sent
+    it. Clicks, ``(n_clicks,)``: ``click_view``, ascending, and ``click_link``.
     """
 
     ids: list[str]
@@ -63,6 +64,8 @@ class Impressions:
     session: np.ndarray
     click_view: np.ndarray
     click_link: np.ndarray
+    live: np.ndarray
+    brought: np.ndarray
 
     @property
     def size(self) -> np.ndarray:
@@ -100,23 +103,26 @@ class Impressions:
 
     def views_of(self, slates: np.ndarray) -> Impressions:
         """Only the views of these slates, a mask ``(n_slates,)``."""
-        return self._only(slates[self.slate])
+        return self.only(slates[self.slate])
 
     def followed(self) -> Impressions:
         """Only the views in which a link was followed that stood beside another: those by which
         an order of the links can be judged.
         """
         n_clicks = np.bincount(self.click_view, minlength=len(self.slate))
-        return self._only((n_clicks > 0) & (self.size[self.slate] >= 2))
+        return self.only((n_clicks > 0) & (self.size[self.slate] >= 2))
 
-    def _only(self, views: np.ndarray) -> Impressions:
-        """These views, a mask, visits and views numbered anew; slates and links as they were."""
+    def only(self, views: np.ndarray, clicks: np.ndarray | None = None) -> Impressions:
+        """Of these views, a mask ``(n_views,)``, all clicks or those of a mask ``(n_clicks,)``;
+        visits and views are numbered anew, slates and links remain.
+        """
         number = np.cumsum(views) - 1
-        clicks = views[self.click_view]
+        clicks = views[self.click_view] & (True if clicks is None else clicks)
         return replace(
             self,
             slate=self.slate[views],
             ts=self.ts[views],
+            live=self.live[views],
             session=_as_met(self.session[views]),
             click_view=number[self.click_view[clicks]],
             click_link=self.click_link[clicks],
@@ -165,6 +171,8 @@ def read(store: Store, *, after: int = -1, caps: Caps | None = None) -> Impressi
         session=_as_met(views["session"]),
         click_view=click_view,
         click_link=heads[slate[click_view]] + rank - 1,
+        live=views["live"].astype(bool),
+        brought=stored.brought[links],
     )
 
 

@@ -16,7 +16,9 @@ from sqlalchemy.engine import Connection
 from recommender.articles.article import Article
 from recommender.articles.dates import FIRST_YEAR, dates_of
 from recommender.articles.language import detect, primary_subtag
+from recommender.bundle.registry import Sent
 from recommender.clicks import position_bias
+from recommender.clicks.influence import limited
 from recommender.clicks.intervention_harvesting import MAX_POSITION
 from recommender.ranking.ranker import MIN_CLICKS
 from recommender.store import click_filters, counts
@@ -56,9 +58,17 @@ class Check:
     examples: list[str] = field(default_factory=list)
 
 
-def validate(store: Store, *, now_ms: int, caps: Caps | None = None, seed: int = 0) -> list[Check]:
+def validate(
+    store: Store,
+    *,
+    now_ms: int,
+    caps: Caps | None = None,
+    seed: int = 0,
+    sent: Sent | None = None,
+) -> list[Check]:
     """Ask everything. Events younger than ``PATIENCE_MS`` at ``now_ms`` (milliseconds since 1970,
-    UTC) may still wait for their other half, and are not asked for it.
+    UTC) may still wait for their other half, and are not asked for it. ``sent`` is the live
+    bundle's account of what pages sent, None if there is none.
     """
     caps = caps or Caps()
     everything = store.articles()
@@ -69,6 +79,7 @@ def validate(store: Store, *, now_ms: int, caps: Caps | None = None, seed: int =
     found += [_dates(articles, now_ms)]
     found += [_clicks(log), _without_clicks(log), _positions(log), _randomised(log, seed)]
     found += [_one_pair(log, ids), _drift(log)]
+    found += [_volume(log, len(ids)), _brought(log), *([_agreement(sent)] if sent else [])]
     with store.reading() as connection:
         found += [_halves(connection, now_ms), _not_shown(connection)]
         found += [_flagged(connection, caps), _rejected(connection)]
@@ -211,6 +222,45 @@ def _drift(log: Log) -> Check:
     passed = 1 / MAX_DRIFT <= factor <= MAX_DRIFT
     summary = f"{rates[0]:.3f} clicks a view in the last {RECENT_DAYS} days, {rates[1]:.3f} before"
     return Check(name, passed, summary)
+
+
+# What pages sent, and weighs less
+
+
+def _volume(log: Log, n_articles: int) -> Check:
+    evidence = limited(log, n_articles)
+    views, clicks = (
+        (float(of.sum()), float(of @ (1 - evidence.volume)))
+        for of in (evidence.views, evidence.clicks)
+    )
+    summary = (
+        f"{views[1]:,.0f} of {views[0]:,.0f} views and {clicks[1]:,.0f} of {clicks[0]:,.0f} clicks "
+        "that pages sent are beyond what a day may bring, and do not count"
+    )
+    passed = views[1] <= MAX_FLAGGED * views[0] and clicks[1] <= MAX_FLAGGED * clicks[0]
+    days = evidence.about(log)["days"]
+    worst = sorted(days, key=lambda day: (days[day], day))[:N_EXAMPLES]
+    named = [f"{day}: {days[day]:.0%} of the views count" for day in worst]
+    return Check("no day brings far more than is usual", passed, summary, named)
+
+
+def _brought(log: Log) -> Check:
+    total = int(log.n_clicks[log.click_live].sum())
+    n = int(log.n_clicks[log.click_live & log.brought[log.click_link]].sum())
+    summary = (
+        f"{n:,} of {total:,} clicks that pages sent are on links that only a request brought onto "
+        "a list, by exclude or by asking for more than ten; nothing is learned from them"
+    )
+    name = "clicks are on links that every reader is shown"
+    return Check(name, n <= MAX_FLAGGED * total, summary)
+
+
+def _agreement(sent: Sent) -> Check:
+    left = sent.page_views + sent.day_views
+    name = "what pages send agrees with the rest of the log"
+    return Check(
+        name, left <= MAX_FLAGGED * sent.n_views, f"at the last training, {sent}", [*sent.days][:3]
+    )
 
 
 # Raw events

@@ -35,6 +35,7 @@ def log_of(
         item=np.concatenate(slates), propensity=np.concatenate(chances),
         slate=np.array(views), ts=np.zeros(len(views)),
         session=np.array(session or range(len(views))),
+        live=np.ones(len(views), dtype=bool), brought=np.zeros(heads[-1], dtype=bool),
         click_view=np.array([view for view, _ in clicks], dtype=int),
         click_link=np.array(links, dtype=int),
     )  # fmt: skip
@@ -213,6 +214,7 @@ def test_a_good_model_makes_estimates_tighter():
             ordered=np.ones(2 * n, dtype=bool), heads=np.arange(2 * n + 1),
             item=np.repeat([n, n + 1], n), propensity=np.repeat([0.9, 0.1], n),
             slate=source + n * rare, ts=np.zeros(2_000), session=np.arange(2_000),
+            live=np.ones(2_000, dtype=bool), brought=np.zeros(2 * n, dtype=bool),
             click_view=clicked, click_link=(source + n * rare)[clicked],
         )  # fmt: skip
         table = np.full((n + 2, 1), -1)
