@@ -252,7 +252,7 @@ def _day(moment: int) -> str:
 
 def changed_first(old: Bundle, new: Bundle) -> float:
     """The share of the pages that both have whose first link differs."""
-    pages = [id for row, id in enumerate(old.lists.ids.column) if not old.lists.stub[row]]
+    pages = [old.lists.id_of(row) for row in np.flatnonzero(old.lists.stub == 0).tolist()]
     both = [id for id in pages if new.lists.row(id) is not None]
     first = [[[link.id for link in of.related(id, 1)] for id in both] for of in (old, new)]
     return float(np.mean([a != b for a, b in zip(*first, strict=True)])) if both else 0.0
