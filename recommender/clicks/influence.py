@@ -174,9 +174,7 @@ def limited(log: Log, n_pages: int) -> Evidence:
                 1.0, level_of(of_pages, most) / np.maximum(of_pages, 1e-12)
             )
     ones, none = np.ones(len(cells)), np.zeros(0)
-    return Evidence(
-        n_pages, cells, views, clicks, volume, ones, ones, none.astype(np.int64), none
-    )
+    return Evidence(n_pages, cells, views, clicks, volume, ones, ones, none.astype(np.int64), none)
 
 
 def allowances(days: np.ndarray, n: np.ndarray, live: np.ndarray) -> dict[int, float]:

@@ -18,13 +18,12 @@ from sqlalchemy.engine import Connection
 from recommender.events.ingest import BY_CRAWLER
 from recommender.store.click_filters import FLAGGED
 
-# What views may be counted by besides, and what is taken to be so of forgotten ones, of which it is
-# not known: pages may have sent them.
-UNKNOWN_OF_PAST = {"arm": "''", "live": "1"}
+# What views may be counted by besides, and what that is of forgotten ones.
+OF_PAST = {"arm": "''", "live": "p.live"}
 
 
 def daily_views(seen: str, past: str, *, by: str) -> str:
-    """Views by day, slate, layout and one of ``UNKNOWN_OF_PAST``, of views ``v`` that meet ``seen``
+    """Views by day, slate, layout and one of ``OF_PAST``, of views ``v`` that meet ``seen``
     and of what is kept of forgotten ones, ``p``, that meets ``past``.
     """
     return f"""{FLAGGED}
@@ -33,7 +32,7 @@ def daily_views(seen: str, past: str, *, by: str) -> str:
         FROM sound v
         WHERE {seen}
         GROUP BY v.ts / 86400000, v.slate, v.layout, v.{by}
-        UNION ALL SELECT p.day, p.slate, p.layout, {UNKNOWN_OF_PAST[by]} AS {by}, p.n
+        UNION ALL SELECT p.day, p.slate, p.layout, {OF_PAST[by]} AS {by}, p.n
         FROM past_views p WHERE {past}
     ) k
     GROUP BY day, slate, layout, {by} ORDER BY day, slate, layout, {by}
@@ -57,7 +56,7 @@ def daily_clicks(seen: str, past: str, *, by: str) -> str:
         FROM clicks c JOIN sound v ON v.view_id = c.view_id
         WHERE {seen}
         GROUP BY v.ts / 86400000, v.slate, v.layout, c.item, v.{by}
-        UNION ALL SELECT p.day, p.slate, p.layout, {UNKNOWN_OF_PAST[by]} AS {by}, p.item, p.n,
+        UNION ALL SELECT p.day, p.slate, p.layout, {OF_PAST[by]} AS {by}, p.item, p.n,
             p.n_in_sessions
         FROM past_clicks p WHERE {past}
     ) k

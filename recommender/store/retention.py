@@ -81,18 +81,18 @@ def _keeping(views: str, pages: str) -> list[str]:
     reads = f"SELECT session, MIN(day) AS day, article FROM ({read}) k GROUP BY session, article"
     return [
         f"""
-        INSERT INTO past_views (day, slate, layout, n)
-        SELECT v.ts / 86400000, v.slate, v.layout, COUNT(*) FROM sound v
-        WHERE {views} GROUP BY v.ts / 86400000, v.slate, v.layout
-        ON CONFLICT (day, slate, layout) DO UPDATE SET n = past_views.n + excluded.n
+        INSERT INTO past_views (day, slate, layout, live, n)
+        SELECT v.ts / 86400000, v.slate, v.layout, v.live, COUNT(*) FROM sound v
+        WHERE {views} GROUP BY v.ts / 86400000, v.slate, v.layout, v.live
+        ON CONFLICT (day, slate, layout, live) DO UPDATE SET n = past_views.n + excluded.n
         """,
         f"""
-        INSERT INTO past_clicks (day, slate, layout, item, n, n_in_sessions)
-        SELECT v.ts / 86400000, v.slate, v.layout, c.item, COUNT(*),
+        INSERT INTO past_clicks (day, slate, layout, live, item, n, n_in_sessions)
+        SELECT v.ts / 86400000, v.slate, v.layout, v.live, c.item, COUNT(*),
             SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END)
         FROM clicks c JOIN sound v ON v.view_id = c.view_id
-        WHERE {views} GROUP BY v.ts / 86400000, v.slate, v.layout, c.item
-        ON CONFLICT (day, slate, layout, item) DO UPDATE SET n = past_clicks.n + excluded.n,
+        WHERE {views} GROUP BY v.ts / 86400000, v.slate, v.layout, v.live, c.item
+        ON CONFLICT (day, slate, layout, live, item) DO UPDATE SET n = past_clicks.n + excluded.n,
             n_in_sessions = past_clicks.n_in_sessions + excluded.n_in_sessions
         """,
         f"""

@@ -117,16 +117,34 @@ def _layouts(connection: Connection) -> None:
         connection.execute(sql.text(statement))
 
 
-def _brought(connection: Connection) -> None:
-    """Whether a link stood in a list only because of what the request asked for; of lists sent
-    before it is not known, and they count as lists that everybody is shown.
+def _forgeable(connection: Connection) -> None:
+    """Whether a link stood in a list only because of what the request asked for: of lists sent
+    before it is not known, and they count as lists that everybody is shown. And whether forgotten
+    views were sent by pages: of those forgotten before it is not known, and they may have been.
     """
-    connection.execute(
-        sql.text("ALTER TABLE slate_links ADD COLUMN brought INTEGER NOT NULL DEFAULT 0")
-    )
+    tight = "" if connection.dialect.name == "postgresql" else "WITHOUT ROWID"
+    for statement in (
+        "ALTER TABLE slate_links ADD COLUMN brought INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE past_views RENAME TO older_views",
+        f"""CREATE TABLE past_views (
+            day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL,
+            live INTEGER NOT NULL, n BIGINT NOT NULL,
+            PRIMARY KEY (day, slate, layout, live)) {tight}""",
+        "INSERT INTO past_views SELECT day, slate, layout, 1, n FROM older_views",
+        "DROP TABLE older_views",
+        "ALTER TABLE past_clicks RENAME TO older_clicks",
+        f"""CREATE TABLE past_clicks (
+            day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL,
+            live INTEGER NOT NULL, item INTEGER NOT NULL, n BIGINT NOT NULL,
+            n_in_sessions BIGINT NOT NULL, PRIMARY KEY (day, slate, layout, live, item)) {tight}""",
+        """INSERT INTO past_clicks
+            SELECT day, slate, layout, 1, item, n, n_in_sessions FROM older_clicks""",
+        "DROP TABLE older_clicks",
+    ):
+        connection.execute(sql.text(statement))
 
 
-STEPS = (_first, _pages, _live, _layouts, _brought)
+STEPS = (_first, _pages, _live, _layouts, _forgeable)
 # Any number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK = 7_263_550_142
 
