@@ -19,20 +19,23 @@ if TYPE_CHECKING:
     from recommender.bundle.bundle import Bundle
     from recommender.bundle.composition import Link
     from recommender.errors import RecommenderError
+    from recommender.evaluation.compare import Comparison
     from recommender.evaluation.evaluate import Report
     from recommender.evaluation.offpolicy import OffPolicy
     from recommender.frames.site import Site
-    from recommender.functions import connect, evaluate, load, off_policy, train
+    from recommender.functions import compare, connect, evaluate, load, off_policy, train
 
 __version__ = "0.1.0"
 __all__ = [
     "Article",
     "Bundle",
+    "Comparison",
     "Link",
     "OffPolicy",
     "RecommenderError",
     "Report",
     "Site",
+    "compare",
     "connect",
     "evaluate",
     "load",
@@ -43,12 +46,13 @@ __all__ = [
 _HOMES = {
     "Article": "articles.article",
     "Bundle": "bundle.bundle",
+    "Comparison": "evaluation.compare",
     "Link": "bundle.composition",
     "OffPolicy": "evaluation.offpolicy",
     "RecommenderError": "errors",
     "Report": "evaluation.evaluate",
     "Site": "frames.site",
-    **dict.fromkeys(["connect", "evaluate", "load", "off_policy", "train"], "functions"),
+    **dict.fromkeys(["compare", "connect", "evaluate", "load", "off_policy", "train"], "functions"),
 }
 
 

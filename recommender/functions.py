@@ -1,4 +1,4 @@
-"""The front door for analysts: connect, load, train, evaluate.
+"""The front door for analysts: connect, load, train, evaluate, compare.
 
 Like the command line, this is an edge of the library: it may read the clock, where a caller does
 not give the time.
@@ -16,6 +16,8 @@ from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle, load_bundle
 from recommender.config import WORDS
 from recommender.errors import EvaluationError
+from recommender.evaluation import compare as comparing
+from recommender.evaluation.compare import Comparison
 from recommender.evaluation.evaluate import Report, end_of_data, judge
 from recommender.evaluation.offpolicy import Lists, OffPolicy, estimate, lists_of
 from recommender.frames.loading import Paths, add_events, article_batch
@@ -171,3 +173,22 @@ def off_policy(
     found = estimate(log, lists, k=k, model=model)
     found.notes.extend(_on_old_views(log, end))
     return found
+
+
+def compare(
+    a: Bundle | pd.DataFrame | Lists,
+    b: Bundle | pd.DataFrame | Lists,
+    site: Site | Store | None = None,
+    k: int = comparing.K,
+) -> Comparison:
+    """What changed from ``a`` to ``b`` in the first ``k`` links of each page, and where most.
+
+    Each is a bundle, a mapping from a page's id to the ids of its list, or a frame with columns
+    ``source_id``, ``position``, ``id``. A connected ``site`` has the names of categories, and the
+    titles of what no bundle knows.
+    """
+    old, new = (each if isinstance(each, Bundle | Mapping) else lists_of(each) for each in (a, b))
+    store, articles = _store_of(site), None
+    if store is not None:
+        articles = Site(store).articles(columns=["id", "title", "category"])
+    return comparing.compare(old, new, k, articles=articles)

@@ -130,6 +130,23 @@ def test_a_bundle_is_judged_by_files_frames_or_the_site(
     site.store.close()
 
 
+def test_a_bundle_is_compared_with_lists_or_frames(
+    files: tuple[Path, Path], from_files: Bundle, tmp_path: Path
+):
+    """A site has the names of categories."""
+    site = connected(files, tmp_path)
+    lists = {"hip": ["nap"]}
+    frame = pd.DataFrame({"source_id": ["hip"], "position": [1], "id": ["nap"]})
+
+    found = recommender.compare(lists, from_files, site, k=3)
+
+    assert isinstance(found, recommender.Comparison)
+    assert found.table["page"].tolist() == ["hip"]
+    assert found.table["category"].tolist() == ["joints"]
+    assert found.summary() == recommender.compare(frame, from_files, site.store, k=3).summary()
+    site.store.close()
+
+
 def test_bad_records_are_told(tmp_path: Path):
     """A few are left out with a warning, many refuse the whole."""
     with pytest.warns(UserWarning, match=r"1 bad records left out, such as .*row 5.*title"):

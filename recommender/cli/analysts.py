@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from recommender.progress import Shown
 
 if TYPE_CHECKING:
     from recommender.bundle.bundle import Bundle
+    from recommender.evaluation.compare import Comparison, Side
     from recommender.evaluation.offpolicy import OffPolicy
 
 
@@ -348,6 +350,126 @@ def _print_off_policy(found: OffPolicy) -> None:
         print(f"- {', '.join(names)}: {words}")
     for note in found.notes:
         print(f"- {note}")
+
+
+@click.command("compare")
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@click.option("-k", type=LENGTH, default=10, metavar="N", help="links of a list that count")
+@click.option("--most", type=COUNT, default=10, metavar="N", help="rows of what changed most")
+@as_json
+def compare(old: str, new: str, k: int, most: int, as_json: bool) -> None:
+    """Show what changed from bundle A to bundle B, and where most.
+
+    A and B are names as `models list` shows them, `live`, or folders. Lists are as the bundles made
+    them, without editors' rules.
+
+    \b
+    example:
+      recommender compare live 20261122-101500-3f2a9c
+    """
+    from recommender.functions import compare as between
+    from recommender.store.database import Store
+
+    settings = here()
+    before, after = (_bundle_of(settings.models, name) for name in (old, new))
+    # Comparing leaves no empty store behind; without one, categories go by a title.
+    if _is_absent(settings.database):
+        found = between(before, after, k=k)
+    else:
+        with Store(settings.database) as store:
+            found = between(before, after, store if store.n_articles() else None, k=k)
+    if as_json:
+        print_json(found.to_dict(most))
+        return
+    _print_comparison(found, most)
+
+
+def _bundle_of(models: Path, name: str) -> Bundle:
+    """A bundle by its name below ``models``, ``live``, or a folder as ``load_bundle`` takes it."""
+    from recommender.bundle.bundle import Bundle, load_bundle
+
+    if name == "live":
+        return load_bundle(models)
+    path = Path(name)
+    if path.name == name:
+        return Bundle(registry.inside(models, name))
+    return load_bundle(path) if path.is_dir() else Bundle(path)
+
+
+def _print_comparison(found: Comparison, most: int) -> None:
+    from recommender.evaluation.report.text import number
+
+    def percent(share: float) -> str:
+        return number(share, ".1%")
+
+    console, sides = Console(), (found.old, found.new)
+
+    def show(title: str, columns: dict[str, str], rows: Iterable[Iterable[str]]) -> None:
+        table = Table(box=SIMPLE_HEAD)
+        for name, justify in columns.items():
+            table.add_column(Text(name), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        for row in rows:
+            table.add_row(*map(Text, row))
+        if table.row_count:
+            # Not the table's own title, which is folded to the width of a narrow table.
+            console.print(Text(title, style="italic"), table, sep="\n")
+
+    def listed(side: Side) -> str:
+        share = percent(side.most_listed_share)
+        return f"{found.title(side.most_listed)} ({share} of lists)" if side.most_listed else ""
+
+    facts = (
+        ("built", *(side.built or "" for side in sides)),
+        ("decided by", *(side.decided for side in sides)),
+        ("articles", *(f"{side.n_articles:,}" for side in sides)),
+        ("pages", *(f"{side.n_pages:,}" for side in sides)),
+        ("pages the other has not", *(f"{len(n):,}" for n in (found.only_old, found.only_new))),
+        ("most listed", *map(listed, sides)),
+    )
+    show("What is compared", {"": "left", "A": "left", "B": "left"}, [
+        ("bundle", *(side.name for side in sides)), *facts,
+    ])  # fmt: skip
+    changes = (
+        ("another first link", found.first_changed),
+        (f"new among the first {found.k} links, in the mean", found.new_links),
+        ("the same links in the same order", found.same_order),
+        ("the same links", found.same_links),
+    )
+    show(
+        f"What changed on the {len(found.table):,} pages both have",
+        {"": "left", "share": "right"},
+        [(name, percent(share)) for name, share in changes],
+    )
+    show(
+        "Pages that lost most of their links",
+        {"page": "left", "lost": "right", "new": "right", "first before": "left",
+         "first after": "left"},
+        [
+            (row.title, f"{row.n_lost} of {row.n_before}", f"{row.n_new} of {row.n_after}",
+             found.title(row.first_before), found.title(row.first_after))
+            for row in found.most_lost(most).itertuples()
+        ],
+    )  # fmt: skip
+    show(
+        "Categories with most new links",
+        {"category": "left", "pages": "right", "new links": "right", "another first": "right"},
+        [
+            (row.category, f"{row.pages:,}", percent(row.new_links), percent(row.first_changed))
+            for row in found.categories(most).itertuples()
+            if row.new_links > 0
+        ],
+    )
+    for title, articles in (
+        ("Articles that came into most lists", found.gained(most)),
+        ("Articles that went out of most lists", found.lost(most)),
+    ):
+        show(
+            title,
+            {"article": "left", "lists before": "right", "after": "right"},
+            [(row.title, f"{row.before:,}", f"{row.after:,}") for row in articles.itertuples()],
+        )
+    print(found.summary())
 
 
 def _is_absent(database: str) -> bool:

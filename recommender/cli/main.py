@@ -63,6 +63,7 @@ for command in (
     analysts.related,
     analysts.export,
     analysts.evaluate,
+    analysts.compare,
     operators.models,
     operators.serve,
     operators.demo,

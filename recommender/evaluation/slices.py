@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recommender.bundle.published import Lists
 from recommender.evaluation import bootstrap
 from recommender.evaluation.baselines import Case, moment_of
 from recommender.events.event import DAY_MS
@@ -151,6 +152,11 @@ def _category_name(case: Case, number: int) -> str:
         article = case.articles.get(id) if case.articles else None
         if article and article.category:
             return article.category
+    return named_by_title(lists, number)
+
+
+def named_by_title(lists: Lists, number: int) -> str:
+    """A category by its most read article, where its name is not known."""
     popular = lists.popular_in[lists.popular_heads[number] : lists.popular_heads[number + 1]]
-    best = int(popular[0]) if len(popular) else int(members[0])
-    return f"that of “{lists.titles[best]}”"
+    members = popular if len(popular) else np.flatnonzero(np.asarray(lists.category) == number)
+    return f"that of “{lists.titles[int(members[0])]}”"

@@ -133,6 +133,7 @@ def test_shells_complete_words(here: Path, monkeypatch: pytest.MonkeyPatch, caps
     "words",
     [
         [], ["nonsense"], ["import"], ["import", "articles"],
+        ["compare"], ["compare", "x"], ["compare", "x", "y", "--most", "0"],
         ["related"], ["related", "x", "-k", "0"], ["related", "x", "-k", "51"],
         ["train", "--now", "tomorrow"], ["train", "--no-activate", "--promote-if-better"],
         ["export", "out"], ["export", "out", "--format", "pdf"],
@@ -179,6 +180,10 @@ def failure(words: list[str], capfd: pytest.CaptureFixture[str]) -> str:
         (["evaluate"], "no bundle is live"),
         (["evaluate", "--bundle", "../x"], "'../x' is no bundle's name"),
         (["evaluate", "--bundle", "x"], "models/x: there is no such bundle"),
+        (["compare", "live", "live"], "no bundle is live"),
+        (["compare", "../x", "x"], "../x: there is no such bundle"),
+        (["compare", ".x", "x"], "'.x' is no bundle's name"),
+        (["compare", "x", "y"], "models/x: there is no such bundle"),
         (["models", "activate", "x"], "models/x: there is no such bundle"),
         (["models", "activate", "../x"], "'../x' is no bundle's name"),
         (["models", "rollback"], "no bundle was live before this one"),
@@ -318,6 +323,44 @@ def test_evaluate_judges_what_came_after(site: Path, capfd):
     assert "<svg" in (site / "r.html").read_text()
     main(["import", "events", log])
     assert main(["evaluate"]) == 0
+
+
+def test_compare_shows_what_changed_and_where_most(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    """By name, as the live one and by folder; an article came, and with it a page and links."""
+    (first,) = bundles(site)
+    wrist = {"id": "wrist", "title": "Wrist", "body": "wrist joint stairs clicks", "category": "a"}
+    changed = [*({**one, "category": "a"} for one in RECORDS), wrist]
+    assert main(["import", "articles", write(site / "articles.jsonl", changed)]) == 0
+    assert main(["train", "--now", "2026-11-22T10:16:00Z"]) == 0
+    capfd.readouterr()
+
+    assert main(["compare", first, "live", "--json"]) == 0
+
+    found = json.loads(capfd.readouterr().out)
+    assert (found["old"]["name"], found["new"]["n_articles"]) == (first, 5)
+    assert (found["n_pages"], found["n_only_old"], found["n_only_new"]) == (4, 0, 1)
+    assert found["gained"][0]["id"] == "wrist"
+    assert [row["category"] for row in found["categories"]] == ["a"]
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main(["compare", "live", f"models/{first}", "--most", "1"]) == 0
+    out = capfd.readouterr().out
+    for words in ("What changed on the 4 pages both have", "Articles that went out of most lists"):
+        assert words in out
+    assert "Wrist" in out
+    assert main(["compare", "live", "./models"]) == 0
+    assert "no list changed" in capfd.readouterr().out
+
+
+def test_comparing_needs_no_store(site: Path, capfd: pytest.CaptureFixture[str]):
+    """And leaves none behind."""
+    (site / "recommender.db").unlink()
+
+    assert main(["compare", "live", "live"]) == 0
+
+    assert "no list changed" in capfd.readouterr().out
+    assert not (site / "recommender.db").exists()
 
 
 @pytest.mark.slow

@@ -1,0 +1,404 @@
+"""What changed between two bundles, or a bundle and lists, and where most.
+
+Whether the new lists are better is not asked here: views say that (``evaluate``, ``promotion``).
+This is what an editor or operator reads before or after a switch. Rows of two bundles have nothing
+to do with one another, so both sides are brought to one numbering, that of all their ids in order;
+whatever ties comes in the order of the ids.
+
+>>> found = compare({"knee": ["hip", "gout"]}, {"knee": ["gout", "salt"]})
+>>> found.first_changed, found.new_links
+(1.0, 0.5)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recommender.bundle.bundle import Bundle
+from recommender.candidates import EMPTY, MIN_LINKS
+from recommender.evaluation.offpolicy import Lists
+from recommender.evaluation.report.text import number as written
+from recommender.evaluation.slices import named_by_title
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Links of a list that count: as many as a page shows unless it asks for others.
+K = 10
+# Rows of what changed most: as many as are read at a glance. Not tuned.
+N_MOST = 10
+# A category of a smaller share of the pages is not among those that changed most, where a single
+# page would stand first. Not tuned.
+MIN_CATEGORY = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two that are compared. ``n_articles`` are all of a bundle's, stubs aside, or all
+    that lists link to; ``n_lists`` are the pages with a link, and ``most_listed`` stands in a share
+    of ``most_listed_share`` of them. What only bundles have is None for lists.
+    """
+
+    name: str
+    built: str | None
+    decided_by: str | None
+    learned_from: str | None
+    n_articles: int
+    n_pages: int
+    n_lists: int
+    most_listed: str | None
+    most_listed_share: float
+
+    @property
+    def decided(self) -> str:
+        """What decided its lists, in a word or three."""
+        if self.decided_by is None:
+            return "not known"
+        return f"{self.decided_by}, from {self.learned_from}" if self.learned_from else "text"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Two sides' lists, of which the first ``k`` links count.
+
+    ``table`` has one row a page that both have, by id: ``page``, ``title``, ``category`` (missing
+    where it is not known), ``first_before`` and ``first_after`` (ids, missing for an empty list)
+    and ``first_changed``, whether they differ, ``n_before`` and ``n_after`` links, of which
+    ``n_lost`` and ``n_new`` are in one list only, and ``same_order``, whether the two are the same
+    link by link. ``articles`` has one row an article
+    of either side, indexed by ``id``: its ``title``, and in how many of these pages' lists it
+    stands, ``before`` and ``after``. ``only_old`` and ``only_new`` are the ids of pages that one
+    side alone has.
+    """
+
+    old: Side
+    new: Side
+    k: int
+    table: pd.DataFrame
+    articles: pd.DataFrame
+    only_old: tuple[str, ...]
+    only_new: tuple[str, ...]
+
+    # Shares are of the pages that both have; NaN if there is none.
+
+    @property
+    def first_changed(self) -> float:
+        """Share of pages whose first link is another."""
+        return float(self.table["first_changed"].mean())
+
+    @property
+    def new_links(self) -> float:
+        """Share of a page's links that it did not have, in the mean over pages; 0 for a page
+        without links.
+        """
+        return float((self.table["n_new"] / self.table["n_after"].clip(lower=1)).mean())
+
+    @property
+    def same_order(self) -> float:
+        """Share of pages whose list is the same link by link."""
+        return float(self.table["same_order"].mean())
+
+    @property
+    def same_links(self) -> float:
+        """Share of pages that have the same links, in whatever order."""
+        return float(((self.table["n_new"] == 0) & (self.table["n_lost"] == 0)).mean())
+
+    # Where most
+
+    def most_lost(self, n: int = N_MOST) -> pd.DataFrame:
+        """Rows of ``table``: the pages that lost the largest share of their links, the largest
+        number of them first where shares tie.
+        """
+        table = self.table[self.table["n_lost"] > 0]
+        share = table["n_lost"] / table["n_before"]
+        order = np.lexsort((-table["n_lost"].to_numpy(), -share.to_numpy()))
+        return table.iloc[order[:n]].reset_index(drop=True)
+
+    def categories(self, n: int = N_MOST) -> pd.DataFrame:
+        """The categories of which the largest share of links is new: ``category``, its ``pages``,
+        ``new_links`` and ``first_changed``. Those of fewer than ``MIN_CATEGORY`` of the pages are
+        left out.
+        """
+        groups = self.table.groupby("category", sort=True)
+        links = groups[["n_new", "n_after"]].sum()
+        found = links.assign(
+            pages=groups.size(),
+            new_links=links["n_new"] / links["n_after"].clip(lower=1),
+            first_changed=groups["first_changed"].mean(),
+        )
+        found = found[found["pages"] >= MIN_CATEGORY * len(self.table)]
+        found = found.sort_values("new_links", ascending=False, kind="stable").reset_index()
+        return found[["category", "pages", "new_links", "first_changed"]].head(n)
+
+    def gained(self, n: int = N_MOST) -> pd.DataFrame:
+        """Rows of ``articles``: those that came into most lists."""
+        return self._moved(n, 1)
+
+    def lost(self, n: int = N_MOST) -> pd.DataFrame:
+        """Rows of ``articles``: those that went out of most lists."""
+        return self._moved(n, -1)
+
+    def _moved(self, n: int, sign: int) -> pd.DataFrame:
+        more = sign * (self.articles["after"] - self.articles["before"]).to_numpy()
+        order = np.argsort(-more, kind="stable")[:n]
+        return self.articles.iloc[order[more[order] > 0]].reset_index()
+
+    def title(self, id: object) -> str:
+        """An article's title, its id where that is not known; nothing for what is missing."""
+        return str(self.articles["title"].get(id, id)) if isinstance(id, str) else ""
+
+    def summary(self) -> str:
+        """A sentence or two for who reads one or two."""
+        old, new, n_pages = self.old.name, self.new.name, len(self.table)
+        if n_pages == 0:
+            return f"{old} and {new} have no page in common."
+        both = "the one page" if n_pages == 1 else f"the {n_pages:,} pages"
+        if self.table["same_order"].all():
+            return f"Of {both} that {old} and {new} both have, no list changed."
+        text = (
+            f"From {old} to {new}, of {both} that both have, {_percent(self.first_changed)} got "
+            f"another first link and {_percent(self.same_order)} kept their list as it was; of a "
+            f"list's first {self.k} links {_percent(self.new_links)} are new in the mean."
+        )
+        most = self.categories(1)
+        if len(most) and most.loc[0, "new_links"] > 0:
+            row = most.loc[0]
+            text += (
+                f" The category that changed most is {row['category']}, with "
+                f"{_percent(row['new_links'])} of its links new."
+            )
+        return text
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def to_dict(self, n: int = N_MOST) -> dict[str, Any]:
+        """All but the table as JSON has it, ``n`` rows of what changed most; None for NaN."""
+        shares = ("first_changed", "new_links", "same_order", "same_links")
+        return {
+            "k": self.k,
+            "n_pages": len(self.table),
+            "n_only_old": len(self.only_old),
+            "n_only_new": len(self.only_new),
+            **{name: _plain(getattr(self, name)) for name in shares},
+            "old": asdict(self.old) | {"most_listed_share": _plain(self.old.most_listed_share)},
+            "new": asdict(self.new) | {"most_listed_share": _plain(self.new.most_listed_share)},
+            "most_lost": _records(self.most_lost(n)),
+            "categories": _records(self.categories(n)),
+            "gained": _records(self.gained(n)),
+            "lost": _records(self.lost(n)),
+            "summary": self.summary(),
+        }
+
+
+def compare(
+    old: Bundle | Lists, new: Bundle | Lists, k: int = K, *, articles: pd.DataFrame | None = None
+) -> Comparison:
+    """What changed from one bundle, or mapping from a page's id to the ids of its list, to another.
+
+    The first ``k`` links count. Of a bundle, a page is an article with a list of its own; editors'
+    rules are applied if it was opened with them. ``articles``, with columns ``id``, ``title`` and
+    ``category``, names categories and what no bundle knows; without it a category goes by the title
+    of its most read article.
+    """
+    import pandas as pd
+
+    sides = _listed(old, k), _listed(new, k)
+    ids = sorted({*_ids(sides[0]), *_ids(sides[1])})
+    number = {id: at for at, id in enumerate(ids)}
+    before, after = (_numbered(side, number, k) for side in sides)
+    both = before.is_page & after.is_page
+    page = np.flatnonzero(both)
+    a, b = before.items[page], after.items[page]
+    # EMPTY is -1, the last: an empty slot has no name.
+    name = np.array([*ids, None], dtype=object)
+    titles, categories = _known(sides, articles)
+    table = pd.DataFrame(
+        {
+            "page": name[page],
+            "title": [titles.get(id, id) for id in name[page]],
+            "category": np.array([categories.get(id) for id in name[page]], dtype=object),
+            "first_before": name[a[:, 0]],
+            "first_after": name[b[:, 0]],
+            "first_changed": a[:, 0] != b[:, 0],
+            "n_before": (a != EMPTY).sum(axis=1),
+            "n_after": (b != EMPTY).sum(axis=1),
+            "n_new": _missing(b, a),
+            "n_lost": _missing(a, b),
+            "same_order": (a == b).all(axis=1),
+        }
+    )
+    found = pd.DataFrame(
+        {
+            "title": [titles.get(id, id) for id in ids],
+            "before": _times(a, len(ids)),
+            "after": _times(b, len(ids)),
+        },
+        index=pd.Index(ids, name="id", dtype=object),
+    )
+    names = _names(old, new)
+    return Comparison(
+        old=_side(old, before, names[0], ids),
+        new=_side(new, after, names[1], ids),
+        k=k,
+        table=table,
+        articles=found,
+        only_old=tuple(name[np.flatnonzero(before.is_page & ~after.is_page)]),
+        only_new=tuple(name[np.flatnonzero(after.is_page & ~before.is_page)]),
+    )
+
+
+def changed_first(old: Bundle, new: Bundle) -> float:
+    """Share of the pages both have whose first link is another; NaN if they share no page."""
+    number: dict[str, int] = {}
+    for bundle in (old, new):
+        for id in _ids(bundle):
+            number.setdefault(id, len(number))
+    before, after = _numbered(old, number, 1), _numbered(new, number, 1)
+    both = before.is_page & after.is_page
+    if not both.any():
+        return float("nan")
+    return float((before.items[both] != after.items[both]).mean())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbered:
+    """A side's lists in the common numbering: ``items``, ``(n_ids, k)``, ``EMPTY`` where a list
+    ends, and what is a page of its, ``(n_ids,)``.
+    """
+
+    items: np.ndarray
+    is_page: np.ndarray
+
+
+def shown(bundle: Bundle, k: int) -> np.ndarray:
+    """The first ``k`` links of every article as its page shows them, in the bundle's own rows,
+    ``(n_articles, k)``; none for stubs.
+    """
+    lists = bundle.lists
+    real = np.asarray(lists.stub) == 0
+    items = np.full((len(real), k), EMPTY, dtype=np.int64)
+    prepared = np.asarray(lists.items)[:, :k]
+    items[:, : prepared.shape[1]] = np.where(real[:, None], prepared, EMPTY)
+    # As prepared, but for what editors arrange and lists that are filled up.
+    short = (items != EMPTY).sum(axis=1) < min(k, MIN_LINKS)
+    for row in np.flatnonzero(real if bundle.rules is not None else real & short).tolist():
+        placed = [link.row for link in lists.composed(row, k=k, rules=bundle.rules, now=bundle.now)]
+        items[row] = EMPTY
+        items[row, : len(placed)] = placed
+    return items
+
+
+def _listed(side: Bundle | Lists, k: int) -> Bundle | Lists:
+    """Of lists the first ``k`` links, each once."""
+    if isinstance(side, Bundle):
+        return side
+    return {id: list(dict.fromkeys(links))[:k] for id, links in side.items()}
+
+
+def _ids(side: Bundle | Lists) -> Sequence[str]:
+    """Every id that it names; of a bundle in the order of its rows."""
+    if isinstance(side, Bundle):
+        return [side.lists.id_of(row) for row in range(len(side.lists.stub))]
+    return list(dict.fromkeys([*side, *(id for links in side.values() for id in links)]))
+
+
+def _numbered(side: Bundle | Lists, number: dict[str, int], k: int) -> Numbered:
+    items = np.full((len(number), k), EMPTY, dtype=np.int64)
+    is_page = np.zeros(len(number), dtype=bool)
+    if isinstance(side, Bundle):
+        at = np.array([number[id] for id in _ids(side)], dtype=np.int64)
+        own = shown(side, k)
+        items[at] = np.where(own == EMPTY, EMPTY, np.append(at, EMPTY)[own])
+        is_page[at] = np.asarray(side.lists.stub) == 0
+    else:
+        for id, links in side.items():
+            items[number[id], : len(links)] = [number[link] for link in links]
+            is_page[number[id]] = True
+    return Numbered(items, is_page)
+
+
+def _missing(items: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """How many links of each row are not in the other's row, ``(n_pages,)``."""
+    found = items == EMPTY
+    for place in range(others.shape[1]):
+        found |= items == others[:, place : place + 1]
+    return (~found).sum(axis=1)
+
+
+def _times(items: np.ndarray, n_ids: int) -> np.ndarray:
+    """In how many of these lists each article stands, ``(n_ids,)``."""
+    return np.bincount(items[items != EMPTY], minlength=n_ids)
+
+
+def _side(side: Bundle | Lists, lists: Numbered, name: str, ids: Sequence[str]) -> Side:
+    about = side.about if isinstance(side, Bundle) else None
+    times = _times(lists.items, len(ids))
+    n_lists = int((lists.items[:, 0] != EMPTY).sum())
+    return Side(
+        name=name,
+        built=about.built if about else None,
+        decided_by=about.decided_by if about else None,
+        learned_from=about.learned_from if about else None,
+        n_articles=about.n_articles if about else int((times > 0).sum()),
+        n_pages=int(lists.is_page.sum()),
+        n_lists=n_lists,
+        most_listed=ids[int(times.argmax())] if n_lists else None,
+        most_listed_share=float(times.max() / n_lists) if n_lists else float("nan"),
+    )
+
+
+def _names(old: Bundle | Lists, new: Bundle | Lists) -> tuple[str, str]:
+    """What the sides are called; lists have no name."""
+    if isinstance(old, Bundle) or isinstance(new, Bundle):
+        a, b = (side.name if isinstance(side, Bundle) else "the lists" for side in (old, new))
+        return a, b
+    return "the old lists", "the new lists"
+
+
+def _known(
+    sides: Sequence[Bundle | Lists], articles: pd.DataFrame | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Titles and categories by id, of the articles if they are given, else of the new side before
+    the old: two bundles number their categories each in its own way.
+    """
+    titles: dict[str, str] = {}
+    categories: dict[str, str] = {}
+    bundles = [side for side in sides if isinstance(side, Bundle)]
+    for bundle in bundles:
+        titles |= {id: bundle.lists.titles[row] for row, id in enumerate(_ids(bundle))}
+    if articles is not None:
+        known = articles[["id", "title", "category"]].dropna(subset=["category"])
+        categories = dict(zip(known["id"], known["category"], strict=True))
+        titles = dict(zip(articles["id"], articles["title"], strict=True)) | titles
+    elif bundles:
+        lists, of_row = bundles[-1].lists, np.asarray(bundles[-1].lists.category).tolist()
+        names = {number: named_by_title(lists, number) for number in set(of_row) if number >= 0}
+        categories = {
+            id: names[number]
+            for id, number in zip(_ids(bundles[-1]), of_row, strict=True)
+            if number >= 0
+        }
+    return titles, categories
+
+
+def _percent(share: float) -> str:
+    return written(share, ".1%")
+
+
+def _plain(value: Any) -> Any:
+    """A figure or text as JSON has it; None where there is none."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if value is None or value != value else value
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(name): _plain(value) for name, value in row.items()}
+        for row in table.to_dict(orient="records")
+    ]
