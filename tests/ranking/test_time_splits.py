@@ -1,5 +1,7 @@
 """The log is split by its days, and no split knows what comes after it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sites import EVENLY, Shown, known_examination, log_of, random_articles, site_from
@@ -39,6 +41,23 @@ def test_a_split_knows_only_what_was_before(site: Corpus):
     assert split.history.clicks.n_clicks == 7
     assert split.history.pairs.find(np.array([2]), np.array([20]))[0] != -1
     assert len(split.seen) == len(split.shown.pair) == 4
+
+
+def test_other_counts_of_the_same_lists_are_split_alike(site: Corpus):
+    """As if the splits had been made of them, how links are examined being known."""
+    log = log_of(*(Shown(day, [20, 21], [3, day + 1], day=day) for day in range(6)))
+    later = replace(log, n_clicks=np.where(log.click_day < 3, 0, log.n_clicks))
+    examination = known_examination([1])
+    whole = splits_of(site, None, log, examination)
+
+    other = whole.on(later)
+
+    slow = splits_of(site, None, later, examination)
+    found, same = (each.everything().history.clicks for each in (other, slow))
+    assert found.n_clicks == same.n_clicks == 3 * 3 + 4 + 5 + 6
+    assert found.strength.tolist() == same.strength.tolist()
+    assert other.days == whole.days == slow.days
+    assert whole.everything().history.clicks.n_clicks == 6 * 3 + 21
 
 
 def test_links_to_what_has_no_page_teach_nothing(site: Corpus):
