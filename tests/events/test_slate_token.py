@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from recommender.errors import TokenError
 from recommender.events import slate_token
 from recommender.events.event import ORIGINS
-from recommender.events.slate_token import MAC_BYTES, MAX_CHARACTERS, N_VARIANTS, Signer, Slate
+from recommender.events.slate_token import (
+    MAC_BYTES,
+    MAX_CHARACTERS,
+    N_VARIANTS,
+    Signer,
+    Slate,
+    tail_of,
+)
 
 SIGNER = Signer([b"a key"])
 SLATE = Slate(
@@ -26,6 +33,7 @@ def slates(draw: st.DrawFn) -> Slate:
     n = len(items)
     variant = draw(st.none() | st.integers(0, N_VARIANTS - 1))
     hundredths = draw(st.lists(st.integers(0, N_VARIANTS), min_size=n, max_size=n))
+    brought = tuple(draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     return Slate(
         list=draw(st.text(max_size=60)),
         variant=variant,
@@ -34,12 +42,13 @@ def slates(draw: st.DrawFn) -> Slate:
         items=tuple(items),
         origins=tuple(draw(st.lists(st.sampled_from(ORIGINS), min_size=n, max_size=n))),
         chances=None if variant is None else tuple(part / N_VARIANTS for part in hundredths),
+        brought=brought if any(brought) else (),
     )  # fmt: skip
 
 
 @given(slates())
 def test_what_was_signed_comes_back(slate: Slate):
-    """Bundle, source, items in order, origins, chances, variant and arm, to the last bit."""
+    """Bundle, source, items in order, origins, chances, variant, arm and marks, to the last bit."""
     token = SIGNER.sign(slate)
 
     assert SIGNER.open(token) == slate
@@ -64,6 +73,33 @@ def test_the_longest_list_fits():
 
     assert SIGNER.open(SIGNER.sign(slate)) == slate
     assert len(SIGNER.sign(slate)) <= MAX_CHARACTERS
+
+
+def test_a_mark_takes_no_space():
+    """It stands in the byte of the origin; without marks the bytes are those of before there were
+    any. 300 is 44 and twice 128, in two bytes.
+    """
+    links = 3, (7, 300), ("text", "explored"), (0.8, 0.05)
+
+    assert tail_of(*links) == bytes([3, 2, 7, 1, 80, 172, 2, 5, 5])
+    assert tail_of(*links, (False, False)) == tail_of(*links)
+    assert tail_of(*links, (False, True)) == bytes([3, 2, 7, 1, 80, 172, 2, 0x80 | 5, 5])
+
+
+def test_a_token_from_before_there_were_marks_opens():
+    """Pages keep them for a while; none of its links is marked, and it is signed alike today."""
+    slate = SLATE._replace(list="b1")
+    before = "AVUCYjEHZXhwbG9yZQMCBwBQrAIFBTU3bBledbWjbr4ZbQ"
+
+    assert SIGNER.open(before) == slate
+    assert SIGNER.open(before).brought == ()
+    assert SIGNER.sign(slate) == before
+
+
+def test_a_mark_for_each_link():
+    """Or none at all."""
+    with pytest.raises(ValueError, match="argument 4 is shorter"):
+        SIGNER.sign(SLATE._replace(brought=(True,)))
 
 
 def is_refused(text: str, signer: Signer = SIGNER) -> bool:

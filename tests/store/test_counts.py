@@ -1,10 +1,12 @@
 """The log is counted by hand and by the store alike, on every kind of database."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sent import NOON, followed, record, shown
 from sites import DAY, NOW, Shown, click, log_of, stored, view
 
 from recommender.articles.article import Article
@@ -424,6 +426,77 @@ def test_the_clicks_that_count_are_those_a_build_logs(store: Store, tmp_path: Pa
     assert n_clicks(store) == 3
     until = build(store, tmp_path, now=NOW, options=Options(until=DAY))
     assert until.about.n_logged_clicks == 2
+
+
+# What pages sent
+
+
+def sent_and_imported(store: Store) -> Store:
+    """One list in the log of a day: imported twice, sent by pages three times, and a link of it
+    followed once and twice.
+    """
+    stored(store, [Article(id=id, title=id.title()) for id in IDS])
+    knee, gout = store.keys_of(["knee", "gout"])
+    names = [f"sent{at}" for at in range(3)]
+    same = {"source": knee, "list": "", "origins": ()}
+    record(store, *(shown(name, gout, ts=DAY // 2, **same) for name in names))
+    record(store, *(followed(name, gout, ts=DAY // 2 + 9_000) for name in names[:2]))
+    store.add_events([*(view(f"v{at}", "knee", "gout") for at in range(2)), click("v0", "gout")])
+    return store
+
+
+def test_what_pages_sent_is_told_from_what_was_imported(store: Store):
+    """Of one slate, on one day."""
+    log = count(sent_and_imported(store), IDS)
+
+    assert len(log.source) == 1
+    views = zip(log.view_live.tolist(), log.n_views.tolist(), strict=True)
+    clicks = zip(log.click_live.tolist(), log.n_clicks.tolist(), strict=True)
+    assert (sorted(views), sorted(clicks)) == ([(False, 2), (True, 3)], [(False, 1), (True, 2)])
+    assert links(log) == {(KNEE, GOUT, 1): (5, 3)}
+
+
+def test_what_is_forgotten_counts_as_sent_by_pages(store: Store):
+    """Who sent it is not kept, and pages may have."""
+    forget_before(sent_and_imported(store), DAY)
+
+    log = count(store, IDS)
+
+    assert (log.view_live.tolist(), log.n_views.tolist()) == ([True], [5])
+    assert (log.click_live.tolist(), log.n_clicks.tolist()) == ([True], [3])
+
+
+def test_what_only_a_request_brought_there_is_not_learned_from(store: Store):
+    """Its link leads nowhere and clicks on it are none; its place and the views of its list stay,
+    and so does the same link where everybody is shown it.
+    """
+    stored(store, [Article(id=id, title=id.title()) for id in IDS])
+    knee, gout, salt = store.keys_of(["knee", "gout", "salt"])
+    record(
+        store,
+        shown("v1", gout, salt, source=knee, brought=(False, True)),
+        shown("v2", gout, salt, source=knee),
+        *(followed(name, item, ts=NOON + 9_000) for name in ("v1", "v2") for item in (gout, salt)),
+    )
+    log = count(store, IDS)
+
+    less = log.shown_to_all()
+
+    assert log.n_clicks.sum() == 4
+    assert links(less) == {
+        (KNEE, GOUT, 1): (2, 2), (KNEE, UNKNOWN, 2): (1, 0), (KNEE, SALT, 2): (1, 1),
+    }  # fmt: skip
+    assert len(less.click_day) == len(less.click_live) == len(less.n_in_sessions) == 3
+    assert less.n_views is log.n_views
+
+
+def test_a_log_in_which_nothing_is_marked_is_left_alone():
+    """It is the same log."""
+    log = log_of(Shown(KNEE, [GOUT, SALT], [1, 2]))
+    marked = replace(log, brought=np.array([False, True]))
+
+    assert log.shown_to_all() is log
+    assert marked.shown_to_all().n_clicks.tolist() == [1]
 
 
 # What is left of forgotten events

@@ -583,6 +583,21 @@ def test_what_was_forgotten_before_layouts_counted_is_kept(database: str):
         assert (views, clicks) == ([(1, 2, "", 3)], [(1, 2, "", 4, 5, 6)])
 
 
+def test_of_links_sent_before_there_were_marks_none_is_marked(database: str):
+    """They count as links that everybody is shown."""
+    made_by(
+        database,
+        4,
+        "INSERT INTO slates VALUES (1, '0123456789abcdef', 1, 'b1', 1)",
+        "INSERT INTO slate_links (slate, rank, item, position, origin) VALUES "
+        "(1, 1, 2, 1, 'model'), (1, 2, 3, 2, 'fallback')",
+    )
+
+    with Store(database) as store:
+        links = rows(store, "SELECT item, origin, brought FROM slate_links ORDER BY rank")
+        assert links == [(2, "model", 0), (3, "fallback", 0)]
+
+
 def test_a_store_of_a_newer_release_is_refused(database: str):
     """It is not guessed at, and not changed."""
     with Store(database) as store, store.transaction() as connection:

@@ -70,8 +70,11 @@ def test_the_first_of_two_with_one_name_is_kept(store: Store):
 
 
 def test_what_was_sent_stands_beside_the_view(store: Store):
-    """Bundle, origins, chances, variant, arm, layout and who sent it: enough without the bundle."""
-    sent = Slate("b1", 85, "explore", 3, (7, 9), ("model", "explored"), (0.8, 0.05))
+    """Bundle, origins, chances, marks, variant, arm, layout and who sent it: enough without the
+    bundle.
+    """
+    links = (7, 9), ("model", "explored"), (0.8, 0.05), True, (False, True)
+    sent = Slate("b1", 85, "explore", 3, *links)
     record(store, Shown("v1", NOON, sent, "s", "bottom", BY_CRAWLER))
 
     assert rows(store, "SELECT * FROM views") == [
@@ -79,12 +82,15 @@ def test_what_was_sent_stands_beside_the_view(store: Store):
     ]
     assert rows(store, "SELECT slate, source, list, ordered FROM slates") == [(1, 3, "b1", 1)]
     assert rows(store, """
-        SELECT slate, rank, item, position, propensity, origin FROM slate_links ORDER BY rank
-    """) == [(1, 1, 7, 1, 0.8, "model"), (1, 2, 9, 2, 0.05, "explored")]  # fmt: skip
+        SELECT slate, rank, item, position, propensity, origin, brought FROM slate_links
+        ORDER BY rank
+    """) == [(1, 1, 7, 1, 0.8, "model", 0), (1, 2, 9, 2, 0.05, "explored", 1)]  # fmt: skip
 
 
 def test_one_slate_is_stored_once(store: Store):
-    """Whoever sees it under whatever variant; another chance, origin or bundle is another slate."""
+    """Whoever sees it under whatever variant; another chance, origin, mark or bundle is another
+    slate.
+    """
     one = slate(7, 9, variant=3, arm="best", chances=(0.8, 0.8))
     same = one._replace(variant=4)
     others = [
@@ -93,14 +99,16 @@ def test_one_slate_is_stored_once(store: Store):
         one._replace(list="b2"),
         one._replace(items=(9, 7)),
         one._replace(source=2),
+        one._replace(brought=(False, True)),
+        one._replace(brought=(True, False)),
     ]
 
     record(store, *(Shown(f"v{at}", NOON, each, "", "", BY_READER)
                     for at, each in enumerate([one, same, one, *others])))  # fmt: skip
 
     views = rows(store, "SELECT view_id, slate, variant FROM views ORDER BY view_id")
-    assert [row[1] for row in views] == [1, 1, 1, 2, 3, 4, 5, 6]
-    assert [row[2] for row in views] == [3, 4, *[3] * 6]
+    assert [row[1] for row in views] == [1, 1, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert [row[2] for row in views] == [3, 4, *[3] * 8]
 
 
 def test_a_slate_without_links_is_a_slate(store: Store):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sent import record, shown
 from sites import view
 
 from recommender.store.database import Store
@@ -46,6 +47,16 @@ def test_links_stand_in_the_order_shown(slates: Slates, store: Store):
     assert slates.item.tolist() == [gout, hip, hip, gout, knee]
     assert slates.position.tolist() == [1, 2, 0, 0, 0]
     np.testing.assert_equal(slates.propensity, [0.75, 0.5, np.nan, np.nan, np.nan])
+
+
+def test_marked_links_are_told(slates: Slates, store: Store):
+    """Those that only a request brought onto a list; of what is imported none is."""
+    record(store, shown("v5", 7, 9, 8, brought=(False, True, True)))
+    with store.reading() as connection:
+        whole = read(connection)
+
+    assert slates.brought.tolist() == [False] * 5
+    assert whole.item[whole.brought].tolist() == [9, 8]
 
 
 def test_links_of_slates_follow_one_another(slates: Slates):
