@@ -5,9 +5,10 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from asking import (
@@ -23,7 +24,9 @@ from asking import (
     publish,
 )
 from fastapi import FastAPI
+from sites import built
 
+from recommender.articles.article import Article
 from recommender.bundle import registry
 from recommender.bundle.answer_bytes import items_json
 from recommender.bundle.published import Evidence, Lists
@@ -335,6 +338,107 @@ def client_of(settings: Settings, clock: Clock, rules: Path) -> Any:
         return Client(create_app(settings, clock=clock))
 
     return made
+
+
+# Links that only a request brings onto a list
+
+
+@pytest.fixture(scope="session")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of 24 pages that share words in a ring, so that lists are longer than ten."""
+    folder = tmp_path_factory.mktemp("wide")
+    texts = [[f"word{(5 * page + at) % 24}" for at in range(8)] for page in range(24)]
+    built(
+        folder,
+        (
+            Article(f"p{page:02}", f"{words[0]} number{page}", " ".join(words))
+            for page, words in enumerate(texts)
+        ),
+    )
+    return folder / "models"
+
+
+class Answered(NamedTuple):
+    """A list, the ids of those of its links that its token marks, and why each link is there."""
+
+    shown: list[str]
+    marked: list[str]
+    origins: list[str]
+
+
+def answered(app: FastAPI, **query: object) -> Answered:
+    """The list of one page of ``wide``."""
+    answer = Client(app).get("/v1/related", params={"id": "p07", **query})
+    shown, sent = ids(answer), app.stored.signer.open(answer.json()["slate"])
+    marks = sent.brought or (False,) * len(sent.items)
+    return Answered(
+        shown,
+        [id for id, mark in zip(shown, marks, strict=True) if mark],
+        [item["origin"] for item in answer.json()["items"]],
+    )
+
+
+@pytest.fixture
+def wide_app(wide: Path, settings: Settings, clock: Clock, rules: Path) -> Iterator[FastAPI]:
+    """Editors pin an article on page p08: as the first link and, of fifty, as the last but one."""
+    rules.write_text("action,source,target,position\npin,p08,p14,1\npin,p08,p09,12\n")
+    made = create_app(replace(settings, models=wide), clock=clock)
+    yield made
+    made.stored.close()
+
+
+def test_links_that_everybody_is_shown_are_not_marked(wide_app: FastAPI):
+    """The usual ten, fewer of them, and slates that explore, with what comes up in them."""
+    usual, few = answered(wide_app), answered(wide_app, k=3)
+    explored = [answered(wide_app, variant=variant) for variant in range(80, 100)]
+
+    assert (len(usual.shown), few.shown) == (10, usual.shown[:3])
+    assert any("explored" in each.origins for each in explored)
+    assert [each.marked for each in (usual, few, *explored)] == [[]] * 22
+
+
+def test_what_comes_up_because_others_are_left_out_is_marked(wide_app: FastAPI):
+    """Two are left out: of the ten that come eight are shown to all, and two are not. With all ten
+    left out all are brought there, those that only fill up among them.
+    """
+    usual = answered(wide_app).shown
+
+    two, ten = (answered(wide_app, exclude=usual[:n]) for n in (2, 10))
+
+    assert (two.shown[:8], two.marked) == (usual[2:], two.shown[8:])
+    assert len(two.marked) == 2
+    assert ten.marked == ten.shown
+    assert "fallback" in ten.origins
+
+
+def test_to_leave_out_what_does_not_come_marks_nothing(wide_app: FastAPI):
+    """Nor where fewer links are asked for, and others of the ten come up."""
+    usual = answered(wide_app).shown
+
+    nothing, one = answered(wide_app, exclude="p07"), answered(wide_app, exclude=usual[0], k=3)
+
+    assert (nothing.shown, nothing.marked) == (usual, [])
+    assert (one.shown, one.marked) == (usual[1:4], [])
+
+
+@pytest.mark.parametrize("variant", [{}, {"variant": 99}])
+def test_links_beyond_ten_are_marked(wide_app: FastAPI, variant: dict[str, int]):
+    """Also of a slate that explores, of which the first ten are what its readers are shown."""
+    usual, long = answered(wide_app, **variant), answered(wide_app, **variant, k=50)
+
+    assert long.shown[:10] == usual.shown
+    assert long.marked == long.shown[10:] != []
+
+
+def test_what_editors_pin_is_not_marked(wide_app: FastAPI):
+    """In whatever place: they want it shown to all."""
+    long = answered(wide_app, id="p08", k=50)
+    less = answered(wide_app, id="p08", exclude=long.shown[1])
+
+    assert (long.shown[0], long.shown[11]) == ("p14", "p09")
+    assert long.marked == [id for id in long.shown[10:] if id != "p09"] != []
+    assert less.shown[0] == "p14"
+    assert less.marked == less.shown[9:] != []
 
 
 # Texts and batches
