@@ -111,6 +111,41 @@ def test_what_is_published_can_be_read(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+NOTHING_LEFT_OUT = Sent(1_000, 20, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 100.0, 2.0, {})
+
+
+def test_where_pages_sent_nothing_it_is_said():
+    """A log that is imported is all trusted."""
+    silent = replace(NOTHING_LEFT_OUT, n_views=0, n_clicks=0)
+
+    assert str(silent) == "none of the log was sent by pages; what is imported is never capped"
+
+
+def test_where_all_counts_it_is_said():
+    """Less than half a view is none."""
+    assert str(NOTHING_LEFT_OUT) == "pages sent 1,000 views and 20 clicks, and all of them count"
+    assert str(replace(NOTHING_LEFT_OUT, page_views=0.4)) == str(NOTHING_LEFT_OUT)
+
+
+def test_what_is_left_out_is_said_with_its_reason():
+    """In the order in which it is taken off, and the days of which most is; of clicks on a target
+    views count all the same.
+    """
+    sent = Sent(
+        n_views=9_000, n_clicks=400, volume_views=1_200.0, volume_clicks=60.4, page_views=0.0,
+        page_clicks=0.0, target_clicks=30.0, day_views=700.0, day_clicks=12.0, brought_clicks=5,
+        usual_views=300.0, usual_clicks=None, days={"2026-11-01": 0.25, "2026-11-03": 0.0},
+    )  # fmt: skip
+
+    assert str(sent) == (
+        "pages sent 9,000 views and 400 clicks; capped, and left out: 1,200 views and 60 clicks "
+        "beyond what a day may bring; 30 clicks on targets far beyond what the rest of the log "
+        "expects; 700 views and 12 clicks of days that disagree with the rest of the log; 5 clicks "
+        "on links that only a request brought onto a list; most on 2026-11-01 (25 % of it counts), "
+        "2026-11-03 (0 % of it counts)"
+    )
+
+
 def test_a_published_bundle_is_not_live_yet(tmp_path: Path):
     """Publishing and activating are two steps."""
     bundle(tmp_path, "a")
