@@ -598,6 +598,21 @@ def test_of_links_sent_before_there_were_marks_none_is_marked(database: str):
         assert links == [(2, "model", 0), (3, "fallback", 0)]
 
 
+def test_what_was_forgotten_before_may_have_been_sent_by_pages(database: str):
+    """It is not known, so it counts as sent."""
+    made_by(
+        database,
+        4,
+        "INSERT INTO past_views VALUES (1, 2, 'bottom', 3)",
+        "INSERT INTO past_clicks VALUES (1, 2, 'bottom', 4, 5, 6)",
+    )
+
+    with Store(database) as store:
+        views = rows(store, "SELECT day, slate, layout, live, n FROM past_views")
+        clicks = rows(store, "SELECT day, slate, layout, live, item, n FROM past_clicks")
+        assert (views, clicks) == ([(1, 2, "bottom", 1, 3)], [(1, 2, "bottom", 1, 4, 5)])
+
+
 def test_a_store_of_a_newer_release_is_refused(database: str):
     """It is not guessed at, and not changed."""
     with Store(database) as store, store.transaction() as connection:
