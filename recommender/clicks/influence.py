@@ -92,7 +92,10 @@ class Evidence:
         )
 
     def about(self, log: Log) -> dict[str, Any]:
-        """The manifest's account of it; ``log`` is that which it was found in."""
+        """The manifest's account of it; ``log`` is that which it was found in, and has besides
+        what only requests brought onto lists.
+        """
+        counted = log.shown_to_all()
         left: dict[str, float] = {}
         before = np.ones(len(self.keys))
         for name, weight in (("volume", self.volume), ("page", self.page), ("day", self.day)):
@@ -100,9 +103,9 @@ class Evidence:
             left[f"{name}_views"] = round(float(self.views @ lost), 1)
             left[f"{name}_clicks"] = round(float(self.clicks @ lost), 1)
             before = before * weight
-        clicks = log.n_clicks * log.click_live
-        targets = self.of_targets(log.click_day, log.item[log.click_link])
-        counted = self.of(log.click_day, log.link_source[log.click_link])
+        clicks = counted.n_clicks * counted.click_live
+        clicks = clicks * self.of(counted.click_day, counted.link_source[counted.click_link])
+        targets = self.of_targets(counted.click_day, counted.item[counted.click_link])
         days, number = np.unique(self.keys // self.n_pages, return_inverse=True)
         sent, lost = (
             np.bincount(number, weights=of) for of in (self.views, self.views * (1 - before))
@@ -110,13 +113,13 @@ class Evidence:
         worst = [at for at in np.argsort(-lost, kind="stable")[:N_NAMED].tolist() if lost[at] >= 1]
         brought = log.brought[log.click_link]
         return {
-            "n_views": int(self.views.sum()),
-            "n_clicks": int(clicks.sum()),
+            "n_views": int(log.n_views[log.view_live].sum()),
+            "n_clicks": int(log.n_clicks[log.click_live].sum()),
             **left,
-            "target_clicks": round(float((clicks * counted * (1 - targets)).sum()), 1),
-            "brought_clicks": int(clicks[brought].sum()),
-            "usual_views": _usual_day(log.view_day, log.n_views),
-            "usual_clicks": _usual_day(log.click_day, log.n_clicks),
+            "target_clicks": round(float((clicks * (1 - targets)).sum()), 1),
+            "brought_clicks": int(log.n_clicks[log.click_live & brought].sum()),
+            "usual_views": _usual_day(counted.view_day, counted.n_views),
+            "usual_clicks": _usual_day(counted.click_day, counted.n_clicks),
             "days": {
                 str(EPOCH + timedelta(days=int(days[at]))): round(1 - lost[at] / sent[at], 3)
                 for at in sorted(worst)
@@ -166,13 +169,10 @@ def limited(log: Log, n_pages: int) -> Evidence:
         for of, n in ((keys, log.n_views[known]), (click_keys, log.n_clicks[clicked]))
     )
     volume = np.ones(len(cells))
-    for day, most in allowances(log.view_day, log.n_views, log.view_live).items():
+    for day, most in allowances(log.view_day, log.n_views, known).items():
         first, last = np.searchsorted(cells, [day * n_pages, (day + 1) * n_pages])
         of_pages = views[first:last]
-        if of_pages.sum() > most:
-            volume[first:last] = np.minimum(
-                1.0, level_of(of_pages, most) / np.maximum(of_pages, 1e-12)
-            )
+        volume[first:last] = np.minimum(1.0, level_of(of_pages, most) / np.maximum(of_pages, 1e-12))
     ones, none = np.ones(len(cells)), np.zeros(0)
     return Evidence(n_pages, cells, views, clicks, volume, ones, ones, none.astype(np.int64), none)
 
