@@ -26,6 +26,7 @@ from recommender.clicks.position_bias import click_weights
 from recommender.errors import BundleError, CalibrationError
 from recommender.evaluation import metrics
 from recommender.evaluation.baselines import case_of
+from recommender.evaluation.compare import changed_first
 from recommender.evaluation.evaluate import end_of_data
 from recommender.evaluation.offpolicy import lists_beside, numbered, too_little
 from recommender.evaluation.offpolicy_estimators import (
@@ -102,7 +103,8 @@ def train_guarded(
     how = f"see: recommender compare {live.name} {new.name}, and: recommender models activate"
     if worse is None and rules.unjudged == HOLD:
         return new, Promotion(False, f"held (RECOMMENDER_UNJUDGED): {reason}; {how}")
-    if 100 * changed > rules.max_changed:
+    # Without a page that both have nothing is known of it, and a person is asked.
+    if not 100 * changed <= rules.max_changed:
         limit = f"more than RECOMMENDER_MAX_CHANGED, {rules.max_changed} %"
         return new, Promotion(False, f"held: {reason}, {limit}; {how}")
     registry.activate(models, new.name)
@@ -248,11 +250,3 @@ def _cut(ts: np.ndarray) -> int | None:
 
 def _day(moment: int) -> str:
     return f"{datetime.fromtimestamp(moment / 1000, tz=UTC):%Y-%m-%d %H:%M}"
-
-
-def changed_first(old: Bundle, new: Bundle) -> float:
-    """The share of the pages that both have whose first link differs."""
-    pages = [old.lists.id_of(row) for row in np.flatnonzero(old.lists.stub == 0).tolist()]
-    both = [id for id in pages if new.lists.row(id) is not None]
-    first = [[[link.id for link in of.related(id, 1)] for id in both] for of in (old, new)]
-    return float(np.mean([a != b for a, b in zip(*first, strict=True)])) if both else 0.0
