@@ -17,9 +17,13 @@ from recommender.articles.reader import Batch
 from recommender.bundle import registry
 from recommender.config import Settings
 from recommender.errors import ArticleError, BundleError, StoreError
+from recommender.events.allowance import beyond
+from recommender.events.event import DAY_MS
 from recommender.fields import MAX_ID_CHARACTERS
 from recommender.store.click_filters import Caps, count_flagged, n_live
 from recommender.store.database import Store
+from recommender.store.event_writer import tallies_of
+from recommender.store.group_commit import BEYOND
 from recommender_api.live import Live
 from recommender_api.metrics import Metrics, gauge, gauges
 from recommender_api.related import check_key
@@ -150,7 +154,7 @@ def _activation(app: FastAPI, live: Live, needed: list[Any]) -> None:
 
 
 class Figures:
-    """Gauges of the moment: the bundle's age, the store, what is flagged."""
+    """Gauges of the moment: the bundle's age, the store, what is flagged, what came today."""
 
     def __init__(
         self, live: Live, stored: Stored, settings: Settings, clock: Callable[[], datetime]
@@ -162,6 +166,7 @@ class Figures:
         self._flagged: dict[str, int] = {}
         self._counted = 0.0
         self._n_live = 0
+        self._today: dict[str, int] = {}
 
     def now(self) -> Iterable[Metric]:
         """All gauges."""
@@ -191,6 +196,29 @@ class Figures:
                 "Events of pages in the store, flagged or not",
                 self._n_live,
             )
+            yield from self._of_today()
+
+    def _of_today(self) -> Iterable[Metric]:
+        """What came since midnight (UTC), and how much of it is too much already."""
+        n = {what: self._today.get(what, 0) for what in ("views", "clicks", "brought")}
+        yield gauges(
+            "recommender_events_today",
+            "Views and clicks of today that may count; brought: views of lists made to order",
+            "what",
+            n,
+        )
+        answers = self.live.answers
+        usual = answers.lists.about.sent.usual_views if answers and answers.lists else None
+        capped = {
+            "day": beyond(n["views"], usual=usual),
+            "origin": self._today.get(BEYOND, 0),
+        }
+        yield gauges(
+            "recommender_events_capped",
+            "Of today: views beyond what a day may bring, events beyond what an origin may send",
+            "reason",
+            capped,
+        )
 
     def _flags(self, now: float) -> dict[str, int] | None:
         store = self.stored.store
@@ -198,6 +226,7 @@ class Figures:
             return None
         try:
             with store.reading() as connection:
+                self._today = tallies_of(connection, self.stored.now_ms() // DAY_MS)
                 if not self._flagged or now >= self._counted + FLAGGED_SECONDS:
                     self._flagged, self._counted = count_flagged(connection, self.caps), now
                     self._n_live = n_live(connection)

@@ -24,6 +24,7 @@ from recommender_api.events import Events
 from recommender_api.http import Reply, add_error_handlers, broken, pass_edge, refused, send_reply
 from recommender_api.live import Live, Watcher
 from recommender_api.metrics import Metrics
+from recommender_api.origins import Origins
 from recommender_api.rate_limit import Clients
 from recommender_api.related import Related
 from recommender_api.schemas import Refusal
@@ -107,13 +108,16 @@ def create_app(
     )
     stored = Stored(settings, clock=clock)
     live = Live(settings.models, settings.editorial, stored)
+    origins = Origins(clock=stored.now_ms) if settings.event_origin == "on" else None
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        watchers = (
+        watchers = [
             Watcher("live", live.poll),
             Watcher("store", partial(stored.poll, live.catch_up)),
-        )
+        ]
+        if origins is not None:
+            watchers.append(Watcher("origins", origins.poll))
         yield
         for watcher in watchers:
             watcher.close()
@@ -131,7 +135,9 @@ def create_app(
     app.front = clients.behind_proxies(app.answer)
     key = settings.admin_key
     app.related = Related(live, clock=clock, admin_key=key, metrics=app.metrics)
-    app.events = Events(live, stored, clients, app.metrics, clock=clock, admin_key=key)
+    app.events = Events(
+        live, stored, clients, app.metrics, clock=clock, admin_key=key, origins=origins
+    )
     add_error_handlers(app)
     routes.add(app, live, app.related, app.events)
     if key:

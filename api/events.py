@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope
 from recommender.errors import Rejected, StoreError
 from recommender.events.crawlers import is_crawler
 from recommender.events.ingest import Gate, Incoming
+from recommender.store.event_writer import REJECTED
 from recommender.store.group_commit import Journal, Outcome
 from recommender_api.http import (
     MAX_BODY_BYTES,
@@ -34,6 +35,7 @@ from recommender_api.http import (
 )
 from recommender_api.live import Live
 from recommender_api.metrics import Metrics
+from recommender_api.origins import Origins
 from recommender_api.rate_limit import Clients
 from recommender_api.related import check_key
 from recommender_api.schemas import Refusal, no_store
@@ -52,7 +54,7 @@ logger = logging.getLogger("api")
 
 
 class Events:
-    """Takes what pages send."""
+    """Takes what pages send; with ``origins``, bounds what of it counts from one network."""
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Events:
         *,
         clock: Callable[[], datetime],
         admin_key: str,
+        origins: Origins | None = None,
     ) -> None:
         self.live = live
         self.stored = stored
@@ -70,6 +73,7 @@ class Events:
         self.metrics = metrics
         self.clock = clock
         self.admin_key = admin_key
+        self.origins = origins
         self._letters = Letters()
         self._logged = 0.0
 
@@ -96,6 +100,8 @@ class Events:
             if any(fault.reason == "forged" for _, fault in rejected) and await self._renewed():
                 gate = self._gate(scope, trusted=trusted)
                 accepted, rejected = _read(gate, records)
+            if self.origins is not None and not trusted:
+                accepted = self.origins.mark(accepted, self.clients.client(scope))
             new = await self._durable(journal, accepted, rejected)
         except StoreError as exc:
             self.metrics.events("lost", len(records))
@@ -164,7 +170,7 @@ class Events:
         """Wait until the events are on disk; which of them were new."""
         tallies = {"received": len(accepted) + len(rejected)}
         if rejected:
-            tallies |= Counter(f"rejected {fault.reason}" for _, fault in rejected)
+            tallies |= Counter(f"{REJECTED}{fault.reason}" for _, fault in rejected)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if not journal.add(accepted, self._letters.to(future), tallies):
             later = {"Retry-After": "1"}

@@ -29,7 +29,8 @@ class Settings:
     ``admin_key``, what takes one does not exist. ``allowed_origins`` and ``trusted_proxies`` are
     lists with commas. ``explore`` is how many of a hundred views explore, ``event_rate`` how many
     posts of events a client may make in a minute (0: any number), ``session_clicks`` and
-    ``pair_clicks`` are the caps of clicks that count (``click_filters.Caps``). ``languages`` is
+    ``pair_clicks`` are the caps of clicks that count (``click_filters.Caps``). ``event_origin`` is
+    ``on`` if the events of one network that count are bounded, else ``off``. ``languages`` is
     ``same`` if links stay in the language of the page, else ``any``. Articles published more than
     ``oldest_days`` ago are recommended beside nothing (0: any age is fine); ``ageing`` names, with
     commas, the categories in which a newer article is preferred strongly. ``listings`` is ``on`` if
@@ -50,6 +51,7 @@ class Settings:
     explore: int = 20
     session_clicks: int = 30
     pair_clicks: int = 0
+    event_origin: str = "off"
     languages: str = "same"
     oldest_days: int = 0
     ageing: str = ""
@@ -64,7 +66,12 @@ class Settings:
 
 PATHS = ("models", "editorial")
 # Settings that are one of a few words.
-WORDS = {"languages": ("same", "any"), "listings": ("off", "on"), "unjudged": ("promote", "hold")}
+WORDS = {
+    "languages": ("same", "any"),
+    "listings": ("off", "on"),
+    "event_origin": ("off", "on"),
+    "unjudged": ("promote", "hold"),
+}
 # Settings that are whole numbers, and between what.
 NUMBERS = {
     "event_rate": (0, 1_000_000),

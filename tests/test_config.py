@@ -123,8 +123,11 @@ def test_a_word_that_a_setting_does_not_know_is_an_error(tmp_path: Path):
     assert settings({"RECOMMENDER_LANGUAGES": "any"}, folder=tmp_path).languages == "any"
 
     assert settings({"RECOMMENDER_LISTINGS": "on"}, folder=tmp_path).listings == "on"
+    assert settings({"RECOMMENDER_EVENT_ORIGIN": "on"}, folder=tmp_path).event_origin == "on"
     with pytest.raises(SettingsError, match="RECOMMENDER_LANGUAGES: 'en' is not same or any"):
         settings({"RECOMMENDER_LANGUAGES": "en"}, folder=tmp_path)
+    with pytest.raises(SettingsError, match="RECOMMENDER_EVENT_ORIGIN: 'yes' is not off or on"):
+        settings({"RECOMMENDER_EVENT_ORIGIN": "yes"}, folder=tmp_path)
 
 
 def test_a_list_with_commas_names_each_once():

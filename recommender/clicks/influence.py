@@ -19,18 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from recommender.events.allowance import ALLOWED, BURST, LEAST_VIEWS
 from recommender.ragged import find
 from recommender.store.counts import Log
 
 # A usual day is the median of so many before it, or of all others while there are fewer than
 # ``MIN_DAYS``; of fewer days in all none is usual. Four weeks have every weekday four times.
 USUAL_DAYS, MIN_DAYS = 28, 3
-# A day may bring so many usual ones; and the days of four weeks together so many more, since now
-# and then much happens. Not tuned: a campaign of 5,000 readers keeps what it gains on the sample
-# site, of 550 views a day (benchmarks/README.md, "Attacks").
-ALLOWED, BURST = 2.0, 2.0
-# So many views count on any day, as many as a small site's has. Not tuned.
-LEAST_VIEWS = 100.0
 # Days that the card names.
 N_NAMED = 10
 EPOCH = date(1970, 1, 1)

@@ -23,8 +23,9 @@ MAX_NAME = 128
 # A page that failed to send an event tries again, at the latest when it is left.
 MAX_AGE_MS = 3_600_000
 # What stands in the store's ``live`` columns. What a site imports, by file or with its key, is
-# taken as it is; what pages send may be flagged when it is counted.
-IMPORTED, BY_READER, BY_CRAWLER = 0, 1, 2
+# taken as it is; what pages send may be flagged when it is counted. The last is what a reader sent
+# from where more came that day than may count; it is marked by whoever knows that, not here.
+IMPORTED, BY_READER, BY_CRAWLER, BEYOND_ORIGIN = 0, 1, 2, 3
 
 
 class Shown(NamedTuple):

@@ -1,11 +1,12 @@
 """Which live events are doubtful, decided when they are counted.
 
 Nothing a page sends proves that a reader sent it, so what is doubtful is flagged, kept, and left
-out of the counts together with its view: a known crawler; a click sooner after its list came into
-view than a hand can be; a session's second click on one pair in a day, and more clicks in its hour
-than anyone reads; and, whoever made them, more clicks on one pair in a day than ``Caps`` allow. The
-last bounds what a forger can do who passes all other tests. What was imported is never flagged: its
-clocks are too coarse.
+out of the counts together with its view: a known crawler; what came from an origin beyond what one
+may send in a day; a click sooner after its list came into view than a hand can be; a session's
+second click on one pair in a day, and more clicks in its hour than anyone reads; and, whoever made
+them, more clicks on one pair in a day than ``Caps`` allow. The last bounds what a forger can do who
+passes all other tests. What was imported is never flagged: its clocks are too coarse. The first two
+were marked when they came (``events.ingest``), since who sent them is not stored.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from statistics import median
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from recommender.events.ingest import BY_CRAWLER
+from recommender.events.ingest import BEYOND_ORIGIN, BY_CRAWLER, BY_READER
 
 # From seeing to clicking: a simple reaction to light takes a fifth of a second, before the hand
 # has moved. Not tuned.
 TOO_FAST_MS = 300
-REASONS = ("crawler", "fast", "session", "pair")
+REASONS = ("crawler", "origin", "fast", "session", "pair")
 # Not tuned: the best link of a busy page wins about a hundredth of a site's clicks, and on a small
 # site twenty readers of one link in a day are no surprise.
 PAIR_SHARE, PAIR_CLICKS = 0.01, 20
@@ -70,7 +71,7 @@ FLAGGED = f"""
     WITH both_halves AS (
         SELECT c.view_id AS view_id, c.item AS item, c.ts AS ts, s.source AS source,
             v.session AS session, v.ts / 86400000 AS day, c.ts - v.ts AS after,
-            CASE WHEN c.live = {BY_CRAWLER} OR v.live = {BY_CRAWLER} THEN 1 ELSE 0 END AS crawler
+            CASE WHEN c.live > {BY_READER} OR v.live > {BY_READER} THEN 1 ELSE 0 END AS marked
         FROM clicks c JOIN views v ON v.view_id = c.view_id JOIN slates s ON s.slate = v.slate
         WHERE c.live > 0 AND v.live > 0
     ), plausible AS (
@@ -81,7 +82,7 @@ FLAGGED = f"""
             CASE WHEN session = '' THEN 1 ELSE ROW_NUMBER() OVER (
                 PARTITION BY session, source, item, day ORDER BY ts, view_id
             ) END AS nth_on_pair
-        FROM both_halves WHERE crawler = 0 AND NOT (after >= 0 AND after < {TOO_FAST_MS})
+        FROM both_halves WHERE marked = 0 AND NOT (after >= 0 AND after < {TOO_FAST_MS})
     ), moderate AS (
         SELECT view_id, ROW_NUMBER() OVER (
             PARTITION BY source, item, day ORDER BY ts, view_id) AS nth_of_pair
@@ -89,8 +90,10 @@ FLAGGED = f"""
     ), flagged AS (
         SELECT view_id, 'crawler' AS reason FROM views WHERE live = {BY_CRAWLER}
         UNION SELECT view_id, 'crawler' FROM clicks WHERE live = {BY_CRAWLER}
+        UNION SELECT view_id, 'origin' FROM views WHERE live = {BEYOND_ORIGIN}
+        UNION SELECT view_id, 'origin' FROM clicks WHERE live = {BEYOND_ORIGIN}
         UNION ALL SELECT view_id, 'fast' FROM both_halves
-            WHERE crawler = 0 AND after >= 0 AND after < {TOO_FAST_MS}
+            WHERE marked = 0 AND after >= 0 AND after < {TOO_FAST_MS}
         UNION ALL SELECT view_id, 'session' FROM plausible
             WHERE nth_in_session > :in_session OR nth_on_pair > 1
         UNION ALL SELECT view_id, 'pair' FROM moderate WHERE nth_of_pair > :of_pair
@@ -105,8 +108,8 @@ EXAMPLES = FLAGGED + "SELECT view_id FROM flagged WHERE reason = :reason ORDER B
 
 
 def count_flagged(connection: Connection, caps: Caps) -> dict[str, int]:
-    """How many views (of crawlers) and clicks are flagged under ``caps``, by reason, of which all
-    of ``REASONS`` are there.
+    """How many views (of crawlers and origins) and clicks are flagged under ``caps``, by reason, of
+    which all of ``REASONS`` are there.
     """
     rows = connection.execute(sql.text(COUNTS), caps.limits(connection))
     return dict.fromkeys(REASONS, 0) | {row.reason: row.n for row in rows}

@@ -33,6 +33,8 @@ from recommender.store.keys import (
 MAX_REMEMBERED = 100_000
 # The columns of a table, by their places, that identify a row.
 IDENTITY = {"views": slice(1), "clicks": slice(0, 3, 2), "pageviews": slice(4)}
+# What the tallies of refused events begin with; the reason follows.
+REJECTED = "rejected "
 TALLY = sql.text(
     "INSERT INTO tallies (day, name, n) VALUES (:day, :name, :n) "
     "ON CONFLICT (day, name) DO UPDATE SET n = tallies.n + excluded.n"
@@ -152,8 +154,16 @@ class EventWriter:
 
 def add_tallies(connection: Connection, day: int, tallies: Mapping[str, int]) -> None:
     """Count what is not stored itself, by day (since 1970, UTC)."""
-    for name, n in sorted(tallies.items()):
-        connection.execute(TALLY, {"day": day, "name": name, "n": n})
+    # In one order, or two processes that count the same would wait for each other.
+    rows = [{"day": day, "name": name, "n": n} for name, n in sorted(tallies.items()) if n]
+    if rows:
+        connection.execute(TALLY, rows)
+
+
+def tallies_of(connection: Connection, day: int) -> dict[str, int]:
+    """What was counted on a day, by name."""
+    query = sql.text("SELECT name, n FROM tallies WHERE day = :day")
+    return {row.name: int(row.n) for row in connection.execute(query, {"day": day})}
 
 
 def _content(event: Shown | Impression) -> tuple[Any, ...]:

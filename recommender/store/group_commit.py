@@ -11,16 +11,19 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 
 from recommender.errors import StoreError
 from recommender.events.event import DAY_MS
-from recommender.events.ingest import Incoming
+from recommender.events.ingest import BEYOND_ORIGIN, BY_READER, Followed, Incoming, Opened, Shown
 from recommender.store.database import Store
 from recommender.store.event_writer import EventWriter, add_tallies
 
 # Events that wait for their group, beyond which a caller had better come back; and those in one
 # group, so that the first of a rush are answered within a second. Not tuned.
 MAX_WAITING, MAX_GROUP = 20_000, 5_000
+# A tally: events that are marked ``ingest.BEYOND_ORIGIN``.
+BEYOND = "beyond origin"
 
 logger = logging.getLogger("api")
 
@@ -51,8 +54,8 @@ class Journal:
         self, events: Sequence[Incoming], done: Done, tallies: Mapping[str, int] | None = None
     ) -> bool:
         """Have the events written; ``done`` is called from the journal's thread once they are
-        durable, or cannot be. ``tallies`` are counted by day with them. False if too many wait
-        already, or the journal is closed; then nothing is kept.
+        durable, or cannot be. ``tallies`` are counted by day with them, and so is what ``sent``
+        finds. False if too many wait already, or the journal is closed; then nothing is kept.
         """
         with self._changed:
             if self._closing or self._n_waiting + len(events) > MAX_WAITING:
@@ -102,7 +105,8 @@ class Journal:
         try:
             with self.store.transaction() as connection:
                 new = self._writer.write(connection, events)
-                add_tallies(connection, self.clock() // DAY_MS, tallies)
+                counted = tallies + sent(events, new)
+                add_tallies(connection, self.clock() // DAY_MS, counted)
         except Exception as exc:
             # What was numbered in the failed transaction is not in the store.
             self._writer = EventWriter()
@@ -115,3 +119,22 @@ class Journal:
             return StoreError(f"the events could not be written: {exc!r}")
         self.n_groups += 1
         return new
+
+
+def sent(events: Sequence[Incoming], new: Sequence[bool]) -> Counter[str]:
+    """What pages sent that was new and may count: ``views``, of which ``brought`` have links that
+    only a request brought onto the list, and ``clicks``; and what was ``BEYOND`` what its origin
+    may send.
+    """
+    found: Counter[str] = Counter()
+    for event in compress(events, new):
+        if not isinstance(event, Shown | Followed | Opened):
+            continue
+        if event.live == BEYOND_ORIGIN:
+            found[BEYOND] += 1
+        elif event.live == BY_READER and isinstance(event, Shown):
+            found["views"] += 1
+            found["brought"] += any(event.slate.brought)
+        elif event.live == BY_READER and isinstance(event, Followed):
+            found["clicks"] += 1
+    return found

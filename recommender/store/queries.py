@@ -15,7 +15,7 @@ import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from recommender.events.ingest import BY_CRAWLER
+from recommender.events.ingest import BY_READER
 from recommender.store.click_filters import FLAGGED
 
 # What views may be counted by besides, and what that is of forgotten ones.
@@ -99,13 +99,13 @@ def readings(views: str, pages: str) -> str:
         WHERE v.session <> '' AND {views}
         UNION
         SELECT p.session, p.ts / 86400000, p.article FROM pageviews p
-        WHERE p.session <> '' AND p.live < {BY_CRAWLER} AND {pages}
+        WHERE p.session <> '' AND p.live <= {BY_READER} AND {pages}
         UNION
         SELECT {step}, p.ts / 86400000, p.article FROM pageviews p
-        WHERE p.session = '' AND p.referrer <> 0 AND p.live < {BY_CRAWLER} AND {pages}
+        WHERE p.session = '' AND p.referrer <> 0 AND p.live <= {BY_READER} AND {pages}
         UNION
         SELECT {step}, p.ts / 86400000, p.referrer FROM pageviews p
-        WHERE p.session = '' AND p.referrer <> 0 AND p.live < {BY_CRAWLER} AND {pages}
+        WHERE p.session = '' AND p.referrer <> 0 AND p.live <= {BY_READER} AND {pages}
     """
 
 

@@ -61,7 +61,8 @@ def _live(connection: Connection) -> None:
     """Events that come while the site is read, articles that come and go, and what is kept of
     events that are forgotten.
 
-    ``live`` is 0 for what was imported, 1 for what readers' pages sent, 2 if a known crawler did.
+    ``live`` is 0 for what was imported, 1 for what readers' pages sent, 2 if a known crawler did,
+    3 if too much came from its origin that day.
     """
     postgresql = connection.dialect.name == "postgresql"
     tight = "" if postgresql else "WITHOUT ROWID"

@@ -25,6 +25,7 @@ from recommender.store import click_filters, counts
 from recommender.store.click_filters import Caps
 from recommender.store.counts import Log
 from recommender.store.database import Store
+from recommender.store.event_writer import REJECTED
 
 # What is half there after so long is taken for lost.
 PATIENCE_MS = 30 * 60 * 1000
@@ -323,10 +324,14 @@ def _flagged(connection: Connection, caps: Caps) -> Check:
 def _rejected(connection: Connection) -> Check:
     rows = connection.execute(sql.text("SELECT name, SUM(n) AS n FROM tallies GROUP BY name"))
     tallies = {row.name: int(row.n) for row in rows}
-    received = tallies.pop("received", 0)
-    n = sum(tallies.values())
-    reasons = sorted(tallies.items(), key=lambda pair: -pair[1])
-    named = [f"{name.removeprefix('rejected ')}: {times:,}" for name, times in reasons]
+    received = tallies.get("received", 0)
+    # Other tallies are of events that were taken.
+    reasons = {
+        name.removeprefix(REJECTED): n for name, n in tallies.items() if name.startswith(REJECTED)
+    }
+    n = sum(reasons.values())
+    most = sorted(reasons.items(), key=lambda pair: -pair[1])
+    named = [f"{reason}: {times:,}" for reason, times in most]
     summary = f"{n:,} of {received:,} events that pages sent were refused"
     return Check(
         "few events are refused", n <= MAX_REJECTED * received, summary, named[:N_EXAMPLES]

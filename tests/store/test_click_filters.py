@@ -1,4 +1,4 @@
-"""What looks wrong is flagged for one of four reasons and left out of the counts."""
+"""What looks wrong is flagged for one of five reasons and left out of the counts."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from sites import click, view
 from recommender.cli.operators import caps_of
 from recommender.config import Settings
 from recommender.events.event import Event
-from recommender.events.ingest import BY_CRAWLER, Incoming
+from recommender.events.ingest import BEYOND_ORIGIN, BY_CRAWLER, Incoming
 from recommender.store.click_filters import REASONS, TOO_FAST_MS, Caps, count_flagged, examples
 from recommender.store.counts import Log, count, n_clicks
 from recommender.store.database import Store
@@ -90,6 +90,42 @@ def test_half_a_crawler_is_one(site: Store):
 
     assert flagged(site) == {"crawler": 2}
     assert counted(site) == (0, 0)
+
+
+# Origins
+
+
+def test_what_is_beyond_its_origins_allowance_does_not_count(site: Store):
+    """Its view, its click and its page views; whichever half is, the view is left out."""
+    record(
+        site,
+        *visit("beyond", at=5, live=BEYOND_ORIGIN, session="b"),
+        *visit("reader", at=5, session="r"),
+        opened(SALT, session="b", live=BEYOND_ORIGIN),
+        opened(SUGAR, referrer=KNEE, live=BEYOND_ORIGIN),
+        opened(SALT, session="r"),
+        *[shown("v", GOUT), followed("v", GOUT, live=BEYOND_ORIGIN)],
+        *[shown("w", GOUT, live=BEYOND_ORIGIN), followed("w", GOUT)],
+    )
+
+    assert flagged(site) == {"origin": 3}
+    assert named(site, "origin") == ["beyond", "v", "w"]
+    assert counted(site) == (1, 1)
+    log = count(site, IDS)
+    assert sorted((log.read_article + 1).tolist()) == [GOUT, KNEE, SALT]
+
+
+def test_what_is_beyond_its_origins_allowance_uses_up_nothing(site: Store):
+    """Neither a session's allowance nor a pair's."""
+    caps = Caps(session_clicks_an_hour=1, pair_clicks_a_day=1)
+    record(
+        site,
+        *many(visit(f"o{at}", at=at, live=BEYOND_ORIGIN, session="s") for at in range(5)),
+        *visit("reader", at=HOUR - 5 * SECOND, session="s"),
+    )
+
+    assert flagged(site, caps) == {"origin": 5}
+    assert counted(site, caps) == (1, 1)
 
 
 # Speed

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from recommender.errors import StoreError
 from recommender.events.event import Impression
-from recommender.events.ingest import Incoming
+from recommender.events.ingest import BEYOND_ORIGIN, BY_CRAWLER, IMPORTED, Incoming
 from recommender.store import group_commit as journals
 from recommender.store.database import Store
 from recommender.store.group_commit import DAY_MS, Journal, Outcome
@@ -143,7 +143,7 @@ def test_closing_writes_what_waits(store: Store):
 
     assert answers.told == {number: [True] for number in range(20)}
     assert rows(store, "SELECT COUNT(*) FROM views") == [(20,)]
-    assert rows(store, "SELECT n FROM tallies") == [(20,)]
+    assert rows(store, "SELECT n FROM tallies WHERE name = 'received'") == [(20,)]
     assert not journal.add([shown("later", 7)], answers.to(100))
     journal.close()  # twice is once
 
@@ -164,7 +164,7 @@ def test_a_full_queue_is_refused(journal: Journal, store: Store, monkeypatch: py
 
     assert sorted(answers.wait(3)) == [0, 1, 3]
     assert rows(store, "SELECT COUNT(*) FROM views") == [(11,)]
-    assert rows(store, "SELECT n FROM tallies") == [(10,)]
+    assert rows(store, "SELECT n FROM tallies WHERE name = 'received'") == [(10,)]
     assert journal.add(four, answers.to(5))
     assert answers.wait(4)[5] == [False, False, False, True]
 
@@ -197,7 +197,7 @@ def test_a_failure_is_told_to_the_whole_group_and_no_other(journal: Journal, sto
     journal.add([*lost[0], *lost[1]], answers.to(4))
     assert answers.wait(5)[4] == [True] * 4
     assert rows(store, "SELECT COUNT(*), MAX(slate) FROM slates") == [(4, 4)]
-    assert rows(store, "SELECT n FROM tallies") == [(5,)]
+    assert rows(store, "SELECT n FROM tallies WHERE name = 'received'") == [(5,)]
 
 
 def test_a_store_that_is_busy_for_too_long_is_a_failure(database: str):
@@ -260,6 +260,7 @@ def test_tallies_are_counted_on_the_day_of_the_clock(store: Store):
     assert answers.told == {1: [], 2: [True]}
     assert rows(store, "SELECT day, name, n FROM tallies ORDER BY day, name") == [
         (day, "received", 2), (day, "rejected forged", 2), (day + 1, "received", 1),
+        (day + 1, "views", 1),
     ]  # fmt: skip
 
 
@@ -291,3 +292,45 @@ def test_what_is_told_as_kept_is_kept(database: str):
         assert {view for (view,) in rows(reopened, "SELECT view_id FROM views")} == kept
         assert record(reopened, *(shown(view, 7) for view in kept)) == [False] * len(kept)
     assert all(isinstance(told[n], StoreError) for n in range(100) if f"v{n}" not in kept)
+
+
+def test_what_pages_send_is_counted_by_day_as_it_comes(store: Store):
+    """New views and clicks that may count, views of what a request brought, and what its origin
+    should not have sent; no duplicate, no crawler, no import.
+    """
+    journal, answers = Journal(store, clock=lambda: NOON), Answers()
+    events: list[Incoming] = [
+        shown("v1", 7, 8),
+        shown("v1", 7, 8),
+        shown("v2", 7, 8, brought=(False, True)),
+        followed("v1", 7),
+        followed("v1", 8),
+        opened(7),
+        shown("robot", 7, live=BY_CRAWLER),
+        shown("more", 7, 8, brought=(False, True), live=BEYOND_ORIGIN),
+        followed("more", 7, live=BEYOND_ORIGIN),
+        opened(8, live=BEYOND_ORIGIN),
+        shown("whole", 7, live=IMPORTED),
+        Impression("file", NOON, "a", ("b",)),
+    ]
+
+    journal.add(events, answers.to(1))
+    journal.add(events, answers.to(2))
+    journal.close()
+
+    counted = rows(store, "SELECT name, n FROM tallies ORDER BY name")
+    assert counted == [("beyond origin", 3), ("brought", 1), ("clicks", 2), ("views", 2)]
+
+
+def test_what_could_not_be_written_is_not_counted(store: Store):
+    """When the page sends it again it is, once."""
+    journal, answers = Journal(store, clock=lambda: NOON), Answers()
+    move_away(store, "clicks")
+    journal.add([followed("v1", 7)], answers.to(1), {"received": 1})
+    assert isinstance(answers.wait(1)[1], StoreError)
+    move_away(store, "clicks", back=True)
+    journal.add([followed("v1", 7)], answers.to(2), {"received": 1})
+    journal.close()
+
+    counted = rows(store, "SELECT name, n FROM tallies ORDER BY name")
+    assert counted == [("clicks", 1), ("received", 2)]

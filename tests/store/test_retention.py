@@ -14,7 +14,7 @@ from recommender.clicks import cooccurrence
 from recommender.clicks.choice_model import pairs_in
 from recommender.errors import StoreError
 from recommender.events.event import Click, Event, Impression, PageView
-from recommender.events.ingest import BY_CRAWLER, Incoming
+from recommender.events.ingest import BEYOND_ORIGIN, BY_CRAWLER, BY_READER, Incoming
 from recommender.store.click_filters import Caps
 from recommender.store.counts import MAX_READ_IN_SESSION, Log, count, n_clicks
 from recommender.store.database import Store
@@ -79,7 +79,7 @@ def random_log(store: Store, seed: int) -> None:
             imported += [Click(name, ts, f"a{item}") for item in followed_items]
             imported.append(PageView(ts, f"a{items[0]}", session, f"a{source}"))
             continue
-        sender = BY_CRAWLER if random.random() < 0.1 else 1
+        sender = int(random.choice([BY_READER] * 8 + [BY_CRAWLER, BEYOND_ORIGIN]))
         if random.random() < 0.95:
             live.append(shown(name, *items, source=source, ts=ts, session=session, live=sender))
         for item in followed_items:
