@@ -8,6 +8,7 @@ import sys
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks import (
+    attacks,
     dates,
     events,
     exploration,
@@ -34,6 +35,7 @@ BENCHMARKS = {
     "subjects": subjects.run,
     "positions": positions.run,
     "weights": weights.run,
+    "attacks": attacks.run,
     "teaching": teaching.run,
     "worlds": worlds.run,
     "learning": learning.run,

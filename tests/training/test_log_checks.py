@@ -6,10 +6,12 @@ from pathlib import Path
 
 import gardens
 import pytest
+from sent import NOON, followed, record, shown
 from sites import click, stored, view
 
 from recommender.articles.article import Article, stub_for
 from recommender.articles.reader import read_articles
+from recommender.bundle.registry import Sent
 from recommender.demo.readers import PAGES
 from recommender.events.event import Event
 from recommender.events.reader import EventReader
@@ -50,7 +52,61 @@ def test_the_sample_site_is_fit(sample: Path):
         found = validate(store, now_ms=10**13)
 
     assert [check.name for check in found if not check.passed] == []
-    assert len(found) == 15
+    assert len(found) == 17
+
+
+def test_a_day_beyond_what_is_usual_is_named():
+    """Five days bring 100 views, by import; pages send 2,000 on the sixth, of which 400 count."""
+    with Store("sqlite://") as store:
+        stored(
+            store,
+            SITE,
+            [event for day in range(5) for event in views(100, every=10, first_day=day)],
+        )
+        key = store.keys_of(["a0", *IDS[1:6]])
+        sent = [
+            shown(f"p{at}", *key[1:], source=key[0], ts=6 * DAY + at) for at in range(2_000)
+        ] + [followed(f"p{at}", key[1], ts=6 * DAY + 60_000 + at) for at in range(0, 2_000, 200)]
+        record(store, *sent)
+        found = {check.name: check for check in validate(store, now_ms=100 * DAY)}
+
+    check = found["no day brings far more than is usual"]
+    assert not check.passed
+    assert check.summary.startswith("1,600 of 2,000 views and 8 of 10 clicks that pages sent are")
+    assert check.examples == ["1970-01-07: 20% of the views count"]
+
+
+def test_clicks_on_what_only_requests_brought_are_named():
+    """Three of four are, and nothing is learned from them."""
+    with Store("sqlite://") as store:
+        stored(store, SITE)
+        a, b, c = store.keys_of(IDS[:3])
+        for at in range(4):
+            record(
+                store,
+                shown(f"p{at}", b, c, source=a, brought=(False, True)),
+                followed(f"p{at}", c if at else b, ts=NOON + 5_000),
+            )
+        found = {check.name: check for check in validate(store, now_ms=NOON + DAY)}
+
+    check = found["clicks are on links that every reader is shown"]
+    assert not check.passed
+    assert check.summary.startswith(
+        "3 of 4 clicks that pages sent are on links that only a request"
+    )
+
+
+@pytest.mark.parametrize(("left", "passed"), [(10.0, True), (30.0, False)])
+def test_disagreement_at_the_last_training_is_named(left: float, passed: bool):
+    """As the live bundle has it, with the days."""
+    sent = Sent(100, 9, 0.0, 0.0, 0.0, 0.0, 0.0, left, 2.0, 0, 50.0, None, {"2026-11-20": 0.5})
+    with Store("sqlite://") as store:
+        stored(store, SITE)
+        found = {check.name: check for check in validate(store, now_ms=100 * DAY, sent=sent)}
+
+    check = found["what pages send agrees with the rest of the log"]
+    assert check.passed == passed
+    assert check.examples == ["2026-11-20"]
 
 
 def test_an_empty_store_passes_what_it_can():
