@@ -18,6 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from recommender.clicks import position_bias
 from recommender.clicks.choice_model import exposures_in
 from recommender.clicks.influence import Evidence
 from recommender.progress import Progress, Silent
@@ -46,9 +47,12 @@ TIMES_PAGE, TIMES_TARGET, TIMES_DAY = (2.0, 3.0), (1.0, 2.0), (1.0, 2.0)
 CHANCE = 1.5
 
 
-def consistent(whole: Splits, evidence: Evidence, *, progress: Progress | None = None) -> Evidence:
+def consistent(
+    whole: Splits, evidence: Evidence, *, seed: int = 0, progress: Progress | None = None
+) -> Evidence:
     """What pages sent, weighed by how far each page, target and day agrees with the rest of the
-    log, whose splits have it as ``evidence`` weighs it.
+    log, whose splits have it as ``evidence`` weighs it. How places are examined is estimated of the
+    rest too, with ``seed``: else whoever follows last links is excused by how often he does.
     """
     log, progress = whole.log, progress or Silent()
     page, day = evidence.page.copy(), evidence.day.copy()
@@ -67,7 +71,9 @@ def consistent(whole: Splits, evidence: Evidence, *, progress: Progress | None =
             n_views=np.where(views, 0, log.n_views),
             n_clicks=np.where(clicks, 0, log.n_clicks),
         )
-        judge = whole.on(rest) if rest.n_clicks.sum() >= MIN_CLICKS else whole
+        judge = whole
+        if rest.n_clicks.sum() >= MIN_CLICKS:
+            judge = whole.on(rest, position_bias.estimate(rest, seed=seed))
         found = _Compared(whole, _expected(judge), evidence, views, clicks)
         cells = fold == number
         page[cells], day[cells] = found.page[cells], found.day[cells]

@@ -117,9 +117,12 @@ class Splits:
         end = self.days[-1] if self.days else 0
         return self.split(end, end, day=self.now)
 
-    def on(self, log: Log) -> Splits:
-        """The same of a log with the same slates, of which other views and clicks count."""
-        other = replace(self, log=log)
+    def on(self, log: Log, examination: Examination | None = None) -> Splits:
+        """The same of a log with the same slates, of which other views and clicks count; its links
+        are examined as before, or by that ``examination``.
+        """
+        examined = self.examined if examination is None else examined_in(log, examination)
+        other = replace(self, log=log, examined=examined)
         other.__dict__["_content"] = self._content
         return other
 

@@ -220,7 +220,7 @@ def weighed(
     examination = position_bias.estimate(bounded, seed=seed)
     if len(evidence.keys):
         splits = splits_of(corpus, model, bounded, examination, stub=stub)
-        evidence = consistent(splits, evidence, progress=progress)
+        evidence = consistent(splits, evidence, seed=seed, progress=progress)
         examination = position_bias.estimate(evidence.weigh(log), seed=seed)
     return evidence.weigh(log), examination, evidence
 

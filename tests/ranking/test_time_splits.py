@@ -60,6 +60,18 @@ def test_other_counts_of_the_same_lists_are_split_alike(site: Corpus):
     assert whole.everything().history.clicks.n_clicks == 6 * 3 + 21
 
 
+def test_other_counts_may_be_examined_otherwise(site: Corpus):
+    """Of clicks that all fall on last links the last place would be looked at most."""
+    log = log_of(*(Shown(at, [20, 21], [3, 3], day=at) for at in range(6)))
+    whole = splits_of(site, None, log, EVENLY)
+    last = replace(log, n_clicks=np.where(log.position == 2, 60, 0))
+
+    assert whole.on(last).examined is whole.examined
+    assert whole.on(last, known_examination([1, 0.5])).examined.tolist() == [1, 0.5] * 6
+    odd = whole.on(last, EVENLY).examined
+    assert (odd[1::2] > 10 * odd[::2]).all()
+
+
 def test_links_to_what_has_no_page_teach_nothing(site: Corpus):
     """Neither they nor the clicks on them count; no list may hold what is known by title alone."""
     log = log_of(*(Shown(day, [20, 21, 22], [3, 2, 50], day=day) for day in range(6)))
