@@ -30,6 +30,7 @@ from recommender.store.counts import Log
 # Weeks are judged by all others, a sixth of them at a time: forgeries of a week must not speak for
 # each other. Not tuned.
 WEEK_DAYS, N_FOLDS = 7, 6
+N_ROUNDS = 2
 # Clicks of the rest of the log from which on it can judge; with fewer the whole log judges. Not
 # tuned: as many as learning takes.
 MIN_CLICKS = 500
@@ -53,23 +54,43 @@ def consistent(
     """What pages sent, weighed by how far each page, target and day agrees with the rest of the
     log, whose splits have it as ``evidence`` weighs it. How places are examined is estimated of the
     rest too, with ``seed``: else whoever follows last links is excused by how often he does.
+
+    In a second round the rest itself is as the first weighs it, so that forgeries of one week do
+    not speak against honest days of another.
     """
-    log, progress = whole.log, progress or Silent()
-    page, day = evidence.page.copy(), evidence.day.copy()
-    fold = evidence.keys // evidence.n_pages // WEEK_DAYS % N_FOLDS
-    targets, target = [], []
-    folds = np.unique(fold).tolist()
+    progress, found = progress or Silent(), evidence
+    folds = np.unique(_fold_of(evidence.keys // evidence.n_pages)).tolist()
     if folds:
-        progress.stage("comparing days", len(folds))
+        progress.stage("comparing days", N_ROUNDS * len(folds))
+    for _ in range(N_ROUNDS if folds else 0):
+        # The splits have it weighed by volume already.
+        trusted = one_vote(replace(found, volume=np.ones(len(found.keys))).weigh(whole.log))
+        found = _compared(whole, trusted, evidence, folds, seed, progress)
+    return found
+
+
+def _compared(
+    whole: Splits,
+    trusted: Log,
+    evidence: Evidence,
+    folds: list[int],
+    seed: int,
+    progress: Progress,
+) -> Evidence:
+    """One round: each fold's pages, targets and days beside the others, ``trusted`` so far."""
+    log = whole.log
+    page, day = evidence.page.copy(), evidence.day.copy()
+    fold = _fold_of(evidence.keys // evidence.n_pages)
+    targets, target = [], []
     for number in folds:
         views, clicks = (
-            live & (days // WEEK_DAYS % N_FOLDS == number)
+            live & (_fold_of(days) == number)
             for live, days in ((log.view_live, log.view_day), (log.click_live, log.click_day))
         )
         rest = replace(
-            log,
-            n_views=np.where(views, 0, log.n_views),
-            n_clicks=np.where(clicks, 0, log.n_clicks),
+            trusted,
+            n_views=np.where(views, 0, trusted.n_views),
+            n_clicks=np.where(clicks, 0, trusted.n_clicks),
         )
         judge = whole
         if rest.n_clicks.sum() >= MIN_CLICKS:
@@ -80,13 +101,27 @@ def consistent(
         targets.append(found.target_keys)
         target.append(found.target)
         progress.advance()
-    if not folds:
-        return evidence
     keys = np.concatenate(targets)
     order = np.argsort(keys)
     return replace(
         evidence, page=page, day=day, target_keys=keys[order], target=np.concatenate(target)[order]
     )
+
+
+def one_vote(log: Log) -> Log:
+    """The log in which no day has more views than the median one: of days that are to judge others
+    each has one vote, however much came on it.
+    """
+    days, number = np.unique(log.view_day, return_inverse=True)
+    total = np.bincount(number, weights=log.n_views)
+    share = np.minimum(1.0, np.median(total[total > 0]) / np.maximum(total, 1e-12))
+    place = np.minimum(np.searchsorted(days, log.click_day), len(days) - 1)
+    clicks = np.where(days[place] == log.click_day, share[place], 1.0)
+    return replace(log, n_views=log.n_views * share[number], n_clicks=log.n_clicks * clicks)
+
+
+def _fold_of(days: np.ndarray) -> np.ndarray:
+    return days // WEEK_DAYS % N_FOLDS
 
 
 class _Compared:
