@@ -22,7 +22,7 @@ from recommender.clicks import position_bias
 from recommender.clicks.choice_model import exposures_in
 from recommender.clicks.influence import Evidence
 from recommender.progress import Progress, Silent
-from recommender.ragged import expand, find
+from recommender.ragged import expand, find, ranks
 from recommender.ranking.features import Asked
 from recommender.ranking.time_splits import Splits
 from recommender.store.counts import Log
@@ -43,7 +43,7 @@ N_CLASSES = 12
 # (benchmarks/README.md, "Attacks"); of a single page any model is less certain.
 FAR_PAGE, FAR_DAY = (0.30, 0.45), (0.05, 0.12)
 # The same for how many times more or fewer clicks than expected, as a binary logarithm.
-TIMES_PAGE, TIMES_TARGET, TIMES_DAY = (2.0, 3.0), (1.0, 2.0), (1.0, 2.0)
+TIMES_PAGE, TIMES_TARGET, TIMES_DAY = (2.0, 3.0), (0.7, 1.4), (1.0, 2.0)
 # How many times as much as independent clicks those of visits may vary. Not tuned.
 CHANCE = 1.5
 
@@ -169,13 +169,29 @@ class _Compared:
         shown, of_row = expand(log.heads[slate], np.diff(log.heads)[slate])
         asked = find(self.target_keys, day[of_row] * n + log.item[shown])
         weight = log.n_views[rows] * self.page[place]
-        expected = np.bincount(
-            asked[asked >= 0],
-            weights=(weight[of_row] * chance[shown])[asked >= 0],
-            minlength=len(self.target_keys),
+        use = asked >= 0
+        # By target and page: one page may like what others do not, so the one where most clicks
+        # come from is not asked.
+        pairs, pair = np.unique(
+            np.concatenate(
+                [number * n + log.link_source[link], asked[use] * n + log.link_source[shown[use]]]
+            ),
+            return_inverse=True,
         )
-        got = np.bincount(number, weights=n_clicks, minlength=len(self.target_keys))
-        self.target = believed(got, expected)
+        got, expected = (
+            np.bincount(of, weights=weights, minlength=len(pairs))
+            for of, weights in (
+                (pair[: len(number)], n_clicks),
+                (pair[len(number) :], (weight[of_row] * chance[shown])[use]),
+            )
+        )
+        others = ranks(pairs // n, got) > 1
+        of_target = pairs // n
+        n_targets = len(self.target_keys)
+        self.target = believed(
+            np.bincount(of_target[others], weights=got[others], minlength=n_targets),
+            np.bincount(of_target[others], weights=expected[others], minlength=n_targets),
+        )
         n_clicks = n_clicks * self.target[number]
 
         _, of_day = np.unique(evidence.keys // n, return_inverse=True)
