@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def daily_counts(store: Store, chosen: Selection) -> Iterator[pd.DataFrame]:
     """The daily counts of the whole days that are wanted, a frame a day."""
     with store.snapshot() as connection:
-        values = {**chosen.values, **Caps().limits(connection)}
+        values = {**chosen.values, **Caps().limits}
         seen, past = chosen.views, chosen.past
         names = {"layout": Names(), "arm": Names()}
         shown = columns(connection, daily_views(seen, past, by="arm"), values, texts=names)

@@ -135,7 +135,7 @@ class _Maker:
         }
         self.flagged: set[str] = set()
         if "flagged" in names:
-            limits = Caps().limits(connection)
+            limits = Caps().limits
             self.flagged = {id for (id,) in connection.execute(sql.text(FLAGS), limits)}
 
     def frame(self, found: dict[str, Values], n: int) -> pd.DataFrame:

@@ -3,16 +3,15 @@
 Nothing a page sends proves that a reader sent it, so what is doubtful is flagged, kept, and left
 out of the counts together with its view: a known crawler; what came from an origin beyond what one
 may send in a day; a click sooner after its list came into view than a hand can be; a session's
-second click on one pair in a day, and more clicks in its hour than anyone reads; and, whoever made
-them, more clicks on one pair in a day than ``Caps`` allow. The last bounds what a forger can do who
-passes all other tests. What was imported is never flagged: its clocks are too coarse. The first two
-were marked when they came (``events.ingest``), since who sent them is not stored.
+second click on one pair in a day, and more clicks in its hour than anyone reads; and, if a site
+sets a number, more clicks on one pair in a day. What was imported is never flagged: its clocks are
+too coarse. The first two were marked when they came (``events.ingest``), since who sent them is not
+stored. What a forger can do who passes all tests is bounded by ``clicks.influence``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
@@ -23,44 +22,24 @@ from recommender.events.ingest import BEYOND_ORIGIN, BY_CRAWLER, BY_READER
 # has moved. Not tuned.
 TOO_FAST_MS = 300
 REASONS = ("crawler", "origin", "fast", "session", "pair")
-# Not tuned: the best link of a busy page wins about a hundredth of a site's clicks, and on a small
-# site twenty readers of one link in a day are no surprise.
-PAIR_SHARE, PAIR_CLICKS = 0.01, 20
-# Clicks on each of the last days that have any. One target counts a hundred times at most, or a
-# flood that lasts for weeks would raise the cap that is to hold it.
-DAYS = """
-    SELECT day, SUM(CASE WHEN n > 100 THEN 100 ELSE n END) AS n FROM (
-        SELECT day, item, SUM(n) AS n FROM (
-            SELECT ts / 86400000 AS day, item, COUNT(*) AS n FROM clicks
-            GROUP BY ts / 86400000, item
-            UNION ALL SELECT day, item, n FROM past_clicks
-        ) k GROUP BY day, item
-    ) k GROUP BY day ORDER BY day DESC LIMIT 28
-"""
+ANY_NUMBER = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
     """How many clicks count, at most, of one session in an hour and of one pair in a day; 0 for a
-    pair stands for ``PAIR_SHARE`` of the clicks on a usual day, at least ``PAIR_CLICKS``. Thirty an
-    hour, one in two minutes, is more than anyone reads; not tuned.
+    pair stands for any number. Thirty an hour, one in two minutes, is more than anyone reads; not
+    tuned.
     """
 
     session_clicks_an_hour: int = 30
     pair_clicks_a_day: int = 0
 
-    def limits(self, connection: Connection) -> dict[str, int]:
+    @property
+    def limits(self) -> dict[str, int]:
         """The parameters of ``FLAGGED``."""
-        of_pair = self.pair_clicks_a_day or max(
-            PAIR_CLICKS, round(PAIR_SHARE * _usual_clicks(connection))
-        )
+        of_pair = self.pair_clicks_a_day or ANY_NUMBER
         return {"in_session": self.session_clicks_an_hour, "of_pair": of_pair}
-
-
-def _usual_clicks(connection: Connection) -> float:
-    """The median of the daily clicks; a day of forgeries hardly moves it."""
-    days = [int(row.n) for row in connection.execute(sql.text(DAYS))]
-    return median(days) if days else 0.0
 
 
 # Common table expressions, to stand in front of a statement that reads ``flagged`` or ``sound``,
@@ -111,7 +90,7 @@ def count_flagged(connection: Connection, caps: Caps) -> dict[str, int]:
     """How many views (of crawlers and origins) and clicks are flagged under ``caps``, by reason, of
     which all of ``REASONS`` are there.
     """
-    rows = connection.execute(sql.text(COUNTS), caps.limits(connection))
+    rows = connection.execute(sql.text(COUNTS), caps.limits)
     return dict.fromkeys(REASONS, 0) | {row.reason: row.n for row in rows}
 
 
@@ -125,5 +104,5 @@ def n_live(connection: Connection) -> int:
 
 def examples(connection: Connection, caps: Caps, reason: str) -> list[str]:
     """The ids of up to three views that are flagged for ``reason``."""
-    rows = connection.execute(sql.text(EXAMPLES), {**caps.limits(connection), "reason": reason})
+    rows = connection.execute(sql.text(EXAMPLES), {**caps.limits, "reason": reason})
     return [row.view_id for row in rows]

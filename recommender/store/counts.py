@@ -168,7 +168,7 @@ def count(
     None: all), less what is flagged under ``caps``. ``ids`` gives the articles their numbers.
     """
     with store.snapshot() as connection:
-        limit = _limit(connection, until, caps)
+        limit = _limit(until, caps)
         number = _numbers(connection, ids)
         slates = read_slates(connection)
         layouts = Names()
@@ -233,13 +233,13 @@ def count(
 def n_clicks(store: Store, *, caps: Caps | None = None) -> int:
     """How many clicks of the store's log count today."""
     with store.reading() as connection:
-        rows = connection.execute(sql.text(DAILY_CLICKS), _limit(connection, None, caps))
+        rows = connection.execute(sql.text(DAILY_CLICKS), _limit(None, caps))
         return sum(int(row.n) for row in rows if row.rank is not None)
 
 
-def _limit(connection: Connection, until: int | None, caps: Caps | None) -> dict[str, int]:
+def _limit(until: int | None, caps: Caps | None) -> dict[str, int]:
     until = until if until is not None else np.iinfo(np.int64).max
-    limits = (caps or Caps()).limits(connection)
+    limits = (caps or Caps()).limits
     return {"until": until, "until_day": -(-until // DAY_MS), **limits}
 
 

@@ -135,7 +135,7 @@ def read(store: Store, *, after: int = -1, caps: Caps | None = None) -> Impressi
     """
     names = Names()
     with store.reading() as connection:
-        limit = {"after": after, **(caps or Caps()).limits(connection)}
+        limit = {"after": after, **(caps or Caps()).limits}
         rows = columns(connection, VIEWS, limit, texts={"layout": names}, floats=("rank",))
         stored = slates.read(connection)
         id_of = ids_by_key(connection)

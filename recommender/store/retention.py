@@ -53,7 +53,7 @@ def _forget(store: Store, doomed: str, values: dict[str, Any], caps: Caps | None
         if connection.dialect.name == "postgresql":
             # Events that come meanwhile are neither counted nor deleted.
             connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-        limits = {**values, **(caps or Caps()).limits(connection)}
+        limits = {**values, **(caps or Caps()).limits}
         for statement in _keeping(views, pages):
             connection.execute(sql.text(FLAGGED + statement), limits)
         clicks = _delete(
