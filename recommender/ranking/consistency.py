@@ -30,6 +30,8 @@ from recommender.store.counts import Log
 # Weeks are judged by all others, a sixth of them at a time: forgeries of a week must not speak for
 # each other. Not tuned.
 WEEK_DAYS, N_FOLDS = 7, 6
+# One round takes honest days of a short log for forged ones where it holds some; after two they
+# count again, and the forged ones do not (a site of 14 honest days and five others).
 N_ROUNDS = 2
 # Clicks of the rest of the log from which on it can judge; with fewer the whole log judges. Not
 # tuned: as many as learning takes.
@@ -39,7 +41,7 @@ MIN_CLICKS = 500
 N_CLASSES = 12
 # The distance (total variation, 0 to 1) of clicks from what is expected, beyond chance, from which
 # on they weigh less, and from which on nothing. Days of honest readers come to .00 at most on the
-# sample site and on a simulated one of questions, days of the attacks tried to .17 and more
+# sample site and on a simulated one of questions, days of the floods tried to .12 and more
 # (benchmarks/README.md, "Attacks"); of a single page any model is less certain.
 FAR_PAGE, FAR_DAY = (0.30, 0.45), (0.05, 0.12)
 # The same for how many times more or fewer clicks than expected, as a binary logarithm.
