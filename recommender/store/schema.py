@@ -97,25 +97,35 @@ def _live(connection: Connection) -> None:
         connection.execute(sql.text(statement))
 
 
-def _layouts(connection: Connection) -> None:
-    """What is kept of forgotten views has their layout; of those forgotten before it is unknown."""
+def _replace(connection: Connection, table: str, columns: str, values: str) -> None:
+    """Give a table other columns; ``values`` are what they hold of what stood in the old ones."""
     tight = "" if connection.dialect.name == "postgresql" else "WITHOUT ROWID"
     for statement in (
-        "ALTER TABLE past_views RENAME TO older_views",
-        f"""CREATE TABLE past_views (
-            day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL, n BIGINT NOT NULL,
-            PRIMARY KEY (day, slate, layout)) {tight}""",
-        "INSERT INTO past_views SELECT day, slate, '', n FROM older_views",
-        "DROP TABLE older_views",
-        "ALTER TABLE past_clicks RENAME TO older_clicks",
-        f"""CREATE TABLE past_clicks (
-            day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL,
-            item INTEGER NOT NULL, n BIGINT NOT NULL, n_in_sessions BIGINT NOT NULL,
-            PRIMARY KEY (day, slate, layout, item)) {tight}""",
-        "INSERT INTO past_clicks SELECT day, slate, '', item, n, n_in_sessions FROM older_clicks",
-        "DROP TABLE older_clicks",
+        f"ALTER TABLE {table} RENAME TO older",
+        f"CREATE TABLE {table} ({columns}) {tight}",
+        f"INSERT INTO {table} SELECT {values} FROM older",
+        "DROP TABLE older",
     ):
         connection.execute(sql.text(statement))
+
+
+def _layouts(connection: Connection) -> None:
+    """What is kept of forgotten views has their layout; of those forgotten before it is unknown."""
+    _replace(
+        connection,
+        "past_views",
+        """day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL, n BIGINT NOT NULL,
+        PRIMARY KEY (day, slate, layout)""",
+        "day, slate, '', n",
+    )
+    _replace(
+        connection,
+        "past_clicks",
+        """day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL,
+        item INTEGER NOT NULL, n BIGINT NOT NULL, n_in_sessions BIGINT NOT NULL,
+        PRIMARY KEY (day, slate, layout, item)""",
+        "day, slate, '', item, n, n_in_sessions",
+    )
 
 
 def _forgeable(connection: Connection) -> None:
@@ -123,26 +133,24 @@ def _forgeable(connection: Connection) -> None:
     before it is not known, and they count as lists that everybody is shown. And whether forgotten
     views were sent by pages: of those forgotten before it is not known, and they may have been.
     """
-    tight = "" if connection.dialect.name == "postgresql" else "WITHOUT ROWID"
-    for statement in (
-        "ALTER TABLE slate_links ADD COLUMN brought INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE past_views RENAME TO older_views",
-        f"""CREATE TABLE past_views (
-            day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL,
-            live INTEGER NOT NULL, n BIGINT NOT NULL,
-            PRIMARY KEY (day, slate, layout, live)) {tight}""",
-        "INSERT INTO past_views SELECT day, slate, layout, 1, n FROM older_views",
-        "DROP TABLE older_views",
-        "ALTER TABLE past_clicks RENAME TO older_clicks",
-        f"""CREATE TABLE past_clicks (
-            day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL,
-            live INTEGER NOT NULL, item INTEGER NOT NULL, n BIGINT NOT NULL,
-            n_in_sessions BIGINT NOT NULL, PRIMARY KEY (day, slate, layout, live, item)) {tight}""",
-        """INSERT INTO past_clicks
-            SELECT day, slate, layout, 1, item, n, n_in_sessions FROM older_clicks""",
-        "DROP TABLE older_clicks",
-    ):
-        connection.execute(sql.text(statement))
+    connection.execute(
+        sql.text("ALTER TABLE slate_links ADD COLUMN brought INTEGER NOT NULL DEFAULT 0")
+    )
+    _replace(
+        connection,
+        "past_views",
+        """day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL,
+        live INTEGER NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (day, slate, layout, live)""",
+        "day, slate, layout, 1, n",
+    )
+    _replace(
+        connection,
+        "past_clicks",
+        """day INTEGER NOT NULL, slate INTEGER NOT NULL, layout TEXT NOT NULL,
+        live INTEGER NOT NULL, item INTEGER NOT NULL, n BIGINT NOT NULL,
+        n_in_sessions BIGINT NOT NULL, PRIMARY KEY (day, slate, layout, live, item)""",
+        "day, slate, layout, 1, item, n, n_in_sessions",
+    )
 
 
 STEPS = (_first, _pages, _live, _layouts, _forgeable)
