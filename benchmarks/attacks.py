@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks import worlds
 from benchmarks.corpus import REAL, table
+from benchmarks.events import ask
 from benchmarks.worlds import ONCE, Patches, patched, world
 from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
@@ -35,7 +36,6 @@ from recommender.demo import readers
 from recommender.demo.prepare import SEED, URL
 from recommender.demo.readers import PAGES
 from recommender.evaluation.promotion import train_guarded
-from recommender.events.reader import EventReader
 from recommender.store.counts import Log
 from recommender.store.database import Store
 from recommender.text.corpus import Corpus
@@ -48,9 +48,6 @@ A_POST, SHOWN, N_VARIANTS = 500, 10, 100
 N_QUESTIONS, N_VIEWS, VISITS_A_DAY = 2_000, 60_000, 600
 # Articles that lists are filled up with, of which the target is one.
 FIRST_FILLED = 12
-# Of an address that is reserved for documentation.
-ADDRESS = "203.0.113.1"
-AGENT = b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 # Sites
@@ -152,15 +149,7 @@ def questions() -> Iterator[Site]:
         folder = Path(name)
         settings, day = settings_of(folder), worlds.BUILT
         with Store(settings.database) as store:
-            articles, events = folder / "articles.jsonl", folder / "events.jsonl"
-            picked = ([made.ids[item] for item in row] for row in made.hand_picked)
-            with articles.open("w") as file:
-                for record, row in zip(made.records, picked, strict=True):
-                    file.write(json.dumps(record | {"recommended": row}) + "\n")
-            with events.open("w") as file:
-                file.writelines(json.dumps(event) + "\n" for event in made.events(N_VIEWS))
-            store.apply(read_articles([articles]))
-            store.add_events(EventReader([events]))
+            worlds.fill(store, made, N_VIEWS, folder)
             bundle = build(store, settings.models, now=day, options=Options(seed=SEED))
 
         @cache
@@ -236,30 +225,9 @@ class Client:
 
     def ask(self, method: str, path: str, body: bytes, query: bytes = b"") -> Any:
         """The answer to a request."""
-        return asyncio.run(_asked(self.app, method, path, body, query))
-
-
-async def _asked(app: Any, method: str, path: str, body: bytes, query: bytes) -> Any:
-    sent: dict[str, Any] = {}
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.update(message)
-
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
-        "scheme": "http", "path": path, "raw_path": path.encode(), "root_path": "",
-        "query_string": query,
-        "headers": [
-            (b"host", b"localhost"), (b"user-agent", AGENT), (b"content-type", b"text/plain")
-        ],
-        "client": (ADDRESS, 1), "server": ("127.0.0.1", 80), "extensions": {}, "state": {},
-    }  # fmt: skip
-    await app(scope, receive, send)
-    assert sent["status"] in (200, 202), sent
-    return json.loads(sent["body"])
+        status, answer = asyncio.run(ask(self.app, method, path, body, query))
+        assert status in (200, 202), answer
+        return json.loads(answer)
 
 
 # What clients do on one day, whose number is given, counted from 0.

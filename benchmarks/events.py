@@ -120,7 +120,7 @@ async def _load(app: Any, n: int, prefix: str) -> tuple[float, float]:
             # Named in the order of time, as the widget names them.
             view = f"{time.time_ns():x}-{name}-{number}"
             event = {"type": "impression", "view_id": view, "slate": slate, "layout": "bottom"}
-            status, _ = await _ask(app, "POST", "/v1/events", json.dumps(event).encode())
+            status, _ = await ask(app, "POST", "/v1/events", json.dumps(event).encode())
             assert status == 202
             took.append(time.perf_counter() - start)
 
@@ -131,13 +131,14 @@ async def _load(app: Any, n: int, prefix: str) -> tuple[float, float]:
 
 async def _slate(app: Any) -> str:
     query = b"id=pain-after-miscarriage&variant=85"
-    _, body = await _ask(app, "GET", "/v1/related", b"", query)
+    _, body = await ask(app, "GET", "/v1/related", b"", query)
     return str(json.loads(body)["slate"])
 
 
-async def _ask(
+async def ask(
     app: Any, method: str, path: str, body: bytes, query: bytes = b""
 ) -> tuple[int, bytes]:
+    """The status and the body that an application answers a browser of one address with."""
     sent: dict[str, Any] = {}
 
     async def receive() -> dict[str, Any]:

@@ -317,18 +317,23 @@ def five_lines(site: World) -> np.ndarray:
     return np.concatenate(lists)
 
 
+def fill(store: Store, site: World, n_views: int, folder: Path) -> None:
+    """Import the articles of a world with their lists, and its log, by way of files."""
+    articles, events = folder / "articles.jsonl", folder / "events.jsonl"
+    picked = ([site.ids[item] for item in row] for row in site.hand_picked)
+    with articles.open("w") as file:
+        for record, row in zip(site.records, picked, strict=True):
+            file.write(json.dumps(record | {"recommended": row}) + "\n")
+    with events.open("w") as file:
+        file.writelines(json.dumps(event) + "\n" for event in site.events(n_views))
+    store.apply(read_articles([articles]))
+    store.add_events(EventReader([events]))
+
+
 def built(site: World, n_views: int) -> Iterator[tuple[str, np.ndarray]]:
     """The lists of builds that lack a part each, ``(n_articles, SIZE)``, after so many views."""
     with TemporaryDirectory() as scratch, Store(f"sqlite:///{scratch}/store.db") as store:
-        articles, events = Path(scratch) / "articles.jsonl", Path(scratch) / "events.jsonl"
-        picked = ([site.ids[item] for item in row] for row in site.hand_picked)
-        with articles.open("w") as file:
-            for record, row in zip(site.records, picked, strict=True):
-                file.write(json.dumps(record | {"recommended": row}) + "\n")
-        with events.open("w") as file:
-            file.writelines(json.dumps(event) + "\n" for event in site.events(n_views))
-        store.apply(read_articles([articles]))
-        store.add_events(EventReader([events]))
+        fill(store, site, n_views, Path(scratch))
         with patched(ONCE):
             for part, instead in PARTS.items():
                 with patched(instead):
