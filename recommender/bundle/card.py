@@ -221,10 +221,10 @@ def _populations(about: Populations) -> list[str]:
             for name, row in (("shown", about.shown), ("candidates", about.candidates))
         ),
         "",
-        f"{about.never_shown:.0%} of the candidates were never shown. A link that nobody chose to "
-        f"show counts {about.factor:.2f} times less than one that somebody did, as far as "
-        "hand-picked lists agree with the texts; beyond what was shown slopes are those of the "
-        "text alone.",
+        f"{about.never_shown:.0%} of the candidates were never shown. A link that no editor chose "
+        f"counts {about.factor:.2f} times less than one that an editor did, as far as hand-picked "
+        "lists agree with the texts, and as such links were followed where they were shown; beyond "
+        "what was shown slopes are those of the text alone.",
         "",
     ]
 

@@ -28,8 +28,8 @@ N_PAIRS = 50_000
 @dataclass(frozen=True, slots=True)
 class Populations:
     """Cosines of texts that ``SHARES`` of the pairs shown, and of the candidates, do not reach;
-    how many of the candidates were never shown; and by which factor a link that nobody chose to
-    show is trusted less. Without a log ``shown`` is empty.
+    how many of the candidates were never shown; and by which factor a link that no editor chose
+    counts less. Without a log ``shown`` is empty.
     """
 
     shown: tuple[float, ...]

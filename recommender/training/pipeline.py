@@ -191,7 +191,7 @@ def build(
     stored = Stored(known_name(store), store.keys_of(ids), change, int(whole_log.n_clicks.sum()))
     compared = populations(
         corpus, learned.history.pairs, scored,
-        factor=handpicked.editors_word(corpus), seed=options.seed,
+        factor=float(np.exp(-learned.history.unchosen)), seed=options.seed,
     )  # fmt: skip
     built = Built(
         articles, text, corpus, log, evidence, evidence.about(whole_log), examination, learned,
