@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -193,12 +193,9 @@ class Answers:
             )
             tail = b""
             if row is not None and self.seal is not None:
-                asked_for = exclude or k > DEPTH
-                brought = (
-                    self.shelf.brought(row, placed, rules=rules, now=now, slate=slate)
-                    if asked_for
-                    else ()
-                )
+                brought: Sequence[bool] = ()
+                if exclude or k > DEPTH:
+                    brought = self.shelf.brought(row, placed, rules=rules, now=now, slate=slate)
                 tail = packed(row, placed, chances, self.seal.key, brought)
             composed = self._items(placed), tail
             if not exclude:

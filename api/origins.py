@@ -1,4 +1,4 @@
-"""Where posts of a day come from, told apart without being written down: to bound what one sends.
+"""Where posts of a day come from, known without being written down: to bound what one sends.
 
 An origin is a keyed hash of the client's network (IPv4 /24, IPv6 /48), cut to 12 bits. Its key is
 random, of one UTC day and of one worker process, and is nowhere but in that process's memory; with

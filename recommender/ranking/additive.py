@@ -18,8 +18,10 @@ from recommender.ranking.logit import most_likely
 
 # Curves bend at these shares of the rows, at values of two digits: one row more moves none.
 BENDS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
-# Slopes are around nothing, give or take a fifth: of 1 to 50, as good as any on the sample site
-# with 20 and with 60 days of clicks, and no worse on wikispeedia.
+# Slopes are around nothing, give or take a thirtieth. With 30, 100, 300, 1,000 and 3,000 the sample
+# site comes to 89.4, 89.9, 90.3, 90.5 and 90.3, and after an honest day on new lists to 85.2, 87.4,
+# 88.9, 89.4 and 89.7; a tenth of wikispeedia, on days not reported, to .327 with 30 and .325 with
+# 100 to 1,000. And a few clicks move no slope by much.
 PRECISION = 1000.0
 # Standard deviations from the median at which a product stops growing. Not tuned.
 FAR = 2.0

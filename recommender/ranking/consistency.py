@@ -36,8 +36,8 @@ N_ROUNDS = 2
 # Clicks of the rest of the log from which on it can judge; with fewer the whole log judges. Not
 # tuned: as many as learning takes.
 MIN_CLICKS = 500
-# Links are told apart by the binary logarithm of their share of their list's expected clicks; the
-# last class has all that are smaller.
+# Classes of links are the binary logarithm of their share of their list's expected clicks; the last
+# one has all that are smaller.
 N_CLASSES = 12
 # The distance (total variation, 0 to 1) of clicks from what is expected, beyond chance, from which
 # on they weigh less, and from which on nothing. Days of honest readers come to .00 at most on the
@@ -116,6 +116,8 @@ def one_vote(log: Log) -> Log:
     """
     days, number = np.unique(log.view_day, return_inverse=True)
     total = np.bincount(number, weights=log.n_views)
+    if not total.any():
+        return log
     share = np.minimum(1.0, np.median(total[total > 0]) / np.maximum(total, 1e-12))
     place = np.minimum(np.searchsorted(days, log.click_day), len(days) - 1)
     clicks = np.where(days[place] == log.click_day, share[place], 1.0)
@@ -187,8 +189,8 @@ class _Compared:
                 (pair[len(number) :], (weight[of_row] * chance[shown])[use]),
             )
         )
-        others = ranks(pairs // n, got) > 1
         of_target = pairs // n
+        others = ranks(of_target, got) > 1
         n_targets = len(self.target_keys)
         self.target = believed(
             np.bincount(of_target[others], weights=got[others], minlength=n_targets),
@@ -214,9 +216,9 @@ class _Compared:
 
 def believed(got: np.ndarray, due: np.ndarray) -> np.ndarray:
     """What each of the clicks that targets ``got`` weighs where so many were ``due``, ``(n,)``:
-    nothing is taken off up to some times as many, and from twice that on they count for as many as
-    were due, neither for the target nor against it (a redescending estimate, Hampel et al. 1986,
-    "Robust statistics").
+    nothing is taken off up to the first of ``TIMES_TARGET``, and from the second on they count for
+    as many as were due, neither for the target nor against it (a redescending estimate, Hampel et
+    al. 1986, "Robust statistics").
 
     >>> believed(np.array([10.0, 1_000.0]), np.array([8.0, 10.0])).tolist()
     [1.0, 0.01]

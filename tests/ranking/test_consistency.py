@@ -16,6 +16,7 @@ from recommender.ranking.consistency import (
     agreement,
     believed,
     consistent,
+    one_vote,
 )
 from recommender.ranking.time_splits import splits_of
 from recommender.store.counts import Log
@@ -137,6 +138,21 @@ def test_a_target_is_believed_up_to_some_times_what_chance_allows():
 
 
 # Logs
+
+
+def test_a_day_that_judges_has_one_vote():
+    """Of 100, 100 and 400 views the last weigh a quarter, and so do their clicks; where nothing is
+    left to judge by, nothing changes.
+    """
+    log = log_of(
+        *(Shown(0, [1, 2], [8, 4], views, day) for day, views in enumerate((100, 100, 400)))
+    )
+
+    found, none = one_vote(log), one_vote(replace(log, n_views=0.0 * log.n_views))
+
+    assert found.n_views.tolist() == [100, 100, 100]
+    assert found.n_clicks.tolist() == [8, 4, 8, 4, 2, 1]
+    assert none.n_views.tolist() == [0, 0, 0]
 
 
 def test_readers_of_one_taste_agree(site: Corpus):
