@@ -13,7 +13,7 @@ where usual days are looked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -70,10 +70,8 @@ class Evidence:
         views = self.of(log.view_day, log.source[log.view_slate])
         clicks = self.of(log.click_day, log.link_source[log.click_link])
         clicks = clicks * self.of_targets(log.click_day, log.item[log.click_link])
-        return replace(
-            log,
-            n_views=log.n_views * np.where(log.view_live, views, 1.0),
-            n_clicks=log.n_clicks * np.where(log.click_live, clicks, 1.0),
+        return log.weighed(
+            np.where(log.view_live, views, 1.0), np.where(log.click_live, clicks, 1.0)
         )
 
     def weights(self) -> Weights:

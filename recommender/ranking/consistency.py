@@ -89,10 +89,9 @@ def _compared(
             live & (_fold_of(days) == number)
             for live, days in ((log.view_live, log.view_day), (log.click_live, log.click_day))
         )
-        rest = replace(
-            trusted,
-            n_views=np.where(views, 0, trusted.n_views),
-            n_clicks=np.where(clicks, 0, trusted.n_clicks),
+        rest = trusted.weighed(
+            (_fold_of(trusted.view_day) != number) | ~trusted.view_live,
+            (_fold_of(trusted.click_day) != number) | ~trusted.click_live,
         )
         judge = whole
         if rest.n_clicks.sum() >= MIN_CLICKS:
@@ -121,7 +120,7 @@ def one_vote(log: Log) -> Log:
     share = np.minimum(1.0, np.median(total[total > 0]) / np.maximum(total, 1e-12))
     place = np.minimum(np.searchsorted(days, log.click_day), len(days) - 1)
     clicks = np.where(days[place] == log.click_day, share[place], 1.0)
-    return replace(log, n_views=log.n_views * share[number], n_clicks=log.n_clicks * clicks)
+    return log.weighed(share[number], clicks)
 
 
 def _fold_of(days: np.ndarray) -> np.ndarray:

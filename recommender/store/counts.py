@@ -40,9 +40,11 @@ MAX_READ_IN_SESSION = 100
 
 
 # Columns of ``Log`` that go together, the day first.
+VIEWS = ("view_day", "view_slate", "n_views", "view_live")
+CLICKS = ("click_day", "click_link", "n_clicks", "n_in_sessions", "click_live")
 BY_DAY = (
-    ("view_day", "view_slate", "n_views", "view_live"),
-    ("click_day", "click_link", "n_clicks", "n_in_sessions", "click_live"),
+    VIEWS,
+    CLICKS,
     ("read_day", "read_session", "read_article"),
     ("past_read_day", "past_read_article", "n_past_reads"),
     ("past_pair_day", "past_pair_article", "past_pair_other", "n_past_pairs"),
@@ -129,12 +131,11 @@ class Log:
         ``log.between(0, day)`` for a ``day`` not after the example's own. ``clicks_per_visit``
         remains that of the whole log.
         """
-        changes: dict[str, np.ndarray] = {}
+        changes: dict[str, Any] = {}
         for names in BY_DAY:
             day = getattr(self, names[0])
-            kept = (day >= first) & (day < last)
-            changes |= {name: getattr(self, name)[kept] for name in names}
-        return replace(self, **changes)  # type: ignore[arg-type]
+            changes |= self._rows(names, (day >= first) & (day < last))
+        return replace(self, **changes)
 
     def shown_to_all(self) -> Log:
         """Without what only a request brought onto a list: such links lead nowhere, and clicks on
@@ -142,10 +143,23 @@ class Log:
         """
         if not self.brought.any():
             return self
-        kept = ~self.brought[self.click_link]
-        columns = ("click_day", "click_link", "n_clicks", "n_in_sessions", "click_live")
-        clicks = {name: getattr(self, name)[kept] for name in columns}
-        return replace(self, item=np.where(self.brought, UNKNOWN, self.item), **clicks)
+        kept = self._rows(CLICKS, ~self.brought[self.click_link])
+        return replace(self, item=np.where(self.brought, UNKNOWN, self.item), **kept)
+
+    def weighed(self, views: np.ndarray, clicks: np.ndarray) -> Log:
+        """With daily views and clicks that weigh so much, ``(n_daily_views,)`` and
+        ``(n_daily_clicks,)``. What weighs nothing is left out, as what is flagged is: a link that
+        was shown or followed no time at all would still be one that changed place.
+        """
+        log = replace(self, n_views=self.n_views * views, n_clicks=self.n_clicks * clicks)
+        return replace(
+            log,
+            **log._rows(VIEWS, log.n_views > 0),
+            **log._rows(CLICKS, log.n_clicks > 0),
+        )
+
+    def _rows(self, columns: tuple[str, ...], kept: np.ndarray) -> dict[str, Any]:
+        return {name: getattr(self, name)[kept] for name in columns}
 
     def leads_to(self, marked: np.ndarray) -> np.ndarray:
         """Whether each link leads to an article that is ``marked``, ``(n_articles,)``;

@@ -529,3 +529,15 @@ def test_of_forgotten_days_the_window_knows_the_days(store: Store):
     forget_before(store, 3 * DAY)
     log = count(store, IDS)
     assert (log.first_ts, log.last_ts) == (0, 3 * DAY - 1)
+
+
+def test_what_weighs_nothing_is_left_out():
+    """A day of no weight leaves no rows, and of the others views and clicks weigh what they do."""
+    log = log_of(Shown(0, [1, 2], [8, 4], 100, day=0), Shown(0, [2, 1], [50, 0], 900, day=1))
+    days = np.array([0.5, 0.0])
+
+    found = log.weighed(days[log.view_day], days[log.click_day])
+
+    assert (found.view_day.tolist(), found.n_views.tolist()) == ([0], [50])
+    assert (found.click_day.tolist(), found.n_clicks.tolist()) == ([0, 0], [4, 2])
+    assert found.view_live.tolist() == [True] and len(found.n_in_sessions) == 2
