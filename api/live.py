@@ -3,7 +3,8 @@
 All three are picked up when they change, without a restart. What is new is loaded aside and put in
 place by replacing one reference; requests under way keep the old. What is broken is logged once
 and the old keeps serving. A process that starts with no bundle that it can read answers fallback
-lists from the store, and its probe of readiness gives the reason, until there is one.
+lists from the store, and its probe of readiness gives the reason, until there is one. One that
+starts with faulty rules goes by the last good ones, which stand in a file beside the bundles.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ RETRY_TICKS = 8
 DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
 # Of a bundle's articles so many are compared with the store's, to see whose numbers it has.
 N_SAMPLE = 200
+NO_RULES = Rules()
 
 logger = logging.getLogger("api")
 
@@ -53,8 +55,8 @@ class Added:
 
 
 class Live:
-    """What is being served now. ``answers`` is None until there are rules, and a bundle or
-    articles in the store; ``fault`` is what could not be loaded.
+    """What is being served now. ``answers`` is None until there is a bundle, or articles in the
+    store; ``fault`` is what could not be loaded.
     """
 
     def __init__(self, models: Path, rules_file: Path, stored: Stored) -> None:
@@ -65,6 +67,9 @@ class Live:
         self.fault: str | None = None
         self._lists: Lists | None = None
         self._rules: Rules | None = None
+        # Nothing is added to a bundle, if that is what ``models`` is.
+        is_bundle = (models / registry.MANIFEST).is_file()
+        self._kept_rules = (models.parent if is_bundle else models) / editorial.LAST_GOOD
         self._added: Added | None = None
         self._keys: tuple[Lists, np.ndarray] | None = None
         self._stamp: object = None
@@ -98,8 +103,7 @@ class Live:
             # Before loading: what changes meanwhile is seen at the next call of ``poll``.
             self._stamp = self._stamps()
             faults = [fault for fault in (self._load_lists(), self._load_rules()) if fault]
-            if self._rules:
-                self._serve(self._rules)
+            self._serve(self._rules or NO_RULES)
             fault = "; ".join(faults) or None
             if fault and fault != self.fault:
                 logger.error("%s (%s)", fault, self._served())
@@ -160,11 +164,25 @@ class Live:
     def _load_rules(self) -> str | None:
         try:
             rules = editorial.load(self.rules_file)
-            if self._rules is None or self._rules.rules != rules.rules:
-                self._rules = rules
         except RecommenderError as exc:
-            return str(exc)
+            self._rules = self._rules or editorial.last_good(self._kept_rules)
+            hold = "the last good rules hold" if self._rules else "no rules hold"
+            return f"{exc}; {hold} until it is mended"
+        if self._rules is None or self._rules.rules != rules.rules:
+            self._rules = rules
+            self._keep(rules)
         return None
+
+    def _keep(self, rules: Rules) -> None:
+        path = self._kept_rules
+        try:
+            if rules.rules or path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                registry.replace_file(path, editorial.written(rules))
+        except OSError as exc:
+            logger.warning(
+                "%s: cannot be written: %s (a restart could not go by these rules)", path, exc
+            )
 
     def _stamps(self) -> object:
         """Something that differs whenever the pointer or the rules have been written."""

@@ -312,8 +312,8 @@ def activate(models: Path, name: str) -> None:
     if before == name:
         return
     if before is not None:
-        _replace(models / PREVIOUS, "\n".join([*_previous(models), before]) + "\n")
-    _replace(models / CURRENT, name + "\n")
+        replace_file(models / PREVIOUS, "\n".join([*_previous(models), before]) + "\n")
+    replace_file(models / CURRENT, name + "\n")
 
 
 def rollback(models: Path) -> str:
@@ -324,8 +324,8 @@ def rollback(models: Path) -> str:
     verify(models / name)
     history = _previous(models)
     del history[len(history) - 1 - history[::-1].index(name) :]
-    _replace(models / CURRENT, name + "\n")
-    _replace(models / PREVIOUS, "".join(f"{old}\n" for old in history))
+    replace_file(models / CURRENT, name + "\n")
+    replace_file(models / PREVIOUS, "".join(f"{old}\n" for old in history))
     return name
 
 
@@ -370,7 +370,7 @@ def _previous(models: Path) -> list[str]:
         raise BundleError(f"{models / PREVIOUS}: cannot be read: {exc}") from exc
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Write a small file whole or not at all, and have it on disk before returning."""
     # Several processes may do so at once, and several threads of one.
     scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")

@@ -1,7 +1,8 @@
 """The editors' rules, ``editorial.csv``: pins and blocks, with dates and reasons.
 
 They are applied last, over whatever the model scores, and a block beats a pin. A file with a
-faulty line is refused whole, with the line's number, so that half a file never goes live.
+faulty line is refused whole, with the line's number, so that half a file never goes live. A server
+keeps the last good rules in a file of its own, so that it can be restarted meanwhile.
 
 >>> rules = parse("action,source,target,position\\nblock,*,sugar,\\npin,knee,gout,1", where="e.csv")
 >>> rules.apply("knee", ["salt", "sugar", "gout"], now=datetime(2026, 11, 22, tzinfo=UTC))
@@ -24,6 +25,8 @@ EVERYWHERE = "*"
 COLUMNS = ("action", "source", "target", "position", "from", "until", "reason")
 # Twice as many links as a page can ask for; not tuned.
 MAX_POSITION = 100
+# Beside the bundles, where editors do not look.
+LAST_GOOD = ".editorial-last-good.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,26 @@ def load(path: Path) -> Rules:
         line = raw[: exc.start].count(b"\n") + 1
         raise EditorialError(f"{path}:{line}: not UTF-8") from exc
     return parse(text, where=str(path))
+
+
+def last_good(path: Path) -> Rules | None:
+    """The rules of a file that ``written`` made; None where there is none, or it is damaged."""
+    try:
+        return load(path) if path.exists() else None
+    except (EditorialError, OSError):
+        return None
+
+
+def written(rules: Rules) -> str:
+    """The text of a file with these rules, as ``parse`` reads it; times are given in full."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for rule in rules.rules:
+        times = [moment.isoformat() if moment else "" for moment in (rule.starts, rule.ends)]
+        place = rule.position or ""
+        table.writerow([rule.action, rule.source, rule.target, place, *times, rule.reason])
+    return text.getvalue()
 
 
 def parse(text: str, *, where: str) -> Rules:

@@ -16,6 +16,7 @@ from recommender.articles.article import Article
 from recommender.articles.reader import Batch
 from recommender.bundle import registry
 from recommender.config import Settings
+from recommender.lists import editorial
 from recommender.store.database import Store
 from recommender.training.pipeline import Options, build
 from recommender_api.app import create_app
@@ -226,18 +227,54 @@ def test_new_rules_hold_though_the_new_bundle_is_broken(
     assert len(live.current().rules.rules) == 1
 
 
-def test_faulty_rules_at_the_start_keep_the_process_from_serving(models: Path, tmp_path: Path):
-    """What the editors have blocked must not be shown because of a slip of the pen."""
+def test_a_restart_with_faulty_rules_goes_by_the_last_good_ones(models: Path, tmp_path: Path):
+    """What the editors have blocked is not shown, and their lists not taken away, because of a
+    slip of the pen.
+    """
+    rules = tmp_path / "editorial.csv"
+    rules.write_text("action,source,target\nblock,*,knee-2\n")
+    looked_after(models, rules)
+    rules.write_text("action,source,target\nban,*,knee-2\n")
+
+    live = looked_after(models, rules)
+
+    assert [rule.target for rule in live.current().rules.rules] == ["knee-2"]
+    assert "editorial.csv:2: field action" in str(live.fault)
+    assert str(live.fault).endswith("the last good rules hold until it is mended")
+    rules.unlink()
+    live.refresh()
+    rules.write_text("action\n")
+    assert looked_after(models, rules).current().rules.rules == []
+
+
+def test_faulty_rules_that_never_were_good_hold_back_no_list(models: Path, tmp_path: Path):
+    """The probe says that there are none in force, until the file is mended."""
     rules = tmp_path / "editorial.csv"
     rules.write_text("action,source\n")
-    live = looked_after(models, rules)
-    assert live.answers is None
-    assert "column target is missing" in str(live.fault)
 
-    rules.write_text("action,source,target\n")
+    live = looked_after(models, rules)
+
+    assert live.current().rules.rules == []
+    assert "column target is missing; no rules hold" in str(live.fault)
+    rules.write_text("action,source,target\nblock,*,knee-2\n")
+    live.refresh()
+    assert (len(live.current().rules.rules), live.fault) == (1, None)
+
+
+def test_where_no_rules_can_be_kept_they_hold_all_the_same(
+    models: Path, old: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """The log says once what a restart could not do; nothing is ever added to a bundle."""
+    rules = tmp_path / "editorial.csv"
+    rules.write_text("action,source,target\nblock,*,knee-2\n")
+    (models / editorial.LAST_GOOD).mkdir()
+
+    live = looked_after(models / old, rules)
     live.refresh()
 
-    assert live.answers is not None
+    assert len(live.current().rules.rules) == 1
+    assert sum("could not go by these rules" in line for line in caplog.messages) == 1
+    registry.verify(models / old)
 
 
 def test_nothing_is_replaced_when_nothing_has_changed(live: Live):
@@ -388,14 +425,20 @@ def test_fallbacks_follow_the_store(site: Settings, tmp_path: Path):
     assert ids(client.get("/v1/related?id=knee-1"))[:2] == ["alone", "new"]
 
 
-def test_faulty_rules_keep_fallbacks_back_too(site: Settings, tmp_path: Path):
-    """What the editors have blocked is not known."""
+def test_faulty_rules_keep_no_fallbacks_back_either(site: Settings, tmp_path: Path):
+    """What the editors blocked while the file was good is in none, also before the first bundle."""
+    site = replace(site, models=tmp_path / "none")
+    site.editorial.write_text("action,source,target\nblock,*,knee-2\n")
+    create_app(site, clock=lambda: NOW)
     site.editorial.write_text("action\n")
 
-    client = Client(create_app(replace(site, models=tmp_path / "none"), clock=lambda: NOW))
+    client = Client(create_app(site, clock=lambda: NOW))
 
-    assert is_error(client.get("/v1/related?id=knee-1"), 503, "no_bundle")
+    shown = ids(client.get("/v1/related?id=knee-1"))
+    assert len(shown) == 10
+    assert "knee-2" not in shown
     assert "editorial.csv" in client.get("/health/ready").json()["detail"]
+    assert "recommender_bundle_fault 1.0" in client.get("/metrics", headers=BEARER).text
 
 
 # Activation over HTTP

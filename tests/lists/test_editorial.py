@@ -1,5 +1,6 @@
 """Editors' rules are checked line by line, and win over everything the model says."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.errors import EditorialError
-from recommender.lists.editorial import Rules, load, parse
+from recommender.lists.editorial import Rules, last_good, load, parse, written
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 HEADING = "action,source,target,position,from,until,reason\n"
@@ -202,3 +203,31 @@ def test_every_rule_is_kept(pins: list[tuple[str, int | None]], blocked: list[st
     assert [id for id, is_pin in found if not is_pin] == sorted(
         id for id, is_pin in found if not is_pin
     )
+
+
+def test_rules_that_are_kept_are_the_same_rules(tmp_path: Path):
+    """Whatever stands in a cell: they say the same on every day, in the same order."""
+    kept = tmp_path / "kept.csv"
+    before = rules(
+        'pin,"a, ""b""",睡眠,2,2026-11-01,2026-11-30,"two\nlines; \r, too"',
+        "block,*,c,,2026-11-01T10:00:00+02:00,,",
+        "",
+        "pin,*,=cmd,,,9999-12-31,",
+    )
+
+    kept.write_text(written(before), encoding="utf-8", newline="")
+
+    after = last_good(kept)
+    assert after is not None
+    assert [replace(rule, line=0) for rule in after.rules] == [
+        replace(rule, line=0) for rule in before.rules
+    ]
+
+
+def test_a_damaged_copy_of_rules_is_none(tmp_path: Path):
+    """Nobody can mend it, so it is passed over, like one that is not there."""
+    kept = tmp_path / "kept.csv"
+    kept.write_text("action\n")
+
+    assert last_good(kept) is None
+    assert last_good(tmp_path / "none.csv") is None
