@@ -23,6 +23,7 @@ from uvicorn.config import LOGGING_CONFIG
 from recommender.config import PREFIX, Settings
 from recommender.errors import SettingsError
 from recommender_api.app import create_app
+from recommender_api.connections import IDLE_SECONDS, PROTOCOL
 from recommender_api.metrics import FOLDER
 
 # What is under way when the process is to stop has this long to finish.
@@ -64,6 +65,9 @@ def serve(
             host=host,
             port=port,
             workers=workers,
+            http=PROTOCOL,
+            ws="none",
+            timeout_keep_alive=IDLE_SECONDS,
             access_log=False,
             # Which proxies are trusted is for our settings alone, not for FORWARDED_ALLOW_IPS.
             proxy_headers=False,
