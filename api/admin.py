@@ -24,9 +24,9 @@ from recommender.store.click_filters import Caps, count_flagged, n_live
 from recommender.store.database import Store
 from recommender.store.event_writer import tallies_of
 from recommender.store.group_commit import BEYOND
+from recommender_api.http import check_key
 from recommender_api.live import Live
 from recommender_api.metrics import Metrics, gauge, gauges
-from recommender_api.related import check_key
 from recommender_api.routes import ADMIN, documented
 from recommender_api.schemas import Model, Put, Refusal, Removed, no_store
 from recommender_api.store_connection import Stored

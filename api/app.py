@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,15 +22,30 @@ import recommender
 from recommender.config import Settings, settings
 from recommender_api import admin, routes
 from recommender_api.events import Events
-from recommender_api.http import Reply, add_error_handlers, broken, pass_edge, refused, send_reply
+from recommender_api.http import (
+    MAX_BODY_BYTES,
+    Body,
+    Edge,
+    Reply,
+    add_error_handlers,
+    broken,
+    pass_edge,
+    refused,
+    send_reply,
+)
 from recommender_api.live import Live, Watcher
 from recommender_api.metrics import Metrics
 from recommender_api.origins import Origins
+from recommender_api.pool import Pool, share_interpreter
 from recommender_api.rate_limit import Clients
 from recommender_api.related import Related
 from recommender_api.schemas import Refusal
 from recommender_api.store_connection import Stored
 
+# Texts and batches that wait for their lists, each some tenths of a second of one thread: more
+# threads would take turns and be no faster. Not tuned.
+MAX_ASKED = 8
+CONNECTIONS = "recommender_api.connections"
 RELATED, EVENTS = "/v1/related", "/v1/events"
 DESCRIPTION = """
 Lists of related articles. Reads are open to every origin, events to those that are allowed. Every
@@ -46,6 +62,7 @@ class Api(FastAPI):
     events: Events
     metrics: Metrics
     stored: Stored
+    edge: Edge
     # ``answer`` below, behind the proxies of the settings.
     front: ASGIApp
 
@@ -64,7 +81,9 @@ class Api(FastAPI):
             await send_reply(reply, send, head=method == "HEAD")
             self.metrics.took("related", since)
         elif path == EVENTS and method == "POST":
-            await send_reply(await self._reply(self.events(scope, receive), scope), send)
+            with Body(scope, receive, MAX_BODY_BYTES, self.edge.open) as body:
+                reply = await self._reply(self.events(scope, body.receive), scope)
+            await send_reply(reply, send, closing=not body.is_whole)
             self.metrics.took("events", since)
         elif path == EVENTS and method == "OPTIONS":
             await send_reply(await self._reply(self.events.preflight(scope), scope), send)
@@ -86,7 +105,7 @@ class Api(FastAPI):
     async def by_route(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by FastAPI's routes alone."""
         if scope["type"] == "http":
-            await pass_edge(super().__call__, scope, receive, send)
+            await pass_edge(super().__call__, scope, receive, send, self.edge)
         else:
             await super().__call__(scope, receive, send)
 
@@ -95,9 +114,11 @@ def create_app(
     settings: Settings,
     *,
     clock: Callable[[], datetime],
+    ticks: Callable[[], float] = time.monotonic,
     extra: Callable[[FastAPI], None] | None = None,
 ) -> FastAPI:
-    """The application. ``clock`` gives the time, with its zone; ``extra`` may add routes.
+    """The application. ``clock`` gives the time, with its zone; ``ticks`` seconds that are never
+    set back, for whatever is counted or tried again by them; ``extra`` may add routes.
 
     What is live is loaded now, and looked after while the application runs.
     """
@@ -107,11 +128,18 @@ def create_app(
         allowed_origins=settings.allowed_origins,
     )
     stored = Stored(settings, clock=clock)
+    pool = Pool("asked", n_threads=1, most=MAX_ASKED)
     live = Live(settings.models, settings.editorial, stored)
     origins = Origins(clock=stored.now_ms) if settings.event_origin == "on" else None
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
+        share_interpreter()
+        # Whoever serves us names them, before this.
+        if CONNECTIONS not in sys.modules:
+            logger.warning(
+                "nothing bounds connections: give the server http=%s.PROTOCOL", CONNECTIONS
+            )
         watchers = [
             Watcher("live", live.poll),
             Watcher("store", partial(stored.poll, live.catch_up)),
@@ -121,6 +149,7 @@ def create_app(
         yield
         for watcher in watchers:
             watcher.close()
+        pool.close()
         stored.close()
 
     app = Api(
@@ -132,14 +161,22 @@ def create_app(
         redirect_slashes=False,
     )
     app.metrics, app.stored = Metrics(), stored
+    app.edge = Edge(settings.admin_key)
     app.front = clients.behind_proxies(app.answer)
     key = settings.admin_key
     app.related = Related(live, clock=clock, admin_key=key, metrics=app.metrics)
     app.events = Events(
-        live, stored, clients, app.metrics, clock=clock, admin_key=key, origins=origins
+        live,
+        stored,
+        clients,
+        app.metrics,
+        clock=clock,
+        ticks=ticks,
+        admin_key=key,
+        origins=origins,
     )
     add_error_handlers(app)
-    routes.add(app, live, app.related, app.events)
+    routes.add(app, live, app.related, app.events, pool)
     if key:
         admin.add(app, live, stored, app.metrics, settings=settings, clock=clock)
     if extra is not None:
@@ -151,6 +188,7 @@ def from_environment() -> FastAPI:
     """The application of this folder and environment; what each worker process starts from.
 
     Under a server of your own, keep that from reading ``X-Forwarded-For`` by rules of its own:
-    ``uvicorn --factory recommender_api.app:from_environment --no-proxy-headers``.
+    ``uvicorn --factory recommender_api.app:from_environment --no-proxy-headers``. Nor does it bound
+    connections, without ``--http recommender_api.connections:PROTOCOL``.
     """
     return create_app(settings(os.environ, folder=Path.cwd()), clock=lambda: datetime.now(UTC))

@@ -23,25 +23,25 @@ from recommender.events.ingest import Gate, Incoming
 from recommender.store.event_writer import REJECTED
 from recommender.store.group_commit import Journal, Outcome
 from recommender_api.http import (
-    MAX_BODY_BYTES,
     NOT_STORED,
     OPEN,
     PREFLIGHT,
     Reply,
+    check_key,
     header,
     json_reply,
     media_type,
+    overloaded,
     read_body,
 )
 from recommender_api.live import Live
 from recommender_api.metrics import Metrics
 from recommender_api.origins import Origins
 from recommender_api.rate_limit import Clients
-from recommender_api.related import check_key
 from recommender_api.schemas import Refusal, no_store
 from recommender_api.store_connection import Stored
 
-# Events of one post; not tuned. As many of 260 bytes fill ``MAX_BODY_BYTES``.
+# Events of one post; not tuned. As many of 260 bytes fill a body.
 MAX_EVENTS = 1_000
 # Content types of events: sendBeacon cannot send JSON across origins without asking first, and curl
 # declares a form unless another type is given.
@@ -64,6 +64,7 @@ class Events:
         metrics: Metrics,
         *,
         clock: Callable[[], datetime],
+        ticks: Callable[[], float],
         admin_key: str,
         origins: Origins | None = None,
     ) -> None:
@@ -72,10 +73,12 @@ class Events:
         self.clients = clients
         self.metrics = metrics
         self.clock = clock
+        # Seconds that nobody sets back, whatever becomes of the clock.
+        self.ticks = ticks
         self.admin_key = admin_key
         self.origins = origins
         self._letters = Letters()
-        self._logged = 0.0
+        self._logged: float | None = None
 
     async def preflight(self, scope: Scope) -> Reply:
         """What a browser asks before it lets a page send JSON to us."""
@@ -87,10 +90,11 @@ class Events:
         """The reply; ``Refusal`` for a request that is refused as a whole."""
         trusted = self._is_trusted(scope)
         origin = self._check_client(scope, trusted=trusted)
-        body = await read_body(scope, receive, MAX_BODY_BYTES)
-        if body is None:
-            raise Refusal(413, "body_too_large", f"A body has at most {MAX_BODY_BYTES} bytes.")
-        records = _records(scope, body)
+        _check_type(scope)
+        records = _records(await read_body(receive))
+        if not trusted:
+            client = self.clients.client(scope)
+            self._hold(self.clients.charge(client, self.ticks(), len(records) - 1))
         journal = self.stored.journal
         if journal is None:
             raise no_store(NOT_NOW)
@@ -116,8 +120,8 @@ class Events:
 
     def _log(self, fault: StoreError) -> None:
         """Log the store's fault, once in ``LOG_SECONDS``."""
-        now = self.clock().timestamp()
-        if now >= self._logged + LOG_SECONDS:
+        now = self.ticks()
+        if self._logged is None or now >= self._logged + LOG_SECONDS:
             self._logged = now
             logger.error("events cannot be stored: %s", fault)
 
@@ -133,12 +137,15 @@ class Events:
         origin = None if named is None else named.decode("latin-1")
         self._check_origin(origin, scope)
         if not trusted:
-            wait = self.clients.wait(self.clients.client(scope), self.clock().timestamp())
-            if wait:
-                self.metrics.limited()
-                later = {"Retry-After": f"{int(wait) + 1}"}
-                raise Refusal(429, "too_many_requests", "Too many posts of this client.", later)
+            self._hold(self.clients.wait(self.clients.client(scope), self.ticks()))
         return origin
+
+    def _hold(self, wait: float) -> None:
+        """``Refusal`` of a client that has to ``wait`` some seconds."""
+        if wait:
+            self.metrics.limited()
+            later = {"Retry-After": f"{int(wait) + 1}"}
+            raise Refusal(429, "too_many_requests", "Too many events of this client.", later)
 
     def _check_origin(self, origin: str | None, scope: Scope) -> None:
         host = (header(scope, b"host") or b"").decode("latin-1")
@@ -173,8 +180,7 @@ class Events:
             tallies |= Counter(f"{REJECTED}{fault.reason}" for _, fault in rejected)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if not journal.add(accepted, self._letters.to(future), tallies):
-            later = {"Retry-After": "1"}
-            raise Refusal(503, "overloaded", "Too many events are waiting already.", later)
+            raise overloaded("Too many events are waiting already.")
         outcome = await future
         if isinstance(outcome, StoreError):
             raise outcome
@@ -229,10 +235,13 @@ def open_to(origin: str | None) -> list[tuple[bytes, bytes]]:
     return [(OPEN[0], origin.encode("latin-1")), (b"vary", b"Origin")]
 
 
-def _records(scope: Scope, body: bytes) -> list[Any]:
+def _check_type(scope: Scope) -> None:
     if media_type((header(scope, b"content-type") or b"").decode("latin-1")) not in CONTENT_TYPES:
         detail = "Send events as application/json or text/plain."
         raise Refusal(415, "unsupported_media_type", detail)
+
+
+def _records(body: bytes) -> list[Any]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

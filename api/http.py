@@ -7,8 +7,10 @@ with errors included, and bodies of bounded size however they are sent.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -23,6 +25,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 JSON = (b"content-type", b"application/json")
 OPEN = (b"access-control-allow-origin", b"*")
+CLOSE = (b"connection", b"close")
 # A minute, as the contract has it; an answer to a preflight may be kept for a day.
 CACHED = (b"cache-control", b"public, max-age=60")
 NOT_STORED = (b"cache-control", b"no-store")
@@ -36,8 +39,13 @@ PREFLIGHT = [
 MAX_BODY_BYTES = 256 * 1024
 # An editor's system may put a few hundred whole articles at once.
 ARTICLES, MAX_ARTICLES_BYTES = "/v1/articles", 16 * 1024 * 1024
+# Bodies that a process holds at one time: of anybody, and of who has the admin key. Not tuned: a
+# hundred of the largest posts, four of the largest puts.
+OPEN_BYTES, CLOSED_BYTES = 32 * 1024 * 1024, 4 * MAX_ARTICLES_BYTES
 # What takes the admin key is not for pages of other sites, and events choose their pages.
 PUBLIC, CLOSED = "/v1/", ("/v1/models/", ARTICLES, "/v1/events")
+# What is asked by a body of JSON.
+QUESTIONS = "/v1/related"
 
 # Errors that the framework raises by itself, in our words.
 FRAMEWORK_ERRORS = {
@@ -98,10 +106,13 @@ def broken() -> Reply:
     )
 
 
-async def send_reply(reply: Reply, send: Send, *, head: bool = False) -> None:
-    """Send a reply, or its headers alone."""
+async def send_reply(
+    reply: Reply, send: Send, *, head: bool = False, closing: bool = False
+) -> None:
+    """Send a reply, or its headers alone; ``closing`` the connection if its body was not read."""
     # A list of its own: middleware that somebody puts around us may write into it.
-    start = {"type": "http.response.start", "status": reply.status, "headers": [*reply.headers]}
+    headers = [*reply.headers, CLOSE] if closing else [*reply.headers]
+    start = {"type": "http.response.start", "status": reply.status, "headers": headers}
     await send(start)
     await send({"type": "http.response.body", "body": b"" if head else reply.body})
 
@@ -116,39 +127,127 @@ def response(reply: Reply) -> Response:
 # Requests
 
 
-async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Hand the request to ``app`` if it may pass, and its answer back."""
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
+def check_key(key: str, headers: Headers) -> None:
+    """Raise ``Refusal`` unless the request carries the admin key."""
+    given = b"".join(value for name, value in headers if name == b"authorization")
+    scheme, _, token = given.partition(b" ")
+    if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), key.encode()):
+        raise Refusal(
+            401, "unauthorized", "This takes the admin key.", {"WWW-Authenticate": "Bearer"}
+        )
+
+
+@dataclass(slots=True)
+class Room:
+    """How many bytes of bodies may be held at one time, and how many are."""
+
+    most: int
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What is decided about a request before its body is read: ``key`` is the admin key, empty for
+    none; there is room for bodies of anybody, and of who has the key.
+    """
+
+    key: str
+    open: Room = field(default_factory=lambda: Room(OPEN_BYTES))
+    closed: Room = field(default_factory=lambda: Room(CLOSED_BYTES))
+
+
+class Body:
+    """A body on its way in, of at most ``most`` bytes, and while there is ``room``. ``receive``
+    hands it on; the room is given back at the end of a ``with`` block.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, most: int, room: Room) -> None:
+        self._receive = receive
+        self.most = most
+        self.room = room
+        self.n_bytes = 0
+        self.announced = header(scope, b"content-length") or b"0"
+        sent = self.announced != b"0" or header(scope, b"transfer-encoding") is not None
+        # Whether all of it has been read.
+        self.is_whole = not sent
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.room.held -= self.n_bytes
+
+    async def receive(self) -> Message:
+        """The next piece; ``Refusal`` if it is one too many. What was announced too large is not
+        read at all.
+        """
+        if not self.is_whole and self.announced.isdigit() and int(self.announced) > self.most:
+            raise self._too_large()
+        message = await self._receive()
+        if message["type"] == "http.request":
+            n_bytes = len(message.get("body", b""))
+            self.n_bytes += n_bytes
+            self.room.held += n_bytes
+            if self.n_bytes > self.most:
+                raise self._too_large()
+            if self.room.held > self.room.most:
+                raise overloaded("Too much is being sent already.")
+            self.is_whole = not message.get("more_body", False)
+        return message
+
+    def _too_large(self) -> Refusal:
+        return Refusal(413, "body_too_large", f"A body has at most {self.most} bytes.")
+
+
+async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send, edge: Edge) -> None:
+    """Hand the request to ``app`` if it may pass, and its answer back. Of its body nothing is read
+    but by who asks for it.
+    """
+    path, method = scope["path"].removeprefix(scope.get("root_path", "")), scope["method"]
     ours = path.startswith((PUBLIC, "/health/"))
     public = path.startswith(PUBLIC) and not path.startswith(CLOSED)
-    if scope["method"] == "OPTIONS" and public and header(scope, b"access-control-request-method"):
+    if method == "OPTIONS" and public and header(scope, b"access-control-request-method"):
         await send_reply(Reply(204, [OPEN, *PREFLIGHT], b""), send)
         return
-    if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-        most = MAX_ARTICLES_BYTES if path == ARTICLES else MAX_BODY_BYTES
-        body = await read_body(scope, receive, most)
-        if body is None:
-            detail = f"A body has at most {most} bytes."
-            await send_reply(refused(413, "body_too_large", detail), send)
+    puts = edge.key != "" and path == ARTICLES and method == "PUT"
+    room = edge.closed if puts else edge.open
+    most = MAX_ARTICLES_BYTES if puts else MAX_BODY_BYTES
+    with Body(scope, receive, most, room) as body:
+        try:
+            if puts:
+                check_key(edge.key, scope["headers"])
+            if puts or (method == "POST" and path.startswith(QUESTIONS)):
+                # FastAPI would read it all and then find that it cannot be read.
+                _check_json(scope)
+        except Refusal as exc:
+            reply = refused(exc.status_code, exc.code, exc.detail, exc.headers)
+            await send_reply(reply, send, closing=not body.is_whole)
             return
-        receive = _replayed(body, receive)
-    head = scope["method"] == "HEAD"
-    if head:
-        scope = {**scope, "method": "GET"}
+        head = method == "HEAD"
+        if head:
+            scope = {**scope, "method": "GET"}
 
-    async def answered(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = [*message.get("headers", ())]
-            if public and OPEN not in headers:
-                headers.append(OPEN)
-            if ours and not any(name == b"cache-control" for name, _ in headers):
-                headers.append(NOT_STORED)
-            message = {**message, "headers": headers}
-        elif head and message["type"] == "http.response.body":
-            message = {**message, "body": b""}
-        await send(message)
+        async def answered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ())]
+                if public and OPEN not in headers:
+                    headers.append(OPEN)
+                if ours and not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(NOT_STORED)
+                if not body.is_whole:
+                    headers.append(CLOSE)
+                message = {**message, "headers": headers}
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
 
-    await app(scope, receive, answered)
+        await app(scope, body.receive, answered)
+
+
+def _check_json(scope: Scope) -> None:
+    declared = (header(scope, b"content-type") or b"").decode("latin-1")
+    if not media_type(declared).endswith("json"):
+        raise Refusal(415, "unsupported_media_type", "Send the body as application/json.")
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -164,31 +263,21 @@ def media_type(text: str) -> str:
     return text.partition(";")[0].strip().lower()
 
 
-async def read_body(scope: Scope, receive: Receive, most: int) -> bytes | None:
-    """The whole body, or None if it has more than ``most`` bytes; what was announced too large is
-    not read.
-    """
-    announced = header(scope, b"content-length") or b"0"
-    if announced.isdigit() and int(announced) > most:
-        return None
-    body, more = bytearray(), True
+async def read_body(receive: Receive) -> bytes:
+    """The whole body; ``Refusal`` if its client went before that."""
+    parts, more = [], True
     while more:
         message = await receive()
-        body += message.get("body", b"")
+        if message["type"] == "http.disconnect":
+            raise Refusal(400, "incomplete_body", "The body did not arrive whole.")
+        parts.append(message.get("body", b""))
         more = message.get("more_body", False)
-        if len(body) > most:
-            return None
-    return bytes(body)
+    return b"".join(parts)
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """A channel that delivers ``body`` at once, and then what comes after it."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replay
+def overloaded(detail: str) -> Refusal:
+    """There is too much to do; who asks may come back."""
+    return Refusal(503, "overloaded", detail, {"Retry-After": "1"})
 
 
 # Errors behind FastAPI's routes

@@ -24,7 +24,7 @@ ANY = "*"
 
 
 class Clients:
-    """Identifies clients and counts their posts. ``rate`` is how many each may make in a minute,
+    """Identifies clients and counts their events. ``rate`` is how many each may send in a minute,
     as many at once; 0 is any number.
     """
 
@@ -66,16 +66,27 @@ class Clients:
         return client
 
     def wait(self, client: str | None, now: float) -> float:
-        """Seconds this client has to wait before it may post; 0 if it may, and then it has."""
+        """Seconds this client has to wait before it may send an event, at ``now`` of a clock that
+        is never set back; 0 if it may, and then it has.
+        """
+        return self._take(client, now, 1, least=1)
+
+    def charge(self, client: str | None, now: float, n: int) -> float:
+        """As ``wait``, for ``n`` further events of a post that was let in. Who owes nothing may
+        send them all, and owes what is beyond its share.
+        """
+        return self._take(client, now, n, least=0) if n > 0 else 0.0
+
+    def _take(self, client: str | None, now: float, n: int, *, least: int) -> float:
         if not self.rate or client is None:
             return 0.0
         left, since = self._left.get(client, (float(self.rate), now))
         left = min(float(self.rate), left + max(0.0, now - since) * self.rate / 60)
-        if left < 1:
+        if left < least:
             return (1 - left) * 60 / self.rate
         if client not in self._left and len(self._left) >= MAX_CLIENTS:
             self._forget(now)
-        self._left[client] = left - 1, now
+        self._left[client] = left - n, now
         return 0.0
 
     def _forget(self, now: float) -> None:

@@ -7,7 +7,6 @@ that FastAPI documents.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from recommender_api.answers import (
     keep,
     tag_of,
 )
-from recommender_api.http import Headers, Reply, cached, not_stored
+from recommender_api.http import Headers, Reply, cached, check_key, not_stored
 from recommender_api.live import Live
 from recommender_api.metrics import Metrics
 from recommender_api.schemas import Refusal
@@ -39,6 +38,9 @@ from recommender_api.schemas import Refusal
 MAX_QUERY_BYTES = 32 * 1024
 # A request line may have some 8 kB with most servers.
 MAX_URL_CHARACTERS = 8_000
+# Articles that a page may leave out, since composing a list takes longer the more there are; four
+# times as many as a list can have.
+MAX_EXCLUDED = 200
 # Requests for unknown articles that may ask the store at one time, of the 40 threads there are; not
 # tuned.
 MAX_CONSULTING = 4
@@ -150,6 +152,9 @@ def parse(query: bytes, *, explainable: bool = False) -> Asked:
     for name, value in _pairs(query.decode(errors="replace")):
         fields.setdefault(name, []).append(value)
     given = {name: fields[name] for name in SINGLE if name in fields}
+    if len(fields.get("exclude", ())) > MAX_EXCLUDED:
+        detail = f"At most {MAX_EXCLUDED} articles can be left out."
+        raise Refusal(400, "too_many_excluded", detail)
     for name, values in given.items():
         if len(values) > 1:
             raise Refusal(400, "repeated_parameter", f"The parameter {name} is given twice.")
@@ -207,13 +212,3 @@ def _row(answers: Answers, asked: Asked) -> int | None:
     if asked.id is not None:
         return answers.shelf.row(asked.id)
     return answers.shelf.row_of_url(asked.url or "")
-
-
-def check_key(key: str, headers: Headers) -> None:
-    """Raise ``Refusal`` unless the request carries the admin key."""
-    given = b"".join(value for name, value in headers if name == b"authorization")
-    scheme, _, token = given.partition(b" ")
-    if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), key.encode()):
-        raise Refusal(
-            401, "unauthorized", "This takes the admin key.", {"WWW-Authenticate": "Bearer"}
-        )

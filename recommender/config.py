@@ -28,7 +28,7 @@ class Settings:
     """Where things are. ``html_*`` are CSS selectors for pages that need a hint; without an
     ``admin_key``, what takes one does not exist. ``allowed_origins`` and ``trusted_proxies`` are
     lists with commas. ``explore`` is how many of a hundred views explore, ``event_rate`` how many
-    posts of events a client may make in a minute (0: any number), ``session_clicks`` and
+    events a client may send in a minute (0: any number), ``session_clicks`` and
     ``pair_clicks`` are the caps of clicks that count (``click_filters.Caps``). ``event_origin`` is
     ``on`` if the events of one network that count are bounded, else ``off``. ``languages`` is
     ``same`` if links stay in the language of the page, else ``any``. Articles published more than

@@ -20,7 +20,8 @@ from recommender.events.slate_token import Signer, Slate
 from recommender.store.counts import count
 from recommender.store.database import Store
 from recommender_api.app import create_app
-from recommender_api.events import MAX_BODY_BYTES, MAX_EVENTS
+from recommender_api.events import MAX_EVENTS
+from recommender_api.http import MAX_BODY_BYTES
 
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0"}
 ROBOT = {"user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}

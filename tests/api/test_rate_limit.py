@@ -82,6 +82,18 @@ def test_each_client_has_a_share_of_its_own():
     assert counted.wait("203.0.113.8", 0) == 0
 
 
+def test_who_owes_waits_until_it_is_made_up_for():
+    """Sixty a minute: one of the sixty lets a post in, a hundred more are owed for 41 seconds."""
+    counted = clients(60)
+
+    assert counted.wait(READER, 0) == 0
+    assert counted.charge(READER, 0, 0) == 0
+    assert counted.charge(READER, 0, 99) == 0
+    assert counted.wait(READER, 0) == 41
+    assert counted.charge(READER, 0, 5) == 41
+    assert counted.wait(READER, 41) == 0
+
+
 def test_a_clock_that_goes_back_takes_nothing_away():
     """A server's clock is set now and then."""
     counted = clients(2)

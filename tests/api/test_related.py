@@ -610,7 +610,8 @@ def test_a_body_that_is_too_large_is_refused(client: Client, announced: bool):
             yield b"a" * 1024
 
     content = b"a" * 300 * 1024 if announced else pieces()
-    answer = client.post("/v1/related", content=content)
+    headers = {"content-type": "application/json"}
+    answer = client.post("/v1/related", content=content, headers=headers)
 
     assert is_error(answer, 413, "body_too_large")
 
