@@ -14,7 +14,7 @@ from prometheus_client.core import Metric
 
 from recommender.articles.article import from_record
 from recommender.articles.reader import Batch
-from recommender.bundle import registry
+from recommender.bundle import activation, registry
 from recommender.config import Settings
 from recommender.errors import ArticleError, BundleError, StoreError
 from recommender.events.allowance import beyond
@@ -146,11 +146,14 @@ def _activation(app: FastAPI, live: Live, needed: list[Any]) -> None:
         if name not in registry.names(live.models):
             raise Refusal(404, "unknown_model", "There is no bundle of this name.")
         try:
-            registry.activate(live.models, name)
+            activation.activate(live.models, name)
         except BundleError as exc:
             raise Refusal(409, "damaged_model", str(exc)) from exc
         live.refresh()
-        return Model.model_validate(live.bundle().about, from_attributes=True)
+        about = live.bundle().about
+        if about.name != name:  # it went, or was changed, between being tried and being served
+            raise Refusal(409, "damaged_model", str(live.fault))
+        return Model.model_validate(about, from_attributes=True)
 
 
 class Figures:

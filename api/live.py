@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from recommender.bundle import registry
+from recommender.bundle.activation import tried
 from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.overlay import Patched
 from recommender.bundle.published import Lists
@@ -154,7 +155,7 @@ class Live:
         try:
             folder = registry.resolve(self.models)
             if self._lists is None or self._lists.name != folder.name:
-                self._lists = Lists.open(folder)
+                self._lists = tried(folder)
         except RecommenderError as exc:
             return str(exc)
         except DAMAGE as exc:

@@ -12,6 +12,7 @@ True
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -25,6 +26,8 @@ TRACKING = {
     "_hsmi", "vero_id", "oly_enc_id", "oly_anon_id", "wickedid", "s_cid", "srsltid", "ref_src",
 }  # fmt: skip
 TRACKING_PREFIXES = ("utm_", "pk_", "mtm_", "matomo_", "hsa_", "at_", "ga_")
+
+SCHEME, BLANKS = re.compile(r"([a-z][a-z0-9+.-]*):"), re.compile(r"[\x00-\x20]")
 
 
 def url_key(url: str) -> str:
@@ -49,6 +52,17 @@ def _key(url: str) -> str:
     place = host if port in (None, 80, 443) else f"{host}:{port}"
     path = quote(unquote(parts.path, errors="replace"), safe="/:@!$&'()*+,;=~-._").rstrip("/")
     return f"{place}{path}" + (f"?{urlencode(kept)}" if kept else "")
+
+
+def leads_to_page(url: str) -> bool:
+    """Whether a browser may be sent there: by http(s), or to a place on the same site. Not so
+    ``javascript:`` and the like, also where blanks hide it, as browsers drop them.
+
+    >>> leads_to_page("/knee?of=1:2"), leads_to_page("java\\nscript:alert(1)")
+    (True, False)
+    """
+    scheme = SCHEME.match(BLANKS.sub("", url).lower())
+    return scheme is None or scheme[1] in ("http", "https")
 
 
 class Finder:

@@ -59,6 +59,14 @@ class DateCounts:
     no_category: tuple[str, ...] = ()
 
 
+def is_moment(text: str) -> bool:
+    """Whether it is a time as a manifest has it: ISO 8601, of a known time zone."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
 def day_number(moment: datetime) -> float:
     """Days since 1970-01-01, UTC."""
     return moment.timestamp() / DAY_SECONDS

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
-from recommender.bundle.arrays import Strings
+from recommender.bundle.arrays import Pieces
 from recommender.bundle.composition import BEST_SLATE, Link, Placed
 from recommender.bundle.published import Prepared
 
+# What is written down of an article: the links that its page gets when it asks for the usual ten,
+# the beginning of a link to it, and what a token holds of these links.
+PREPARED = ("answers", "fragments", "tails")
 
-def ready(lists: Prepared) -> dict[str, Strings]:
-    """By row, the links that every article's page gets when it asks for the usual ten, what a
-    token holds of them, and the beginning of a link to it; nothing for the page of a stub.
-    """
-    rows = range(len(lists.stub))
 
-    def tail(row: int) -> bytes:
-        return lists.tail(row, lists.composed(row), BEST_SLATE, lambda at: int(lists.keys[at]))
+def ready(lists: Prepared) -> dict[str, Pieces]:
+    """``PREPARED`` of every article."""
+    rows = [prepared_bytes(lists, row) for row in range(len(lists.stub))]
+    columns = zip(*rows, strict=True) if rows else ((), (), ())
+    return {name: Pieces.of(column) for name, column in zip(PREPARED, columns, strict=True)}
 
-    return {
-        "answers": Strings.of(
-            b"" if lists.stub[row] else items_json(lists.related(row)) for row in rows
-        ),
-        "fragments": Strings.of(fragment(lists.link(Placed(row, 0.0, ""), 0)) for row in rows),
-        "tails": Strings.of(b"" if lists.stub[row] else tail(row) for row in rows),
-    }
+
+def prepared_bytes(lists: Prepared, row: int) -> tuple[bytes, bytes, bytes]:
+    """``PREPARED`` of one article; no list nor token for the page of a stub."""
+    beginning = fragment(lists.link(Placed(row, 0.0, ""), 0))
+    if lists.stub[row]:
+        return b"", beginning, b""
+    placed = lists.composed(row)
+    tail = lists.tail(row, placed, BEST_SLATE, lambda at: int(lists.keys[at]))
+    return items_json(lists.links(placed)), beginning, tail
 
 
 def fragment(link: Link) -> bytes:
@@ -42,6 +46,8 @@ def fragment(link: Link) -> bytes:
 
 def ending(position: int, score: float, origin: str) -> bytes:
     """The end of a link in an answer."""
+    if not isfinite(score):
+        raise ValueError(f"{score} is no score")
     return b',"position":%d,"score":%b,"origin":"%b"}' % (
         position, repr(round(score, 6)).encode(), origin.encode()
     )  # fmt: skip
@@ -69,4 +75,5 @@ def answer(head: bytes, items: bytes) -> bytes:
 
 def as_json(content: Any) -> bytes:
     """What the wire has of a value: no spaces, and no escapes but those that JSON needs."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode()

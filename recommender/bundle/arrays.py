@@ -16,21 +16,50 @@ their numbers. Workers that map them share one copy.
 
 from __future__ import annotations
 
+import codecs
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+import math
+import re
+import stat
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Self, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from recommender.array_fields import (
+    Bytes,
+    Declared,
+    Heads,
+    Length,
+    Numbers,
+    Prints,
+    Sizes,
+    Within,
+)
 from recommender.errors import BundleError
 from recommender.text.terms import fingerprint
 
 Held = TypeVar("Held")
-# Bytes up to which a file is read at once: numpy cannot map an array without elements, and mapping
-# one of a page of memory or less saves nothing.
+# Bytes up to which a file is read at once: mapping a page of memory or less saves nothing.
 SMALL = 4096
+# Not tuned: a manifest takes some 30 kB, the forms of titles of a large site a megabyte.
+MAX_JSON_BYTES = 64 * 1024 * 1024
+# How a file of numpy begins, and what it declares: numbers of one plain type, row after row.
+MAGIC, ALIGNED = b"\x93NUMPY\x01\x00", 64
+HEADING = re.compile(
+    rb"\{'descr': '(\|b1|\|u1|\|i1|<[iu][248]|<f[48])', 'fortran_order': False, "
+    rb"'shape': \(((?:\d{1,18},(?: \d{1,18},?){0,7})?)\), \} *\n"
+)
+# Types that JSON has, in words; and the largest number that a field of eight bytes holds.
+SCALARS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+MAX_WHOLE = 2**63 - 1
+# Bytes of text that are decoded together.
+DECODED = 1 << 18
 # What stands in a file of its own, not in the JSON.
 ELSEWHERE = object()
 
@@ -63,106 +92,320 @@ def _save(folder: Path, name: str, value: Any, leave: frozenset[str] = frozenset
     return value.item() if isinstance(value, np.generic) else value
 
 
-def load(folder: Path, name: str, into: type[Held], given: Mapping[str, Any] | None = None) -> Held:
+def load(
+    folder: Path,
+    name: str,
+    into: type[Held],
+    given: Mapping[str, Any] | None = None,
+    *,
+    sizes: Mapping[str, int] | None = None,
+) -> Held:
     """Read back what ``save`` wrote of a dataclass; fields that are ``given`` are not read.
 
-    Large arrays are mapped into memory and cannot be changed. ``BundleError`` names the file, and
-    the field, that is missing or of no use.
+    Large arrays are mapped into memory and cannot be changed. Every array is what its field
+    declares (``array_fields``), with lengths that are known already in ``sizes``. ``BundleError``
+    names the file, and the field, that is missing or of no use.
     """
     path = folder / f"{name}.json"
-    plain = read_json(path)
-
-    def array(part: str) -> np.ndarray:
-        return load_array(folder, f"{name}_{part}")
-
-    return build(into, plain, str(path), given=given, array=array)
+    reading = _Reading(str(path), folder, name)
+    value = reading.built(into, read_json(path), (), given or {}, _Lengths.of(sizes or {}))
+    reading.check()
+    return value
 
 
 def read_json(path: Path) -> Any:
     """What a file of JSON holds; ``BundleError`` if it is no such file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        if _plain_size(path) > MAX_JSON_BYTES:
+            raise ValueError(f"larger than {MAX_JSON_BYTES:,} bytes")
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except (OSError, ValueError, RecursionError) as exc:
         raise BundleError(f"{path}: cannot be read: {exc}") from exc
 
 
-def load_array(folder: Path, name: str) -> np.ndarray:
-    """Read one array as it was saved, of any shape, such as ``(n_articles,)``; mapped into memory
-    if it is larger than ``SMALL``. ``BundleError`` names a file that cannot be read.
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def load_array(
+    folder: Path, name: str, declared: Declared, sizes: Mapping[str, int] | None = None
+) -> np.ndarray:
+    """Read one array as it was saved; mapped into memory if it is larger than ``SMALL``.
+    ``BundleError`` names a file that cannot be read, or holds what is not ``declared``.
     """
-    path = folder / f"{name}.npy"
+    array, lengths = _read_array(folder / f"{name}.npy"), _Lengths.of(sizes or {})
+    fault = lengths.misfit(declared, array) or declared.fault(array, lengths.get)
+    if fault:
+        raise BundleError(f"{folder / name}.npy: {fault}; the bundle is damaged")
+    return array
+
+
+def _read_array(path: Path) -> np.ndarray:
+    """An array of plain numbers, laid out as ``save`` does it. The file is nothing but a heading
+    and so many numbers as that declares, which is looked at before anything is made of it.
+    """
     try:
-        mapped: Literal["r"] | None = "r" if path.stat().st_size > SMALL else None
-        # As a plain array: a memmap makes every slice of itself a memmap, at twice the price.
-        array = np.load(path, mmap_mode=mapped, allow_pickle=False).view(np.ndarray)
-    except (OSError, ValueError, EOFError) as exc:
+        n_bytes = _plain_size(path)
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC) + 2)
+            heading = file.read(int.from_bytes(start[-2:], "little"))
+        found = HEADING.fullmatch(heading)
+        if not start.startswith(MAGIC) or found is None:
+            raise ValueError("not an array of plain numbers")
+        dtype = np.dtype(found[1].decode())
+        shape = tuple(int(length) for length in found[2].split(b",") if length.strip())
+        first = len(start) + len(heading)
+        if first % ALIGNED or n_bytes - first != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"{n_bytes:,} bytes do not hold an array of {shape}")
+        if math.prod(shape) == 0:
+            array = np.zeros(shape, dtype)  # numpy maps nothing, nor views it
+        elif n_bytes > SMALL:
+            # As a plain array: a memmap makes every slice of itself a memmap, at twice the price.
+            array = np.memmap(path, dtype, "r", first, shape).view(np.ndarray)
+        else:
+            array = np.frombuffer(path.read_bytes(), dtype, offset=first).reshape(shape)
+    except (OSError, ValueError, OverflowError) as exc:
         raise BundleError(f"{path}: cannot be read: {exc}") from exc
     # As mapped ones are, so that numba compiles one version for both.
     array.flags.writeable = False
     return array
 
 
+def _plain_size(path: Path) -> int:
+    """The bytes of a file, which is no link to elsewhere."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("not a plain file")
+    return found.st_size
+
+
 def build(
-    into: type[Held],
-    plain: Any,
-    where: str,
-    *,
-    given: Mapping[str, Any] | None = None,
-    array: Callable[[str], np.ndarray] | None = None,
-    at: tuple[str, ...] = (),
+    into: type[Held], plain: Any, where: str, *, given: Mapping[str, Any] | None = None
 ) -> Held:
-    """A dataclass from what JSON holds of it; ``array`` reads what stands beside it in a file.
+    """A dataclass without arrays from what JSON holds of it.
 
-    ``BundleError`` names ``where`` and the field if one is missing or unknown; ``at`` are the
-    fields on the way to it.
+    ``BundleError`` names ``where`` and the field if one is missing, unknown, or of another type
+    than its class declares.
     """
-    values, hints = dict(given or {}), get_type_hints(into)
-    if not isinstance(plain, dict):
-        raise BundleError(f"{where}: {'.'.join(at) or 'its content'} is not an object")
-    names = [field.name for field in fields(cast("Any", into)) if field.name not in values]
-    for name in sorted(plain.keys() - set(names)):
-        raise BundleError(f"{where}: unknown field {'.'.join((*at, name))}")
-    for name in names:
-        values[name] = _value(hints[name], plain, where, array, (*at, name))
-    return into(**values)
+    reading = _Reading(where)
+    value = reading.built(into, plain, (), given or {}, _Lengths.of({}))
+    reading.check()
+    return value
 
 
-def _value(
-    hint: Any,
-    plain: dict[str, Any],
-    where: str,
-    array: Callable[[str], np.ndarray] | None,
-    at: tuple[str, ...],
-) -> Any:
-    """The value of the last field of ``at``, of the type that its class declares."""
-    if array and hint is np.ndarray:
-        return array("_".join(at))
-    inner = next((part for part in (hint, *get_args(hint)) if is_dataclass(part)), None)
-    if at[-1] not in plain and not (array and inner):
-        raise BundleError(f"{where}: field {'.'.join(at)} is missing")
-    part, many = plain.get(at[-1], {}), get_origin(hint)
-    if inner is None or part is None:
-        return tuple(part) if many is tuple else part
+class _Lengths:
+    """Lengths by name; those of a part may be those of the whole."""
 
-    def built(each: Any, *name: str) -> Any:
-        return build(cast("type[Any]", inner), each, where, array=array, at=(*at, *name))
+    def __init__(self, cells: dict[str, list[int]]) -> None:
+        # A list of one number, or of none while it is unknown: parts share it.
+        self.cells = cells
 
-    if many is tuple:
-        return tuple(built(each, str(number)) for number, each in enumerate(part))
-    if many is dict:
-        return {name: built(each, name) for name, each in part.items()}
-    return built(part)
+    @classmethod
+    def of(cls, sizes: Mapping[str, int]) -> _Lengths:
+        return cls({name: [size] for name, size in sizes.items()})
+
+    def part(self, sizes: Sizes | None) -> _Lengths:
+        """Those of a part."""
+        tied = sizes.names if sizes else {}
+        return _Lengths(
+            {
+                name: [other] if isinstance(other, int) else self.cells.setdefault(other, [])
+                for name, other in tied.items()
+            }
+        )
+
+    def get(self, name: str) -> int | None:
+        """The length of this name, as far as it is known."""
+        found = self.cells.get(name)
+        return found[0] if found else None
+
+    def differs(self, name: str, length: int) -> str | None:
+        """What is wrong if this is the length, which is known from now on."""
+        cell = self.cells.setdefault(name, [])
+        if not cell:
+            cell.append(length)
+        return None if cell[0] == length else f"has a length of {length}, where {name} is {cell[0]}"
+
+    def misfit(self, declared: Declared, array: np.ndarray) -> str | None:
+        """What is wrong with the type or the shape of an array."""
+        lengths = [length.strip() for length in declared.shape.split(",")]
+        if array.dtype.kind not in declared.kinds or array.ndim != len(lengths):
+            return f"holds {array.dtype} of shape {array.shape}, where ({declared.shape}) is read"
+        for length, found in zip(lengths, array.shape, strict=True):
+            name, _, more = length.partition("+")
+            if name.isdecimal():
+                fault = None if found == int(name) else f"has a length of {found}, not {name}"
+            else:
+                fault = self.differs(name, found - int(more or 0))
+            if fault:
+                return fault
+        return None
+
+
+@lru_cache(maxsize=1_000)
+def _declared(into: type) -> dict[str, Any]:
+    """The types of a class's fields, with what they declare."""
+    hints = get_type_hints(into, include_extras=True)
+    return {each.name: hints[each.name] for each in fields(into)}
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The reading of one dataclass and its parts: what is read is checked when all of it is there,
+    since lengths that one array has bound the values of others.
+    """
+
+    where: str
+    folder: Path | None = None
+    name: str = ""
+    arrays: list[tuple[str, np.ndarray, Declared, _Lengths]] = field(default_factory=list)
+    parts: list[tuple[tuple[str, ...], Any]] = field(default_factory=list)
+
+    def refusal(self, at: tuple[str, ...], what: str) -> BundleError:
+        """Of a field of JSON."""
+        return BundleError(f"{self.where}: {'.'.join(at) or 'its content'} {what}")
+
+    def check(self) -> None:
+        """Raise ``BundleError`` if an array is not what its field declares."""
+        for path, array, declared, lengths in self.arrays:
+            if fault := lengths.misfit(declared, array):
+                raise BundleError(f"{path}: {fault}; the bundle is damaged")
+        for path, array, declared, lengths in self.arrays:
+            if fault := declared.fault(array, lengths.get):
+                raise BundleError(f"{path}: {fault}; the bundle is damaged")
+        for at, part in self.parts:
+            if fault := part.fault():
+                place = f"{self.folder}/{'_'.join((self.name, *at))}" if self.folder else self.where
+                raise BundleError(f"{place}: {fault}; the bundle is damaged")
+
+    def built(
+        self,
+        into: type[Held],
+        plain: Any,
+        at: tuple[str, ...],
+        given: Mapping[str, Any],
+        lengths: _Lengths,
+    ) -> Held:
+        """A dataclass; ``at`` are the fields on the way to it."""
+        if not isinstance(plain, dict):
+            raise self.refusal(at, "is not an object")
+        hints, values = _declared(cast("Any", into)), dict(given)
+        for name in sorted(plain.keys() - (hints.keys() - values.keys())):
+            raise BundleError(f"{self.where}: unknown field {'.'.join((*at, name))}")
+        for name, hint in hints.items():
+            if name in values:
+                for mark in _marks(hint):
+                    self.measured(mark, values[name], (*at, name), lengths)
+            else:
+                values[name] = self.value(hint, plain, (*at, name), lengths)
+        made = into(**values)
+        if hasattr(made, "fault"):
+            self.parts.append((at, made))
+        return made
+
+    def value(self, hint: Any, plain: dict[str, Any], at: tuple[str, ...], of: _Lengths) -> Any:
+        """The value of the last field of ``at``, of the type that its class declares."""
+        marks, bare = _marks(hint), get_args(hint)[0] if _marks(hint) else hint
+        if bare is np.ndarray and self.folder is not None:
+            path = self.folder / f"{'_'.join((self.name, *at))}.npy"
+            (declared,) = marks
+            array = _read_array(path)
+            self.arrays.append((str(path), array, declared, of))
+            return array
+        if at[-1] not in plain:
+            if not (self.folder and is_dataclass(bare)):
+                raise BundleError(f"{self.where}: field {'.'.join(at)} is missing")
+            return self.typed(hint, {}, at, of)
+        return self.typed(hint, plain[at[-1]], at, of)
+
+    def typed(self, hint: Any, value: Any, at: tuple[str, ...], of: _Lengths) -> Any:
+        """A value of JSON as its type has it."""
+        marks = _marks(hint)
+        bare = get_args(hint)[0] if marks else hint
+        kind, parts = get_origin(bare), get_args(bare)
+        if kind in (UnionType, Union):
+            if value is None:
+                return None
+            (bare,) = (part for part in parts if part is not type(None))
+            return self.typed(Annotated[bare, *marks] if marks else bare, value, at, of)
+        if is_dataclass(bare):
+            sizes = next((mark for mark in marks if isinstance(mark, Sizes)), None)
+            return self.built(cast("type[Any]", bare), value, at, {}, of.part(sizes))
+        if kind is tuple:
+            found: Any = self.tupled(parts, value, at, of)
+        elif kind in (dict, Mapping):
+            if not isinstance(value, dict):
+                raise self.refusal(at, "is not an object")
+            for name in value:
+                self.scalar(str, name, at)
+            found = {
+                name: self.typed(parts[1], each, (*at, name), of) for name, each in value.items()
+            }
+        else:
+            found = self.scalar(bare, value, at)
+        for mark in marks:
+            self.measured(mark, found, at, of)
+        return found
+
+    def tupled(
+        self, parts: tuple[Any, ...], value: Any, at: tuple[str, ...], of: _Lengths
+    ) -> tuple[Any, ...]:
+        """A list of JSON as a tuple of these types, or of any number of one."""
+        if not isinstance(value, list | tuple):
+            raise self.refusal(at, "is not a list")
+        hints = [parts[0]] * len(value) if parts[-1] is Ellipsis else parts
+        if len(hints) != len(value):
+            raise self.refusal(at, f"has {len(value)} entries, not {len(hints)}")
+        return tuple(
+            self.typed(hint, each, (*at, str(number)), of)
+            for number, (hint, each) in enumerate(zip(hints, value, strict=True))
+        )
+
+    def scalar(self, kind: Any, value: Any, at: tuple[str, ...]) -> Any:
+        """A text, a number or a truth."""
+        if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+            if not abs(value) <= sys.float_info.max:
+                raise self.refusal(at, "is not finite")
+            return value
+        if kind is Any:
+            return value
+        if kind not in SCALARS:
+            raise TypeError(f"{'.'.join(at)}: nothing of JSON is a {kind}")
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise self.refusal(at, f"is not {SCALARS[kind]}")
+        if kind is int and abs(value) > MAX_WHOLE:
+            raise self.refusal(at, "is larger than any number of ours")
+        if kind is str and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise self.refusal(at, "is no text") from None
+        return value
+
+    def measured(self, mark: Any, value: Any, at: tuple[str, ...], of: _Lengths) -> None:
+        """Compare a value with what its field declares besides the type."""
+        fault = None
+        if isinstance(mark, Length):
+            fault = of.differs(mark.name, value if isinstance(value, int) else len(value))
+        elif isinstance(mark, Within) and not mark.least <= value <= mark.most:
+            fault = f"is {value}, where numbers from {mark.least:g} to {mark.most:g} may stand"
+        if fault:
+            raise self.refusal(at, fault)
+
+
+def _marks(hint: Any) -> tuple[Any, ...]:
+    return hint.__metadata__ if get_origin(hint) is Annotated else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Strings:
-    """A column of strings: ``data`` holds their bytes, string *i* from ``heads[i]`` on."""
+class Pieces:
+    """A column of bytes: ``data`` holds them all, those of piece *i* from ``heads[i]`` on."""
 
-    data: np.ndarray
-    heads: np.ndarray
+    data: Annotated[np.ndarray, Bytes("n_bytes")]
+    heads: Annotated[np.ndarray, Heads("n_strings+1", of="n_bytes")]
 
     @classmethod
-    def of(cls, values: Iterable[str | bytes]) -> Strings:
+    def of(cls, values: Iterable[str | bytes]) -> Self:
         """The column that holds ``values``."""
         encoded = [value.encode() if isinstance(value, str) else value for value in values]
         heads = np.zeros(len(encoded) + 1, dtype=np.int64)
@@ -172,12 +415,33 @@ class Strings:
     def __len__(self) -> int:
         return len(self.heads) - 1
 
+    def bytes_at(self, number: int) -> bytes:
+        """The bytes of a piece."""
+        return self.data[self.heads[number] : self.heads[number + 1]].tobytes()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strings(Pieces):
+    """A column of strings, in UTF-8."""
+
     def __getitem__(self, number: int) -> str:
         return self.bytes_at(number).decode()
 
-    def bytes_at(self, number: int) -> bytes:
-        """The string as it is stored."""
-        return self.data[self.heads[number] : self.heads[number + 1]].tobytes()
+    def fault(self) -> str | None:
+        """What is wrong with a column that was read, or None."""
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            for at in range(0, len(self.data), DECODED):
+                block = self.data[at : at + DECODED]
+                if block.max() > 127 or decoder.getstate()[0]:
+                    decoder.decode(block.tobytes())
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as exc:
+            return f"holds no text: {exc.reason}"
+        inside = self.heads[:-1][self.heads[:-1] < len(self.data)]
+        # Bytes within a character, which no text begins with, are 10xxxxxx.
+        within = (self.data[inside] & 0xC0) == 0x80
+        return "cuts a character in two" if within.any() else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,9 +452,9 @@ class Index:
     string in the column; both are ``(n_strings,)``.
     """
 
-    column: Strings
-    prints: np.ndarray
-    numbers: np.ndarray
+    column: Annotated[Strings, Sizes(n_strings="n_strings")]
+    prints: Annotated[np.ndarray, Prints("n_strings")]
+    numbers: Annotated[np.ndarray, Numbers("n_strings", below="n_strings")]
 
     @classmethod
     def of(cls, column: Strings) -> Index:

@@ -15,10 +15,11 @@ from datetime import datetime
 from functools import cached_property
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from recommender.array_fields import Numbers
 from recommender.bundle import registry
 from recommender.bundle.arrays import load, load_array
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link
@@ -86,7 +87,7 @@ class Bundle:
         """What pages sent that weighs less than the rest of the log."""
         from recommender.clicks.influence import Weights
 
-        return load(self.folder, WEIGHTS, Weights)
+        return load(self.folder, WEIGHTS, Weights, sizes=self._sizes)
 
     def related(
         self,
@@ -219,6 +220,22 @@ class Bundle:
         source, items = self._row(id), [self._item(candidate) for candidate in candidates]
         return np.full(len(items), source, dtype=np.int64), np.array(items, dtype=np.int64)
 
+    def opened(self) -> Self:
+        """The bundle, with all of it opened and checked. ``BundleError`` names a file that is of no
+        use.
+        """
+        for part in ("weights", "site", "term_counts", "history", "_ranker", "_handpicked"):
+            getattr(self, part)
+        if self.about.calibration.slope is not None:
+            _ = self.calibration
+        return self
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        """Lengths that all of the bundle's parts have in common."""
+        n_terms = len(self.lists.texts.vocabulary.column)
+        return {"n_articles": len(self.lists.stub), "n_terms": n_terms}
+
     @cached_property
     def calibration(self) -> Calibration:
         """What turns scores into chances; ``CalibrationError`` if the log does not identify it."""
@@ -226,28 +243,29 @@ class Bundle:
 
         if (outcome := self.about.calibration).slope is None:
             raise CalibrationError(f"bundle {self.name} states no chances: {outcome.reason}")
-        return load(self.folder, CALIBRATION, Calibration)
+        return load(self.folder, CALIBRATION, Calibration, sizes=self._sizes)
 
     @cached_property
     def site(self) -> Corpus:
         """What the build knew of the articles, as arrays."""
         from recommender.text.corpus import Corpus
 
-        return load(self.folder, "site", Corpus)
+        return load(self.folder, "site", Corpus, sizes=self._sizes)
 
     @cached_property
     def term_counts(self) -> np.ndarray:
         """How often each entry of ``site``'s matrix stands in its text, 255 for that or more;
         ``(n_entries,)``.
         """
-        return load_array(self.folder, TERM_COUNTS)
+        counts = Numbers("n_entries")
+        return load_array(self.folder, TERM_COUNTS, counts, {"n_entries": len(self.site.indices)})
 
     @cached_property
     def history(self) -> History:
         """What was counted of pairs and articles in the bundle's data window."""
         from recommender.ranking.features import History
 
-        return load(self.folder, "history", History)
+        return load(self.folder, "history", History, sizes=self._sizes)
 
     @cached_property
     def _ranker(self) -> Ranker | None:
@@ -256,7 +274,7 @@ class Bundle:
         from recommender.ranking.ranker import Ranker
 
         given = {"history": self.history, "handpicked": self._handpicked}
-        return load(self.folder, RANKER, Ranker, given)
+        return load(self.folder, RANKER, Ranker, given, sizes=self._sizes)
 
     @cached_property
     def _handpicked(self) -> HandpickedModel | None:
@@ -264,7 +282,7 @@ class Bundle:
             return None
         from recommender.ranking.handpicked import HandpickedModel
 
-        return load(self.folder, HANDPICKED, HandpickedModel)
+        return load(self.folder, HANDPICKED, HandpickedModel, sizes=self._sizes)
 
 
 def load_bundle(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import html
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from recommender.articles import text_page
+from recommender.articles.addresses import leads_to_page
 from recommender.articles.reader import RawPage
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.composition import DEFAULT_K, Link
@@ -88,16 +88,10 @@ def fragment(links: Iterable[Link]) -> str:
     lines = ['<nav class="recommender" aria-label="Recommend">', "  <ul>"]
     for link in links:
         title = html.escape(link.title)
-        if link.url and _leads_to_page(link.url):
+        if link.url and leads_to_page(link.url):
             title = f'<a href="{html.escape(link.url)}">{title}</a>'
         lines.append(f"    <li>{title} <span>{html.escape(link.teaser)}</span></li>")
     return "\n".join([*lines, "  </ul>", "</nav>", ""])
-
-
-def _leads_to_page(url: str) -> bool:
-    """False for ``javascript:`` and the like, also where blanks hide it, as browsers drop them."""
-    scheme = re.match(r"([a-z][a-z0-9+.-]*):", re.sub(r"[\x00-\x20]", "", url).lower())
-    return scheme is None or scheme[1] in ("http", "https")
 
 
 def file_name(id: str, suffix: str) -> str:

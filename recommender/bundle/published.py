@@ -11,14 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from recommender.articles.addresses import url_key
+from recommender.array_fields import Flags, Heads, Length, Numbers, Prints, Sizes, Values
+from recommender.articles.addresses import leads_to_page, url_key
 from recommender.articles.article import title_key
 from recommender.bundle import registry
-from recommender.bundle.arrays import Index, Strings, load
+from recommender.bundle.arrays import Index, Pieces, Strings, load
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf, packed
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
@@ -37,6 +38,13 @@ SAME_TEXT = 0.95
 # ... if of both rows at least this much, as squared length, are words that others use too. Not
 # tuned.
 KNOWN_SHARE = 0.3
+
+
+# A row has a length of 1, give or take the last digit.
+LONGEST = 1.001
+# Lengths that parts of what is looked up have in common with the whole.
+BY_ARTICLE = Sizes(n_strings="n_articles")
+OF_TERMS = Sizes(n_terms="n_terms", n_articles="n_articles")
 
 
 class Evidence(NamedTuple):
@@ -101,9 +109,9 @@ class Postings:
     ``heads[t]`` to ``heads[t + 1]``, with the weights it has there.
     """
 
-    heads: np.ndarray
-    rows: np.ndarray
-    weights: np.ndarray
+    heads: Annotated[np.ndarray, Heads("n_terms+1", of="n_entries")]
+    rows: Annotated[np.ndarray, Numbers("n_entries", below="n_articles")]
+    weights: Annotated[np.ndarray, Values("n_entries", least=0, most=LONGEST)]
 
     def dots(self, terms: np.ndarray, weights: np.ndarray, n_articles: int) -> np.ndarray:
         """Products of a row of ``weights``, ``(n_terms,)``, with every article's,
@@ -123,13 +131,13 @@ class Texts:
     ``texts`` and of their ``subjects``.
     """
 
-    vocabulary: Index
-    idf: np.ndarray
+    vocabulary: Annotated[Index, Sizes(n_strings="n_terms")]
+    idf: Annotated[np.ndarray, Values("n_terms", least=0, most=1_000)]
     forms: Forms
-    boilerplate: np.ndarray
-    texts: Postings
-    subjects: Postings
-    n_articles: int
+    boilerplate: Annotated[np.ndarray, Prints("n_boilerplate")]
+    texts: Annotated[Postings, OF_TERMS]
+    subjects: Annotated[Postings, OF_TERMS]
+    n_articles: Annotated[int, Length("n_articles")]
 
     @cached_property
     def _known_boilerplate(self) -> set[int]:
@@ -171,6 +179,24 @@ def _unit(weights: np.ndarray) -> np.ndarray:
     return weights / (float(np.sqrt((weights**2).sum())) or 1.0)
 
 
+class Addresses(Strings):
+    """A column of addresses of pages, which browsers follow: empty where there is none."""
+
+    def fault(self) -> str | None:
+        if fault := super().fault():
+            return fault
+        # Nearly all begin like this; the others are looked at one by one.
+        usual = np.zeros(len(self), dtype=bool)
+        for start in (b"https://", b"http://"):
+            wide = np.flatnonzero(np.diff(self.heads) >= len(start))
+            begins = self.data[self.heads[wide, None] + np.arange(len(start))]
+            usual[wide] |= (begins == np.frombuffer(start, np.uint8)).all(axis=1)
+        for row in np.flatnonzero(~usual & (np.diff(self.heads) > 0)).tolist():
+            if not leads_to_page(self[row]):
+                return f"holds {self[row]!r}, which leads to no page"
+        return None
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared(Shelf):
     """Articles by row, and what was prepared for each.
@@ -188,31 +214,36 @@ class Prepared(Shelf):
 
     about: Manifest
     name: str
-    share: int
-    ids: Index
-    keys: np.ndarray
-    urls: Index
-    url_rows: np.ndarray
-    titles: Strings
-    teasers: Strings
-    addresses: Strings
-    category: np.ndarray
-    same: np.ndarray
-    newest: np.ndarray
-    published: np.ndarray
-    stub: np.ndarray
-    target_factor: np.ndarray
-    language: np.ndarray
-    barred: np.ndarray
-    popular: np.ndarray
-    popular_heads: np.ndarray
-    popular_in: np.ndarray
-    items: np.ndarray
-    scores: np.ndarray
-    origins: np.ndarray
-    evidence: np.ndarray
-    slates: np.ndarray
-    texts: Texts
+    share: Annotated[int, Length("n_slates")]
+    ids: Annotated[Index, BY_ARTICLE]
+    keys: Annotated[np.ndarray, Numbers("n_articles")]
+    urls: Annotated[Index, Sizes(n_strings="n_urls")]
+    url_rows: Annotated[np.ndarray, Numbers("n_urls", below="n_articles")]
+    titles: Annotated[Strings, BY_ARTICLE]
+    teasers: Annotated[Strings, BY_ARTICLE]
+    addresses: Annotated[Addresses, BY_ARTICLE]
+    category: Annotated[np.ndarray, Numbers("n_articles", below="n_categories", empty=True)]
+    same: Annotated[np.ndarray, Numbers("n_articles", below="n_articles")]
+    newest: Annotated[np.ndarray, Numbers("n_articles", below="n_articles")]
+    published: Annotated[np.ndarray, Values("n_articles", missing=True)]
+    stub: Annotated[np.ndarray, Flags("n_articles")]
+    target_factor: Annotated[np.ndarray, Values("n_articles", least=0, most=1_000)]
+    language: Annotated[np.ndarray, Numbers("n_articles", below="n_languages", empty=True)]
+    barred: Annotated[np.ndarray, Flags("n_articles")]
+    popular: Annotated[np.ndarray, Numbers("n_popular", below="n_articles")]
+    popular_heads: Annotated[np.ndarray, Heads("n_categories+1", of="n_popular_in")]
+    popular_in: Annotated[np.ndarray, Numbers("n_popular_in", below="n_articles")]
+    items: Annotated[np.ndarray, Numbers("n_articles, list_size", below="n_articles", empty=True)]
+    scores: Annotated[np.ndarray, Values("n_articles, list_size")]
+    origins: Annotated[np.ndarray, Numbers("n_articles, list_size", below=len(ORIGINS))]
+    evidence: Annotated[np.ndarray, Values(f"n_articles, list_size, {len(Evidence._fields)}")]
+    slates: Annotated[np.ndarray, Numbers("n_articles, n_slates, depth", below="list_size")]
+    texts: Annotated[Texts, Sizes(n_articles="n_articles")]
+
+    def fault(self) -> str | None:
+        """What is wrong with lists that were read, or None."""
+        depth, size = self.slates.shape[2], self.items.shape[1]
+        return None if depth <= size else f"slates: {depth} places of lists of {size}"
 
     @property
     def languages(self) -> Languages:
@@ -348,16 +379,20 @@ class Lists(Prepared):
     of (``answer_bytes.ready``), by row.
     """
 
-    answers: Strings
-    fragments: Strings
-    tails: Strings
+    answers: Annotated[Pieces, BY_ARTICLE]
+    fragments: Annotated[Pieces, BY_ARTICLE]
+    tails: Annotated[Pieces, BY_ARTICLE]
 
     @classmethod
     def open(cls, folder: Path) -> Lists:
         """The bundle in ``folder``; ``BundleError`` names what is wrong with it."""
         about = registry.read(folder)
         given = {"about": about, "name": about.name, "share": about.explore}
-        return load(folder, LISTS, cls, given)
+        sizes = {
+            "n_articles": about.n_articles + about.n_stubs,
+            "n_languages": len(about.languages.known),
+        }
+        return load(folder, LISTS, cls, given, sizes=sizes)
 
 
 def is_same_text(

@@ -18,18 +18,22 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from recommender.articles.dates import DateCounts
-from recommender.bundle.arrays import build, read_json
+from recommender.array_fields import Within
+from recommender.articles.dates import DateCounts, is_moment
+from recommender.bundle.arrays import MAX_WHOLE, build, read_json
 from recommender.errors import BundleError
+from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.concentration import Concentration
 from recommender.lists.eligibility import Languages, Listings
+from recommender.lists.exploration import variant_table
 from recommender.lists.populations import Populations
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
@@ -38,13 +42,18 @@ MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"
 PRUNED = ".pruned"
+# All that a bundle is made of: arrays, JSON, and a card to read.
+SUFFIXES = (".npy", ".json", ".md")
+# How many there are of something.
+Count = Annotated[int, Within(0, MAX_WHOLE)]
+Share = Annotated[float, Within(0, 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class File:
     """The bytes of a file and their SHA-256 sum."""
 
-    size: int
+    size: Count
     sha256: str
 
 
@@ -161,27 +170,39 @@ class Manifest:
     scores: dict[str, float]
     importance: dict[str, float]
     hand_picked: HandPicked
-    n_articles: int
-    n_stubs: int
-    n_clicks: int
-    n_views: int
+    n_articles: Count
+    n_stubs: Count
+    n_clicks: Count
+    n_views: Count
     sent: Sent
     examination: Examination
     calibration: Calibration
-    relevance_floor: float
-    edition: float
+    relevance_floor: Share
+    edition: Share
     languages: Languages
     listings: Listings
     concentration: Concentration
     populations: Populations
     dates: DateCounts
-    explore: int
+    explore: Annotated[int, Within(0, N_VARIANTS)]
     variants: tuple[dict[str, Any], ...]
     store: str
-    change: int
-    n_logged_clicks: int
+    change: Count
+    n_logged_clicks: Count
     versions: dict[str, str]
     files: dict[str, File] = field(default_factory=dict)
+
+    def fault(self) -> str | None:
+        """What is wrong with a manifest that was read, or None."""
+        for name, moment in (
+            ("built", self.built),
+            *(("data_window", at) for at in self.data_window),
+        ):
+            if moment is not None and not is_moment(moment):
+                return f"{name} is {moment!r}, which is no time of a known time zone"
+        if list(self.variants) != variant_table(self.explore):
+            return f"variants are not those of which {self.explore} explore"
+        return None
 
 
 def publish(scratch: Path, models: Path, about: Manifest) -> Path:
@@ -237,16 +258,24 @@ def read(bundle: Path) -> Manifest:
     if layout != LAYOUT:
         older = isinstance(layout, int) and layout < LAYOUT
         made = "made by an older release; run: recommender train" if older else "not known here"
-        raise BundleError(f"{bundle}: layout {layout!r}, where {LAYOUT} is read: {made}")
-    if content.pop("sum", None) != _own_sum({**content, "layout": layout}):
+        shown = repr(layout) if isinstance(layout, int | str) else "of no number"
+        raise BundleError(f"{bundle}: layout {shown:.40}, where {LAYOUT} is read: {made}")
+    try:
+        is_own = content.pop("sum", None) == _own_sum({**content, "layout": layout})
+    except RecursionError as exc:
+        raise BundleError(f"{path}: cannot be read: {exc}") from exc
+    if not is_own:
         raise BundleError(f"{path}: its sum is not its own; the bundle is damaged")
     manifest = build(Manifest, content, str(path))
     for name, entry in manifest.files.items():
         file = bundle / name
-        size = file.stat().st_size if file.is_file() else None
+        if Path(name).name != name or Path(name).suffix not in SUFFIXES:
+            raise BundleError(f"{path}: {name!r} is no file of a bundle")
+        size = _plain_size(file)
         if size != entry.size:
-            found = "missing" if size is None else f"{size:,} bytes instead of {entry.size:,}"
-            raise BundleError(f"{file}: {found}; the bundle is damaged")
+            wanted = f"{size:,} bytes instead of {entry.size:,}" if size is not None else ""
+            shown = wanted or "missing, or no plain file"
+            raise BundleError(f"{file}: {shown}; the bundle is damaged")
     return manifest
 
 
@@ -257,7 +286,7 @@ def verify(bundle: Path) -> Manifest:
     manifest = read(bundle)
     for path in sorted(bundle.rglob("*")):
         name = path.relative_to(bundle).as_posix()
-        if path.is_file() and name != MANIFEST and name not in manifest.files:
+        if name != MANIFEST and name not in manifest.files:
             raise BundleError(f"{path}: not in the manifest; the bundle is damaged")
     for name, entry in manifest.files.items():
         if _sha256(bundle / name) != entry.sha256:
@@ -305,9 +334,13 @@ def inside(models: Path, name: str) -> Path:
     return models / name
 
 
-def activate(models: Path, name: str) -> None:
-    """Verify the bundle and make it the live one. On any fault the old one stays live."""
-    verify(inside(models, name))
+def activate(models: Path, name: str, *, trial: Callable[[Path], object]) -> None:
+    """Verify the bundle, put it to the ``trial`` and make it the live one. On any fault, which
+    either raises, the old one stays live.
+    """
+    folder = inside(models, name)
+    verify(folder)
+    trial(folder)
     before = current(models)
     if before == name:
         return
@@ -316,12 +349,13 @@ def activate(models: Path, name: str) -> None:
     replace_file(models / CURRENT, name + "\n")
 
 
-def rollback(models: Path) -> str:
-    """Make the bundle live that was live before; returns its name."""
+def rollback(models: Path, *, trial: Callable[[Path], object]) -> str:
+    """Make the bundle live that was live before, if it stands the ``trial``; returns its name."""
     name = _before(models)
     if name is None:
         raise BundleError(f"{models}: no bundle was live before this one")
     verify(models / name)
+    trial(models / name)
     history = _previous(models)
     del history[len(history) - 1 - history[::-1].index(name) :]
     replace_file(models / CURRENT, name + "\n")
@@ -378,6 +412,15 @@ def replace_file(path: Path, text: str) -> None:
     _to_disk(scratch)
     scratch.replace(path)
     _to_disk(path.parent)
+
+
+def _plain_size(path: Path) -> int | None:
+    """The bytes of a file; None if there is none, or what is there is a link or a folder."""
+    try:
+        found = path.lstat()
+    except (OSError, ValueError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _to_disk(path: Path) -> None:

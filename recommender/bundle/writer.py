@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from recommender.articles.addresses import url_key
+from recommender.articles.addresses import leads_to_page, url_key
 from recommender.articles.article import Article
 from recommender.articles.dates import DateCounts
-from recommender.bundle import published, registry
+from recommender.bundle import activation, published, registry
 from recommender.bundle.answer_bytes import ready
 from recommender.bundle.arrays import Index, Strings, build, save
 from recommender.bundle.bundle import (
@@ -28,7 +28,7 @@ from recommender.bundle.bundle import (
 )
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import DEFAULT_K
-from recommender.bundle.published import LISTS, Lists, Postings, Prepared, Texts
+from recommender.bundle.published import LISTS, Addresses, Lists, Postings, Prepared, Texts
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.clicks.influence import Evidence
@@ -167,7 +167,7 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         bundle = registry.publish(folder, models, about)
         progress.advance()
     if live:
-        registry.activate(models, name)
+        activation.activate(models, name)
     return Bundle(bundle)
 
 
@@ -177,7 +177,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
     # Of two articles at one address the first answers for it; without one, none can be asked for.
     first: dict[str, int] = {}
     for row, article in enumerate(articles):
-        if article.url:
+        if article.url and leads_to_page(article.url):
             first.setdefault(url_key(article.url), row)
     stub = np.array([article.stub for article in articles], dtype=np.uint8)
     read = history.reading.reads + history.clicks.target_clicks
@@ -191,7 +191,10 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         url_rows=np.array(list(first.values()), dtype=np.int32),
         titles=Strings.of(article.title for article in articles),
         teasers=Strings.of(article.shown_teaser for article in articles),
-        addresses=Strings.of(article.url or "" for article in articles),
+        addresses=Addresses.of(
+            article.url if article.url and leads_to_page(article.url) else ""
+            for article in articles
+        ),
         category=built.site.category,
         same=built.finished.same,
         newest=built.finished.newest.astype(np.int32),

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recommender.articles.article import parse_timestamp
-from recommender.bundle import registry
+from recommender.bundle import activation, registry
 from recommender.bundle.registry import Manifest
 from recommender.cli.output import COUNT, as_json, here, now, print_json, warn
 from recommender.config import Settings, names_in
@@ -306,7 +306,11 @@ def models_activate(name: str) -> None:
     example:
       recommender models activate 20261122-101500-3f2a9c
     """
-    registry.activate(here().models, name)
+    from recommender.bundle.bundle import Bundle
+
+    models = here().models
+    Bundle(registry.inside(models, name)).opened()
+    activation.activate(models, name)
     print(f"{name} is live")
 
 
@@ -318,7 +322,7 @@ def models_rollback() -> None:
     example:
       recommender models rollback
     """
-    print(f"{registry.rollback(here().models)} is live")
+    print(f"{activation.rollback(here().models)} is live")
 
 
 @models.command("prune")

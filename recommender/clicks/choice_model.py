@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 
+from recommender.array_fields import LARGE, Heads, Keys, Numbers, Values, Within
 from recommender.clicks.gamma_poisson import Usual, fitted_weight, posterior_rate
 from recommender.ragged import at, find, ranks
 from recommender.store.counts import UNKNOWN, Log
@@ -40,9 +42,9 @@ class Pairs:
     ``item[heads[s]:heads[s + 1]]`` stood beside source ``s``.
     """
 
-    keys: np.ndarray
-    heads: np.ndarray
-    item: np.ndarray
+    keys: Annotated[np.ndarray, Keys("n_pairs", pairs_of="n_articles")]
+    heads: Annotated[np.ndarray, Heads("n_articles+1", of="n_pairs")]
+    item: Annotated[np.ndarray, Numbers("n_pairs", below="n_articles")]
 
     @property
     def source(self) -> np.ndarray:
@@ -315,15 +317,15 @@ class ChoiceModel:
     ``target_clicks``, ``target_expected`` (clicks that the levels above expect).
     """
 
-    clicked: np.ndarray
-    expected: np.ndarray
-    chances: np.ndarray
-    weight: float
-    strength: np.ndarray
-    around: np.ndarray
-    prior: float
-    target_clicks: np.ndarray
-    target_expected: np.ndarray
+    clicked: Annotated[np.ndarray, Values("n_pairs", least=0)]
+    expected: Annotated[np.ndarray, Values("n_pairs", least=0)]
+    chances: Annotated[np.ndarray, Values("n_pairs", least=0)]
+    weight: Annotated[float, Within(0, LARGE)]
+    strength: Annotated[np.ndarray, Values("n_articles", least=0)]
+    around: Annotated[np.ndarray, Values("n_articles", least=0)]
+    prior: Annotated[float, Within(0, LARGE)]
+    target_clicks: Annotated[np.ndarray, Values("n_articles", least=0)]
+    target_expected: Annotated[np.ndarray, Values("n_articles", least=0)]
 
     @property
     def n_clicks(self) -> int:

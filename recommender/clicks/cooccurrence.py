@@ -8,10 +8,11 @@ pair counts at most so many times a day as a hundredth of the visits of a usual 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from recommender.array_fields import Heads, Keys, Numbers, Values
 from recommender.clicks.choice_model import Pairs
 from recommender.ragged import find
 from recommender.store.counts import UNKNOWN, Log
@@ -34,13 +35,13 @@ class CoReading:
     of length 1.
     """
 
-    keys: np.ndarray
-    together: np.ndarray
-    cosine: np.ndarray
-    reads: np.ndarray
-    heads: np.ndarray
-    item: np.ndarray
-    unit: np.ndarray
+    keys: Annotated[np.ndarray, Keys("n_pairs", pairs_of="n_articles")]
+    together: Annotated[np.ndarray, Values("n_pairs", least=0)]
+    cosine: Annotated[np.ndarray, Values("n_pairs")]
+    reads: Annotated[np.ndarray, Values("n_articles", least=0)]
+    heads: Annotated[np.ndarray, Heads("n_articles+1", of="n_pairs")]
+    item: Annotated[np.ndarray, Numbers("n_pairs", below="n_articles")]
+    unit: Annotated[np.ndarray, Values("n_pairs")]
 
     def find(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """The place of each pair, ``(n_pairs,)``, -1 for pairs nobody read together."""

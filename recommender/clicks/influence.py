@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from recommender.array_fields import Numbers, Values
 from recommender.events.allowance import ALLOWED, BURST, LEAST_VIEWS
 from recommender.ragged import find
 from recommender.store.counts import Log
@@ -127,12 +128,12 @@ class Weights:
     ``(n_targets,)``. Articles are numbers of the build.
     """
 
-    days: np.ndarray
-    pages: np.ndarray
-    weight: np.ndarray
-    target_days: np.ndarray
-    targets: np.ndarray
-    target_weight: np.ndarray
+    days: Annotated[np.ndarray, Numbers("n_cells")]
+    pages: Annotated[np.ndarray, Numbers("n_cells", below="n_articles")]
+    weight: Annotated[np.ndarray, Values("n_cells", least=0, most=1)]
+    target_days: Annotated[np.ndarray, Numbers("n_targets")]
+    targets: Annotated[np.ndarray, Numbers("n_targets", below="n_articles")]
+    target_weight: Annotated[np.ndarray, Values("n_targets", least=0, most=1)]
 
 
 def weights_at(

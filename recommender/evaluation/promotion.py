@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from recommender.bundle import registry
+from recommender.bundle import activation, registry
 from recommender.bundle.bundle import Bundle
 from recommender.clicks.influence import weights_at
 from recommender.clicks.position_bias import click_weights
@@ -93,7 +93,7 @@ def train_guarded(
     except BundleError as exc:
         fault = f"the live bundle was not sound: {exc}"
     if live is None:
-        registry.activate(models, new.name)
+        activation.activate(models, new.name)
         return new, Promotion(True, f"promoted: {fault}")
     worse, reason = _judged(store, new, live, now=now, options=options, progress=progress)
     changed = changed_first(live, new)
@@ -107,7 +107,7 @@ def train_guarded(
     if not 100 * changed <= rules.max_changed:
         limit = f"more than RECOMMENDER_MAX_CHANGED, {rules.max_changed} %"
         return new, Promotion(False, f"held: {reason}, {limit}; {how}")
-    registry.activate(models, new.name)
+    activation.activate(models, new.name)
     how = " (RECOMMENDER_UNJUDGED)" if worse is None else ""
     return new, Promotion(True, f"promoted{how}: {reason}")
 

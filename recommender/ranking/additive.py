@@ -10,9 +10,11 @@ it is; boosted trees order as well, but every view turned two lists in three ove
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
+from recommender.array_fields import Numbers, Values
 from recommender.clicks.choice_model import Exposures
 from recommender.ranking.logit import most_likely
 
@@ -34,14 +36,23 @@ class AdditiveScore:
     ``spread``, ``(n_features,)``; ``slopes`` are ``(n_ramps + n_products,)``.
     """
 
-    feature: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    middle: np.ndarray
-    spread: np.ndarray
-    slopes: np.ndarray
+    feature: Annotated[np.ndarray, Numbers("n_ramps", below="n_features")]
+    low: Annotated[np.ndarray, Values("n_ramps")]
+    high: Annotated[np.ndarray, Values("n_ramps")]
+    left: Annotated[np.ndarray, Numbers("n_products", below="n_features")]
+    right: Annotated[np.ndarray, Numbers("n_products", below="n_features")]
+    middle: Annotated[np.ndarray, Values("n_features")]
+    spread: Annotated[np.ndarray, Values("n_features", least=0)]
+    slopes: Annotated[np.ndarray, Values("n_slopes")]
+
+    def fault(self) -> str | None:
+        """What is wrong with a score that was read, or None."""
+        n_columns = len(self.feature) + len(self.left)
+        if len(self.slopes) != n_columns:
+            return f"slopes: {len(self.slopes)} for {n_columns} ramps and products"
+        if not ((self.low < self.high).all() and (self.spread > 0).all()):
+            return "high: a ramp or a spread has no width"
+        return None
 
     def columns(self, seen: np.ndarray) -> np.ndarray:
         """Of rows with features ``seen``, ``(n_rows, n_features)``, what slopes are slopes of,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numba import prange
 
+from recommender.array_fields import Flags, Heads, Numbers, Values
 from recommender.errors import TrainingError
 from recommender.text.kernels import over_rows
 
@@ -53,14 +54,26 @@ class Forest:
     both counted from the first node of the tree and 0 in a leaf, which has a ``value``.
     """
 
-    baseline: np.ndarray
-    heads: np.ndarray
-    feature: np.ndarray
-    threshold: np.ndarray
-    missing_left: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    value: np.ndarray
+    baseline: Annotated[np.ndarray, Values("1")]
+    heads: Annotated[np.ndarray, Heads("n_trees+1", of="n_nodes", filled=True)]
+    feature: Annotated[np.ndarray, Numbers("n_nodes", below="n_features")]
+    threshold: Annotated[np.ndarray, Values("n_nodes", least=-np.inf, most=np.inf)]
+    missing_left: Annotated[np.ndarray, Flags("n_nodes")]
+    left: Annotated[np.ndarray, Numbers("n_nodes")]
+    right: Annotated[np.ndarray, Numbers("n_nodes")]
+    value: Annotated[np.ndarray, Values("n_nodes")]
+
+    def fault(self) -> str | None:
+        """What is wrong with trees that were read, or None: a way through them leads on, from each
+        node to one further down, and ends in a leaf.
+        """
+        sizes = np.diff(self.heads)
+        own = np.arange(len(self.left)) - np.repeat(self.heads[:-1], sizes)
+        leaf = self.left == 0
+        for name, child in (("left", self.left), ("right", self.right)):
+            if not (leaf | ((own < child) & (child < np.repeat(sizes, sizes)))).all():
+                return f"{name}: a node leads back, or out of its tree"
+        return None
 
     def predict(self, seen: np.ndarray) -> np.ndarray:
         """The sum over all trees for rows ``(n_rows, n_features)``; ``(n_rows,)``."""

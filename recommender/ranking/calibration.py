@@ -23,12 +23,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, gammaincinv
 
+from recommender.array_fields import LARGE, Length, Values, Within
 from recommender.clicks.choice_model import exposures_in, pairs_in
 from recommender.clicks.gamma_poisson import Usual, fitted_weight
 from recommender.clicks.intervention_harvesting import MAX_POSITION, N_PLACES
@@ -85,10 +86,10 @@ class Calibration:
     ``(1 + n_layouts, 51)``, are those of ``layouts``.
     """
 
-    level: np.ndarray
-    slope: float
-    examined: np.ndarray
-    layouts: tuple[str, ...]
+    level: Annotated[np.ndarray, Values("n_articles")]
+    slope: Annotated[float, Within(0, LARGE)]
+    examined: Annotated[np.ndarray, Values(f"n_layouts+1, {N_PLACES}", least=0, most=1)]
+    layouts: Annotated[tuple[str, ...], Length("n_layouts")]
 
     def chance(self, sources: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """The chance that a link at the place examined most is followed, ``(n_pairs,)``, by sources

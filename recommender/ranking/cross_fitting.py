@@ -8,10 +8,11 @@ missing. So counts are kept fold by fold, and an example is described without it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from recommender.array_fields import Keys, Values
 from recommender.ragged import find
 
 # Not tuned: five is usual.
@@ -24,9 +25,9 @@ class FoldCounts:
     ``(n_groups, N_FOLDS)``.
     """
 
-    keys: np.ndarray
-    hits: np.ndarray
-    expected: np.ndarray
+    keys: Annotated[np.ndarray, Keys("n_groups")]
+    hits: Annotated[np.ndarray, Values(f"n_groups, {N_FOLDS}", least=0)]
+    expected: Annotated[np.ndarray, Values(f"n_groups, {N_FOLDS}", least=0)]
 
     def without(self, keys: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Hits and expected hits of the groups ``keys``, each without one ``fold``, ``N_FOLDS`` to

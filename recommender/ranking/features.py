@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 
+from recommender.array_fields import LARGE, Keys, Numbers, Sizes, Values, Within
 from recommender.clicks import choice_model, cooccurrence
 from recommender.clicks.choice_model import ChoiceModel, Exposures, Pairs, exposures_in, rates_of
 from recommender.clicks.cooccurrence import CoReading
@@ -61,6 +63,10 @@ N_PARTS = 9  # odd, so that the median is one of them; not tuned
 BLOCK = 500_000
 
 
+# Lengths of what is counted of pairs and articles.
+OF_PAIRS = Sizes(n_articles="n_articles", n_pairs="n_pairs")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
     """The pages' lists as they stood, an editor's or an earlier build's: the listed pairs as sorted
@@ -68,9 +74,9 @@ class Listing:
     it, ``n_listing``, both ``(n_articles,)``.
     """
 
-    keys: np.ndarray
-    n_links: np.ndarray
-    n_listing: np.ndarray
+    keys: Annotated[np.ndarray, Keys("n_listed", pairs_of="n_articles")]
+    n_links: Annotated[np.ndarray, Numbers("n_articles")]
+    n_listing: Annotated[np.ndarray, Numbers("n_articles")]
 
     def has(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Whether each source lists the item, ``(n_pairs,)``."""
@@ -84,7 +90,7 @@ class GroupRates:
     """
 
     counts: FoldCounts
-    prior: float
+    prior: Annotated[float, Within(0, LARGE)]
 
     def log_rate(self, key: np.ndarray, fold: np.ndarray) -> np.ndarray:
         """Log rate of the group of each pair, without the pair's fold, ``(n_pairs,)``; 0 for groups
@@ -107,17 +113,17 @@ class History:
 
     day: float
     usual_day: float
-    pairs: Pairs
-    content: LinearScore
+    pairs: Annotated[Pairs, OF_PAIRS]
+    content: Annotated[LinearScore, Sizes(n_names=len(CONTENT))]
     unchosen: float
     kinds: GroupRates
     categories: GroupRates
-    clicks: ChoiceModel
-    plain: ChoiceModel
-    reading: CoReading
-    listing: Listing
+    clicks: Annotated[ChoiceModel, OF_PAIRS]
+    plain: Annotated[ChoiceModel, OF_PAIRS]
+    reading: Annotated[CoReading, Sizes(n_articles="n_articles")]
+    listing: Annotated[Listing, Sizes(n_articles="n_articles")]
     target: FoldCounts
-    over_text: np.ndarray
+    over_text: Annotated[np.ndarray, Values("n_pairs")]
 
 
 def history_of(

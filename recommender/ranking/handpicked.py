@@ -9,10 +9,11 @@ a site.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from recommender.array_fields import Sizes
 from recommender.candidates import Candidates
 from recommender.progress import Progress, Silent
 from recommender.ragged import find, ranks
@@ -65,9 +66,9 @@ class HandpickedModel:
     them, and ``trees`` that weigh both beside the texts.
     """
 
-    lists: HandpickedLists
-    rates: Rates
-    trees: Forest
+    lists: Annotated[HandpickedLists, Sizes(n_articles="n_articles")]
+    rates: Annotated[Rates, Sizes(n_articles="n_articles")]
+    trees: Annotated[Forest, Sizes(n_features=len(FEATURES))]
 
     def features(self, corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
         """What the trees see of pairs, ``(n_pairs, len(FEATURES))``; ``sources`` in runs."""

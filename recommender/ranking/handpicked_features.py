@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numba import njit, prange
 
+from recommender.array_fields import Heads, Numbers, Values
 from recommender.candidates import Candidates
 from recommender.ragged import find, mixed, runs
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts, count
@@ -52,10 +53,10 @@ class HandpickedLists:
     and article ``t`` is listed by ``back[back_heads[t]:back_heads[t + 1]]``.
     """
 
-    heads: np.ndarray
-    items: np.ndarray
-    back_heads: np.ndarray
-    back: np.ndarray
+    heads: Annotated[np.ndarray, Heads("n_articles+1", of="n_links")]
+    items: Annotated[np.ndarray, Numbers("n_links", below="n_articles")]
+    back_heads: Annotated[np.ndarray, Heads("n_articles+1", of="n_links")]
+    back: Annotated[np.ndarray, Numbers("n_links", below="n_articles")]
 
     @property
     def pages(self) -> np.ndarray:
@@ -206,8 +207,8 @@ class Rates:
     """
 
     counts: FoldCounts
-    base: np.ndarray
-    fold: np.ndarray
+    base: Annotated[np.ndarray, Values(f"{N_FOLDS + 1}", least=0, most=1)]
+    fold: Annotated[np.ndarray, Numbers("n_articles", below=N_FOLDS + 1)]
 
     def log_base(self, sources: np.ndarray) -> np.ndarray:
         """The log rate where nothing is known of a group, ``(n_pairs,)``."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from recommender.array_fields import Length, Values
 from recommender.clicks.choice_model import Exposures
 
 # Newton's steps end when no slope moves by more, or after so many; a handful suffice.
@@ -28,11 +30,11 @@ class LinearScore:
     beforehand: slopes ``centre``. All are ``(n_names,)``.
     """
 
-    names: tuple[str, ...]
-    slopes: np.ndarray
-    centre: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    names: Annotated[tuple[str, ...], Length("n_names")]
+    slopes: Annotated[np.ndarray, Values("n_names")]
+    centre: Annotated[np.ndarray, Values("n_names")]
+    low: Annotated[np.ndarray, Values("n_names", least=-np.inf, most=np.inf)]
+    high: Annotated[np.ndarray, Values("n_names", least=-np.inf, most=np.inf)]
 
     def predict(self, columns: np.ndarray) -> np.ndarray:
         """Log odds of pairs beside one source, ``(n_pairs,)``, by their features ``names``,

@@ -18,9 +18,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 
+from recommender.array_fields import Sizes
 from recommender.clicks.choice_model import joined
 from recommender.clicks.position_bias import Examination
 from recommender.progress import Progress, Silent
@@ -76,8 +78,8 @@ class Beyond:
     Neither adds nothing.
     """
 
-    curves: AdditiveScore | None
-    trees: Forest | None
+    curves: Annotated[AdditiveScore | None, Sizes(n_features=len(NAMES))]
+    trees: Annotated[Forest | None, Sizes(n_features=len(NAMES))]
 
     def predict(self, seen: np.ndarray) -> np.ndarray:
         """Of rows with features ``seen``, ``(n_rows, len(FEATURES))``; ``(n_rows,)``."""

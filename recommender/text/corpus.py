@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from recommender.array_fields import Heads, Keys, Numbers, Values
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
 from recommender.candidates import EMPTY, Candidates
@@ -61,30 +63,30 @@ class Corpus:
     and in tags, and hand-picked lists with them. ``EMPTY`` is where there is none.
     """
 
-    indptr: np.ndarray
-    indices: np.ndarray
-    weights: np.ndarray
-    title_weights: np.ndarray
-    subject_weights: np.ndarray
-    kind: np.ndarray
-    latent: np.ndarray
-    fullness: np.ndarray
-    words: np.ndarray
-    title_words: np.ndarray
-    category: np.ndarray
-    tag_heads: np.ndarray
-    tag: np.ndarray
-    term_heads: np.ndarray
-    term: np.ndarray
-    first_term: np.ndarray
-    last_term: np.ndarray
-    folder: np.ndarray
-    picked: np.ndarray
-    published: np.ndarray
-    freshness: np.ndarray
-    near: np.ndarray
-    near_cosine: np.ndarray
-    agreement: np.ndarray
+    indptr: Annotated[np.ndarray, Heads("n_articles+1", of="n_entries")]
+    indices: Annotated[np.ndarray, Numbers("n_entries", below="n_terms")]
+    weights: Annotated[np.ndarray, Values("n_entries")]
+    title_weights: Annotated[np.ndarray, Values("n_entries")]
+    subject_weights: Annotated[np.ndarray, Values("n_entries")]
+    kind: Annotated[np.ndarray, Numbers("n_articles", empty=True)]
+    latent: Annotated[np.ndarray, Values("n_articles, n_directions")]
+    fullness: Annotated[np.ndarray, Values("n_articles")]
+    words: Annotated[np.ndarray, Values("n_articles")]
+    title_words: Annotated[np.ndarray, Values("n_articles")]
+    category: Annotated[np.ndarray, Numbers("n_articles", empty=True)]
+    tag_heads: Annotated[np.ndarray, Heads("n_articles+1", of="n_tags")]
+    tag: Annotated[np.ndarray, Numbers("n_tags")]
+    term_heads: Annotated[np.ndarray, Heads("n_articles+1", of="n_in_titles")]
+    term: Annotated[np.ndarray, Numbers("n_in_titles")]
+    first_term: Annotated[np.ndarray, Numbers("n_articles", empty=True)]
+    last_term: Annotated[np.ndarray, Numbers("n_articles", empty=True)]
+    folder: Annotated[np.ndarray, Numbers("n_articles", empty=True)]
+    picked: Annotated[np.ndarray, Keys("n_picked", pairs_of="n_articles")]
+    published: Annotated[np.ndarray, Values("n_articles", missing=True)]
+    freshness: Annotated[np.ndarray, Values("n_articles")]
+    near: Annotated[np.ndarray, Numbers("n_articles, n_near", below="n_articles", empty=True)]
+    near_cosine: Annotated[np.ndarray, Values("n_articles, n_near")]
+    agreement: Annotated[np.ndarray, Values("3")]
 
     @property
     def n_articles(self) -> int:

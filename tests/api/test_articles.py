@@ -11,7 +11,7 @@ from asking import BEARER, KEY, NOW, ODD, STUB, Client, articles, ids, is_error
 from fastapi import FastAPI
 
 from recommender.articles.reader import Batch
-from recommender.bundle import registry
+from recommender.bundle import activation
 from recommender.config import Settings
 from recommender.store.database import Store
 from recommender.training.pipeline import Options, build
@@ -194,7 +194,7 @@ def test_going_back_to_an_older_bundle_keeps_what_came(
         build(store, settings.models, now=NOW, options=Options(jobs=1, seed=1))
     app.related.live.refresh()
 
-    registry.rollback(settings.models)
+    activation.rollback(settings.models)
     app.related.live.refresh()
 
     assert related(client, "new/one")["article_id"] == "new/one"

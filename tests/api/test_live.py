@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from asking import BEARER, KEY, NOW, Client, articles, ids, is_error, publish
+from tampered import with_about, with_values
 
 from recommender.articles.article import Article
 from recommender.articles.reader import Batch
-from recommender.bundle import registry
+from recommender.bundle import activation, registry
 from recommender.config import Settings
 from recommender.lists import editorial
 from recommender.store.database import Store
@@ -99,6 +100,11 @@ BREAKAGES: dict[str, Callable[[Path], object]] = {
     "layout 99": lambda bundle: change_manifest(bundle, layout=99),
     "Expecting value": lambda bundle: (bundle / "manifest.json").write_text("nonsense"),
     "no such bundle": shutil.rmtree,
+    # Sealed again, so that every sum is right.
+    "lists_items.npy: holds 9999": with_values("lists_items", 9999),
+    "lists_scores.npy: holds nan": with_values("lists_scores", float("nan")),
+    "lists_answers_data.npy: what stands": with_values("lists_answers_data", 65),
+    "a bundle is called as its folder": with_about(name="20990101-000000-aaaaaa"),
 }
 
 
@@ -106,7 +112,7 @@ def test_a_new_bundle_is_served(live: Live, models: Path, old: str, new: str):
     """As soon as the pointer names it; what was taken before stays whole."""
     before = live.current()
 
-    registry.activate(models, new)
+    activation.activate(models, new)
     live.refresh()
 
     assert (before.shelf.name, serving(live)) == (old, new)
@@ -168,7 +174,7 @@ def test_a_process_that_starts_with_a_broken_bundle_is_alive_and_not_ready(
     assert serving(live) is None
     assert "lists_titles_data.npy: missing" in str(live.fault)
 
-    registry.activate(models, new)
+    activation.activate(models, new)
     live.refresh()
 
     assert (serving(live), live.fault) == (new, None)
@@ -345,7 +351,13 @@ def live_bundle(settings: Settings) -> Path:
     return registry.resolve(settings.models)
 
 
-@pytest.mark.parametrize("harm", [of_older_layout, lose_array, lose_manifest, garble_array])
+HARMS = [
+    of_older_layout, lose_array, lose_manifest, garble_array, with_values("lists_items", 9999),
+    with_values("lists_tails_data", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_server_that_cannot_read_its_bundle_is_never_empty(
     site: Settings, harm: Callable[[Path], object]
 ):

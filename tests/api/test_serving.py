@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from asking import publish
 
-from recommender.bundle import registry
+from recommender.bundle import activation
 from recommender.config import Settings
 from recommender.errors import SettingsError
 from recommender_api.serve import serve
@@ -175,7 +175,7 @@ def test_bundles_are_swapped_under_load_without_a_failed_request(
     _, old, new = published
     with running(folder) as server, Readers(server.port) as readers:
         for name in (new, old, new):
-            registry.activate(folder / "models", name)
+            activation.activate(folder / "models", name)
             assert until(lambda name=name: server.model() == name, seconds=10)
 
     assert readers.failures == []

@@ -2,16 +2,29 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommender.array_fields import (
+    Bytes,
+    Flags,
+    Heads,
+    Keys,
+    Length,
+    Numbers,
+    Sizes,
+    Values,
+    Within,
+)
 from recommender.bundle import arrays
 from recommender.bundle.arrays import (
     Index,
     Strings,
+    build,
     load,
     load_array,
     save,
@@ -27,24 +40,25 @@ class Inner:
 @dataclass(frozen=True)
 class Outer:
     inner: Inner
-    numbers: np.ndarray
+    numbers: Annotated[np.ndarray, Numbers("n")]
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("value", "declared"),
     [
-        np.zeros(0, dtype=np.int32),
-        np.arange(6, dtype=np.float32).reshape(2, 3),
-        np.arange(12).reshape(3, 4)[:, ::2],
-        np.arange(arrays.SMALL, dtype=np.uint8),
-        np.array([np.nan, -np.inf]),
+        (np.zeros(0, dtype=np.int32), Numbers("n")),
+        (np.zeros((0, 3), dtype=np.int32), Numbers("n, 3")),
+        (np.arange(6, dtype=np.float32).reshape(2, 3), Values("n, 3")),
+        (np.arange(12).reshape(3, 4)[:, ::2], Numbers("3, n")),
+        (np.arange(arrays.SMALL).astype(np.uint8), Bytes("n")),
+        (np.array([np.nan, -np.inf]), Values("n", least=-np.inf, missing=True)),
     ],
 )
-def test_an_array_comes_back(tmp_path: Path, value: np.ndarray):
+def test_an_array_comes_back(tmp_path: Path, value: np.ndarray, declared: Any):
     """Values, shape and type; an empty one and one that was a view, too."""
     save(tmp_path, "x", value)
 
-    found = load_array(tmp_path, "x")
+    found = load_array(tmp_path, "x", declared)
 
     assert found.dtype == value.dtype
     np.testing.assert_array_equal(found, value)
@@ -55,7 +69,7 @@ def test_a_large_array_is_mapped_and_cannot_be_changed(tmp_path: Path):
     save(tmp_path, "x", np.zeros(arrays.SMALL))
 
     with pytest.raises(ValueError, match="read-only"):
-        load_array(tmp_path, "x")[0] = 1
+        load_array(tmp_path, "x", Values("n"))[0] = 1
 
 
 def test_dataclasses_of_dataclasses_come_back(tmp_path: Path):
@@ -91,7 +105,7 @@ def test_objects_are_never_pickled(tmp_path: Path):
     np.save(tmp_path / "x.npy", np.array([{}], dtype=object), allow_pickle=True)
 
     with pytest.raises(BundleError, match=r"x\.npy"):
-        load_array(tmp_path, "x")
+        load_array(tmp_path, "x", Values("n"))
 
 
 @pytest.mark.parametrize("size", [None, 0, 5, 90, 40_000])
@@ -105,7 +119,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, size: int | None):
         path.write_bytes(whole[:size])
 
     with pytest.raises(BundleError, match=r"x\.npy: cannot be read"):
-        load_array(tmp_path, "x")
+        load_array(tmp_path, "x", Values("n"))
 
 
 texts = st.lists(st.text(max_size=12))
@@ -155,7 +169,7 @@ def test_equal_fingerprints_are_told_apart(monkeypatch):
 
 @dataclass(frozen=True)
 class Curve:
-    chance: np.ndarray
+    chance: Annotated[np.ndarray, Numbers("n")]
     name: str
 
 
@@ -239,6 +253,9 @@ def test_a_class_may_be_renamed(tmp_path: Path):
     [
         ("{}", "field columns is missing"),
         ('{"columns": [], "colour": 1}', "unknown field colour"),
+        ('{"columns": [1.5]}', "columns.0 is not a whole number"),
+        ('{"columns": 1}', "columns is not a list"),
+        ('{"columns": [], "layouts": [3]}', "layouts.0 is not a text"),
         ("[]", "its content is not an object"),
         ("{", "cannot be read"),
     ],
@@ -250,3 +267,188 @@ def test_json_of_other_fields_is_named(tmp_path: Path, text: str, message: str):
 
     with pytest.raises(BundleError, match=rf"model\.json: {message}"):
         load(tmp_path, "model", Model, {"slope": 1.0, "n_clicks": 1})
+
+
+def npy(heading: bytes, content: bytes = b"") -> bytes:
+    """A file of numpy that declares this."""
+    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + heading.ljust(117) + b"\n" + content
+
+
+HEADINGS = {
+    "objects": b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
+    "records": b"{'descr': [('x', '<i4')], 'fortran_order': False, 'shape': (1,), }",
+    "columns first": b"{'descr': '<i4', 'fortran_order': True, 'shape': (1, 1), }",
+    "huge": b"{'descr': '<i4', 'fortran_order': False, 'shape': (999999999999, 999999999999), }",
+    "product wraps to 1": b"{'descr': '|u1', 'fortran_order': False, 'shape': (4, 1, 1), }",
+    "below 0": b"{'descr': '<i4', 'fortran_order': False, 'shape': (-1, -1), }",
+    "nested": b"{'descr': '<i4', 'fortran_order': False, 'shape': " + b"(" * 60,
+    "code": b"__import__('os').abort()",
+}
+
+
+@pytest.mark.parametrize("heading", HEADINGS.values(), ids=HEADINGS)
+def test_a_heading_is_read_not_evaluated(tmp_path: Path, heading: bytes):
+    """It declares plain numbers, row after row, and exactly as many as the file has."""
+    (tmp_path / "x.npy").write_bytes(npy(heading, b"\x01\0\0\0\0\0\0\0"))
+
+    with pytest.raises(BundleError, match=r"x\.npy: cannot be read"):
+        load_array(tmp_path, "x", Numbers("n"))
+
+
+def test_links_out_of_a_folder_are_not_followed(tmp_path: Path):
+    """Neither for an array nor for JSON: what they lead to is no part of the bundle."""
+    (tmp_path / "inside").mkdir()
+    save(tmp_path, "model", MODEL)
+    for path in tmp_path.glob("model*"):
+        (tmp_path / "inside" / path.name).symlink_to(path)
+
+    with pytest.raises(BundleError, match=r"model\.json: cannot be read: not a plain file"):
+        load(tmp_path / "inside", "model", Model)
+    with pytest.raises(BundleError, match=r"chance\.npy: cannot be read: not a plain file"):
+        load_array(tmp_path / "inside", "model_curves_0_chance", Numbers("n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("NaN", "NaN is no number"),
+        ("-Infinity", "-Infinity is no number"),
+        ("1e999", "slope is not finite"),
+        ("true", "slope is not a number"),
+        ('"0.1"', "slope is not a number"),
+        ("[" * 100_000, "cannot be read"),
+        ("9" * 5_000, "cannot be read"),
+    ],
+)
+def test_a_number_of_json_is_one(tmp_path: Path, text: str, message: str):
+    """Finite, and no text that looks like it."""
+    save(tmp_path, "model", MODEL)
+    whole = (tmp_path / "model.json").read_text(encoding="utf-8")
+    (tmp_path / "model.json").write_text(whole.replace('"slope": 0.1', f'"slope": {text}'))
+
+    with pytest.raises(BundleError, match=rf"model\.json: .*{message}"):
+        load(tmp_path, "model", Model)
+
+
+@dataclass(frozen=True)
+class Part:
+    rows: Annotated[np.ndarray, Numbers("n_rows", below="n_all", empty=True)]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """One array of each kind, tied to one another."""
+
+    heads: Annotated[np.ndarray, Heads("n_all+1", of="n_links")]
+    links: Annotated[np.ndarray, Numbers("n_links", below="n_all")]
+    keys: Annotated[np.ndarray, Keys("n_keys", pairs_of="n_all")]
+    weights: Annotated[np.ndarray, Values("n_all, 2", least=0, most=1)]
+    days: Annotated[np.ndarray, Values("n_all", missing=True)]
+    old: Annotated[np.ndarray, Flags("n_all")]
+    part: Annotated[Part, Sizes(n_all="n_all")]
+    names: Annotated[tuple[str, ...], Length("n_all")]
+    share: Annotated[float, Within(0, 1)] = 0.5
+
+
+WHOLE = Whole(
+    heads=np.array([0, 1, 1, 3]),
+    links=np.array([2, 0, 1], dtype=np.int32),
+    keys=np.array([1, 3, 8]),
+    weights=np.array([[0, 1], [0.5, 0.5], [1, 0]], dtype=np.float32),
+    days=np.array([np.nan, 1, 2]),
+    old=np.array([False, True, False]),
+    part=Part(np.array([2, -1])),
+    names=("a", "b", "c"),
+)
+
+
+def test_what_keeps_to_its_declarations_is_read(tmp_path: Path):
+    """Edges included: the last row, the last pair, nothing at all."""
+    save(tmp_path, "whole", WHOLE)
+    empty = Whole(
+        np.array([0]), np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2)), np.zeros(0),
+        np.zeros(0, bool), Part(np.zeros(0, int)), (),
+    )  # fmt: skip
+    save(tmp_path, "empty", empty)
+
+    assert load(tmp_path, "whole", Whole).links.tolist() == [2, 0, 1]
+    assert load(tmp_path, "empty", Whole).names == ()
+
+
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
+    "beyond": ({"links": np.array([2, 3, 1])}, "links.npy: holds 3, where .* 0 to 2"),
+    "below": ({"links": np.array([2, -1, 1])}, "links.npy: holds -1"),
+    "part": ({"part": Part(np.array([3, -1]))}, "part_rows.npy: holds 3, where .* -1 to 2"),
+    "real": ({"links": np.array([2.0, 0.0, 1.0])}, "links.npy: holds float64"),
+    "shape": ({"links": np.array([[2], [0], [1]])}, r"links.npy: holds int64 of shape \(3, 1\)"),
+    "short": ({"days": np.zeros(2)}, "days.npy: has a length of 2, where n_all is 3"),
+    "wide": ({"weights": np.zeros((3, 3))}, "weights.npy: has a length of 3, not 2"),
+    "back": ({"heads": np.array([0, 2, 1, 3])}, "heads.npy: leads back"),
+    "past the end": ({"heads": np.array([0, 1, 2, 4])}, "heads.npy: does not lead from 0 to 3"),
+    "unsorted": ({"keys": np.array([3, 1, 8])}, "keys.npy: is not sorted"),
+    "no pair": ({"keys": np.array([1, 3, 9])}, "keys.npy: holds 1 or 9, which is no pair of 3"),
+    "nan": ({"weights": np.full((3, 2), np.nan)}, "weights.npy: holds nan"),
+    "infinite": ({"days": np.array([0, np.inf, 0])}, "days.npy: holds inf"),
+    "too much": ({"weights": np.full((3, 2), 1.5)}, "weights.npy: holds 1.5"),
+    "neither": ({"old": np.array([0, 2, 1], dtype=np.uint8).view(bool)}, "old.npy: holds 2"),
+    "names": ({"names": ("a",)}, "names has a length of 1, where n_all is 3|n_all is 1"),
+    "share": ({"share": 1.5}, "share is 1.5"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), FAULTS.values(), ids=FAULTS)
+def test_what_breaks_them_is_named(tmp_path: Path, change: dict[str, Any], message: str):
+    """The file, what it holds, and what may stand there."""
+    save(tmp_path, "whole", replace(WHOLE, **change))
+
+    with pytest.raises(BundleError, match=message):
+        load(tmp_path, "whole", Whole)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Strings(np.array([0xFF], np.uint8), np.array([0, 1])),
+        Strings(np.frombuffer("ü".encode(), np.uint8), np.array([0, 1, 2])),
+        Strings(np.frombuffer("ü".encode()[:1], np.uint8), np.array([0, 1])),
+        Strings(np.frombuffer(b"\xed\xa0\x80", np.uint8), np.array([0, 3])),
+    ],
+)
+def test_a_string_is_text(tmp_path: Path, value: Strings):
+    """Whole characters, none cut in two, no half of a pair."""
+    save(tmp_path, "names", value)
+
+    with pytest.raises(BundleError, match="names: "):
+        load(tmp_path, "names", Strings)
+
+
+def test_text_that_is_mostly_plain_is_read_as_a_whole(tmp_path: Path, monkeypatch):
+    """A character that ends one block is no character without the next."""
+    monkeypatch.setattr(arrays, "DECODED", 4)
+    save(tmp_path, "good", Strings.of(["abcü", "defg", "睡眠睡眠"]))
+    save(tmp_path, "bad", Strings(np.frombuffer(b"abc\xc3defg", np.uint8), np.array([0, 8])))
+
+    assert load(tmp_path, "good", Strings)[2] == "睡眠睡眠"
+    with pytest.raises(BundleError, match="holds no text"):
+        load(tmp_path, "bad", Strings)
+
+
+@dataclass(frozen=True)
+class Figures:
+    by_name: dict[str, float]
+    window: tuple[str | None, str | None]
+
+
+def test_types_of_json_are_those_that_a_class_declares():
+    """Wherever they stand."""
+    whole = {"by_name": {"a": 1}, "window": ["x", None]}
+
+    assert build(Figures, whole, "f").window == ("x", None)
+    for wrong, message in (
+        ({"by_name": {"a": "1"}}, "by_name.a is not a number"),
+        ({"by_name": []}, "by_name is not an object"),
+        ({"window": ["x"]}, "window has 1 entries, not 2"),
+        ({"window": ["x", 3]}, "window.1 is not a text"),
+    ):
+        with pytest.raises(BundleError, match=message):
+            build(Figures, {**whole, **wrong}, "f")

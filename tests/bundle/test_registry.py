@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ from recommender.bundle.registry import (
     HandPicked,
     Manifest,
     Sent,
-    activate,
     current,
     inside,
     names,
@@ -36,7 +36,6 @@ from recommender.bundle.registry import (
     publish,
     read,
     resolve,
-    rollback,
     scratch_folder,
     verify,
 )
@@ -80,6 +79,9 @@ ABOUT = Manifest(
     versions={"python": "3.11"},
 )
 FILES = {"lists.npy": b"lists", "MODEL_CARD.md": b"# card", "empty.npy": b""}
+# These bundles hold no lists that could be tried.
+activate = partial(registry.activate, trial=Path.is_dir)
+rollback = partial(registry.rollback, trial=Path.is_dir)
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 
 
@@ -439,7 +441,7 @@ def test_many_who_activate_at_once_leave_one_live(models: Path):
     """Threads and processes; CURRENT is one name, whole, at any time."""
     script = (
         "import sys; from pathlib import Path; from recommender.bundle.registry import activate\n"
-        "for _ in range(30): activate(Path(sys.argv[1]), sys.argv[2])"
+        "for _ in range(30): activate(Path(sys.argv[1]), sys.argv[2], trial=Path.is_dir)"
     )
     others = [subprocess.Popen([sys.executable, "-c", script, models, name]) for name in "ab"]
     seen, faults = set(), []
@@ -486,7 +488,7 @@ os.fsync = counted(os.fsync)
 Path.rename = counted(Path.rename)
 Path.replace = counted(Path.replace)
 if deed == "activate":
-    registry.activate(models, "b")
+    registry.activate(models, "b", trial=Path.is_dir)
 else:
     with registry.scratch_folder(models, f"d{step}") as folder:
         (folder / "lists.npy").write_bytes(b"lists")

@@ -8,7 +8,7 @@ import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from recommender.errors import TrainingError
-from recommender.ranking.boosting import laid_out
+from recommender.ranking.boosting import Forest, laid_out
 
 
 def some_trees(kind: type) -> tuple[Any, np.ndarray]:
@@ -28,7 +28,10 @@ def test_trees_laid_out_predict_as_scikit_learn(kind: type):
     asked = np.random.default_rng(1).normal(size=(500, 4)).astype(np.float32)
     asked[::7, 2] = np.nan
 
-    found = laid_out(model, seen).predict(asked)
+    forest = laid_out(model, seen)
+    found = forest.predict(asked)
+
+    assert forest.fault() is None
 
     if kind is HistGradientBoostingClassifier:
         np.testing.assert_array_equal(found, model.decision_function(asked))
@@ -44,3 +47,31 @@ def test_trees_kept_otherwise_are_refused():
     for unknown, message in ((object(), "no attribute"), (model, "predict something else")):
         with pytest.raises(TrainingError, match=f"scikit-learn {sklearn.__version__} .*{message}"):
             laid_out(unknown, seen)
+
+
+TREES = {
+    "baseline": np.zeros(1), "heads": np.array([0, 3, 4]), "feature": np.zeros(4, np.int32),
+    "threshold": np.zeros(4), "missing_left": np.zeros(4, np.uint8),
+    "left": np.array([1, 0, 0, 0], np.int32), "right": np.array([2, 0, 0, 0], np.int32),
+    "value": np.array([0.0, 1.0, 2.0, 4.0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "children"),
+    [
+        ("right", [0, 0, 0, 0]),  # round and round
+        ("left", [3, 0, 0, 0]),  # into the next tree
+        ("right", [9, 0, 0, 0]),  # out of all of them
+        ("left", [2, 0, 0, 1]),  # out of the last one
+        ("left", [1, 1, 0, 0]),
+    ],
+)
+def test_a_way_through_a_tree_ends(field: str, children: list[int]):
+    """A compiled loop follows it wherever it leads, so trees that were read are looked at first."""
+    sound = Forest(**TREES)
+    unsound = Forest(**{**TREES, field: np.array(children, np.int32)})
+
+    assert sound.fault() is None
+    assert sound.predict(np.array([[-1.0], [1.0]])).tolist() == [5.0, 6.0]
+    assert f"{field}: a node leads back, or out of its tree" == unsound.fault()

@@ -1,0 +1,118 @@
+"""Making a bundle live: only one that opens, holds together and answers.
+
+The sums of a manifest show that a bundle is as it was written, not that it is any good: whoever
+writes one can work them out. So a bundle is opened, which checks all of its arrays, and its lists
+are made once: what was written down to be sent must be what the arrays make. Until then the bundle
+before stays live.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from recommender.articles.addresses import url_key
+from recommender.bundle import registry
+from recommender.bundle.answer_bytes import PREPARED, prepared_bytes
+from recommender.bundle.composition import BEST_SLATE, MAX_K
+from recommender.bundle.published import LISTS, Lists
+from recommender.candidates import EMPTY
+from recommender.errors import BundleError
+
+# Pages, evenly spread, whose prepared bytes are compared with what the arrays make whenever a
+# server opens a bundle, and when one is activated: half a millisecond each, so 3 s of a large site,
+# and all pages of a smaller one. Not tuned.
+FEW, MANY = 50, 5_000
+# Of these, pages whose slates are made too, and texts.
+N_SLATES, N_TEXTS = 10, 2
+# Rows whose links are compared with each other at once.
+BLOCK = 4_096
+# What arrays that keep to their declarations can still make code raise.
+DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+
+
+def activate(models: Path, name: str) -> None:
+    """Try the bundle and make it the live one. ``BundleError`` names what is wrong with it, and the
+    old one stays live.
+    """
+    registry.activate(models, name, trial=_tried_whole)
+
+
+def rollback(models: Path) -> str:
+    """Try the bundle that was live before and make it live again; returns its name."""
+    return registry.rollback(models, trial=_tried_whole)
+
+
+def tried(folder: Path, *, n_compared: int = FEW) -> Lists:
+    """The bundle in ``folder``, opened, with lists of ``n_compared`` pages made for a trial.
+    ``BundleError`` names what is wrong with it.
+    """
+    lists = Lists.open(folder)
+    if lists.name != folder.resolve().name:
+        raise BundleError(
+            f"{folder / registry.MANIFEST}: it is the manifest of {lists.name!r}; "
+            "a bundle is called as its folder is"
+        )
+    try:
+        fault = _fault(lists, n_compared)
+    except DAMAGE as exc:
+        raise BundleError(f"{folder}: its lists cannot be made: {exc!r}") from exc
+    if fault:
+        raise BundleError(f"{folder}/{LISTS}_{fault}; the bundle is damaged")
+    return lists
+
+
+def _tried_whole(folder: Path) -> None:
+    lists = tried(folder, n_compared=MANY)
+    if fault := _repeated(lists):
+        raise BundleError(f"{folder}/{LISTS}_{fault}; the bundle is damaged")
+
+
+def _fault(lists: Lists, n_compared: int) -> str | None:
+    """The field that is wrong, and how; None if lists can be made and are what was prepared."""
+    rows = _spread(len(lists.stub), n_compared)
+    for row in rows:
+        for name, made in zip(PREPARED, prepared_bytes(lists, row), strict=True):
+            if getattr(lists, name).bytes_at(row) != made:
+                return f"{name}_data.npy: what stands there for page {row} is not its list"
+    pages = [row for row in rows if not lists.stub[row]]
+    for row in pages[:: max(1, len(pages) // N_SLATES)]:
+        if lists.id_of(lists.find(lists.id_of(row)) or 0) != lists.id_of(row):
+            return f"ids_numbers.npy: page {row} is not found by its id"
+        for slate in {BEST_SLATE, min(1, lists.share), lists.share}:
+            placed, _ = lists.with_chances(row, k=MAX_K, slate=slate)
+            if len({each.row for each in placed} | {row}) <= len(placed):
+                return f"slates.npy: slate {slate} of page {row} repeats an article"
+            lists.links(placed)
+    for row in pages[:N_TEXTS]:
+        lists.related_to_text(lists.titles[row], lists.teasers[row], k=MAX_K)
+    lists.related(None, k=MAX_K)
+    for at in _spread(len(lists.url_rows), n_compared):
+        row = int(lists.url_rows[at])
+        if url_key(lists.addresses[row]) != lists.urls.column[at]:
+            return f"url_rows.npy: address {at} is not that of page {row}"
+    return None
+
+
+def _repeated(lists: Lists) -> str | None:
+    """The field in which a page's list holds an article twice, or the page itself; None if there is
+    no such list.
+    """
+    for start in range(0, len(lists.items), BLOCK):
+        block = slice(start, start + BLOCK)
+        rows = np.arange(start, start + len(lists.items[block]))
+        items = np.sort(lists.items[block], axis=1)
+        twice = (items[:, 1:] == items[:, :-1]) & (items[:, 1:] != EMPTY)
+        if twice.any() or (items == rows[:, None]).any():
+            return "items.npy: a page is linked twice, or to itself"
+        slots = np.sort(lists.slates[block], axis=2)
+        if (slots[:, :, 1:] == slots[:, :, :-1]).any():
+            return "slates.npy: a slate has one link twice"
+    return None
+
+
+def _spread(n: int, at_most: int) -> list[int]:
+    """So many of ``n`` rows, the first, the last and others evenly between them."""
+    found: list[int] = np.unique(np.linspace(0, n - 1, min(n, at_most)).astype(np.int64)).tolist()
+    return found
