@@ -10,6 +10,9 @@ import csv
 import gzip
 import io
 import json
+import os
+import shutil
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,8 +27,15 @@ from recommender.errors import InputError, MissingExtra, TooManyBadRecords
 # let one file decide how much memory the process takes.
 MAX_RECORD_BYTES = 10_000_000
 TOO_LONG = f"the line is longer than {MAX_RECORD_BYTES:,} bytes"
+# What a packed file may become: so many times its size, or this many bytes. Text is packed
+# to a tenth, a log of the same line again and again to a hundredth; neither limit is tuned.
+MAX_RATIO = 200
+MAX_UNPACKED_BYTES = 100_000_000
 # Bytes read at a time. Not tuned: many lines, and little memory.
 BLOCK = 1 << 20
+# A reference to a value; rows of Parquet that are read at a time, not tuned.
+VALUE_BYTES = 8
+PARQUET_ROWS = 5_000
 JSON = json.JSONDecoder()
 GZIP_MAGIC = b"\x1f\x8b"
 FORMATS = {
@@ -106,34 +116,68 @@ def named_format(path: Path) -> str | None:
 
 
 def files_in(
-    paths: list[Path], meant: Callable[[Path], bool], *, known: str = ", ".join(FORMATS)
+    paths: list[Path],
+    meant: Callable[[Path], bool],
+    *,
+    skipped: list[Problem],
+    known: str = ", ".join(FORMATS),
 ) -> list[Path]:
     """The files that ``paths`` stand for: a folder for every file below it that is ``meant``,
     sorted, but for files and folders whose names begin with a dot. ``known`` are the endings that
     an error lists.
 
-    Raises ``InputError`` for a path that is not there, or when a folder holds nothing we read.
+    Links lead nowhere but to files of the same folder: a folder may be somebody else's, and links
+    in it must not choose what else is read. Others are added to ``skipped``, and so are devices,
+    pipes and sockets. A path that is named itself may be a link.
+
+    Raises ``InputError`` for a path that is not there, for a folder that cannot be read, and when
+    one holds nothing we read.
     """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            below = sorted(
-                file
-                for file in path.rglob("*")
-                if meant(file) and file.is_file() and not _is_hidden(file.relative_to(path))
-            )
+            n_before = len(skipped)
+            below = sorted(_below(path, meant, skipped))
             if not below:
-                raise InputError(f"{path}: no file in it that can be read ({known})")
+                why = "".join(f"; skipped: {each.text}" for each in skipped[n_before:][:1])
+                raise InputError(f"{path}: no file in it that can be read ({known}){why}")
             files.extend(below)
         elif path.is_file():
             files.append(path)
+        elif path.exists():
+            raise InputError(f"{path}: neither a file nor a folder")
         else:
             raise InputError(f"{path}: no such file or folder")
     return list(dict.fromkeys(files))
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _below(root: Path, meant: Callable[[Path], bool], skipped: list[Problem]) -> Iterator[Path]:
+    inside = root.resolve()
+
+    def unreadable(exc: OSError) -> None:
+        raise InputError(f"{exc.filename}: cannot be read: {exc.strerror}") from exc
+
+    for folder, folders, names in os.walk(root, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links = [path for name in folders if (path := Path(folder, name)).is_symlink()]
+        files = [Path(folder, name) for name in names if not name.startswith(".")]
+        for path in (*links, *filter(meant, files)):
+            if fault := _fault_of(path, inside):
+                skipped.append(Problem(f"{path}: skipped: {fault}"))
+            elif path not in links:  # what such a link leads to is read where it stands
+                yield path
+
+
+def _fault_of(path: Path, inside: Path) -> str | None:
+    """Why this is no file of the folder ``inside``."""
+    if path.is_symlink():
+        try:
+            target = path.resolve(strict=True)
+        except (OSError, RuntimeError):  # RuntimeError: links that lead to one another
+            return "a link that leads nowhere"
+        if not target.is_relative_to(inside):
+            return "a link that leads out of the folder"
+    return None if path.is_file() or path.is_dir() else "no regular file"
 
 
 def unpacked(path: Path) -> Path:
@@ -141,12 +185,50 @@ def unpacked(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() == ".gz" else path
 
 
+class Allowance:
+    """What a packed file may become; ``use`` raises ``OSError`` beyond it."""
+
+    def __init__(self, path: Path) -> None:
+        self.n_bytes = max(MAX_UNPACKED_BYTES, MAX_RATIO * path.stat().st_size)
+        self.n_left = self.n_bytes
+
+    def use(self, n_bytes: int) -> None:
+        """Note that so many bytes more came out of it."""
+        self.n_left -= n_bytes
+        if self.n_left < 0:
+            raise OSError(
+                f"it unpacks to more than {self.n_bytes:,} bytes, too much for a file of its size"
+            )
+
+
+class Unpacked(gzip.GzipFile):
+    """A gzip'd file, read within its allowance."""
+
+    def __init__(self, file: IO[bytes], allowance: Allowance) -> None:
+        super().__init__(fileobj=file, mode="rb")
+        self.allowance = allowance
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As of any file."""
+        raw = super().read(size)
+        self.allowance.use(len(raw))
+        return raw
+
+    def read1(self, size: int = -1) -> bytes:
+        """As of any file."""
+        raw = super().read1(size)
+        self.allowance.use(len(raw))
+        return raw
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, decompressed if it begins as gzip does, whatever its name."""
+    """The file's bytes, decompressed if it begins as gzip does, whatever its name; ``OSError`` if
+    that becomes too much.
+    """
     with path.open("rb") as file:
         if file.peek(2)[:2] == GZIP_MAGIC:
-            with gzip.open(file) as unpacked:
+            with Unpacked(file, Allowance(path)) as unpacked:
                 yield unpacked  # type: ignore[misc]
         else:
             yield file
@@ -317,15 +399,91 @@ def _parquet_rows(path: Path) -> Iterator[Record | Problem]:
         raise MissingExtra("reading Parquet", "parquet") from exc
     number = 0
     try:
-        with opened(path) as file:
-            # Parquet is read from its end, so a gzip'd one is unpacked whole.
-            source = file if isinstance(file, io.BufferedReader) else io.BytesIO(file.read())
-            with parquet.ParquetFile(source) as table:
-                for batch in table.iter_batches(batch_size=5_000):
-                    for row in batch.to_pylist():
+        with _seekable(path) as source:
+            plain = parquet.ParquetFile(source)
+            texts, most_rows = _parquet_columns(plain, Allowance(path))
+            allowance = Allowance(path)
+            with parquet.ParquetFile(source, read_dictionary=texts) as table:
+                for batch in table.iter_batches(batch_size=most_rows):
+                    for row in _parquet_batch(batch, plain.schema_arrow, allowance):
                         number += 1
-                        fields = {name: value for name, value in row.items() if value is not None}
-                        yield Record(f"{path}:row {number}", fields)
+                        where = f"{path}:row {number}"
+                        if isinstance(row, str):
+                            yield Problem(f"{where}: {row}")
+                        else:
+                            fields = {name: cell for name, cell in row.items() if cell is not None}
+                            yield Record(where, fields)
     except arrow.ArrowException as exc:
         text = str(exc).splitlines()[0]
         yield Problem(f"{path}:row {number + 1}: not Parquet that can be read: {text}")
+
+
+@contextmanager
+def _seekable(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked on disk if need be: Parquet is read from its end."""
+    with opened(path) as file:
+        if isinstance(file, io.BufferedReader):
+            yield file
+            return
+        with tempfile.TemporaryFile() as whole:
+            shutil.copyfileobj(file, whole, BLOCK)
+            yield whole
+
+
+def _parquet_columns(table: Any, allowance: Allowance) -> tuple[list[str], int]:
+    """The columns of texts, and how many rows may be read at a time. ``OSError`` if what the file
+    states of itself is more than it may become.
+    """
+    columns = [table.schema.column(at) for at in range(len(table.schema))]
+    for at in range(table.metadata.num_row_groups):
+        group = table.metadata.row_group(at)
+        for chunk in map(group.column, range(group.num_columns)):
+            allowance.use(max(chunk.total_uncompressed_size, VALUE_BYTES * chunk.num_values))
+    width = sum(column.length or 0 for column in columns)
+    texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+    return texts, max(1, min(PARQUET_ROWS, MAX_RECORD_BYTES // (width + 1)))
+
+
+def _parquet_batch(batch: Any, schema: Any, allowance: Allowance) -> Iterator[dict[str, Any] | str]:
+    """The rows of a batch, or what is wrong with one. A few bytes of Parquet can stand for any
+    number of long texts, so these were read as the file has them, each once, and become what
+    ``schema`` says when it is known how long the rows are.
+    """
+    n_bytes = sum(map(_n_bytes, batch.columns))
+    fault = f"the row is longer than {MAX_RECORD_BYTES:,} bytes"
+    if n_bytes <= MAX_RECORD_BYTES:
+        try:
+            try:
+                rows = batch.cast(schema).to_pylist()
+            except NotImplementedError:  # of some types; slower
+                rows = batch.to_pylist()
+        except (ValueError, OverflowError) as exc:  # no UTF-8, no date of a calendar
+            fault = str(exc)
+        else:
+            allowance.use(n_bytes)
+            yield from rows
+            return
+    if batch.num_rows == 1:
+        yield fault
+    else:
+        half = batch.num_rows // 2
+        yield from _parquet_batch(batch.slice(0, half), schema, allowance)
+        yield from _parquet_batch(batch.slice(half), schema, allowance)
+
+
+def _n_bytes(array: Any) -> int:
+    """How much memory the values of a column need at least, once each stands for itself."""
+    import pyarrow as arrow
+    from pyarrow import compute
+
+    if arrow.types.is_struct(array.type):
+        return sum(map(_n_bytes, array.flatten()))
+    if arrow.types.is_map(array.type):  # whose parts are those of all rows, also of others
+        first, end = array.offsets[0].as_py(), array.offsets[-1].as_py()
+        return sum(_n_bytes(part[first:end]) for part in (array.keys, array.items))
+    if arrow.types.is_nested(array.type):
+        return VALUE_BYTES * len(array) + _n_bytes(array.flatten())
+    if not arrow.types.is_dictionary(array.type):
+        return max(VALUE_BYTES * len(array), array.nbytes)
+    lengths = compute.binary_length(array.dictionary).take(array.indices)
+    return VALUE_BYTES * len(array) + (compute.sum(lengths).as_py() or 0)

@@ -2,7 +2,10 @@
 
 import gzip
 import json
+import os
 import tracemalloc
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from pyarrow import parquet
 from recommender.errors import InputError
 from recommender.files import (
     MAX_RECORD_BYTES,
+    MAX_UNPACKED_BYTES,
     Problem,
     Record,
     decode,
@@ -51,7 +55,10 @@ def test_the_three_formats_say_the_same(tmp_path: Path):
     for path in list(tmp_path.iterdir()):
         written(path.with_name(path.name + ".gz"), gzip.compress(path.read_bytes()))
 
-    found = {path.name: outcome(path, format_of(path)) for path in files_in([tmp_path], has_format)}
+    found = {
+        path.name: outcome(path, format_of(path))
+        for path in files_in([tmp_path], has_format, skipped=[])
+    }
 
     assert len(found) == 6
     assert all(fields == rows for fields in found.values())
@@ -210,18 +217,186 @@ def test_a_folder_stands_for_the_files_in_it(tmp_path: Path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         written(tmp_path / name, "x")
 
-    assert files_in([tmp_path, tmp_path / "b.txt"], has_format) == [
+    assert files_in([tmp_path, tmp_path / "b.txt"], has_format, skipped=[]) == [
         tmp_path / "b.txt", tmp_path / "c.html", tmp_path / "sub/a.txt.gz",
     ]  # fmt: skip
-    assert files_in([tmp_path], lambda file: named_format(file) == "html") == [tmp_path / "c.html"]
+    assert files_in([tmp_path], lambda file: named_format(file) == "html", skipped=[]) == [
+        tmp_path / "c.html"
+    ]
 
 
 def test_a_path_that_is_not_there_is_an_error(tmp_path: Path):
     """So is a folder with nothing to read."""
     with pytest.raises(InputError, match="no such file or folder"):
-        files_in([tmp_path / "nothing.txt"], has_format)
+        files_in([tmp_path / "nothing.txt"], has_format, skipped=[])
     with pytest.raises(InputError, match="no file in it that can be read"):
-        files_in([tmp_path], has_format)
+        files_in([tmp_path], has_format, skipped=[])
+
+
+def test_links_of_a_folder_lead_nowhere_but_to_its_own_files(tmp_path: Path):
+    """What they would lead out to, and what is no file, is passed over and named; whoever names a
+    link itself means it.
+    """
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    for place in (outside, folder, folder / "sub"):
+        place.mkdir()
+    for path in (outside / "a.jsonl", folder / "own.jsonl", folder / "sub/b.jsonl"):
+        written(path, "{}")
+    links = {
+        "out.jsonl": outside / "a.jsonl", "absent.jsonl": "nowhere", "round.jsonl": "round.jsonl",
+        "null.jsonl": "/dev/null", "up": "..", "other": outside, "again": "sub",
+        "again.jsonl": "own.jsonl", "doc": outside / "a.jsonl", ".out.jsonl": outside / "a.jsonl",
+    }  # fmt: skip
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    os.mkfifo(folder / "pipe.jsonl")
+    skipped: list[Problem] = []
+
+    found = files_in([folder], has_format, skipped=skipped)
+
+    assert [path.relative_to(folder).as_posix() for path in found] == [
+        "again.jsonl", "own.jsonl", "sub/b.jsonl",
+    ]  # fmt: skip
+    assert {text.removeprefix(f"{folder}/") for (text,) in skipped} == {
+        "out.jsonl: skipped: a link that leads out of the folder",
+        "absent.jsonl: skipped: a link that leads nowhere",
+        "round.jsonl: skipped: a link that leads nowhere",
+        "null.jsonl: skipped: a link that leads out of the folder",
+        "up: skipped: a link that leads out of the folder",
+        "other: skipped: a link that leads out of the folder",
+        "pipe.jsonl: skipped: no regular file",
+    }
+    named = [folder / "other", folder / "out.jsonl"]
+    assert files_in(named, has_format, skipped=skipped) == [named[0] / "a.jsonl", named[1]]
+    with pytest.raises(InputError, match="neither a file nor a folder"):
+        files_in([folder / "pipe.jsonl"], has_format, skipped=[])
+
+
+def test_a_folder_of_nothing_but_links_says_so(tmp_path: Path):
+    """Else nobody would know why it is empty."""
+    (tmp_path / "a.jsonl").symlink_to("/dev/null")
+
+    with pytest.raises(InputError, match=r"no file in it .*; skipped: .*leads out of the folder"):
+        files_in([tmp_path], has_format, skipped=[])
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "lines", "parquet"])
+def test_what_unpacks_to_too_much_ends_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    """The limit is of the file, however short its lines; what came before it is read."""
+    monkeypatch.setattr("recommender.files.MAX_UNPACKED_BYTES", 3_000_000)
+    head, row = {"csv": ("id\n", "x\n")}.get(kind, ("", '{"id": "x"}\n'))
+    raw = (head + row * (6_000_000 // len(row))).encode()
+    path = written(tmp_path / "r.gz", gzip.compress(raw))
+
+    *records, problem = outcome(path, kind)
+
+    assert problem.startswith("r.gz: cannot be read: it unpacks to more than 3,000,000 bytes")
+    assert (len(records) > 100_000) == (kind != "parquet")
+
+
+def test_a_file_that_is_well_packed_may_become_200_times_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Logs of the same line again and again are no bombs."""
+    monkeypatch.setattr("recommender.files.MAX_UNPACKED_BYTES", 1_000)
+    same = b'GET /health HTTP/1.1 200 "-" kube-probe\n'
+    lines = [b"%b%d\n" % (same[:-1], number) for number in range(20_000)]
+
+    assert (
+        len(outcome(written(tmp_path / "a.gz", gzip.compress(b"".join(lines))), "lines")) == 20_000
+    )
+    assert len(outcome(written(tmp_path / "b.gz", gzip.compress(same * 20_000)), "lines")) < 20_000
+
+
+def long_text(n_rows: int, n_bytes: int) -> arrow.Table:
+    """The same text in every row, which Parquet holds once."""
+    indices = arrow.array([0] * n_rows, type=arrow.int32())
+    text = arrow.DictionaryArray.from_arrays(indices, arrow.array(["x" * n_bytes]))
+    return arrow.table({"id": [str(number) for number in range(n_rows)], "body": text})
+
+
+BOMBS: dict[str, Callable[[], arrow.Table]] = {
+    "a text in many rows": lambda: long_text(5_000, 1_000_000),
+    "a text many times in one row": lambda: arrow.table(
+        {
+            "tags": arrow.ListArray.from_arrays(
+                [0, 1_000], long_text(1_000, 1_000_000).column("body").chunk(0)
+            )
+        }
+    ),
+    "a long text": lambda: arrow.table({"body": ["x" * 200_000_000]}),
+    "a long list": lambda: arrow.table(
+        {"tags": arrow.ListArray.from_arrays([0, 20_000_000], arrow.nulls(20_000_000))}
+    ),
+    "wide numbers": lambda: arrow.table(
+        {"id": arrow.array([bytes(20_000_000)] * 6, type=arrow.binary(20_000_000))}
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_table_that_becomes_too_much_is_no_danger(tmp_path: Path, bomb: str, packed: bool):
+    """Memory is bounded, and the reason given, however few bytes the file has."""
+    path = tmp_path / "r.parquet"
+    parquet.write_table(BOMBS[bomb](), path, compression="zstd")
+    assert path.stat().st_size < 1_000_000
+    if packed:
+        written(path, gzip.compress(path.read_bytes()))
+    before = arrow.default_memory_pool().max_memory()
+
+    tracemalloc.start()
+    found = [each for each in read_records(path, "parquet") if isinstance(each, Problem)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert "unpacks to more than" in found[0].text or "the row is longer than" in found[0].text
+    assert peak < 3 * MAX_RECORD_BYTES
+    assert arrow.default_memory_pool().max_memory() - before < 3 * MAX_UNPACKED_BYTES
+
+
+def test_a_table_has_values_of_every_type(tmp_path: Path):
+    """Also nested in one another, and repeated ones that the file holds once."""
+    texts = ["x", "y", None]
+    table = arrow.table(
+        {
+            "text": texts,
+            "many": [["x", "x"], [], None],
+            "struct": [{"a": "x"}, None, {"a": None}],
+            "structs": [[{"a": "x"}], [], None],
+            "map": arrow.array([[("k", 1)], [], None], type=arrow.map_(arrow.string(), "int64")),
+            "view": arrow.array(texts, type=arrow.string_view()),
+            "large": arrow.array(texts, type=arrow.large_string()),
+            "bytes": [b"\xff", b"", None],
+            "fixed": arrow.array([b"ab", b"cd", None], type=arrow.binary(2)),
+            "category": arrow.array(texts).dictionary_encode(),
+            "date": [date(2026, 11, 22), None, None],
+            "none": arrow.nulls(3),
+        }
+    )
+    parquet.write_table(table, tmp_path / "r.parquet")
+
+    found = outcome(tmp_path / "r.parquet", "parquet")
+
+    assert found == [
+        {name: cell for name, cell in row.items() if cell is not None} for row in table.to_pylist()
+    ]
+
+
+def test_a_bad_row_of_a_table_costs_only_itself(tmp_path: Path):
+    """A time beyond all calendars, bytes that are no text."""
+    times = arrow.array([1, 2**62, 3], type=arrow.timestamp("us"))
+    ends = arrow.array([0, 1, 2, 3], type=arrow.int32()).buffers()[1]
+    texts = arrow.Array.from_buffers(arrow.string(), 3, [None, ends, arrow.py_buffer(b"ab\xff")])
+    parquet.write_table(arrow.table({"at": times, "text": texts}), tmp_path / "r.parquet")
+
+    first, *others = outcome(tmp_path / "r.parquet", "parquet")
+
+    assert first["text"] == "a"
+    assert [text.partition(": ")[0] for text in others] == ["r.parquet:row 2", "r.parquet:row 3"]
 
 
 def test_a_kind_without_records_is_refused(tmp_path: Path):

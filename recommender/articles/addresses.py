@@ -27,7 +27,40 @@ TRACKING = {
 }  # fmt: skip
 TRACKING_PREFIXES = ("utm_", "pk_", "mtm_", "matomo_", "hsa_", "at_", "ga_")
 
-SCHEME, BLANKS = re.compile(r"([a-z][a-z0-9+.-]*):"), re.compile(r"[\x00-\x20]")
+SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+# Browsers drop some of these and take a backslash for a slash, others do not: what leads where is
+# a matter of the reader.
+UNCLEAR = re.compile(r"[\x00-\x1f\x7f\\]")
+# What nearly all addresses are, known at a glance.
+USUAL = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?:/[^\x00-\x1f\x7f\\]*)?")
+
+
+def address_fault(url: str) -> str | None:
+    """Why an address cannot stand in a link; None if it can: one of http or https with a host, or
+    one that is relative to the page, ``//host/path`` included.
+
+    >>> address_fault("JavaScript:alert(1)"), address_fault("https://example.org/a?b=c:d")
+    ("an address of 'javascript:', where only http, https and relative ones can be used", None)
+    """
+    if USUAL.fullmatch(url):
+        return None
+    shown = f"{url[:40]!r}"
+    if UNCLEAR.search(url):
+        return f"no address: a control character or a backslash in {shown}"
+    url = url.strip()
+    if (scheme := SCHEME.match(url)) and scheme[1].lower() not in ("http", "https"):
+        name = scheme[0].lower()[:40]
+        return f"an address of {name!r}, where only http, https and relative ones can be used"
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError as exc:
+        return f"no address: {exc} in {shown}"
+    if scheme and not has_host:
+        return f"no address: no host in {shown}"
+    if "@" in parts.netloc:
+        return f"an address with a user's name: {shown}"
+    return None
 
 
 def url_key(url: str) -> str:
@@ -55,14 +88,12 @@ def _key(url: str) -> str:
 
 
 def leads_to_page(url: str) -> bool:
-    """Whether a browser may be sent there: by http(s), or to a place on the same site. Not so
-    ``javascript:`` and the like, also where blanks hide it, as browsers drop them.
+    """Whether a browser may be sent there: it has no ``address_fault``.
 
     >>> leads_to_page("/knee?of=1:2"), leads_to_page("java\\nscript:alert(1)")
     (True, False)
     """
-    scheme = SCHEME.match(BLANKS.sub("", url).lower())
-    return scheme is None or scheme[1] in ("http", "https")
+    return address_fault(url) is None
 
 
 class Finder:

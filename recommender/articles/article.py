@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from recommender.articles.addresses import address_fault
 from recommender.errors import ArticleError
 from recommender.fields import FieldError, flag, identifier, listed, text
+from recommender.files import Problem
 
 # A convention of text pages (the contract's "Pages").
 TEASER_CHARACTERS = 49
@@ -114,10 +116,13 @@ def stub_for(title: str, *, teaser: str = "") -> Article:
     return Article(id=STUB_PREFIX + digest, title=title, teaser=teaser, stub=True)
 
 
-def from_record(record: Mapping[str, Any], *, where: str) -> Article:
+def from_record(
+    record: Mapping[str, Any], *, where: str, remarks: list[Problem] | None = None
+) -> Article:
     """Check one record of a file against the contract.
 
-    ``where`` is the place, as ``file:line``. Raises ``ArticleError`` that names it and the field.
+    ``where`` is the place, as ``file:line``. Raises ``ArticleError`` that names it and the field;
+    with ``remarks`` an address that cannot stand in a link is left out instead, and added to these.
     Unknown fields are left alone: exports carry much that is not ours to read.
     """
     try:
@@ -127,7 +132,7 @@ def from_record(record: Mapping[str, Any], *, where: str) -> Article:
             title=" ".join(_text(record, "title", needed=True).split()),
             body=_text(record, "body"),
             teaser=_text(record, "teaser"),
-            url=_text(record, "url") or None,
+            url=_address(record, where, remarks),
             category=_text(record, "category") or None,
             tags=_ids(record, "tags"),
             published_at=_timestamp(record, "published_at"),
@@ -146,6 +151,19 @@ def _text(record: Mapping[str, Any], name: str, *, needed: bool = False) -> str:
     if needed and not value:
         raise FieldError(name, "empty")
     return value
+
+
+def _address(record: Mapping[str, Any], where: str, remarks: list[Problem] | None) -> str | None:
+    try:
+        url = _text(record, "url")
+        if fault := address_fault(url):
+            raise FieldError("url", fault)
+    except FieldError as exc:
+        if remarks is None:
+            raise
+        remarks.append(Problem(f"{where}: {exc}; left out"))
+        return None
+    return url or None
 
 
 def _ids(record: Mapping[str, Any], name: str) -> tuple[str, ...]:

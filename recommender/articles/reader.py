@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from recommender.articles import html_page
 from recommender.articles import text_page as pages
+from recommender.articles.addresses import address_fault
 from recommender.articles.article import Article, from_record, stub_for
 from recommender.articles.html_page import Selectors
 from recommender.articles.text_page import Page
@@ -22,6 +23,7 @@ from recommender.errors import ArticleError, InputError
 from recommender.files import (
     FORMATS,
     Problem,
+    Tolerance,
     decode,
     files_in,
     format_of,
@@ -31,6 +33,9 @@ from recommender.files import (
     unpacked,
 )
 from recommender.progress import Progress, Silent, tracked
+
+# More bad records than good ones are reason enough to stop, once there are so many; not tuned.
+MAX_PROBLEMS = 1_000_000
 
 
 @dataclass(slots=True)
@@ -43,11 +48,15 @@ class RawPage:
 
 @dataclass(slots=True)
 class Batch:
-    """Articles to apply, by id; ``pages`` are the text pages they came from, for export."""
+    """Articles to apply, by id; ``pages`` are the text pages they came from, for export. What was
+    left out of files and records that were read is in ``remarks``, files and folders ``skipped``.
+    """
 
     articles: dict[str, Article] = field(default_factory=dict)
     pages: dict[str, RawPage] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    remarks: list[Problem] = field(default_factory=list)
+    skipped: list[Problem] = field(default_factory=list)
     n_records: int = 0
     # The titles each page points at, until ``link`` knows every article there is.
     drafts: dict[str, Page] = field(default_factory=dict)
@@ -73,7 +82,7 @@ class Batch:
     def add_record(self, record: Mapping[str, Any], where: str) -> None:
         """Take the article of a record; if it is faulty, that is a problem."""
         try:
-            self.add(from_record(record, where=where), where)
+            self.add(from_record(record, where=where, remarks=self.remarks), where)
         except ArticleError as exc:
             self.problems.append(Problem(str(exc)))
 
@@ -90,17 +99,22 @@ def read_articles(
 
     ``format`` is ``auto`` (by the file's name), ``pages``, ``html``, ``jsonl``, ``csv`` or
     ``parquet``. ``url`` is the address of pages that do not have theirs, with ``{id}`` in place of
-    the id. The batch is not linked: the titles of its pages are still titles.
+    the id. ``TooManyBadRecords`` if bad ones have no end. The batch is not linked: the titles of
+    its pages are still titles.
     """
     if url and "{id}" not in url:
         raise InputError(f"--url {url!r}: must hold {{id}}, or all pages would have one address")
+    if fault := address_fault(url.replace("{id}", "1")):
+        raise InputError(f"--url {url!r}: {fault}")
     progress = progress or Silent()
     batch = Batch()
     meant = {format} if format != "auto" else {*FORMATS.values()}
     roots = {
         file: path if path.is_dir() else path.parent
         for path in paths
-        for file in files_in([path], lambda file: named_format(file) in meant)
+        for file in files_in(
+            [path], lambda file: named_format(file) in meant, skipped=batch.skipped
+        )
     }
     progress.stage("reading articles", len(roots))
     for file in tracked(roots, progress):
@@ -115,6 +129,8 @@ def read_articles(
                     batch.problems.append(found)
                 else:
                     batch.add_record(found.fields, found.where)
+                if len(batch.problems) > max(MAX_PROBLEMS, batch.n_records / 2):
+                    Tolerance().check(batch.problems, batch.n_records)
     if batch.n_records == 0:
         batch.problems.append(Problem(f"{', '.join(map(str, paths))}: no record in it"))
         batch.n_records = 1
@@ -133,9 +149,12 @@ def _read_page(
         else:
             page = pages.parse(text, where=where)
         id = unpacked(file).stem
-        address = page.url or url.replace("{id}", quote(id, safe="")) or None
-        record = {"id": id, "title": page.title, "body": page.body, "url": address}
-        article = from_record({**record, "language": page.language}, where=where)
+        record = {"id": id, "title": page.title, "body": page.body, "url": page.url}
+        article = from_record(
+            {**record, "language": page.language}, where=where, remarks=batch.remarks
+        )
+        if url and not article.url:
+            article = replace(article, url=url.replace("{id}", quote(id, safe="")))
     except (InputError, ArticleError) as exc:
         batch.problems.append(Problem(str(exc)))
         return

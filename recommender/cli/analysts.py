@@ -97,18 +97,24 @@ def import_articles(
         )
         problems = [problem.text for problem in batch.problems]
         warn(problems)
+        remarks = [each.text for each in (*batch.remarks, *batch.skipped)]
+        warn(remarks)
         tolerance.check(batch.problems, batch.n_records)
         progress.stage("writing to the store")
         with Store(settings.database) as store:
             changes = store.apply(batch, full=full)
     if as_json:
-        print_json({**asdict(changes), "problems": problems})
+        print_json({**asdict(changes), "problems": problems, "remarks": remarks})
         return
     print(
         f"{len(changes.added):,} articles added, {len(changes.updated):,} updated, "
         f"{changes.n_unchanged:,} unchanged, {len(changes.removed):,} removed; "
         f"{changes.n_stubs:,} titles without a page; {len(batch.problems):,} bad records left out"
     )
+    if batch.remarks:
+        print(f"{len(batch.remarks):,} addresses left out")
+    if batch.skipped:
+        print(f"{len(batch.skipped):,} files or folders skipped")
     for id in changes.removed:
         print(f"removed: {id}")
     if changes.spared:
@@ -156,11 +162,14 @@ def import_events(
         finally:
             problems = [problem.text for problem in reader.problems]
             warn(problems, n_all=reader.n_bad)
+            remarks = [each.text for each in reader.skipped_files]
+            warn(remarks)
     if as_json:
         resumed = {str(path): n for path, n in reader.resumed.items()}
         already = [str(path) for path in reader.already]
         done = {**asdict(received), "skipped": reader.skipped, "n_bad": reader.n_bad}
-        print_json({**done, "resumed": resumed, "already_imported": already, "problems": problems})
+        left_out = {"problems": problems, "remarks": remarks}
+        print_json({**done, "resumed": resumed, "already_imported": already, **left_out})
         return
     for path, n_records in reader.resumed.items():
         print(f"{path}: resumed at record {n_records + 1:,}")
@@ -170,6 +179,8 @@ def import_events(
         f"{received.pageviews:,} page views; {received.duplicates:,} duplicates; "
         f"{reader.n_bad:,} bad records left out"
     )
+    if remarks:
+        print(f"{len(remarks):,} files or folders skipped")
     if reader.skipped:
         print(f"{reader.skipped.total():,} records of no use: {reader.reasons()}")
     if received.n_unknown_events:

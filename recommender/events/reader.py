@@ -87,7 +87,8 @@ class EventReader:
 
     What could not be read is in ``problems`` (the first thousand) and ``n_bad``. If that is more
     than ``tolerance`` allows, ``TooManyBadRecords`` is raised after the last event. What was sound
-    but of no use is counted in ``skipped``, by reason. ``resumed`` holds after how many records a
+    but of no use is counted in ``skipped``, by reason; ``skipped_files`` are those of folders that
+    could not be read. ``resumed`` holds after how many records a
     file was gone on with, ``already`` which files had nothing new; ``n_before`` events came out
     of both in earlier imports.
 
@@ -103,7 +104,8 @@ class EventReader:
         progress: Progress | None = None,
         finder: Finder | None = None,
     ) -> None:
-        self.files = event_files(paths, format)
+        self.skipped_files: list[Problem] = []
+        self.files = event_files(paths, format, skipped=self.skipped_files)
         self.tolerance = tolerance or Tolerance()
         self.progress = progress or Silent()
         self.finder = finder

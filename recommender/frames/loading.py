@@ -36,7 +36,9 @@ def article_batch(articles: pd.DataFrame | Paths) -> Batch:
             batch.n_records += 1
             batch.add_record(record, f"articles:row {number}")
     Tolerance().check(batch.problems, batch.n_records)
-    _warn(batch.problems, len(batch.problems))
+    _warn(batch.problems, len(batch.problems), "bad records")
+    _warn(batch.remarks, len(batch.remarks), "addresses")
+    _warn(batch.skipped, len(batch.skipped), "files")
     return batch
 
 
@@ -56,12 +58,13 @@ def add_events(
     if addresses is not None and found.needs_finder:
         found.finder = Finder(addresses)
     import_events(store, found)
-    _warn(found.problems, found.n_bad)
+    _warn(found.problems, found.n_bad, "bad records")
+    _warn(found.skipped_files, len(found.skipped_files), "files")
 
 
-def _warn(problems: Sequence[Problem], n_bad: int) -> None:
+def _warn(problems: Sequence[Problem], n_bad: int, what: str) -> None:
     if n_bad:
-        text = f"{n_bad:,} bad records left out, such as {problems[0].text}"
+        text = f"{n_bad:,} {what} left out, such as {problems[0].text}"
         warnings.warn(text, stacklevel=4)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
+from recommender.articles.addresses import address_fault
 from recommender.articles.article import Article
 from recommender.articles.reader import Batch, Linked, RawPage, link
 from recommender.store.keys import CHUNK, chunks, look_up, upsert
@@ -204,6 +205,9 @@ def _article(row: Any) -> Article:
         values[name] = tuple(json.loads(values[name]))
     for name in FLAGS:
         values[name] = bool(values[name])
+    # Older releases took any text for an address.
+    if values["url"] and address_fault(values["url"]):
+        values["url"] = None
     return Article(**values)
 
 

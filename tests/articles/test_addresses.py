@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.articles.addresses import TRACKING, TRACKING_PREFIXES, Finder, url_key
+from recommender.articles.addresses import (
+    TRACKING,
+    TRACKING_PREFIXES,
+    Finder,
+    address_fault,
+    url_key,
+)
 
 SITE = Finder(
     [
@@ -148,6 +154,35 @@ def test_what_is_no_address_stays_as_it_is(junk: str):
     assert url_key(junk) == junk
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "https://example.org", "HTTP://example.org/a?b=c:d#e", "/a:b", "a/b:c", "?q=a:b",
+        "#top", "//cdn.example.org/a.png", "../a b", "https://[::1]:8080/x", "https://example.org/@user",
+        "/a?next=https://user@host/", "https://例え.jp/膝", " /a ", "javascript%3Aalert(1)",
+    ],
+)  # fmt: skip
+def test_addresses_of_the_web_can_stand_in_a_link(url: str):
+    """Relative ones too, and those that leave the scheme to the page."""
+    assert address_fault(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)", " JavaScript:alert(1)", "java\tscript:alert(1)", "\x01javascript:x",
+        "javascript\n:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:x",
+        "mailto:a@example.org", "ftp://example.org/a", "view-source:https://x", "localhost:8000/a",
+        "http:", "http:///a", "https:a", "https://", "\\\\host\\a", "/\\host", "https:\\\\host",
+        "https://user:secret@example.org/", "//example.org@host/", "http://[::1", "http://host:x/",
+        "http://host:99999/", "https://host:0/", "/a\x7f", "/a\x00",
+    ],
+)  # fmt: skip
+def test_what_browsers_could_take_for_something_else_cannot(url: str):
+    """Scripts, files, other schemes, other hosts than it seems, in any spelling."""
+    assert address_fault(url)
+
+
 junk = st.text(alphabet=st.characters(exclude_categories=()), max_size=40)
 
 
@@ -156,6 +191,7 @@ junk = st.text(alphabet=st.characters(exclude_categories=()), max_size=40)
 def test_no_text_makes_it_raise(text: str):
     """Addresses come from anywhere."""
     assert isinstance(url_key(text), str)
+    assert isinstance(address_fault(text), str | None)
 
 
 path = st.lists(st.text(alphabet="abcXYZ/%-üß睡 ?&=+", max_size=8), max_size=3).map("/".join)

@@ -18,6 +18,7 @@ from recommender.articles.article import (
     title_key,
 )
 from recommender.errors import ArticleError
+from recommender.files import Problem
 
 # Surrogates cannot be written to a file, so no text holds them.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -199,3 +200,18 @@ def test_one_title_makes_one_stub():
 
     assert stub.id == stub_for("KNEE PAIN!").id != stub_for("Knee gain").id
     assert (stub.stub, stub.url, stub.teaser) == (True, None, "It hurts...")
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", 7, ["/a"], "/a\\b"])
+def test_an_address_that_cannot_be_used_costs_only_itself(url: object):
+    """If whoever reads the file can be given a remark; else it is an error like any other."""
+    record = {"id": "knee", "title": "Knee", "url": url, "category": "joints"}
+    remarks: list[Problem] = []
+
+    article = from_record(record, where="a.jsonl:3", remarks=remarks)
+
+    assert (article.url, article.category) == (None, "joints")
+    assert [text.partition("url:")[0] for (text,) in remarks] == ["a.jsonl:3: field "]
+    assert remarks[0].text.endswith("; left out")
+    with pytest.raises(ArticleError, match=r"a\.jsonl:3: field url: "):
+        from_record(record, where="a.jsonl:3")

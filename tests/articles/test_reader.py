@@ -13,7 +13,7 @@ from pyarrow import parquet
 from recommender.articles.article import Article
 from recommender.articles.reader import Batch, RawPage, link, read_articles
 from recommender.errors import InputError, TooManyBadRecords
-from recommender.files import Tolerance
+from recommender.files import Problem, Tolerance
 from recommender.store.database import Store
 
 PAGE = """A title
@@ -299,3 +299,59 @@ def test_a_tolerance_without_meaning_is_an_error(text: str):
     """It is not guessed at."""
     with pytest.raises(InputError, match="must be a number or a percentage"):
         Tolerance.parse(text)
+
+
+def test_addresses_that_cannot_be_used_are_left_out_and_named(tmp_path: Path):
+    """Of records and of pages, which then have the address that the template gives them."""
+    json_lines(tmp_path / "a.jsonl", {"id": "a", "title": "A", "url": "data:text/html,x"})
+    written(tmp_path / "b.html", '<link rel="canonical" href="JavaScript:x"><h1>B</h1><p>Text.')
+    written(tmp_path / "c.html", '<link rel="canonical" href="//host/c"><h1>C</h1><p>Text.')
+
+    batch = read_articles([tmp_path], url="/pages/{id}")
+
+    assert {id: article.url for id, article in batch.articles.items()} == {
+        "a": None, "b": "/pages/b", "c": "//host/c",
+    }  # fmt: skip
+    assert [text.partition(": an address")[0] for (text,) in batch.remarks] == [
+        f"{tmp_path}/a.jsonl:1: field url", f"{tmp_path}/b.html: field url",
+    ]  # fmt: skip
+    assert batch.problems == []
+    with pytest.raises(InputError, match="an address of 'javascript:'"):
+        read_articles([tmp_path], url="javascript:{id}")
+
+
+def test_an_address_that_an_older_release_stored_is_none(tmp_path: Path):
+    """Whoever reads the store gets none, and the next import says what was wrong with it."""
+    batch = Batch()
+    batch.add(Article("a", "A", url="javascript:alert(1)"), "a")
+    batch.add(Article("b", "B", url="/b"), "b")
+
+    with Store("sqlite://") as store:
+        store.apply(batch)
+
+        assert [article.url for article in store.articles()] == [None, "/b"]
+
+
+def test_links_in_a_folder_are_skipped_and_named(tmp_path: Path):
+    """They are no bad records, and hold nothing back."""
+    folder = tmp_path / "folder"
+    json_lines(tmp_path / "secret.jsonl", {"id": "secret", "title": "Secret"})
+    json_lines(folder / "a.jsonl", {"id": "a", "title": "A"})
+    (folder / "s.jsonl").symlink_to(tmp_path / "secret.jsonl")
+
+    batch = read_articles([folder])
+
+    assert [*batch.articles] == ["a"]
+    assert batch.problems == []
+    assert batch.skipped == [
+        Problem(f"{folder}/s.jsonl: skipped: a link that leads out of the folder")
+    ]
+
+
+def test_bad_records_without_end_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whatever is allowed: a file of nothing else is no file of articles."""
+    monkeypatch.setattr("recommender.articles.reader.MAX_PROBLEMS", 100)
+    path = written(tmp_path / "a.jsonl", "{}\n" * 300)
+
+    with pytest.raises(TooManyBadRecords, match="nothing imported: 101 of 101 records are bad"):
+        read_articles([path])

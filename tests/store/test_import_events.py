@@ -421,8 +421,8 @@ def test_a_format_is_told_by_the_first_record_and_the_name(
     raw = first.encode()
     path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
 
-    ((auto, detected),) = event_files([path], "auto")
-    ((named, given),) = event_files([path], "ga4")
+    ((auto, detected),) = event_files([path], "auto", skipped=[])
+    ((named, given),) = event_files([path], "ga4", skipped=[])
 
     assert (auto, detected.name) == (path, kind)
     assert (named, given.name) == (path, "ga4")
@@ -444,7 +444,7 @@ def test_a_folder_is_read_by_names_unless_the_format_is_named(tmp_path: Path):
         (tmp_path / name).write_text("")
 
     def names(kind: str) -> list[str]:
-        return [path.name for path, _ in event_files([tmp_path], kind)]
+        return [path.name for path, _ in event_files([tmp_path], kind, skipped=[])]
 
     assert names("auto") == ["a.tsv", "access.log.1", "e.csv"]
     assert names("csv") == ["e.csv"]

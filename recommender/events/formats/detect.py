@@ -1,6 +1,6 @@
 """Which formats of events there are, and which one a file has.
 
->>> event_files([], "auto")
+>>> event_files([], "auto", skipped=[])
 []
 >>> [format.name for format in FORMATS]
 ['ga4', 'ubi', 'snowplow', 'access', 'jsonl', 'csv', 'parquet']
@@ -21,7 +21,7 @@ from recommender.events.formats.base import Format, Translator, json_object
 from recommender.events.formats.ga4 import Ga4
 from recommender.events.formats.snowplow import Snowplow
 from recommender.events.formats.ubi import Ubi
-from recommender.files import Record, files_in, read_records, unpacked
+from recommender.files import Problem, Record, files_in, read_records, unpacked
 
 
 class Plain(Translator):
@@ -54,20 +54,26 @@ ROTATED = re.compile(r"(?:[.-]\d+)*$")
 LINES_TRIED = 20
 
 
-def event_files(paths: list[Path], name: str) -> list[tuple[Path, Format]]:
+def event_files(
+    paths: list[Path], name: str, *, skipped: list[Problem]
+) -> list[tuple[Path, Format]]:
     """The files meant by ``paths``, each with its format: the one of this ``name``, or, if that is
     ``auto``, the one that recognises a line, else the one of its name. Raises
-    ``InputError`` where there is none.
+    ``InputError`` where there is none. What is in a folder and cannot be read is ``skipped``.
     """
     if name == "auto":
-        found = files_in(paths, lambda path: _by_name(path) is not None, known=ENDINGS)
+        found = files_in(
+            paths, lambda path: _by_name(path) is not None, skipped=skipped, known=ENDINGS
+        )
         return [(path, _detected(path)) for path in found]
     format = next((format for format in FORMATS if format.name == name), None)
     if format is None:
         raise InputError(f"no format {name!r} of events; known: {NAMES}")
     # Vendors give their files any name, so all of a folder are meant.
     any_name = format.translator is not Plain
-    found = files_in(paths, lambda path: any_name or _by_name(path) is format, known=ENDINGS)
+    found = files_in(
+        paths, lambda path: any_name or _by_name(path) is format, skipped=skipped, known=ENDINGS
+    )
     return [(path, format) for path in found]
 
 
