@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from recommender.bundle.answer_bytes import answer, as_json, ending, head_json, items_json
-from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed, packed
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed
 from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.overlay import Patched
 from recommender.bundle.published import Lists
@@ -196,7 +196,7 @@ class Answers:
                 brought: Sequence[bool] = ()
                 if exclude or k > DEPTH:
                     brought = self.shelf.brought(row, placed, rules=rules, now=now, slate=slate)
-                tail = packed(row, placed, chances, self.seal.key, brought)
+                tail = self.shelf.packed(row, placed, chances, self.seal.key, brought)
             composed = self._items(placed), tail
             if not exclude:
                 keep(self._composed, key, composed, at_most=MAX_COMPOSED)

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope
 
 from recommender.errors import Rejected, StoreError
 from recommender.events.crawlers import is_crawler
-from recommender.events.ingest import Gate, Incoming
+from recommender.events.ingest import OTHER_STORE, Gate, Incoming
 from recommender.store.event_writer import REJECTED
 from recommender.store.group_commit import Journal, Outcome
 from recommender_api.http import (
@@ -47,6 +47,8 @@ MAX_EVENTS = 1_000
 # declares a form unless another type is given.
 CONTENT_TYPES = ("", "application/json", "text/plain", "application/x-www-form-urlencoded")
 NOT_NOW = "Events cannot be stored now."
+# Why a slate may be refused that another process has signed a moment ago.
+RENEWED = ("forged", OTHER_STORE)
 # A store that fails does so for every post.
 LOG_SECONDS = 10
 
@@ -101,16 +103,20 @@ class Events:
         gate = self._gate(scope, trusted=trusted)
         try:
             accepted, rejected = _read(gate, records)
-            if any(fault.reason == "forged" for _, fault in rejected) and await self._renewed():
+            may_be_old = any(fault.reason in RENEWED for _, fault in rejected)
+            if may_be_old and await self._renewed():
                 gate = self._gate(scope, trusted=trusted)
                 accepted, rejected = _read(gate, records)
             if self.origins is not None and not trusted:
                 accepted = self.origins.mark(accepted, self.clients.client(scope))
-            new = await self._durable(journal, accepted, rejected)
+            outcome = await self._durable(journal, accepted, rejected)
         except StoreError as exc:
             self.metrics.events("lost", len(records))
             self._log(exc)
             raise no_store(NOT_NOW) from exc
+        new = [each for each in outcome if each is not None]
+        if len(new) < len(outcome):
+            rejected = _with_foreign(outcome, rejected)
         n_new = sum(new)
         self.metrics.events("accepted", n_new)
         self.metrics.events("duplicate", len(new) - n_new)
@@ -156,7 +162,7 @@ class Events:
         agent = (header(scope, b"user-agent") or b"").decode("latin-1")
         return Gate(
             signer=self.stored.signer,
-            key_of=self.live.key_of,
+            is_known=self.live.knows,
             now_ms=self.stored.now_ms(),
             crawler=not trusted and is_crawler(agent),
             trusted=trusted,
@@ -173,8 +179,10 @@ class Events:
 
     async def _durable(
         self, journal: Journal, accepted: list[Incoming], rejected: list[tuple[int, Rejected]]
-    ) -> list[bool]:
-        """Wait until the events are on disk; which of them were new."""
+    ) -> list[bool | None]:
+        """Wait until the events are on disk; which of them were new, None for those of another
+        store.
+        """
         tallies = {"received": len(accepted) + len(rejected)}
         if rejected:
             tallies |= Counter(f"{REJECTED}{fault.reason}" for _, fault in rejected)
@@ -214,6 +222,17 @@ class Letters:
         for future, outcome in ready:
             if not future.done():  # whoever waited may be gone
                 future.set_result(outcome)
+
+
+def _with_foreign(
+    outcome: list[bool | None], rejected: list[tuple[int, Rejected]]
+) -> list[tuple[int, Rejected]]:
+    """The refused events, and of those that were accepted at first those of another store."""
+    refused = {index for index, _ in rejected}
+    places = (at for at in range(len(outcome) + len(rejected)) if at not in refused)
+    fault = Rejected(OTHER_STORE, "field slate: its numbers mean other articles in this store")
+    foreign = [(at, fault) for at, new in zip(places, outcome, strict=True) if new is None]
+    return sorted([*rejected, *foreign], key=lambda each: each[0])
 
 
 def _taken(

@@ -36,8 +36,10 @@ POLL_SECONDS = 0.5
 RETRY_TICKS = 8
 # What a manifest or array that is not what it should be can raise beside BundleError.
 DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
-# Of a bundle's articles so many are compared with the store's, to see whose numbers it has.
-N_SAMPLE = 200
+# Of a bundle's articles so many are compared with the store's, to see whose numbers it has; and so
+# many with the last numbers. A store that went back to an older backup has lost its last ones, and
+# may have given them to others since.
+N_SAMPLE, N_LAST = 200, 1_000
 NO_RULES = Rules()
 
 logger = logging.getLogger("api")
@@ -72,7 +74,7 @@ class Live:
         is_bundle = (models / registry.MANIFEST).is_file()
         self._kept_rules = (models.parent if is_bundle else models) / editorial.LAST_GOOD
         self._added: Added | None = None
-        self._keys: tuple[Lists, np.ndarray] | None = None
+        self._keys: tuple[Lists, Store, np.ndarray] | None = None
         self._stamp: object = None
         self._last_stamp: object = None
         self._ticks = 0
@@ -92,11 +94,10 @@ class Live:
             raise _no_bundle()
         return lists
 
-    def key_of(self, id: str) -> int | None:
-        """The store's number of an article that is served, or None."""
+    def knows(self, id: str) -> bool:
+        """Is it the id of an article that is served?"""
         answers = self.answers
-        row = answers.shelf.row(id) if answers else None
-        return answers.seal.key(row) if answers and answers.seal and row is not None else None
+        return answers is not None and answers.shelf.row(id) is not None
 
     def refresh(self) -> None:
         """Load what the files and the store name now, and serve it if it is whole."""
@@ -221,8 +222,15 @@ class Live:
         return Added(lists, seal=Seal(signer, lists.keys, {}), seen=seen)
 
     def _beside(self, lists: Lists, store: Store, added: Added) -> Added:
-        signer, ours = self.stored.signer, lists.about.store == self.stored.name
+        ours = lists.about.store == self.stored.name
         try:
+            if self._keys is None or self._keys[:2] != (lists, store):
+                # A bundle from elsewhere knows its articles by another store's numbers.
+                keys = _numbers_in(store, lists)
+                if ours and (keys is not lists.keys or store.last_change() < lists.about.change):
+                    self.stored.gone_back()
+                    ours = False
+                self._keys = lists, store, keys
             known = lists.about.change if ours else 0
             number, articles, removed = store.changed_since(known)
             patch = added.patch
@@ -232,15 +240,12 @@ class Live:
             later = {} if patch is None else {
                 row: id for id, row in patch.row_of.items() if row >= len(lists.stub)
             }  # fmt: skip
-            keys = store.keys_of(list(later.values())) if later else []
-            if self._keys is None or self._keys[0] is not lists:
-                # A bundle from elsewhere knows its articles by another store's numbers.
-                self._keys = lists, lists.keys if ours else _numbers_in(store, lists)
+            of_later = store.keys_of(list(later.values())) if later else []
         except StoreError as exc:
             logger.error("%s (articles that came or went have to wait)", exc)
-            seal = Seal(signer, lists.keys, {}) if ours else None
+            seal = Seal(self.stored.signer, lists.keys, {}) if ours else None
             return added if added.seal or not ours else Added(lists, added.patch, seal, added.seen)
-        seal = Seal(signer, self._keys[1], dict(zip(later, keys, strict=True)))
+        seal = Seal(self.stored.signer, self._keys[2], dict(zip(later, of_later, strict=True)))
         if added.seal and _are_same(seal, added.seal) and number == added.seen:
             return added
         return Added(lists, patch, seal, number)
@@ -286,11 +291,11 @@ def _are_same(one: Seal, other: Seal) -> bool:
 
 def _numbers_in(store: Store, lists: Lists) -> np.ndarray:
     """The store's numbers of a bundle's articles, ``(n_articles,)``; the bundle's own if those of
-    a sample agree.
+    a sample and the last ones agree.
     """
-    rows = np.unique(np.linspace(0, len(lists.keys) - 1, N_SAMPLE).astype(np.int64))
-    sample = store.keys_of([lists.id_of(int(row)) for row in rows])
-    if sample == lists.keys[rows].tolist():
+    sample = np.linspace(0, len(lists.keys) - 1, N_SAMPLE).astype(np.int64)
+    rows = np.union1d(sample, np.argsort(lists.keys)[-N_LAST:])
+    if store.keys_of([lists.id_of(int(row)) for row in rows]) == lists.keys[rows].tolist():
         return lists.keys
     ids = [lists.id_of(row) for row in range(len(lists.keys))]
     return np.array(store.keys_of(ids), dtype=np.int64)

@@ -14,7 +14,7 @@ from datetime import datetime
 from recommender.config import Settings
 from recommender.errors import StoreError
 from recommender.events.slate_token import Signer
-from recommender.store.database import Store, signing_keys, store_name
+from recommender.store.database import Store, rename, signing_keys, store_name
 from recommender.store.group_commit import Journal
 
 # New articles stand in others' lists within a second; not tuned below that.
@@ -61,7 +61,7 @@ class Stored:
             except StoreError as exc:
                 self._log(str(exc))
                 return False
-            self.signer = Signer(self._keys)
+            self.signer = Signer(self._keys, store=self.name)
             self.journal = Journal(store, clock=self.now_ms)
             self.store, self.fault = store, None
             return True
@@ -75,18 +75,29 @@ class Stored:
         return self.clock().timestamp() >= self._keys_read + RETRY_SECONDS
 
     def renewed_keys(self) -> bool:
-        """Read the keys again, since another process may have been started with a new one;
-        returns whether they changed. ``StoreError`` if the store is out of reach.
+        """Read the keys and the name again, since another process may have been started with a new
+        key, or found the store gone back; returns whether they changed. ``StoreError`` if the store
+        is out of reach.
         """
         with self._opening:
             if self.store is None or not self.keys_may_be_old():
                 return False
             self._keys_read = self.clock().timestamp()
-            keys = signing_keys(self.store, self.settings.signing_key)
-            if keys == self._keys:
+            keys, name = signing_keys(self.store, self.settings.signing_key), store_name(self.store)
+            if (keys, name) == (self._keys, self.name):
                 return False
-            self._keys, self.signer = keys, Signer(keys)
+            self._keys, self.name, self.signer = keys, name, Signer(keys, store=name)
             return True
+
+    def gone_back(self) -> None:
+        """Give the store another name, since it is older than what is served. ``StoreError`` if it
+        is out of reach.
+        """
+        with self._opening:
+            if self.store is not None and self.name is not None:
+                logger.warning("the store went back to an older state; slates of before are void")
+                self.name = rename(self.store, self.name)
+                self.signer = Signer(self._keys, store=self.name)
 
     def _log(self, fault: str) -> None:
         if fault != self.fault:

@@ -50,11 +50,11 @@ class OneByOne:
     def _write(self, events: Sequence[Incoming], done: Callable[[Outcome], None]) -> None:
         try:
             with self.turn, self.store.transaction() as connection:
-                new = self.writer.write(connection, events)
+                new = self.writer.write(connection, events).new
         except StoreError as exc:
             done(exc)
         else:
-            done(new)
+            done([*new])
 
 
 class Nowhere:

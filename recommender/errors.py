@@ -52,6 +52,10 @@ class TokenError(RecommenderError):
     """A slate token was not signed here."""
 
 
+class ForeignToken(TokenError):  # noqa: N818 - a token of another store, not a fault of ours
+    """A slate token was signed for another store, or for another state of this one."""
+
+
 class Rejected(RecommenderError):  # noqa: N818 - what becomes of the event, not of us
     """An event that a page sent is refused; ``reason`` is a snake_case code for programs."""
 

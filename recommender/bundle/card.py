@@ -19,6 +19,7 @@ from recommender.ranking import features, handpicked_features
 from recommender.ranking.handpicked import Outcome
 from recommender.ranking.handpicked_features import Feature
 from recommender.ranking.ranker import Learned
+from recommender.store.click_filters import MAX_LAYOUTS, OTHER
 from recommender.store.counts import Log
 from recommender.text.freshness import (
     HALF_LIFE_YEARS,
@@ -81,6 +82,7 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             "",
             _sentence(str(about.sent)),
             "",
+            *_left_out(log),
             "## Position",
             "",
             *_examination(examination, log),
@@ -120,6 +122,22 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             "",
         ]
     )
+
+
+def _left_out(log: Log) -> list[str]:
+    """Names and numbers of the log that do not count as what they are."""
+    lines = []
+    if log.n_other_layouts:
+        lines.append(
+            f"Layouts beyond the {MAX_LAYOUTS} that were seen on most days are counted together as "
+            f"`{OTHER}`: {log.n_other_layouts:,}."
+        )
+    if log.n_unknown:
+        lines.append(
+            f"Numbers in slates that stand for no article of the store: {log.n_unknown:,}; events "
+            "on them do not count."
+        )
+    return [part for line in lines for part in (line, "")]
 
 
 def _calibration(outcome: Calibration) -> str:

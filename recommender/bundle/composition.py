@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from recommender.candidates import EMPTY, MIN_LINKS
-from recommender.events.slate_token import N_VARIANTS, tail_of
+from recommender.events.slate_token import N_VARIANTS, mark_of, tail_of
 from recommender.lists.editorial import Rules
 from recommender.lists.eligibility import Languages
 from recommender.lists.exploration import DEPTH
@@ -215,6 +215,25 @@ class Shelf(ABC):
         usual = {each.row for each in shown}
         return [each.row not in usual and each.origin != "pinned" for each in placed]
 
+    def packed(
+        self,
+        row: int,
+        placed: Sequence[Placed],
+        chances: Sequence[float],
+        key: Key,
+        brought: Sequence[bool] = (),
+    ) -> bytes:
+        """What a token holds of a list beside ``row``; ``key`` is the store's number of a row."""
+        rows = [row, *(each.row for each in placed)]
+        return tail_of(
+            source=key(row),
+            items=[key(item) for item in rows[1:]],
+            origins=[each.origin for each in placed],
+            chances=chances,
+            brought=brought,
+            mark=mark_of(map(self.id_of, rows)),
+        )
+
     def _arranged(
         self,
         source: int | None,
@@ -289,20 +308,3 @@ class Shelf(ABC):
                 if allowed and self.may_show(row, spoken):
                     return [Placed(row, 0.0, "fallback")]
         return []
-
-
-def packed(
-    row: int,
-    placed: Sequence[Placed],
-    chances: Sequence[float],
-    key: Key,
-    brought: Sequence[bool] = (),
-) -> bytes:
-    """What a token holds of a list beside ``row``; ``key`` is the store's number of a row."""
-    return tail_of(
-        source=key(row),
-        items=[key(each.row) for each in placed],
-        origins=[each.origin for each in placed],
-        chances=chances,
-        brought=brought,
-    )

@@ -20,7 +20,7 @@ from recommender.articles.addresses import leads_to_page, url_key
 from recommender.articles.article import title_key
 from recommender.bundle import registry
 from recommender.bundle.arrays import Index, Pieces, Strings, load
-from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf, packed
+from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.events.event import ORIGINS
@@ -312,7 +312,7 @@ class Prepared(Shelf):
         """
         chances = self.chances_of(row, slate)[: len(placed)]
         chances += [N_VARIANTS] * (len(placed) - len(chances))
-        return packed(row, placed, [chance / N_VARIANTS for chance in chances], key)
+        return self.packed(row, placed, [chance / N_VARIANTS for chance in chances], key)
 
     def chances_of(self, row: int, slate: int) -> list[int]:
         """In how many of the hundred variants each place of this prepared slate holds what it

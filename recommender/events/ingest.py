@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from recommender.errors import EventError, Rejected, TokenError
+from recommender.errors import EventError, ForeignToken, Rejected, TokenError
 from recommender.events import event
 from recommender.events.event import Click, Impression, PageView
 from recommender.events.slate_token import Signer, Slate
@@ -26,6 +26,8 @@ MAX_AGE_MS = 3_600_000
 # taken as it is; what pages send may be flagged when it is counted. The last is what a reader sent
 # from where more came that day than may count; it is marked by whoever knows that, not here.
 IMPORTED, BY_READER, BY_CRAWLER, BEYOND_ORIGIN = 0, 1, 2, 3
+# Why an event is refused whose slate is of another store, or of another state of this one.
+OTHER_STORE = "other_store"
 
 
 class Shown(NamedTuple):
@@ -40,21 +42,22 @@ class Shown(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """A link of a signed slate was followed; ``item`` is the store's number of its article."""
+    """A link of a signed ``slate`` was followed; ``item`` is the store's number of its article."""
 
     view_id: str
     ts: int
     item: int
     live: int
+    slate: Slate
 
 
 class Opened(NamedTuple):
-    """An article was opened; articles are the store's numbers, ``referrer`` 0 for none."""
+    """An article was opened; ``referrer_id`` is empty if it is not known from where."""
 
     ts: int
-    article: int
+    article_id: str
     session_id: str
-    referrer: int
+    referrer_id: str
     live: int
 
 
@@ -63,12 +66,12 @@ Incoming = Shown | Followed | Opened | Impression | Click | PageView
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What an event is checked against. ``key_of`` finds the store's number of an article's id, or
-    None; ``now_ms`` is the server's clock.
+    """What an event is checked against. ``is_known`` is true of the ids of articles; ``now_ms`` is
+    the server's clock.
     """
 
     signer: Signer
-    key_of: Callable[[str], int | None]
+    is_known: Callable[[str], bool]
     now_ms: int
     crawler: bool = False
     trusted: bool = False
@@ -98,7 +101,7 @@ class Gate:
         if record["type"] == "pageview":
             article = self._article(record, "article_id")
             named = record.get("referrer_id") not in (None, "")
-            referrer = self._article(record, "referrer_id") if named else 0
+            referrer = self._article(record, "referrer_id") if named else ""
             return Opened(ts, article, _name(record, "session_id"), referrer, live)
         view_id = _name(record, "view_id", needed=True)
         slate = self._slate(record)
@@ -110,7 +113,7 @@ class Gate:
             raise Rejected("malformed", "field position: must be a whole number")
         if not 1 <= position <= len(slate.items):
             raise Rejected("bad_position", f"field position: {position} was not in the slate")
-        return Followed(view_id, ts, slate.items[position - 1], live)
+        return Followed(view_id, ts, slate.items[position - 1], live, slate)
 
     def _trusted(self, record: Mapping[str, Any], signed: bool) -> Incoming:
         """A record with the site's own time, or whole: what the site imports, in other words."""
@@ -132,6 +135,8 @@ class Gate:
             raise Rejected("malformed", "field slate: must be text")
         try:
             return self.signer.open(token)
+        except ForeignToken as exc:
+            raise Rejected(OTHER_STORE, f"field slate: {exc}") from exc
         except TokenError as exc:
             raise Rejected("forged", f"field slate: {exc}") from exc
 
@@ -142,15 +147,14 @@ class Gate:
             raise Rejected("malformed", f"field age_ms: must be a number from 0 to {MAX_AGE_MS}")
         return self.now_ms - int(age)
 
-    def _article(self, record: Mapping[str, Any], name: str) -> int:
+    def _article(self, record: Mapping[str, Any], name: str) -> str:
         # Ids hold what the site likes, joiners that cannot be printed too.
         id = text(record, name, needed=True, most=MAX_ID_CHARACTERS)
         if "\x00" in id:
             raise FieldError(name, "holds a NUL byte")
-        key = self.key_of(id)
-        if key is None:
+        if not self.is_known(id):
             raise Rejected("unknown_article", f"field {name}: no such article")
-        return key
+        return id
 
 
 def _name(record: Mapping[str, Any], name: str, *, needed: bool = False) -> str:

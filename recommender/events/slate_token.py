@@ -2,13 +2,19 @@
 
 A token holds the slate whole: the bundle that made it, the source, the items in the order sent
 with the reason and the chance of each, variant and arm. Articles stand in it as the store's
-numbers, which are never given to another, so that a token means the same when its bundle is gone.
+numbers, so that a token means the same when its bundle is gone. Numbers mean nothing to another
+store, nor to the same one after an older backup of it was restored: a token names its store, and
+has a mark by which the store finds out whether its numbers still mean the same articles.
 
->>> signer = Signer([b"secret"])
->>> slate = Slate("b1", 37, "best", 4, (7, 9), ("model", "explored"), (0.8, 0.01))
+>>> signer = Signer([b"secret"], store="a")
+>>> mark = mark_of(["knee", "gout", "salt"])
+>>> slate = Slate("b1", 37, "best", 4, (7, 9), ("model", "explored"), (0.8, 0.01), mark=mark)
 >>> signer.open(signer.sign(slate)) == slate
 True
->>> Signer([b"other"]).open(signer.sign(slate))
+>>> Signer([b"secret"], store="b").open(signer.sign(slate))
+Traceback (most recent call last):
+recommender.errors.ForeignToken: the slate was signed for another store
+>>> Signer([b"other"], store="a").open(signer.sign(slate))
 Traceback (most recent call last):
 recommender.errors.TokenError: the slate was not signed here
 """
@@ -19,19 +25,24 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from recommender.errors import TokenError
+from recommender.errors import ForeignToken, TokenError
 from recommender.events.event import ORIGINS
 
 # The first byte of a token; raise it when the layout changes.
-VERSION = 1
+VERSION = 2
 # Three times what fifty links take, the most that a page may ask for; not tuned.
 MAX_CHARACTERS = 1_200
 # 96 bits: RFC 2104, section 5, advises against fewer than 80.
 MAC_BYTES = 12
+# Of the store's name, and of the ids that stand for the numbers: enough to notice a mistake. Who
+# wants to deceive has no key.
+TAG_BYTES, MARK_BYTES = 4, 4
+# Beyond it a number is none of a store, whose columns have 32 bits.
+MAX_NUMBER = 2**31 - 1
 # A variant is one of a hundred, so every chance is so many hundredths.
 N_VARIANTS = 100
 # In the byte of the variant; no variant is so large.
@@ -47,7 +58,8 @@ class Slate(NamedTuple):
     item stands in it, empty if that is not known; ``chances`` that it stood at its position, None
     outside experiments. If it is not ``ordered``, the positions are not known. ``brought`` is true
     of items that no reader of the page is shown unless a request asks for it, by leaving out what
-    stands above or by asking for more links than are prepared; empty if there are none.
+    stands above or by asking for more links than are prepared; empty if there are none. ``mark``
+    is ``mark_of`` source and items; empty if the slate was not signed.
     """
 
     list: str
@@ -59,31 +71,40 @@ class Slate(NamedTuple):
     chances: tuple[float, ...] | None
     ordered: bool = True
     brought: tuple[bool, ...] = ()
+    mark: bytes = b""
 
 
 class Signer:
-    """Signs with the first of ``keys`` and accepts them all, so that a key can be replaced."""
+    """Signs for the ``store`` of this name, with the first of ``keys``, and accepts them all, so
+    that a key can be replaced.
+    """
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
+    def __init__(self, keys: Sequence[bytes], *, store: str = "") -> None:
         self.keys = [hashlib.sha256(key).digest() for key in keys]
+        tag = hashlib.blake2b(store.encode(), digest_size=TAG_BYTES).digest()
+        self.prefix = bytes((VERSION,)) + tag
 
     def sign(self, slate: Slate) -> str:
         """The slate's token: letters, digits, ``-`` and ``_``."""
         head = head_of(slate.list, slate.variant, slate.arm)
         chances = slate.chances or (0.0,) * len(slate.items)
-        tail = tail_of(slate.source, slate.items, slate.origins, chances, slate.brought)
+        tail = tail_of(
+            slate.source, slate.items, slate.origins, chances, slate.brought, mark=slate.mark
+        )
         return self.seal(head, tail)
 
     def seal(self, head: bytes, tail: bytes) -> str:
         """The token of what ``head_of`` and ``tail_of`` packed: a page's slate is sent under a
         hundred heads.
         """
-        payload = head + tail
+        payload = self.prefix + head + tail
         signed = base64.b64encode(payload + _mac(self.keys[0], payload), b"-_")
         return signed.rstrip(b"=").decode()
 
     def open(self, token: str) -> Slate:
-        """The slate a token stands for; ``TokenError`` if it was not signed with our keys."""
+        """The slate a token stands for; ``TokenError`` if it was not signed with our keys,
+        ``ForeignToken`` if it was, but for another store.
+        """
         if len(token) > MAX_CHARACTERS:
             raise TokenError("the slate is longer than any we sign")
         try:
@@ -96,7 +117,11 @@ class Signer:
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in self.keys):
             raise TokenError("the slate was not signed here")
-        return _unpacked(payload)
+        if payload[:1] != self.prefix[:1]:
+            raise TokenError("the slate was signed by another release")
+        if not payload.startswith(self.prefix):
+            raise ForeignToken("the slate was signed for another store")
+        return _unpacked(payload[len(self.prefix) :])
 
 
 def _mac(key: bytes, payload: bytes) -> bytes:
@@ -106,7 +131,7 @@ def _mac(key: bytes, payload: bytes) -> bytes:
 def head_of(bundle: str, variant: int | None, arm: str) -> bytes:
     """Which policy sent a slate, packed."""
     name, policy = bundle.encode(), arm.encode()
-    first = bytes((VERSION, NO_VARIANT if variant is None else variant))
+    first = bytes((NO_VARIANT if variant is None else variant,))
     return first + bytes((len(name),)) + name + bytes((len(policy),)) + policy
 
 
@@ -116,42 +141,72 @@ def tail_of(
     origins: Sequence[str],
     chances: Sequence[float],
     brought: Sequence[bool] = (),
+    *,
+    mark: bytes,
 ) -> bytes:
-    """What stands in a slate, packed; the chances mean nothing if there is no variant."""
+    """What stands in a slate, packed; the chances mean nothing if there is no variant. ``mark`` is
+    ``mark_of`` the articles.
+    """
     packed = bytearray()
     _put(packed, source)
     packed.append(len(items))
-    marks = [BROUGHT if each else 0 for each in brought] or [0] * len(items)
-    for item, origin, chance, mark in zip(items, origins, chances, marks, strict=True):
+    flags = [BROUGHT if each else 0 for each in brought] or [0] * len(items)
+    for item, origin, chance, flag in zip(items, origins, chances, flags, strict=True):
         _put(packed, item)
-        packed.append(ORIGINS.index(origin) | mark)
+        packed.append(ORIGINS.index(origin) | flag)
         packed.append(round(chance * N_VARIANTS))
-    return bytes(packed)
+    return bytes(packed) + mark
+
+
+def mark_of(ids: Iterable[str]) -> bytes:
+    """The mark of a source and its items, by their ids in that order."""
+    # Lengths, since an id may hold any character.
+    parts = [id.encode() for id in ids]
+    text = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    return hashlib.blake2b(text, digest_size=MARK_BYTES).digest()
 
 
 # A page's events name one slate several times, and many pages the same one.
 @lru_cache(maxsize=4_096)
-def _unpacked(payload: bytes) -> Slate:
-    """What was packed; nobody else's bytes come here, since they carry our signature."""
-    given = iter(payload)
-    if next(given) != VERSION:
-        raise TokenError("the slate was signed by another release")
-    variant = next(given)
-    bundle, arm = (bytes(next(given) for _ in range(next(given))).decode() for _ in range(2))
-    source = _take(given)
-    links = [(_take(given), next(given), next(given)) for _ in range(next(given))]
+def _unpacked(packed: bytes) -> Slate:
+    """What was packed. It carries our signature, which says who wrote it, not that it is sound."""
+    given = iter(packed)
+    try:
+        variant = _byte(given)
+        bundle, arm = (_bytes(given, _byte(given)).decode() for _ in range(2))
+        source = _take(given)
+        links = [(_take(given), _byte(given), _byte(given)) for _ in range(_byte(given))]
+        mark = _bytes(given, MARK_BYTES)
+        origins = tuple(ORIGINS[origin & ~BROUGHT] for _, origin, _ in links)
+    except (IndexError, UnicodeDecodeError):
+        raise TokenError("the slate is damaged") from None
     chances = tuple(hundredths / N_VARIANTS for *_, hundredths in links)
+    drawn = variant != NO_VARIANT
+    possible = all(chance <= 1 and (chance > 0 or not drawn) for chance in chances)
+    if [*given] or (drawn and variant >= N_VARIANTS) or not possible:
+        raise TokenError("the slate is damaged")
     brought = tuple(bool(origin & BROUGHT) for _, origin, _ in links)
     return Slate(
         list=bundle,
-        variant=None if variant == NO_VARIANT else variant,
+        variant=variant if drawn else None,
         arm=arm,
         source=source,
         items=tuple(item for item, *_ in links),
-        origins=tuple(ORIGINS[origin & ~BROUGHT] for _, origin, _ in links),
-        chances=chances if variant != NO_VARIANT else None,
+        origins=origins,
+        chances=chances if drawn else None,
         brought=brought if any(brought) else (),
+        mark=mark,
     )
+
+
+def _byte(given: Iterator[int]) -> int:
+    for byte in given:
+        return byte
+    raise IndexError
+
+
+def _bytes(given: Iterator[int], n: int) -> bytes:
+    return bytes([_byte(given) for _ in range(n)])
 
 
 def _put(packed: bytearray, number: int) -> None:
@@ -164,7 +219,12 @@ def _put(packed: bytearray, number: int) -> None:
 
 def _take(given: Iterator[int]) -> int:
     number, shift = 0, 0
-    while (byte := next(given)) > 127:
+    while (byte := _byte(given)) > 127:
         number |= (byte & 127) << shift
         shift += 7
-    return number | byte << shift
+        if shift > MAX_NUMBER.bit_length():
+            break
+    number |= byte << shift
+    if number > MAX_NUMBER:
+        raise IndexError
+    return number

@@ -10,7 +10,7 @@ import numpy as np
 from recommender.events.event import DAY_MS
 from recommender.frames.selection import Selection
 from recommender.frames.tables import categories, moments, texts
-from recommender.store.click_filters import Caps
+from recommender.store.click_filters import Caps, limits
 from recommender.store.database import Store
 from recommender.store.queries import Names, columns, daily_clicks, daily_views, ids_by_key
 from recommender.store.slates import Slates
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 def daily_counts(store: Store, chosen: Selection) -> Iterator[pd.DataFrame]:
     """The daily counts of the whole days that are wanted, a frame a day."""
     with store.snapshot() as connection:
-        values = {**chosen.values, **Caps().limits}
+        values = {**chosen.values, **limits(connection, Caps())}
         seen, past = chosen.views, chosen.past
         names = {"layout": Names(), "arm": Names()}
-        shown = columns(connection, daily_views(seen, past, by="arm"), values, texts=names)
+        number = {name: known.of for name, known in names.items()}
+        shown = columns(connection, daily_views(seen, past, by="arm"), values, texts=number)
         clicked = columns(
-            connection, daily_clicks(seen, past, by="arm"), values, texts=names, floats=("rank",)
+            connection, daily_clicks(seen, past, by="arm"), values, texts=number, floats=("rank",)
         )
         used = (
             f"SELECT v.slate FROM views v WHERE {seen} "
@@ -47,7 +48,9 @@ def _days(
     names: dict[str, Names],
 ) -> Iterator[pd.DataFrame]:
     """Views and clicks of slates, spread over their links."""
-    place, text_of = _in_order(ids)
+    used, key = np.unique(np.concatenate([slates.source, slates.item]), return_inverse=True)
+    place, text_of = _in_order({at: ids[number] for at, number in enumerate(used.tolist())})
+    of_slate, of_item = np.split(place[key], [len(slates.source)])
     list_of, lists = _in_order(dict(enumerate(slates.lists)))
     layout_of, layouts = _in_order(dict(enumerate(names["layout"])))
     arm_of, arms = _in_order(dict(enumerate(names["arm"])))
@@ -72,7 +75,7 @@ def _days(
         np.add.at(made, heads[at] + followed["rank"].astype(np.int64) - 1, followed["n"])
         # From here on numbers are in the order of what they stand for.
         of_row = {
-            "source_id": place[slates.source[row]],
+            "source_id": of_slate[row],
             "list": list_of[slates.list[row]],
             "layout": layout_of[of_day["layout"]],
             "arm": arm_of[of_day["arm"]],
@@ -80,7 +83,7 @@ def _days(
         }
         of_link = {name: np.repeat(column, np.diff(heads)) for name, column in of_row.items()}
         of_link |= {
-            "target_id": place[slates.item[links]],
+            "target_id": of_item[links],
             "position": slates.position[links].astype(np.int16),
             "clicked": made,
         }

@@ -7,11 +7,15 @@ second click on one pair in a day, and more clicks in its hour than anyone reads
 sets a number, more clicks on one pair in a day. What was imported is never flagged: its clocks are
 too coarse. The first two were marked when they came (``events.ingest``), since who sent them is not
 stored. What a forger can do who passes all tests is bounded by ``clicks.influence``.
+
+Layouts are names that pages choose, so strangers can send any number of them. Those that were seen
+on most days keep their names when counted; the rest are one, ``OTHER``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
@@ -23,6 +27,9 @@ from recommender.events.ingest import BEYOND_ORIGIN, BY_CRAWLER, BY_READER
 TOO_FAST_MS = 300
 REASONS = ("crawler", "origin", "fast", "session", "pair")
 ANY_NUMBER = 2**31 - 1
+# Layouts that keep their names, several times what a site has; and what the rest are called. Not
+# tuned.
+MAX_LAYOUTS, OTHER = 50, "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +43,15 @@ class Caps:
     pair_clicks_a_day: int = 0
 
     @property
-    def limits(self) -> dict[str, int]:
-        """The parameters of ``FLAGGED``."""
+    def limits(self) -> dict[str, Any]:
+        """The parameters of ``FLAGGED``; those of ``SOUND`` are ``limits`` of a store."""
         of_pair = self.pair_clicks_a_day or ANY_NUMBER
         return {"in_session": self.session_clicks_an_hour, "of_pair": of_pair}
 
 
-# Common table expressions, to stand in front of a statement that reads ``flagged`` or ``sound``,
-# the views that are left. A session's surplus does not use up the pair's allowance. A pair's day
-# is that of its views, on which the clicks are counted; so no day's count goes beyond the cap.
-# ``sound`` is a join, because NOT IN of many thousands takes PostgreSQL hours.
+# Common table expressions, to stand in front of a statement that reads ``flagged``. A session's
+# surplus does not use up the pair's allowance. A pair's day is that of its views, on which the
+# clicks are counted; so no day's count goes beyond the cap.
 FLAGGED = f"""
     WITH both_halves AS (
         SELECT c.view_id AS view_id, c.item AS item, c.ts AS ts, s.source AS source,
@@ -76,14 +82,47 @@ FLAGGED = f"""
         UNION ALL SELECT view_id, 'session' FROM plausible
             WHERE nth_in_session > :in_session OR nth_on_pair > 1
         UNION ALL SELECT view_id, 'pair' FROM moderate WHERE nth_of_pair > :of_pair
-    ), sound AS (
+    )
+"""
+# The name under which a view of a layout is counted; the table is to be put in.
+NAMED = f"CASE WHEN {{0}}.layout IN :named_layouts THEN {{0}}.layout ELSE '{OTHER}' END"
+# The same in front of a statement that reads ``sound``, the views that are left. It is a join,
+# because NOT IN of many thousands takes PostgreSQL hours.
+SOUND = f"""{FLAGGED.rstrip()}, sound AS (
         SELECT v.view_id AS view_id, v.ts AS ts, v.slate AS slate, v.session AS session,
-            v.layout AS layout, v.arm AS arm, CASE WHEN v.live > 0 THEN 1 ELSE 0 END AS live
+            {NAMED.format("v")} AS layout, v.arm AS arm,
+            CASE WHEN v.live > 0 THEN 1 ELSE 0 END AS live
         FROM views v LEFT JOIN flagged f ON f.view_id = v.view_id WHERE f.view_id IS NULL
     )
 """
+# Layouts by the days on which they were seen and the views; one more than keep their names.
+LAYOUTS = """
+    SELECT layout FROM (
+        SELECT layout, COUNT(*) AS n_days, SUM(n) AS n FROM (
+            SELECT layout, day, SUM(n) AS n FROM (
+                SELECT layout, ts / 86400000 AS day, COUNT(*) AS n FROM views
+                GROUP BY layout, ts / 86400000
+                UNION ALL SELECT layout, day, SUM(n) FROM past_views GROUP BY layout, day
+            ) k GROUP BY layout, day
+        ) d GROUP BY layout
+    ) l ORDER BY n_days DESC, n DESC, layout LIMIT :most
+"""
+N_LAYOUTS = """
+    SELECT COUNT(*) FROM (SELECT layout FROM views UNION SELECT layout FROM past_views) k
+"""
 COUNTS = FLAGGED + "SELECT reason, COUNT(*) AS n FROM flagged GROUP BY reason"
 EXAMPLES = FLAGGED + "SELECT view_id FROM flagged WHERE reason = :reason ORDER BY view_id LIMIT 3"
+
+
+def limits(connection: Connection, caps: Caps) -> dict[str, Any]:
+    """The parameters of ``SOUND``."""
+    named = connection.scalars(sql.text(LAYOUTS), {"most": MAX_LAYOUTS})
+    return {**caps.limits, "named_layouts": [*named]}
+
+
+def n_other_layouts(connection: Connection) -> int:
+    """How many layouts are counted as ``OTHER``."""
+    return max(0, int(connection.scalar(sql.text(N_LAYOUTS)) or 0) - MAX_LAYOUTS)
 
 
 def count_flagged(connection: Connection, caps: Caps) -> dict[str, int]:

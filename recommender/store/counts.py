@@ -7,7 +7,7 @@ two arrived in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.events.event import DAY_MS
-from recommender.store.click_filters import Caps
+from recommender.store.click_filters import Caps, limits, n_other_layouts
 from recommender.store.database import Store
 from recommender.store.queries import (
     CLICKS_OF_VISITS,
@@ -28,7 +28,9 @@ from recommender.store.queries import (
     WINDOW,
     Names,
     columns,
+    hashed,
     ids_by_key,
+    query,
 )
 from recommender.store.slates import read as read_slates
 
@@ -73,6 +75,8 @@ class Log:
       independent ones: as if those of a visit went all together (the design effect of clusters,
       Kish 1965, "Survey sampling"), as long as residuals are no larger in long visits. Of
       forgotten clicks, whose visits are gone, it is taken to be as of the others.
+    - ``n_other_layouts``: how many layouts are counted as ``click_filters.OTHER``; ``n_unknown``:
+      how many numbers in slates stand for no id, of other stores or of lost ones.
     - What is left of forgotten sessions: how many read an article (``past_read_``) and how many
       read two of them (``past_pair_``), by day.
 
@@ -113,6 +117,8 @@ class Log:
     view_live: np.ndarray
     click_live: np.ndarray
     brought: np.ndarray
+    n_other_layouts: int = 0
+    n_unknown: int = 0
 
     @property
     def link_slate(self) -> np.ndarray:
@@ -182,19 +188,21 @@ def count(
     None: all), less what is flagged under ``caps``. ``ids`` gives the articles their numbers.
     """
     with store.snapshot() as connection:
-        limit = _limit(until, caps)
-        number = _numbers(connection, ids)
+        limit = {**_until(until), **limits(connection, caps or Caps())}
+        known = ids_by_key(connection)
+        number = _numbers(known, ids)
         slates = read_slates(connection)
         layouts = Names()
-        views = columns(connection, DAILY_VIEWS, limit, texts={"layout": layouts})
+        views = columns(connection, DAILY_VIEWS, limit, texts={"layout": layouts.of})
         clicks = columns(
-            connection, DAILY_CLICKS, limit, texts={"layout": layouts}, floats=("rank",)
+            connection, DAILY_CLICKS, limit, texts={"layout": layouts.of}, floats=("rank",)
         )
         sessions, days, articles = _readings(connection, limit)
         past_reads = columns(connection, PAST_READS, limit)
         past_pairs = columns(connection, PAST_PAIRS, limit)
         first, last = _window(connection, limit, views["day"])
-        n, squares = connection.execute(sql.text(CLICKS_OF_VISITS), limit).one()
+        n, squares = connection.execute(query(CLICKS_OF_VISITS, limit), limit).one()
+        n_other = n_other_layouts(connection)
     # A click on what its slate did not hold has no rank, and does not count.
     held = ~np.isnan(clicks["rank"])
     clicks = {name: column[held] for name, column in clicks.items()}
@@ -209,9 +217,9 @@ def count(
     heads, links = slates.links_of(stored)
     slate_of_click = np.searchsorted(keys, clicked * n_layouts + clicks["layout"])
     return Log(
-        source=number[slates.source[stored]],
+        source=_numbered(number, slates.source[stored]),
         heads=heads,
-        item=number[slates.item[links]],
+        item=_numbered(number, slates.item[links]),
         position=slates.position[links],
         propensity=slates.propensity[links].astype(np.float32),
         view_day=views["day"].astype(np.int32),
@@ -222,16 +230,16 @@ def count(
         n_clicks=clicks["n"],
         n_in_sessions=clicks["n_in_sessions"],
         read_session=sessions,
-        read_article=number[articles],
+        read_article=_numbered(number, articles),
         read_day=days,
         first_ts=first,
         last_ts=last,
         past_read_day=past_reads["day"].astype(np.int32),
-        past_read_article=number[past_reads["article"]],
+        past_read_article=_numbered(number, past_reads["article"]),
         n_past_reads=past_reads["n"],
         past_pair_day=past_pairs["day"].astype(np.int32),
-        past_pair_article=number[past_pairs["article"]],
-        past_pair_other=number[past_pairs["other"]],
+        past_pair_article=_numbered(number, past_pairs["article"]),
+        past_pair_other=_numbered(number, past_pairs["other"]),
         n_past_pairs=past_pairs["n"],
         layout=layout.astype(np.int32),
         list=slates.list[stored],
@@ -241,20 +249,22 @@ def count(
         view_live=views["live"].astype(bool),
         click_live=clicks["live"].astype(bool),
         brought=slates.brought[links],
+        n_other_layouts=n_other,
+        n_unknown=len(np.setdiff1d(np.concatenate([slates.source, slates.item]), [*known])),
     )
 
 
 def n_clicks(store: Store, *, caps: Caps | None = None) -> int:
     """How many clicks of the store's log count today."""
     with store.reading() as connection:
-        rows = connection.execute(sql.text(DAILY_CLICKS), _limit(None, caps))
+        limit = {**_until(None), **limits(connection, caps or Caps())}
+        rows = connection.execute(query(DAILY_CLICKS, limit), limit)
         return sum(int(row.n) for row in rows if row.rank is not None)
 
 
-def _limit(until: int | None, caps: Caps | None) -> dict[str, int]:
+def _until(until: int | None) -> dict[str, int]:
     until = until if until is not None else np.iinfo(np.int64).max
-    limits = (caps or Caps()).limits
-    return {"until": until, "until_day": -(-until // DAY_MS), **limits}
+    return {"until": until, "until_day": -(-until // DAY_MS)}
 
 
 def _window(
@@ -271,25 +281,31 @@ def _window(
     return first, last
 
 
-def _numbers(connection: Connection, ids: Sequence[str]) -> np.ndarray:
+def _numbers(known: Mapping[int, str], ids: Sequence[str]) -> np.ndarray:
     """From the store's keys to the build's numbers."""
     place = {id: number for number, id in enumerate(ids)}
-    known = ids_by_key(connection)
-    number = np.full(len(known) + 1, UNKNOWN, dtype=np.int32)
+    number = np.full(max(known, default=0) + 1, UNKNOWN, dtype=np.int32)
     for key, id in known.items():
         number[key] = place.get(id, UNKNOWN)
     return number
+
+
+def _numbered(number: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """The build's numbers of the store's ``keys``, ``UNKNOWN`` for one that stands for no id."""
+    known = (keys >= 0) & (keys < len(number))
+    return np.where(known, number[np.where(known, keys, 0)], UNKNOWN).astype(np.int32)
 
 
 def _readings(
     connection: Connection, limit: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Session, day and article of every reading, sessions numbered, overlong ones left out."""
-    read = columns(connection, READINGS, limit, texts={"session": Names()})
+    read = columns(connection, READINGS, limit, texts={"session": hashed})
     # A session over midnight reads an article once, on the first day.
     order = np.lexsort((read["day"], read["article"], read["session"]))
     session, day, article = (read[name][order] for name in ("session", "day", "article"))
     first = (np.diff(session, prepend=-1) != 0) | (np.diff(article, prepend=-1) != 0)
     session, day, article = session[first], day[first], article[first]
+    _, session = np.unique(session, return_inverse=True)
     kept = np.bincount(session)[session] <= MAX_READ_IN_SESSION
     return session[kept], day[kept].astype(np.int32), article[kept]

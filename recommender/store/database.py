@@ -209,6 +209,19 @@ def store_name(store: Store) -> str:
     return store.kept(NAME, lambda: secrets.token_hex(8))
 
 
+def rename(store: Store, name: str) -> str:
+    """Give a store of this ``name`` another, since it is not what it was: it went back to an older
+    state, and what was numbered since means nothing here, or something else. Returns the name it
+    has now; processes that notice at one time agree on it.
+    """
+    with store.transaction() as connection:
+        connection.execute(
+            sql.text("UPDATE meta SET value = :new WHERE name = :what AND value = :old"),
+            {"what": NAME, "old": name, "new": secrets.token_hex(8)},
+        )
+    return store_name(store)
+
+
 def known_name(store: Store) -> str:
     """The store's name, empty if it has none yet: a build gives it none, so that the same input
     makes the same bundle.

@@ -2,6 +2,9 @@
 
 Of each event it answers whether it was new. A page waits for that answer, and so do all whose
 events came with it; what is slow about single events is looked up once and remembered.
+
+A signature says who made a slate, not that its numbers still mean the same articles: an older
+backup may have been restored since. So they are compared with the store before anything is written.
 """
 
 from __future__ import annotations
@@ -15,14 +18,15 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from recommender.events.event import Click, Event, Impression, PageView
-from recommender.events.ingest import IMPORTED, Followed, Incoming, Opened, Shown
-from recommender.events.slate_token import Slate
+from recommender.events.event import DAY_MS, Click, Event, Impression, PageView
+from recommender.events.ingest import IMPORTED, OTHER_STORE, Followed, Incoming, Opened, Shown
+from recommender.events.slate_token import Slate, mark_of
 from recommender.store.keys import (
     CHUNK,
     COLUMNS,
     ROWS_AT_ONCE,
     chunks,
+    find_slates,
     insert,
     look_up,
     number_ids,
@@ -31,8 +35,15 @@ from recommender.store.keys import (
 
 # Ids and slates: enough for every list of a large site, in some 100 MB.
 MAX_REMEMBERED = 100_000
+# New slates of a day, and of one process, that have links which only a request brought there:
+# strangers can have as many made as they send requests. Those beyond are one slate a page, without
+# links. Not tuned: less than a large site makes of its own at every build.
+MAX_MADE_TO_ORDER = 20_000
 # The columns of a table, by their places, that identify a row.
 IDENTITY = {"views": slice(1), "clicks": slice(0, 3, 2), "pageviews": slice(4)}
+# What slates are called that fell together, and the tally of views that showed one.
+OTHER = "other"
+FOLDED = "folded"
 # What the tallies of refused events begin with; the reason follows.
 REJECTED = "rejected "
 TALLY = sql.text(
@@ -53,6 +64,23 @@ class Received:
     n_unknown_events: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a group of events: of each whether it was ``new``; the places of those that
+    are ``foreign``, since the numbers of their slates mean other articles here, and of which
+    nothing was written; and how many new views showed a slate that fell together with others.
+    """
+
+    new: list[bool]
+    foreign: set[int]
+    n_folded: int
+
+    @property
+    def tallies(self) -> dict[str, int]:
+        """What is counted by day of it."""
+        return {f"{REJECTED}{OTHER_STORE}": len(self.foreign), FOLDED: self.n_folded}
+
+
 class EventWriter:
     """Writes groups of events. After a transaction that failed, take a new one: what it remembers
     may not be in the store.
@@ -60,18 +88,22 @@ class EventWriter:
 
     def __init__(self) -> None:
         self._forget()
+        self.made_on, self.n_made = 0, 0
 
     def _forget(self) -> None:
         self.keys: dict[str, int] = {}  # the store's numbers of ids
+        self.ids: dict[int, str] = {}  # and back, as far as slates name them
         self.unknown: set[str] = set()  # ids that no article has
         self.slates: dict[tuple[Any, ...], int] = {}  # numbers, by what events show
+        self.folded: dict[tuple[Any, ...], int] = {}  # likewise, of this group's beyond a day's
+        self.sound: dict[tuple[Any, ...], bool] = {}  # whether the mark of a slate is its own
 
     def add(self, connection: Connection, events: Iterable[Event], received: Received) -> None:
         """Add what is imported, in any order, and count it in ``received``; what is there already
         is a duplicate.
         """
         for chunk in chunks(events, CHUNK):
-            new = self.write(connection, chunk)
+            new = self.write(connection, chunk).new
             n_new = Counter(map(type, compress(chunk, new)))
             received.impressions += n_new[Impression]
             received.clicks += n_new[Click]
@@ -84,24 +116,46 @@ class EventWriter:
                 for id in unknown:
                     received.unknown[id] = received.unknown.get(id, 0) + times
 
-    def write(self, connection: Connection, events: Sequence[Incoming]) -> list[bool]:
-        """Add the events to the store ``connection`` has a write transaction on; for each, in
-        order, whether it was new. The same event twice is new once.
+    def write(self, connection: Connection, events: Sequence[Incoming]) -> Written:
+        """Add the events to the store ``connection`` has a write transaction on. The same event
+        twice is new once.
         """
-        if len(self.keys) + len(self.slates) > MAX_REMEMBERED:
+        remembered = len(self.keys) + len(self.ids) + len(self.slates) + len(self.sound)
+        if remembered > MAX_REMEMBERED:
             self._forget()
-        self._number(connection, events)
+        foreign = self._foreign(connection, events)
+        kept = [(at, event) for at, event in enumerate(events) if at not in foreign]
+        self._number(connection, [event for _, event in kept])
         tables: dict[str, dict[tuple[Any, ...], int]] = {"clicks": {}, "pageviews": {}, "views": {}}
-        rows: list[tuple[Any, ...]] = []
-        for place, event in enumerate(events):
-            table, row = self._row(event)
-            tables[table].setdefault(row[IDENTITY[table]], place)
-            rows.append(row)
+        rows: dict[int, tuple[Any, ...]] = {}
+        for place, event in kept:
+            table, rows[place] = self._row(event)
+            tables[table].setdefault(rows[place][IDENTITY[table]], place)
         new = [False] * len(events)
+        other, n_folded = {*self.folded.values()}, 0
         for table, places in tables.items():
             for identity in _insert(connection, table, places, rows):
                 new[places[identity]] = True
-        return new
+                n_folded += table == "views" and rows[places[identity]][2] in other
+        return Written(new, foreign, n_folded)
+
+    def _foreign(self, connection: Connection, events: Sequence[Incoming]) -> set[int]:
+        """The places of events whose slates have numbers that mean something else here."""
+        signed = {
+            at: (event.slate.source, event.slate.items, event.slate.mark)
+            for at, event in enumerate(events)
+            if isinstance(event, Shown | Followed)
+        }
+        if new := {*signed.values()} - self.sound.keys():
+            numbers = {number for source, items, _ in new for number in (source, *items)}
+            query = "SELECT key, id FROM ids WHERE key IN :values"
+            for row in look_up(connection, query, sorted(numbers - self.ids.keys())):
+                self.ids[row.key] = row.id
+        for slate in new:
+            source, items, mark = slate
+            ids = [self.ids.get(number) for number in (source, *items)]
+            self.sound[slate] = mark == mark_of(id for id in ids if id is not None)
+        return {at for at, slate in signed.items() if not self.sound[slate]}
 
     def _number(self, connection: Connection, events: Sequence[Incoming]) -> None:
         """Know the numbers of all ids and slates in the events, and which ids are unknown."""
@@ -111,14 +165,36 @@ class EventWriter:
         for event in events:
             if isinstance(event, Click):
                 ids.add(event.clicked)
-            elif isinstance(event, PageView):
+            elif isinstance(event, PageView | Opened):
                 ids |= {event.article_id, event.referrer_id} - {""}
         if ids := ids - self.keys.keys():
             number_ids(connection, ids, self.keys)
             query = "SELECT id FROM articles WHERE id IN :values"
             self.unknown |= ids - {row.id for row in look_up(connection, query, ids)}
-        numbers = number_slates(connection, [self._slate(event) for _, event in new])
-        self.slates.update(zip((content for content, _ in new), numbers, strict=True))
+        slates = self._folded(connection, [(self._slate(event), event.ts) for _, event in new])
+        numbers = number_slates(connection, slates)
+        self.folded.clear()  # tomorrow they may have a number of their own
+        for (content, _), slate, number in zip(new, slates, numbers, strict=True):
+            (self.folded if slate.list == OTHER else self.slates)[content] = number
+
+    def _folded(self, connection: Connection, seen: Sequence[tuple[Slate, int]]) -> list[Slate]:
+        """The slates, each ``seen`` first at a moment; in the place of those made to order beyond
+        what a day may bring, one without links.
+        """
+        made = [slate for slate, _ in seen if any(slate.brought)]
+        new = set(made) - find_slates(connection, made) if made else set()
+        slates = []
+        for slate, ts in seen:
+            if slate in new:
+                day = ts // DAY_MS
+                if day > self.made_on:
+                    self.made_on, self.n_made = day, 0
+                if self.n_made >= MAX_MADE_TO_ORDER:
+                    slate = Slate(OTHER, None, "", slate.source, (), (), None)
+                else:
+                    self.n_made += 1
+            slates.append(slate)
+        return slates
 
     def _slate(self, event: Shown | Impression) -> Slate:
         """What was shown, in the store's numbers: here ids become them."""
@@ -136,20 +212,20 @@ class EventWriter:
                 return "views", (event.view_id, event.ts, slate, event.session_id, event.layout,
                                  event.arm, None, IMPORTED)  # fmt: skip
             case Shown():
-                slate = self.slates[_content(event)]
+                content = _content(event)
+                slate = self.folded[content] if content in self.folded else self.slates[content]
                 return "views", (event.view_id, event.ts, slate, event.session_id, event.layout,
                                  event.slate.arm, event.slate.variant, event.live)  # fmt: skip
             case Click():
                 return "clicks", (event.view_id, event.ts, self.keys[event.clicked], IMPORTED)
-            case PageView():
+            case PageView() | Opened():
                 # 0 for none: in a unique index NULL would differ from NULL.
                 referrer = self.keys[event.referrer_id] if event.referrer_id else 0
                 article = self.keys[event.article_id]
-                return "pageviews", (event.ts, article, event.session_id, referrer, IMPORTED)
+                live = event.live if isinstance(event, Opened) else IMPORTED
+                return "pageviews", (event.ts, article, event.session_id, referrer, live)
             case Followed():
-                return "clicks", event
-            case Opened():
-                return "pageviews", event
+                return "clicks", (event.view_id, event.ts, event.item, event.live)
 
 
 def add_tallies(connection: Connection, day: int, tallies: Mapping[str, int]) -> None:
@@ -184,7 +260,7 @@ def _insert(
     connection: Connection,
     table: str,
     places: Mapping[tuple[Any, ...], int],
-    rows: Sequence[tuple[Any, ...]],
+    rows: Mapping[int, tuple[Any, ...]],
 ) -> Iterator[tuple[Any, ...]]:
     """Insert the rows at ``places`` that are not there yet; the columns that identify these."""
     names = list(COLUMNS[table])[IDENTITY[table]]

@@ -27,8 +27,8 @@ BEYOND = "beyond origin"
 
 logger = logging.getLogger("api")
 
-# For each event whether it was new, or why none of them was kept.
-Outcome = list[bool] | StoreError
+# Of each event whether it was new, and None if it is of another store; or why none was kept.
+Outcome = list[bool | None] | StoreError
 Done = Callable[[Outcome], None]
 
 
@@ -104,8 +104,8 @@ class Journal:
             tallies, self._tallies = self._tallies, Counter()
         try:
             with self.store.transaction() as connection:
-                new = self._writer.write(connection, events)
-                counted = tallies + sent(events, new)
+                written = self._writer.write(connection, events)
+                counted = tallies + sent(events, written.new) + Counter(written.tallies)
                 add_tallies(connection, self.clock() // DAY_MS, counted)
         except Exception as exc:
             # What was numbered in the failed transaction is not in the store.
@@ -118,7 +118,7 @@ class Journal:
             logger.exception("a group of %d events could not be written", len(events))
             return StoreError(f"the events could not be written: {exc!r}")
         self.n_groups += 1
-        return new
+        return [None if at in written.foreign else new for at, new in enumerate(written.new)]
 
 
 def sent(events: Sequence[Incoming], new: Sequence[bool]) -> Counter[str]:

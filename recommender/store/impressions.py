@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recommender.store import slates
-from recommender.store.click_filters import FLAGGED, Caps
+from recommender.store.click_filters import SOUND, Caps, limits
 from recommender.store.database import Store
 from recommender.store.queries import Names, columns, ids_by_key
 
@@ -22,7 +22,7 @@ from recommender.store.queries import Names, columns, ids_by_key
 # a session is a visit of its own. A link that stands twice in a slate is credited where it stands
 # first.
 VIEWS = (
-    FLAGGED
+    SOUND
     + """
     SELECT DENSE_RANK() OVER (ORDER BY v.ts, v.view_id) AS view,
         DENSE_RANK() OVER (
@@ -135,8 +135,8 @@ def read(store: Store, *, after: int = -1, caps: Caps | None = None) -> Impressi
     """
     names = Names()
     with store.reading() as connection:
-        limit = {"after": after, **(caps or Caps()).limits}
-        rows = columns(connection, VIEWS, limit, texts={"layout": names}, floats=("rank",))
+        limit = {"after": after, **limits(connection, caps or Caps())}
+        rows = columns(connection, VIEWS, limit, texts={"layout": names.of}, floats=("rank",))
         stored = slates.read(connection)
         id_of = ids_by_key(connection)
     clicked = ~np.isnan(rows["rank"])

@@ -66,10 +66,10 @@ def number_slates(connection: Connection, slates: Iterable[Slate]) -> list[int]:
     """
     digests = [(_digest(slate), slate) for slate in slates]
     new = dict(digests)
-    numbers = _find_slates(connection, new)
+    numbers = _numbers_of(connection, new)
     if new := {digest: slate for digest, slate in new.items() if digest not in numbers}:
         _lock(connection)
-        numbers |= _find_slates(connection, new)
+        numbers |= _numbers_of(connection, new)
         first = _last(connection, "SELECT MAX(slate) FROM slates") + 1
         rows: list[tuple[Any, ...]] = []
         links: list[tuple[Any, ...]] = []
@@ -88,7 +88,13 @@ def _find_ids(connection: Connection, ids: Iterable[str], keys: dict[str, int]) 
         keys[row.id] = row.key
 
 
-def _find_slates(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, int]:
+def find_slates(connection: Connection, slates: Iterable[Slate]) -> set[Slate]:
+    """Those of the slates that have a number."""
+    digests = {_digest(slate): slate for slate in slates}
+    return {digests[digest] for digest in _numbers_of(connection, digests)}
+
+
+def _numbers_of(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, int]:
     query = "SELECT digest, slate FROM slates WHERE digest IN :values"
     return {bytes(row.digest): row.slate for row in look_up(connection, query, digests)}
 

@@ -3,12 +3,13 @@ they find becomes arrays.
 
 Each leaves out what is flagged and adds what is left of events that were forgotten. Parameters:
 ``until`` (exclusive, milliseconds since 1970, UTC), ``until_day`` (exclusive, days since 1970), and
-``click_filters.Caps.limits``.
+``click_filters.limits``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import hashlib
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.events.ingest import BY_READER
-from recommender.store.click_filters import FLAGGED
+from recommender.store.click_filters import NAMED, SOUND
 
 # What views may be counted by besides, and what that is of forgotten ones.
 OF_PAST = {"arm": "''", "live": "p.live"}
@@ -26,13 +27,13 @@ def daily_views(seen: str, past: str, *, by: str) -> str:
     """Views by day, slate, layout and one of ``OF_PAST``, of views ``v`` that meet ``seen``
     and of what is kept of forgotten ones, ``p``, that meets ``past``.
     """
-    return f"""{FLAGGED}
+    return f"""{SOUND}
     SELECT day, slate, layout, {by}, SUM(n) AS n FROM (
         SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout, v.{by}, COUNT(*) AS n
         FROM sound v
         WHERE {seen}
         GROUP BY v.ts / 86400000, v.slate, v.layout, v.{by}
-        UNION ALL SELECT p.day, p.slate, p.layout, {OF_PAST[by]} AS {by}, p.n
+        UNION ALL SELECT p.day, p.slate, {NAMED.format("p")}, {OF_PAST[by]} AS {by}, p.n
         FROM past_views p WHERE {past}
     ) k
     GROUP BY day, slate, layout, {by} ORDER BY day, slate, layout, {by}
@@ -45,7 +46,7 @@ def daily_clicks(seen: str, past: str, *, by: str) -> str:
     stands first: nobody knows which of the two was followed.
     """
     # The inner query must come first, whatever a planner without statistics thinks.
-    return f"""{FLAGGED}
+    return f"""{SOUND}
     SELECT k.day AS day, k.slate AS slate, k.layout AS layout, k.{by} AS {by}, SUM(k.n) AS n,
         SUM(k.n_in_sessions) AS n_in_sessions,
         (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = k.slate AND l.item = k.item) AS rank
@@ -56,8 +57,8 @@ def daily_clicks(seen: str, past: str, *, by: str) -> str:
         FROM clicks c JOIN sound v ON v.view_id = c.view_id
         WHERE {seen}
         GROUP BY v.ts / 86400000, v.slate, v.layout, c.item, v.{by}
-        UNION ALL SELECT p.day, p.slate, p.layout, {OF_PAST[by]} AS {by}, p.item, p.n,
-            p.n_in_sessions
+        UNION ALL SELECT p.day, p.slate, {NAMED.format("p")}, {OF_PAST[by]} AS {by}, p.item,
+            p.n, p.n_in_sessions
         FROM past_clicks p WHERE {past}
     ) k
     GROUP BY k.day, k.slate, k.layout, k.{by}, k.item
@@ -68,7 +69,7 @@ def daily_clicks(seen: str, past: str, *, by: str) -> str:
 # The sum of the clicks of visits, and that of their squares. A view without a session is a visit of
 # its own.
 CLICKS_OF_VISITS = (
-    FLAGGED
+    SOUND
     + """
     SELECT SUM(n) AS n, SUM(n * n) AS squares FROM (
         SELECT COUNT(*) AS n FROM clicks c JOIN sound v ON v.view_id = c.view_id
@@ -84,7 +85,7 @@ DAILY_CLICKS = daily_clicks("v.ts < :until", "p.day < :until_day", by="live")
 
 def readings(views: str, pages: str) -> str:
     """Who read what on which day, of views ``v`` and page views ``p`` that meet a condition; to
-    stand behind ``FLAGGED``. A page that was opened from another, in no known session, is a visit
+    stand behind ``SOUND``. A page that was opened from another, in no known session, is a visit
     of two pages.
     """
     step = """'@' || CAST(p.ts AS TEXT) || ' ' || CAST(p.article AS TEXT) || ' '
@@ -109,7 +110,7 @@ def readings(views: str, pages: str) -> str:
     """
 
 
-READINGS = FLAGGED + readings("v.ts < :until", "p.ts < :until")
+READINGS = SOUND + readings("v.ts < :until", "p.ts < :until")
 PAST_READS = "SELECT day, article, n FROM past_reads WHERE day < :until_day"
 PAST_PAIRS = "SELECT day, article, other, n FROM past_pairs WHERE day < :until_day"
 WINDOW = "SELECT MIN(ts), MAX(ts) FROM views WHERE ts < :until"
@@ -127,6 +128,14 @@ class Names(dict[str, int]):
         return self.setdefault(text, len(self))
 
 
+def hashed(text: str) -> int:
+    """A number that no other text has, as good as certainly: of a million, two share one with a
+    chance of 3 in 100 million. Visits are as many as strangers like, and their names need not be
+    kept to tell them apart.
+    """
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
+
+
 def query(statement: str, values: Mapping[str, Any]) -> sql.TextClause:
     """A statement, of whose parameters those that are lists, of texts, stand behind IN."""
     lists = [name for name, value in values.items() if isinstance(value, list)]
@@ -137,9 +146,22 @@ def query(statement: str, values: Mapping[str, Any]) -> sql.TextClause:
     )
 
 
-def ids_by_key(connection: Connection) -> dict[int, str]:
+class Ids(dict[int, str]):
+    """What the log's numbers stand for. A log may hold numbers that the store has no id for, since
+    releases before took slates of other stores; each stands for an article that nobody has.
+
+    >>> Ids({3: "knee"})[5]
+    '(unknown 5)'
+    """
+
+    def __missing__(self, number: int) -> str:
+        return f"(unknown {number})"
+
+
+def ids_by_key(connection: Connection) -> Ids:
     """The ids that the log's numbers stand for."""
-    return {row.key: row.id for row in connection.execute(sql.text("SELECT key, id FROM ids"))}
+    rows = connection.execute(sql.text("SELECT key, id FROM ids"))
+    return Ids((row.key, row.id) for row in rows)
 
 
 def columns(
@@ -147,11 +169,11 @@ def columns(
     statement: str,
     values: Mapping[str, Any],
     *,
-    texts: Mapping[str, Names] | None = None,
+    texts: Mapping[str, Callable[[str], int]] | None = None,
     floats: Collection[str] = (),
 ) -> dict[str, np.ndarray]:
     """A statement's columns by name, ``(n_rows,)`` each: whole numbers as int64; those of
-    ``floats`` as float64, NaN for NULL; of ``texts`` the numbers that their ``Names`` keep.
+    ``floats`` as float64, NaN for NULL; of ``texts`` the numbers that their functions give.
     """
     texts = texts or {}
     result = connection.execution_options(yield_per=BLOCK).execute(query(statement, values), values)
@@ -160,6 +182,6 @@ def columns(
     found: dict[str, list[np.ndarray]] = {name: [np.zeros(0, dtypes[name])] for name in names}
     for rows in result.partitions(BLOCK):
         for name, block in zip(names, zip(*rows, strict=True), strict=True):
-            numbers = [*map(texts[name].of, block)] if name in texts else block
+            numbers = [*map(texts[name], block)] if name in texts else block
             found[name].append(np.array(numbers, dtypes[name]))
     return {name: np.concatenate(blocks) for name, blocks in found.items()}

@@ -13,10 +13,10 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.events.event import DAY_MS
-from recommender.store.click_filters import FLAGGED, Caps
+from recommender.store.click_filters import SOUND, Caps, limits
 from recommender.store.counts import MAX_READ_IN_SESSION
 from recommender.store.database import Store
-from recommender.store.queries import readings
+from recommender.store.queries import query, readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ def _forget(store: Store, doomed: str, values: dict[str, Any], caps: Caps | None
         if connection.dialect.name == "postgresql":
             # Events that come meanwhile are neither counted nor deleted.
             connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-        limits = {**values, **(caps or Caps()).limits}
+        given = {**values, **limits(connection, caps or Caps())}
         for statement in _keeping(views, pages):
-            connection.execute(sql.text(FLAGGED + statement), limits)
+            connection.execute(query(SOUND + statement, given), given)
         clicks = _delete(
             connection,
             f"DELETE FROM clicks WHERE view_id IN (SELECT v.view_id FROM views v WHERE {views})",

@@ -60,7 +60,7 @@ def read(
         connection,
         f"SELECT slate, source, list, ordered FROM slates {wanted} ORDER BY slate",
         values or {},
-        texts={"list": lists},
+        texts={"list": lists.of},
     )
     links = columns(
         connection,

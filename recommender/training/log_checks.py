@@ -47,6 +47,7 @@ MIN_VIEWS = 200
 MAX_RISE, MAX_DRIFT, RECENT_DAYS = 2.0, 2.0, 7
 # As many as fit a line.
 N_EXAMPLES = 3
+KNOWN_NUMBERS = "the log's numbers stand for articles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def validate(
     with store.reading() as connection:
         found += [_halves(connection, now_ms), _not_shown(connection)]
         found += [_flagged(connection, caps), _rejected(connection)]
+        found += [_unknown_numbers(connection), _other_layouts(connection)]
     return found
 
 
@@ -336,6 +338,33 @@ def _rejected(connection: Connection) -> Check:
     return Check(
         "few events are refused", n <= MAX_REJECTED * received, summary, named[:N_EXAMPLES]
     )
+
+
+_UNKNOWN_NUMBERS = """
+    FROM (
+        SELECT source AS number FROM slates UNION SELECT item FROM slate_links
+        UNION SELECT item FROM clicks UNION SELECT article FROM pageviews
+        UNION SELECT referrer FROM pageviews WHERE referrer <> 0
+    ) k WHERE NOT EXISTS (SELECT 1 FROM ids i WHERE i.key = k.number)
+"""
+
+
+def _unknown_numbers(connection: Connection) -> Check:
+    """Of slates that another store signed, or this one before an older backup was restored."""
+    n = int(connection.scalar(sql.text(f"SELECT COUNT(*) {_UNKNOWN_NUMBERS}")) or 0)
+    some = f"SELECT number {_UNKNOWN_NUMBERS} ORDER BY number LIMIT {N_EXAMPLES}"
+    named = [f"number {number}" for number in connection.scalars(sql.text(some))]
+    summary = f"{n:,} numbers stand for no article of this store; events on them do not count"
+    return Check(KNOWN_NUMBERS, n == 0, summary, named)
+
+
+def _other_layouts(connection: Connection) -> Check:
+    n = click_filters.n_other_layouts(connection)
+    summary = (
+        f"{n:,} layouts are beyond the {click_filters.MAX_LAYOUTS} that were seen on most days, "
+        f"and are counted together as {click_filters.OTHER!r}"
+    )
+    return Check("layouts are few", n == 0, summary)
 
 
 def _share(name: str, bad: list[str], n: int, most: float, what: str) -> Check:

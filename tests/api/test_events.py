@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import sqlite3
 import threading
 import time
@@ -12,13 +13,18 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sql
-from asking import BEARER, KEY, NOW, ODD, Client, Clock, is_error, publish
+from asking import BEARER, KEY, NOW, ODD, Client, Clock, articles, is_error, publish
 from fastapi import FastAPI
 
+from recommender.articles.article import Article
+from recommender.articles.reader import Batch
 from recommender.config import Settings
 from recommender.events.slate_token import Signer, Slate
+from recommender.frames.site import Site
 from recommender.store.counts import count
-from recommender.store.database import Store
+from recommender.store.database import Store, signing_keys, store_name
+from recommender.training.log_checks import KNOWN_NUMBERS, validate
+from recommender.training.pipeline import Options, build
 from recommender_api.app import create_app
 from recommender_api.events import MAX_EVENTS
 from recommender_api.http import MAX_BODY_BYTES
@@ -428,3 +434,113 @@ def test_without_a_store_lists_are_served_and_events_refused(models: Path):
 
     assert (answer.status_code, answer.json()["slate"]) == (200, None)
     assert is_error(send(client, {}), 503, "store_unavailable")
+
+
+# A store that is not what it was
+
+
+def batch_of(given: list[Article]) -> Batch:
+    batch = Batch()
+    for article in given:
+        batch.add(article, "test")
+    return batch
+
+
+@pytest.fixture
+def restored(tmp_path: Path) -> Iterator[tuple[Settings, dict[str, str]]]:
+    """A site whose store went back to a backup that is older than its live bundle and than an
+    article put since; slates of before, by page. In the store as it is now other articles have the
+    numbers that these had.
+    """
+    settings = Settings(
+        database=f"sqlite:///{tmp_path}/store.db", models=tmp_path / "models",
+        editorial=tmp_path / "none.csv", admin_key=KEY,
+    )  # fmt: skip
+    backup = tmp_path / "backup.db"
+    *first, late, _ = articles()
+    zebra = Article(id="zebra", title="Zebra", body="zebra stripes savannah")
+    with Store(settings.database) as store:
+        store_name(store)
+        signing_keys(store)
+        store.apply(batch_of(first))
+        build(store, settings.models, now=NOW, options=Options(jobs=1))
+    shutil.copy(tmp_path / "store.db", backup)
+    with Store(settings.database) as store:
+        store.apply(batch_of([zebra, late]))
+        # In another order than that in which the store would number both anew.
+        store.keys_of([zebra.id])
+        build(store, settings.models, now=NOW, options=Options(jobs=1))
+    app = create_app(settings, clock=lambda: NOW)
+    client = Client(app)
+    new = {"id": "new", "title": "Knee and new", "body": "knee joint cartilage meniscus tendon"}
+    client.request("PUT", "/v1/articles", json=[new], headers=BEARER)
+    slates = {id: slate_of(client, id) for id in ("knee-1", "sleep-2", late.id, "new")}
+    app.stored.close()
+    for name in ("store.db-wal", "store.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    shutil.copy(backup, tmp_path / "store.db")
+    yield settings, slates
+
+
+def test_what_was_signed_before_a_backup_was_restored_is_refused(
+    restored: tuple[Settings, dict[str, str]],
+):
+    """Its numbers mean nothing now, and other articles as soon as these come; lists of today have
+    slates that count, the page's that the store has lost too, and training goes on.
+    """
+    settings, slates = restored
+    app = create_app(settings, clock=lambda: NOW)
+    client = Client(app)
+    other = {"id": "other", "title": "Sleep and more", "body": "sleep night dream snoring"}
+
+    early = taken(send(client, *(seen(f"a{id}", slates[id]) for id in slates)))
+    client.request("PUT", "/v1/articles", json=[other], headers=BEARER)
+    later = taken(send(client, *(seen(f"b{id}", slates[id]) for id in slates)))
+    today = taken(send(client, *(seen(id, slate_of(client, id)) for id in ("alone", "other"))))
+    app.stored.close()
+
+    refused = [(at, "other_store") for at in range(4)]
+    assert (early, later, today) == ((0, 0, refused), (0, 0, refused), (2, 0, []))
+    with Store(settings.database) as store:
+        views = Site(store).impressions()
+        built = build(store, settings.models, now=NOW, options=Options(jobs=1))
+        found = validate(store, now_ms=MS)
+    assert sorted(views.source_id) == ["alone", "other"]
+    assert built.about.n_views == 2
+    assert all(check.passed for check in found if check.name == KNOWN_NUMBERS)
+
+
+def test_workers_agree_that_a_store_went_back(restored: tuple[Settings, dict[str, str]]):
+    """Each notices for itself, and what one signs another takes."""
+    settings, _ = restored
+    apps = [create_app(settings, clock=lambda: NOW) for _ in range(2)]
+    clients = [Client(app) for app in apps]
+
+    told = [
+        taken(send(other, seen(f"v{at}", slate_of(client))))
+        for at, (client, other) in enumerate([clients, clients[::-1]])
+    ]
+    for app in apps:
+        app.stored.close()
+
+    assert told == [(1, 0, []), (1, 0, [])]
+
+
+def test_a_store_with_the_same_key_is_another_store(models: Path, tmp_path: Path):
+    """Staging and production may share the setting, and the bundle."""
+    apps = [
+        create_app(
+            Settings(database=f"sqlite:///{tmp_path}/{name}.db", models=models, signing_key="one"),
+            clock=lambda: NOW,
+        )
+        for name in ("staging", "production")
+    ]
+    staging, production = map(Client, apps)
+
+    told = taken(send(production, seen("v1", slate_of(staging)), seen("v2", slate_of(production))))
+    tallies = rows(f"sqlite:///{tmp_path}/production.db", "SELECT name, n FROM tallies")
+    for app in apps:
+        app.stored.close()
+
+    assert told == (1, 0, [(0, "other_store")])
+    assert ("rejected other_store", 1) in tallies

@@ -27,9 +27,9 @@ from recommender.fields import MAX_ID_CHARACTERS
 NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp() * 1000)
 PERSIAN = "چرا-می\u200cشود"  # a joiner that is nowhere seen, and belongs to the word
 LONG = "x" * MAX_ID_CHARACTERS
-KEYS = {"knee": 3, "gout": 7, "a/b?c=1": 9, PERSIAN: 11, LONG: 12}
+IDS = {"knee", "gout", "a/b?c=1", PERSIAN, LONG}
 SIGNER = Signer([b"a key"])
-SLATE = Slate("b1", 85, "explore", 3, (7, 9), ("model", "explored"), (0.8, 0.05))
+SLATE = Slate("b1", 85, "explore", 3, (7, 9), ("model", "explored"), (0.8, 0.05), mark=b"mark")
 TOKEN = SIGNER.sign(SLATE)
 
 IMPRESSION = {"type": "impression", "view_id": "v1", "slate": TOKEN}
@@ -44,7 +44,7 @@ FULL_CLICK = {"type": "click", "view_id": "v1", "ts": "2026-11-22T10:00:00Z", "c
 
 def gate(**changes: Any) -> Gate:
     """A gate at noon, for a reader's page unless ``changes`` say otherwise."""
-    return Gate(**{"signer": SIGNER, "key_of": KEYS.get, "now_ms": NOON, **changes})
+    return Gate(**{"signer": SIGNER, "is_known": IDS.__contains__, "now_ms": NOON, **changes})
 
 
 def reason(record: object, **changes: Any) -> str:
@@ -70,18 +70,18 @@ def test_an_impression_is_the_slate_its_token_says():
 
 def test_a_click_is_the_item_at_its_position():
     """The second link of the slate is the article with the store's number 9."""
-    assert gate().read(CLICK) == Followed("v1", NOON, 9, BY_READER)
-    assert gate().read({**CLICK, "position": 1}) == Followed("v1", NOON, 7, BY_READER)
+    assert gate().read(CLICK) == Followed("v1", NOON, 9, BY_READER, SLATE)
+    assert gate().read({**CLICK, "position": 1}) == Followed("v1", NOON, 7, BY_READER, SLATE)
 
 
 def test_a_page_view_names_articles_of_the_site():
     """Whatever their ids hold; a referrer and a session may be missing, null or empty."""
-    assert gate().read(PAGE_VIEW) == Opened(NOON, 3, "", 0, BY_READER)
+    assert gate().read(PAGE_VIEW) == Opened(NOON, "knee", "", "", BY_READER)
     for nothing in (None, ""):
         same = {**PAGE_VIEW, "referrer_id": nothing, "session_id": nothing}
-        assert gate().read(same) == Opened(NOON, 3, "", 0, BY_READER)
+        assert gate().read(same) == Opened(NOON, "knee", "", "", BY_READER)
     full = {**PAGE_VIEW, "article_id": "a/b?c=1", "referrer_id": "gout", "session_id": "s"}
-    assert gate().read(full) == Opened(NOON, 9, "s", 7, BY_READER)
+    assert gate().read(full) == Opened(NOON, "a/b?c=1", "s", "gout", BY_READER)
 
 
 @pytest.mark.parametrize("id", [PERSIAN, LONG])
@@ -89,7 +89,7 @@ def test_any_id_of_the_site_will_do(id: str):
     """As source and as referrer: long ones, and those with letters that are not to be seen."""
     event = gate().read({"type": "pageview", "article_id": id, "referrer_id": id})
 
-    assert event == Opened(NOON, KEYS[id], "", KEYS[id], BY_READER)
+    assert event == Opened(NOON, id, "", id, BY_READER)
 
 
 def test_what_else_a_page_says_is_not_believed():
@@ -108,6 +108,11 @@ def test_a_key_that_was_replaced_still_opens_slates():
     """Pages that were drawn before the change go on sending."""
     assert gate(signer=Signer([b"new", b"a key"])).read(CLICK) == gate().read(CLICK)
     assert reason(CLICK, signer=Signer([b"new"])) == "forged"
+
+
+def test_a_slate_of_another_store_is_refused_as_such():
+    """Staging and production may share a key, not the numbers of their articles."""
+    assert reason(CLICK, signer=Signer([b"a key"], store="another")) == "other_store"
 
 
 @pytest.mark.parametrize(("age", "passed"), [(0, 0), (1, 1), (1500.9, 1500), (MAX_AGE_MS,) * 2])
@@ -260,9 +265,9 @@ def test_the_site_itself_may_say_when():
     when = {"ts": "2026-11-22T11:00:00+01:00", "age_ms": "not looked at"}
 
     assert trusted.read({**IMPRESSION, **when}) == Shown("v1", ts, SLATE, "", "", IMPORTED)
-    assert trusted.read({**CLICK, **when}) == Followed("v1", ts, 9, IMPORTED)
-    assert trusted.read({**PAGE_VIEW, **when}) == Opened(ts, 3, "", 0, IMPORTED)
-    assert trusted.read({**CLICK, "age_ms": 7}) == Followed("v1", NOON - 7, 9, BY_READER)
+    assert trusted.read({**CLICK, **when}) == Followed("v1", ts, 9, IMPORTED, SLATE)
+    assert trusted.read({**PAGE_VIEW, **when}) == Opened(ts, "knee", "", "", IMPORTED)
+    assert trusted.read({**CLICK, "age_ms": 7}) == Followed("v1", NOON - 7, 9, BY_READER, SLATE)
 
 
 @pytest.mark.parametrize("ts", ["", "now", 5, None, True, [], "2026-13-01", "\ud800", "9" * 5000])
@@ -318,12 +323,12 @@ def test_anything_is_an_event_or_refused(record: object, trusted: bool, crawler:
         event = gate(trusted=trusted, crawler=crawler).read(record)
     except Rejected as fault:
         assert fault.reason in {"malformed", "oversized", "unsigned", "forged", "bad_position",
-                                "unknown_article"}  # fmt: skip
+                                "unknown_article", "other_store"}  # fmt: skip
         assert str(fault)
         return
     assert isinstance(event, Shown | Followed | Opened | Impression | Click | PageView)
     assert isinstance(event.ts, int)
-    text = json.dumps(event, ensure_ascii=False)
+    text = json.dumps(event, ensure_ascii=False, default=bytes.hex)
     assert text.encode()
     assert "\\u0000" not in text
     assert trusted or event.ts <= NOON

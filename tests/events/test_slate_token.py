@@ -6,22 +6,27 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recommender.errors import TokenError
+from recommender.errors import ForeignToken, TokenError
 from recommender.events import slate_token
 from recommender.events.event import ORIGINS
 from recommender.events.slate_token import (
     MAC_BYTES,
+    MARK_BYTES,
     MAX_CHARACTERS,
+    MAX_NUMBER,
     N_VARIANTS,
     Signer,
     Slate,
+    head_of,
+    mark_of,
     tail_of,
 )
 
 SIGNER = Signer([b"a key"])
 SLATE = Slate(
-    "20261122-101500-3f2a9c", 85, "explore", 3, (7, 300), ("model", "explored"), (0.8, 0.05)
-)
+    "20261122-101500-3f2a9c", 85, "explore", 3, (7, 300), ("model", "explored"), (0.8, 0.05),
+    mark=b"mark",
+)  # fmt: skip
 TOKEN = SIGNER.sign(SLATE)
 
 
@@ -32,7 +37,7 @@ def slates(draw: st.DrawFn) -> Slate:
     items = draw(st.lists(numbers, max_size=8))
     n = len(items)
     variant = draw(st.none() | st.integers(0, N_VARIANTS - 1))
-    hundredths = draw(st.lists(st.integers(0, N_VARIANTS), min_size=n, max_size=n))
+    hundredths = draw(st.lists(st.integers(1, N_VARIANTS), min_size=n, max_size=n))
     brought = tuple(draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     return Slate(
         list=draw(st.text(max_size=60)),
@@ -43,6 +48,7 @@ def slates(draw: st.DrawFn) -> Slate:
         origins=tuple(draw(st.lists(st.sampled_from(ORIGINS), min_size=n, max_size=n))),
         chances=None if variant is None else tuple(part / N_VARIANTS for part in hundredths),
         brought=brought if any(brought) else (),
+        mark=draw(st.binary(min_size=MARK_BYTES, max_size=MARK_BYTES)),
     )  # fmt: skip
 
 
@@ -75,28 +81,17 @@ def test_the_longest_list_fits():
     assert len(SIGNER.sign(slate)) <= MAX_CHARACTERS
 
 
-def test_a_mark_takes_no_space():
-    """It stands in the byte of the origin; without marks the bytes are those of before there were
-    any. 300 is 44 and twice 128, in two bytes.
-    """
+def test_what_a_request_brought_takes_no_space():
+    """It stands in the byte of the origin. 300 is 44 and twice 128, in two bytes."""
     links = 3, (7, 300), ("text", "explored"), (0.8, 0.05)
 
-    assert tail_of(*links) == bytes([3, 2, 7, 1, 80, 172, 2, 5, 5])
-    assert tail_of(*links, (False, False)) == tail_of(*links)
-    assert tail_of(*links, (False, True)) == bytes([3, 2, 7, 1, 80, 172, 2, 0x80 | 5, 5])
+    assert tail_of(*links, mark=b"mark") == bytes([3, 2, 7, 1, 80, 172, 2, 5, 5]) + b"mark"
+    assert tail_of(*links, (False, False), mark=b"mark") == tail_of(*links, mark=b"mark")
+    brought = bytes([3, 2, 7, 1, 80, 172, 2, 0x80 | 5, 5]) + b"mark"
+    assert tail_of(*links, (False, True), mark=b"mark") == brought
 
 
-def test_a_token_from_before_there_were_marks_opens():
-    """Pages keep them for a while; none of its links is marked, and it is signed alike today."""
-    slate = SLATE._replace(list="b1")
-    before = "AVUCYjEHZXhwbG9yZQMCBwBQrAIFBTU3bBledbWjbr4ZbQ"
-
-    assert SIGNER.open(before) == slate
-    assert SIGNER.open(before).brought == ()
-    assert SIGNER.sign(slate) == before
-
-
-def test_a_mark_for_each_link():
+def test_brought_or_not_of_each_link():
     """Or none at all."""
     with pytest.raises(ValueError, match="argument 4 is shorter"):
         SIGNER.sign(SLATE._replace(brought=(True,)))
@@ -193,8 +188,67 @@ def test_links_cannot_be_swapped_between_two_tokens():
 def test_a_token_of_another_release_says_so(monkeypatch: pytest.MonkeyPatch):
     """It bears our signature, but we cannot tell what it holds."""
     monkeypatch.setattr(slate_token, "VERSION", slate_token.VERSION + 1)
-    token = SIGNER.sign(SLATE)
+    token = Signer([b"a key"]).sign(SLATE)
     monkeypatch.undo()
 
     with pytest.raises(TokenError, match="another release"):
         SIGNER.open(token)
+
+
+def test_a_token_names_its_store():
+    """Two stores may have one signing key; what one signed is no slate of the other."""
+    one, other = (Signer([b"a key"], store=name) for name in ("one", "other"))
+
+    assert one.open(one.sign(SLATE)) == SLATE
+    with pytest.raises(ForeignToken, match="another store"):
+        other.open(one.sign(SLATE))
+
+
+def test_a_mark_is_of_ids_in_their_order():
+    """However the ids are cut, and whatever characters they have."""
+    marks = [mark_of(ids) for ids in (["a", "b"], ["b", "a"], ["ab"], ["a", "b", ""], ["a"], [])]
+
+    assert len(set(marks)) == len(marks)
+    assert {len(mark) for mark in marks} == {MARK_BYTES}
+    assert mark_of(["a", "b"]) == mark_of(iter(["a", "b"]))
+
+
+def sealed(packed: bytes) -> str:
+    """Any bytes under our signature: of another release, or of who has our key."""
+    return SIGNER.seal(packed, b"")
+
+
+HEAD = head_of("b1", None, "")
+SOUND = tail_of(3, (7,), ("model",), (0.0,), mark=b"mark")
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"",
+        HEAD,
+        *((HEAD + SOUND)[:cut] for cut in range(len(HEAD + SOUND))),
+        HEAD + SOUND + b"x",
+        bytes([100]) + HEAD[1:] + SOUND,  # no such variant
+        bytes([5]) + HEAD[1:] + SOUND,  # no chance
+        HEAD + bytes([3, 1, 7, 0, 101]) + b"mark",  # more than a chance
+        HEAD + bytes([3, 1, 7, len(ORIGINS), 0]) + b"mark",  # no such origin
+        bytes([255, 2, 255, 254, 0]) + SOUND,  # no text
+        HEAD + b"\xff" * 40,
+        HEAD + bytes([0x80, 0x80, 0x80, 0x80, 0x08, 0]) + b"mark",  # 2**31
+    ],
+)
+def test_a_signature_says_who_wrote_it_not_that_it_is_sound(packed: bytes):
+    """Another release, or who has our key, can sign anything; it is refused, and nothing else."""
+    assert is_refused(sealed(packed))
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_that_are_signed_are_a_slate_or_refused(packed: bytes):
+    """And of a slate every number can be stored."""
+    try:
+        slate = SIGNER.open(sealed(packed))
+    except TokenError:
+        return
+    assert max(slate.source, *slate.items, 0) <= MAX_NUMBER
+    assert slate.chances is None or all(0 < chance <= 1 for chance in slate.chances)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sql
+from sent import record
 from sites import DAY, click, stored, view
 
 from recommender.articles.article import Article
@@ -18,7 +19,6 @@ from recommender.events.slate_token import Slate
 from recommender.frames.site import Site
 from recommender.store import counts
 from recommender.store.database import Store
-from recommender.store.event_writer import EventWriter
 from recommender.store.retention import forget_before
 
 TEXT = str(pd.Series([""]).dtype)
@@ -282,11 +282,10 @@ def test_daily_counts_are_what_the_learner_sees(site: Site):
     """Doubtful views left out, forgotten ones kept; by arm, as long as that is known."""
     slate = Slate("new", 7, "b", *_keys(site), ("model",) * 2, (1.0, 1.0))
     live = [Shown("live", DAY, slate, "", "bottom", BY_READER),
-            Followed("live", DAY + 5, slate.items[1], BY_READER),
+            Followed("live", DAY + 5, slate.items[1], BY_READER, slate),
             Shown("sound", DAY, slate, "", "bottom", BY_READER),
-            Followed("sound", DAY + 5_000, slate.items[0], BY_READER)]  # fmt: skip
-    with site.store.transaction() as connection:
-        EventWriter().write(connection, live)
+            Followed("sound", DAY + 5_000, slate.items[0], BY_READER, slate)]  # fmt: skip
+    record(site.store, *live)
 
     views = site.impressions().set_index("view_id")
     before = site.daily_counts()

@@ -671,7 +671,7 @@ def test_a_complaint_while_working_is_a_store_error_too(store: Store):
 
 # What a store is known by is made once, and is the same for every process
 
-SLATE = Slate("b1", None, "", 1, (2,), ("model",), None)
+SLATE = Slate("b1", None, "", 1, (2,), ("model",), None, mark=b"mark")
 Made = TypeVar("Made")
 
 
@@ -728,8 +728,9 @@ def test_workers_that_start_together_agree(database: str):
 
     assert len(found) == 6
     assert all(each == found[0] for each in found)
-    token = Signer(found[0][1]).sign(SLATE)
-    assert all(Signer(keys).open(token) == SLATE for _, keys in found)
+    (name, keys), *others = found
+    token = Signer(keys, store=name).sign(SLATE)
+    assert all(Signer(keys, store=name).open(token) == SLATE for name, keys in others)
 
 
 def test_workers_that_start_together_with_a_new_key_agree(database: str):

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import pytest
-from sent import NOON, everything, followed, move_away, opened, record, rows, shown, slate
+import sqlalchemy as sql
+from sent import NOON, everything, followed, move_away, opened, record, rows, shown, signed, slate
 
 from recommender.errors import StoreError
-from recommender.events.event import Click, Impression, PageView
+from recommender.events.event import DAY_MS, Click, Impression, PageView
 from recommender.events.ingest import (
     BY_CRAWLER,
     BY_READER,
@@ -22,7 +23,7 @@ from recommender.events.ingest import (
 from recommender.events.slate_token import Slate
 from recommender.store import event_writer
 from recommender.store.database import Store
-from recommender.store.event_writer import EventWriter, add_tallies
+from recommender.store.event_writer import EventWriter, Written, add_tallies
 
 # One writer
 
@@ -168,7 +169,8 @@ def test_any_order_of_arrival_makes_the_same_store(database: str, seed: int):
         ]  # fmt: skip
         expected += [("click", e.view_id, e.ts, "", e.live, e.item, 0, 0)
                      for e in events if isinstance(e, Followed)]  # fmt: skip
-        expected += [("page", "", e.ts, e.session_id, e.live, e.article, e.referrer, 0)
+        expected += [("page", "", e.ts, e.session_id, e.live, int(e.article_id),
+                      int(e.referrer_id or 0), 0)
                      for e in events if isinstance(e, Opened)]  # fmt: skip
         assert everything(store) == sorted(expected)
 
@@ -199,6 +201,77 @@ def test_what_is_remembered_is_bounded(store: Store, monkeypatch: pytest.MonkeyP
     assert rows(store, "SELECT COUNT(*), MAX(key) FROM ids") == [(11, 11)]
 
 
+# Numbers of another store
+
+
+def numbered(store: Store, *ids: str) -> None:
+    """Give the ids the numbers from 1 on."""
+    for id in ids:
+        store.keys_of([id])
+
+
+def written(store: Store, *events: Incoming, writer: EventWriter | None = None) -> Written:
+    with store.transaction() as connection:
+        return (writer or EventWriter()).write(connection, events)
+
+
+def test_a_number_that_means_something_else_is_refused(store: Store):
+    """A slate of pages, signed by the store as it was before an older backup of it was restored:
+    neither its view nor its click is kept, before the number is given out again nor after.
+    """
+    numbered(store, "knee", "gout", "salt")
+    before = signed(store, [shown("v1", 2, 3), followed("v1", 3), shown("v2", 2)])
+    with store.transaction() as connection:
+        connection.execute(sql.text("DELETE FROM ids WHERE id = 'salt'"))
+    writer = EventWriter()
+
+    unknown = written(store, *before, writer=writer)
+    numbered(store, "sugar")
+    another = written(store, *before, writer=EventWriter())
+
+    assert (unknown.new, unknown.foreign) == ([False, False, True], {0, 1})
+    assert (another.new, another.foreign) == ([False, False, False], {0, 1})
+    assert everything(store) == [("view", "v2", NOON, "", BY_READER, 1, 1, 2)]
+    assert unknown.tallies == {"rejected other_store": 2, "folded": 0}
+
+
+def test_numbers_beyond_any_store_are_refused(store: Store):
+    """The largest a token can hold, and 0, which stands for none."""
+    numbered(store, "knee", "gout")
+    odd = [shown("v1", 2**31 - 1), shown("v2", 2, source=0), followed("v3", 2**31 - 1)]
+
+    assert written(store, *odd).foreign == {0, 1, 2}
+    assert everything(store) == []
+
+
+# Slates that strangers have made
+
+
+def test_what_requests_have_made_is_bounded_by_day(store: Store, monkeypatch: pytest.MonkeyPatch):
+    """Beyond it one slate a page stands for all, without links; what is known or prepared stays."""
+    monkeypatch.setattr(event_writer, "MAX_MADE_TO_ORDER", 3)
+    writer, brought = EventWriter(), {"brought": (True,)}
+
+    def seen(day: int) -> list[Incoming]:
+        return signed(store, [
+            *(shown(f"v{day}-{at}", 10 + at, ts=NOON + day * DAY_MS, **brought) for at in range(6)),
+            shown(f"p{day}", 50 + day, ts=NOON + day * DAY_MS),
+        ])  # fmt: skip
+
+    first = written(store, *seen(0), writer=writer)
+    again = written(store, *seen(0), writer=writer)
+    other = written(store, *seen(1), writer=writer)
+
+    assert first.new == other.new == [True] * 7
+    assert again.new == [False] * 7
+    # Of the second day's six, three are known, and the other three are within its allowance.
+    assert [each.n_folded for each in (first, again, other)] == [3, 0, 0]
+    assert rows(store, "SELECT list, COUNT(*) FROM slates GROUP BY list ORDER BY list") == [
+        ("b1", 3 + 3 + 2), ("other", 1)
+    ]  # fmt: skip
+    assert rows(store, "SELECT COUNT(*) FROM views") == [(14,)]
+
+
 # Several writers
 
 
@@ -218,6 +291,8 @@ def test_processes_that_write_the_same_are_told_new_once(database: str):
         events += [shown(f"v{at}", 7, 8 + at % 5), followed(f"v{at}", 7), opened(7, ts=NOON + at)]
         events.append(Impression(f"w{at}", NOON, f"a{at % 6}", (f"a{at % 7}", "b")))
     told: list[Counter[Incoming]] = [Counter(), Counter()]
+    with Store(database) as store:
+        signed(store, [shown("any", *range(2, 13))])  # twelve numbers, before the race
 
     def write(number: int) -> None:
         mine = random.Random(number).sample(events, len(events))
@@ -234,7 +309,7 @@ def test_processes_that_write_the_same_are_told_new_once(database: str):
     with Store(database) as store:
         assert rows(store, "SELECT COUNT(*) FROM views") == [(80,)]
         assert rows(store, "SELECT COUNT(*), COUNT(DISTINCT digest) FROM slates") == [(45, 45)]
-        assert rows(store, "SELECT COUNT(*), MAX(key) FROM ids") == [(8, 8)]
+        assert rows(store, "SELECT COUNT(*), MAX(key) FROM ids") == [(20, 20)]
         orphans = "SELECT COUNT(*) FROM views WHERE slate NOT IN (SELECT slate FROM slate_links)"
         assert rows(store, orphans) == [(0,)]
 
@@ -248,14 +323,16 @@ def test_a_group_that_fails_leaves_no_trace(store: Store, table: str):
         Impression("w1", NOON, "knee", ("gout",)),
         opened(7),
     ]
+    signed(store, events)  # which numbers 1 and 7
     move_away(store, table)
 
     with pytest.raises(StoreError, match=table):
         record(store, *events)
 
     move_away(store, table, back=True)
-    for each in ("views", "clicks", "pageviews", "slates", "slate_links", "ids"):
+    for each in ("views", "clicks", "pageviews", "slates", "slate_links"):
         assert rows(store, f"SELECT COUNT(*) FROM {each}") == [(0,)]
+    assert rows(store, "SELECT key FROM ids ORDER BY key") == [(1,), (7,)]
     assert record(store, *events) == [True] * 4
 
 

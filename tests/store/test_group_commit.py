@@ -3,12 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sql
-from sent import NOON, followed, move_away, opened, record, rows, shown
+from sent import NOON, followed, move_away, opened, record, rows, shown, signed
 from sqlalchemy.engine import Connection
 
 from recommender.errors import StoreError
@@ -60,11 +60,26 @@ class Watched:
             yield connection
 
 
+class Signed(Journal):
+    """A journal whose slates this store has signed."""
+
+    def add(self, events, done, tallies=None) -> bool:
+        whole = getattr(self.store, "store", self.store)
+        known = None not in events
+        return super().add(signed(whole, events) if known else events, done, tallies)
+
+
 @pytest.fixture
 def journal(store: Store) -> Iterator[Journal]:
-    opened = Journal(Watched(store), clock=lambda: NOON)
+    opened = journal_of(Watched(store))
     yield opened
     opened.close()
+
+
+def journal_of(store: Store | Watched, clock: Callable[[], int] = lambda: NOON) -> Journal:
+    """A journal, in whose store the articles have their numbers already."""
+    signed(getattr(store, "store", store), [shown("any", *range(2, 12))])
+    return Signed(store, clock=clock)
 
 
 @contextmanager
@@ -128,7 +143,7 @@ def test_a_group_has_an_end(journal: Journal, store: Store, monkeypatch: pytest.
 
 def test_closing_writes_what_waits(store: Store):
     """Then nothing is taken any more."""
-    answers, journal = Answers(), Journal(store, clock=lambda: NOON)
+    answers, journal = Answers(), journal_of(store)
     with blocked(store):
         for number in range(20):
             journal.add([shown(f"v{number}", 7)], answers.to(number), {"received": 1})
@@ -204,7 +219,7 @@ def test_a_store_that_is_busy_for_too_long_is_a_failure(database: str):
     """Pages are told, instead of waiting for ever; then it goes on."""
     answers = Answers()
     with Store(database) as other, Store(database, busy_seconds=0.05) as store:
-        journal = Journal(store, clock=lambda: NOON)
+        journal = journal_of(store)
         with blocked(other):
             journal.add([shown("v1", 7)], answers.to(1))
             assert isinstance(answers.wait(1)[1], StoreError)
@@ -249,7 +264,7 @@ def test_whoever_cannot_be_told_does_not_keep_others_waiting(
 def test_tallies_are_counted_on_the_day_of_the_clock(store: Store):
     """Also those of a post in which nothing was worth keeping."""
     moment = [NOON]
-    journal, answers = Journal(store, clock=lambda: moment[0]), Answers()
+    journal, answers = journal_of(store, clock=lambda: moment[0]), Answers()
     journal.add([], answers.to(1), {"received": 2, "rejected forged": 2})
     answers.wait(1)
     moment[0] += DAY_MS
@@ -268,7 +283,7 @@ def test_what_is_told_as_kept_is_kept(database: str):
     """Four threads post while the store fails now and then: exactly what was told is there."""
     answers = Answers()
     with Store(database, busy_seconds=0.02) as store, Store(database) as other:
-        journal = Journal(store, clock=lambda: NOON)
+        journal = journal_of(store)
 
         def post(thread: int) -> None:
             for turn in range(25):
@@ -298,7 +313,7 @@ def test_what_pages_send_is_counted_by_day_as_it_comes(store: Store):
     """New views and clicks that may count, views of what a request brought, and what its origin
     should not have sent; no duplicate, no crawler, no import.
     """
-    journal, answers = Journal(store, clock=lambda: NOON), Answers()
+    journal, answers = journal_of(store), Answers()
     events: list[Incoming] = [
         shown("v1", 7, 8),
         shown("v1", 7, 8),
@@ -324,7 +339,7 @@ def test_what_pages_send_is_counted_by_day_as_it_comes(store: Store):
 
 def test_what_could_not_be_written_is_not_counted(store: Store):
     """When the page sends it again it is, once."""
-    journal, answers = Journal(store, clock=lambda: NOON), Answers()
+    journal, answers = journal_of(store), Answers()
     move_away(store, "clicks")
     journal.add([followed("v1", 7)], answers.to(1), {"received": 1})
     assert isinstance(answers.wait(1)[1], StoreError)

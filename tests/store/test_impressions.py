@@ -1,13 +1,13 @@
 """The log is read as it happened: whole slates, with their chances, visit by visit."""
 
 import numpy as np
+from sent import record
 from sites import DAY, click, view
 
 from recommender.events.ingest import BY_READER, Followed, Shown
 from recommender.events.slate_token import Slate
 from recommender.store import queries
 from recommender.store.database import Store
-from recommender.store.event_writer import EventWriter
 from recommender.store.impressions import Impressions, read
 
 
@@ -201,16 +201,13 @@ def test_what_is_flagged_is_not_judged():
     with Store("sqlite://") as store:
         keys = store.keys_of(["knee", "gout", "salt"])
         slate = Slate("b", None, "", keys[0], (keys[1], keys[2]), ("model", "model"), None)
-        with store.transaction() as connection:
-            EventWriter().write(
-                connection,
-                [
-                    Shown("robot", 0, slate, "", "", BY_READER),
-                    Followed("robot", 10, keys[1], BY_READER),
-                    Shown("reader", 0, slate, "", "", BY_READER),
-                    Followed("reader", 1000, keys[2], BY_READER),
-                ],
-            )
+        record(
+            store,
+            Shown("robot", 0, slate, "", "", BY_READER),
+            Followed("robot", 10, keys[1], BY_READER, slate),
+            Shown("reader", 0, slate, "", "", BY_READER),
+            Followed("reader", 1000, keys[2], BY_READER, slate),
+        )
 
         log = read(store)
 
