@@ -22,7 +22,7 @@ from recommender.events.event import DAY_MS
 from recommender.fields import MAX_ID_CHARACTERS
 from recommender.store.click_filters import Caps, count_flagged, n_live
 from recommender.store.database import Store
-from recommender.store.event_writer import tallies_of
+from recommender.store.event_writer import FOLDED, tallies_of
 from recommender.store.group_commit import BEYOND
 from recommender_api.http import check_key
 from recommender_api.live import Live
@@ -215,10 +215,12 @@ class Figures:
         capped = {
             "day": beyond(n["views"], usual=usual),
             "origin": self._today.get(BEYOND, 0),
+            "slate": self._today.get(FOLDED, 0),
         }
         yield gauges(
             "recommender_events_capped",
-            "Of today: views beyond what a day may bring, events beyond what an origin may send",
+            "Of today: views beyond what a day may bring, events beyond what an origin may send, "
+            "views of lists made to order beyond those a day may bring, which have no links",
             "reason",
             capped,
         )

@@ -319,7 +319,7 @@ def test_a_flood_is_stored_flagged_and_shown_before_any_training(app: FastAPI, c
     post(app, FLOOD, [event for event in flood if "position" not in event])
     clock.now += timedelta(seconds=61)
 
-    assert figures(app, "recommender_events_capped") == {"day": 0, "origin": 30}
+    assert figures(app, "recommender_events_capped") == {"day": 0, "origin": 30, "slate": 0}
     today = figures(app, "recommender_events_today")
     assert today == {"views": 30, "clicks": 0, "brought": 0}
     assert figures(app, "recommender_events_flagged")["origin"] == 30
@@ -351,7 +351,7 @@ def test_by_default_nothing_is_capped(models: Path, tmp_path: Path, clock: Clock
     post(app, FLOOD, seen(app, "f", 200))
 
     assert Settings().event_origin == "off"
-    assert figures(app, "recommender_events_capped") == {"day": 0, "origin": 0}
+    assert figures(app, "recommender_events_capped") == {"day": 0, "origin": 0, "slate": 0}
     app.stored.close()
     with Store(f"sqlite:///{tmp_path / 'store.db'}") as store, store.reading() as connection:
         live = connection.scalars(sql.text("SELECT DISTINCT live FROM views"))
@@ -418,7 +418,7 @@ def test_a_day_beyond_what_usual_days_bring_shows_before_any_training(tmp_path: 
     post(app, FLOOD, seen(app, "f", 190))
 
     assert figures(app, "recommender_events_today") == {"views": 190, "clicks": 190, "brought": 0}
-    assert figures(app, "recommender_events_capped") == {"day": 10, "origin": 0}
+    assert figures(app, "recommender_events_capped") == {"day": 10, "origin": 0, "slate": 0}
     app.stored.close()
 
 

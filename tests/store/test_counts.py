@@ -6,16 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sent import NOON, followed, record, shown
+import sqlalchemy as sql
+from sent import NOON, followed, record, rows, shown
 from sites import DAY, NOW, Shown, click, log_of, stored, view
 
 from recommender.articles.article import Article
 from recommender.errors import StoreError
 from recommender.events.event import Event, PageView
-from recommender.store import counts
+from recommender.frames.site import Site
+from recommender.store import click_filters, counts
 from recommender.store.counts import UNKNOWN, Log, count, n_clicks
 from recommender.store.database import Store
+from recommender.store.impressions import read
 from recommender.store.retention import forget_before
+from recommender.training.log_checks import KNOWN_NUMBERS, validate
 from recommender.training.pipeline import Options, build
 
 IDS = ["gout", "knee", "salt", "sugar"]
@@ -202,6 +206,73 @@ def test_views_and_clicks_in_each_layout(store: Store):
     assert seen(count(store, IDS)) == seen(log)
     # What nobody saw until then is in no layout.
     assert {key[0] for key in seen(count(store, IDS, until=0))} == {""}
+
+
+def test_layouts_seen_on_most_days_keep_their_names(store: Store, monkeypatch: pytest.MonkeyPatch):
+    """Names are the page's to choose, and anybody's who posts: on one day, a hundred. Forgetting
+    and counting agree on what falls together; nothing of it is lost.
+    """
+    monkeypatch.setattr(click_filters, "MAX_LAYOUTS", 2)
+    events: list[Event] = [
+        *(view(f"s{day}", "knee", "gout", layout="side", day=day) for day in range(3)),
+        *(view(f"e{day}", "knee", "gout", layout="end", day=day) for day in range(2)),
+        *(view(f"x{at}", "knee", "gout", layout=f"made up {at}") for at in range(100)),
+        click("x7", "gout"),
+        click("e1", "gout", day=1),
+    ]
+    log = counted(store, *events)
+
+    def seen(log: Log) -> dict[str, tuple[int, int]]:
+        shown, clicked = log.shown_and_clicked()
+        names = [log.layouts[number] for number in log.layout[log.link_slate]]
+        return {
+            name: (int(views), int(clicks))
+            for name, views, clicks in zip(names, shown, clicked, strict=True)
+        }
+
+    assert seen(log) == {"side": (3, 0), "end": (2, 1), "other": (100, 1)}
+    assert (log.n_other_layouts, counted_layouts(store)) == (100, {"side", "end", "other"})
+    forget_before(store, 10 * DAY)
+    assert seen(count(store, IDS)) == seen(log)
+    assert rows(store, "SELECT COUNT(DISTINCT layout) FROM past_views") == [(3,)]
+    assert read(store).layouts == []
+
+
+def counted_layouts(store: Store) -> set[str]:
+    """The layouts that an analyst's frame of daily counts names, and so does a read of views."""
+    assert {*read(store).layouts} == {*Site(store).daily_counts().layout}
+    return {*read(store).layouts}
+
+
+def test_numbers_that_stand_for_nothing_are_unknown(store: Store):
+    """Earlier releases took slates of other stores. Counting, frames and checks go on, and name
+    them; the rest counts.
+    """
+    counted(store, view("v1", "knee", "gout"), click("v1", "gout"))
+    for statement in (
+        "INSERT INTO slates (slate, digest, source, list, ordered) "
+        "SELECT 77, digest || digest, 2000000001, list, ordered FROM slates",
+        "INSERT INTO slate_links (slate, rank, item, position) VALUES (77, 1, 2000000002, 1)",
+        "INSERT INTO views (view_id, ts, slate, session, layout, arm) "
+        "SELECT 'odd', ts, 77, session, layout, arm FROM views",
+        "INSERT INTO clicks (view_id, item, ts) SELECT 'odd', 2000000002, ts FROM clicks",
+        "INSERT INTO pageviews (ts, session, article, referrer) VALUES (5, 's', 2000000003, 0)",
+    ):
+        with store.transaction() as connection:
+            connection.execute(sql.text(statement))
+
+    log, site = count(store, IDS), Site(store)
+    check = {each.name: each for each in validate(store, now_ms=NOON)}[KNOWN_NUMBERS]
+
+    assert links(log) == {(KNEE, GOUT, 1): (1, 1), (UNKNOWN, UNKNOWN, 1): (1, 1)}
+    assert log.n_unknown == 2
+    assert not check.passed
+    assert check.examples == [f"number {2_000_000_000 + at}" for at in (1, 2, 3)]
+    assert {*site.impressions().source_id} == {"knee", "(unknown 2000000001)"}
+    assert {*site.clicks().clicked} == {"gout", "(unknown 2000000002)"}
+    assert {*site.daily_counts().target_id} == {"gout", "(unknown 2000000002)"}
+    assert {*read(store).ids} == {"knee", "gout", *site.impressions().source_id,
+                                  *site.clicks().clicked}  # fmt: skip
 
 
 def test_readings_of_a_visit(store: Store):

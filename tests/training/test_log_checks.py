@@ -52,7 +52,7 @@ def test_the_sample_site_is_fit(sample: Path):
         found = validate(store, now_ms=10**13)
 
     assert [check.name for check in found if not check.passed] == []
-    assert len(found) == 17
+    assert len(found) == 19
 
 
 def test_a_day_beyond_what_is_usual_is_named():
@@ -74,6 +74,16 @@ def test_a_day_beyond_what_is_usual_is_named():
     assert not check.passed
     assert check.summary.startswith("1,600 of 2,000 views and 8 of 10 clicks that pages sent are")
     assert check.examples == ["1970-01-07: 20% of the views count"]
+
+
+def test_layouts_that_strangers_made_up_are_counted():
+    """A site has a few; here anybody sent a hundred."""
+    events = [view(f"v{at}", "a0", "a1", layout=f"made up {at}") for at in range(100)]
+
+    check = asked(SITE, events)["layouts are few"]
+
+    assert not check.passed
+    assert "50 layouts are beyond the 50" in check.summary
 
 
 def test_clicks_on_what_only_requests_brought_are_named():
