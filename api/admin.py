@@ -183,7 +183,17 @@ class Figures:
             "1 if the live bundle, or the rules as they are now, cannot be served",
             float(self.live.fault is not None),
         )
-        flagged = self._flags(moment.timestamp())
+        yield gauge(
+            "recommender_lists_without_slates",
+            "1 if lists have had no slates for seconds, so that events cannot be counted",
+            float(not self.live.has_slates()),
+        )
+        yield gauge(
+            "recommender_articles_waiting",
+            "1 if articles that came or went have to wait, since the store or they are at fault",
+            float(self.live.behind is not None),
+        )
+        flagged = self._flags()
         yield gauge(
             "recommender_store_up", "0 if the store is out of reach", float(flagged is not None)
         )
@@ -225,8 +235,8 @@ class Figures:
             capped,
         )
 
-    def _flags(self, now: float) -> dict[str, int] | None:
-        store = self.stored.store
+    def _flags(self) -> dict[str, int] | None:
+        store, now = self.stored.store, self.live.ticks()
         if store is None:
             return None
         try:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -33,10 +34,14 @@ MAX_TAILS = 100_000
 # Queries that have been parsed once; some 800 bytes each.
 MAX_QUESTIONS = 20_000
 MAX_QUESTION_BYTES = 300
+# Kinds of faults that are logged of one bundle and its changes.
+MAX_FAULTS = 20
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 BY_HAND = ("pinned", "fallback")
 FALLBACK = b'"origin":"fallback"'
+
+logger = logging.getLogger("api")
 
 
 class Seal(NamedTuple):
@@ -58,10 +63,12 @@ class Sent(NamedTuple):
 
     head: bytes
     items: bytes
+    # Is it there in place of a list that could not be composed?
+    is_spare: bool = False
 
     def body(self) -> bytes:
         """The answer."""
-        return answer(*self)
+        return answer(self.head, self.items)
 
     @property
     def is_fallback(self) -> bool:
@@ -94,12 +101,16 @@ class Answers:
         *,
         seal: Seal | None = None,
         patch: Patched | None = None,
+        mended: Callable[[], None] = lambda: None,
     ) -> None:
         # The bundle, whose prepared answers are copied; None if there is none to be read.
         self.lists = lists if isinstance(lists, Lists) else None
         self.rules = rules
         self.seal = seal
         self.shelf = patch or lists
+        self.gone: Collection[int] = patch.gone if patch else ()
+        self._mended = mended
+        self._faults: set[str] = set()
         self.touched: Collection[int] = patch.touched if patch else ()
         self.changed: Collection[int] = patch.read if patch else ()
         self.questions: dict[bytes, Question] = {}
@@ -135,7 +146,76 @@ class Answers:
         exclude: Collection[str] = frozenset(),
         variant: int | None = None,
     ) -> Sent:
-        """The list of an article at this moment; None stands for a page nobody knows."""
+        """The list of an article at this moment; None stands for a page nobody knows. One that
+        cannot be composed is replaced by what was prepared for the page (``spare``).
+        """
+        try:
+            return self._of(row, now, k=k, exclude=exclude, variant=variant)
+        except Exception as exc:  # noqa: BLE001 - a page has a list
+            self.note(exc)
+            return self.spare(row, now, k=k, exclude=exclude)
+
+    def note(self, exc: Exception) -> None:
+        """Count that a list could not be composed, and log it once for each kind of fault."""
+        self._mended()
+        kind = f"{type(exc).__name__}: {exc}"[:200]
+        if kind not in self._faults and len(self._faults) < MAX_FAULTS:
+            self._faults.add(kind)
+            logger.error("a list cannot be composed, a spare one is sent", exc_info=exc)
+
+    def spare(
+        self,
+        row: int | None,
+        now: datetime,
+        *,
+        k: int = DEFAULT_K,
+        exclude: Collection[str] = frozenset(),
+    ) -> Sent:
+        """The links that the bundle prepared for an article, else what fills lists up, else none:
+        without what came since, nor what is gone or blocked, and without a slate.
+        """
+        for source in dict.fromkeys((row, None)):
+            try:
+                items, id = self._spared(source, now, k, exclude)
+            except Exception as exc:  # noqa: BLE001
+                self.note(exc)
+                continue
+            if items:
+                head = head_json(id, self.shelf.name, None)
+                return Sent(head, b"[%b]" % b",".join(items), is_spare=True)
+        return Sent(head_json(None, self.shelf.name, None), b"[]", is_spare=True)
+
+    def _spared(
+        self, row: int | None, now: datetime, k: int, exclude: Collection[str]
+    ) -> tuple[list[bytes], str | None]:
+        """Links one by one, and the id of the page."""
+        lists = self.lists or self.shelf
+        if row is not None and self.lists is not None and row >= self._n_prepared:
+            return [], None
+        id = None if row is None else lists.id_of(row)
+        left_out = {*exclude, id}
+        left_out |= {rule.target for rule in self.rules.about(id, now) if rule.action == "block"}
+        prepared = lists.fallback(None) if row is None else (p.row for p in lists.prepared(row))
+        items: list[bytes] = []
+        for at in prepared:
+            if len(items) == k:
+                break
+            if at in self.gone or lists.is_barred(at):
+                continue
+            if lists.id_of(at) not in left_out:
+                link = lists.link(Placed(at, 0.0, "fallback"), len(items) + 1)
+                items.append(items_json([link])[1:-1])
+        return items, id
+
+    def _of(
+        self,
+        row: int | None,
+        now: datetime,
+        *,
+        k: int = DEFAULT_K,
+        exclude: Collection[str] = frozenset(),
+        variant: int | None = None,
+    ) -> Sent:
         if row is None:
             items, _ = self._compose(None, now, k, exclude, BEST_SLATE)
             return Sent(head_json(None, self.shelf.name, None), items)
@@ -204,24 +284,39 @@ class Answers:
 
     def of_id(self, id: str, now: datetime, *, k: int) -> Sent:
         """The list of the page with this id, known or not."""
-        row = self.shelf.row(id)
+        row = self.row(id=id)
         return self.of(row, now, k=k, exclude=self.beside(id) if row is None else ())
+
+    def row(self, *, id: str | None = None, url: str | None = None) -> int | None:
+        """The row of an article by its id, else by its address; None if nobody knows it."""
+        try:
+            return self.shelf.row_of_url(url or "") if id is None else self.shelf.row(id)
+        except Exception as exc:  # noqa: BLE001
+            self.note(exc)
+            return None
 
     def beside(self, id: str | None, exclude: Collection[str] = ()) -> frozenset[str]:
         """What not to show on a page that has no list: an article known by its title alone may
         stand among its own fallbacks.
         """
-        if id is None or self.shelf.find(id) is None:
-            return frozenset(exclude)
-        return frozenset({*exclude, id})
+        try:
+            known = id is not None and self.shelf.find(id) is not None
+        except Exception as exc:  # noqa: BLE001
+            self.note(exc)
+            known = id is not None
+        return frozenset((*exclude, str(id))) if known else frozenset(exclude)
 
     def of_text(
         self, title: str, body: str, now: datetime, *, k: int, language: str | None = None
     ) -> bytes:
         """The list of a text that is not stored."""
-        links = self.shelf.related_to_text(
-            title, body, language=language, k=k, rules=self.rules, now=now
-        )
+        try:
+            links = self.shelf.related_to_text(
+                title, body, language=language, k=k, rules=self.rules, now=now
+            )
+        except Exception as exc:  # noqa: BLE001
+            self.note(exc)
+            return self.spare(None, now, k=k).body()
         return answer(head_json(None, self.shelf.name, None), items_json(links))
 
     def explained(self, row: int | None, body: bytes) -> bytes:

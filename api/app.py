@@ -40,7 +40,7 @@ from recommender_api.pool import Pool, share_interpreter
 from recommender_api.rate_limit import Clients
 from recommender_api.related import Related
 from recommender_api.schemas import Refusal
-from recommender_api.store_connection import Stored
+from recommender_api.store_connection import RETRY_SECONDS, Stored
 
 # Texts and batches that wait for their lists, each some tenths of a second of one thread: more
 # threads would take turns and be no faster. Not tuned.
@@ -62,6 +62,7 @@ class Api(FastAPI):
     events: Events
     metrics: Metrics
     stored: Stored
+    live: Live
     edge: Edge
     # ``answer`` below, behind the proxies of the settings.
     front: ASGIApp
@@ -129,8 +130,15 @@ def create_app(
     )
     stored = Stored(settings, clock=clock)
     pool = Pool("asked", n_threads=1, most=MAX_ASKED)
-    live = Live(settings.models, settings.editorial, stored)
+    metrics = Metrics()
+    live = Live(settings.models, settings.editorial, stored, ticks=ticks, mended=metrics.mended)
+    watchers = [
+        Watcher("store", partial(_look, stored, live), ticks=ticks),
+        Watcher("live", live.poll, ticks=ticks),
+    ]
     origins = Origins(clock=stored.now_ms) if settings.event_origin == "on" else None
+    if origins is not None:
+        watchers.append(Watcher("origins", origins.poll))
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -140,12 +148,8 @@ def create_app(
             logger.warning(
                 "nothing bounds connections: give the server http=%s.PROTOCOL", CONNECTIONS
             )
-        watchers = [
-            Watcher("live", live.poll),
-            Watcher("store", partial(stored.poll, live.catch_up)),
-        ]
-        if origins is not None:
-            watchers.append(Watcher("origins", origins.poll))
+        for watcher in watchers:
+            watcher.start()
         yield
         for watcher in watchers:
             watcher.close()
@@ -160,11 +164,11 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.metrics, app.stored = Metrics(), stored
-    app.edge = Edge(settings.admin_key)
+    app.metrics, app.stored, app.live = metrics, stored, live
+    app.edge = Edge(settings.admin_key, pool.is_full)
     app.front = clients.behind_proxies(app.answer)
     key = settings.admin_key
-    app.related = Related(live, clock=clock, admin_key=key, metrics=app.metrics)
+    app.related = Related(live, watchers[0], clock=clock, admin_key=key, metrics=metrics)
     app.events = Events(
         live,
         stored,
@@ -182,6 +186,13 @@ def create_app(
     if extra is not None:
         extra(app)
     return app
+
+
+def _look(stored: Stored, live: Live) -> float:
+    """Take notice of what is new in the store; seconds until the next time."""
+    seconds = stored.poll(live.catch_up)
+    # What cannot be put in is tried again, but not all the time.
+    return max(seconds, RETRY_SECONDS) if live.behind else seconds
 
 
 def from_environment() -> FastAPI:

@@ -8,7 +8,7 @@ with errors included, and bodies of bounded size however they are sent.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -147,11 +147,13 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What is decided about a request before its body is read: ``key`` is the admin key, empty for
+    """What decides about a request before its body is read: ``key`` is the admin key, empty for
     none; there is room for bodies of anybody, and of who has the key.
     """
 
     key: str
+    # Is the line of those who ask for what takes long full?
+    is_full: Callable[[], bool] = lambda: False
     open: Room = field(default_factory=lambda: Room(OPEN_BYTES))
     closed: Room = field(default_factory=lambda: Room(CLOSED_BYTES))
 
@@ -216,9 +218,12 @@ async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ed
         try:
             if puts:
                 check_key(edge.key, scope["headers"])
-            if puts or (method == "POST" and path.startswith(QUESTIONS)):
+            asks = method == "POST" and path.startswith(QUESTIONS)
+            if puts or asks:
                 # FastAPI would read it all and then find that it cannot be read.
                 _check_json(scope)
+            if asks and edge.is_full():
+                raise overloaded("Too many are asking for what takes long.")
         except Refusal as exc:
             reply = refused(exc.status_code, exc.code, exc.detail, exc.headers)
             await send_reply(reply, send, closing=not body.is_whole)

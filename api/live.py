@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,12 @@ DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
 # many with the last numbers. A store that went back to an older backup has lost its last ones, and
 # may have given them to others since.
 N_SAMPLE, N_LAST = 200, 1_000
+# A thread that hangs is not waited for longer when the process stops.
+CLOSE_SECONDS = 2.0
+# So long lists without slates are a matter of starting.
+NO_SLATES_SECONDS = 5.0
+WAITING = "articles that came or went have to wait"
+NO_SLATES = "lists have no slates, so events cannot be counted"
 NO_RULES = Rules()
 
 logger = logging.getLogger("api")
@@ -59,15 +66,28 @@ class Added:
 
 class Live:
     """What is being served now. ``answers`` is None until there is a bundle, or articles in the
-    store; ``fault`` is what could not be loaded.
+    store; ``fault`` is what could not be loaded, ``behind`` why articles that came or went have to
+    wait. ``mended`` is called for every list that could not be composed (``Answers``).
     """
 
-    def __init__(self, models: Path, rules_file: Path, stored: Stored) -> None:
+    def __init__(
+        self,
+        models: Path,
+        rules_file: Path,
+        stored: Stored,
+        *,
+        ticks: Callable[[], float] = time.monotonic,
+        mended: Callable[[], None] = lambda: None,
+    ) -> None:
         self.models = models
         self.rules_file = rules_file
         self.stored = stored
         self.answers: Answers | None = None
         self.fault: str | None = None
+        self.behind: str | None = None
+        self.ticks = ticks
+        self._mended = mended
+        self._no_slates_since: float | None = None
         self._lists: Lists | None = None
         self._rules: Rules | None = None
         # Nothing is added to a bundle, if that is what ``models`` is.
@@ -98,6 +118,17 @@ class Live:
         """Is it the id of an article that is served?"""
         answers = self.answers
         return answers is not None and answers.shelf.row(id) is not None
+
+    def has_slates(self) -> bool:
+        """Have lists slates, or had they some seconds ago?"""
+        since = self._no_slates_since
+        return since is None or self.ticks() < since + NO_SLATES_SECONDS
+
+    def faults(self) -> str | None:
+        """Everything that is not as it should be, also where lists are served all the same."""
+        found = [self.fault, self.stored.fault, self.behind]
+        found.append(None if self.has_slates() else NO_SLATES)
+        return "; ".join(dict.fromkeys(each for each in found if each)) or None
 
     def refresh(self) -> None:
         """Load what the files and the store name now, and serve it if it is whole."""
@@ -138,16 +169,26 @@ class Live:
 
     def _serve(self, rules: Rules) -> None:
         before, answers = self._added, self.answers
-        self._added = added = self._from_store()
+        behind = self.behind
+        added = self._from_store()
+        if self.behind and self.behind != behind:
+            logger.error("%s", self.behind)
+        if added is None or added.seal is None:
+            self._no_slates_since = self._no_slates_since or self.ticks()
+        else:
+            self._no_slates_since = None
         if added is None or (answers and answers.rules is rules and added is before):
             return
         lists = added.lists
-        if isinstance(lists, Lists):
-            self.answers = Answers(lists, rules, seal=added.seal, patch=added.patch)
-        elif lists.articles:
-            self.answers = Answers(lists, rules, seal=added.seal)
+        if isinstance(lists, Lists) or lists.articles:
+            self.answers = Answers(
+                lists, rules, seal=added.seal, patch=added.patch, mended=self._mended
+            )
         else:
             self.answers = None
+        # Not before: whatever failed on the way is tried again.
+        self._added = added
+        if self.answers is None:
             return
         if not (answers and before and answers.rules is rules and before.lists is lists):
             logger.info("serving %s under %d editors' rules", lists.name, len(rules.rules))
@@ -195,6 +236,7 @@ class Live:
     def _from_store(self) -> Added | None:
         """What the store adds now; while it is out of reach, what it added before."""
         lists, store, added = self._lists, self.stored.store, self._added
+        self.behind = None
         if lists is None:
             return self._without_bundle(store, added) if store else added
         if added is None or added.lists is not lists:
@@ -217,7 +259,7 @@ class Live:
                 )
             )
         except StoreError as exc:
-            logger.error("%s (there is no bundle, and no article can be read)", exc)
+            self.behind = f"{exc} (there is no bundle, and no article can be read)"
             return added
         return Added(lists, seal=Seal(signer, lists.keys, {}), seen=seen)
 
@@ -241,39 +283,101 @@ class Live:
                 row: id for id, row in patch.row_of.items() if row >= len(lists.stub)
             }  # fmt: skip
             of_later = store.keys_of(list(later.values())) if later else []
-        except StoreError as exc:
-            logger.error("%s (articles that came or went have to wait)", exc)
-            seal = Seal(self.stored.signer, lists.keys, {}) if ours else None
-            return added if added.seal or not ours else Added(lists, added.patch, seal, added.seen)
+        except Exception as exc:  # whatever the store holds must not keep the bundle from serving
+            if not isinstance(exc, StoreError):
+                logger.exception("what the store adds cannot be put in")
+            self.behind = f"{exc} ({WAITING})"
+            if added.seal or not ours:
+                return added
+            # The bundle's own articles have their slates, with nothing added.
+            return Added(lists, seal=Seal(self.stored.signer, lists.keys, {}))
         seal = Seal(self.stored.signer, self._keys[2], dict(zip(later, of_later, strict=True)))
-        if added.seal and _are_same(seal, added.seal) and number == added.seen:
+        same = added.seal is not None and _are_same(seal, added.seal)
+        if same and (number, patch) == (added.seen, added.patch):
             return added
         return Added(lists, patch, seal, number)
 
 
 class Watcher:
     """Calls ``poll`` in a thread of its own until it is closed; it returns how many seconds to
-    wait until the next call.
+    wait until the next call. ``ticks`` gives seconds that are never set back.
     """
 
-    def __init__(self, name: str, poll: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, poll: Callable[[], float], *, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
         self.poll = poll
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
-        self._thread.start()
+        self.ticks = ticks
+        self._name = name
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = False
+        self._asked: list[Round] = []
+        # When the call that is under way began.
+        self._since: float | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to call."""
+        self._thread = self._run(self._watch)
 
     def close(self) -> None:
-        """Return when the last call has."""
-        self._stop.set()
-        self._thread.join()
+        """Return when the last call has, or soon: one that hangs ends with the process."""
+        self._stop = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(CLOSE_SECONDS)
+
+    def ask(self, asked: Round) -> None:
+        """Call now, or as soon as the call under way has ended."""
+        with self._lock:
+            self._asked.append(asked)
+        self._wake.set()
+        if self._thread is None and self._since is None:
+            self._run(self._round)
+
+    def hangs(self, seconds: float) -> bool:
+        """Has a call been under way for longer than that?"""
+        since = self._since
+        return since is not None and self.ticks() > since + seconds
+
+    def _run(self, job: Callable[[], object]) -> threading.Thread:
+        thread = threading.Thread(target=job, name=self._name, daemon=True)
+        thread.start()
+        return thread
 
     def _watch(self) -> None:
         seconds = POLL_SECONDS
-        while not self._stop.wait(seconds):
-            try:
-                seconds = self.poll()
-            except Exception:  # this thread must outlive whatever a file or a store may hold
-                logger.exception("checking for changes failed")
+        while True:
+            self._wake.wait(seconds)
+            if self._stop:
+                return
+            self._wake.clear()
+            seconds = self._round()
+
+    def _round(self) -> float:
+        with self._lock:
+            asked, self._asked = self._asked, []
+        for each in asked:
+            each.has_begun = True
+        self._since = self.ticks()
+        try:
+            return self.poll()
+        except Exception:  # this thread must outlive whatever a file or a store may hold
+            logger.exception("checking for changes failed")
+            return POLL_SECONDS
+        finally:
+            self._since = None
+            for each in asked:
+                each.done()
+
+
+class Round:
+    """A call of a watcher that somebody waits for; ``done`` is called in its thread."""
+
+    def __init__(self, done: Callable[[], None]) -> None:
+        self.done = done
+        self.has_begun = False
 
 
 def _no_bundle() -> Refusal:

@@ -55,6 +55,11 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self._mended = Counter(
+            "recommender_lists_mended",
+            "Lists that could not be composed; what was prepared was sent instead",
+            registry=self.registry,
+        )
         self._limited = Counter(
             "recommender_posts_limited",
             "Posts that were refused because their client sent too many",
@@ -83,6 +88,10 @@ class Metrics:
         for reason, n in reasons.items():
             self._rejected.labels(reason).inc(n)
             self._of_outcome["rejected"].inc(n)
+
+    def mended(self) -> None:
+        """A list could not be composed."""
+        self._mended.inc()
 
     def limited(self) -> None:
         """A client sent too many posts."""

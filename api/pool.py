@@ -29,9 +29,13 @@ class Pool:
         self.n_jobs = 0
         self._threads = ThreadPoolExecutor(n_threads, thread_name_prefix=name)
 
+    def is_full(self) -> bool:
+        """Is no further job taken?"""
+        return self.n_jobs >= self.most
+
     async def run(self, job: Callable[[], Made]) -> Made:
         """What the job makes; ``Refusal`` if too many wait already."""
-        if self.n_jobs >= self.most:
+        if self.is_full():
             raise overloaded("Too many are asking for what takes long.")
         self.n_jobs += 1
         done = asyncio.get_running_loop().run_in_executor(self._threads, job)

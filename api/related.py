@@ -7,17 +7,15 @@ that FastAPI documents.
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from urllib.parse import unquote_plus
-
-from anyio import to_thread
 
 from recommender.bundle.answer_bytes import answer
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K
-from recommender.errors import StoreError
 from recommender.events.slate_token import N_VARIANTS
 from recommender.fields import MAX_ID_CHARACTERS
 from recommender.lists.exploration import DEPTH, slate_of
@@ -30,7 +28,7 @@ from recommender_api.answers import (
     tag_of,
 )
 from recommender_api.http import Headers, Reply, cached, check_key, not_stored
-from recommender_api.live import Live
+from recommender_api.live import Live, Round, Watcher
 from recommender_api.metrics import Metrics
 from recommender_api.schemas import Refusal
 
@@ -41,15 +39,12 @@ MAX_URL_CHARACTERS = 8_000
 # Articles that a page may leave out, since composing a list takes longer the more there are; four
 # times as many as a list can have.
 MAX_EXCLUDED = 200
-# Requests for unknown articles that may ask the store at one time, of the 40 threads there are; not
-# tuned.
-MAX_CONSULTING = 4
+# A page that nobody knows waits so long for the store, which may have met it a moment ago.
+CONSULT_SECONDS = 0.25
 
 # Parameters that may be given once, and how long texts may be.
 SINGLE = ("id", "url", "k", "variant")
 LONGEST = {"id": MAX_ID_CHARACTERS, "url": MAX_URL_CHARACTERS}
-
-logger = logging.getLogger("api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +63,20 @@ class Related:
     """Answers the query for one page's list."""
 
     def __init__(
-        self, live: Live, *, clock: Callable[[], datetime], admin_key: str, metrics: Metrics
+        self,
+        live: Live,
+        watcher: Watcher,
+        *,
+        clock: Callable[[], datetime],
+        admin_key: str,
+        metrics: Metrics,
     ) -> None:
         self.live = live
         self.clock = clock
         self.admin_key = admin_key
         self.metrics = metrics
-        self._consulting = asyncio.Semaphore(MAX_CONSULTING)
+        self.watcher = watcher
+        self._asked: tuple[Round, asyncio.Future[None]] | None = None
 
     async def __call__(self, query: bytes, headers: Headers) -> Reply:
         """The reply; ``Refusal`` if the query makes no sense or nothing is live."""
@@ -85,33 +87,48 @@ class Related:
         asked = parse(query, explainable=bool(self.admin_key))
         if asked.explain:
             check_key(self.admin_key, headers)
-        row = _row(answers, asked)
-        # Perhaps the article came a moment ago and the store knows of it. A store that takes its
-        # time must not keep pages waiting.
-        if row is None and not self._consulting.locked():
-            async with self._consulting:
-                await to_thread.run_sync(self._consult)
+        row = answers.row(id=asked.id, url=asked.url)
+        # Perhaps the article came a moment ago and the store knows of it.
+        if row is None and await self._consulted():
             answers = self.live.current()
-            row = _row(answers, asked)
+            row = answers.row(id=asked.id, url=asked.url)
         return self._first(answers, asked, row, query, headers)
 
-    def _consult(self) -> None:
+    async def _consulted(self) -> bool:
+        """Has the thread that watches the store looked into it just now? All who wait share one
+        call, and nobody waits for a store that hangs, nor longer than ``CONSULT_SECONDS``.
+        """
+        if self.watcher.hangs(CONSULT_SECONDS):
+            return False
+        loop = asyncio.get_running_loop()
+        asked = self._asked
+        if asked is None or asked[0].has_begun or asked[1].get_loop() is not loop:
+            ended: asyncio.Future[None] = loop.create_future()
+            # A call that is under way may have begun before the article came.
+            asked = self._asked = Round(partial(_end, ended)), ended
+            self.watcher.ask(asked[0])
         try:
-            self.live.catch_up()
-        except StoreError as exc:
-            logger.warning("an unknown article was not searched for: %s", exc)
+            await asyncio.wait_for(asyncio.shield(asked[1]), CONSULT_SECONDS)
+        except TimeoutError:
+            return False
+        return True
 
     def _again(self, answers: Answers, question: Question, headers: Headers) -> Reply:
         """The reply to a query that came before."""
         row, k, now = question.row, question.k, self.clock()
-        lists = answers.prepared(question.id, row, now) if k <= DEPTH else None
-        if lists is not None:
-            self.metrics.answered(is_fallback=question.is_fallback)
-            body = answer(question.head, answers.plain_items(lists, row, k, question.slate))
-            return cached(body, question.tag, headers)
+        try:
+            lists = answers.prepared(question.id, row, now) if k <= DEPTH else None
+            if lists is not None:
+                self.metrics.answered(is_fallback=question.is_fallback)
+                body = answer(question.head, answers.plain_items(lists, row, k, question.slate))
+                return cached(body, question.tag, headers)
+        except Exception as exc:  # noqa: BLE001 - as in Answers.of
+            answers.note(exc)
         sent = answers.of(row, now, k=k, variant=question.variant)
         self.metrics.answered(is_fallback=sent.is_fallback)
         body = sent.body()
+        if sent.is_spare:
+            return not_stored(body)
         return cached(body, tag_of(body), headers)
 
     def _first(
@@ -123,20 +140,33 @@ class Related:
         sent = answers.of(row, now, k=asked.k, exclude=exclude, variant=asked.variant)
         if asked.explain:
             return not_stored(answers.explained(row, sent.body()))
-        if row is None:
+        if row is None or sent.is_spare:
             self.metrics.answered(is_fallback=True)
             return not_stored(sent.body())
         body = sent.body()
         tag, is_fallback = tag_of(body), sent.is_fallback
-        if not asked.exclude and len(query) <= MAX_QUESTION_BYTES:
-            id, variant = answers.shelf.id_of(row), asked.variant
-            # What is under a rule that begins or ends is worked out anew.
-            if answers.prepared(id, row, now):
-                slate = BEST_SLATE if variant is None else slate_of(variant, answers.shelf.share)
-                question = Question(row, id, asked.k, variant, slate, sent.head, tag, is_fallback)
-                keep(answers.questions, query, question, at_most=MAX_QUESTIONS)
+        if not (asked.exclude or sent.is_spare) and len(query) <= MAX_QUESTION_BYTES:
+            self._remember(answers, asked, row, query, sent.head, tag, is_fallback=is_fallback)
         self.metrics.answered(is_fallback=is_fallback)
         return cached(body, tag, headers)
+
+    def _remember(
+        self,
+        answers: Answers,
+        asked: Asked,
+        row: int,
+        query: bytes,
+        head: bytes,
+        tag: bytes,
+        *,
+        is_fallback: bool,
+    ) -> None:
+        id, variant = answers.shelf.id_of(row), asked.variant
+        # What is under a rule that begins or ends is worked out anew.
+        if answers.prepared(id, row, self.clock()):
+            slate = BEST_SLATE if variant is None else slate_of(variant, answers.shelf.share)
+            question = Question(row, id, asked.k, variant, slate, head, tag, is_fallback)
+            keep(answers.questions, query, question, at_most=MAX_QUESTIONS)
 
 
 def parse(query: bytes, *, explainable: bool = False) -> Asked:
@@ -208,7 +238,12 @@ def _truth(text: str) -> bool:
     raise Refusal(422, "invalid_parameter", "explain must be true or false.")
 
 
-def _row(answers: Answers, asked: Asked) -> int | None:
-    if asked.id is not None:
-        return answers.shelf.row(asked.id)
-    return answers.shelf.row_of_url(asked.url or "")
+def _end(ended: asyncio.Future[None]) -> None:
+    """Called in the watcher's thread."""
+
+    def end() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+        ended.get_loop().call_soon_threadsafe(end)

@@ -134,7 +134,7 @@ def _health(app: FastAPI, live: Live) -> None:
             raise Refusal(503, "not_ready", live.fault or "Nothing is loaded yet.")
         if live.answers.lists is None:
             raise Refusal(503, "not_ready", f"{live.fault}; {REMEDY}")
-        return Ready(model=live.answers.lists.name, fault=live.fault)
+        return Ready(model=live.answers.lists.name, fault=live.faults())
 
 
 def _models(app: FastAPI, live: Live) -> None:

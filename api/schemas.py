@@ -165,7 +165,9 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """A bundle is live. ``fault`` is what keeps a newer one, or newer rules, from being so."""
+    """A bundle is live. ``fault`` is whatever is not as it should be: what keeps a newer bundle,
+    newer rules or new articles from being served, a store out of reach, lists without slates.
+    """
 
     status: str = "ready"
     model: str

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from recommender.config import Settings
 from recommender_api.app import create_app
-from recommender_api.http import MAX_ARTICLES_BYTES, MAX_BODY_BYTES, Body, Room, read_body
+from recommender_api.http import MAX_ARTICLES_BYTES, MAX_BODY_BYTES, Body, Edge, Room, read_body
 from recommender_api.pool import Pool
 from recommender_api.related import MAX_EXCLUDED, parse
 from recommender_api.schemas import Refusal
@@ -197,6 +197,17 @@ def test_half_a_body_is_none(app: FastAPI, method: str, path: str, headers: Any)
     sender.app = app_of
 
     assert sender(method, path, *headers, pieces=[])[0] == 400
+
+
+def test_where_the_line_is_full_a_text_is_not_read(app: FastAPI):
+    """Others wait for their lists already."""
+    app.edge = Edge(KEY, is_full=lambda: True)
+    sender = Sender(app)
+
+    found = sender("POST", "/v1/related", JSON, pieces=[b"{}"])
+
+    assert (found, sender.n_read) == ((503, "overloaded"), 0)
+    assert Client(app).get("/v1/related?id=knee-1").status_code == 200
 
 
 # Events
