@@ -35,8 +35,6 @@ MAX_AHEAD = 32
 # How long a client may take, none of it tuned: for a head, from its first byte or from the opening
 # of the connection; between two pieces of a body; for a whole request; to take what was written.
 HEAD_SECONDS, PAUSE_SECONDS, REQUEST_SECONDS, WRITE_SECONDS = 10.0, 10.0, 60.0, 20.0
-# How long an open connection may be idle between two requests; uvicorn's own setting.
-IDLE_SECONDS = 5
 # Who is refused may send on for a while: closing at once would cut off the answer.
 LINGER_SECONDS, LINGER_BYTES = 2.0, 16 * 1024 * 1024
 # How exactly these times are kept.

@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import os
 import shutil
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
-from functools import partial
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.config import LOGGING_CONFIG
 
 from recommender.config import PREFIX, Settings
 from recommender.errors import SettingsError
-from recommender_api.app import create_app
-from recommender_api.connections import IDLE_SECONDS, PROTOCOL
 from recommender_api.metrics import FOLDER
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 # What is under way when the process is to stop has this long to finish.
 GRACE_SECONDS = 10
+# How long an open connection may be idle between two requests; uvicorn's own setting.
+IDLE_SECONDS = 5
+# A worker that does not answer its parent for so long is replaced. Loading the application takes
+# two seconds of a processor, and several workers share few of these: uvicorn's own 5 seconds
+# replaced workers that were still starting, again and again.
+HEALTH_SECONDS = 30
+# Where workers count, below the folder for temporary files; a parent holds the lock while it runs.
+PREFIX_OF_FOLDER, LOCK = "recommender-metrics-", "lock"
+# A folder this new may be one whose parent has not locked it yet.
+NEW_SECONDS = 60
 
 
 def serve(
@@ -50,34 +63,83 @@ def serve(
         # Workers are processes of their own and read their settings from the environment.
         for field in fields(settings):
             os.environ[PREFIX + field.name.upper()] = str(getattr(settings, field.name))
-        # Each counts in a file of this folder, and whichever is asked adds them up.
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="recommender-")
+        # What the application takes is loaded by them alone: the parent starts them at once.
         app: Callable[[], FastAPI] | str = "recommender_api.app:from_environment"
+        with _metrics_folder() as folder:
+            # Each counts in a file of this folder, and whichever is asked adds them up.
+            os.environ[FOLDER] = str(folder)
+            try:
+                _run(app, host, port, workers)
+            finally:
+                del os.environ[FOLDER]
     else:
-        app = partial(create_app, settings, clock=lambda: datetime.now(UTC), extra=site)
+        create_app = importlib.import_module("recommender_api.app").create_app
         # uvicorn finishes what is under way and then raises the signal once more.
         signal.signal(signal.SIGTERM, _leave)
         signal.signal(signal.SIGINT, _leave)
+        _run(lambda: create_app(settings, clock=lambda: datetime.now(UTC), extra=site), host, port)
+
+
+def _run(app: Callable[[], FastAPI] | str, host: str, port: int, workers: int = 1) -> None:
+    uvicorn.run(
+        app,
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http="recommender_api.connections:PROTOCOL",
+        ws="none",
+        timeout_keep_alive=IDLE_SECONDS,
+        access_log=False,
+        # Which proxies are trusted is for our settings alone, not for FORWARDED_ALLOW_IPS.
+        proxy_headers=False,
+        server_header=False,
+        log_config=_logging(),
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=HEALTH_SECONDS,
+    )
+
+
+@contextmanager
+def _metrics_folder() -> Iterator[Path]:
+    """A folder for what workers count. Those of parents that were killed are removed."""
+    place = Path(tempfile.gettempdir())
+    for left in place.glob(f"{PREFIX_OF_FOLDER}*"):
+        if _is_left(left):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX_OF_FOLDER))
     try:
-        uvicorn.run(
-            app,
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            http=PROTOCOL,
-            ws="none",
-            timeout_keep_alive=IDLE_SECONDS,
-            access_log=False,
-            # Which proxies are trusted is for our settings alone, not for FORWARDED_ALLOW_IPS.
-            proxy_headers=False,
-            server_header=False,
-            log_config=_logging(),
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+        with (folder / LOCK).open("w") as lock:
+            _locks(lock.fileno())
+            yield folder
     finally:
-        if FOLDER in os.environ and workers > 1:
-            shutil.rmtree(os.environ.pop(FOLDER))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left(folder: Path) -> bool:
+    """Has a parent that is gone left this folder? Its lock is free then, in whatever container it
+    ran.
+    """
+    try:
+        if time.time() < folder.stat().st_mtime + NEW_SECONDS:
+            return False
+        with (folder / LOCK).open("r+") as lock:
+            return _locks(lock.fileno())
+    except OSError:  # another user's, or not one of ours
+        return False
+
+
+def _locks(file: int) -> bool:
+    """Lock an open file until it is closed; False if another process has."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where workers are not killed with a signal
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _leave(signal_number: int, frame: FrameType | None) -> NoReturn:

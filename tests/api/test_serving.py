@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from asking import publish
 from recommender.bundle import activation
 from recommender.config import Settings
 from recommender.errors import SettingsError
-from recommender_api.serve import serve
+from recommender_api.serve import _metrics_folder, serve
 
 # Each starts servers.
 pytestmark = pytest.mark.slow
@@ -45,7 +46,7 @@ print("returned", flush=True)
 class Server:
     """A server in a process of its own."""
 
-    def __init__(self, folder: Path, *, workers: int = 1) -> None:
+    def __init__(self, folder: Path, *, workers: int = 1, program: str = PROGRAM) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -57,7 +58,7 @@ class Server:
         mine["FORWARDED_ALLOW_IPS"] = "*"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+                [sys.executable, "-c", program, *map(str, arguments)],
                 stdout=log, stderr=log, env=mine, cwd=folder,
             )  # fmt: skip
 
@@ -96,8 +97,8 @@ def until(fact: Callable[[], bool], *, seconds: float) -> bool:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, workers: int = 1) -> Iterator[Server]:
-    server = Server(folder, workers=workers)
+def running(folder: Path, *, workers: int = 1, program: str = PROGRAM) -> Iterator[Server]:
+    server = Server(folder, workers=workers, program=program)
     try:
         assert until(server.answers, seconds=60), server.log.read_text()
         yield server
@@ -320,3 +321,56 @@ def test_a_site_of_its_own_is_for_one_worker(tmp_path: Path):
     """It could not be handed to others."""
     with pytest.raises(SettingsError, match="one worker"):
         serve(Settings(models=tmp_path), host="127.0.0.1", port=0, workers=2, site=lambda app: None)
+
+
+def test_a_slow_start_of_workers_is_no_reason_to_kill_them(folder: Path):
+    """Each is started once."""
+    with running(folder, workers=2) as server:
+        done = "Application startup complete"
+        assert until(lambda: server.log.read_text().count(done) == 2, seconds=60)
+
+    assert "died" not in server.log.read_text()
+
+
+def test_what_a_killed_server_counted_is_cleaned_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """By the next one that starts: of those that run, and of new ones, nothing is touched."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folders = [tmp_path / f"recommender-metrics-{name}" for name in ("left", "runs", "new")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "lock").touch()
+        (folder / "counter_7.db").touch()
+    for folder in folders[:2]:
+        os.utime(folder, (0, 0))
+    holder = (
+        "import fcntl, sys; file = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_EX);"
+        "print(flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", holder, str(folders[1] / "lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        with _metrics_folder() as mine:
+            there = [folder.exists() for folder in (*folders, mine)]
+
+        process.communicate()
+
+    assert there == [False, True, True, True]
+    assert not mine.exists()
+
+
+def test_a_store_that_hangs_does_not_hold_up_the_end(folder: Path):
+    """SIGTERM ends the process within the time of grace, though a thread waits for the store."""
+    program = PROGRAM.replace(
+        "serve(settings", "import recommender_api.store_connection as c, time\n"
+        "c.Stored.poll = lambda self, catch_up: time.sleep(600)\nserve(settings",
+    )  # fmt: skip
+    with running(folder, program=program) as server:
+        assert server.get("/v1/related?id=nobody")[0] == 200
+        since = time.monotonic()
+        assert server.stop() == 0
+
+    assert time.monotonic() - since < 10
