@@ -137,6 +137,11 @@ def _left_out(log: Log) -> list[str]:
             f"Numbers in slates that stand for no article of the store: {log.n_unknown:,}; events "
             "on them do not count."
         )
+    if log.n_visits_left:
+        lines.append(
+            f"Visits that read more pairs of articles than can be counted, the longest: "
+            f"{log.n_visits_left:,}; what they read together does not count."
+        )
     return [part for line in lines for part in (line, "")]
 
 

@@ -39,6 +39,10 @@ UNKNOWN = -1
 # A reader of more articles in one visit is a crawler or a kiosk, and would make every pair of them
 # look related. Not tuned.
 MAX_READ_IN_SESSION = 100
+# Pairs that visits read together, each way round, counted in some 800 MB. A visit of a hundred
+# articles has 10,000, and anybody can make it with a hundred events; so beyond this number the
+# longest visits are left out. Not tuned: twice those of the largest log tried.
+MAX_READ_TOGETHER = 10_000_000
 
 
 # Columns of ``Log`` that go together, the day first.
@@ -76,7 +80,8 @@ class Log:
       Kish 1965, "Survey sampling"), as long as residuals are no larger in long visits. Of
       forgotten clicks, whose visits are gone, it is taken to be as of the others.
     - ``n_other_layouts``: how many layouts are counted as ``click_filters.OTHER``; ``n_unknown``:
-      how many numbers in slates stand for no id, of other stores or of lost ones.
+      how many numbers in slates stand for no id, of other stores or of lost ones; and
+      ``n_visits_left`` how many visits are in no reading, being the longest of too many.
     - What is left of forgotten sessions: how many read an article (``past_read_``) and how many
       read two of them (``past_pair_``), by day.
 
@@ -119,6 +124,7 @@ class Log:
     brought: np.ndarray
     n_other_layouts: int = 0
     n_unknown: int = 0
+    n_visits_left: int = 0
 
     @property
     def link_slate(self) -> np.ndarray:
@@ -197,7 +203,7 @@ def count(
         clicks = columns(
             connection, DAILY_CLICKS, limit, texts={"layout": layouts.of}, floats=("rank",)
         )
-        sessions, days, articles = _readings(connection, limit)
+        sessions, days, articles, n_left = _readings(connection, limit)
         past_reads = columns(connection, PAST_READS, limit)
         past_pairs = columns(connection, PAST_PAIRS, limit)
         first, last = _window(connection, limit, views["day"])
@@ -250,6 +256,7 @@ def count(
         click_live=clicks["live"].astype(bool),
         brought=slates.brought[links],
         n_other_layouts=n_other,
+        n_visits_left=n_left,
         n_unknown=len(np.setdiff1d(np.concatenate([slates.source, slates.item]), [*known])),
     )
 
@@ -298,8 +305,10 @@ def _numbered(number: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 def _readings(
     connection: Connection, limit: dict[str, Any]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Session, day and article of every reading, sessions numbered, overlong ones left out."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Session, day and article of every reading, sessions numbered, overlong ones left out; and of
+    how many sessions there was no room for more.
+    """
     read = columns(connection, READINGS, limit, texts={"session": hashed})
     # A session over midnight reads an article once, on the first day.
     order = np.lexsort((read["day"], read["article"], read["session"]))
@@ -307,5 +316,12 @@ def _readings(
     first = (np.diff(session, prepend=-1) != 0) | (np.diff(article, prepend=-1) != 0)
     session, day, article = session[first], day[first], article[first]
     _, session = np.unique(session, return_inverse=True)
-    kept = np.bincount(session)[session] <= MAX_READ_IN_SESSION
-    return session[kept], day[kept].astype(np.int32), article[kept]
+    n_read = np.bincount(session)
+    # Of visits of one length those come first whose names hash low: by chance, and repeatably.
+    shortest = np.argsort(n_read, kind="stable")
+    fits = np.zeros(len(n_read), dtype=bool)
+    fits[shortest] = np.cumsum(n_read[shortest] ** 2) <= MAX_READ_TOGETHER
+    one_reader = n_read <= MAX_READ_IN_SESSION
+    kept = (one_reader & fits)[session]
+    n_left = int((one_reader & ~fits).sum())
+    return session[kept], day[kept].astype(np.int32), article[kept], n_left

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from recommender.events.event import DAY_MS
 from recommender.store.click_filters import SOUND, Caps, limits
-from recommender.store.counts import MAX_READ_IN_SESSION
+from recommender.store.counts import MAX_READ_IN_SESSION, MAX_READ_TOGETHER
 from recommender.store.database import Store
 from recommender.store.queries import query, readings
 
@@ -79,6 +79,13 @@ def _keeping(views: str, pages: str) -> list[str]:
     """The statements that add what is about to go to the daily counts."""
     read = readings(views, pages)
     reads = f"SELECT session, MIN(day) AS day, article FROM ({read}) k GROUP BY session, article"
+    # Those that counting takes too.
+    visits = f"""
+        SELECT session FROM (
+            SELECT session, n, SUM(n * n) OVER (ORDER BY n, session) AS n_together
+            FROM (SELECT session, COUNT(*) AS n FROM ({reads}) m GROUP BY session) k
+        ) o WHERE n <= {MAX_READ_IN_SESSION} AND n_together <= {MAX_READ_TOGETHER}
+    """
     return [
         f"""
         INSERT INTO past_views (day, slate, layout, live, n)
@@ -99,16 +106,14 @@ def _keeping(views: str, pages: str) -> list[str]:
         INSERT INTO past_pairs (day, article, other, n)
         SELECT CASE WHEN a.day > b.day THEN a.day ELSE b.day END, a.article, b.article, COUNT(*)
         FROM ({reads}) a JOIN ({reads}) b ON a.session = b.session AND a.article < b.article
-        WHERE a.session IN (SELECT session FROM ({reads}) m GROUP BY session
-                            HAVING COUNT(*) <= {MAX_READ_IN_SESSION})
+        WHERE a.session IN ({visits})
         GROUP BY CASE WHEN a.day > b.day THEN a.day ELSE b.day END, a.article, b.article
         ON CONFLICT (day, article, other) DO UPDATE SET n = past_pairs.n + excluded.n
         """,
         f"""
         INSERT INTO past_reads (day, article, n)
         SELECT day, article, COUNT(*) FROM ({reads}) k
-        WHERE session IN (SELECT session FROM ({reads}) m GROUP BY session
-                          HAVING COUNT(*) <= {MAX_READ_IN_SESSION})
+        WHERE session IN ({visits})
         GROUP BY day, article
         ON CONFLICT (day, article) DO UPDATE SET n = past_reads.n + excluded.n
         """,

@@ -14,7 +14,7 @@ from recommender.articles.article import Article
 from recommender.errors import StoreError
 from recommender.events.event import Event, PageView
 from recommender.frames.site import Site
-from recommender.store import click_filters, counts
+from recommender.store import click_filters, counts, retention
 from recommender.store.counts import UNKNOWN, Log, count, n_clicks
 from recommender.store.database import Store
 from recommender.store.impressions import read
@@ -308,6 +308,25 @@ def test_crawlers_read_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
 
     assert len(set(log.read_session.tolist())) == 1
     assert sorted(log.read_article.tolist()) == [GOUT, KNEE]
+
+
+def test_the_longest_visits_are_left_out_where_pairs_are_too_many(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    """Two pages are four pairs both ways round, three are nine: there is room for fourteen. What is
+    forgotten under the same limit counts the same.
+    """
+    monkeypatch.setattr(counts, "MAX_READ_TOGETHER", 14)
+    monkeypatch.setattr(retention, "MAX_READ_TOGETHER", 14)
+    visits = {"a": IDS[:2], "b": IDS[1:3], "c": IDS[:3], "d": IDS[1:2]}
+    log = counted(store, *(PageView(at, id, name) for name, ids in visits.items()
+                           for at, id in enumerate(ids)))  # fmt: skip
+
+    assert sorted(np.bincount(log.read_session)[log.read_session].tolist()) == [1, 2, 2, 2, 2]
+    assert log.n_visits_left == 1
+    forget_before(store, DAY)
+    assert rows(store, "SELECT SUM(n) FROM past_pairs") == [(2,)]
+    assert rows(store, "SELECT SUM(n) FROM past_reads") == [(5,)]
 
 
 def test_a_store_without_a_log(store: Store):
