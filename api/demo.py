@@ -17,6 +17,7 @@ from recommender.articles import text_page
 from recommender.articles.text_page import Page
 from recommender.config import Settings
 from recommender.demo.readers import PAGES, truth
+from recommender.terminal import say
 from recommender_api.serve import serve
 
 FIRST = "pain-after-miscarriage"
@@ -32,7 +33,7 @@ TEMPLATE = jinja2.Environment(
 
 def serve_demo(settings: Settings, *, port: int) -> None:
     """Serve API and website on one port of this machine until interrupted."""
-    print(f"http://127.0.0.1:{port}/pages/{FIRST}   (Ctrl-C stops)", flush=True)
+    say(f"http://127.0.0.1:{port}/pages/{FIRST}   (Ctrl-C stops)")
     serve(settings, host="127.0.0.1", port=port, site=add_pages)
 
 

@@ -23,9 +23,16 @@ into the one error shape.
 
 from __future__ import annotations
 
+from recommender.escaping import terminal
+
 
 class RecommenderError(Exception):
-    """Something the caller can put right; the text is what, where and which."""
+    """Something the caller can put right; the text is what, where and which, in one line that a
+    terminal only shows, whatever it quotes.
+    """
+
+    def __str__(self) -> str:
+        return terminal(super().__str__())
 
 
 class SettingsError(RecommenderError):

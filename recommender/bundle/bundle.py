@@ -26,6 +26,7 @@ from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link
 from recommender.bundle.published import Lists
 from recommender.bundle.registry import Manifest
 from recommender.errors import CalibrationError
+from recommender.escaping import terminal
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import slate_of
 
@@ -55,7 +56,9 @@ class Bundle:
 
     def __repr__(self) -> str:
         n_articles = len(self.lists.stub)
-        return f"Bundle({self.name!r}, {n_articles:,} articles, decided by {self.decided_by})"
+        return terminal(
+            f"Bundle({self.name!r}, {n_articles:,} articles, decided by {self.decided_by})"
+        )
 
     @property
     def name(self) -> str:

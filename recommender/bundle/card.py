@@ -14,6 +14,7 @@ from recommender.articles.dates import FIRST_YEAR, DateCounts
 from recommender.bundle.registry import Calibration, Manifest
 from recommender.clicks.intervention_harvesting import Curve
 from recommender.clicks.position_bias import Examination
+from recommender.escaping import markdown
 from recommender.lists.populations import SHARES, Populations
 from recommender.ranking import features, handpicked_features
 from recommender.ranking.handpicked import Outcome
@@ -64,15 +65,15 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
     window = f"{first} to {last}" if first else "no views"
     return "\n".join(
         [
-            f"# Bundle {about.name}",
+            f"# Bundle {markdown(about.name)}",
             "",
-            f"Built {about.built} from {about.n_articles:,} articles "
+            f"Built {markdown(about.built)} from {about.n_articles:,} articles "
             f"({about.n_stubs:,} more known by title only), {about.n_views:,} views and "
-            f"{about.n_clicks:,} clicks ({window}).",
+            f"{about.n_clicks:,} clicks ({markdown(window)}).",
             "",
             "## What decided",
             "",
-            f"**{DECIDERS[about.learned_from]}**: {about.reason}.",
+            f"**{DECIDERS[about.learned_from]}**: {markdown(about.reason)}.",
             "",
             *_trial(about.scores),
             *_populations(about.populations),
@@ -118,7 +119,7 @@ def model_card(about: Manifest, *, examination: Examination, log: Log, lengths: 
             "",
             "## Made with",
             "",
-            ", ".join(f"{part} {version}" for part, version in about.versions.items()) + ".",
+            markdown(", ".join(f"{part} {of}" for part, of in about.versions.items())) + ".",
             "",
         ]
     )
@@ -168,12 +169,14 @@ def _dates(dates: DateCounts) -> list[str]:
             "median."
         ]
     if dates.ageing:
+        names = markdown(", ".join(dates.ageing))
         lines.append(
-            f"In {', '.join(dates.ageing)} ({dates.n_ageing:,} articles; RECOMMENDER_AGEING) "
+            f"In {names} ({dates.n_ageing:,} articles; RECOMMENDER_AGEING) "
             f"{_worth(HALF_LIFE_YEARS_AGEING, LEAST_AGEING)}."
         )
     if dates.no_category:
-        lines.append(f"No article is in {', '.join(dates.no_category)}, which is set to be ageing.")
+        names = markdown(", ".join(dates.no_category))
+        lines.append(f"No article is in {names}, which is set to be ageing.")
     if dates.oldest_days:
         lines.append(
             f"{dates.n_too_old:,} articles were published more than {dates.oldest_days:,} days ago "
@@ -202,7 +205,13 @@ def _age(days: float) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    """What is no Markdown yet, as a sentence of it."""
+    return markdown(f"{text[0].upper()}{text[1:]}.")
+
+
+def _row(*cells: str) -> str:
+    """A row of a table."""
+    return f"| {' | '.join(map(markdown, cells))} |".replace("|  |", "| |")
 
 
 def _trial(scores: dict[str, float]) -> list[str]:
@@ -219,7 +228,7 @@ def _trial(scores: dict[str, float]) -> list[str]:
         "|---|---|---|",
         f"| text alone | {scores['text']:.4f} | |",
         *(
-            f"| {LADDER[name]} | {gain:.4f} | {gain - before:+.4f} |"
+            _row(LADDER[name], f"{gain:.4f}", f"{gain - before:+.4f}")
             for name, gain, before in zip(ladder, gains, [scores["text"], *gains], strict=False)
         ),
         f"| the last, links as if never shown | {scores['ranker, links as if new']:.4f} | |",
@@ -240,7 +249,7 @@ def _populations(about: Populations) -> list[str]:
         f"| | {heads} |",
         "|---" * (len(SHARES) + 1) + "|",
         *(
-            f"| {name} | {' | '.join(f'{value:.2f}' for value in row)} |"
+            _row(name, *(f"{value:.2f}" for value in row))
             for name, row in (("shown", about.shown), ("candidates", about.candidates))
         ),
         "",
@@ -264,7 +273,7 @@ def _importance(
         "",
         "| feature | what it is | loss |",
         "|---|---|---|",
-        *(f"| {name} | {meaning.get(name, '')} | {losses[name]:.4f} |" for name in most),
+        *(_row(name, meaning.get(name, ""), f"{losses[name]:.4f}") for name in most),
         "",
     ]
 
@@ -283,11 +292,14 @@ def _examination(examination: Examination, log: Log) -> list[str]:
         "",
         "How likely a position is to be examined, beside position 1; 95 % intervals by bootstrap:",
         "",
-        f"| position | {' | '.join(curves)} | |",
+        _row("position", *curves, ""),
         "|---" * (len(curves) + 2) + "|",
         *(
-            f"| {place} | {' | '.join(_at(curve, place) for curve in curves.values())} "
-            f"| {'█' * round(BAR * min(1.0, float(next(iter(curves.values())).chance[place])))} |"
+            _row(
+                f"{place}",
+                *(_at(curve, place) for curve in curves.values()),
+                "█" * round(BAR * min(1.0, float(next(iter(curves.values())).chance[place]))),
+            )
             for place in range(1, shown + 1)
         ),
     ]

@@ -179,6 +179,9 @@ def _unit(weights: np.ndarray) -> np.ndarray:
     return weights / (float(np.sqrt((weights**2).sum())) or 1.0)
 
 
+UNUSUAL = np.frombuffer(b"\\@\x7f", np.uint8)
+
+
 class Addresses(Strings):
     """A column of addresses of pages, which browsers follow: empty where there is none."""
 
@@ -191,6 +194,9 @@ class Addresses(Strings):
             wide = np.flatnonzero(np.diff(self.heads) >= len(start))
             begins = self.data[self.heads[wide, None] + np.arange(len(start))]
             usual[wide] |= (begins == np.frombuffer(start, np.uint8)).all(axis=1)
+        # Blanks, controls, and what begins a host anew: none of them is usual.
+        odd = np.flatnonzero((self.data <= 0x20) | np.isin(self.data, UNUSUAL))
+        usual[np.searchsorted(self.heads, odd, side="right") - 1] = False
         for row in np.flatnonzero(~usual & (np.diff(self.heads) > 0)).tolist():
             if not leads_to_page(self[row]):
                 return f"holds {self[row]!r}, which leads to no page"

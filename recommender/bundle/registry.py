@@ -274,7 +274,7 @@ def read(bundle: Path) -> Manifest:
         size = _plain_size(file)
         if size != entry.size:
             wanted = f"{size:,} bytes instead of {entry.size:,}" if size is not None else ""
-            shown = wanted or "missing, or no plain file"
+            shown = wanted or ("no plain file" if os.path.lexists(file) else "missing")
             raise BundleError(f"{file}: {shown}; the bundle is damaged")
     return manifest
 

@@ -8,18 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from recommender.bundle import registry
 from recommender.bundle.composition import MAX_K
-from recommender.cli.output import COUNT, as_json, here, now, print_json, warn
+from recommender.cli.output import COUNT, as_json, here, now, warn
 from recommender.errors import RecommenderError
 from recommender.events.formats.detect import FORMATS
 from recommender.lists import editorial
 from recommender.progress import Shown
+from recommender.terminal import Cell, Table, below, say, say_json, show, styled
 
 if TYPE_CHECKING:
     from recommender.bundle.bundle import Bundle
@@ -104,21 +101,21 @@ def import_articles(
         with Store(settings.database) as store:
             changes = store.apply(batch, full=full)
     if as_json:
-        print_json({**asdict(changes), "problems": problems, "remarks": remarks})
+        say_json({**asdict(changes), "problems": problems, "remarks": remarks})
         return
-    print(
+    say(
         f"{len(changes.added):,} articles added, {len(changes.updated):,} updated, "
         f"{changes.n_unchanged:,} unchanged, {len(changes.removed):,} removed; "
         f"{changes.n_stubs:,} titles without a page; {len(batch.problems):,} bad records left out"
     )
     if batch.remarks:
-        print(f"{len(batch.remarks):,} addresses left out")
+        say(f"{len(batch.remarks):,} addresses left out")
     if batch.skipped:
-        print(f"{len(batch.skipped):,} files or folders skipped")
+        say(f"{len(batch.skipped):,} files or folders skipped")
     for id in changes.removed:
-        print(f"removed: {id}")
+        say(f"removed: {id}")
     if changes.spared:
-        print(
+        say(
             f"{len(changes.spared):,} articles are no longer there, but none was removed, because "
             "bad records may be theirs: mend these and import again"
         )
@@ -169,23 +166,23 @@ def import_events(
         already = [str(path) for path in reader.already]
         done = {**asdict(received), "skipped": reader.skipped, "n_bad": reader.n_bad}
         left_out = {"problems": problems, "remarks": remarks}
-        print_json({**done, "resumed": resumed, "already_imported": already, **left_out})
+        say_json({**done, "resumed": resumed, "already_imported": already, **left_out})
         return
     for path, n_records in reader.resumed.items():
-        print(f"{path}: resumed at record {n_records + 1:,}")
+        say(f"{path}: resumed at record {n_records + 1:,}")
     warn([f"{path}: already imported; --again reads it anew" for path in reader.already])
-    print(
+    say(
         f"{received.impressions:,} impressions, {received.clicks:,} clicks, "
         f"{received.pageviews:,} page views; {received.duplicates:,} duplicates; "
         f"{reader.n_bad:,} bad records left out"
     )
     if remarks:
-        print(f"{len(remarks):,} files or folders skipped")
+        say(f"{len(remarks):,} files or folders skipped")
     if reader.skipped:
-        print(f"{reader.skipped.total():,} records of no use: {reader.reasons()}")
+        say(f"{reader.skipped.total():,} records of no use: {reader.reasons()}")
     if received.n_unknown_events:
         named = ", ".join(sorted(received.unknown)[:5])
-        print(
+        say(
             f"{received.n_unknown_events:,} events name {len(received.unknown):,} articles the "
             f"store does not have (such as {named}); they count once these are imported"
         )
@@ -212,9 +209,9 @@ def related(id: str, k: int, explain: bool, as_json: bool) -> None:
         items = [asdict(link) for link in links]
         if explain:
             items = [{**item, "why": bundle.why(id, item["id"])} for item in items]
-        print_json({"article_id": id, "model": bundle.name, "items": items})
+        say_json({"article_id": id, "model": bundle.name, "items": items})
         return
-    table = Table(title=Text(bundle.lists.titles[row]), title_justify="left")
+    table = Table(bundle.lists.titles[row])
     table.add_column("#", justify="right")
     table.add_column("title", overflow="fold")
     table.add_column("score", justify="right")
@@ -224,8 +221,8 @@ def related(id: str, k: int, explain: bool, as_json: bool) -> None:
     for link in links:
         cells = [f"{link.position}", link.title, f"{link.score:.3f}", link.origin]
         cells += [bundle.why(id, link.id)] if explain else []
-        table.add_row(*map(Text, cells))
-    Console().print(table)
+        table.add_row(*cells)
+    show(table)
 
 
 def _edited_bundle() -> Bundle:
@@ -272,7 +269,7 @@ def export(folder: Path, format: str, k: int) -> None:
             stored = store.pages()
     with Shown() as progress:
         done = exporting.export(bundle, folder, format, stored=stored, k=k, progress=progress)
-    print(f"{done.n_written:,} lists of bundle {bundle.name} written to {folder}")
+    say(f"{done.n_written:,} lists of bundle {bundle.name} written to {folder}")
     warn(done.left)
 
 
@@ -310,38 +307,38 @@ def evaluate(
         as_json.write_text(report.to_json() + "\n", encoding="utf-8")
     if as_html:
         as_html.write_text(report.to_html(), encoding="utf-8")
-    table = Table(title=f"bundle {bundle.name}", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(f"bundle {bundle.name}", is_plain=True)
     table.add_column("order of the links", no_wrap=True)
     names = (report.metric, "MRR")
     for name in (*names, "model's gain", "p"):
         table.add_column(name, justify="right", no_wrap=True)
     for order, row in report.table.iterrows():
-        cells = [
-            f"{row[n]:.3f}\n[dim]{row[n + ' low']:.3f}-{row[n + ' high']:.3f}[/]" for n in names
+        cells: list[Cell] = [
+            below(f"{row[n]:.3f}", f"{row[n + ' low']:.3f}-{row[n + ' high']:.3f}") for n in names
         ]
-        gain = f"{row['gain']:+.3f}\n[dim]{row['gain low']:+.3f} to {row['gain high']:+.3f}[/]"
+        gain = below(f"{row['gain']:+.3f}", f"{row['gain low']:+.3f} to {row['gain high']:+.3f}")
         cells += ["", ""] if order == "model" else [gain, p_value(row["gain p"])]
         table.add_row(str(order), *cells)
-    Console().print(table)
-    print(report.headline)
-    print(report.verdict)
+    show(table)
+    say(report.headline)
+    say(report.verdict)
     for note in report.notes:
-        print(f"- {note}")
+        say(f"- {note}")
     if report.off_policy:
         _print_off_policy(report.off_policy)
 
 
 def _print_off_policy(found: OffPolicy) -> None:
-    table = Table(title="clicks a page view, had these lists been shown", title_justify="left")
+    table = Table("clicks a page view, had these lists been shown")
     table.add_column("estimator", no_wrap=True)
     for name in ("clicks", "more than shown", "effective views", "top 1 %", "without support"):
         table.add_column(name, justify="right")
     notes: dict[str, list[str]] = {}
     for name, row in found.table.iterrows():
-        cells = ["", ""]
+        cells: list[Cell] = ["", ""]
         if row["estimate"] == row["estimate"]:
             cells = [
-                f"{row[n]:{sign}.3f}\n[dim]{row[low]:{sign}.3f} to {row[high]:{sign}.3f}[/]"
+                below(f"{row[n]:{sign}.3f}", f"{row[low]:{sign}.3f} to {row[high]:{sign}.3f}")
                 for n, low, high, sign in (
                     ("estimate", "low", "high", ""),
                     ("gain", "gain low", "gain high", "+"),
@@ -355,12 +352,12 @@ def _print_off_policy(found: OffPolicy) -> None:
         table.add_row(str(name), *cells)
         if row["summary"]:
             notes.setdefault(row["summary"], []).append(str(name))
-    Console().print(table)
-    print(found.verdict)
+    show(table)
+    say(found.verdict)
     for words, names in notes.items():
-        print(f"- {', '.join(names)}: {words}")
+        say(f"- {', '.join(names)}: {words}")
     for note in found.notes:
-        print(f"- {note}")
+        say(f"- {note}")
 
 
 @click.command("compare")
@@ -391,7 +388,7 @@ def compare(old: str, new: str, k: int, most: int, as_json: bool) -> None:
         with Store(settings.database) as store:
             found = between(before, after, store if store.n_articles() else None, k=k)
     if as_json:
-        print_json(found.to_dict(most))
+        say_json(found.to_dict(most))
         return
     _print_comparison(found, most)
 
@@ -414,17 +411,17 @@ def _print_comparison(found: Comparison, most: int) -> None:
     def percent(share: float) -> str:
         return number(share, ".1%")
 
-    console, sides = Console(), (found.old, found.new)
+    sides = found.old, found.new
 
-    def show(title: str, columns: dict[str, str], rows: Iterable[Iterable[str]]) -> None:
-        table = Table(box=SIMPLE_HEAD)
+    def section(title: str, columns: dict[str, str], rows: Iterable[Iterable[str]]) -> None:
+        table = Table(is_plain=True)
         for name, justify in columns.items():
-            table.add_column(Text(name), justify=justify, overflow="fold")  # type: ignore[arg-type]
+            table.add_column(name, justify=justify, overflow="fold")
         for row in rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*row)
         if table.row_count:
             # Not the table's own title, which is folded to the width of a narrow table.
-            console.print(Text(title, style="italic"), table, sep="\n")
+            show(styled(title, "italic"), table)
 
     def listed(side: Side) -> str:
         share = percent(side.most_listed_share)
@@ -438,7 +435,7 @@ def _print_comparison(found: Comparison, most: int) -> None:
         ("pages the other has not", *(f"{len(n):,}" for n in (found.only_old, found.only_new))),
         ("most listed", *map(listed, sides)),
     )
-    show("What is compared", {"": "left", "A": "left", "B": "left"}, [
+    section("What is compared", {"": "left", "A": "left", "B": "left"}, [
         ("bundle", *(side.name for side in sides)), *facts,
     ])  # fmt: skip
     changes = (
@@ -447,12 +444,12 @@ def _print_comparison(found: Comparison, most: int) -> None:
         ("the same links in the same order", found.same_order),
         ("the same links", found.same_links),
     )
-    show(
+    section(
         f"What changed on the {len(found.table):,} pages both have",
         {"": "left", "share": "right"},
         [(name, percent(share)) for name, share in changes],
     )
-    show(
+    section(
         "Pages that lost most of their links",
         {"page": "left", "lost": "right", "new": "right", "first before": "left",
          "first after": "left"},
@@ -462,7 +459,7 @@ def _print_comparison(found: Comparison, most: int) -> None:
             for row in found.most_lost(most).itertuples()
         ],
     )  # fmt: skip
-    show(
+    section(
         "Categories with most new links",
         {"category": "left", "pages": "right", "new links": "right", "another first": "right"},
         [
@@ -475,12 +472,12 @@ def _print_comparison(found: Comparison, most: int) -> None:
         ("Articles that came into most lists", found.gained(most)),
         ("Articles that went out of most lists", found.lost(most)),
     ):
-        show(
+        section(
             title,
             {"article": "left", "lists before": "right", "after": "right"},
             [(row.title, f"{row.before:,}", f"{row.after:,}") for row in articles.itertuples()],
         )
-    print(found.summary())
+    say(found.summary())
 
 
 def _is_absent(database: str) -> bool:

@@ -18,6 +18,7 @@ import click
 from recommender import __version__
 from recommender.cli import analysts, operators
 from recommender.errors import RecommenderError
+from recommender.terminal import remark
 
 
 class Commands(click.Group):
@@ -82,10 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(commands.main(arguments, prog_name="recommender", standalone_mode=False) or 0)
     except click.UsageError as exc:
-        exc.show()
+        shown = io.StringIO()
+        exc.show(shown)
+        remark(*shown.getvalue().splitlines())
         return exc.exit_code
 
 
 def _failed(reason: str, *, status: int = 1) -> int:
-    print(f"recommender: {' '.join(reason.split())}", file=sys.stderr)
+    remark(f"recommender: {' '.join(reason.split())}")
     return status

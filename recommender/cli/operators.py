@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from recommender.articles.article import parse_timestamp
 from recommender.bundle import activation, registry
 from recommender.bundle.registry import Manifest
-from recommender.cli.output import COUNT, as_json, here, now, print_json, warn
+from recommender.cli.output import COUNT, as_json, here, now, warn
 from recommender.config import Settings, names_in
 from recommender.errors import BundleError
 from recommender.lists import editorial
 from recommender.progress import Shown
+from recommender.terminal import Table, say, say_json, show, stacked, styled
 
 if TYPE_CHECKING:
     from recommender.bundle.registry import Sent
@@ -80,16 +78,15 @@ def validate(as_json: bool) -> int:
     with Store(settings.database) as store:
         checks = ask(store, now_ms=now_ms, caps=caps_of(settings), sent=_sent(settings))
     if as_json:
-        print_json({"checks": [asdict(check) for check in checks]})
+        say_json({"checks": [asdict(check) for check in checks]})
     else:
-        table = Table(title="Is the data fit to learn from?", title_justify="left")
+        table = Table("Is the data fit to learn from?")
         for column in ("", "check", "found", "for example"):
             table.add_column(column, overflow="fold")
         for check in checks:
-            state = "[green]PASS[/]" if check.passed else "[bold red]FAIL[/]"
-            cells = [check.name, check.summary, "\n".join(check.examples)]
-            table.add_row(state, *map(Text, cells))
-        Console().print(table)
+            state = styled("PASS", "green") if check.passed else styled("FAIL", "bold red")
+            table.add_row(state, check.name, check.summary, stacked(check.examples))
+        show(table)
     return 0 if all(check.passed for check in checks) else 1
 
 
@@ -155,9 +152,9 @@ def train(
         if n_new is not None and if_new and n_new < if_new:
             found = f"{n_new:,} new clicks since the live bundle was built, fewer than"
             if as_json:
-                print_json({"name": None, "live": False, "n_new_clicks": n_new})
+                say_json({"name": None, "live": False, "n_new_clicks": n_new})
             else:
-                print(f"not trained: {found} {if_new:,}")
+                say(f"not trained: {found} {if_new:,}")
             return
         built, promotion = at or now(), None
         if promote_if_better:
@@ -174,17 +171,17 @@ def train(
     live = promotion.promoted if promotion else options.activate
     if as_json:
         guard = {"promotion": promotion.sentence} if promotion else {}
-        print_json({"name": bundle.name, "live": live, **guard, **_summary(bundle.about)})
+        say_json({"name": bundle.name, "live": live, **guard, **_summary(bundle.about)})
         return
     state = "live" if live else "published, not live"
-    print(f"{bundle.name} ({state}): {bundle.about.reason}")
+    say(f"{bundle.name} ({state}): {bundle.about.reason}")
     if promotion:
-        print(promotion.sentence)
+        say(promotion.sentence)
     for sentence in bundle.about.examination.summary:
-        print(sentence)
-    print(bundle.about.languages)
-    print(bundle.about.listings)
-    print(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
+        say(sentence)
+    say(bundle.about.languages)
+    say(bundle.about.listings)
+    say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
 
 
 def _sent(settings: Settings) -> Sent | None:
@@ -244,7 +241,7 @@ def forget(session: str | None, older_than: datetime | None) -> None:
             gone = forget_session(store, session or "", caps=caps)
         else:
             gone = forget_before(store, int(older_than.timestamp() * 1000), caps=caps)
-    print(
+    say(
         f"{gone.views:,} views, {gone.clicks:,} clicks and {gone.pageviews:,} page views "
         "forgotten; what was counted of them by day stays"
     )
@@ -279,7 +276,7 @@ def models_list(as_json: bool) -> None:
         except BundleError as exc:
             rows.append({"name": name, "live": name == live, "fault": str(exc)})
     if as_json:
-        print_json(rows)
+        say_json(rows)
         return
     table = Table()
     # Names are there to be copied, so they are never cut short.
@@ -293,7 +290,7 @@ def models_list(as_json: bool) -> None:
         else:
             counts = f"{row['n_articles']:,}", f"{row['n_clicks']:,}"
             table.add_row(row["name"], state, row["built"][:10], row["decided_by"], *counts)
-    Console().print(table)
+    show(table)
     warn([row["fault"] for row in rows if row["fault"]])
 
 
@@ -311,7 +308,7 @@ def models_activate(name: str) -> None:
     models = here().models
     Bundle(registry.inside(models, name)).opened()
     activation.activate(models, name)
-    print(f"{name} is live")
+    say(f"{name} is live")
 
 
 @models.command("rollback")
@@ -322,7 +319,7 @@ def models_rollback() -> None:
     example:
       recommender models rollback
     """
-    print(f"{activation.rollback(here().models)} is live")
+    say(f"{activation.rollback(here().models)} is live")
 
 
 @models.command("prune")
@@ -335,7 +332,7 @@ def models_prune(keep: int) -> None:
       recommender models prune --keep 5
     """
     gone = registry.prune(here().models, keep=keep)
-    print(f"{len(gone)} bundles deleted" + "".join(f"\ndeleted: {name}" for name in gone))
+    say(f"{len(gone)} bundles deleted", *(f"deleted: {name}" for name in gone))
 
 
 @click.command("serve")

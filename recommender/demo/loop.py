@@ -25,7 +25,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
 
 from recommender.articles.reader import read_articles
@@ -38,6 +37,7 @@ from recommender.evaluation.report.picture import Axis, Picture, Series, chart
 from recommender.events.event import EPOCH
 from recommender.events.slate_token import N_VARIANTS
 from recommender.store.database import Store
+from recommender.terminal import say
 from recommender.training.pipeline import Options, build
 
 PICTURE = "loop.svg"
@@ -63,7 +63,6 @@ class Round:
 
 def show(folder: Path, *, readers: int, rounds: int, port: int) -> list[Round]:
     """Run the loop in ``folder`` with so many ``readers`` a day; print and plot what it wins."""
-    console = Console()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     database, models = f"sqlite:///{folder.resolve() / 'loop.db'}", folder.resolve() / "models"
@@ -74,10 +73,10 @@ def show(folder: Path, *, readers: int, rounds: int, port: int) -> list[Round]:
     marks = prices(lists, bundle)
     top = max(marks.values())
     found = [Round(0, 0, 0, marks.pop("recommender"), bundle.decided_by)]
-    console.print(f"{len(lists)} health pages, {readers:,} readers a day; their taste is hidden\n")
-    console.print("expected clicks per 100 views")
+    say(f"{len(lists)} health pages, {readers:,} readers a day; their taste is hidden", "")
+    say("expected clicks per 100 views")
     for name, score in [*marks.items(), ("day 0, nothing known", found[0].score)]:
-        console.print(f"{name:>24} {score:6.1f} {_bar(score, top)}")
+        say(f"{name:>24} {score:6.1f} {_bar(score, top)}")
     with _serving(database, models, folder, port) as client:
         for day in range(1, rounds + 1):
             views, clicks = _a_day(client, sorted(lists), readers, day)
@@ -90,9 +89,9 @@ def show(folder: Path, *, readers: int, rounds: int, port: int) -> list[Round]:
                 Round(day, last.n_views + views, last.n_clicks + clicks, score, bundle.decided_by)
             )
             label = f"day {day}, {found[-1].n_clicks:,} clicks, by {bundle.decided_by}"
-            console.print(f"{label:>24} {score:6.1f} {_bar(score, top)}")
+            say(f"{label:>24} {score:6.1f} {_bar(score, top)}")
     plot(found, marks).save(folder / PICTURE)
-    console.print(f"\n{folder / PICTURE}")
+    say("", folder / PICTURE)
     return found
 
 

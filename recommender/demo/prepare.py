@@ -15,9 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
 
-from rich.console import Console
-from rich.table import Table
-
 from recommender.articles.article import Article
 from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
@@ -28,6 +25,7 @@ from recommender.events.event import Click, Event, Impression
 from recommender.events.reader import EventReader
 from recommender.progress import Progress, Shown, Silent
 from recommender.store.database import Store
+from recommender.terminal import Table, say, show
 from recommender.text.neighbours import neighbours
 from recommender.training.pipeline import Options, build, read_text
 
@@ -47,7 +45,6 @@ def prepare(folder: Path, *, now: datetime, progress: Progress | None = None) ->
     """Import the sample site and its readers' log, train, and print the expected clicks of its
     lists. Bars are drawn unless the work is to be reported to another ``progress``.
     """
-    console = Console()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     settings = Settings(
@@ -64,12 +61,13 @@ def prepare(folder: Path, *, now: datetime, progress: Progress | None = None) ->
         write_log(log, readers.visits(lists, seed=SEED))
         received = store.add_events(EventReader([log], progress=progress))
         bundle = build(store, settings.models, now=now, progress=progress)
-    console.print(
-        f"\n{len(lists)} health pages, {received.impressions:,} views and {received.clicks:,} "
-        f"clicks of {readers.DAYS} simulated days; {bundle.about.reason}.\n"
+    say(
+        "",
+        f"{len(lists)} health pages, {received.impressions:,} views and {received.clicks:,} "
+        f"clicks of {readers.DAYS} simulated days; {bundle.about.reason}.",
+        "",
     )
-    console.print(_beside(articles, bundle))
-    console.print(_scores(lists, bundle))
+    show(_beside(articles, bundle), _scores(lists, bundle))
     return settings
 
 
@@ -95,7 +93,8 @@ def _beside(articles: dict[str, Article], bundle: Bundle) -> Table:
     article = articles[SHOWN_ARTICLE]
     old = list(article.recommended)
     new = [link.id for link in bundle.related(SHOWN_ARTICLE)]
-    table = Table(title=article.title, show_footer=True, title_justify="left")
+    table = Table(article.title)
+    table.show_footer = True
     prices = [readers.expected_clicks(SHOWN_ARTICLE, links) for links in (old, new)]
     table.add_column("#", justify="right")
     for name, price in zip(("hand-picked", "recommender"), prices, strict=True):
@@ -108,7 +107,7 @@ def _beside(articles: dict[str, Article], bundle: Bundle) -> Table:
 
 def _scores(lists: Mapping[str, Sequence[str]], bundle: Bundle) -> Table:
     """What each of the lists wins over the whole site, on average."""
-    table = Table(title="Expected clicks per 100 views, mean over all pages", title_justify="left")
+    table = Table("Expected clicks per 100 views, mean over all pages")
     table.add_column("lists")
     table.add_column("clicks", justify="right")
     table.add_column("")

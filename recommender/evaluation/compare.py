@@ -20,6 +20,7 @@ import numpy as np
 
 from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY, MIN_LINKS
+from recommender.escaping import terminal
 from recommender.evaluation.offpolicy import Lists
 from recommender.evaluation.report.text import number as written
 from recommender.evaluation.slices import named_by_title
@@ -174,7 +175,7 @@ class Comparison:
         return text
 
     def __str__(self) -> str:
-        return self.summary()
+        return terminal(self.summary())
 
     def to_dict(self, n: int = N_MOST) -> dict[str, Any]:
         """All but the table as JSON has it, ``n`` rows of what changed most; None for NaN."""

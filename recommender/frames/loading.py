@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from recommender.articles.addresses import Finder
 from recommender.articles.reader import Batch, read_articles
 from recommender.errors import InputError
+from recommender.escaping import terminal
 from recommender.events.event import Event, parse
 from recommender.events.reader import EventReader
 from recommender.files import Problem, Tolerance
@@ -65,7 +66,7 @@ def add_events(
 def _warn(problems: Sequence[Problem], n_bad: int, what: str) -> None:
     if n_bad:
         text = f"{n_bad:,} {what} left out, such as {problems[0].text}"
-        warnings.warn(text, stacklevel=4)
+        warnings.warn(terminal(text), stacklevel=4)
 
 
 def _events(events: Any) -> Iterable[Event]:

@@ -81,7 +81,7 @@ def turned(rows: np.ndarray) -> np.ndarray:
 TAMPERED: dict[str, tuple[Change, str]] = {
     "pickled objects": (with_pickle, "lists_items.npy: cannot be read"),
     "joblib": (with_joblib, "ranker.joblib' is no file of a bundle"),
-    "link": (with_link, "lists_items.npy: missing, or no plain file"),
+    "link": (with_link, "lists_items.npy: no plain file"),
     "outside": (with_outside, "'../outside.npy' is no file of a bundle"),
     "other name": (with_about(name="20990101-000000-aaaaaa"), "a bundle is called as its folder"),
     "other type": (with_about(explore="20"), "explore is not a whole number"),

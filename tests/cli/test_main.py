@@ -497,12 +497,12 @@ def test_output_that_is_not_read_to_its_end_is_no_error(here: Path):
 
 def test_an_interrupt_says_so(here: Path, monkeypatch: pytest.MonkeyPatch, capfd):
     """With the status shells expect."""
-    from recommender.cli import analysts as told
+    from recommender.cli import operators as told
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(told.registry, "rollback", interrupted)
+    monkeypatch.setattr(told.activation, "rollback", interrupted)
 
     assert main(["models", "rollback"]) == 130
     assert "interrupted" in capfd.readouterr().err

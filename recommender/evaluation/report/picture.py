@@ -24,6 +24,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from recommender.escaping import terminal
+
 BLUE, RED, GREY = "#0072b2", "#d55e00", "#9a9a9a"
 COLOURS = (BLUE, RED, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 # How many letters of a name fit beside a number of views on a phone.
@@ -91,7 +93,7 @@ def intervals(
     y = LINE + 8 if sides else 0
     for row in rows:
         y += LINE + 10 if row.group else 0
-        lines = [str(line) for line in Text(row.name).wrap(Console(), NAME)]
+        lines = [str(line) for line in Text(terminal(row.name)).wrap(Console(), NAME)]
         placed.append({"row": row, "y": y, "lines": lines})
         y += LINE * len(lines) + TRACK
 
