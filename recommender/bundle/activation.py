@@ -9,6 +9,7 @@ before stays live.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,12 +21,20 @@ from recommender.bundle.published import LISTS, Lists
 from recommender.candidates import EMPTY
 from recommender.errors import BundleError
 
-# Pages, evenly spread, whose prepared bytes are compared with what the arrays make whenever a
-# server opens a bundle, and when one is activated: half a millisecond each, so 3 s of a large site,
-# and all pages of a smaller one. Not tuned.
-FEW, MANY = 50, 5_000
-# Of these, pages whose slates are made too, and texts.
-N_SLATES, N_TEXTS = 10, 2
+
+class Trial(NamedTuple):
+    """How much of a bundle is tried: of so many pages, evenly spread, prepared bytes are compared
+    with what the arrays make, of some all kinds of slates are made, and some texts are looked up.
+    """
+
+    n_compared: int
+    n_slates: int
+    n_texts: int
+
+
+# Whenever a server opens a bundle, in a tenth of a second; and when one is activated, half a
+# millisecond a page: all pages of a small site, 3 s of a large one. Not tuned.
+FEW, MANY = Trial(50, 2, 0), Trial(5_000, 10, 2)
 # Rows whose links are compared with each other at once.
 BLOCK = 4_096
 # What arrays that keep to their declarations can still make code raise.
@@ -44,8 +53,8 @@ def rollback(models: Path) -> str:
     return registry.rollback(models, trial=_tried_whole)
 
 
-def tried(folder: Path, *, n_compared: int = FEW) -> Lists:
-    """The bundle in ``folder``, opened, with lists of ``n_compared`` pages made for a trial.
+def tried(folder: Path, *, trial: Trial = FEW) -> Lists:
+    """The bundle in ``folder``, opened, and some of its lists made for a ``trial``.
     ``BundleError`` names what is wrong with it.
     """
     lists = Lists.open(folder)
@@ -55,7 +64,7 @@ def tried(folder: Path, *, n_compared: int = FEW) -> Lists:
             "a bundle is called as its folder is"
         )
     try:
-        fault = _fault(lists, n_compared)
+        fault = _fault(lists, trial)
     except DAMAGE as exc:
         raise BundleError(f"{folder}: its lists cannot be made: {exc!r}") from exc
     if fault:
@@ -64,20 +73,20 @@ def tried(folder: Path, *, n_compared: int = FEW) -> Lists:
 
 
 def _tried_whole(folder: Path) -> None:
-    lists = tried(folder, n_compared=MANY)
+    lists = tried(folder, trial=MANY)
     if fault := _repeated(lists):
         raise BundleError(f"{folder}/{LISTS}_{fault}; the bundle is damaged")
 
 
-def _fault(lists: Lists, n_compared: int) -> str | None:
+def _fault(lists: Lists, trial: Trial) -> str | None:
     """The field that is wrong, and how; None if lists can be made and are what was prepared."""
-    rows = _spread(len(lists.stub), n_compared)
+    rows = _spread(len(lists.stub), trial.n_compared)
     for row in rows:
         for name, made in zip(PREPARED, prepared_bytes(lists, row), strict=True):
             if getattr(lists, name).bytes_at(row) != made:
                 return f"{name}_data.npy: what stands there for page {row} is not its list"
     pages = [row for row in rows if not lists.stub[row]]
-    for row in pages[:: max(1, len(pages) // N_SLATES)]:
+    for row in pages[:: max(1, len(pages) // trial.n_slates)]:
         if lists.id_of(lists.find(lists.id_of(row)) or 0) != lists.id_of(row):
             return f"ids_numbers.npy: page {row} is not found by its id"
         for slate in {BEST_SLATE, min(1, lists.share), lists.share}:
@@ -85,10 +94,10 @@ def _fault(lists: Lists, n_compared: int) -> str | None:
             if len({each.row for each in placed} | {row}) <= len(placed):
                 return f"slates.npy: slate {slate} of page {row} repeats an article"
             lists.links(placed)
-    for row in pages[:N_TEXTS]:
+    for row in pages[: trial.n_texts]:
         lists.related_to_text(lists.titles[row], lists.teasers[row], k=MAX_K)
     lists.related(None, k=MAX_K)
-    for at in _spread(len(lists.url_rows), n_compared):
+    for at in _spread(len(lists.url_rows), trial.n_compared):
         row = int(lists.url_rows[at])
         if url_key(lists.addresses[row]) != lists.urls.column[at]:
             return f"url_rows.npy: address {at} is not that of page {row}"

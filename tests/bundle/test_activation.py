@@ -3,19 +3,30 @@
 import json
 import pickle
 import shutil
+from collections.abc import Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
 from sites import NOW, random_articles, random_events, stored
 from tampered import Change, sealed, with_about, with_array, with_values
 
+from recommender.array_fields import Declared
 from recommender.bundle import activation, registry
 from recommender.bundle.activation import tried
 from recommender.bundle.bundle import Bundle
+from recommender.bundle.published import Lists
 from recommender.bundle.registry import CURRENT, PREVIOUS
+from recommender.clicks.influence import Weights
 from recommender.errors import BundleError
+from recommender.ranking.calibration import Calibration
+from recommender.ranking.features import History
+from recommender.ranking.handpicked import HandpickedModel
+from recommender.ranking.ranker import Ranker
 from recommender.store.database import Store
+from recommender.text.corpus import Corpus
 from recommender.training.pipeline import Options, build
 
 
@@ -188,3 +199,29 @@ def test_what_analysts_open_is_checked_when_it_is_opened(
 
     with pytest.raises(BundleError, match=message):
         Bundle(models / new).opened()
+
+
+def parts_of(hint: Any) -> Iterator[tuple[str, Any]]:
+    """The fields of a dataclass and of those within it that are arrays, and what they declare."""
+    for inner in get_args(hint):
+        yield from parts_of(inner)
+    if isinstance(hint, type) and is_dataclass(hint):
+        for name, other in get_type_hints(hint, include_extras=True).items():
+            if np.ndarray in (other, *get_args(other)):
+                yield f"{hint.__name__}.{name}", other
+            yield from parts_of(other)
+
+
+@pytest.mark.parametrize(
+    "read", [Lists, Corpus, History, Ranker, HandpickedModel, Calibration, Weights]
+)
+def test_every_array_that_is_read_is_declared(read: type):
+    """A new one cannot be forgotten."""
+    found = dict(parts_of(read))
+
+    assert len(found) > 1
+    assert [
+        name
+        for name, hint in found.items()
+        if not any(isinstance(mark, Declared) for mark in getattr(hint, "__metadata__", ()))
+    ] == []
