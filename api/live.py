@@ -147,7 +147,7 @@ class Live:
         out of reach.
         """
         store, added = self.stored.store, self._added
-        if store is not None and (added is None or added.seen != _state(store, self._lists)):
+        if store is not None and (added is None or added.seen != self._state(store)):
             self.refresh()
 
     def poll(self) -> float:
@@ -233,6 +233,14 @@ class Live:
 
     # What the store adds
 
+    def _state(self, store: Store) -> object:
+        """What differs when articles came or went, an import of which shows in their number alone;
+        when the store was opened anew, and may be another; and when its keys changed.
+        """
+        number = store.last_change()
+        n_articles = None if self._lists else store.n_articles()
+        return store, self.stored.signer, number, n_articles
+
     def _from_store(self) -> Added | None:
         """What the store adds now; while it is out of reach, what it added before."""
         lists, store, added = self._lists, self.stored.store, self._added
@@ -246,7 +254,7 @@ class Live:
     def _without_bundle(self, store: Store, added: Added | None) -> Added | None:
         signer = self.stored.signer
         try:
-            seen = _state(store, None)
+            seen = self._state(store)
             same = added is not None and added.seen == seen
             if same and added and added.seal and added.seal.signer is signer:
                 return added
@@ -273,10 +281,10 @@ class Live:
                     self.stored.gone_back()
                     ours = False
                 self._keys = lists, store, keys
-            known = lists.about.change if ours else 0
-            number, articles, removed = store.changed_since(known)
-            patch = added.patch
-            if number != added.seen:
+            seen, patch = self._state(store), added.patch
+            if seen != added.seen:
+                known = lists.about.change if ours else 0
+                _, articles, removed = store.changed_since(known)
                 any_change = articles or removed
                 patch = Patched(lists, articles, removed, patch) if any_change else None
             later = {} if patch is None else {
@@ -293,9 +301,9 @@ class Live:
             return Added(lists, seal=Seal(self.stored.signer, lists.keys, {}))
         seal = Seal(self.stored.signer, self._keys[2], dict(zip(later, of_later, strict=True)))
         same = added.seal is not None and _are_same(seal, added.seal)
-        if same and (number, patch) == (added.seen, added.patch):
+        if same and (seen, patch) == (added.seen, added.patch):
             return added
-        return Added(lists, patch, seal, number)
+        return Added(lists, patch, seal, seen)
 
 
 class Watcher:
@@ -382,11 +390,6 @@ class Round:
 
 def _no_bundle() -> Refusal:
     return Refusal(503, "no_bundle", "No bundle is live yet.", {"Retry-After": "5"})
-
-
-def _state(store: Store, lists: Lists | None) -> object:
-    """What differs when articles came or went; an import shows in their number alone."""
-    return store.last_change() if lists else (store.last_change(), store.n_articles())
 
 
 def _are_same(one: Seal, other: Seal) -> bool:

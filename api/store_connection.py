@@ -21,6 +21,8 @@ from recommender.store.group_commit import Journal
 POLL_SECONDS = 0.25
 # Pages wait for the answer: a writer that holds the store for longer makes us refuse.
 BUSY_SECONDS = 8.0
+# A server takes no longer over a statement, waiting for locks included.
+STATEMENT_SECONDS = BUSY_SECONDS + 1
 # Not tuned: how long a store that is back goes unnoticed.
 RETRY_SECONDS = 1.0
 
@@ -30,6 +32,9 @@ logger = logging.getLogger("api")
 class Stored:
     """The open store and what writes events, both None while there is none; ``signer`` is what
     signs tokens, and opens none until there is a store.
+
+    A store whose file was deleted, replaced or damaged is let go of, and nothing is made in its
+    place: it is opened anew when it is back.
     """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], datetime]) -> None:
@@ -42,6 +47,8 @@ class Stored:
         self.fault: str | None = None
         self._keys: list[bytes] = []
         self._keys_read = 0.0
+        self._had_one = False
+        self._damaged = False
         self._opening = threading.Lock()
         self.open()
 
@@ -51,8 +58,16 @@ class Stored:
             if self.store is not None:
                 return True
             try:
-                store = Store(self.settings.database, busy_seconds=BUSY_SECONDS)
+                # Only a server that has had no store yet may make one.
+                store = Store(
+                    self.settings.database,
+                    create=not self._had_one,
+                    busy_seconds=BUSY_SECONDS,
+                    statement_seconds=STATEMENT_SECONDS,
+                )
                 try:
+                    if self._damaged:
+                        store.check_contents()
                     self.name = store_name(store)
                     self._keys = signing_keys(store, self.settings.signing_key)
                 except BaseException:
@@ -64,7 +79,23 @@ class Stored:
             self.signer = Signer(self._keys, store=self.name)
             self.journal = Journal(store, clock=self.now_ms)
             self.store, self.fault = store, None
+            if self._had_one:
+                logger.info("the store is back")
+            elif store.seen_by_others():
+                logger.warning("%s: others may read it, and the signing key in it", store.name)
+            self._had_one, self._damaged = True, False
             return True
+
+    def _let_go(self, store: Store) -> None:
+        """Have no store, since this one is lost."""
+        with self._opening:
+            if self.store is not store or self.journal is None:
+                return
+            journal, self.store, self.journal = self.journal, None, None
+            self._damaged = store.is_damaged
+            # What waits is answered: by a store that is lost, with an error.
+            journal.close()
+            store.abandon()
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
@@ -108,12 +139,16 @@ class Stored:
         """Open the store when it comes back; while it is open, ``catch_up`` with it, which may
         raise ``StoreError``. Returns the seconds to wait until the next call.
         """
+        if not self.open() or (store := self.store) is None:
+            return RETRY_SECONDS
         try:
-            if not self.open():
-                return RETRY_SECONDS
+            store.check()
             catch_up()
         except StoreError as exc:
             self._log(str(exc))
+            if store.lost:
+                self._let_go(store)
+                return POLL_SECONDS
             return RETRY_SECONDS
         if self.fault:
             logger.info("the store is back")
@@ -121,7 +156,7 @@ class Stored:
         return POLL_SECONDS
 
     def close(self) -> None:
-        """Write what waits, and let go of the store."""
+        """Write what waits, if the store takes it in time, and let go of the store."""
         if self.journal is not None:
             self.journal.close()
         if self.store is not None:

@@ -9,14 +9,12 @@ Everything that writes does so in one transaction: an import is there whole or n
 
 from __future__ import annotations
 
-import re
 import secrets
 import sqlite3
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
@@ -27,13 +25,13 @@ from recommender.errors import StoreError
 from recommender.events.event import Event
 from recommender.store import articles as article_tables
 from recommender.store.articles import Changes
+from recommender.store.engine import BUSY_SECONDS, Engine, masked
 from recommender.store.event_writer import EventWriter, Received
 from recommender.store.keys import number_ids, upsert
-from recommender.store.schema import migrate
+from recommender.store.schema import check_version, migrate
 
-# How long to wait for another writer, whose transactions take some seconds at most, and for a
-# server to answer at all. Not tuned.
-BUSY_SECONDS, CONNECT_SECONDS = 30, 10
+# Errors of a file that is none of SQLite's, or has become one that makes no sense.
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # What a store is known by: a name, which bundles remember, and the keys that sign its tokens. They
 # are made once and kept in it, so that every process that serves signs alike.
 KEY, PREVIOUS_KEY, NAME = "signing_key", "previous_signing_key", "store"
@@ -47,16 +45,50 @@ class Store:
     0
     """
 
-    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        """Open the database at ``url``; other writers are waited for ``busy_seconds``."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        writing: bool = True,
+        create: bool = True,
+        busy_seconds: float = BUSY_SECONDS,
+        statement_seconds: float | None = None,
+    ) -> None:
+        """Open the database at ``url``; other writers are waited for ``busy_seconds``.
+
+        Without ``writing`` nothing is made or changed, so that the right to read is enough;
+        without ``create`` nothing is made that is not there. ``statement_seconds`` is how long a
+        server may take over one statement, by default any time. ``StoreError`` if there is no such
+        store, or one that this release cannot use.
+        """
         self.url = url
-        self.engine = _engine(url, busy_seconds)
+        self.name = masked(url)
+        self._database = Engine(
+            url, writing=writing, busy_seconds=busy_seconds, statement_seconds=statement_seconds
+        )
+        self.engine = self._database.sql
         try:
-            with self.transaction() as connection:
-                migrate(connection)
+            self._open(create=create)
         except BaseException:
             self.close()
             raise
+
+    def _open(self, *, create: bool) -> None:
+        file = self._database.file
+        if self._database.writing and create:
+            file.make()
+        elif file.is_empty() or not self._has_tables():
+            raise StoreError(f"{self.name}: there is no store in it; recommender import makes one")
+        if self._database.writing:
+            with self.transaction() as connection:
+                migrate(connection)
+            return
+        with self.reading() as connection:
+            check_version(connection)
+
+    def _has_tables(self) -> bool:
+        with self.reading() as connection:
+            return sql.inspect(connection).has_table("schema_version")
 
     def __enter__(self) -> Self:
         return self
@@ -70,24 +102,76 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back."""
-        self.engine.dispose()
+        """Give the connections back; who still waits for the database gets a ``StoreError``."""
+        self._database.close()
+
+    def abandon(self) -> None:
+        """Close a store that is lost, so that what takes its place is not mixed with it."""
+        self._database.abandon()
+        self.close()
+
+    def check(self) -> None:
+        """``StoreError`` if the file was deleted or replaced, so that nothing that is written here
+        will be found again; it stays so until the store is opened anew.
+        """
+        self._database.file.check()
+
+    @property
+    def lost(self) -> bool:
+        """Whether ``check`` fails for good."""
+        return self._database.file.lost is not None
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the file that is there now may hold parts of two."""
+        return self._database.file.damaged
+
+    def check_contents(self) -> None:
+        """``StoreError`` if the file makes no sense. Reads all of it."""
+        if not self._database.is_sqlite:
+            return
+        with self.reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            raise StoreError(
+                f"{self.name}: the file is damaged, as by copying over it while it was open; stop "
+                f"what uses it, and put a whole one in its place: {found}"
+            )
+
+    def seen_by_others(self) -> bool:
+        """Whether other users of this machine may read the file."""
+        return self._database.file.seen_by_others()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A transaction that is committed at the end, or undone by any error; ``StoreError``
-        for what the database complains about.
+        for what the database complains about, and if what was committed is not durable.
         """
-        with _complaints(self.url), self.engine.begin() as connection:
-            if self.engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
+        with self._complaints(), self.engine.connect() as connection:
+            self.check()
+            with connection.begin():
+                self._database.begin(connection)
+                yield connection
+            self._database.file.check()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to read from; ``StoreError`` for what the database complains about."""
-        with _complaints(self.url), self.engine.connect() as connection:
+        with self._complaints(), self.engine.connect() as connection:
             yield connection
+            self._database.file.check_still()
+
+    @contextmanager
+    def _complaints(self) -> Iterator[None]:
+        """What the database complains about, as one ``StoreError`` that names the store."""
+        try:
+            yield
+        except (sql.exc.SQLAlchemyError, sqlite3.Error) as exc:
+            origin = getattr(exc, "orig", None) or exc
+            cause = masked((str(origin).strip() or type(origin).__name__).splitlines()[0])
+            if getattr(origin, "sqlite_errorcode", None) in DAMAGED:
+                self._database.file.damage(cause)
+            raise StoreError(f"{self.name}: {cause}") from exc
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -95,7 +179,7 @@ class Store:
         meanwhile.
         """
         with self.reading() as connection:
-            if self.engine.dialect.name == "postgresql":
+            if not self._database.is_sqlite:
                 connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
             else:
                 connection.exec_driver_sql("BEGIN")
@@ -242,88 +326,3 @@ def signing_keys(store: Store, given: str = "") -> list[bytes]:
         store.keep(KEY, given)
         key, previous = given, key
     return [key.encode(), *([previous.encode()] if previous else [])]
-
-
-def _engine(url: str, busy_seconds: float) -> sql.Engine:
-    try:
-        parsed = sql.make_url(url)
-    except (sql.exc.ArgumentError, ValueError) as exc:
-        raise StoreError(
-            f"{_masked(url)!r} is no database URL; sqlite:///recommender.db is one"
-        ) from exc
-    if parsed.get_backend_name() in ("postgresql", "postgres"):
-        return _postgresql(parsed, busy_seconds)
-    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
-        return _sqlite(parsed, busy_seconds)
-    raise StoreError(f"{parsed.drivername}: no such kind of database; sqlite or postgresql")
-
-
-def _postgresql(url: sql.URL, busy_seconds: float) -> sql.Engine:
-    if url.drivername in ("postgresql", "postgres"):
-        url = url.set(drivername="postgresql+psycopg")
-    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
-    try:
-        engine = sql.create_engine(url, pool_pre_ping=True, connect_args=patience)
-    except (ModuleNotFoundError, sql.exc.NoSuchModuleError) as exc:
-        raise StoreError(
-            f"{url.drivername}: its driver is not installed: pip install 'recommender[postgresql]'"
-        ) from exc
-
-    @sql.event.listens_for(engine, "connect")
-    def patient(connection: Any, record: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET lock_timeout = {round(1000 * busy_seconds)}")
-        connection.commit()
-
-    return engine
-
-
-def _sqlite(url: sql.URL, busy_seconds: float) -> sql.Engine:
-    memory = url.database in (None, "", ":memory:")
-    pool = {"poolclass": sql.pool.StaticPool} if memory else {}
-    engine = sql.create_engine(
-        url, connect_args={"timeout": busy_seconds, "check_same_thread": False}, **pool
-    )
-
-    @sql.event.listens_for(engine, "connect")
-    def durable(connection: Any, record: Any) -> None:
-        # The driver must not open transactions behind our back: we send BEGIN IMMEDIATE.
-        connection.isolation_level = None
-        _use_wal(connection)
-        connection.execute("PRAGMA synchronous=FULL")
-
-    return engine
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Several processes may open a new file at once, and SQLite does not wait for this one."""
-    patience = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as exc:
-            if "locked" not in str(exc) or time.monotonic() > patience:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
-@contextmanager
-def _complaints(url: str) -> Iterator[None]:
-    """What the database complains about, as one ``StoreError`` that names the store."""
-    try:
-        yield
-    except (sql.exc.SQLAlchemyError, sqlite3.Error) as exc:
-        cause = str(getattr(exc, "orig", None) or exc).strip() or type(exc).__name__
-        raise StoreError(f"{_masked(url)}: {_masked(cause.splitlines()[0])}") from exc
-
-
-def _masked(text: str) -> str:
-    """``text`` without the password of a URL in it, be the URL well-formed or not.
-
-    >>> _masked("postgresql://me:it's/a@secret@host/db?password=too")
-    'postgresql://me:***@host/db?password=***'
-    """
-    text = re.sub(r"(//[^:/@\s]*:).*@", r"\1***@", text)
-    return re.sub(r"(password=)[^&\s]+", r"\1***", text)

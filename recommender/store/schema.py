@@ -165,13 +165,28 @@ def migrate(connection: Connection) -> None:
     connection.execute(
         sql.text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     )
-    version = connection.scalar(sql.text("SELECT MAX(version) FROM schema_version")) or 0
-    if version > len(STEPS):
-        raise StoreError(
-            f"the store has schema version {version}, this release knows {len(STEPS)}: upgrade"
-        )
+    version = _version(connection)
     for number, step in enumerate(STEPS[version:], start=version + 1):
         step(connection)
         connection.execute(
             sql.text("INSERT INTO schema_version (version) VALUES (:version)"), {"version": number}
         )
+
+
+def check_version(connection: Connection) -> None:
+    """``StoreError`` if the store cannot be read as it is."""
+    version = _version(connection)
+    if version < len(STEPS):
+        raise StoreError(
+            f"the store has schema version {version}, this release reads {len(STEPS)}: a command "
+            "that writes to it, such as recommender import or train, brings it up to date"
+        )
+
+
+def _version(connection: Connection) -> int:
+    version = connection.scalar(sql.text("SELECT MAX(version) FROM schema_version")) or 0
+    if version > len(STEPS):
+        raise StoreError(
+            f"the store has schema version {version}, this release knows {len(STEPS)}: upgrade"
+        )
+    return int(version)

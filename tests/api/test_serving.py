@@ -23,6 +23,7 @@ from asking import publish
 from recommender.bundle import activation
 from recommender.config import Settings
 from recommender.errors import SettingsError
+from recommender.store.database import Store
 from recommender_api.serve import _metrics_folder, serve
 
 # Each starts servers.
@@ -33,10 +34,10 @@ import sys
 from pathlib import Path
 from recommender_api.serve import serve
 from recommender.config import Settings
-models, rules, port, workers = sys.argv[1:]
+models, rules, port, workers, database, rate = sys.argv[1:]
 settings = Settings(
-    database="sqlite://", models=Path(models), editorial=Path(rules), admin_key="key",
-    trusted_proxies="192.0.2.1", event_rate=1,
+    database=database, models=Path(models), editorial=Path(rules), admin_key="key",
+    trusted_proxies="192.0.2.1", event_rate=int(rate),
 )
 serve(settings, host="127.0.0.1", port=int(port), workers=int(workers))
 print("returned", flush=True)
@@ -46,12 +47,27 @@ print("returned", flush=True)
 class Server:
     """A server in a process of its own."""
 
-    def __init__(self, folder: Path, *, workers: int = 1, program: str = PROGRAM) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        workers: int = 1,
+        program: str = PROGRAM,
+        database: str = "sqlite://",
+        rate: int = 1,
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.log = folder / "log"
-        arguments = [folder / "models", folder / "editorial.csv", self.port, workers]
+        arguments = [
+            folder / "models",
+            folder / "editorial.csv",
+            self.port,
+            workers,
+            database,
+            rate,
+        ]
         # Settings of whoever runs the tests are not the server's.
         mine = {name: value for name, value in os.environ.items() if "RECOMMENDER" not in name}
         # As if everybody were a proxy of ours: for servers that read it.
@@ -62,11 +78,13 @@ class Server:
                 stdout=log, stderr=log, env=mine, cwd=folder,
             )  # fmt: skip
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any]:
+    def get(
+        self, path: str, method: str = "GET", body: str | None = None, **headers: str
+    ) -> tuple[int, Any]:
         """Status and content of one answer, over a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request(method, path, headers=headers)
+            connection.request(method, path, body=body, headers=headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         finally:
@@ -80,6 +98,11 @@ class Server:
 
     def model(self) -> str:
         return str(self.get("/v1/related?id=knee-1")[1]["model"])
+
+    def post(self, view: str, slate: str) -> int:
+        """The status of the answer to a view of the slate."""
+        event = {"type": "impression", "view_id": view, "slate": slate}
+        return self.get("/v1/events", method="POST", body=json.dumps(event))[0]
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -97,8 +120,8 @@ def until(fact: Callable[[], bool], *, seconds: float) -> bool:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, workers: int = 1, program: str = PROGRAM) -> Iterator[Server]:
-    server = Server(folder, workers=workers, program=program)
+def running(folder: Path, **more: Any) -> Iterator[Server]:
+    server = Server(folder, **more)
     try:
         assert until(server.answers, seconds=60), server.log.read_text()
         yield server
@@ -304,6 +327,50 @@ def test_our_setting_alone_names_proxies(folder: Path, workers: int):
     # Whoever may post is answered that no body is no JSON.
     assert set(found) <= {400, 429}
     assert 1 <= found.count(400) <= workers
+
+
+def test_a_store_that_is_deleted_or_replaced_is_noticed(folder: Path):
+    """Whatever is answered 202 is in the file: events are refused from then on, lists are not, and
+    nothing is made. A backup that is put there is opened without a restart, with its own keys.
+    """
+    path = folder / "data" / "store.db"
+    path.parent.mkdir()
+    with running(folder, database=f"sqlite:///{path}", rate=0) as server:
+
+        def slate() -> str:
+            return str(server.get("/v1/related?id=knee-1")[1]["slate"])
+
+        old = slate()
+        assert server.post("v1", old) == 202
+        with Store(f"sqlite:///{path}") as store, store.reading() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        backup = path.read_bytes()
+
+        for file in path.parent.iterdir():
+            file.unlink()
+        assert [server.post(f"lost{n}", old) for n in range(5)] == [503] * 5
+        time.sleep(2)
+        assert [*path.parent.iterdir()] == []
+        assert server.get("/v1/related?id=knee-1")[0] == 200
+
+        (folder / "backup.db").write_bytes(backup)
+        (folder / "backup.db").rename(path)
+        assert until(lambda: server.post("v2", old) == 202, seconds=5)
+
+        with Store(f"sqlite:///{folder / 'other.db'}") as other, other.transaction():
+            pass
+        (folder / "other.db").rename(path)
+        assert server.post("lost", old) == 503
+        assert until(lambda: slate() != old and server.post("v3", slate()) == 202, seconds=5)
+        # Signed by the key of a store that is gone.
+        refused = server.get("/v1/events", method="POST", body=json.dumps(
+            {"type": "impression", "view_id": "v4", "slate": old}))  # fmt: skip
+        assert refused[1]["rejected"][0]["reason"] == "forged"
+
+    with Store(f"sqlite:///{path}") as store, store.reading() as connection:
+        views = connection.exec_driver_sql("SELECT view_id FROM views").all()
+    assert [view for (view,) in views] == ["v3"]
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_a_taken_address_is_told_in_one_sentence(tmp_path: Path):

@@ -635,7 +635,7 @@ def test_a_store_of_a_newer_release_is_refused(database: str):
         ("postgresql+nodriver://me:hush@host/db", "its driver is not installed: pip install"),
         ("postgresql://me:hush@127.0.0.1:1/db", "refused"),
         ("postgresql://me@127.0.0.1:1/db?password=hush", "refused"),
-        ("sqlite:////nowhere/at/all.db", "unable to open database file"),
+        ("sqlite:////nowhere/at/all.db", "cannot be made: No such file"),
     ],
 )
 def test_a_store_out_of_reach_is_one_line_without_the_password(url: str, reason: str):
