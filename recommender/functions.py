@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 
 def connect(database: str = "sqlite:///recommender.db") -> Site:
-    """Open a site's store, any database URL. ``StoreError`` if it cannot be reached."""
-    return Site(Store(database))
+    """Open a site's store, any database URL, to read from it alone: the right to read is enough.
+    ``StoreError`` if it cannot be reached, or there is no store.
+    """
+    return Site(Store(database, writing=False))
 
 
 def load(models: str | Path = "models", *, editorial_file: str | Path | None = None) -> Bundle:

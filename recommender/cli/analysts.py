@@ -265,7 +265,7 @@ def export(folder: Path, format: str, k: int) -> None:
 
     bundle, stored = _edited_bundle(), []
     if format == "pages":
-        with Store(here().database) as store:
+        with Store(here().database, writing=False) as store:
             stored = store.pages()
     with Shown() as progress:
         done = exporting.export(bundle, folder, format, stored=stored, k=k, progress=progress)
@@ -300,7 +300,7 @@ def evaluate(
     if events and _is_absent(settings.database):
         report = judge(bundle, events, k=k)
     else:
-        with Store(settings.database) as store:
+        with Store(settings.database, writing=False) as store:
             articles = store if store.n_articles() else None
             report = judge(bundle, events or store, k=k, articles=articles)
     if as_json:
@@ -385,7 +385,7 @@ def compare(old: str, new: str, k: int, most: int, as_json: bool) -> None:
     if _is_absent(settings.database):
         found = between(before, after, k=k)
     else:
-        with Store(settings.database) as store:
+        with Store(settings.database, writing=False) as store:
             found = between(before, after, store if store.n_articles() else None, k=k)
     if as_json:
         say_json(found.to_dict(most))

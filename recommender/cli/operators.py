@@ -75,7 +75,7 @@ def validate(as_json: bool) -> int:
     from recommender.training.log_checks import validate as ask
 
     settings, now_ms = here(), int(now().timestamp() * 1000)
-    with Store(settings.database) as store:
+    with Store(settings.database, writing=False) as store:
         checks = ask(store, now_ms=now_ms, caps=caps_of(settings), sent=_sent(settings))
     if as_json:
         say_json({"checks": [asdict(check) for check in checks]})
@@ -147,7 +147,7 @@ def train(
         listings=settings.listings,
     )
     editorial.load(settings.editorial)  # a faulty line is better known before than after
-    with Shown() as progress, Store(settings.database) as store:
+    with Shown() as progress, Store(settings.database, create=False) as store:
         n_new = _n_new_clicks(store, settings) if if_new else None
         if n_new is not None and if_new and n_new < if_new:
             found = f"{n_new:,} new clicks since the live bundle was built, fewer than"
@@ -236,7 +236,7 @@ def forget(session: str | None, older_than: datetime | None) -> None:
 
     settings = here()
     caps = caps_of(settings)
-    with Store(settings.database) as store:
+    with Store(settings.database, create=False) as store:
         if older_than is None:
             gone = forget_session(store, session or "", caps=caps)
         else:

@@ -77,6 +77,8 @@ class Store:
         file = self._database.file
         if self._database.writing and create:
             file.make()
+        elif file.is_absent():
+            raise StoreError(f"{self.name}: there is no such store; recommender import makes one")
         elif file.is_empty() or not self._has_tables():
             raise StoreError(f"{self.name}: there is no store in it; recommender import makes one")
         if self._database.writing:

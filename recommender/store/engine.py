@@ -84,9 +84,13 @@ class DatabaseFile:
         except OSError as exc:
             raise StoreError(f"{self.name}: cannot be made: {exc.strerror}") from exc
 
+    def is_absent(self) -> bool:
+        """Whether it should be a file, but is none."""
+        return self.path is not None and not self.path.exists()
+
     def is_empty(self) -> bool:
-        """Whether there is a file in which nothing has been made."""
-        return self.path is not None and self.path.exists() and _is_empty(self.path)
+        """Whether it is a file in which nothing has been made."""
+        return self.path is not None and _is_empty(self.path)
 
     def identity(self) -> tuple[int, int]:
         """What no other file has. ``StoreError`` if there is none."""

@@ -174,7 +174,9 @@ def failure(words: list[str], capfd: pytest.CaptureFixture[str]) -> str:
         (["import", "events", "bad.jsonl"], "bad.jsonl:1: not JSON"),
         (["import", "articles", "bad.jsonl", "--max-bad", "x"], "--max-bad 'x'"),
         (["import", "articles", "bad.jsonl", "--url", "https://x"], "must hold {id}"),
-        (["train"], "0 articles in the store"),
+        (["train"], "recommender.db: there is no such store; recommender import makes one"),
+        (["validate"], "recommender.db: there is no such store"),
+        (["forget", "--session", "x"], "recommender.db: there is no such store"),
         (["related", "x"], "models: no bundle is live there yet; run: recommender train"),
         (["export", "out", "--format", "json"], "no bundle is live"),
         (["evaluate"], "no bundle is live"),
@@ -196,6 +198,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
     (here / "bad.jsonl").write_text("{")
 
     assert reason in failure(words, capfd)
+    assert not (here / "recommender.db").exists()
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
     [
         ("RECOMMENDER_DATABASE", "recommender.db", "is no database URL"),
         ("RECOMMENDER_DATABASE", "mysql://x/y", "no such kind of database"),
-        ("RECOMMENDER_DATABASE", "sqlite:////nowhere/x.db", "unable to open database file"),
+        ("RECOMMENDER_DATABASE", "sqlite:////nowhere/x.db", "there is no such store"),
         ("RECOMMENDER_DATABAES", "x", "unknown setting RECOMMENDER_DATABAES"),
     ],
 )

@@ -613,6 +613,26 @@ def test_what_was_forgotten_before_may_have_been_sent_by_pages(database: str):
         assert (views, clicks) == ([(1, 2, "bottom", 1, 3)], [(1, 2, "bottom", 1, 4, 5)])
 
 
+def test_reading_changes_nothing_and_asks_for_a_store_as_it_is_now(database: str):
+    """Neither makes one nor brings it up to date; whatever is written is refused."""
+    with pytest.raises(StoreError, match=r"no such store|there is no store in it"):
+        Store(database, writing=False)
+    with Store(database) as store:
+        store.apply(batch_of(Article("a", "A")))
+
+    with Store(database, writing=False) as reading:
+        assert reading.n_articles() == 1
+        with pytest.raises(StoreError, match=r"readonly|read-only"):
+            reading.keys_of(["a"])
+
+    with Store(database) as store, store.transaction() as connection:
+        connection.execute(
+            sql.text("DELETE FROM schema_version WHERE version = :n"), {"n": len(STEPS)}
+        )
+    with pytest.raises(StoreError, match=r"schema version \d+, this release reads \d+: a command"):
+        Store(database, writing=False)
+
+
 def test_a_store_of_a_newer_release_is_refused(database: str):
     """It is not guessed at, and not changed."""
     with Store(database) as store, store.transaction() as connection:
