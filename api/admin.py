@@ -240,7 +240,7 @@ class Figures:
         if store is None:
             return None
         try:
-            with store.reading() as connection:
+            with store.reading(seconds=FLAGGED_SECONDS) as connection:
                 self._today = tallies_of(connection, self.stored.now_ms() // DAY_MS)
                 if not self._flagged or now >= self._counted + FLAGGED_SECONDS:
                     self._flagged, self._counted = count_flagged(connection, self.caps), now

@@ -39,7 +39,7 @@ from recommender_api.metrics import Metrics
 from recommender_api.origins import Origins
 from recommender_api.rate_limit import Clients
 from recommender_api.schemas import Refusal, no_store
-from recommender_api.store_connection import Stored
+from recommender_api.store_connection import BUSY_SECONDS, Stored
 
 # Events of one post; not tuned. As many of 260 bytes fill a body.
 MAX_EVENTS = 1_000
@@ -172,9 +172,13 @@ class Events:
         """Did another process bring a new signing key?"""
         if not self.stored.keys_may_be_old():
             return False
-        renewed = await to_thread.run_sync(self.stored.renewed_keys)
-        if renewed:
-            await to_thread.run_sync(self.live.refresh)
+        try:
+            async with asyncio.timeout(BUSY_SECONDS):
+                renewed = await to_thread.run_sync(self.stored.renewed_keys, abandon_on_cancel=True)
+                if renewed:
+                    await to_thread.run_sync(self.live.refresh, abandon_on_cancel=True)
+        except TimeoutError:
+            raise StoreError(f"no answer for {BUSY_SECONDS:.0f} s") from None
         return renewed
 
     async def _durable(
@@ -189,7 +193,12 @@ class Events:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if not journal.add(accepted, self._letters.to(future), tallies):
             raise overloaded("Too many events are waiting already.")
-        outcome = await future
+        try:
+            async with asyncio.timeout(BUSY_SECONDS):
+                outcome = await future
+        except TimeoutError:
+            # Should they be written after all, they are duplicates when they are sent again.
+            raise StoreError(f"no answer for {BUSY_SECONDS:.0f} s") from None
         if isinstance(outcome, StoreError):
             raise outcome
         return outcome

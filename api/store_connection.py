@@ -23,6 +23,8 @@ POLL_SECONDS = 0.25
 BUSY_SECONDS = 8.0
 # A server takes no longer over a statement, waiting for locks included.
 STATEMENT_SECONDS = BUSY_SECONDS + 1
+# Of the seconds a process has to end. Those who sent what still waits have had their answer.
+CLOSE_SECONDS = 2.0
 # Not tuned: how long a store that is back goes unnoticed.
 RETRY_SECONDS = 1.0
 
@@ -157,7 +159,12 @@ class Stored:
 
     def close(self) -> None:
         """Write what waits, if the store takes it in time, and let go of the store."""
-        if self.journal is not None:
-            self.journal.close()
-        if self.store is not None:
-            self.store.close()
+        journal, store = self.journal, self.store
+        if journal is None or store is None:
+            return
+        written = journal.close(CLOSE_SECONDS)
+        # From here on no thread waits for a server that says nothing.
+        store.give_up()
+        if not (written or journal.close(CLOSE_SECONDS)):
+            logger.error("%s: the events that wait are not written", store.name)
+        store.close()

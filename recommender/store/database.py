@@ -104,8 +104,12 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back; who still waits for the database gets a ``StoreError``."""
+        """Give the connections back."""
         self._database.close()
+
+    def give_up(self) -> None:
+        """Before closing: who still waits for the database gets a ``StoreError`` at once."""
+        self._database.give_up()
 
     def abandon(self) -> None:
         """Close a store that is lost, so that what takes its place is not mixed with it."""
@@ -157,9 +161,13 @@ class Store:
             self._database.file.check()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection to read from; ``StoreError`` for what the database complains about."""
+    def reading(self, *, seconds: float | None = None) -> Iterator[Connection]:
+        """A connection to read from; ``StoreError`` for what the database complains about. A
+        statement may take ``seconds``, by default ``statement_seconds``.
+        """
         with self._complaints(), self.engine.connect() as connection:
+            if seconds is not None:
+                self._database.limit(connection, seconds)
             yield connection
             self._database.file.check_still()
 

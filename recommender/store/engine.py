@@ -30,6 +30,8 @@ from recommender.errors import StoreError
 # How long to wait for another writer, whose transactions take some seconds at most, and for a
 # server to answer at all. Not tuned.
 BUSY_SECONDS, CONNECT_SECONDS = 30, 10
+# The same where statements have limits. Drivers know no less than two seconds.
+IN_SERVICE_CONNECT_SECONDS = 4
 # A writer that waits looks so often whether it is its turn: more often than SQLite would, so that
 # one that writes again and again lets others in between. Not tuned.
 LOOK_SECONDS = 0.002
@@ -256,9 +258,20 @@ class Engine:
         with suppress(FileNotFoundError):
             self.file.clear(keep=not complete)
 
-    def close(self) -> None:
-        """Give the connections back; who still waits for an answer has it at once, an error."""
+    def limit(self, connection: Connection, seconds: float) -> None:
+        """Let the statements of this transaction take so long."""
+        if self.is_sqlite or not self.statement_seconds:
+            return
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
+        raw: Any = connection.connection.dbapi_connection
+        raw.seconds = seconds + GRACE_SECONDS
+
+    def give_up(self) -> None:
+        """From now on nothing is waited for: who still does gets an error."""
         self.given_up.set()
+
+    def close(self) -> None:
+        """Give the connections back."""
         self.sql.dispose()
 
     # PostgreSQL
@@ -268,7 +281,7 @@ class Engine:
             url = url.set(drivername="postgresql+psycopg")
         limits = KEEPALIVE | {"connect_timeout": CONNECT_SECONDS}
         if self.statement_seconds:
-            limits["connect_timeout"] = max(2, round(min(CONNECT_SECONDS, self.statement_seconds)))
+            limits["connect_timeout"] = IN_SERVICE_CONNECT_SECONDS
         given = {name: value for name, value in limits.items() if name not in url.query}
         try:
             engine = sql.create_engine(
@@ -281,11 +294,18 @@ class Engine:
                 "pip install 'recommender[postgresql]'"
             ) from exc
         if self.statement_seconds:
-            connect = _connect_of(self.statement_seconds + GRACE_SECONDS, self.given_up)
+            usual = self.statement_seconds + GRACE_SECONDS
+            connect = _connect_of(usual, self.given_up)
 
             @sql.event.listens_for(engine, "do_connect")
             def with_limits(dialect: Any, record: Any, args: Any, options: Any) -> Any:
+                if self.given_up.is_set():
+                    raise StoreError(f"{self.name}: given up")
                 return connect(*args, **options)
+
+            @sql.event.listens_for(engine, "reset")
+            def with_usual_limits(connection: Any, record: Any, state: Any) -> None:
+                connection.seconds = usual
 
         values = {"lock_timeout": f"{round(1000 * self.busy_seconds)}"}
         if self.statement_seconds:
@@ -416,33 +436,40 @@ def _path_of(name: str) -> Path:
     return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name).absolute()
 
 
-def _connect_of(seconds: float, given_up: threading.Event) -> Callable[..., Any]:
-    """What connects to PostgreSQL so that nothing is waited for longer than ``seconds``, nor when
-    it is ``given_up``.
+def _connect_of(usual: float, given_up: threading.Event) -> Callable[..., Any]:
+    """What connects to PostgreSQL so that nothing is waited for longer than ``usual`` seconds, or
+    than the connection's own, nor when it is ``given_up``.
     """
     import psycopg
 
     class Impatient(psycopg.Connection[Any]):
+        seconds = usual
+
         def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
             try:
-                return super().wait(_limited(gen, time.monotonic() + seconds), *args, **options)
+                return super().wait(_limited(gen, self.seconds, given_up), *args, **options)
             except TimeoutError as exc:
                 self.close()
                 raise psycopg.OperationalError(str(exc)) from None
 
-    def _limited(gen: Generator[Any, Any, Any], end: float) -> Generator[Any, Any, Any]:
-        """As ``gen``, of which psycopg makes sure that it goes on ten times a second at least."""
-        ready = None
-        while True:
-            try:
-                state = gen.send(ready)
-            except StopIteration as stop:
-                return stop.value
-            ready = yield state
-            if not ready and (time.monotonic() > end or given_up.is_set()):
-                raise TimeoutError(f"no answer from the server for {seconds:.0f} s")
-
     return Impatient.connect
+
+
+def _limited(
+    gen: Generator[Any, Any, Any], seconds: float, given_up: threading.Event
+) -> Generator[Any, Any, Any]:
+    """As ``gen``, which psycopg resumes ten times a second at least; ``TimeoutError`` if it takes
+    longer.
+    """
+    end, ready = time.monotonic() + seconds, None
+    while True:
+        try:
+            state = gen.send(ready)
+        except StopIteration as stop:
+            return stop.value
+        ready = yield state
+        if not ready and (time.monotonic() > end or given_up.is_set()):
+            raise TimeoutError(f"no answer from the server for {seconds:.0f} s")
 
 
 def _parsed(url: str) -> sql.URL:

@@ -66,12 +66,13 @@ class Journal:
             self._changed.notify()
         return True
 
-    def close(self) -> None:
-        """Write what waits, and stop."""
+    def close(self, seconds: float | None = None) -> bool:
+        """Write what waits, and stop; returns whether that is done, after ``seconds`` at most."""
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _write_groups(self) -> None:
         while group := self._next_group():

@@ -2,8 +2,12 @@
 
 import os
 import shutil
+import socket
 import stat
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -187,3 +191,101 @@ def test_a_full_disk_is_a_store_error_and_passes(tmp_path: Path):
     finally:
         os.system(f"umount {tmp_path}")
     shutil.rmtree(tmp_path)
+
+
+# Servers that say nothing
+
+
+class Wire:
+    """What stands between us and a server: it forwards, until it is cut, both ways, with no word to
+    either end.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.to = port
+        self.cut = threading.Event()
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.port = self.door.getsockname()[1]
+        threading.Thread(target=self._let_in, daemon=True).start()
+
+    def _let_in(self) -> None:
+        with suppress(OSError):
+            while True:
+                inside, _ = self.door.accept()
+                outside = socket.create_connection(("127.0.0.1", self.to))
+                for ends in ((inside, outside), (outside, inside)):
+                    threading.Thread(target=self._forward, args=ends, daemon=True).start()
+
+    def _forward(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while part := source.recv(65536):
+                if self.cut.is_set():
+                    threading.Event().wait()
+                target.sendall(part)
+            target.close()
+
+
+@pytest.fixture
+def wire(postgresql_url: str) -> Iterator[tuple[Wire, str]]:
+    """A wire, and the address of an empty database behind it."""
+    address, _, name = postgresql_url.removeprefix("postgresql://tester@127.0.0.1:").partition("/")
+    made = Wire(int(address))
+    yield made, f"postgresql://tester@127.0.0.1:{made.port}/{name}"
+    made.door.close()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    start = time.monotonic()
+    yield
+    assert time.monotonic() - start < seconds
+
+
+def test_a_server_that_says_nothing_is_given_up(wire: tuple[Wire, str]):
+    """In the middle of a transaction, and when it is asked again."""
+    cut, url = wire
+    with Store(url, statement_seconds=0.5) as store:
+        assert record(store, shown("v1", 7)) == [True]
+        with within(8), pytest.raises(StoreError, match="no answer"), store.transaction() as writes:
+            writes.exec_driver_sql("INSERT INTO meta VALUES ('a', 'b')")
+            cut.cut.set()
+            writes.exec_driver_sql("SELECT 1")
+        with within(12), pytest.raises(StoreError):
+            store.value("a")
+
+        cut.cut.clear()
+        assert store.value("a") is None
+        assert record(store, shown("v1", 7)) == [False]
+
+
+def test_a_server_that_never_says_anything_is_no_store():
+    """It accepts, as one that was stopped does."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as door,
+        within(10),
+        pytest.raises(StoreError, match=r"@127.0.0.1:\d+/x: ") as caught,
+    ):
+        Store(f"postgresql://me:hush@127.0.0.1:{door.getsockname()[1]}/x", statement_seconds=1)
+
+    assert "hush" not in str(caught.value)
+
+
+def test_who_waits_can_be_made_to_give_up(wire: tuple[Wire, str]):
+    """As at the end of a process, long before the limit."""
+    cut, url = wire
+    with Store(url, statement_seconds=60) as store:
+        cut.cut.set()
+        threading.Timer(0.3, store.give_up).start()
+        with within(8), pytest.raises(StoreError):
+            store.n_articles()
+
+
+def test_a_statement_has_a_limit_of_its_own(postgresql_url: str):
+    """The server keeps it; what is known to take longer may."""
+    with Store(postgresql_url, statement_seconds=0.3) as store:
+        with pytest.raises(StoreError, match="timeout"), store.reading() as connection:
+            connection.exec_driver_sql("SELECT pg_sleep(1)")
+        with store.reading(seconds=20) as connection:
+            connection.exec_driver_sql("SELECT pg_sleep(3)")
+        with pytest.raises(StoreError, match="timeout"), store.reading() as connection:
+            connection.exec_driver_sql("SELECT pg_sleep(1)")
