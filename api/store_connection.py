@@ -145,6 +145,7 @@ class Stored:
             return RETRY_SECONDS
         try:
             store.check()
+            store.cut_log_of_writes()
             catch_up()
         except StoreError as exc:
             self._log(str(exc))

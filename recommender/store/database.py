@@ -111,6 +111,11 @@ class Store:
         """Before closing: who still waits for the database gets a ``StoreError`` at once."""
         self._database.give_up()
 
+    def cut_log_of_writes(self) -> None:
+        """Keep what SQLite keeps beside the file short; to be called now and then."""
+        with self._complaints():
+            self._database.cut_wal()
+
     def abandon(self) -> None:
         """Close a store that is lost, so that what takes its place is not mixed with it."""
         self._database.abandon()

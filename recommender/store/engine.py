@@ -37,6 +37,9 @@ IN_SERVICE_CONNECT_SECONDS = 4
 LOOK_SECONDS = 0.002
 # What is left of the log of writes between two checkpoints, once nobody reads from it any more.
 MAX_WAL_BYTES = 16 * 1024 * 1024
+# Beside readers that come and go all the time it is cut when it is longer; writers wait for readers
+# so long, and not again for a while. Not tuned.
+LONG_WAL_BYTES, CUT_SECONDS, UNCUT_SECONDS = 64 * 1024 * 1024, 0.1, 10.0
 # A connection whose other end is gone is noticed within a minute, however long its statement runs.
 KEEPALIVE = {
     "keepalives": 1, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 4,
@@ -141,6 +144,13 @@ class DatabaseFile:
         if wal != self._wal:
             self._lose(f"another file has taken the place of {self.wal.name}")
 
+    def wal_bytes(self) -> int:
+        """How long the ``wal`` is, also of what has been read into the file already."""
+        try:
+            return 0 if self._wal is None else self.wal.stat().st_size
+        except OSError:
+            return 0
+
     def is_elsewhere(self) -> bool:
         """Whether the file is no longer at its path, but its ``wal`` is."""
         if self.path is None or self._wal is None:
@@ -214,6 +224,7 @@ class Engine:
         self.statement_seconds = statement_seconds
         self.file = DatabaseFile(self.name, None)
         self.given_up = threading.Event()
+        self._cut = 0.0
         if parsed.get_backend_name() in ("postgresql", "postgres"):
             self.sql = self._postgresql(parsed)
         elif parsed.drivername in ("sqlite", "sqlite+pysqlite"):
@@ -265,6 +276,20 @@ class Engine:
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
         raw: Any = connection.connection.dbapi_connection
         raw.seconds = seconds + GRACE_SECONDS
+
+    def cut_wal(self) -> None:
+        """Cut SQLite's log of writes if it is long and no reader stays for long."""
+        file, now = self.file, time.monotonic()
+        if now < self._cut + UNCUT_SECONDS or file.wal_bytes() < LONG_WAL_BYTES:
+            return
+        self._cut = now
+        with self.sql.connect() as connection:
+            raw = cast("sqlite3.Connection", connection.connection.dbapi_connection)
+            raw.execute(f"PRAGMA busy_timeout={round(1000 * CUT_SECONDS)}")
+            try:
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                raw.execute(f"PRAGMA busy_timeout={round(1000 * self.busy_seconds)}")
 
     def give_up(self) -> None:
         """From now on nothing is waited for: who still does gets an error."""

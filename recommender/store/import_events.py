@@ -1,12 +1,14 @@
 """Events out of files into the store, block by block.
 
-Each block is one transaction, in which a mark records how far its files have been read. So an
-import that was stopped, by whatever, goes on at its last block, and a log that grew goes on from
-its old end. Nothing depends on the marks but time: what comes twice counts once.
+After each block a mark records how far its files have been read. So an import that was stopped, by
+whatever, goes on at its last block, and a log that grew goes on from its old end. Nothing depends
+on the marks but time: what comes twice counts once. A block is written in short transactions, since
+pages wait while others write.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,15 +19,19 @@ from recommender.articles.addresses import Finder
 from recommender.events.reader import EventReader, Mark
 from recommender.store.database import Store
 from recommender.store.event_writer import EventWriter, Received
-from recommender.store.keys import upsert
+from recommender.store.keys import chunks, upsert
+
+# Events that are written before others get their turn: a tenth of a second's work. After it, long
+# enough for whoever looks every ``engine.LOOK_SECONDS``. Not tuned.
+AT_ONCE, PAUSE_SECONDS = 5_000, 0.004
 
 
 def import_events(store: Store, reader: EventReader, *, again: bool = False) -> Received:
     """Add a reader's events to the store, block by block, going on where an earlier import of its
     files stopped; with ``again``, from the start.
 
-    What is raised on the way undoes its block; those before stay. Events that earlier imports of
-    these files brought count as duplicates.
+    Of a block whose reading raises something nothing is written; those before stay. Events that
+    earlier imports of these files brought count as duplicates.
     """
     if reader.needs_finder:
         reader.finder = Finder((article.id, article.url)
@@ -33,10 +39,16 @@ def import_events(store: Store, reader: EventReader, *, again: bool = False) -> 
     marks = {} if again else _standing(store, reader)
     writer, total = EventWriter(), Received()
     for block in reader.blocks(marks):
+        # Read before anything is written: others write meanwhile.
+        events = list(block)
+        reader.check()
+        marked = reader.marks()
+        for part in chunks(events, AT_ONCE):
+            with store.transaction() as connection:
+                writer.add(connection, part, total)
+            time.sleep(PAUSE_SECONDS)
         with store.transaction() as connection:
-            writer.add(connection, block, total)
-            reader.check()
-            write_marks(connection, reader.marks())
+            write_marks(connection, marked)
     total.duplicates += reader.n_before
     return total
 
