@@ -27,6 +27,8 @@ STATEMENT_SECONDS = BUSY_SECONDS + 1
 CLOSE_SECONDS = 2.0
 # Not tuned: how long a store that is back goes unnoticed.
 RETRY_SECONDS = 1.0
+# How long a key is used that is no longer valid; not tuned.
+KEYS_SECONDS = 60
 
 logger = logging.getLogger("api")
 
@@ -71,7 +73,7 @@ class Stored:
                     if self._damaged:
                         store.check_contents()
                     self.name = store_name(store)
-                    self._keys = signing_keys(store, self.settings.signing_key)
+                    self._keys = self._keys_of(store, self.settings.signing_key)
                 except BaseException:
                     store.close()
                     raise
@@ -116,7 +118,7 @@ class Stored:
             if self.store is None or not self.keys_may_be_old():
                 return False
             self._keys_read = self.clock().timestamp()
-            keys, name = signing_keys(self.store, self.settings.signing_key), store_name(self.store)
+            keys, name = self._keys_of(self.store), store_name(self.store)
             if (keys, name) == (self._keys, self.name):
                 return False
             self._keys, self.name, self.signer = keys, name, Signer(keys, store=name)
@@ -132,6 +134,10 @@ class Stored:
                 self.name = rename(self.store, self.name)
                 self.signer = Signer(self._keys, store=self.name)
 
+    def _keys_of(self, store: Store, given: str = "") -> list[bytes]:
+        hours = self.settings.previous_key_hours
+        return signing_keys(store, given, now_ms=self.now_ms(), previous_hours=hours)
+
     def _log(self, fault: str) -> None:
         if fault != self.fault:
             logger.error("%s (lists are served, events are refused)", fault)
@@ -146,6 +152,8 @@ class Stored:
         try:
             store.check()
             store.cut_log_of_writes()
+            if self.clock().timestamp() >= self._keys_read + KEYS_SECONDS:
+                self.renewed_keys()
             catch_up()
         except StoreError as exc:
             self._log(str(exc))

@@ -37,7 +37,8 @@ class Settings:
     pages that are mere lists of others are recommended like these, else ``off``. ``ceiling`` is
     the number of lists, of a hundred, that one article may stand in. ``unjudged`` is what becomes
     of a bundle that nothing can judge, ``promote`` or ``hold``; one by which more than
-    ``max_changed`` of a hundred pages get another first link is held too.
+    ``max_changed`` of a hundred pages get another first link is held too. When ``signing_key``
+    changes, the one before is valid for ``previous_key_hours``.
     """
 
     database: str = "sqlite:///recommender.db"
@@ -45,6 +46,7 @@ class Settings:
     editorial: Path = Path("editorial.csv")
     admin_key: str = field(default="", repr=False)
     signing_key: str = field(default="", repr=False)
+    previous_key_hours: int = 24
     allowed_origins: str = ""
     trusted_proxies: str = ""
     event_rate: int = 600
@@ -74,6 +76,7 @@ WORDS = {
 }
 # Settings that are whole numbers, and between what.
 NUMBERS = {
+    "previous_key_hours": (0, 10_000),
     "event_rate": (0, 1_000_000),
     "explore": (0, 90),
     "session_clicks": (1, 1_000_000),

@@ -35,6 +35,9 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # What a store is known by: a name, which bundles remember, and the keys that sign its tokens. They
 # are made once and kept in it, so that every process that serves signs alike.
 KEY, PREVIOUS_KEY, NAME = "signing_key", "previous_signing_key", "store"
+# When the key was changed, in milliseconds since 1970, and for how long the one before is valid
+# then: pages with tokens of it stay open, and in caches, for hours at most.
+CHANGED, PREVIOUS_HOURS, HOUR_MS = "signing_key_changed", 24, 3_600_000
 
 
 class Store:
@@ -328,16 +331,34 @@ def known_name(store: Store) -> str:
     return store.value(NAME) or ""
 
 
-def signing_keys(store: Store, given: str = "") -> list[bytes]:
+def signing_keys(
+    store: Store, given: str = "", *, now_ms: int, previous_hours: int = PREVIOUS_HOURS
+) -> list[bytes]:
     """The keys of slate tokens, the one to sign with first. ``given`` is the setting: it becomes
-    the key, and what was the key becomes the one before it.
+    the key, and what was the key stays valid for ``previous_hours`` from then on. ``now_ms``:
+    milliseconds since 1970.
     """
     key = store.kept(KEY, lambda: given or secrets.token_hex(32))
-    previous = store.kept(PREVIOUS_KEY, lambda: "")
     if given and given != key:
-        # Also back to the one before, be it by an older process that runs on under it: both stay
-        # valid, and each process signs with its own.
-        store.keep(PREVIOUS_KEY, key)
-        store.keep(KEY, given)
-        key, previous = given, key
-    return [key.encode(), *([previous.encode()] if previous else [])]
+        # Also back to the one before, be it by an older process that is started again.
+        _change_key(store, given, now_ms)
+        key = given
+    previous = store.value(PREVIOUS_KEY)
+    if not previous or previous == key:
+        return [key.encode()]
+    # Stores of earlier releases do not know since when.
+    since = int(store.kept(CHANGED, lambda: str(now_ms)))
+    if now_ms >= since + previous_hours * HOUR_MS:
+        return [key.encode()]
+    return [key.encode(), previous.encode()]
+
+
+def _change_key(store: Store, given: str, now_ms: int) -> None:
+    with store.transaction() as connection:
+        query = sql.text("SELECT value FROM meta WHERE name = :name")
+        key = connection.scalar(query, {"name": KEY})
+        if key == given:  # by a worker that started with us
+            return
+        values = {KEY: given, PREVIOUS_KEY: key, CHANGED: str(now_ms)}
+        rows = [{"name": name, "value": values[name]} for name in sorted(values)]
+        upsert(connection, "meta", rows, key="name")

@@ -729,22 +729,22 @@ def test_two_stores_have_two_names_and_two_keys():
     """And nothing can be told from one about the other."""
     with Store("sqlite://") as one, Store("sqlite://") as other:
         assert store_name(one) != store_name(other)
-        assert signing_keys(one) != signing_keys(other)
+        assert signing_keys(one, now_ms=NOON) != signing_keys(other, now_ms=NOON)
 
 
 def test_the_key_is_made_once(database: str):
     """Long enough that nobody guesses it, and there after a restart."""
     with Store(database) as store:
-        (key,) = signing_keys(store)
+        (key,) = signing_keys(store, now_ms=NOON)
     with Store(database) as store:
-        assert signing_keys(store) == [key]
+        assert signing_keys(store, now_ms=NOON) == [key]
 
     assert len(key) >= 32
 
 
 def test_workers_that_start_together_agree(database: str):
     """On the name, and on the key to sign with: what one signs, all others open."""
-    found = raced(database, lambda store: (store_name(store), signing_keys(store)))
+    found = raced(database, lambda store: (store_name(store), signing_keys(store, now_ms=NOON)))
 
     assert len(found) == 6
     assert all(each == found[0] for each in found)
@@ -756,45 +756,75 @@ def test_workers_that_start_together_agree(database: str):
 def test_workers_that_start_together_with_a_new_key_agree(database: str):
     """The old key is the one before, however the workers overtake one another."""
     with Store(database) as store:
-        (old,) = signing_keys(store)
+        (old,) = signing_keys(store, now_ms=NOON)
 
-    found = raced(database, lambda store: signing_keys(store, "new"))
+    found = raced(database, lambda store: signing_keys(store, "new", now_ms=NOON))
 
     assert found == [[b"new", old]] * 6
 
 
 def test_a_given_key_signs_and_the_one_before_stays_valid(store: Store):
     """Made, given, given anew: each change keeps the last two."""
-    (made,) = signing_keys(store)
+    (made,) = signing_keys(store, now_ms=NOON)
 
-    assert signing_keys(store, "one") == [b"one", made]
-    assert signing_keys(store, "one") == [b"one", made]
-    assert signing_keys(store, "two") == [b"two", b"one"]
+    assert signing_keys(store, "one", now_ms=NOON) == [b"one", made]
+    assert signing_keys(store, "one", now_ms=NOON) == [b"one", made]
+    assert signing_keys(store, "two", now_ms=NOON) == [b"two", b"one"]
 
 
 def test_a_key_given_from_the_beginning_is_the_only_one(store: Store):
     """None is made that nobody uses; and it stays when the setting is taken away."""
-    assert signing_keys(store, "mine") == [b"mine"]
-    assert signing_keys(store) == [b"mine"]
+    assert signing_keys(store, "mine", now_ms=NOON) == [b"mine"]
+    assert signing_keys(store, now_ms=NOON) == [b"mine"]
 
-    signing_keys(store, "two")
+    signing_keys(store, "two", now_ms=NOON)
 
-    assert signing_keys(store) == [b"two", b"mine"]
+    assert signing_keys(store, now_ms=NOON) == [b"two", b"mine"]
 
 
 def test_while_processes_are_replaced_old_and_new_open_each_others_tokens(store: Store):
     """An older process signs with the key it was told, and does not turn the others back."""
-    signing_keys(store, "old")
-    new = signing_keys(store, "new")
-    old = signing_keys(store, "old")
+    signing_keys(store, "old", now_ms=NOON)
+    new = signing_keys(store, "new", now_ms=NOON)
+    old = signing_keys(store, "old", now_ms=NOON)
 
     assert (new, old) == ([b"new", b"old"], [b"old", b"new"])
     assert Signer(new).open(Signer(old).sign(SLATE)) == SLATE
     assert Signer(old).open(Signer(new).sign(SLATE)) == SLATE
-    assert signing_keys(store, "new") == [b"new", b"old"]
-    assert signing_keys(store) == [b"new", b"old"]
+    assert signing_keys(store, "new", now_ms=NOON) == [b"new", b"old"]
+    assert signing_keys(store, now_ms=NOON) == [b"new", b"old"]
+
+
+def test_a_key_that_leaked_is_out_a_day_after_it_was_changed(store: Store):
+    """Or at once, or whenever the operator wants; one change is enough, also back and forth."""
+    hour = 3_600_000
+    signing_keys(store, "leaked", now_ms=NOON)
+    signing_keys(store, "new", now_ms=NOON + hour)
+
+    def keys(hours: float, **more: int) -> list[bytes]:
+        return signing_keys(store, "new", now_ms=NOON + round(hours * hour), **more)
+
+    assert keys(24.9) == [b"new", b"leaked"]
+    assert keys(25) == [b"new"]
+    assert keys(1, previous_hours=0) == [b"new"]
+    assert keys(3, previous_hours=1) == [b"new"]
+    assert signing_keys(store, "leaked", now_ms=NOON + 30 * hour) == [b"leaked", b"new"]
+    assert keys(31, previous_hours=0) == [b"new"]
+
+
+def test_of_an_older_store_the_key_before_is_valid_for_a_day_more(store: Store):
+    """It was not noted when it was changed."""
+    signing_keys(store, "new", now_ms=NOON)
+    store.keep("previous_signing_key", "old")
+
+    assert signing_keys(store, now_ms=NOON) == [b"new", b"old"]
+    assert signing_keys(store, now_ms=NOON + 23 * 3_600_000) == [b"new", b"old"]
+    assert signing_keys(store, now_ms=NOON + 24 * 3_600_000) == [b"new"]
 
 
 def test_keys_may_be_any_text(store: Store):
     """As they are, to the byte."""
-    assert signing_keys(store, "schlüssel '; -- 钥匙")[0] == "schlüssel '; -- 钥匙".encode()
+    assert (
+        signing_keys(store, "schlüssel '; -- 钥匙", now_ms=NOON)[0]
+        == "schlüssel '; -- 钥匙".encode()
+    )
