@@ -18,6 +18,8 @@ from typing import Any
 
 # PostgreSQL and file systems both choke well below this; real ids are paths and slugs.
 MAX_ID_CHARACTERS = 2_000
+# An entry of PostgreSQL's indexes has at most 2,704 bytes, and a number may stand beside the id.
+MAX_ID_BYTES = 2_600
 
 
 class FieldError(Exception):
@@ -59,12 +61,25 @@ def identifier(record: Mapping[str, Any], name: str, *, most: int = MAX_ID_CHARA
     # Imports read millions of ids, and most of them need no more than this look.
     if not isinstance(value, str) or not value.isascii() or len(value) > most:
         if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
+            # Python writes no number of many thousands of digits.
+            written = str(value) if value.bit_length() <= 4 * most else ""
+            if not 0 < len(written) <= most:
+                raise FieldError(name, f"longer than {most} characters", reason="oversized")
+            return written
         value = text(record, name, needed=True, most=most)
     value = value.strip()
     if not value or "\x00" in value:  # NUL is no character, and PostgreSQL refuses to store it
         raise FieldError(name, "holds a NUL byte" if value else "empty")
+    if not value.isascii() and len(value.encode()) > MAX_ID_BYTES:
+        raise FieldError(name, f"longer than {MAX_ID_BYTES} bytes", reason="oversized")
     return value
+
+
+def may_be_stored(value: str) -> bool:
+    """Whether a database takes the text at all; if not, it holds none like it."""
+    if value.isascii():
+        return "\x00" not in value
+    return "\x00" not in value and not any("\ud800" <= each <= "\udfff" for each in value)
 
 
 def listed(record: Mapping[str, Any], name: str) -> Sequence[Any] | None:

@@ -21,6 +21,14 @@ def test_too_long_is_another_reason_than_malformed(check: Any, limits: dict[str,
     assert fault(check, ["abcd"], **limits).reason == "malformed"
 
 
+def test_numbers_and_scripts_have_bounds_too():
+    """A number by its digits, an id by the bytes that an index of a database takes."""
+    assert identifier({"f": 999}, "f", most=3) == "999"
+    assert identifier({"f": "睡" * 866}, "f") == "睡" * 866
+    for value, most in ((1000, 3), (10**5000, 2000), ("睡" * 867, 2000)):
+        assert fault(identifier, value, most=most).reason == "oversized"
+
+
 @pytest.mark.parametrize("value", [None, "", " ", True, 1.5, [], "a\x00", "\ud800"])
 def test_what_is_no_identifier(value: object):
     """Nothing, spaces, truth, fractions and what no database holds."""

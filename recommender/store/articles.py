@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from recommender.articles.addresses import address_fault
 from recommender.articles.article import Article
 from recommender.articles.reader import Batch, Linked, RawPage, link
+from recommender.fields import may_be_stored
 from recommender.store.keys import CHUNK, chunks, look_up, upsert
 
 COLUMNS = [column.name for column in fields(Article)]
@@ -46,7 +47,8 @@ def read_articles(
     if ids is None:
         found = [_article(row) for row in connection.execute(sql.text(statement))]
     else:
-        rows = look_up(connection, f"{statement} WHERE id IN :values", ids)
+        known = filter(may_be_stored, ids)
+        rows = look_up(connection, f"{statement} WHERE id IN :values", known)
         found = [_article(row) for row in rows]
     # Engines collate text each in their own way; code points are the same everywhere.
     return sorted(found, key=lambda article: article.id)

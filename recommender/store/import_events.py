@@ -8,6 +8,7 @@ pages wait while others write.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from recommender.articles.addresses import Finder
 from recommender.events.reader import EventReader, Mark
+from recommender.fields import MAX_ID_BYTES
 from recommender.store.database import Store
 from recommender.store.event_writer import EventWriter, Received
 from recommender.store.keys import chunks, upsert
@@ -85,5 +87,8 @@ def write_marks(connection: Connection, marks: Mapping[Path, Mark]) -> None:
 
 
 def _name(path: Path) -> str:
-    """The one name of a file; names need not be UTF-8, but the store's text is."""
-    return str(path.resolve()).encode(errors="replace").decode()
+    """The one name of a file; names need not be UTF-8, but the store's text is, and its keys have
+    an end.
+    """
+    name = str(path.resolve()).encode(errors="replace")
+    return name.decode() if len(name) <= MAX_ID_BYTES else hashlib.sha256(name).hexdigest()

@@ -11,11 +11,11 @@ from typing import TypeVar
 import pytest
 import sqlalchemy as sql
 
-from recommender.articles.article import Article, stub_for
+from recommender.articles.article import Article, from_record, stub_for
 from recommender.articles.reader import Batch, RawPage
 from recommender.articles.text_page import Page
-from recommender.errors import EventError, StoreError
-from recommender.events.event import Click, Event, Impression, PageView
+from recommender.errors import ArticleError, EventError, StoreError
+from recommender.events.event import Click, Event, Impression, PageView, parse
 from recommender.events.slate_token import Signer, Slate
 from recommender.files import Problem
 from recommender.store.database import Store, known_name, signing_keys, store_name
@@ -229,6 +229,55 @@ def test_a_failed_import_leaves_no_trace(store: Store):
         store.apply(batch_of(Article("a", "A"), Article("b", "\ud800")))
 
     assert store.n_articles() == 0
+
+
+SCRIPT = "".join(chr(0x20000 + 7 * n) for n in range(2_000))
+TEXTS = {
+    "long": "".join(chr(33 + n * n % 90) for n in range(2_000)),
+    "four bytes": SCRIPT, "four bytes, just fits": SCRIPT[:650],
+    "three bytes": "".join(chr(0x4E00 + 7 * n) for n in range(1_000)),
+    "no characters": "a\ufffe\uffff\U0001ffff", "half": "a\ud800", "nul": "a\x00b",
+    "controls": "a\x01\x1b[31mb", "other way": "a\u202eb",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_what_is_read_can_be_stored(store: Store, text: str):
+    """On either engine: an odd or long text is refused as it is read, the field named, or kept."""
+    many = {"tags", "recommended", "shown"}
+    article = dict.fromkeys(("id", "title", "body", "category", "tags", "language", "recommended"))
+    moment = {"ts": "2026-11-22T12:00:00Z"}
+    events = (
+        {"view_id": "v", "source_id": "s", "shown": ["a"], "session_id": "x", "layout": "l",
+         "list": "h", "arm": "m"},
+        {"view_id": "v", "clicked": "c"},
+        {"session_id": "q", "article_id": "a", "referrer_id": "b"},
+    )  # fmt: skip
+
+    n_kept = 0
+    for field in article:
+        record = {"id": "a", "title": "A", field: [text] if field in many else text}
+        try:
+            read = from_record(record, where="here")
+        except ArticleError as exc:
+            assert f"field {field}: " in str(exc)
+            continue
+        n_kept += len(store.apply(batch_of(read)).added)
+        assert store.articles(ids=[read.id]) == [read]
+    for kind, fields in zip(("impression", "click", "pageview"), events, strict=True):
+        for field in fields:
+            record = {"type": kind, **moment, **fields}
+            record[field] = [text] if field in many else text
+            try:
+                event = parse(record, where="here")
+            except EventError as exc:
+                assert f"field {field}: " in str(exc)
+                continue
+            n_kept += store.add_events([event]).duplicates == 0
+
+    assert n_kept > 0 or text == TEXTS["half"]
+    assert store.articles(ids=[text, "nobody"]) == store.articles(ids=[text.replace("\x00", "?")])
+    assert store.remove(["a\x00", "\ud800"]) == []
 
 
 # Articles that come and go while they are served
