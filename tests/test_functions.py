@@ -12,6 +12,7 @@ from recommender.bundle.bundle import Bundle
 from recommender.bundle.registry import read
 from recommender.errors import BundleError, EventError, InputError, StoreError, TooManyBadRecords
 from recommender.frames.loading import add_events
+from recommender.store.database import Store
 
 RECORDS = [
     {"id": "knee", "title": "Knee", "body": "knee joint stairs", "category": "joints",
@@ -106,10 +107,10 @@ def connected(files: tuple[Path, Path], folder: Path) -> recommender.Site:
     from recommender.articles.reader import read_articles
     from recommender.events.reader import EventReader
 
-    site = recommender.connect(f"sqlite:///{folder / 'site.db'}")
-    site.store.apply(read_articles([files[0]]))
-    site.store.add_events(EventReader([files[1]]))
-    return site
+    with Store(f"sqlite:///{folder / 'site.db'}") as store:
+        store.apply(read_articles([files[0]]))
+        store.add_events(EventReader([files[1]]))
+        return recommender.connect(store.url)
 
 
 def test_a_bundle_is_judged_by_files_frames_or_the_site(
@@ -125,7 +126,8 @@ def test_a_bundle_is_judged_by_files_frames_or_the_site(
     with pytest.raises(recommender.RecommenderError, match="no view to judge"):
         recommender.evaluate(from_files, site)
     late = pd.DataFrame(events(1)).assign(ts="2026-11-25", view_id="late")
-    add_events(site.store, late)
+    with Store(site.store.url) as store:
+        add_events(store, late)
     assert recommender.evaluate(from_files, site).n_views == 1
     site.store.close()
 

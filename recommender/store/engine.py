@@ -185,7 +185,7 @@ class DatabaseFile:
 
     def check_still(self) -> None:
         """``StoreError`` if what has just been read may be of two states."""
-        if self._still not in (None, self._state()):
+        if self._still is not None and self._still != self._state():
             raise StoreError(f"{self.name}: was written to while it was read; read it again")
 
     def _state(self) -> tuple[int, int] | None:

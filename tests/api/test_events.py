@@ -461,7 +461,7 @@ def restored(tmp_path: Path) -> Iterator[tuple[Settings, dict[str, str]]]:
     zebra = Article(id="zebra", title="Zebra", body="zebra stripes savannah")
     with Store(settings.database) as store:
         store_name(store)
-        signing_keys(store)
+        signing_keys(store, now_ms=MS)
         store.apply(batch_of(first))
         build(store, settings.models, now=NOW, options=Options(jobs=1))
     shutil.copy(tmp_path / "store.db", backup)
