@@ -128,7 +128,7 @@ def create_app(
         trusted_proxies=settings.trusted_proxies,
         allowed_origins=settings.allowed_origins,
     )
-    stored = Stored(settings, clock=clock)
+    stored = Stored(settings, clock=clock, ticks=ticks)
     pool = Pool("asked", n_threads=1, most=MAX_ASKED)
     metrics = Metrics()
     live = Live(settings.models, settings.editorial, stored, ticks=ticks, mended=metrics.mended)

@@ -7,7 +7,9 @@ was not yet signed, and the events, which are refused with a clear status; not t
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -41,16 +43,23 @@ class Stored:
     place: it is opened anew when it is back.
     """
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime],
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings = settings
         self.clock = clock
+        self.ticks = ticks
         self.store: Store | None = None
         self.name: str | None = None
         self.signer = Signer([])
         self.journal: Journal | None = None
         self.fault: str | None = None
         self._keys: list[bytes] = []
-        self._keys_read = 0.0
+        self._keys_read = -math.inf
         self._had_one = False
         self._damaged = False
         self._opening = threading.Lock()
@@ -107,22 +116,27 @@ class Stored:
 
     def keys_may_be_old(self) -> bool:
         """Is it a while since the keys were read?"""
-        return self.clock().timestamp() >= self._keys_read + RETRY_SECONDS
+        return self.ticks() >= self._keys_read + RETRY_SECONDS
 
     def renewed_keys(self) -> bool:
         """Read the keys and the name again, since another process may have been started with a new
         key, or found the store gone back; returns whether they changed. ``StoreError`` if the store
         is out of reach.
         """
-        with self._opening:
+        # Who finds another at it, perhaps waiting for a store that hangs, need not wait as well.
+        if not self._opening.acquire(blocking=False):
+            return False
+        try:
             if self.store is None or not self.keys_may_be_old():
                 return False
-            self._keys_read = self.clock().timestamp()
+            self._keys_read = self.ticks()
             keys, name = self._keys_of(self.store), store_name(self.store)
             if (keys, name) == (self._keys, self.name):
                 return False
             self._keys, self.name, self.signer = keys, name, Signer(keys, store=name)
             return True
+        finally:
+            self._opening.release()
 
     def gone_back(self) -> None:
         """Give the store another name, since it is older than what is served. ``StoreError`` if it
@@ -152,7 +166,7 @@ class Stored:
         try:
             store.check()
             store.cut_log_of_writes()
-            if self.clock().timestamp() >= self._keys_read + KEYS_SECONDS:
+            if self.ticks() >= self._keys_read + KEYS_SECONDS:
                 self.renewed_keys()
             catch_up()
         except StoreError as exc:

@@ -1,6 +1,8 @@
 """Whatever fails is tried again, nothing half made is served, and a page always has a list."""
 
 import asyncio
+import os
+import signal
 import sqlite3
 import threading
 import time
@@ -329,4 +331,58 @@ def test_articles_that_cannot_be_put_in_hold_back_no_list(
     app.related.watcher.poll()
 
     assert Client(app).get("/v1/related?id=odd").json()["article_id"] == "odd"
+    app.stored.close()
+
+
+def test_pages_do_not_wait_for_a_database_server_that_is_stopped(
+    postgresql_url: str, models: Path, tmp_path: Path
+):
+    """It takes connections and never answers: one look waits for it, and no page for that."""
+    settings = Settings(
+        database=postgresql_url, models=models, admin_key=KEY, editorial=tmp_path / "editorial.csv"
+    )
+    app = made(settings)
+    client = Client(app)
+    client.get("/v1/related?id=nobody")
+    with app.stored.store.reading() as connection:
+        pids = connection.exec_driver_sql("SELECT pid FROM pg_stat_activity WHERE pid > 0")
+        backends = [int(pid) for (pid,) in pids]
+    server = int(Path(f"/proc/{backends[0]}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    waited = []
+    for pid in (server, *backends):
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for id in ("nobody", "no-one", "none", "knee-1"):
+            since = time.monotonic()
+            assert ids(client.get(f"/v1/related?id={id}"))
+            waited.append(time.monotonic() - since)
+    finally:
+        for pid in (server, *backends):
+            os.kill(pid, signal.SIGCONT)
+
+    assert waited[0] < 4 * CONSULT_SECONDS
+    assert max(waited[1:]) < CONSULT_SECONDS
+    put(postgresql_url, NEW)
+    assert wait_for(lambda: client.get("/v1/related?id=new").json()["article_id"] == "new")
+    app.stored.close()
+
+
+def wait_for(fact: Any) -> bool:
+    """Does it become true within some seconds?"""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if fact():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_forged_events_do_not_queue_up_behind_a_store_that_hangs(settings: Settings):
+    """One of them looks for a new key; the others are answered."""
+    app = made(settings)
+    with app.stored._opening:
+        since = time.monotonic()
+        found = app.stored.renewed_keys()
+
+    assert (found, time.monotonic() - since < 1) == (False, True)
     app.stored.close()
