@@ -54,12 +54,22 @@ def read_articles(
     return sorted(found, key=lambda article: article.id)
 
 
-def apply(connection: Connection, batch: Batch, *, full: bool) -> Changes:
-    """Link the batch to what is stored and write it; see ``Store.apply``."""
-    _lock(connection)
-    rows = connection.execute(sql.text("SELECT id, digest, stub FROM articles")).all()
-    digests = {row.id: row.digest for row in rows}
-    stubs = {row.id for row in rows if row.stub}
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A batch that is linked to the articles of a store in a certain state, ``(id, digest, stub)``
+    each, and what is to be written.
+    """
+
+    state: set[tuple[str, str, int]]
+    rows: list[dict[str, Any]]
+    changes: Changes
+
+
+def prepare(connection: Connection, batch: Batch, *, full: bool) -> Prepared:
+    """Link the batch to what is stored, of which ``connection`` sees one state."""
+    state = _state(connection)
+    digests = {id: digest for id, digest, _ in state}
+    stubs = {id for id, _, stub in state if stub}
     missing = sorted(digests.keys() - stubs - batch.articles.keys()) if full else []
     removing = full and not batch.problems
     stored = _stored(connection, batch, has_stubs=bool(stubs))
@@ -75,23 +85,38 @@ def apply(connection: Connection, batch: Batch, *, full: bool) -> Changes:
     mended = _mended(connection, known, linked)
     new_stubs = _new_stubs(stored, linked)
     written = [*changed, *((article, _digest(article)) for article in (*mended, *new_stubs))]
-    upsert(connection, "articles", (_row(article, digest) for article, digest in written))
-    _write_pages(connection, batch)
-    removed = missing if removing else []
-    stubs_gone = _unnamed(stubs, known, linked)
-    _delete(connection, "articles", [*removed, *stubs_gone])
-    _delete(connection, "pages", removed)
-    added = [article.id for article, _ in changed if article.id not in digests]
-    updated = [article.id for article, _ in changed if article.id in digests]
-    return Changes(
-        added=added,
-        updated=updated,
-        removed=removed,
+    changes = Changes(
+        added=[article.id for article, _ in changed if article.id not in digests],
+        updated=[article.id for article, _ in changed if article.id in digests],
+        removed=missing if removing else [],
         spared=[] if removing else missing,
         n_unchanged=len(linked.articles) - len(changed),
         n_stubs=len(linked.stubs),
-        stubs_gone=stubs_gone,
+        stubs_gone=_unnamed(stubs, known, linked),
     )
+    return Prepared(state, [_row(article, digest) for article, digest in written], changes)
+
+
+def apply(
+    connection: Connection, batch: Batch, *, full: bool, prepared: Prepared | None = None
+) -> Changes:
+    """Write the batch, see ``Store.apply``. What was ``prepared`` before nobody else could write is
+    prepared anew if somebody did.
+    """
+    _lock(connection)
+    if prepared is None or prepared.state != _state(connection):
+        prepared = prepare(connection, batch, full=full)
+    changes = prepared.changes
+    upsert(connection, "articles", prepared.rows)
+    _write_pages(connection, batch)
+    _delete(connection, "articles", [*changes.removed, *changes.stubs_gone])
+    _delete(connection, "pages", changes.removed)
+    return changes
+
+
+def _state(connection: Connection) -> set[tuple[str, str, int]]:
+    rows = connection.execute(sql.text("SELECT id, digest, stub FROM articles"))
+    return {(row.id, row.digest, row.stub) for row in rows}
 
 
 def note(connection: Connection, ids: Collection[str], *, removed: bool) -> None:

@@ -24,7 +24,7 @@ from recommender.articles.reader import Batch, RawPage
 from recommender.errors import StoreError
 from recommender.events.event import Event
 from recommender.store import articles as article_tables
-from recommender.store.articles import Changes
+from recommender.store.articles import Changes, Prepared
 from recommender.store.engine import BUSY_SECONDS, Engine, masked
 from recommender.store.event_writer import EventWriter, Received
 from recommender.store.keys import number_ids, upsert
@@ -229,13 +229,20 @@ class Store:
         With ``full``, articles the batch does not hold are removed, unless the batch has
         problems: nothing is ever removed because its record was bad (``Changes.spared``).
         """
+        prepared = self._prepared(batch, full=full)
         with self.transaction() as connection:
-            return article_tables.apply(connection, batch, full=full)
+            return article_tables.apply(connection, batch, full=full, prepared=prepared)
+
+    def _prepared(self, batch: Batch, *, full: bool) -> Prepared:
+        """What takes long is done while others may write."""
+        with self.snapshot() as connection:
+            return article_tables.prepare(connection, batch, full=full)
 
     def put(self, batch: Batch) -> Changes:
         """As ``apply``, and running servers take notice."""
+        prepared = self._prepared(batch, full=False)
         with self.transaction() as connection:
-            changes = article_tables.apply(connection, batch, full=False)
+            changes = article_tables.apply(connection, batch, full=False, prepared=prepared)
             article_tables.note(connection, batch.articles, removed=False)
             article_tables.note(connection, changes.stubs_gone, removed=True)
             return changes

@@ -18,6 +18,7 @@ from recommender.errors import ArticleError, EventError, StoreError
 from recommender.events.event import Click, Event, Impression, PageView, parse
 from recommender.events.slate_token import Signer, Slate
 from recommender.files import Problem
+from recommender.store import articles as article_tables
 from recommender.store.database import Store, known_name, signing_keys, store_name
 from recommender.store.keys import CHUNK
 from recommender.store.schema import STEPS
@@ -278,6 +279,20 @@ def test_what_is_read_can_be_stored(store: Store, text: str):
     assert n_kept > 0 or text == TEXTS["half"]
     assert store.articles(ids=[text, "nobody"]) == store.articles(ids=[text.replace("\x00", "?")])
     assert store.remove(["a\x00", "\ud800"]) == []
+
+
+def test_what_was_prepared_before_others_wrote_is_prepared_anew(store: Store):
+    """Linking takes long, and is done while others may write."""
+    batch = with_page(Batch(), "a", "A title", "Comes later")
+    with store.snapshot() as connection:
+        prepared = article_tables.prepare(connection, batch, full=False)
+    store.put(batch_of(Article("late", "Comes later")))
+
+    with store.transaction() as connection:
+        changes = article_tables.apply(connection, batch, full=False, prepared=prepared)
+
+    assert (changes.added, changes.n_stubs) == (["a"], 0)
+    assert [article.recommended for article in store.articles(ids=["a"])] == [("late",)]
 
 
 # Articles that come and go while they are served
