@@ -126,6 +126,14 @@ def test_a_log_has_a_line_for_each_record(caplog: pytest.LogCaptureFixture):
     assert trace[-1] == "ValueError: x\\x1b[2J"
 
 
+def test_the_service_logs_lines():
+    """Whoever serves it, and wherever its log goes."""
+    import recommender_api
+
+    assert recommender_api.__name__
+    assert any(isinstance(each, LogLines) for each in logging.getLogger("api").filters)
+
+
 def test_nobody_else_writes_to_a_terminal():
     """One module does; a console elsewhere only measures."""
     found = []

@@ -12,6 +12,7 @@ import click
 import pytest
 from sent import NOON, followed, record, shown
 from sites import NOW, built
+from tampered import with_values
 
 from recommender.articles.article import Article
 from recommender.bundle.registry import read, resolve
@@ -496,6 +497,14 @@ def test_output_that_is_not_read_to_its_end_is_no_error(here: Path):
 
     assert done.stdout == '{\n  "articl'[:10]
     assert (done.stderr, table.stderr) == ("", "")
+
+
+def test_a_bundle_of_which_any_part_is_damaged_is_not_activated(site: Path, capfd):
+    """Also what only analysts open."""
+    (name,) = (path.name for path in (site / "models").glob("2*"))
+    with_values("site_near", 9999)(site / "models" / name)
+
+    assert "site_near.npy: holds 9999" in failure(["models", "activate", name], capfd)
 
 
 def test_an_interrupt_says_so(here: Path, monkeypatch: pytest.MonkeyPatch, capfd):
