@@ -19,6 +19,7 @@ from benchmarks import (
     positions,
     quality,
     serving,
+    soak,
     speed,
     subjects,
     teaching,
@@ -45,6 +46,7 @@ BENCHMARKS = {
     "offpolicy": offpolicy.run,
     "exploration": exploration.run,
     "frames": frames.run,
+    "soak": soak.run,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:

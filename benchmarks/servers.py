@@ -1,0 +1,202 @@
+"""Real servers for the long trials: processes of the command line on a real store, and a PostgreSQL
+of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from recommender.config import PREFIX
+
+KEY = "a key"
+PROGRAM = "import sys; from recommender.cli.main import main; sys.exit(main())"
+# Where Debian and others put a database server, which is not on the path.
+SERVER_PATHS = ("/usr/lib/postgresql", "/usr/local/pgsql")
+READY_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Site:
+    """A folder with a site's settings; commands run in it."""
+
+    folder: Path
+    database: str
+    more: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        given = {
+            "DATABASE": self.database, "MODELS": str(self.folder / "models"), "ADMIN_KEY": KEY,
+            "EDITORIAL": str(self.folder / "editorial.csv"), "EVENT_RATE": "0", **self.more,
+        }  # fmt: skip
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        return {**kept, **{PREFIX + name: value for name, value in given.items()}}
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """One command of the command line, to its end."""
+        return subprocess.run(
+            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+
+class Server:
+    """``recommender serve`` of a site, a process or a group of them."""
+
+    def __init__(self, site: Site, *, workers: int = 1) -> None:
+        self.site, self.workers, self.port = site, workers, free_port()
+        self.log = site.folder / f"server-{self.port}.log"
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        command = ("serve", "--port", str(self.port), "--workers", str(self.workers))
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, *command], cwd=self.site.folder,
+                env=self.site.environment, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def ready(self) -> float:
+        """Wait until it answers lists; seconds it took."""
+        start = time.monotonic()
+        while time.monotonic() < start + READY_SECONDS:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if Client(self.port).get("/health/ready")[0] == 200:
+                    return time.monotonic() - start
+            time.sleep(0.02)
+        raise TimeoutError(f"no answer in {READY_SECONDS} s: {self.log.read_text()[-2_000:]}")
+
+    def kill(self) -> None:
+        """End it at once, workers too, as a power cut would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def again(self) -> None:
+        """Start it anew, on the same port."""
+        self.process = self._started()
+
+    def stop(self) -> float:
+        """End it as a service manager would; seconds it took."""
+        start = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        return time.monotonic() - start
+
+    def megabytes(self) -> float:
+        """Memory of its processes that is theirs alone, and their share of the rest."""
+        return sum(map(_megabytes, [self.process.pid, *_children(self.process.pid)]))
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, path.read_text().split()):
+            found += [child, *_children(child)]
+    return found
+
+
+def _megabytes(pid: int) -> float:
+    """The proportional set size of a process."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+class Client:
+    """A connection to a server, kept open, and opened anew if it is closed."""
+
+    def __init__(self, port: int, *, seconds: float = 30.0) -> None:
+        self.port, self.seconds = port, seconds
+        self.connection: http.client.HTTPConnection | None = None
+
+    def request(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> tuple[int, bytes]:
+        """Status and body; ``OSError`` if the server cannot be reached."""
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection(
+                "127.0.0.1", self.port, timeout=self.seconds
+            )
+        sent = None if body is None else json.dumps(body).encode()
+        more = {"Content-Type": "application/json"} if sent is not None else {}
+        try:
+            self.connection.request(method, path, sent, {**more, **headers})
+            answer = self.connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            self.connection.close()
+            self.connection = None
+            raise
+
+    def get(self, path: str, **headers: str) -> tuple[int, bytes]:
+        """A GET."""
+        return self.request("GET", path, **headers)
+
+    def post(self, path: str, body: Any) -> tuple[int, bytes]:
+        """A POST of JSON."""
+        return self.request("POST", path, body)
+
+    def admin(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+        """A request with the admin key."""
+        return self.request(method, path, body, Authorization=f"Bearer {KEY}")
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[str | None]:
+    """The URL of a new database in a server of its own, durable as a real one; None where no
+    server is installed.
+    """
+    programs = next(
+        (path.parent for root in SERVER_PATHS for path in Path(root).glob("**/bin/initdb")), None
+    )
+    if programs is None:
+        yield None
+        return
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    user = next((name for name in ("postgres", "nobody") if name in names), None)
+    user = user if os.geteuid() == 0 else None
+    port = free_port()
+    with TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
+        if user:
+            shutil.chown(folder, user)
+
+        def run(program: str, *arguments: object) -> None:
+            subprocess.run(
+                [str(programs / program), *map(str, arguments)], check=True, cwd=folder, user=user,
+                timeout=120, stdout=subprocess.DEVNULL,
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+            )  # fmt: skip
+
+        data = Path(folder) / "data"
+        run("initdb", "-D", data, "-U", "trial", "-A", "trust", "-E", "UTF8")
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
+        run("pg_ctl", "-D", data, "-l", Path(folder) / "log", "-w", "-o", options, "start")
+        try:
+            run("createdb", "-h", "127.0.0.1", "-p", port, "-U", "trial", "trial")
+            yield f"postgresql://trial@127.0.0.1:{port}/trial"
+        finally:
+            run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
