@@ -13,6 +13,7 @@ from benchmarks import (
     events,
     exploration,
     frames,
+    kills,
     learning,
     limits,
     offpolicy,
@@ -46,6 +47,7 @@ BENCHMARKS = {
     "offpolicy": offpolicy.run,
     "exploration": exploration.run,
     "frames": frames.run,
+    "kills": kills.run,
     "soak": soak.run,
 }
 
