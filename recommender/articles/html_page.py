@@ -15,6 +15,7 @@ takes for it. CSS selectors in the settings help where a site is different.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +37,19 @@ BLOCKS = {
 INVISIBLE = {"head", "script", "style", "noscript", "template", "svg", "iframe", "select", "button"}
 NOT_CONTENT = "nav, footer, aside, form"
 MAIN = ("article", "main")
+# Work on a page grows with the square of its depth; browsers nest no more than 512 elements.
+MAX_DEPTH = 12_000
+# Finding the main text among more takes trafilatura minutes; then all text is the page's.
+MAX_SEARCHED = 10_000
+# Elements that do not end, and those that may do so without a sign of it, are not counted.
+MAX_OPEN = 20_000
+START = re.compile(r"</?[a-z][a-z0-9]*")
+WITHOUT_END = {
+    "body", "br", "caption", "dd", "dt", "hr", "html", "li", "option", "p", "tbody", "td", "th",
+    "thead", "tr",
+}  # fmt: skip
+# An article may have headings called "Recommend" too, but not so many.
+MAX_MARKERS = 20
 ARROWS = re.compile(f"(?={PREVIOUS}|{NEXT})")
 
 
@@ -62,7 +76,9 @@ def parse(text: str, *, where: str, selectors: Selectors | None = None) -> Page:
     except ImportError as exc:
         raise MissingExtra("reading HTML pages", "html") from exc
     selectors = selectors or Selectors()
+    _check_ends(text, where)
     tree = LexborHTMLParser(text.replace("\x00", ""))
+    _check_depth(tree, where)
     title, heading = _title(tree, selectors.title, where)
     previous, following = _beside(tree)
     recommended = _take_list(tree, selectors.recommended, where)
@@ -82,6 +98,23 @@ def parse(text: str, *, where: str, selectors: Selectors | None = None) -> Page:
         url=(canonical.attributes.get("href") or None) if canonical else None,
         language=(root.attributes.get("lang") or None) if root else None,
     )
+
+
+def _check_ends(text: str, where: str) -> None:
+    """Parsers look through all elements that are open whenever one more begins."""
+    begun = Counter(START.findall(text.lower()))
+    n_open = sum(max(0, begun[f"<{name}"] - begun[f"</{name}"]) for name in BLOCKS - WITHOUT_END)
+    if n_open > MAX_OPEN:
+        raise ArticleError(f"{where}: {n_open:,} elements begin and do not end")
+
+
+def _check_depth(tree: LexborHTMLParser, where: str) -> None:
+    level = [tree.root] if tree.root else []
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in node.iter()]
+        if not level:
+            return
+    raise ArticleError(f"{where}: more than {MAX_DEPTH:,} elements stand in one another")
 
 
 def _lines(
@@ -161,7 +194,7 @@ def _take_list(tree: LexborHTMLParser, selector: str, where: str) -> list[tuple[
         nodes = _select(tree, selector, where)
         pairs = _pairs(nodes)
     else:
-        for marker in reversed(_markers(tree)):
+        for marker in reversed(_markers(tree)[-MAX_MARKERS:]):
             nodes = _following(marker)
             pairs = _pairs(nodes)
             # An article may have a heading called "Recommend", with text under it.
@@ -244,6 +277,8 @@ def _body(tree: LexborHTMLParser, selector: str, heading: LexborNode, where: str
     if main := _main(tree, heading):
         return [line.text for line in _lines([main], without=skipped)]
     lines = [line.text for line in _lines([tree.body], without=skipped)]
+    if len(tree.css("*")) > MAX_SEARCHED:
+        return lines
     extracted = _extracted(tree)
     return [line for line in lines if "".join(line.split()) in extracted] or lines
 

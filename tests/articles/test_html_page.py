@@ -220,3 +220,44 @@ def test_other_scripts_and_deep_nesting_are_read():
 
     assert (found.title, found.body) == ("ركبتي تطقطق؟", "膝盖会响。")
     assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize("deep", ["<div>" * 13_000, "<b>" * 13_000, "<ul><li>" * 6_500])
+def test_a_page_of_elements_without_end_is_refused(deep: str):
+    """Reading it would take minutes, and browsers do not show it either."""
+    with pytest.raises(ArticleError, match=r"k\.html: more than 12,000 elements stand in one"):
+        parse(f"<h1>Knee</h1>{deep}<p>Text.</p>", where="k.html")
+
+
+def test_a_page_that_would_hold_up_the_parser_is_refused_before():
+    """Elements that may end without a sign of it do not count."""
+    with pytest.raises(ArticleError, match=r"k\.html: 999,999 elements begin and do not end"):
+        parse("<h1>Knee</h1>" + "<DIV >" * 999_999, where="k.html")
+
+
+@pytest.mark.slow
+def test_a_page_of_very_many_elements_is_read_whole():
+    """Finding the main text in it would take minutes. What may end without a sign has ended."""
+    page = parse("<h1>Knee</h1>" + "<ul><li>x<li>y</ul>" * 15_000, where="k.html")
+
+    assert len(page.body.split()) == 30_000
+
+
+@pytest.mark.slow
+def test_a_page_of_nothing_but_lists_is_read_in_a_moment():
+    """Each of them would otherwise be compared with all that follows."""
+    text = "<h1>Knee</h1>" + "<h2>Recommend</h2><p>x</p>" * 5_000
+
+    assert parse(text, where="k.html").title == "Knee"
+
+
+def test_a_page_reaches_neither_files_nor_the_network():
+    """What a document type declares is declared in vain."""
+    text = """<!DOCTYPE html [<!ENTITY file SYSTEM "file:///etc/passwd">
+        <!ENTITY net SYSTEM "http://127.0.0.1:9/">]><h1>Knee</h1><p>&file; &net; text.</p>
+        <link rel="stylesheet" href="http://127.0.0.1:9/"><img src="file:///etc/passwd">"""
+
+    page = parse(text, where="k.html")
+
+    assert "&file;" in page.body
+    assert "root:" not in page.body
