@@ -14,14 +14,14 @@ help:
 	@echo "make check   format, lint, types and the fast tests"
 	@echo "make bench   speed, memory and quality beside peers and floors (FULL=1: and every long simulation)"
 
-$(VENV)/demo.stamp: pyproject.toml
+$(VENV)/demo.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable ".[fast]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[fast]"
 	touch $@
 
-$(VENV)/test.stamp: pyproject.toml
+$(VENV)/test.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable ".[test]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[test]"
 	mkdir -p $(VENV)/typing && ln -sfn ../../api $(VENV)/typing/recommender_api
 	touch $@ $(VENV)/demo.stamp
 
