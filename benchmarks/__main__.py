@@ -13,6 +13,7 @@ from benchmarks import (
     events,
     exploration,
     frames,
+    fuzz,
     kills,
     learning,
     limits,
@@ -48,6 +49,7 @@ BENCHMARKS = {
     "exploration": exploration.run,
     "frames": frames.run,
     "kills": kills.run,
+    "fuzz": fuzz.run,
     "soak": soak.run,
 }
 
