@@ -47,6 +47,8 @@ MAX_EVENTS = 1_000
 # declares a form unless another type is given.
 CONTENT_TYPES = ("", "application/json", "text/plain", "application/x-www-form-urlencoded")
 NOT_NOW = "Events cannot be stored now."
+# How often those who wait for the store are looked through.
+TICK_SECONDS = 0.5
 # Why a slate may be refused that another process has signed a moment ago.
 RENEWED = ("forged", OTHER_STORE)
 # A store that fails does so for every post.
@@ -193,12 +195,7 @@ class Events:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if not journal.add(accepted, self._letters.to(future), tallies):
             raise overloaded("Too many events are waiting already.")
-        try:
-            async with asyncio.timeout(BUSY_SECONDS):
-                outcome = await future
-        except TimeoutError:
-            # Should they be written after all, they are duplicates when they are sent again.
-            raise StoreError(f"no answer for {BUSY_SECONDS:.0f} s") from None
+        outcome = await self._letters.within(BUSY_SECONDS, future)
         if isinstance(outcome, StoreError):
             raise outcome
         return outcome
@@ -206,12 +203,39 @@ class Events:
 
 class Letters:
     """Brings the journal's outcomes to those who wait in the event loop, a group at a time: waking
-    the loop for each would cost more than writing the events.
+    the loop for each would cost more than writing the events. So would a timer for each.
     """
 
     def __init__(self) -> None:
         self._ready: list[tuple[asyncio.Future[Outcome], Outcome]] = []
         self._lock = threading.Lock()
+        # Until when they wait, the one that gives up first in front.
+        self._until: dict[asyncio.Future[Outcome], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def within(self, seconds: float, future: asyncio.Future[Outcome]) -> Outcome:
+        """The outcome; a ``StoreError`` if there is none in so many ``seconds``, or half a second
+        more. Should the events be written after all, they are duplicates when they are sent again.
+        """
+        loop = future.get_loop()
+        self._until[future] = loop.time() + seconds
+        if self._timer is None:
+            self._timer = loop.call_later(TICK_SECONDS, self._tick, loop, seconds)
+        try:
+            return await future
+        finally:
+            del self._until[future]
+
+    def _tick(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        now = loop.time()
+        for future, until in self._until.items():
+            if until > now:
+                break
+            if not future.done():
+                future.set_result(StoreError(f"no answer for {seconds:.0f} s"))
+        self._timer = (
+            loop.call_later(TICK_SECONDS, self._tick, loop, seconds) if self._until else None
+        )
 
     def to(self, future: asyncio.Future[Outcome]) -> Callable[[Outcome], None]:
         """What the journal calls when the outcome is known."""

@@ -67,16 +67,13 @@ class DatabaseFile:
         self.path = path
         self.lost: str | None = None
         self.damaged = False
+        real = Path(os.path.realpath(path or ""))
+        # Where SQLite keeps what was written last.
+        self.wal = real.with_name(f"{real.name}-wal") if path else real
         self._identity: tuple[int, int] | None = None
         self._wal: tuple[int, int] | None = None
         self._size = 0
         self._still: tuple[int, int] | None = None
-
-    @property
-    def wal(self) -> Path:
-        """Where SQLite keeps what was written last."""
-        real = Path(os.path.realpath(self.path or ""))
-        return real.with_name(f"{real.name}-wal")
 
     def make(self) -> None:
         """Make an empty one, for its owner's eyes alone, if there is none."""

@@ -171,30 +171,36 @@ class EventWriter:
             number_ids(connection, ids, self.keys)
             query = "SELECT id FROM articles WHERE id IN :values"
             self.unknown |= ids - {row.id for row in look_up(connection, query, ids)}
-        slates = self._folded(connection, [(self._slate(event), event.ts) for _, event in new])
-        numbers = number_slates(connection, slates)
+        slates = [self._slate(event) for _, event in new]
+        folded = self._folded(connection, slates, [event.ts for _, event in new])
+        kept = [
+            Slate(OTHER, None, "", slate.source, (), (), None) if at in folded else slate
+            for at, slate in enumerate(slates)
+        ]
         self.folded.clear()  # tomorrow they may have a number of their own
-        for (content, _), slate, number in zip(new, slates, numbers, strict=True):
-            (self.folded if slate.list == OTHER else self.slates)[content] = number
+        for at, number in enumerate(number_slates(connection, kept)):
+            (self.folded if at in folded else self.slates)[new[at][0]] = number
 
-    def _folded(self, connection: Connection, seen: Sequence[tuple[Slate, int]]) -> list[Slate]:
-        """The slates, each ``seen`` first at a moment; in the place of those made to order beyond
-        what a day may bring, one without links.
+    def _folded(
+        self, connection: Connection, slates: Sequence[Slate], times: Sequence[int]
+    ) -> set[int]:
+        """The places of those ``slates``, seen first at these ``times``, that were made to order
+        and are beyond what a day may bring.
         """
-        made = [slate for slate, _ in seen if any(slate.brought)]
-        new = set(made) - find_slates(connection, made) if made else set()
-        slates = []
-        for slate, ts in seen:
-            if slate in new:
-                day = ts // DAY_MS
-                if day > self.made_on:
-                    self.made_on, self.n_made = day, 0
-                if self.n_made >= MAX_MADE_TO_ORDER:
-                    slate = Slate(OTHER, None, "", slate.source, (), (), None)
-                else:
-                    self.n_made += 1
-            slates.append(slate)
-        return slates
+        made = {at: slate for at, slate in enumerate(slates) if any(slate.brought)}
+        known = find_slates(connection, made.values()) if made else set()
+        folded = set()
+        for at, slate in made.items():
+            if slate in known:
+                continue
+            day = times[at] // DAY_MS
+            if day > self.made_on:
+                self.made_on, self.n_made = day, 0
+            if self.n_made >= MAX_MADE_TO_ORDER:
+                folded.add(at)
+            else:
+                self.n_made += 1
+        return folded
 
     def _slate(self, event: Shown | Impression) -> Slate:
         """What was shown, in the store's numbers: here ids become them."""

@@ -219,11 +219,14 @@ def test_views_the_bundle_learned_from_are_noted(bundle: Bundle):
 
 def test_of_a_site_only_later_views_count(bundle: Bundle, tmp_path: Path):
     """None is an error; flagged ones are left out."""
-    site = recommender.connect(f"sqlite:///{tmp_path / 'site.db'}")
-    site.store.add_events(log(300, seed=9, day=299))
+    url = f"sqlite:///{tmp_path / 'site.db'}"
+    store = Store(url)
+    site = recommender.connect(url)
+    store.add_events(log(300, seed=9, day=299))
     with pytest.raises(EvaluationError, match="no view"):
         recommender.off_policy(bundle, site)
-    site.store.add_events(log(400))
+    store.add_events(log(400))
+    store.close()
 
     assert recommender.off_policy(bundle, site).n_views == 400
     site.store.close()
