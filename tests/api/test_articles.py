@@ -263,3 +263,17 @@ def test_the_figures_let_an_operator_alert(client: Client):
         'recommender_request_seconds_count{route="related"} 2.0',
     ):
         assert line in text.splitlines()
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", " Data:text/html,x", "/\\\\host", "//u@host/"]
+)
+def test_an_address_that_cannot_stand_in_a_link_is_refused(client: Client, url: str):
+    """Whoever sends it is given the reason, and nothing of the request is taken."""
+    records = [{"id": "fine", "title": "Fine"}, {**NEW, "url": url}]
+
+    answer = client.request("PUT", "/v1/articles", json=records, headers=BEARER)
+
+    assert is_error(answer, 422, "invalid_article")
+    assert answer.json()["detail"].startswith("article 1: field url: ")
+    assert related(client, "fine")["article_id"] is None
