@@ -28,13 +28,19 @@ PROGRAM = "import sys; from recommender.cli.main import main; sys.exit(main())"
 # Where Debian and others put a database server, which is not on the path.
 SERVER_PATHS = ("/usr/lib/postgresql", "/usr/local/pgsql")
 READY_SECONDS = 60.0
+# Ports that somebody here has been given; a system hands out the same twice until it is used.
+GIVEN: set[int] = set()
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that was not given before."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 @dataclass
@@ -81,12 +87,16 @@ class Server:
     def ready(self) -> float:
         """Wait until it answers lists; seconds it took."""
         start = time.monotonic()
-        while time.monotonic() < start + READY_SECONDS:
+        while time.monotonic() < start + READY_SECONDS and self.is_alive():
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if Client(self.port).get("/health/ready")[0] == 200:
                     return time.monotonic() - start
             time.sleep(0.02)
         raise TimeoutError(f"no answer in {READY_SECONDS} s: {self.log.read_text()[-2_000:]}")
+
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.poll() is None
 
     def kill(self) -> None:
         """End it at once, workers too, as a power cut would."""

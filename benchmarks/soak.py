@@ -282,6 +282,8 @@ def _watch(
     count = sql.text("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = 'trial'")
     while not over.wait(10):
         for number, server in enumerate(servers):
+            if not server.is_alive():
+                seen.fault(f"process {number + 1} has ended")
             memory = (time.monotonic() - start, server.megabytes())
             seen.megabytes.setdefault(f"process {number + 1}", []).append(memory)
         with engine.connect() as connection:
