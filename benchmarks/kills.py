@@ -51,7 +51,6 @@ class Kept:
 
 def run() -> None:
     """Print what became of what was acknowledged."""
-    rows = []
     with postgresql() as database:
         for name, url, workers, share in (
             ("SQLite", None, 1, 0.5),
@@ -62,16 +61,12 @@ def run() -> None:
             with TemporaryDirectory() as folder:
                 site = Site(Path(folder), url or f"sqlite:///{folder}/store.db")
                 found = _trial(site, workers, round(share * KILLS))
-                rows.append(tuple(map(str, (name, workers, *found))))
-    table(
-        ("store", "processes", "kills", "acknowledged: views, clicks, page views, articles",
-         "lost", "twice", "half", "lists read", "other than 200, 202, 503",
-         "seconds until it answered: median, most"),
-        rows,
-    )  # fmt: skip
+            print(f"{name}, {workers} process{'es' if workers > 1 else ''}\n", flush=True)
+            table(("what", "figure"), [(what, str(figure)) for what, figure in found.items()])
+            print(flush=True)
 
 
-def _trial(site: Site, workers: int, n_kills: int) -> tuple[object, ...]:
+def _trial(site: Site, workers: int, n_kills: int) -> dict[str, object]:
     if not (site.folder / "models").exists():
         for arguments in (("import", "articles", PAGES, "--url", URL), ("train",)):
             done = site.run(*arguments)
@@ -99,7 +94,12 @@ def _trial(site: Site, workers: int, n_kills: int) -> tuple[object, ...]:
         server.ready()
         starts.append(time.monotonic() - began)
     server.stop()
-    return n_kills, *_compare(site, kept), f"{np.median(starts):.1f}, {max(starts):.1f}"
+    started = f"{np.median(starts):.1f}, {max(starts):.1f}"
+    return {
+        "kills": n_kills,
+        **_compare(site, kept),
+        "seconds until it answered again, median and most": started,
+    }
 
 
 def _post(over: threading.Event, kept: Kept, port: int, name: str) -> None:
@@ -159,7 +159,7 @@ def _put(over: threading.Event, kept: Kept, port: int, name: str) -> None:
                 kept.odd[f"PUT {status}"] += status != 503
 
 
-def _compare(site: Site, kept: Kept) -> tuple[object, ...]:
+def _compare(site: Site, kept: Kept) -> dict[str, object]:
     """The store beside what was acknowledged."""
     with Store(site.database) as store, store.reading() as connection:
 
@@ -186,4 +186,13 @@ def _compare(site: Site, kept: Kept) -> tuple[object, ...]:
     n_half += sum(n != 2 for n in halves.values())
     acknowledged = (len(kept.views), len(kept.clicks), len(kept.pages), len(kept.articles))
     odd = ", ".join(f"{name}: {n}" for name, n in kept.odd.items() if n) or "none"
-    return ", ".join(f"{n:,}" for n in acknowledged), lost, twice, n_half, f"{kept.n_read:,}", odd
+    return {
+        "acknowledged: views, clicks, page views, articles": ", ".join(
+            f"{n:,}" for n in acknowledged
+        ),
+        "of these lost": lost,
+        "there twice": twice,
+        "half there": n_half,
+        "lists read": f"{kept.n_read:,}",
+        "answers other than 200, 202 and 503": odd,
+    }
