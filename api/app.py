@@ -82,7 +82,8 @@ class Api(FastAPI):
             await send_reply(reply, send, head=method == "HEAD")
             self.metrics.took("related", since)
         elif path == EVENTS and method == "POST":
-            with Body(scope, receive, MAX_BODY_BYTES, self.edge.open) as body:
+            client = self.edge.client(scope)
+            with Body(scope, receive, MAX_BODY_BYTES, self.edge.open, client) as body:
                 reply = await self._reply(self.events(scope, body.receive), scope)
             await send_reply(reply, send, closing=not body.is_whole)
             self.metrics.took("events", since)
@@ -165,7 +166,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.metrics, app.stored, app.live = metrics, stored, live
-    app.edge = Edge(settings.admin_key, pool.is_full)
+    app.edge = Edge(settings.admin_key, pool.is_full, clients.client)
     app.front = clients.behind_proxies(app.answer)
     key = settings.admin_key
     app.related = Related(live, watchers[0], clock=clock, admin_key=key, metrics=metrics)

@@ -111,7 +111,11 @@ class Door:
     def _tick(self) -> None:
         now = self.loop.time()
         for connection in tuple(self.open):
-            connection.check(now)
+            try:
+                connection.check(now)
+            except Exception:  # one connection must not end the limits of all others
+                logger.exception("a connection could not be checked, and is closed")
+                connection.raw.abort()
         if self._refused and now >= self._logged + LOG_SECONDS:
             self._logged = now
             counts = ", ".join(f"{code} {n}" for code, n in sorted(self._refused.items()))
@@ -246,8 +250,11 @@ class Bounded:
         self._until = self.loop.time() + LINGER_SECONDS
         self._unset_keepalive_if_required()  # type: ignore[attr-defined]
         self.flow.resume_reading()
-        if self.raw.can_write_eof():
-            self.raw.write_eof()
+        try:
+            if self.raw.can_write_eof():
+                self.raw.write_eof()
+        except OSError:  # its client is gone already
+            self.raw.abort()
 
     def shutdown(self) -> None:
         """The server is to stop."""
@@ -324,6 +331,10 @@ class Bounded:
                 else:
                     self.raw.close()
             return
+        # The head of a request that was sent ahead came with the end of the one before.
+        self.begun = self.begun or now
+        if self.flow.read_paused:
+            self.heard = now
         # A body that we are not reading ourselves is not late.
         reading = cycle.more_body and not self.flow.read_paused and not self.pipeline
         late = now - self.heard >= PAUSE_SECONDS or now - self.begun >= REQUEST_SECONDS

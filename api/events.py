@@ -106,7 +106,7 @@ class Events:
         try:
             accepted, rejected = _read(gate, records)
             may_be_old = any(fault.reason in RENEWED for _, fault in rejected)
-            if may_be_old and await self._renewed():
+            if may_be_old and (await self._renewed() or self.stored.signer is not gate.signer):
                 gate = self._gate(scope, trusted=trusted)
                 accepted, rejected = _read(gate, records)
             if self.origins is not None and not trusted:
@@ -212,6 +212,7 @@ class Letters:
         # Until when they wait, the one that gives up first in front.
         self._until: dict[asyncio.Future[Outcome], float] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def within(self, seconds: float, future: asyncio.Future[Outcome]) -> Outcome:
         """The outcome; a ``StoreError`` if there is none in so many ``seconds``, or half a second
@@ -219,7 +220,8 @@ class Letters:
         """
         loop = future.get_loop()
         self._until[future] = loop.time() + seconds
-        if self._timer is None:
+        if self._timer is None or self._loop is not loop:
+            self._loop = loop
             self._timer = loop.call_later(TICK_SECONDS, self._tick, loop, seconds)
         try:
             return await future

@@ -8,6 +8,7 @@ with errors included, and bodies of bounded size however they are sent.
 from __future__ import annotations
 
 import hmac
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -42,6 +43,8 @@ ARTICLES, MAX_ARTICLES_BYTES = "/v1/articles", 16 * 1024 * 1024
 # Bodies that a process holds at one time: of anybody, and of who has the admin key. Not tuned: a
 # hundred of the largest posts, four of the largest puts.
 OPEN_BYTES, CLOSED_BYTES = 32 * 1024 * 1024, 4 * MAX_ARTICLES_BYTES
+# Of the first one client may fill so much, with slow posts too.
+SHARE_OF_ONE = 1 / 16
 # What takes the admin key is not for pages of other sites, and events choose their pages.
 PUBLIC, CLOSED = "/v1/", ("/v1/models/", ARTICLES, "/v1/events")
 # What is asked by a body of JSON.
@@ -139,10 +142,25 @@ def check_key(key: str, headers: Headers) -> None:
 
 @dataclass(slots=True)
 class Room:
-    """How many bytes of bodies may be held at one time, and how many are."""
+    """How many bytes of bodies may be held at one time, and how many are; ``of`` each client, of
+    which one may have ``share`` of the room.
+    """
 
     most: int
+    share: float = 1.0
     held: int = 0
+    of: Counter[str] = field(default_factory=Counter)
+
+    def hold(self, n_bytes: int, client: str | None) -> bool:
+        """Hold so many more, fewer if ``n_bytes`` is below 0; returns whether there was room."""
+        self.held += n_bytes
+        if client is None:
+            return self.held <= self.most
+        self.of[client] += n_bytes
+        mine = self.of[client]
+        if not mine:
+            del self.of[client]
+        return self.held <= self.most and mine <= self.share * self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +172,9 @@ class Edge:
     key: str
     # Is the line of those who ask for what takes long full?
     is_full: Callable[[], bool] = lambda: False
-    open: Room = field(default_factory=lambda: Room(OPEN_BYTES))
+    # What identifies the client of a request; None for one that is not counted.
+    client: Callable[[Scope], str | None] = lambda scope: None
+    open: Room = field(default_factory=lambda: Room(OPEN_BYTES, SHARE_OF_ONE))
     closed: Room = field(default_factory=lambda: Room(CLOSED_BYTES))
 
 
@@ -163,10 +183,13 @@ class Body:
     hands it on; the room is given back at the end of a ``with`` block.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, most: int, room: Room) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, most: int, room: Room, client: str | None
+    ) -> None:
         self._receive = receive
         self.most = most
         self.room = room
+        self.client = client
         self.n_bytes = 0
         self.announced = header(scope, b"content-length") or b"0"
         sent = self.announced != b"0" or header(scope, b"transfer-encoding") is not None
@@ -177,7 +200,7 @@ class Body:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.room.held -= self.n_bytes
+        self.room.hold(-self.n_bytes, self.client)
 
     async def receive(self) -> Message:
         """The next piece; ``Refusal`` if it is one too many. What was announced too large is not
@@ -189,10 +212,10 @@ class Body:
         if message["type"] == "http.request":
             n_bytes = len(message.get("body", b""))
             self.n_bytes += n_bytes
-            self.room.held += n_bytes
+            has_room = self.room.hold(n_bytes, self.client)
             if self.n_bytes > self.most:
                 raise self._too_large()
-            if self.room.held > self.room.most:
+            if not has_room:
                 raise overloaded("Too much is being sent already.")
             self.is_whole = not message.get("more_body", False)
         return message
@@ -214,7 +237,7 @@ async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ed
     puts = edge.key != "" and path == ARTICLES and method == "PUT"
     room = edge.closed if puts else edge.open
     most = MAX_ARTICLES_BYTES if puts else MAX_BODY_BYTES
-    with Body(scope, receive, most, room) as body:
+    with Body(scope, receive, most, room, edge.client(scope)) as body:
         try:
             if puts:
                 check_key(edge.key, scope["headers"])

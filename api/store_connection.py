@@ -62,6 +62,8 @@ class Stored:
         self._keys_read = -math.inf
         self._had_one = False
         self._damaged = False
+        # The state of a file in which no sense could be made.
+        self._senseless: tuple[int, ...] | None = None
         self._opening = threading.Lock()
         self.open()
 
@@ -80,7 +82,7 @@ class Stored:
                 )
                 try:
                     if self._damaged:
-                        store.check_contents()
+                        self._look_through(store)
                     self.name = store_name(store)
                     self._keys = self._keys_of(store, self.settings.signing_key)
                 except BaseException:
@@ -99,6 +101,17 @@ class Stored:
             self._had_one, self._damaged = True, False
             return True
 
+    def _look_through(self, store: Store) -> None:
+        """``StoreError`` if the store makes no sense. All of it is read, so the same only once."""
+        if store.state == self._senseless:
+            raise StoreError(self.fault or f"{store.name}: the file is damaged")
+        state = store.state
+        try:
+            store.check_contents()
+        except StoreError:
+            self._senseless = state
+            raise
+
     def _let_go(self, store: Store) -> None:
         """Have no store, since this one is lost."""
         with self._opening:
@@ -106,7 +119,8 @@ class Stored:
                 return
             journal, self.store, self.journal = self.journal, None, None
             self._damaged = store.is_damaged
-            # What waits is answered: by a store that is lost, with an error.
+            # What waits is answered, at once: by a store that is lost, with an error.
+            store.give_up()
             journal.close()
             store.abandon()
 

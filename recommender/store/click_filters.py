@@ -9,7 +9,8 @@ too coarse. The first two were marked when they came (``events.ingest``), since 
 stored. What a forger can do who passes all tests is bounded by ``clicks.influence``.
 
 Layouts are names that pages choose, so strangers can send any number of them. Those that were seen
-on most days keep their names when counted; the rest are one, ``OTHER``.
+on most days, in a hundredth of the day's views at least, keep their names when counted; the rest
+are one, ``OTHER``.
 """
 
 from __future__ import annotations
@@ -95,34 +96,41 @@ SOUND = f"""{FLAGGED.rstrip()}, sound AS (
         FROM views v LEFT JOIN flagged f ON f.view_id = v.view_id WHERE f.view_id IS NULL
     )
 """
-# Layouts by the days on which they were seen and the views; one more than keep their names.
-LAYOUTS = """
+# Layouts by the days on which they were much seen and by their views. Parameters: ``until_day``,
+# exclusive, and ``most``.
+LAYOUTS = f"""
     SELECT layout FROM (
-        SELECT layout, COUNT(*) AS n_days, SUM(n) AS n FROM (
-            SELECT layout, day, SUM(n) AS n FROM (
+        SELECT layout, SUM(CASE WHEN 100 * n >= of_day THEN 1 ELSE 0 END) AS n_days, SUM(n) AS n
+        FROM (
+            SELECT layout, SUM(n) AS n, SUM(SUM(n)) OVER (PARTITION BY day) AS of_day FROM (
                 SELECT layout, ts / 86400000 AS day, COUNT(*) AS n FROM views
                 GROUP BY layout, ts / 86400000
                 UNION ALL SELECT layout, day, SUM(n) FROM past_views GROUP BY layout, day
-            ) k GROUP BY layout, day
+            ) k WHERE day < :until_day AND layout <> '{OTHER}' GROUP BY layout, day
         ) d GROUP BY layout
     ) l ORDER BY n_days DESC, n DESC, layout LIMIT :most
 """
-N_LAYOUTS = """
-    SELECT COUNT(*) FROM (SELECT layout FROM views UNION SELECT layout FROM past_views) k
+N_LAYOUTS = f"""
+    SELECT COUNT(*) FROM (
+        SELECT layout FROM views WHERE ts / 86400000 < :until_day
+        UNION SELECT layout FROM past_views WHERE day < :until_day
+    ) k WHERE layout <> '{OTHER}'
 """
 COUNTS = FLAGGED + "SELECT reason, COUNT(*) AS n FROM flagged GROUP BY reason"
 EXAMPLES = FLAGGED + "SELECT view_id FROM flagged WHERE reason = :reason ORDER BY view_id LIMIT 3"
 
 
-def limits(connection: Connection, caps: Caps) -> dict[str, Any]:
-    """The parameters of ``SOUND``."""
-    named = connection.scalars(sql.text(LAYOUTS), {"most": MAX_LAYOUTS})
+def limits(connection: Connection, caps: Caps, *, until_day: int = ANY_NUMBER) -> dict[str, Any]:
+    """The parameters of ``SOUND``, for a log that ends before a day (since 1970)."""
+    values = {"most": MAX_LAYOUTS, "until_day": until_day}
+    named = connection.scalars(sql.text(LAYOUTS), values)
     return {**caps.limits, "named_layouts": [*named]}
 
 
-def n_other_layouts(connection: Connection) -> int:
+def n_other_layouts(connection: Connection, *, until_day: int = ANY_NUMBER) -> int:
     """How many layouts are counted as ``OTHER``."""
-    return max(0, int(connection.scalar(sql.text(N_LAYOUTS)) or 0) - MAX_LAYOUTS)
+    n = connection.scalar(sql.text(N_LAYOUTS), {"until_day": until_day})
+    return max(0, int(n or 0) - MAX_LAYOUTS)
 
 
 def count_flagged(connection: Connection, caps: Caps) -> dict[str, int]:

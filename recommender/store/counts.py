@@ -16,7 +16,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.events.event import DAY_MS
-from recommender.store.click_filters import Caps, limits, n_other_layouts
+from recommender.store.click_filters import ANY_NUMBER, Caps, limits, n_other_layouts
 from recommender.store.database import Store
 from recommender.store.queries import (
     CLICKS_OF_VISITS,
@@ -194,7 +194,9 @@ def count(
     None: all), less what is flagged under ``caps``. ``ids`` gives the articles their numbers.
     """
     with store.snapshot() as connection:
-        limit = {**_until(until), **limits(connection, caps or Caps())}
+        end = _until(until)
+        end_day = min(end["until_day"], ANY_NUMBER)
+        limit = {**end, **limits(connection, caps or Caps(), until_day=end_day)}
         known = ids_by_key(connection)
         number = _numbers(known, ids)
         slates = read_slates(connection)
@@ -208,7 +210,7 @@ def count(
         past_pairs = columns(connection, PAST_PAIRS, limit)
         first, last = _window(connection, limit, views["day"])
         n, squares = connection.execute(query(CLICKS_OF_VISITS, limit), limit).one()
-        n_other = n_other_layouts(connection)
+        n_other = n_other_layouts(connection, until_day=end_day)
     # A click on what its slate did not hold has no rank, and does not count.
     held = ~np.isnan(clicks["rank"])
     clicks = {name: column[held] for name, column in clicks.items()}

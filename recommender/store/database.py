@@ -140,6 +140,11 @@ class Store:
         """Whether the file that is there now may hold parts of two."""
         return self._database.file.damaged
 
+    @property
+    def state(self) -> tuple[int, ...]:
+        """What differs as soon as the file is written to, or another is there."""
+        return self._database.file.state()
+
     def check_contents(self) -> None:
         """``StoreError`` if the file makes no sense. Reads all of it."""
         if not self._database.is_sqlite:
@@ -187,7 +192,8 @@ class Store:
         except (sql.exc.SQLAlchemyError, sqlite3.Error) as exc:
             origin = getattr(exc, "orig", None) or exc
             cause = masked((str(origin).strip() or type(origin).__name__).splitlines()[0])
-            if getattr(origin, "sqlite_errorcode", None) in DAMAGED:
+            # The lower byte is the kind of error, whatever is known of it besides.
+            if getattr(origin, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
                 self._database.file.damage(cause)
             raise StoreError(f"{self.name}: {cause}") from exc
 

@@ -74,6 +74,8 @@ class DatabaseFile:
         self._wal: tuple[int, int] | None = None
         self._size = 0
         self._still: tuple[int, int] | None = None
+        # Several threads ask at one time, of a file that grows meanwhile.
+        self._checking = threading.Lock()
 
     def make(self) -> None:
         """Make an empty one, for its owner's eyes alone, if there is none."""
@@ -118,6 +120,10 @@ class DatabaseFile:
         """``StoreError`` if what the connections write is not in the file of this path; it stays so
         until the store is opened anew.
         """
+        with self._checking:
+            self._check()
+
+    def _check(self) -> None:
         if self.lost:
             raise StoreError(f"{self.name}: {self.lost}")
         if self.path is None or self._identity is None:
@@ -162,7 +168,8 @@ class DatabaseFile:
         """Take the ``wal`` out of the way of the file that comes next, or what was written to the
         one would be read as a part of the other.
         """
-        for path in (self.wal, self.wal.with_name(self.wal.name.replace("-wal", "-shm"))):
+        shm = self.wal.with_name(f"{self.wal.name.removesuffix('-wal')}-shm")
+        for path in (self.wal, shm):
             if keep:
                 path.rename(path.with_name(f"{path.name}-of-lost"))
             else:
@@ -175,6 +182,14 @@ class DatabaseFile:
     def _lose(self, reason: str) -> NoReturn:
         self.lost = reason
         raise StoreError(f"{self.name}: {reason}")
+
+    def state(self) -> tuple[int, ...]:
+        """What differs as soon as the file is written to, or another is there."""
+        try:
+            found = (self.path or Path()).stat()
+        except OSError:
+            return ()
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def stand_still(self) -> None:
         """From now on nobody may change the file."""

@@ -86,9 +86,11 @@ class EventWriter:
     may not be in the store.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, made: tuple[int, int] = (0, 0)) -> None:
+        """``made`` is that of the writer before, at its last transaction that held."""
         self._forget()
-        self.made_on, self.n_made = 0, 0
+        # A day, and how many slates were made to order on it.
+        self.made = made
 
     def _forget(self) -> None:
         self.keys: dict[str, int] = {}  # the store's numbers of ids
@@ -193,13 +195,13 @@ class EventWriter:
         for at, slate in made.items():
             if slate in known:
                 continue
-            day = times[at] // DAY_MS
-            if day > self.made_on:
-                self.made_on, self.n_made = day, 0
-            if self.n_made >= MAX_MADE_TO_ORDER:
+            day, (today, n) = times[at] // DAY_MS, self.made
+            if day > today:
+                today, n = day, 0
+            if n >= MAX_MADE_TO_ORDER:
                 folded.add(at)
             else:
-                self.n_made += 1
+                self.made = today, n + 1
         return folded
 
     def _slate(self, event: Shown | Impression) -> Slate:

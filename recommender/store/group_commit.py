@@ -103,6 +103,7 @@ class Journal:
     def _write(self, events: list[Incoming]) -> Outcome:
         with self._changed:
             tallies, self._tallies = self._tallies, Counter()
+        made = self._writer.made
         try:
             with self.store.transaction() as connection:
                 written = self._writer.write(connection, events)
@@ -110,7 +111,7 @@ class Journal:
                 add_tallies(connection, self.clock() // DAY_MS, counted)
         except Exception as exc:
             # What was numbered in the failed transaction is not in the store.
-            self._writer = EventWriter()
+            self._writer = EventWriter(made)
             with self._changed:
                 self._tallies.update(tallies)
             if isinstance(exc, StoreError):

@@ -160,6 +160,19 @@ def test_all_bodies_together_are_bounded(app: FastAPI):
     assert Sender(app)("PUT", "/v1/articles", JSON, BEARER, pieces=[b"[", b"]"])[0] == 200
 
 
+def test_one_client_fills_its_share_alone():
+    """However many slow posts it has under way; another has room all the while."""
+    room = Room(100, share=0.25)
+
+    assert room.hold(20, "one")
+    assert not room.hold(6, "one")
+    assert room.hold(25, "other")
+    assert room.hold(25, None)  # this machine itself has no share
+    for held, client in ((26, "one"), (25, "other"), (25, None)):
+        room.hold(-held, client)
+    assert (room.held, room.of) == (0, {})
+
+
 def test_room_is_given_back():
     """Whatever became of the body."""
     room = Room(10)
@@ -169,7 +182,7 @@ def test_room_is_given_back():
         return pieces.pop()
 
     async def read() -> None:
-        with Body({"headers": []}, receive, 100, room) as body:
+        with Body({"headers": []}, receive, 100, room, "one") as body:
             await read_body(body.receive)
 
     with pytest.raises(Refusal, match="Too much is being sent"):

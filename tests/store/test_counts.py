@@ -238,6 +238,25 @@ def test_layouts_seen_on_most_days_keep_their_names(store: Store, monkeypatch: p
     assert read(store).layouts == []
 
 
+def test_layouts_that_few_views_name_take_no_name_from_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    """Names that are kept up day after day, a view each; and what comes later changes nothing of a
+    log that ends before.
+    """
+    monkeypatch.setattr(click_filters, "MAX_LAYOUTS", 2)
+    events: list[Event] = [
+        *(view(f"m{day}-{at}", "knee", "gout", layout=f"made up {at}", day=day)
+          for day in range(4) for at in range(3)),
+        *(view(f"s{day}-{at}", "knee", "gout", layout="side", day=day)
+          for day in (2, 3) for at in range(400)),
+    ]  # fmt: skip
+    log = counted(store, *events)
+
+    assert {*log.layouts} == {"side", "other", "made up 0"}
+    assert {*count(store, IDS, until=2 * DAY).layouts} == {"made up 0", "made up 1", "other"}
+
+
 def counted_layouts(store: Store) -> set[str]:
     """The layouts that an analyst's frame of daily counts names, and so does a read of views."""
     assert {*read(store).layouts} == {*Site(store).daily_counts().layout}
