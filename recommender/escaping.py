@@ -24,7 +24,7 @@ UNSAFE = re.compile(f"{BREAKS.pattern}|{CONTROLS.pattern}")
 # What Markdown acts upon wherever it stands. An underscore within a word is one.
 MARKS = re.compile(r"[\\`*{}\[\]<>|~&#$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=\w)@(?=\w)")
 # ... and at the beginning of a line: lists, headings, quotations, numbers.
-BEGINNINGS = re.compile(r"^(\s*)(?=[-+=])|^(\s*\d+)(?=[.)])")
+BEGINNINGS = re.compile(r"^(\s*)(?=[-+=])|^(\s*\d+)(?=[.)](?:\s|$))")
 # Addresses that become links without any mark.
 BARE = re.compile(r"\b(www)\.", re.IGNORECASE)
 

@@ -150,3 +150,10 @@ def test_nobody_else_writes_to_a_terminal():
 
     allowed = ("recommender/terminal.py", "recommender/evaluation/report/picture.py")
     assert [place for place in found if not place.startswith(allowed)] == []
+
+
+def test_a_number_with_a_fraction_begins_no_list():
+    """Cells of tables are full of them; a number with a point and a space behind begins one."""
+    assert markdown("0.39 (0.21 to 0.63)") == "0.39 (0.21 to 0.63)"
+    assert markdown("3. What to eat") == "3\\. What to eat"
+    assert markdown("3)") == "3\\)"
