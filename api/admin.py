@@ -142,7 +142,9 @@ def _activation(app: FastAPI, live: Live, needed: list[Any]) -> None:
         dependencies=needed,
     )
     def activate(name: str) -> Model:
-        """Every file is compared with the manifest first; on any fault the old one stays."""
+        """Every file is compared with the manifest and the lists are tried first; on any fault the
+        old one stays.
+        """
         if name not in registry.names(live.models):
             raise Refusal(404, "unknown_model", "There is no bundle of this name.")
         try:

@@ -150,7 +150,7 @@ class Answers:
         cannot be composed is replaced by what was prepared for the page (``spare``).
         """
         try:
-            return self._of(row, now, k=k, exclude=exclude, variant=variant)
+            return self._of(row, now, k, exclude, variant)
         except Exception as exc:  # noqa: BLE001 - a page has a list
             self.note(exc)
             return self.spare(row, now, k=k, exclude=exclude)
@@ -208,13 +208,7 @@ class Answers:
         return items, id
 
     def _of(
-        self,
-        row: int | None,
-        now: datetime,
-        *,
-        k: int = DEFAULT_K,
-        exclude: Collection[str] = frozenset(),
-        variant: int | None = None,
+        self, row: int | None, now: datetime, k: int, exclude: Collection[str], variant: int | None
     ) -> Sent:
         if row is None:
             items, _ = self._compose(None, now, k, exclude, BEST_SLATE)

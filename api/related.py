@@ -32,7 +32,7 @@ from recommender_api.live import Live, Round, Watcher
 from recommender_api.metrics import Metrics
 from recommender_api.schemas import Refusal
 
-# Beyond twice of this uvicorn's parser gives up, and its error is not in our shape.
+# Half of what ``connections`` lets a head have.
 MAX_QUERY_BYTES = 32 * 1024
 # A request line may have some 8 kB with most servers.
 MAX_URL_CHARACTERS = 8_000
@@ -145,7 +145,7 @@ class Related:
             return not_stored(sent.body())
         body = sent.body()
         tag, is_fallback = tag_of(body), sent.is_fallback
-        if not (asked.exclude or sent.is_spare) and len(query) <= MAX_QUESTION_BYTES:
+        if not asked.exclude and len(query) <= MAX_QUESTION_BYTES:
             self._remember(answers, asked, row, query, sent.head, tag, is_fallback=is_fallback)
         self.metrics.answered(is_fallback=is_fallback)
         return cached(body, tag, headers)

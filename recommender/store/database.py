@@ -41,7 +41,8 @@ CHANGED, PREVIOUS_HOURS, HOUR_MS = "signing_key_changed", 24, 3_600_000
 
 
 class Store:
-    """A database of articles and events; made and brought up to date when it is opened.
+    """A database of articles and events; made, if need be, and brought up to date when it is opened
+    for writing.
 
     >>> with Store("sqlite://") as store:
     ...     store.n_articles()
