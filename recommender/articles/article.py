@@ -46,6 +46,8 @@ class Article:
     published_at: str | None = None
     updated_at: str | None = None
     language: str | None = None
+    author: str | None = None
+    image: str | None = None
     recommended: tuple[str, ...] = ()
     previous: str | None = None
     next: str | None = None
@@ -132,12 +134,14 @@ def from_record(
             title=" ".join(_text(record, "title", needed=True).split()),
             body=_text(record, "body"),
             teaser=_text(record, "teaser"),
-            url=_address(record, where, remarks),
+            url=_address(record, "url", where, remarks),
             category=_text(record, "category") or None,
             tags=_ids(record, "tags"),
             published_at=_timestamp(record, "published_at"),
             updated_at=_timestamp(record, "updated_at"),
             language=_text(record, "language") or None,
+            author=_text(record, "author") or None,
+            image=_address(record, "image", where, remarks),
             recommended=_ids(record, "recommended"),
             sensitive=record.get("sensitive") is not None and flag(record, "sensitive"),
         )
@@ -153,11 +157,13 @@ def _text(record: Mapping[str, Any], name: str, *, needed: bool = False) -> str:
     return value
 
 
-def _address(record: Mapping[str, Any], where: str, remarks: list[Problem] | None) -> str | None:
+def _address(
+    record: Mapping[str, Any], name: str, where: str, remarks: list[Problem] | None
+) -> str | None:
     try:
-        url = _text(record, "url")
+        url = _text(record, name)
         if fault := address_fault(url):
-            raise FieldError("url", fault)
+            raise FieldError(name, fault)
     except FieldError as exc:
         if remarks is None:
             raise

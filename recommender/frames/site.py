@@ -76,9 +76,10 @@ class Site:
         """One row an article, stubs included, in the order of their ids.
 
         Columns are the contract's: ``id``, ``title``, ``body``, ``teaser``, ``url``, ``category``,
-        ``published_at``, ``updated_at``, ``language`` (texts, missing where there is none; times as
-        they were written), ``tags`` and ``recommended`` (lists), ``previous`` and ``next`` (ids),
-        ``sensitive`` and ``stub`` (bool). Without ``body`` among ``columns`` no body is read.
+        ``published_at``, ``updated_at``, ``language``, ``author``, ``image`` (texts, missing where
+        there is none; times as they were written), ``tags`` and ``recommended`` (lists),
+        ``previous`` and ``next`` (ids), ``sensitive`` and ``stub`` (bool). Without ``body`` among
+        ``columns`` no body is read.
         """
         import pandas as pd
 

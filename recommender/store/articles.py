@@ -20,6 +20,8 @@ from recommender.store.keys import CHUNK, chunks, look_up, upsert
 COLUMNS = [column.name for column in fields(Article)]
 LISTS = ("tags", "recommended")
 FLAGS = ("sensitive", "stub")
+ADDRESSES = ("url", "image")
+LATER = ("author", "image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +235,16 @@ def _article(row: Any) -> Article:
     for name in FLAGS:
         values[name] = bool(values[name])
     # Older releases took any text for an address.
-    if values["url"] and address_fault(values["url"]):
-        values["url"] = None
+    for name in ADDRESSES:
+        if values[name] and address_fault(values[name]):
+            values[name] = None
     return Article(**values)
 
 
 def _digest(article: Article) -> str:
-    text = json.dumps(asdict(article), ensure_ascii=False, sort_keys=True)
+    # What came with a later release counts where it is: no upgrade changes every article.
+    values = {k: v for k, v in asdict(article).items() if v is not None or k not in LATER}
+    text = json.dumps(values, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -153,7 +153,13 @@ def _forgeable(connection: Connection) -> None:
     )
 
 
-STEPS = (_first, _pages, _live, _layouts, _forgeable)
+def _images(connection: Connection) -> None:
+    """Articles have a picture and an author."""
+    connection.execute(sql.text("ALTER TABLE articles ADD COLUMN image TEXT"))
+    connection.execute(sql.text("ALTER TABLE articles ADD COLUMN author TEXT"))
+
+
+STEPS = (_first, _pages, _live, _layouts, _forgeable, _images)
 # Any number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK = 7_263_550_142
 

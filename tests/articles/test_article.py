@@ -36,13 +36,14 @@ def test_every_field_arrives():
     """What the contract names is read; what it does not name is left alone."""
     article = record(
         body="B", teaser="T", url="/u", category="C", tags=["x", "y"], published_at="2026-11-22",
-        updated_at="2026-11-22T10:00:00Z", language="en", recommended=["b", 3], sensitive=True,
+        updated_at="2026-11-22T10:00:00Z", language="en", author="Jo", image="/a.jpg",
+        recommended=["b", 3], sensitive=True,
         word_count=17,
     )  # fmt: skip
 
     assert article == Article(
         "a", "A", "B", "T", "/u", "C", ("x", "y"), "2026-11-22", "2026-11-22T10:00:00Z", "en",
-        ("b", "3"), sensitive=True,
+        author="Jo", image="/a.jpg", recommended=("b", "3"), sensitive=True,
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ TYPES = {
         **dict.fromkeys(
             ["id", "title", "body", "teaser", "url", "category"], TEXT),
         "tags": "object",
-        **dict.fromkeys(["published_at", "updated_at", "language"], TEXT),
+        **dict.fromkeys(["published_at", "updated_at", "language", "author", "image"], TEXT),
         "recommended": "object", "previous": TEXT, "next": TEXT,
         "sensitive": "bool", "stub": "bool",
     },
