@@ -26,6 +26,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 JSON = (b"content-type", b"application/json")
 OPEN = (b"access-control-allow-origin", b"*")
+# Pages that are isolated (COEP) take what says that it may be embedded, errors too.
+EMBEDDABLE = (b"cross-origin-resource-policy", b"cross-origin")
 CLOSE = (b"connection", b"close")
 # A minute, as the contract has it; an answer to a preflight may be kept for a day.
 CACHED = (b"cache-control", b"public, max-age=60")
@@ -72,7 +74,7 @@ class Reply:
 
 def json_reply(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Reply:
     """A reply of JSON, with these headers."""
-    return Reply(status, [JSON, (b"content-length", b"%d" % len(body)), *headers], body)
+    return Reply(status, [JSON, EMBEDDABLE, (b"content-length", b"%d" % len(body)), *headers], body)
 
 
 def not_stored(body: bytes) -> Reply:
@@ -84,7 +86,7 @@ def cached(body: bytes, tag: bytes, headers: Headers) -> Reply:
     """A reply that caches may keep; 304 if the caller's copy is still good."""
     for name, value in headers:
         if name == b"if-none-match" and matches(value, tag):
-            return Reply(304, [(b"etag", tag), CACHED, OPEN], b"")
+            return Reply(304, [(b"etag", tag), CACHED, OPEN, EMBEDDABLE], b"")
     return json_reply(200, body, (b"etag", tag), CACHED, OPEN)
 
 
@@ -258,8 +260,8 @@ async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ed
         async def answered(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", ())]
-                if public and OPEN not in headers:
-                    headers.append(OPEN)
+                if public:
+                    headers += [each for each in (OPEN, EMBEDDABLE) if each not in headers]
                 if ours and not any(name == b"cache-control" for name, _ in headers):
                     headers.append(NOT_STORED)
                 if not body.is_whole:

@@ -15,7 +15,7 @@ from recommender.events.slate_token import N_VARIANTS
 from recommender.fields import MAX_ID_CHARACTERS
 from recommender_api.answers import tag_of
 from recommender_api.events import Events
-from recommender_api.http import OPEN, Reply, matches, not_stored, response
+from recommender_api.http import EMBEDDABLE, OPEN, Reply, matches, not_stored, response
 from recommender_api.live import Live
 from recommender_api.pool import Pool
 from recommender_api.related import MAX_URL_CHARACTERS, Related
@@ -172,7 +172,7 @@ def _widget(app: FastAPI) -> None:
         """One script tag puts the list on a page; see the README."""
         packs = "gzip" in request.headers.get("accept-encoding", "")
         body = packed if packs else script
-        same = [(b"etag", tag_of(body)), kept, varies, OPEN]
+        same = [(b"etag", tag_of(body)), kept, varies, OPEN, EMBEDDABLE]
         if matches(request.headers.get("if-none-match", "").encode(), tag_of(body)):
             return response(Reply(304, same, b""))
         coding = [(b"content-encoding", b"gzip")] if packs else []

@@ -61,6 +61,9 @@ class Link(BaseModel):
     url: str | None = Field(description="null for an article that is known by its title alone")
     title: str
     teaser: str
+    image: str | None = Field(description="address of a picture; null for none")
+    published_at: str | None = Field(description="ISO 8601, as it was given; null for none known")
+    language: str | None = Field(description="tag of its language (BCP 47); null if not known")
     position: int = Field(description="from 1")
     score: float = Field(description="higher is better; compares links of one list alone")
     origin: str = Field(description="pinned, model, text, explored, hand-picked or fallback")

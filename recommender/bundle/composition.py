@@ -8,13 +8,18 @@ and went since.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Any, NamedTuple
 
+from recommender.articles.addresses import leads_to_page
+from recommender.articles.article import Article
+from recommender.articles.dates import day_given
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.events.slate_token import N_VARIANTS, mark_of, tail_of
 from recommender.lists.editorial import Rules
@@ -27,6 +32,8 @@ DEFAULT_K, MAX_K = 10, 50
 # The number of the slate that does not explore; see exploration.slate_of.
 BEST_SLATE = 0
 Key = Callable[[int], int]
+# A language tag as pages have it, "pt" or "zh-Hant-TW" (BCP 47).
+LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,33 @@ class Link:
     position: int
     score: float
     origin: str
+    image: str | None = None
+    published_at: str | None = None
+    language: str | None = None
+
+
+class Shown(NamedTuple):
+    """What a list may show of an article beside its title and teaser: the address of a picture,
+    a date as it was given, a tag that pages may carry; None where there is none.
+    """
+
+    image: str | None
+    published_at: str | None
+    language: str | None
+
+
+def shown_of(article: Article, code: str | None, *, latest: float = inf) -> Shown:
+    """What may be shown of an article; ``code`` is that of its language as far as it is known
+    without a tag of its own. A date that stands for none, or is of a day after ``latest``, counted
+    from 1970, is not shown.
+    """
+    image, given = article.image, article.published_at
+    tag = (article.language or "").strip().replace("_", "-")
+    return Shown(
+        image=image if image and leads_to_page(image) else None,
+        published_at=given if day_given(given) <= latest else None,
+        language=tag if LANGUAGE_TAG.fullmatch(tag) else code,
+    )
 
 
 class Placed(NamedTuple):
@@ -61,6 +95,11 @@ class Shelf(ABC):
     @abstractmethod
     def languages(self) -> Languages:
         """The rule on the language of links, and what the numbers of languages mean."""
+
+    def language_code(self, row: int) -> str | None:
+        """The code of an article's language, None for unknown."""
+        number = self.language_at(row)
+        return None if number == EMPTY else self.languages.codes[number]
 
     @abstractmethod
     def row(self, id: str) -> int | None:

@@ -87,11 +87,31 @@ def fragment(links: Iterable[Link]) -> str:
     """A list as HTML: a navigation landmark with real links; what has no page is plain text."""
     lines = ['<nav class="recommender" aria-label="Recommend">', "  <ul>"]
     for link in links:
-        title = html.escape(link.title)
+        title = _picture(link.image) + html.escape(link.title)
         if link.url and leads_to_page(link.url):
             title = f'<a href="{html.escape(link.url)}">{title}</a>'
-        lines.append(f"    <li>{title} <span>{html.escape(link.teaser)}</span></li>")
+        lang = f' lang="{html.escape(link.language)}"' if link.language else ""
+        teaser = f"<span>{html.escape(link.teaser)}</span>"
+        lines.append(f"    <li{lang}>{title} {teaser}{_date(link.published_at)}</li>")
     return "\n".join([*lines, "  </ul>", "</nav>", ""])
+
+
+def _picture(address: str | None) -> str:
+    """A picture that says nothing the title beside it does not; of a size, so that nothing jumps
+    when it comes.
+    """
+    if not address or not leads_to_page(address):
+        return ""
+    how = 'alt="" width="96" height="64" loading="lazy" decoding="async"'
+    return f'<img src="{html.escape(address)}" {how} referrerpolicy="no-referrer"> '
+
+
+def _date(given: str | None) -> str:
+    """The day as the article gives it: a file knows no reader whose language it could be in."""
+    if not given:
+        return ""
+    given = html.escape(given)
+    return f' <time datetime="{given}">{given[:10]}</time>'
 
 
 def file_name(id: str, suffix: str) -> str:

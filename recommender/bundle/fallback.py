@@ -14,8 +14,8 @@ import numpy as np
 
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article, teaser_of, title_key
-from recommender.articles.dates import dates_of, day_number
-from recommender.bundle.composition import BEST_SLATE, MAX_K, Link, Placed, Shelf
+from recommender.articles.dates import TOLERATED_DAYS, dates_of, day_number
+from recommender.bundle.composition import BEST_SLATE, MAX_K, Link, Placed, Shelf, shown_of
 from recommender.candidates import EMPTY
 from recommender.lists.eligibility import SAME, Languages, eligibility_of, too_old_of
 from recommender.store.database import Store
@@ -42,6 +42,7 @@ class FallbackLists(Shelf):
     ) -> None:
         self.articles = store.articles(with_body=False)
         self.day = dates_of(self.articles, now).day
+        self.latest = day_number(now) + TOLERATED_DAYS
         too_old = too_old_of(self.articles, self.day, day_number(now), oldest_days)
         self.eligible = eligibility_of(self.articles, languages=languages, too_old=too_old)
         bare = [article.id for article in self.articles if not article.teaser]
@@ -108,6 +109,7 @@ class FallbackLists(Shelf):
             position=position,
             score=placed.score,
             origin=placed.origin,
+            **shown_of(article, self.language_code(placed.row), latest=self.latest)._asdict(),
         )
 
     # Lists

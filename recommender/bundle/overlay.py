@@ -19,7 +19,7 @@ import numpy as np
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article, parse_timestamp, title_key
 from recommender.articles.dates import day_number, day_of
-from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf, shown_of
 from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.lists.eligibility import OFF, Languages, agree
@@ -178,6 +178,7 @@ class Patched(Shelf):
             position=position,
             score=round(placed.score, 6),
             origin=placed.origin,
+            **shown_of(article, self.language_code(placed.row))._asdict(),
         )
 
     # Lists

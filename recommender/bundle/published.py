@@ -210,7 +210,8 @@ class Prepared(Shelf):
     Of links ``(n_articles, list_size)``: ``items``, ``EMPTY`` for an unused slot, ``scores``,
     ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis, see ``Evidence``.
     ``slates`` are those of ``exploration.explore``. ``keys`` are the store's numbers of the
-    articles; ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and
+    articles; ``images``, ``dates`` and ``tags`` are ``composition.Shown``, empty for none;
+    ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and
     namesakes share; ``newest``, the newest edition of each, and ``published``, the day since
     1970 or NaN; ``target_factor``, what is known of an
     article as a target; ``language`` and ``barred``, those of ``eligibility.Eligibility``.
@@ -228,6 +229,9 @@ class Prepared(Shelf):
     titles: Annotated[Strings, BY_ARTICLE]
     teasers: Annotated[Strings, BY_ARTICLE]
     addresses: Annotated[Addresses, BY_ARTICLE]
+    images: Annotated[Addresses, BY_ARTICLE]
+    dates: Annotated[Strings, BY_ARTICLE]
+    tags: Annotated[Strings, BY_ARTICLE]
     category: Annotated[np.ndarray, Numbers("n_articles", below="n_categories", empty=True)]
     same: Annotated[np.ndarray, Numbers("n_articles", below="n_articles")]
     newest: Annotated[np.ndarray, Numbers("n_articles", below="n_articles")]
@@ -290,6 +294,9 @@ class Prepared(Shelf):
             position=position,
             score=round(placed.score, 6),
             origin=placed.origin,
+            image=self.images[row] or None,
+            published_at=self.dates[row] or None,
+            language=self.tags[row] or None,
         )
 
     # Lists

@@ -37,7 +37,7 @@ from recommender.lists.exploration import variant_table
 from recommender.lists.populations import Populations
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
-LAYOUT = 13
+LAYOUT = 14
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"

@@ -13,7 +13,7 @@ import numpy as np
 
 from recommender.articles.addresses import leads_to_page, url_key
 from recommender.articles.article import Article
-from recommender.articles.dates import DateCounts
+from recommender.articles.dates import TOLERATED_DAYS, DateCounts, day_number
 from recommender.bundle import activation, published, registry
 from recommender.bundle.answer_bytes import ready
 from recommender.bundle.arrays import Index, Strings, build, save
@@ -27,7 +27,7 @@ from recommender.bundle.bundle import (
     Bundle,
 )
 from recommender.bundle.card import decision, model_card
-from recommender.bundle.composition import DEFAULT_K
+from recommender.bundle.composition import DEFAULT_K, Shown, shown_of
 from recommender.bundle.published import LISTS, Addresses, Lists, Postings, Prepared, Texts
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
@@ -181,6 +181,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
             first.setdefault(url_key(article.url), row)
     stub = np.array([article.stub for article in articles], dtype=np.uint8)
     read = history.reading.reads + history.clicks.target_clicks
+    shown = all_shown(built)
     prepared = Prepared(
         about=about,
         name=about.name,
@@ -195,6 +196,9 @@ def lists_of(built: Built, about: Manifest) -> Lists:
             article.url if article.url and leads_to_page(article.url) else ""
             for article in articles
         ),
+        images=Addresses.of(each.image or "" for each in shown),
+        dates=Strings.of(each.published_at or "" for each in shown),
+        tags=Strings.of(each.language or "" for each in shown),
         category=built.site.category,
         same=built.finished.same,
         newest=built.finished.newest.astype(np.int32),
@@ -215,6 +219,16 @@ def lists_of(built: Built, about: Manifest) -> Lists:
     )
     parts = {field.name: getattr(prepared, field.name) for field in fields(prepared)}
     return Lists(**{**parts, **ready(prepared)})
+
+
+def all_shown(built: Built) -> list[Shown]:
+    """What lists may show of each article beside title and teaser."""
+    latest = day_number(built.now) + TOLERATED_DAYS
+    codes = [*built.eligible.languages.codes, None]  # EMPTY is the last
+    return [
+        shown_of(article, codes[number], latest=latest)
+        for article, number in zip(built.articles, built.eligible.language.tolist(), strict=True)
+    ]
 
 
 def factor_of_targets(learned: Learned, text: Text, site: Corpus) -> np.ndarray:

@@ -277,3 +277,58 @@ def test_an_address_that_cannot_stand_in_a_link_is_refused(client: Client, url: 
     assert is_error(answer, 422, "invalid_article")
     assert answer.json()["detail"].startswith("article 1: field url: ")
     assert related(client, "fine")["article_id"] is None
+
+
+# Pictures and dates
+
+SHOWN = {"image": "https://example.org/p.jpg", "published_at": "2026-11-02", "language": "en-GB"}
+
+
+def shown(items: list[dict[str, Any]], id: str) -> dict[str, Any]:
+    """What a list shows of an article beside its title and teaser."""
+    (item,) = (item for item in items if item["id"] == id)
+    return {name: item[name] for name in SHOWN}
+
+
+def test_lists_have_pictures_and_dates_whichever_way_they_are_asked_for(
+    settings: Settings, client: Client
+):
+    """Of an article that came a moment ago, and in the bundle that was built from it; null where
+    there is none.
+    """
+    none = dict.fromkeys(SHOWN)
+    told = put(client, {**NEW, **SHOWN})
+    assert told.json()["added"] == 1
+    asked = {"title": NEW["title"], "body": "knee joint cartilage tendon", "language": "en"}
+
+    for _ in ("put", "built"):
+        page = related(client, "knee-1", k=20)["items"]
+        unknown = client.get("/v1/related", params={"id": "nobody", "k": 50}).json()["items"]
+        batch = client.post("/v1/related/batch", json={"ids": ["knee-1"], "k": 20}).json()
+        text = client.post("/v1/related", json={**asked, "k": 20}).json()["items"]
+        for items in (page, unknown, text, batch["results"][0]["items"]):
+            if NEW["id"] in [item["id"] for item in items]:
+                assert shown(items, NEW["id"]) == SHOWN
+        assert shown(page, NEW["id"]) == SHOWN
+        assert shown(page, "knee-2") == none
+        with Store(settings.database) as store:
+            options = Options(jobs=1)
+            built = build(store, settings.models, now=NOW, options=options)
+        client = Client(create_app(settings, clock=lambda: NOW))
+
+    link = next(link for link in built.related("knee-1", 20) if link.id == NEW["id"])
+    assert {name: getattr(link, name) for name in SHOWN} == SHOWN
+
+
+def test_answers_may_be_embedded_in_isolated_pages(client: Client):
+    """Those that are open, errors and the script included."""
+    policy = "cross-origin-resource-policy"
+    asked = client.get("/v1/related", params={"id": "knee-1"})
+    same = {"If-None-Match": asked.headers["etag"]}
+    again = client.get("/v1/related", params={"id": "knee-1"}, headers=same)
+    texts = client.post("/v1/related", json={"title": "knee"})
+    answers = [asked, again, texts, client.get("/widget.js"), client.get("/v1/related")]
+    answers += [client.post("/v1/events", json=[]), client.get("/v1/model")]
+
+    assert again.status_code == 304
+    assert [answer.headers.get(policy) for answer in answers] == ["cross-origin"] * 7

@@ -97,7 +97,8 @@ def test_an_answer_has_the_fields_of_the_contract(client: Client, lists: Lists):
 
     assert [*answer] == ["article_id", "model", "slate", "items"]
     assert answer["model"] == lists.name
-    assert [*answer["items"][0]] == ["id", "url", "title", "teaser", "position", "score", "origin"]
+    fields = "id url title teaser image published_at language position score origin"
+    assert [*answer["items"][0]] == fields.split()
     assert [item["position"] for item in answer["items"]] == [*range(1, len(answer["items"]) + 1)]
 
 

@@ -210,6 +210,20 @@ def test_html_escapes_what_articles_say():
     assert text.count('"') == 6
 
 
+def test_html_has_pictures_dates_and_languages():
+    """Of links that have them; nothing is asked for before it is near, nor tells where from."""
+    whole = link(image="/p.jpg?a=1&b", published_at="2026-11-02T09:00:00Z", language="he")
+
+    text = fragment([whole, link(title="Bare", image="javascript:alert(1)")])
+
+    assert (
+        '<li lang="he"><a href="https://example.org/x"><img src="/p.jpg?a=1&amp;b" alt="" '
+        'width="96" height="64" loading="lazy" decoding="async" referrerpolicy="no-referrer"> '
+        'Title</a> <span>Text...</span> <time datetime="2026-11-02T09:00:00Z">2026-11-02</time>'
+    ) in text
+    assert '<li><a href="https://example.org/x">Bare</a> <span>Text...</span></li>' in text
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -105,3 +105,26 @@ def test_what_is_too_old_and_what_cannot_be_a_date(store: Store):
     assert any_age.index("slip") > any_age.index("c")
     assert "c" not in recent
     assert [id for id in any_age if id != "c"] == recent
+
+
+def test_links_have_pictures_and_dates_that_can_be():
+    """A date of next year is none, nor is one of 1970; a tag is written as pages write it."""
+    more = [
+        Article("p", "P", image="/p.jpg", published_at="2026-11-20", language="pt_BR"),
+        Article("q", "Q", published_at="2027-11-20", language="Portuguese, of Brazil"),
+        Article("r", "R", published_at="1970-01-01T00:00:00Z"),
+    ]
+    with Store("sqlite://") as store:
+        batch = Batch()
+        for article in more:
+            batch.add(article, article.id)
+        store.apply(batch)
+        shown = {link.id: link for link in FallbackLists(store, now=NOW).related(None)}
+
+    assert (shown["p"].image, shown["p"].published_at, shown["p"].language) == (
+        "/p.jpg", "2026-11-20", "pt-BR",
+    )  # fmt: skip
+    assert [(link.image, link.published_at) for link in (shown["q"], shown["r"])] == [
+        (None, None), (None, None),
+    ]  # fmt: skip
+    assert shown["r"].language is None
