@@ -17,7 +17,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from recommender.bundle.answer_bytes import answer, as_json, ending, head_json, items_json
+from recommender.articles.addresses import NOTHING, Found
+from recommender.bundle.answer_bytes import answer, as_json, ending, guessed, head_json, items_json
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed
 from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.overlay import Patched
@@ -66,6 +67,10 @@ class Sent(NamedTuple):
     # Is it there in place of a list that could not be composed?
     is_spare: bool = False
 
+    def guessed(self, assumed: str) -> Sent:
+        """The same, saying what had to be assumed to find the page, if anything."""
+        return self._replace(head=guessed(self.head, assumed)) if assumed else self
+
     def body(self) -> bytes:
         """The answer."""
         return answer(self.head, self.items)
@@ -89,6 +94,7 @@ class Question(NamedTuple):
     head: bytes
     tag: bytes
     is_fallback: bool
+    assumed: str
 
 
 class Answers:
@@ -105,9 +111,11 @@ class Answers:
     ) -> None:
         # The bundle, whose prepared answers are copied; None if there is none to be read.
         self.lists = lists if isinstance(lists, Lists) else None
-        self.rules = rules
+        # As the editors wrote them, and by the ids of the articles that are served.
+        self.written = rules
         self.seal = seal
         self.shelf = patch or lists
+        self.rules = rules.resolved(self.shelf.named)
         self.gone: Collection[int] = patch.gone if patch else ()
         self._mended = mended
         self._faults: set[str] = set()
@@ -278,21 +286,27 @@ class Answers:
 
     def of_id(self, id: str, now: datetime, *, k: int) -> Sent:
         """The list of the page with this id, known or not."""
-        row = self.row(id=id)
+        row = self.find(id=id).row
         return self.of(row, now, k=k, exclude=self.beside(id) if row is None else ())
 
-    def row(self, *, id: str | None = None, url: str | None = None) -> int | None:
-        """The row of an article by its id, else by its address; None if nobody knows it."""
+    def find(self, *, id: str | None = None, url: str | None = None) -> Found:
+        """The article of this id, else the one at this address."""
         try:
-            return self.shelf.row_of_url(url or "") if id is None else self.shelf.row(id)
+            if id is None:
+                return self.shelf.at_address(url or "")
+            row = self.shelf.row(id)
         except Exception as exc:  # noqa: BLE001
             self.note(exc)
-            return None
+            return NOTHING
+        return NOTHING if row is None else Found((row,))
 
-    def beside(self, id: str | None, exclude: Collection[str] = ()) -> frozenset[str]:
+    def beside(
+        self, id: str | None, exclude: Collection[str] = (), *, rows: Sequence[int] = ()
+    ) -> frozenset[str]:
         """What not to show on a page that has no list: an article known by its title alone may
-        stand among its own fallbacks.
+        stand among its own fallbacks, and so may those of ``rows``, one of which it is.
         """
+        exclude = (*exclude, *map(self.shelf.id_of, rows))
         try:
             known = id is not None and self.shelf.find(id) is not None
         except Exception as exc:  # noqa: BLE001

@@ -45,6 +45,8 @@ N_SAMPLE, N_LAST = 200, 1_000
 CLOSE_SECONDS = 2.0
 # So long lists without slates are a matter of starting.
 NO_SLATES_SECONDS = 5.0
+# Lines of the rules that are logged since they name no article.
+MAX_REMARKS = 10
 WAITING = "articles that came or went have to wait"
 NO_SLATES = "lists have no slates, so events cannot be counted"
 NO_RULES = Rules()
@@ -177,7 +179,7 @@ class Live:
             self._no_slates_since = self._no_slates_since or self.ticks()
         else:
             self._no_slates_since = None
-        if added is None or (answers and answers.rules is rules and added is before):
+        if added is None or (answers and answers.written is rules and added is before):
             return
         lists = added.lists
         if isinstance(lists, Lists) or lists.articles:
@@ -190,8 +192,10 @@ class Live:
         self._added = added
         if self.answers is None:
             return
-        if not (answers and before and answers.rules is rules and before.lists is lists):
+        if not (answers and before and answers.written is rules and before.lists is lists):
             logger.info("serving %s under %d editors' rules", lists.name, len(rules.rules))
+            for remark in self.answers.rules.remarks[:MAX_REMARKS]:
+                logger.warning("%s: %s", self.rules_file, remark)
 
     def _load_lists(self) -> str | None:
         try:

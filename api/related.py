@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import unquote_plus
 
+from recommender.articles.addresses import Found
 from recommender.bundle.answer_bytes import answer
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K
 from recommender.events.slate_token import N_VARIANTS
@@ -87,12 +88,12 @@ class Related:
         asked = parse(query, explainable=bool(self.admin_key))
         if asked.explain:
             check_key(self.admin_key, headers)
-        row = answers.row(id=asked.id, url=asked.url)
+        found = answers.find(id=asked.id, url=asked.url)
         # Perhaps the article came a moment ago and the store knows of it.
-        if row is None and await self._consulted():
+        if (found.row is None or found.assumed) and await self._consulted():
             answers = self.live.current()
-            row = answers.row(id=asked.id, url=asked.url)
-        return self._first(answers, asked, row, query, headers)
+            found = answers.find(id=asked.id, url=asked.url)
+        return self._first(answers, asked, found, query, headers)
 
     async def _consulted(self) -> bool:
         """Has the thread that watches the store looked into it just now? All who wait share one
@@ -124,7 +125,7 @@ class Related:
                 return cached(body, question.tag, headers)
         except Exception as exc:  # noqa: BLE001 - as in Answers.of
             answers.note(exc)
-        sent = answers.of(row, now, k=k, variant=question.variant)
+        sent = answers.of(row, now, k=k, variant=question.variant).guessed(question.assumed)
         self.metrics.answered(is_fallback=sent.is_fallback)
         body = sent.body()
         if sent.is_spare:
@@ -132,12 +133,14 @@ class Related:
         return cached(body, tag_of(body), headers)
 
     def _first(
-        self, answers: Answers, asked: Asked, row: int | None, query: bytes, headers: Headers
+        self, answers: Answers, asked: Asked, found: Found, query: bytes, headers: Headers
     ) -> Reply:
         """The reply to a query that is new to us, or not to be remembered."""
-        now = self.clock()
-        exclude = asked.exclude if row is not None else answers.beside(asked.id, asked.exclude)
+        now, row, exclude = self.clock(), found.row, asked.exclude
+        if row is None:
+            exclude = answers.beside(asked.id, exclude, rows=found.rows)
         sent = answers.of(row, now, k=asked.k, exclude=exclude, variant=asked.variant)
+        sent = sent if row is None else sent.guessed(found.assumed)
         if asked.explain:
             return not_stored(answers.explained(row, sent.body()))
         if row is None or sent.is_spare:
@@ -146,7 +149,7 @@ class Related:
         body = sent.body()
         tag, is_fallback = tag_of(body), sent.is_fallback
         if not asked.exclude and len(query) <= MAX_QUESTION_BYTES:
-            self._remember(answers, asked, row, query, sent.head, tag, is_fallback=is_fallback)
+            self._remember(answers, asked, found, query, sent.head, tag, is_fallback=is_fallback)
         self.metrics.answered(is_fallback=is_fallback)
         return cached(body, tag, headers)
 
@@ -154,18 +157,21 @@ class Related:
         self,
         answers: Answers,
         asked: Asked,
-        row: int,
+        found: Found,
         query: bytes,
         head: bytes,
         tag: bytes,
         *,
         is_fallback: bool,
     ) -> None:
-        id, variant = answers.shelf.id_of(row), asked.variant
+        row, variant = found.rows[0], asked.variant
+        id = answers.shelf.id_of(row)
         # What is under a rule that begins or ends is worked out anew.
         if answers.prepared(id, row, self.clock()):
             slate = BEST_SLATE if variant is None else slate_of(variant, answers.shelf.share)
-            question = Question(row, id, asked.k, variant, slate, head, tag, is_fallback)
+            question = Question(
+                row, id, asked.k, variant, slate, head, tag, is_fallback, found.assumed
+            )
             keep(answers.questions, query, question, at_most=MAX_QUESTIONS)
 
 

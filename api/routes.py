@@ -194,7 +194,9 @@ def _parameters(*, explainable: bool) -> list[dict[str, Any]]:
         (
             "url",
             {"type": "string", "maxLength": MAX_URL_CHARACTERS},
-            "instead of the id; scheme, fragment, tracking parameters and final slash do not count",
+            "instead of the id. Scheme, `www.`, fragment, tracking parameters, session ids, "
+            "doubled and final slashes do not count; what must be assumed beyond that is the "
+            "answer's `guess`",
         ),
         ("k", size, "how many links at most"),
         (

@@ -80,6 +80,11 @@ class Answer(BaseModel):
     slate: str | None = Field(
         description="what events name this list by; null for a page nobody knows, or a text"
     )
+    guess: str | None = Field(
+        default=None,
+        description="only if the article was guessed by the url: what was assumed, such as "
+        "'letter case'",
+    )
     items: list[Link]
 
 

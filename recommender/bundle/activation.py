@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recommender.articles.addresses import url_key
+from recommender.articles.addresses import outline_at, url_key
 from recommender.bundle import registry
 from recommender.bundle.answer_bytes import PREPARED, prepared_bytes
 from recommender.bundle.composition import BEST_SLATE, MAX_K
 from recommender.bundle.published import LISTS, Lists
 from recommender.candidates import EMPTY
 from recommender.errors import BundleError
+from recommender.text.terms import fingerprint
 
 
 class Trial(NamedTuple):
@@ -101,6 +102,12 @@ def _fault(lists: Lists, trial: Trial) -> str | None:
         row = int(lists.url_rows[at])
         if url_key(lists.addresses[row]) != lists.urls.column[at]:
             return f"url_rows.npy: address {at} is not that of page {row}"
+    found, parameters = lists.pages, lists.by_address.parameters
+    for at in _spread(len(found.rows), trial.n_compared):
+        row = int(found.rows[at])
+        outline = outline_at(lists.addresses[row], parameters)
+        if outline is None or fingerprint(outline) != found.prints[at]:
+            return f"pages_rows.npy: address {at} is not that of page {row}"
     return None
 
 

@@ -71,6 +71,15 @@ def head_json(article_id: str | None, model: str, slate: str | None) -> bytes:
     return as_json({"article_id": article_id, "model": model, "slate": slate})[:-1]
 
 
+def guessed(head: bytes, assumed: str) -> bytes:
+    """The head of an answer at an address by which the article could but be guessed.
+
+    >>> guessed(head_json("knee", "fallback", None), "letter case")
+    b'{"article_id":"knee","model":"fallback","slate":null,"guess":"letter case"'
+    """
+    return b"%b,%b" % (head, as_json({"guess": assumed})[1:-1])
+
+
 def answer(head: bytes, items: bytes) -> bytes:
     """The JSON a page gets, of ``head_json`` and ``items_json``."""
     return b'%b,"items":%b}' % (head, items)

@@ -51,7 +51,7 @@ class Bundle:
             raise ValueError("rules are in force at a time: give now")
         self.lists = Lists.open(folder)
         self.folder = folder
-        self.rules = rules
+        self.rules = rules and rules.resolved(self.lists.named)
         self.now = now
 
     def __repr__(self) -> str:

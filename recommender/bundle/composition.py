@@ -17,7 +17,7 @@ from datetime import datetime
 from math import inf
 from typing import Any, NamedTuple
 
-from recommender.articles.addresses import leads_to_page
+from recommender.articles.addresses import EXACT, Found, leads_to_page
 from recommender.articles.article import Article
 from recommender.articles.dates import day_given
 from recommender.candidates import EMPTY, MIN_LINKS
@@ -106,12 +106,25 @@ class Shelf(ABC):
         """The row of an article that has a page of its own, or None."""
 
     @abstractmethod
+    def at_address(self, url: str) -> Found:
+        """The article at an address, however it is written."""
+
     def row_of_url(self, url: str) -> int | None:
         """The row of the article at an address, however it is written, or None."""
+        return self.at_address(url).row
 
     @abstractmethod
     def find(self, id: str) -> int | None:
         """The row of whatever may be linked to, pages known by their title alone included."""
+
+    def named(self, text: str) -> tuple[str | None, str]:
+        """The id of the article whose id or address this is, None if it is nobody's; and what had
+        to be assumed of an address, empty for nothing.
+        """
+        if self.find(text) is not None:
+            return text, EXACT
+        found = self.at_address(text)
+        return None if found.row is None else self.id_of(found.row), found.assumed
 
     @abstractmethod
     def id_of(self, row: int) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import numpy as np
 
-from recommender.articles.addresses import url_key
+from recommender.articles.addresses import Found, PageTable
 from recommender.articles.article import Article, teaser_of, title_key
 from recommender.articles.dates import TOLERATED_DAYS, dates_of, day_number
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Link, Placed, Shelf, shown_of
@@ -53,9 +53,8 @@ class FallbackLists(Shelf):
         }
         self.keys = np.array(store.keys_of([article.id for article in self.articles]), np.int64)
         self.rows = {article.id: row for row, article in enumerate(self.articles)}
-        self.urls = {
-            url_key(article.url): row for row, article in enumerate(self.articles) if article.url
-        }
+        self.pages = PageTable((row, article.url) for row, article in enumerate(self.articles))
+        _ = self.pages.outlines  # before anybody waits for them
         self.titles: dict[str, int] = {}
         self.same = [
             self.titles.setdefault(title_key(article.title), row)
@@ -81,8 +80,8 @@ class FallbackLists(Shelf):
         row = self.rows.get(id)
         return None if row is None or self.articles[row].stub else row
 
-    def row_of_url(self, url: str) -> int | None:
-        return self.urls.get(url_key(url))
+    def at_address(self, url: str) -> Found:
+        return self.pages.find(url)
 
     def find(self, id: str) -> int | None:
         return self.rows.get(id)

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from recommender.articles.addresses import url_key
+from recommender.articles.addresses import Found, PageIndex, PageTable
 from recommender.articles.article import Article, parse_timestamp, title_key
 from recommender.articles.dates import day_number, day_of
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf, shown_of
@@ -76,6 +76,28 @@ class Read(Words):
     is_listing: bool
 
 
+class PatchedPages(PageIndex):
+    """The addresses of ``base`` with those ``new``, and without articles that are ``gone``. At its
+    old address an article that moved is found as long as no other has it.
+    """
+
+    def __init__(self, base: Lists, new: PageTable, gone: set[int]) -> None:
+        self.base, self.new, self.gone = base.by_address, new, gone
+        self.hosts = frozenset((*self.base.hosts, *new.hosts))
+        self.parameters = frozenset((*self.base.parameters, *new.parameters))
+
+    def exact(self, key: str) -> int | None:
+        row = self.new.exact(key)
+        row = self.base.exact(key) if row is None else row
+        return None if row in self.gone else row
+
+    def like(self, outline: str) -> Iterator[tuple[int, str]]:
+        yield from self.new.like(outline)
+        for row, address in self.base.like(outline):
+            if row not in self.gone and row not in self.new.addresses:
+                yield row, address
+
+
 class Patched(Shelf):
     """``base`` with these articles put in or brought up to date, and these ids taken out."""
 
@@ -99,9 +121,9 @@ class Patched(Shelf):
             for article in articles
         }
         self.gone = {row for row in map(base.find, removed) if row is not None}
-        self.urls = {
-            url_key(read.article.url): row for row, read in self.read.items() if read.article.url
-        }
+        self.pages = PatchedPages(
+            base, PageTable((row, read.article.url) for row, read in self.read.items()), self.gone
+        )
         self.barred = {row for row, read in self.read.items() if read.is_listing}
         self.day = {row: day_of(read.article) for row, read in self.read.items()}
         if oldest_days := base.about.dates.oldest_days:
@@ -134,9 +156,8 @@ class Patched(Shelf):
         row = self.row_of.get(id)
         return self._there(self.base.row(id)) if row is None else row
 
-    def row_of_url(self, url: str) -> int | None:
-        row = self.urls.get(url_key(url))
-        return self._there(self.base.row_of_url(url)) if row is None else row
+    def at_address(self, url: str) -> Found:
+        return self.pages.find(url)
 
     def find(self, id: str) -> int | None:
         row = self.row_of.get(id)

@@ -7,7 +7,7 @@ stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,13 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from recommender.array_fields import Flags, Heads, Length, Numbers, Prints, Sizes, Values
-from recommender.articles.addresses import leads_to_page, url_key
+from recommender.articles.addresses import (
+    Found,
+    Outlines,
+    PageIndex,
+    leads_to_page,
+    outline_at,
+)
 from recommender.articles.article import title_key
 from recommender.bundle import registry
 from recommender.bundle.arrays import Index, Pieces, Strings, load
@@ -26,6 +32,7 @@ from recommender.candidates import EMPTY
 from recommender.events.event import ORIGINS
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.eligibility import Languages, agree
+from recommender.text.terms import fingerprint
 from recommender.text.tfidf import NUMBER, SAME_SUBJECT, count, is_number, is_subject, naming, weigh
 from recommender.text.titles import Forms
 
@@ -204,11 +211,59 @@ class Addresses(Strings):
 
 
 @dataclass(frozen=True, eq=False)
+class Pages:
+    """What finds an article by an address that is written in another way: the fingerprints of the
+    outlines of addresses, sorted, with the row of each, ``(n_outlines,)``; the site's ``hosts`` and
+    the names of the ``parameters`` that its addresses have (``addresses.Outlines``).
+    """
+
+    prints: Annotated[np.ndarray, Prints("n_outlines")]
+    rows: Annotated[np.ndarray, Numbers("n_outlines", below="n_articles")]
+    hosts: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+    @classmethod
+    def of(cls, addresses: Iterable[tuple[int, str]]) -> Pages:
+        """Those of these rows and addresses."""
+        outlines = Outlines.of(addresses)
+        prints = [fingerprint(outline) for outline, rows in outlines.rows.items() for _ in rows]
+        rows = np.array([row for rows in outlines.rows.values() for row in rows], dtype=np.int32)
+        marks = np.array(prints, dtype=np.uint64)
+        order = np.lexsort((rows, marks))
+        return cls(marks[order], rows[order], outlines.hosts, outlines.parameters)
+
+
+class PublishedPages(PageIndex):
+    """The addresses of a bundle, looked up in its arrays."""
+
+    def __init__(self, lists: Prepared) -> None:
+        self.lists = lists
+        self.hosts = frozenset(lists.pages.hosts)
+        self.parameters = frozenset(lists.pages.parameters)
+
+    def exact(self, key: str) -> int | None:
+        at = self.lists.urls.find(key)
+        return None if at is None else int(self.lists.url_rows[at])
+
+    def like(self, outline: str) -> Iterator[tuple[int, str]]:
+        pages, mark = self.lists.pages, np.uint64(fingerprint(outline))
+        at = int(pages.prints.searchsorted(mark))
+        while at < len(pages.prints) and pages.prints[at] == mark:
+            row = int(pages.rows[at])
+            address = self.lists.addresses[row]
+            # Two outlines may share a fingerprint.
+            if outline_at(address, self.parameters) == outline:
+                yield row, address
+            at += 1
+
+
+@dataclass(frozen=True, eq=False)
 class Prepared(Shelf):
     """Articles by row, and what was prepared for each.
 
     Of links ``(n_articles, list_size)``: ``items``, ``EMPTY`` for an unused slot, ``scores``,
     ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis, see ``Evidence``.
+    ``pages`` finds addresses that are written otherwise.
     ``slates`` are those of ``exploration.explore``. ``keys`` are the store's numbers of the
     articles; ``images``, ``dates`` and ``tags`` are ``composition.Shown``, empty for none;
     ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and
@@ -226,6 +281,7 @@ class Prepared(Shelf):
     keys: Annotated[np.ndarray, Numbers("n_articles")]
     urls: Annotated[Index, Sizes(n_strings="n_urls")]
     url_rows: Annotated[np.ndarray, Numbers("n_urls", below="n_articles")]
+    pages: Annotated[Pages, Sizes(n_articles="n_articles")]
     titles: Annotated[Strings, BY_ARTICLE]
     teasers: Annotated[Strings, BY_ARTICLE]
     addresses: Annotated[Addresses, BY_ARTICLE]
@@ -265,9 +321,13 @@ class Prepared(Shelf):
         row = self.ids.find(id)
         return None if row is None or self.stub[row] else row
 
-    def row_of_url(self, url: str) -> int | None:
-        at = self.urls.find(url_key(url))
-        return None if at is None else int(self.url_rows[at])
+    def at_address(self, url: str) -> Found:
+        return self.by_address.find(url)
+
+    @cached_property
+    def by_address(self) -> PublishedPages:
+        """The index of the articles' addresses."""
+        return PublishedPages(self)
 
     def find(self, id: str) -> int | None:
         return self.ids.find(id)

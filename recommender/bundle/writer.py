@@ -28,7 +28,15 @@ from recommender.bundle.bundle import (
 )
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import DEFAULT_K, Shown, shown_of
-from recommender.bundle.published import LISTS, Addresses, Lists, Postings, Prepared, Texts
+from recommender.bundle.published import (
+    LISTS,
+    Addresses,
+    Lists,
+    Pages,
+    Postings,
+    Prepared,
+    Texts,
+)
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.clicks.influence import Evidence
@@ -174,11 +182,14 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
 def lists_of(built: Built, about: Manifest) -> Lists:
     """What the web process reads."""
     articles, lists, history = built.articles, built.finished.lists, built.learned.history
+    addresses = [
+        article.url if article.url and leads_to_page(article.url) else "" for article in articles
+    ]
     # Of two articles at one address the first answers for it; without one, none can be asked for.
     first: dict[str, int] = {}
-    for row, article in enumerate(articles):
-        if article.url and leads_to_page(article.url):
-            first.setdefault(url_key(article.url), row)
+    for row, address in enumerate(addresses):
+        if address:
+            first.setdefault(url_key(address), row)
     stub = np.array([article.stub for article in articles], dtype=np.uint8)
     read = history.reading.reads + history.clicks.target_clicks
     shown = all_shown(built)
@@ -190,12 +201,10 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         keys=np.array(built.stored.keys, dtype=np.int64),
         urls=Index.of(Strings.of(first)),
         url_rows=np.array(list(first.values()), dtype=np.int32),
+        pages=Pages.of((row, address) for row, address in enumerate(addresses) if address),
         titles=Strings.of(article.title for article in articles),
         teasers=Strings.of(article.shown_teaser for article in articles),
-        addresses=Addresses.of(
-            article.url if article.url and leads_to_page(article.url) else ""
-            for article in articles
-        ),
+        addresses=Addresses.of(addresses),
         images=Addresses.of(each.image or "" for each in shown),
         dates=Strings.of(each.published_at or "" for each in shown),
         tags=Strings.of(each.language or "" for each in shown),

@@ -164,7 +164,9 @@ def import_events(
     if as_json:
         resumed = {str(path): n for path, n in reader.resumed.items()}
         already = [str(path) for path in reader.already]
+        guessed = dict(reader.finder.guessed) if reader.finder else {}
         done = {**asdict(received), "skipped": reader.skipped, "n_bad": reader.n_bad}
+        done["addresses_guessed"] = guessed
         left_out = {"problems": problems, "remarks": remarks}
         say_json({**done, "resumed": resumed, "already_imported": already, **left_out})
         return
@@ -180,6 +182,8 @@ def import_events(
         say(f"{len(remarks):,} files or folders skipped")
     if reader.skipped:
         say(f"{reader.skipped.total():,} records of no use: {reader.reasons()}")
+    if reader.finder and reader.finder.guessed:
+        say(reader.finder.summary())
     if received.n_unknown_events:
         named = ", ".join(sorted(received.unknown)[:5])
         say(
@@ -231,7 +235,10 @@ def _edited_bundle() -> Bundle:
 
     settings = here()
     rules = editorial.load(settings.editorial)
-    return load_bundle(settings.models, rules=rules, now=now())
+    bundle = load_bundle(settings.models, rules=rules, now=now())
+    if bundle.rules:
+        warn([f"{settings.editorial}: {remark}" for remark in bundle.rules.remarks])
+    return bundle
 
 
 def _no_such_article(id: str, bundle: Bundle) -> str:

@@ -1,6 +1,7 @@
 """The editors' rules, ``editorial.csv``: pins and blocks, with dates and reasons.
 
-They are applied last, over whatever the model scores, and a block beats a pin. A file with a
+They are applied last, over whatever the model scores, and a block beats a pin. Articles are named
+by id or by address; ``Rules.resolved`` finds them where it is known which there are. A file with a
 faulty line is refused whole, with the line's number, so that half a file never goes live. A server
 keeps the last good rules in a file of its own, so that it can be restarted meanwhile.
 
@@ -13,8 +14,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -49,14 +50,44 @@ class Rule:
         )
 
 
-class Rules:
-    """All rules of a site, found by the source they speak of."""
+# The id of the article whose id or address a text is, and what had to be assumed, if anything.
+Named = Callable[[str], tuple[str | None, str]]
 
-    def __init__(self, rules: Sequence[Rule] = ()) -> None:
+
+class Rules:
+    """All rules of a site, found by the source they speak of. ``remarks`` say of which lines the
+    article is not known, or could but be guessed by its address.
+    """
+
+    def __init__(self, rules: Sequence[Rule] = (), *, remarks: Sequence[str] = ()) -> None:
         self.rules = list(rules)
+        self.remarks = tuple(remarks)
         self.by_source: dict[str, list[Rule]] = {}
         for rule in self.rules:
             self.by_source.setdefault(rule.source, []).append(rule)
+
+    def resolved(self, named: Named) -> Rules:
+        """The same rules by the ids of articles; one that names nobody stays as it is, since its
+        article may come later.
+        """
+        rules, remarks = [], []
+        for rule in self.rules:
+            ids = [rule.source, rule.target]
+            for place, field in enumerate(("source", "target")):
+                text = ids[place]
+                if text == EVERYWHERE:
+                    continue
+                id, assumed = named(text)
+                ids[place] = id or text
+                if id is None:
+                    remarks.append(f"line {rule.line}: field {field}: no article {text!r}")
+                elif assumed:
+                    remarks.append(
+                        f"line {rule.line}: field {field}: {text!r} is taken for {id!r} "
+                        f"(assumed: {assumed})"
+                    )
+            rules.append(replace(rule, source=ids[0], target=ids[1]))
+        return Rules(rules, remarks=remarks)
 
     def about(self, source: str | None, now: datetime) -> list[Rule]:
         """The rules in force on a page; None is a page that is not known."""

@@ -27,10 +27,13 @@ from fastapi import FastAPI
 from sites import built
 
 from recommender.articles.article import Article
+from recommender.articles.reader import Batch
 from recommender.bundle import registry
 from recommender.bundle.answer_bytes import items_json
 from recommender.bundle.published import Evidence, Lists
 from recommender.config import Settings
+from recommender.store.database import Store
+from recommender.training.pipeline import Options, build
 from recommender_api.answers import tag_of
 from recommender_api.app import Api, create_app
 
@@ -220,6 +223,59 @@ def test_head_is_get_without_the_body(client: Client, path: str):
     assert head.content == b""
 
 
+# By address
+
+
+def test_an_article_that_is_guessed_by_its_address_says_so(client: Client):
+    """At its own address nothing is said; the list is the same, remembered or not."""
+    by_id = client.get("/v1/related", params={"id": "sleep-2"}).json()
+    address = "https://example.org/sleep/2?page=2"
+
+    for _ in range(2):
+        sure, guess = (
+            client.get("/v1/related", params={"url": url}).json()
+            for url in (f"{address}&gad_source=1", f"{address}&unheard_of=1")
+        )
+        assert sure == by_id
+        assert guess.pop("guess") == "parameters"
+        assert guess == by_id
+
+
+def test_a_page_that_may_be_one_of_several_stands_not_beside_itself(
+    tmp_path: Path, settings: Settings
+):
+    """Its fallback list leaves all of them out."""
+    pages = [("a", "/rose"), ("b", "/ROSE"), ("c", "/iris"), ("d", "/lily"), ("e", "/tulip")]
+    with Store(settings.database) as store:
+        for id, url in pages:
+            batch = Batch()
+            batch.add(Article(id, f"Title of {id}", f"Text {id}", url=url), "test")
+            store.apply(batch)
+        build(store, tmp_path / "own", now=NOW, options=Options(jobs=1))
+    own = create_app(replace(settings, models=tmp_path / "own"), clock=Clock())
+
+    asked = Client(own).get("/v1/related", params={"url": "https://x.example/Rose"})
+    exact = Client(own).get("/v1/related", params={"url": "https://x.example/rose"})
+
+    own.stored.close()
+    assert asked.json()["article_id"] is None
+    assert set(ids(asked)) == {"c", "d", "e"}
+    assert exact.json()["article_id"] == "a"
+    assert "guess" not in exact.json()
+
+
+def test_editors_name_articles_by_address(client: Client, app: Api, rules: Path):
+    """As pages do."""
+    rules.write_text(
+        "action,source,target\npin,https://www.example.org/knee/1?page=2,/sleep/2/?page=2\n"
+    )
+    app.live.refresh()
+
+    first = client.get("/v1/related", params={"id": "knee-1"}).json()["items"][0]
+
+    assert (first["id"], first["origin"]) == ("sleep-2", "pinned")
+
+
 # The short way and the documented one
 
 
@@ -230,6 +286,7 @@ def test_head_is_get_without_the_body(client: Client, path: str):
         ("id=knee-1", {}),
         ("id=knee-1", {"If-None-Match": "*"}),
         ("url=https://example.org/sleep/2?page=2&k=2", {}),
+        ("url=https://m.example.org/SLEEP/2/amp?page=2", {}),
         ("id=knee-1&exclude=knee-2", {}),
         ("id=nobody", {}),
         ("id=knee-1&explain=true", {}),

@@ -1,16 +1,15 @@
-"""One page has many addresses; articles are found by any of them, or by id, never by a guess."""
+"""One page has many addresses; articles are found by any of them, and a guess is named."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.articles.addresses import (
-    TRACKING,
-    TRACKING_PREFIXES,
     Finder,
     address_fault,
     url_key,
 )
+from recommender.articles.tracking import NAMES, PREFIXES
 
 SITE = Finder(
     [
@@ -48,7 +47,7 @@ SITE = Finder(
         ("/both", None),
         ("https://example.org/both", None),
         ("https://elsewhere.com/knee.html", None),
-        ("//knee.html", None),
+        ("//knee.html", "knee"),
         ("/style.css", None),
         ("knee", None),
         ("", None),
@@ -83,6 +82,156 @@ def test_any_text_is_an_address_or_not(text: str):
     assert SITE.named(text) in (*SITE.ids, None)
 
 
+# What a site really has
+
+GARDEN = Finder(
+    [
+        ("home", "https://www.garden.example/"),
+        ("garlic", "https://www.garden.example/2025/garlic/"),
+        ("hip", "https://www.garden.example/fruit/hip.html"),
+        ("café", "https://www.garden.example/café-beds"),
+        ("seven", "https://www.garden.example/index.php?id=7"),
+        ("Leaf", "https://www.garden.example/Pages/Leaf-Mould.aspx"),
+        ("moss", "https://www.garden.example/moss"),
+        ("moss/2", "https://www.garden.example/moss/2"),
+        ("moss.pdf", "https://www.garden.example/moss.pdf"),
+        ("part 1", "https://www.garden.example/course/1"),
+        ("part 3", "https://www.garden.example/course/3"),
+        ("course", "https://www.garden.example/course"),
+        ("blog", "https://www.garden.example/blog/"),
+        ("rose", "https://www.garden.example/rose"),
+        ("Rose", "https://www.garden.example/Rose"),
+        ("amp", "https://www.garden.example/news/amp/frost.html"),
+        ("one", "https://www.garden.example/#!/spa/one"),
+        ("two", "https://www.garden.example/#!/spa/two"),
+        ("de", "https://de.garden.example/both"),
+        ("en", "https://en.garden.example/both"),
+    ]
+)
+SURE, FILE, TWIN, LATER = (
+    "",
+    "file name or ending",
+    "AMP, mobile or print twin",
+    "a later page of it",
+)
+CASE, MORE, MIRROR = "letter case", "parameters", "mirror of the host"
+
+
+@pytest.mark.parametrize(
+    ("address", "id", "assumed"),
+    [
+        ("https://garden.example/2025/garlic", "garlic", SURE),
+        ("//www.garden.example/2025/garlic/", "garlic", SURE),
+        ("garden.example/2025/garlic", "garlic", SURE),
+        ("https://garden.example./2025//garlic/./", "garlic", SURE),
+        ("https://garden.example/x/../2025/garlic/%20", "garlic", SURE),
+        ("https://garden.example/2025/garlic%2F", "garlic", SURE),
+        ("https://garden.example/2025/garlic;jsessionid=0A1B.n1?utm_source=x", "garlic", SURE),
+        ("https://garden.example/(S(lit3py55t21z5v55vlm25s55))/2025/garlic", "garlic", SURE),
+        ("https://garden.example/2025/garlic/&utm_source=x", "garlic", SURE),
+        ("https://garden.example/2025/garlic/?utm_source=x?fbclid=y", "garlic", SURE),
+        ("https://garden.example/2025/garlic/?gad_source=1&amp;gclid=x", "garlic", SURE),
+        ("https://garden.example/2025/garlic?sid=0a1b2c3d4e5f60718293a4b5", "garlic", SURE),
+        ("https://www-garden-example.translate.goog/2025/garlic/?_x_tr_sl=en", "garlic", SURE),
+        ("https://translate.google.com/translate?sl=en&u=https://garden.example/2025/garlic",
+         "garlic", SURE),
+        ("https://webcache.googleusercontent.com/search?q=cache:x:https://garden.example/2025/garlic/",
+         "garlic", SURE),
+        ("https://web.archive.org/web/20250101/https://garden.example/2025/garlic/",
+         "garlic", SURE),
+        ("https://garden-example.cdn.ampproject.org/c/s/garden.example/2025/garlic/amp/",
+         "garlic", TWIN),
+        ("https://www.google.com/amp/s/garden.example/2025/garlic/amp", "garlic", TWIN),
+        ("https://garden.example/caf%C3%A9-beds", "café", SURE),
+        ("https://garden.example/cafe%CC%81-beds", "café", SURE),
+        ("https://garden.example/caf%E9-beds", "café", SURE),
+        ("https://garden.example/index.php?utm_source=x&id=7", "seven", SURE),
+        ("https://garden.example/index.php?id=7&lang=", "seven", MORE),
+        ("https://garden.example/?id=7", "seven", FILE),
+        ("https://garden.example/index.php?id=8", None, SURE),
+        ("https://garden.example/2025/garlic/index.html", "garlic", FILE),
+        ("https://garden.example/2025/garlic.html", "garlic", FILE),
+        ("https://garden.example/index.php/2025/garlic", "garlic", FILE),
+        ("https://garden.example/fruit/hip", "hip", FILE),
+        ("https://garden.example/fruit/hip.htm", "hip", FILE),
+        ("https://garden.example/fruit/hip.amp.html", "hip", FILE),
+        ("https://garden.example/fruit/hip.html/", "hip", SURE),
+        ("https://garden.example/default.aspx", "home", FILE),
+        ("https://garden.example/pages/leaf-mould.aspx", "Leaf", CASE),
+        ("https://garden.example/2025/garlic/).", "garlic", FILE),
+        ("https://garden.example/2025/garlic/amp/", "garlic", TWIN),
+        ("https://garden.example/amp/2025/garlic/", "garlic", TWIN),
+        ("https://garden.example/m/2025/garlic/", "garlic", TWIN),
+        ("https://garden.example/2025/garlic/print/", "garlic", TWIN),
+        ("https://garden.example/2025/garlic?amp", "garlic", MORE),
+        ("https://garden.example/2025/garlic?amp=1", "garlic", MORE),
+        ("https://garden.example/2025/garlic?m=1", "garlic", MORE),
+        ("https://garden.example/2025/garlic?unheard_of=1", "garlic", MORE),
+        ("https://garden.example/2025/garlic?lang=de", None, SURE),
+        ("https://garden.example/2025/garlic?p=9", None, SURE),
+        ("https://garden.example/news/frost", "amp", TWIN),
+        ("https://garden.example/2025/garlic/2/", "garlic", LATER),
+        ("https://garden.example/2025/garlic/page/3", "garlic", LATER),
+        ("https://garden.example/2025/garlic/comment-page-1/#comment-9", "garlic", LATER),
+        ("https://garden.example/2025/garlic/feed/", None, SURE),
+        ("https://garden.example/moss/2", "moss/2", SURE),
+        ("https://garden.example/moss/3", None, SURE),
+        ("https://garden.example/moss/page/2", "moss", LATER),
+        ("https://garden.example/course/2", None, SURE),
+        ("https://garden.example/moss.pdf", "moss.pdf", SURE),
+        ("https://garden.example/fruit/hip.pdf", None, SURE),
+        ("https://garden.example/page/2/", None, SURE),
+        ("https://garden.example/?p=123", None, SURE),
+        ("https://garden.example/?anything=1", None, SURE),
+        ("https://garden.example/?amp", "home", MORE),
+        ("https://garden.example/blog/?p=123", None, SURE),
+        ("https://garden.example/#!/spa/two", "two", SURE),
+        ("https://garden.example/#!/spa/three", None, SURE),
+        ("https://m.garden.example/2025/garlic/", "garlic", MIRROR),
+        ("https://garden.example:8080/2025/garlic/", "garlic", MIRROR),
+        ("https://de.garden.example/2025/garlic/", None, SURE),
+        ("https://elsewhere.example/2025/garlic/", None, SURE),
+        ("https://garden.example/both", None, SURE),
+        ("android-app://garden.example/2025/garlic", None, SURE),
+        ("mailto:/2025/garlic", None, SURE),
+    ],
+)  # fmt: skip
+def test_an_address_means_the_one_article_it_can(address: str, id: str | None, assumed: str):
+    """What had to be assumed is named; two real articles are never taken for one."""
+    found = GARDEN.pages.find(address)
+
+    assert (None if found.row is None else GARDEN.names[found.row]) == id
+    assert found.assumed == assumed
+
+
+def test_of_several_that_an_address_may_mean_none_is_taken():
+    """All are named, so that a list beside it can leave them out."""
+    found = GARDEN.pages.find("https://garden.example/ROSE")
+
+    assert found.row is None
+    assert {GARDEN.names[row] for row in found.rows} == {"rose", "Rose"}
+
+
+def test_every_address_of_a_site_is_its_own():
+    """Whatever else it resembles."""
+    for row, address in GARDEN.pages.addresses.items():
+        assert GARDEN.pages.find(address) == ((row,), "")
+
+
+def test_addresses_that_are_guessed_are_counted():
+    """By what was assumed, with a few to look at."""
+    finder = Finder([("knee", "https://example.org/knee")])
+
+    for address in ("/knee", "/knee/amp", "/KNEE", "/hip", "/KNEE"):
+        finder.at(address)
+
+    assert finder.guessed == {TWIN: 1, CASE: 1}
+    assert finder.summary() == (
+        "2 addresses that no article has were taken for one, assuming: AMP, mobile or print twin "
+        "(1), letter case (1); such as /knee/amp for knee"
+    )
+
+
 # The key of an address
 
 KNEE = "https://example.org/knee?a=1&b=2"
@@ -105,6 +254,8 @@ KNEE = "https://example.org/knee?a=1&b=2"
         "https://example.org/k%6Eee?a=%31&b=2",
         "https://example.org/knee?utm_source=mail&a=1&UTM_Campaign=x&b=2&fbclid=9",
         "  https://example.org/knee?a=1&b=2\n",
+        "https://example.org//x/.././knee//?a=1&b=2&gad_campaignid=3",
+        "https://example.org/knee;jsessionid=1?a=1&amp;b=2",
     ],
 )
 def test_one_page_has_one_key(written: str):
@@ -129,7 +280,7 @@ def test_other_pages_have_other_keys(other: str):
     assert url_key(other) != url_key(KNEE)
 
 
-@pytest.mark.parametrize("name", [*sorted(TRACKING), *(f"{p}x" for p in TRACKING_PREFIXES)])
+@pytest.mark.parametrize("name", [*sorted(NAMES), *(f"{p}x" for p in PREFIXES)])
 def test_tracking_parameters_are_left_out(name: str):
     """They say where a reader came from, in any case."""
     assert url_key(f"https://example.org/knee?{name.upper()}=1") == "example.org/knee"

@@ -302,6 +302,28 @@ def test_a_text_that_is_not_stored_is_not_shown_itself(long: Lists):
     assert not shown(POOL[500].upper() + "!", long_text(98))
 
 
+# Addresses
+
+
+def test_what_came_and_went_is_found_by_any_of_its_addresses(base: Lists):
+    """As what the bundle has; one that moved at both; what is gone at none."""
+    moved = replace(on(KNEE, 3), url="https://example.org/moved/knee")
+    shelf = Patched(base, [on(KNEE, 20, "new"), moved], ["sleep-0"])
+
+    found = {
+        address: shelf.at_address(address)
+        for address in ("https://m.example.org/NEW/amp/?x=1", "/moved/knee.html",
+                        "https://example.org/knee-3", "/sleep-0/", "/Sleep-0/amp", "/Sleep-1/amp")
+    }  # fmt: skip
+
+    assert [each.row and shelf.id_of(each.row) for each in found.values()] == [
+        "new", "knee-3", "knee-3", None, None, "sleep-1",
+    ]  # fmt: skip
+    assert [bool(each.assumed) for each in found.values()] == [
+        True, True, False, False, False, True,
+    ]  # fmt: skip
+
+
 # Removed articles
 
 
@@ -476,7 +498,11 @@ def test_taking_over_is_making_anew(many: Lists, seed: int):
 
     assert shelf is not None
     assert shelf.touched == at_once.touched
-    assert (shelf.row_of, shelf.urls, shelf.gone) == (at_once.row_of, at_once.urls, at_once.gone)
+    assert (shelf.row_of, shelf.pages.new.by_key, shelf.gone) == (
+        at_once.row_of,
+        at_once.pages.new.by_key,
+        at_once.gone,
+    )
     assert everywhere(shelf) == everywhere(at_once)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sites import NOW, built
 
+from recommender.articles.addresses import PageTable
 from recommender.articles.article import Article, stub_for
 from recommender.bundle.answer_bytes import items_json
 from recommender.bundle.bundle import Bundle
@@ -79,6 +80,21 @@ def test_articles_are_found_by_address(lists: Lists):
     assert row == lists.row("knee-3")
     assert lists.row_of_url("https://example.org/knee/3?page=3") is None
     assert lists.row_of_url("") is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["{}", "{}&gad_source=1", "{}&ref=x", "{}&page=3", "{}&p=3", "/sleep/2/?page=2",
+     "/SLEEP/2?page=2", "https://m.example.org/sleep/2/index.html?page=2",
+     "https://example.org/sleep/2/amp?page=2", "https://de.example.org/sleep/2?page=2",
+     "https://example.org/sleep/2", "https://example.org/sleep"],
+)  # fmt: skip
+def test_addresses_written_otherwise_are_found_as_importers_find_them(lists: Lists, written: str):
+    """The arrays of a bundle and the dictionary of the importer are one and the same index."""
+    table = PageTable((row, lists.addresses[row]) for row in range(len(lists.stub)))
+    address = written.format("https://example.org/sleep/2?page=2")
+
+    assert lists.at_address(address) == table.find(address)
 
 
 def test_a_list_is_of_the_same_subject_and_in_order(lists: Lists):

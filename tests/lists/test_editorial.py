@@ -231,3 +231,26 @@ def test_a_damaged_copy_of_rules_is_none(tmp_path: Path):
 
     assert last_good(kept) is None
     assert last_good(tmp_path / "none.csv") is None
+
+
+# Addresses
+
+
+def named(text: str) -> tuple[str | None, str]:
+    """Three articles, one of which is guessed by its address."""
+    known = {"knee": ("knee", ""), "https://example.org/gout": ("gout", "")}
+    return known.get(text, ("salt", "letter case") if text == "/SALT" else (None, ""))
+
+
+def test_rules_name_articles_by_address_too():
+    """What names nobody, and what is a guess, is said; a rule on all pages stays one."""
+    found = rules("pin,knee,https://example.org/gout,1", "block,*,/SALT", "block,*,later").resolved(
+        named
+    )
+
+    assert found.apply("knee", ["salt", "sugar"], now=NOW) == [("gout", True), ("sugar", False)]
+    assert [rule.target for rule in found.rules] == ["gout", "salt", "later"]
+    assert found.remarks == (
+        "line 3: field target: '/SALT' is taken for 'salt' (assumed: letter case)",
+        "line 4: field target: no article 'later'",
+    )
