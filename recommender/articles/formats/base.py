@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from recommender.articles.document import Document, LeftOut
-from recommender.files import GZIP_MAGIC, Problem, opened
+from recommender.files import GZIP_MAGIC, Problem, opened, unpacked
 
 # The optional dependencies of these formats.
 EXTRA = "cms"
@@ -61,11 +61,20 @@ def head_of(path: Path) -> Head:
         with path.open("rb") as file:
             raw = file.read(HEAD_BYTES)
         if raw[:2] == GZIP_MAGIC:
-            with gzip.open(path) as unpacked:
-                raw = unpacked.read(HEAD_BYTES)
+            with gzip.open(path) as packed:
+                raw = packed.read(HEAD_BYTES)
     except (OSError, EOFError, zlib.error):
         raw = b""
     return Head(path, raw)
+
+
+def ending_of(path: Path) -> str:
+    """How a file's name ends, in small letters: mirrors keep queries in names.
+
+    >>> ending_of(Path("index.HTML?p=2")), ending_of(Path("a.md.gz")), ending_of(Path("LICENSE"))
+    ('.html', '.md', '')
+    """
+    return Path(unpacked(path).name.partition("?")[0]).suffix.lower()
 
 
 @contextmanager

@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from recommender.articles.formats import records
-from recommender.articles.formats.base import Format, Head, head_of
+from recommender.articles.formats import markdown, records
+from recommender.articles.formats.base import Format, Head, ending_of, head_of
 from recommender.errors import InputError
-from recommender.files import unpacked
 
 # Files that stand beside the articles of sites and of repositories, and hold none. What ends
 # otherwise might hold articles, and so it is named when it is not read.
@@ -47,6 +46,10 @@ def is_html(head: Head) -> bool:
 
 # The first that recognises a file has it; of an ending, the first that has that.
 FORMATS = (
+    Format(
+        "markdown", "Markdown with fields at its head (Hugo, Jekyll, Docusaurus, …)",
+        markdown.ENDINGS, markdown.recognises, markdown.read,
+    ),
     Format(
         "json", "JSON: an array, or an object around one", (),
         records.recognises_json, records.read_json,
@@ -79,15 +82,6 @@ def format_of_name(path: Path) -> Format | None:
     """The format that a file's name promises, without ``.gz``; None if it promises nothing."""
     ending = ending_of(path)
     return next((format for format in FORMATS if ending in format.endings), None)
-
-
-def ending_of(path: Path) -> str:
-    """How a file's name ends, in small letters: mirrors keep queries in names.
-
-    >>> ending_of(Path("index.HTML?p=2")), ending_of(Path("a.md.gz")), ending_of(Path("LICENSE"))
-    ('.html', '.md', '')
-    """
-    return Path(unpacked(path).name.partition("?")[0]).suffix.lower()
 
 
 def is_known(path: Path) -> bool:
@@ -129,7 +123,7 @@ def not_read(paths: Iterable[Path]) -> str:
     >>> not_read([Path("a.docx"), Path("b.docx"), Path("c.pdf"), Path("logo.png")])
     '3 files of kinds that are not read: .docx (2), .pdf (1)'
     """
-    endings = Counter(unpacked(path).suffix.lower() for path in paths if is_content(path))
+    endings = Counter(ending_of(path) for path in paths if is_content(path))
     if not endings:
         return ""
     n_files = sum(endings.values())

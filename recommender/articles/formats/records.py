@@ -21,6 +21,7 @@ from recommender.articles.formats.base import (
     Head,
     below,
     category_and_tags,
+    ending_of,
     faults_of_file,
     kept,
     plain,
@@ -29,7 +30,7 @@ from recommender.articles.formats.base import (
     whole,
 )
 from recommender.errors import MissingExtra
-from recommender.files import BLOCK, JSON, MAX_RECORD_BYTES, Problem, Record, read_records, unpacked
+from recommender.files import BLOCK, JSON, MAX_RECORD_BYTES, Problem, Record, read_records
 
 # Deeper than any record of an article; far below what anything recursive can bear.
 MAX_DEPTH = 100
@@ -80,8 +81,8 @@ def recognises_lines(head: Head) -> bool:
     try:
         fields, _ = JSON.raw_decode(line.strip("\x00 \t\r"))
     except (ValueError, RecursionError):  # a line may be longer than what was read
-        return not end and unpacked(head.path).suffix.lower() != ".json"
-    by_name = unpacked(head.path).suffix.lower() in (".jsonl", ".ndjson")
+        return not end and ending_of(head.path) != ".json"
+    by_name = ending_of(head.path) in (".jsonl", ".ndjson")
     return by_name or bool(rest.strip()) or not _wraps(fields)
 
 

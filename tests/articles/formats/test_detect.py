@@ -33,6 +33,11 @@ HELD = [
     ("knee", "<!-- saved --><!DOCTYPE html><h1>Knee</h1>", "html"),
     ("knee.xml", '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">', "html"),
     ("index.php?p=12", "<html><h1>Knee</h1>", "html"),
+    ("knee.md", "Knee", "markdown"),
+    ("knee.md", '{"title": "Knee"}\n\nIt clicks.', "markdown"),
+    ("knee.html", "---\ntitle: Knee\n---\n<p>It clicks.</p>", "markdown"),
+    ("knee", "+++\ntitle = 'Knee'\n+++\nIt clicks.", "markdown"),
+    ("knee.txt", "---\n\nNote: it clicks.\n\n---", "pages"),
     ("a.csv", "id,title\n1,A\n", "csv"),
 ]
 
