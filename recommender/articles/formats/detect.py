@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from recommender.articles.formats import markdown, records
+from recommender.articles.formats import markdown, records, wordpress
 from recommender.articles.formats.base import Format, Head, ending_of, head_of
 from recommender.errors import InputError
 
@@ -49,6 +49,9 @@ FORMATS = (
     Format(
         "markdown", "Markdown with fields at its head (Hugo, Jekyll, Docusaurus, …)",
         markdown.ENDINGS, markdown.recognises, markdown.read,
+    ),
+    Format(
+        "wordpress", "export of WordPress (WXR)", (".wxr",), wordpress.recognises, wordpress.read
     ),
     Format(
         "json", "JSON: an array, or an object around one", (),

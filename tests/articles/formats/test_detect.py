@@ -33,6 +33,11 @@ HELD = [
     ("knee", "<!-- saved --><!DOCTYPE html><h1>Knee</h1>", "html"),
     ("knee.xml", '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">', "html"),
     ("index.php?p=12", "<html><h1>Knee</h1>", "html"),
+    (
+        "a.xml",
+        '<?xml version="1.0"?><rss xmlns:wp="http://wordpress.org/export/1.2/">',
+        "wordpress",
+    ),
     ("knee.md", "Knee", "markdown"),
     ("knee.md", '{"title": "Knee"}\n\nIt clicks.', "markdown"),
     ("knee.html", "---\ntitle: Knee\n---\n<p>It clicks.</p>", "markdown"),
