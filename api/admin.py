@@ -13,7 +13,7 @@ from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from prometheus_client.core import Metric
 
 from recommender.articles.article import from_record
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.bundle import activation, registry
 from recommender.config import Settings
 from recommender.errors import ArticleError, BundleError, StoreError

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.corpus import synthetic, table
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.config import Settings
 from recommender.store.database import Store
 from recommender.training.pipeline import build

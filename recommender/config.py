@@ -25,7 +25,8 @@ FILE = "recommender.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are. ``html_*`` are CSS selectors for pages that need a hint; without an
+    """Where things are. A teaser that is made of a text has at most ``teaser`` characters.
+    ``html_*`` are CSS selectors for pages that need a hint; without an
     ``admin_key``, what takes one does not exist. ``allowed_origins`` and ``trusted_proxies`` are
     lists with commas. ``explore`` is how many of a hundred views explore, ``event_rate`` how many
     events a client may send in a minute (0: any number), ``session_clicks`` and
@@ -61,6 +62,7 @@ class Settings:
     ceiling: int = 10
     unjudged: str = "promote"
     max_changed: int = 100
+    teaser: int = 160
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
@@ -84,6 +86,7 @@ NUMBERS = {
     "oldest_days": (0, 1_000_000),
     "ceiling": (1, 100),
     "max_changed": (0, 100),
+    "teaser": (20, 1_000),
 }
 
 

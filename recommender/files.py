@@ -38,10 +38,6 @@ VALUE_BYTES = 8
 PARQUET_ROWS = 5_000
 JSON = json.JSONDecoder()
 GZIP_MAGIC = b"\x1f\x8b"
-FORMATS = {
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet",
-    ".txt": "pages", ".html": "html", ".htm": "html",
-}  # fmt: skip
 
 
 class Problem(NamedTuple):
@@ -96,31 +92,12 @@ class Record(NamedTuple):
     fields: dict[str, Any]
 
 
-def format_of(path: Path) -> str:
-    """The format a file's name promises: ``jsonl``, ``csv``, ``parquet``, ``pages`` or ``html``.
-
-    >>> format_of(Path("dump/knee.txt.gz"))
-    'pages'
-    """
-    found = named_format(path)
-    if found is None:
-        raise InputError(
-            f"{path}: unknown format of file; known: {', '.join(FORMATS)}, each with .gz"
-        )
-    return found
-
-
-def named_format(path: Path) -> str | None:
-    """As ``format_of``; None for a name that promises nothing."""
-    return FORMATS.get(unpacked(path).suffix.lower())
-
-
 def files_in(
     paths: list[Path],
     meant: Callable[[Path], bool],
     *,
     skipped: list[Problem],
-    known: str = ", ".join(FORMATS),
+    known: str,
 ) -> list[Path]:
     """The files that ``paths`` stand for: a folder for every file below it that is ``meant``,
     sorted, but for files and folders whose names begin with a dot. ``known`` are the endings that

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from recommender.articles.article import Article, stub_for
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.store.database import Store
 from recommender.training.pipeline import Options, build
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recommender.articles.addresses import Finder
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.events.event import Event
 from recommender.events.reader import EventReader
 from recommender.files import Tolerance

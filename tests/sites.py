@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY, Candidates
 from recommender.clicks.position_bias import Examination, unidentified

@@ -14,19 +14,24 @@ import hashlib
 import html
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from recommender.articles.addresses import address_fault
 from recommender.errors import ArticleError
 from recommender.fields import FieldError, flag, identifier, listed, text
 from recommender.files import Problem
+from recommender.times import NoTime, parse_time
 
 # A convention of text pages (the contract's "Pages").
 TEASER_CHARACTERS = 49
 STUB_PREFIX = "stub:"
+# Characters of a text in which its teaser is looked for.
+BEGINNING = 4_000
+MIDNIGHT = time()
+ISO = re.compile(r"\d{4}-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +66,14 @@ class Article:
 
     @property
     def text(self) -> str:
-        """What the article says, its title aside: its summary, unless that is the beginning of the
-        body, and the body. A stub has no page; its teaser is the beginning of the text it stands
-        for.
+        """What the article says, its title aside: its summary, unless that stands in the beginning
+        of the body, and the body. A stub has no page; its teaser is the beginning of the text it
+        stands for.
         """
-        summary = self.teaser.rstrip(". …")
+        summary = " ".join(self.teaser.rstrip(". …").split())
         if not self.body or not summary:
             return self.body or self.teaser
-        if " ".join(self.body[: 2 * len(summary)].split()).startswith(" ".join(summary.split())):
+        if summary in " ".join(self.body[: len(summary) + BEGINNING].split()):
             return self.body
         return f"{self.teaser}\n{self.body}"
 
@@ -124,26 +129,37 @@ def from_record(
     """Check one record of a file against the contract.
 
     ``where`` is the place, as ``file:line``. Raises ``ArticleError`` that names it and the field;
-    with ``remarks`` an address that cannot stand in a link is left out instead, and added to these.
+    with ``remarks`` an optional field that cannot be read is left out instead, and added to these.
     Unknown fields are left alone: exports carry much that is not ours to read.
     """
+
+    def optional(name: str, read: Callable[[Mapping[str, Any], str], Any], without: Any) -> Any:
+        try:
+            return read(record, name)
+        except FieldError as exc:
+            if remarks is None:
+                raise
+            remarks.append(Problem(f"{where}: {exc}; left out"))
+            return without
+
     try:
         return Article(
             id=identifier(record, "id"),
             # A title is one line: pages, tables and lists rely on it.
             title=" ".join(_text(record, "title", needed=True).split()),
-            body=_text(record, "body"),
-            teaser=_text(record, "teaser"),
-            url=_address(record, "url", where, remarks),
-            category=_text(record, "category") or None,
-            tags=_ids(record, "tags"),
-            published_at=_timestamp(record, "published_at"),
-            updated_at=_timestamp(record, "updated_at"),
-            language=_text(record, "language") or None,
-            author=_text(record, "author") or None,
-            image=_address(record, "image", where, remarks),
-            recommended=_ids(record, "recommended"),
-            sensitive=record.get("sensitive") is not None and flag(record, "sensitive"),
+            body=optional("body", _text, ""),
+            teaser=optional("teaser", _text, ""),
+            url=optional("url", _address, None),
+            category=optional("category", _name, None),
+            tags=optional("tags", _ids, ()),
+            published_at=optional("published_at", _timestamp, None),
+            updated_at=optional("updated_at", _timestamp, None),
+            language=optional("language", _name, None),
+            author=optional("author", _name, None),
+            image=optional("image", _address, None),
+            recommended=optional("recommended", _ids, ()),
+            # Who tried to say so is on the safe side.
+            sensitive=optional("sensitive", _flag, True),
         )
     except FieldError as exc:
         raise ArticleError(f"{where}: {exc}") from exc
@@ -157,18 +173,24 @@ def _text(record: Mapping[str, Any], name: str, *, needed: bool = False) -> str:
     return value
 
 
-def _address(
-    record: Mapping[str, Any], name: str, where: str, remarks: list[Problem] | None
-) -> str | None:
-    try:
-        url = _text(record, name)
-        if fault := address_fault(url):
-            raise FieldError(name, fault)
-    except FieldError as exc:
-        if remarks is None:
-            raise
-        remarks.append(Problem(f"{where}: {exc}; left out"))
-        return None
+def _name(record: Mapping[str, Any], name: str) -> str | None:
+    """One line; numbers name sections too, and of a list the first entry does."""
+    value = record.get(name)
+    if isinstance(value, list | tuple) and value:
+        value = value[0]
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return " ".join(_text({name: value}, name).split()) or None
+
+
+def _flag(record: Mapping[str, Any], name: str) -> bool:
+    return record.get(name) is not None and flag(record, name)
+
+
+def _address(record: Mapping[str, Any], name: str) -> str | None:
+    url = _text(record, name)
+    if fault := address_fault(url):
+        raise FieldError(name, fault)
     return url or None
 
 
@@ -179,16 +201,26 @@ def _ids(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _timestamp(record: Mapping[str, Any], name: str) -> str | None:
+    """The date as ISO 8601, as it was written if it is that."""
     value = record.get(name)
-    if isinstance(value, date):  # Parquet has types for time
+    if isinstance(value, date):  # Parquet has types for time, data frames none for days
+        if isinstance(value, datetime) and value.tzinfo is None and value.time() == MIDNIGHT:
+            value = value.date()
         return value.isoformat()
-    written = _text(record, name)
-    if not written:
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
+    try:
+        moment = parse_time(value)
+    except NoTime:
+        return None
+    except ValueError as exc:
+        what = str(exc).removeprefix("no time: ")
+        raise FieldError(name, f"not a date: {what}") from None
+    written = str(value).strip()
     try:
         parse_timestamp(written)
     except ValueError:
-        raise FieldError(name, f"not an ISO 8601 date: {written[:40]!r}") from None
+        return moment.isoformat().replace("+00:00", "Z")
     return written
 
 
@@ -199,7 +231,7 @@ def parse_timestamp(text: str) -> datetime:
     '2026-11-22T10:00:00+00:00'
     """
     # fromisoformat also takes forms like 20261122, which exports never mean as dates.
-    if not re.match(r"\d{4}-\d\d", text):
+    if not ISO.match(text):
         raise ValueError(f"not an ISO 8601 date: {text!r}")
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

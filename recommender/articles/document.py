@@ -30,8 +30,10 @@ class Document:
     ``fields`` are those of a record of the contract, unchecked; without an ``id`` that is chosen
     by ``path``, the file's place below the folder that was named. ``picks`` is the hand-picked list
     (None where the format has none), ``previous`` and ``next`` are the pages beside it in a series.
-    ``canonical`` is what the page names as its own address. ``remarks`` are what was left out of
-    it, each a sentence without the place.
+    ``canonical`` is what the page names as its own address, ``kind`` what it says it is (as
+    ``og:type``), ``left_out`` a reason of its own not to be recommended. ``title_found_in`` is
+    where the title stood, and ``other_title`` another that may be it. ``remarks`` are what was left
+    out of it, each a sentence without the place.
     """
 
     where: str
@@ -41,6 +43,13 @@ class Document:
     previous: Pick | None = None
     next: Pick | None = None
     canonical: str | None = None
+    kind: str | None = None
+    left_out: str | None = None
+    title_found_in: str = ""
+    other_title: str = ""
+    headings: tuple[str, ...] = ()
+    is_listing: bool = False
+    raw: bytes | None = None
     remarks: tuple[str, ...] = field(default=())
 
 

@@ -1,4 +1,4 @@
-"""Articles out of files of any known format, as one batch that can be applied or refused whole.
+"""Articles out of files of any known format.
 
 Reading and storing are apart: what comes out of here is a value, and the store links it to what
 it holds and applies it, in one transaction.
@@ -6,228 +6,400 @@ it holds and applies it, in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from recommender.articles import html_page
-from recommender.articles import text_page as pages
+from recommender.articles import html_page, page_set, text_page
 from recommender.articles.addresses import address_fault
-from recommender.articles.article import Article, from_record, stub_for
+from recommender.articles.article import Article, from_record
+from recommender.articles.batch import Batch, RawPage
+from recommender.articles.document import Document, LeftOut, Pick
+from recommender.articles.formats.base import Format, Found, ending_of
+from recommender.articles.formats.detect import (
+    ENDINGS,
+    detected,
+    format_named,
+    is_known,
+    not_read,
+)
 from recommender.articles.html_page import Selectors
-from recommender.articles.text_page import Page
-from recommender.articles.title_matching import TitleIndex
+from recommender.articles.html_text import looks_like_html, unescaped
+from recommender.articles.linking import bare_path
+from recommender.articles.teasers import CHARACTERS
 from recommender.errors import ArticleError, InputError
 from recommender.files import (
-    FORMATS,
     Problem,
     Tolerance,
     decode,
     files_in,
-    format_of,
-    named_format,
     read_bytes,
-    read_records,
     unpacked,
 )
 from recommender.progress import Progress, Silent, tracked
 
 # More bad records than good ones are reason enough to stop, once there are so many; not tuned.
 MAX_PROBLEMS = 1_000_000
+# How an id is made for a page that has none of its own.
+IDS = ("path", "stem", "canonical")
+# What each format means by default: the name of a dumped page is its id, a page of a mirror or a
+# repository is known by where it lies, one of an export by its address.
+DEFAULT_IDS = {"pages": "stem", "html": "path", "markdown": "path"}
+FIELDS = (
+    "id", "title", "body", "teaser", "url", "category", "tags", "published_at", "updated_at",
+    "language", "author", "image", "recommended", "sensitive",
+)  # fmt: skip
+# Names that other people's tables have for our fields.
+SYNONYMS = {
+    "id": ("slug", "uuid", "guid", "post_id", "article_id", "key", "_id", "identifier", "handle"),
+    "title": ("headline", "name", "post_title", "heading", "subject", "question"),
+    "body": ("content", "text", "html", "post_content", "article", "full_text", "content_html",
+             "articlebody", "description_html", "answer"),
+    "teaser": ("description", "excerpt", "summary", "abstract", "subtitle", "post_excerpt", "dek",
+               "standfirst", "lead", "intro"),
+    "url": ("link", "permalink", "canonical_url", "href", "address", "uri", "loc"),
+    "category": ("section", "topic", "channel", "categories", "department", "post_category"),
+    "tags": ("keywords", "labels", "post_tags", "tag"),
+    "published_at": ("date", "published", "publish_date", "published_on", "publication_date",
+                     "pubdate", "post_date", "created_at", "created", "datepublished", "timestamp"),
+    "updated_at": ("modified", "updated", "last_modified", "modified_at", "lastmod",
+                   "post_modified"),
+    "language": ("lang", "locale", "language_code"),
+    "author": ("authors", "byline", "writer", "creator", "post_author"),
+    "image": ("thumbnail", "image_url", "picture", "cover", "featured_image", "feature_image",
+              "hero_image", "photo", "og_image"),
+    "recommended": ("related", "related_ids", "related_articles", "see_also"),
+}  # fmt: skip
+READ = frozenset([*FIELDS, "html"])
+MAX_NAMES = 10
+# Of programs that sites are built with; their documents are no articles.
+NOT_ENTERED = frozenset(["node_modules", "__pycache__", "bower_components"])
+# The id of the page that stands at the root.
+HOME = "index"
+# In what a page declares to be written, among its first bytes.
+CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([a-z0-9_.:-]{2,40})""", re.IGNORECASE)
+DECLARED_WITHIN = 4_096
+# What the web means by some names.
+ENCODINGS = {"iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252", "ascii": "cp1252",
+             "us-ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
+             "shift-jis": "cp932", "x-sjis": "cp932", "ks_c_5601-1987": "cp949",
+             "euc-kr": "cp949", "big5": "big5hkscs"}  # fmt: skip
 
 
-@dataclass(slots=True)
-class RawPage:
-    """A text page as it came: where below the imported folder, and its bytes uncompressed."""
-
-    path: str
-    raw: bytes
-
-
-@dataclass(slots=True)
-class Batch:
-    """Articles to apply, by id; ``pages`` are the text pages they came from, for export. What was
-    left out of files and records that were read is in ``remarks``, files and folders ``skipped``.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read: the ``format`` (``auto``: by what they hold, else by their names), how
+    ``ids`` are made (``auto``: as is usual for the format), the ``fields`` of records as ``{ours:
+    theirs}``, patterns of paths and addresses to ``exclude``, where pages have their parts, the
+    ``url`` of pages that do not have theirs, with ``{id}`` in place of the id, whether pages that
+    list others are articles too, and how long a teaser that is made may be.
     """
 
-    articles: dict[str, Article] = field(default_factory=dict)
-    pages: dict[str, RawPage] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    remarks: list[Problem] = field(default_factory=list)
-    skipped: list[Problem] = field(default_factory=list)
-    n_records: int = 0
-    # The titles each page points at, until ``link`` knows every article there is.
-    drafts: dict[str, Page] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)
+    format: str = "auto"
+    ids: str = "auto"
+    fields: Mapping[str, str] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
+    selectors: Selectors = field(default_factory=Selectors)
+    url: str = ""
+    listings: bool = False
+    teaser_characters: int = CHARACTERS
 
-    def add(self, article: Article, where: str, page: Page | None = None) -> bool:
-        """Take the article, unless its id came before; then the second one is the problem,
-        if it is not the same again.
-        """
-        if article.id in self.articles:
-            if (self.articles[article.id], self.drafts.get(article.id)) != (article, page):
-                first = self.places[article.id]
-                self.problems.append(
-                    Problem(f"{where}: field id: {article.id!r} stands at {first} already")
-                )
-            return False
-        self.articles[article.id] = article
-        self.places[article.id] = where
-        if page is not None:
-            self.drafts[article.id] = page
-        return True
-
-    def add_record(self, record: Mapping[str, Any], where: str) -> None:
-        """Take the article of a record; if it is faulty, that is a problem."""
-        try:
-            self.add(from_record(record, where=where, remarks=self.remarks), where)
-        except ArticleError as exc:
-            self.problems.append(Problem(str(exc)))
+    def __post_init__(self) -> None:
+        if self.url and "{id}" not in self.url:
+            raise InputError(
+                f"--url {self.url!r}: must hold {{id}}, or all pages would have one address"
+            )
+        if fault := address_fault(self.url.replace("{id}", "1")):
+            raise InputError(f"--url {self.url!r}: {fault}")
+        if self.ids not in ("auto", *IDS):
+            raise InputError(f"--id {self.ids!r}: must be {', '.join(IDS)}")
+        for name in self.fields:
+            if name not in FIELDS:
+                known = ", ".join(FIELDS)
+                raise InputError(f"--map {name}=…: no field of articles; known: {known}")
 
 
 def read_articles(
     paths: list[Path],
     *,
-    format: str = "auto",
-    selectors: Selectors | None = None,
-    url: str = "",
+    reading: Reading | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Batch:
-    """Read articles from files and folders. Raises ``InputError`` for a path that is not there.
-
-    ``format`` is ``auto`` (by the file's name), ``pages``, ``html``, ``jsonl``, ``csv`` or
-    ``parquet``. ``url`` is the address of pages that do not have theirs, with ``{id}`` in place of
-    the id. ``TooManyBadRecords`` if bad ones have no end. The batch is not linked: the titles of
-    its pages are still titles.
+    """Read articles from files and folders, in the way of ``reading``, or of its fields given as
+    ``options``. Raises ``InputError`` for a path that is not there. ``TooManyBadRecords`` if bad
+    ones have no end. The batch is not linked: the links of its pages are still titles and
+    addresses.
     """
-    if url and "{id}" not in url:
-        raise InputError(f"--url {url!r}: must hold {{id}}, or all pages would have one address")
-    if fault := address_fault(url.replace("{id}", "1")):
-        raise InputError(f"--url {url!r}: {fault}")
+    reading = reading or Reading(**options)
     progress = progress or Silent()
-    batch = Batch()
-    meant = {format} if format != "auto" else {*FORMATS.values()}
-    roots = {
-        file: path if path.is_dir() else path.parent
-        for path in paths
-        for file in files_in(
-            [path], lambda file: named_format(file) in meant, skipped=batch.skipped
-        )
-    }
-    progress.stage("reading articles", len(roots))
-    for file in tracked(roots, progress):
-        file_format = format_of(file) if format == "auto" else format
-        if file_format in ("pages", "html"):
+    batch = Batch(teaser_characters=reading.teaser_characters)
+    files = _files(paths, reading, batch)
+    progress.stage("reading articles", len(files))
+    pages: list[page_set.Page] = []
+    unread: Counter[str] = Counter()
+    for file, root in tracked(files, progress):
+        format = detected(file) if reading.format == "auto" else format_named(reading.format)
+        for found in _found_in(file, root, format, reading):
             batch.n_records += 1
-            _read_page(batch, file, roots[file], file_format, selectors, url)
-        else:
-            for found in read_records(file, file_format):
-                batch.n_records += 1
-                if isinstance(found, Problem):
-                    batch.problems.append(found)
-                else:
-                    batch.add_record(found.fields, found.where)
-                if len(batch.problems) > max(MAX_PROBLEMS, batch.n_records / 2):
-                    Tolerance().check(batch.problems, batch.n_records)
+            if isinstance(found, Problem):
+                batch.problems.append(found)
+            elif isinstance(found, LeftOut):
+                batch.leave_out(found.where, found.reason)
+            else:
+                if format.read is not None:
+                    unread.update(_unread(found.fields, reading))
+                _take(found, format, reading, batch, pages)
+            if len(batch.problems) > max(MAX_PROBLEMS, batch.n_records / 2):
+                Tolerance().check(batch.problems, batch.n_records)
+    _settle(pages, reading, batch)
+    if unread:
+        names = ", ".join(f"{name} ({n:,})" for name, n in unread.most_common(MAX_NAMES))
+        batch.notes.append(f"fields that are not read: {names}")
     if batch.n_records == 0:
         batch.problems.append(Problem(f"{', '.join(map(str, paths))}: no record in it"))
         batch.n_records = 1
     return batch
 
 
-def _read_page(
-    batch: Batch, file: Path, root: Path, format: str, selectors: Selectors | None, url: str
-) -> None:
-    where = str(file)
+def add_record(batch: Batch, record: Mapping[str, Any], where: str) -> None:
+    """Take the article of a record; if it is faulty, that is a problem."""
+    _take(Document(where, record), format_named("jsonl"), Reading(), batch, [])
+
+
+def _files(paths: list[Path], reading: Reading, batch: Batch) -> list[tuple[Path, Path]]:
+    """The files to read, each with the folder below which it was found."""
+    others: list[Path] = []
+
+    def is_meant(file: Path) -> bool:
+        if set(file.parts) & NOT_ENTERED or _is_excluded(str(file), reading):
+            return False
+        if reading.format == "auto":
+            meant = is_known(file)
+        else:
+            meant = ending_of(file) in format_named(reading.format).endings
+        if not meant:
+            others.append(file)
+        return meant
+
+    roots = {
+        file: path if path.is_dir() else path.parent
+        for path in paths
+        for file in files_in([path], is_meant, skipped=batch.skipped, known=ENDINGS)
+    }
+    if said := not_read(others):
+        batch.notes.append(said)
+    return list(roots.items())
+
+
+def _is_excluded(path: str, reading: Reading) -> bool:
+    patterns = (pattern for each in reading.exclude for pattern in (each, f"*/{each}"))
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def _found_in(file: Path, root: Path, format: Format, reading: Reading) -> Iterator[Found]:
+    if format.read is not None:
+        yield from format.read(file, root)
+        return
+    where, path = str(file), _place(file, root)
     try:
         raw = read_bytes(file)
-        text = decode(raw, where=where)
-        if format == "html":
-            page = html_page.parse(text, where=where, selectors=selectors)
+        if format.name == "html":
+            text = decoded(raw, where=where)
+            yield html_page.parse(text, where=where, path=path, selectors=reading.selectors)
         else:
-            page = pages.parse(text, where=where)
-        id = unpacked(file).stem
-        record = {"id": id, "title": page.title, "body": page.body, "url": page.url}
-        article = from_record(
-            {**record, "language": page.language}, where=where, remarks=batch.remarks
-        )
-        if url and not article.url:
-            article = replace(article, url=url.replace("{id}", quote(id, safe="")))
+            page = text_page.parse(decode(raw, where=where), where=where)
+            yield replace(document_of(page, where=where, path=path), raw=raw)
     except (InputError, ArticleError) as exc:
-        batch.problems.append(Problem(str(exc)))
-        return
-    if batch.add(article, where, page) and format == "pages":
-        name = file.relative_to(root).as_posix().removesuffix(".gz")
-        batch.pages[article.id] = RawPage(name, raw)
+        yield Problem(str(exc))
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """A batch whose titles have become ids. ``stubs`` are the titles no article has;
-    ``aliases`` holds which stubs of the store have become real, as ``{stub id: article id}``.
-    """
-
-    articles: dict[str, Article]
-    stubs: dict[str, Article]
-    aliases: dict[str, str]
+def _place(file: Path, root: Path) -> str:
+    place = file.relative_to(root).as_posix()
+    return place[:-3] if place.lower().endswith(".gz") else place
 
 
-def link(batch: Batch, known: Iterable[Article]) -> Linked:
-    """Turn the titles of the batch's pages into ids, of the batch itself and of ``known``, the
-    articles of the store. What a format has no field for stays as ``known`` has it.
-    """
-    stored = {article.id: article for article in known}
-    others = [article for article in stored.values() if article.id not in batch.articles]
-    real = [article for article in others if not article.stub]
-    index = TitleIndex([*batch.articles.values(), *real])
-    stubs: dict[str, Article] = {}
-
-    def resolve(title: str, teaser: str = "") -> str:
-        if (found := index.find(title)) is not None:
-            return found
-        stub = stub_for(title, teaser=teaser)
-        # The block with a teaser knows more than the arrow without.
-        if stub.id not in stubs or (teaser and not stubs[stub.id].teaser):
-            stubs[stub.id] = stub
-        return stub.id
-
-    aliases = {
-        article.id: id
-        for article in others
-        if article.stub and (id := index.find(article.title)) is not None
-    }
-    articles = {}
-    for article in batch.articles.values():
-        old = stored.get(article.id)
-        if page := batch.drafts.get(article.id):
-            articles[article.id] = replace(
-                _of_page(article, old),
-                recommended=tuple(resolve(title, teaser) for title, teaser in page.recommended),
-                previous=resolve(page.previous) if page.previous else None,
-                next=resolve(page.next) if page.next else None,
-            )
-        elif old is not None:  # a record has no fields for what stands before and after
-            articles[article.id] = replace(
-                article,
-                previous=old.previous and aliases.get(old.previous, old.previous),
-                next=old.next and aliases.get(old.next, old.next),
-            )
-        else:
-            articles[article.id] = article
-    return Linked(articles, stubs, aliases)
-
-
-def _of_page(new: Article, old: Article | None) -> Article:
-    """A page knows no category and no tags, nor that it is sensitive: those of ``old`` stay."""
-    if old is None:
-        return new
-    return replace(
-        old,
-        title=new.title,
-        body=new.body,
-        url=new.url or old.url,
-        language=new.language or old.language,
-        stub=False,
+def document_of(page: text_page.Page, *, where: str, path: str) -> Document:
+    """A text page as every other page."""
+    return Document(
+        where,
+        {"title": page.title, "body": page.body},
+        path=path,
+        picks=tuple(Pick(title, teaser) for title, teaser in page.recommended),
+        previous=Pick(page.previous) if page.previous else None,
+        next=Pick(page.next) if page.next else None,
     )
+
+
+def decoded(raw: bytes, *, where: str) -> str:
+    """A page as text, in the encoding it declares where it is not UTF-8."""
+    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if raw.startswith(mark):
+            return raw.decode(encoding, "replace")
+    declared = CHARSET.search(raw[:DECLARED_WITHIN])
+    try:
+        return decode(raw, where=where)
+    except InputError:
+        if declared is None:
+            raise
+        name = declared[1].decode().lower()
+        try:
+            return raw.decode(ENCODINGS.get(name, name), "replace")
+        except LookupError:
+            raise InputError(f"{where}: an unknown encoding: {name!r}") from None
+
+
+def _take(
+    found: Document, format: Format, reading: Reading, batch: Batch, pages: list[page_set.Page]
+) -> None:
+    """Check a document, and add its article: at once if it has an id, else with the others."""
+    fields = {**found.fields}
+    for ours, theirs in reading.fields.items():
+        fields[ours] = _inside(fields, theirs)
+    remarks: list[Problem] = []
+    try:
+        has_id = fields.get("id") not in (None, "")
+        document = _with_text(found, fields)
+        if reading.ids != "auto" or not has_id:
+            fields["id"] = _id_of(document, format, fields, reading)
+        article = from_record(fields, where=found.where, remarks=remarks)
+    except ArticleError as exc:
+        batch.problems.append(Problem(f"{exc}{_hint(fields, reading)}"))
+        return
+    batch.remarks.extend(remarks)
+    batch.remarks.extend(Problem(f"{found.where}: {remark}") for remark in found.remarks)
+    address = urlsplit(article.url).path if article.url else ""
+    if reading.exclude and any(_is_excluded(each, reading) for each in (article.id, address)):
+        batch.leave_out(found.where, "named by --exclude")
+    elif found.left_out:
+        batch.leave_out(found.where, found.left_out)
+    elif not has_id:
+        pages.append((article, document))
+    else:
+        batch.add(article, found.where, document if document.picks is not None else None)
+
+
+def _with_text(document: Document, fields: dict[str, Any]) -> Document:
+    """Turn what is HTML among the fields into text; the links and the picture that stand in it are
+    the article's, if it has no others.
+    """
+    markup = fields.pop("html", None)
+    body = fields.get("body")
+    if markup is None and isinstance(body, str) and looks_like_html(body):
+        markup = body
+    if isinstance(markup, str) and markup:
+        text, picks, image = html_page.fragment(markup, where=document.where)
+        fields["body"] = text
+        fields["image"] = fields.get("image") or image
+        if picks and not document.picks and not fields.get("recommended"):
+            document = replace(document, picks=picks)
+    elif isinstance(body, str):
+        fields["body"] = unescaped(body)
+    for name in ("title", "teaser"):
+        value = fields.get(name)
+        if isinstance(value, str):
+            fields[name] = html_page.flat_text(value)
+    return document
+
+
+def _id_of(document: Document, format: Format, fields: Mapping[str, Any], reading: Reading) -> str:
+    how = reading.ids
+    if how == "auto":
+        how = DEFAULT_IDS.get(format.name, "canonical")
+    address = document.canonical or fields.get("url")
+    if how == "stem":
+        place = document.path or (urlsplit(address).path if isinstance(address, str) else "")
+        file = Path(unpacked(Path(place.rstrip("/"))).name)
+        return file.stem if document.path else file.name
+    if how == "canonical" and isinstance(address, str):
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            parts = urlsplit("")
+        # A page that is named by a parameter has it in its id.
+        place = f"{parts.path.strip('/')}?{parts.query}" if parts.query else bare_path(parts.path)
+        if place or parts.path == "/":
+            return place or HOME
+    return bare_path(document.path) or HOME
+
+
+def _settle(pages: list[page_set.Page], reading: Reading, batch: Batch) -> None:
+    """Add the pages that were read together, after what only shows when they are compared."""
+    pages, sentences = page_set.with_own_titles(pages)
+    batch.notes.extend(sentences)
+    twins, wrong = page_set.copies(pages)
+    if twins:
+        row, main = min(twins.items())
+        batch.notes.append(
+            f"{len(twins):,} copies of other pages left out (such as {pages[row][1].where}, a copy "
+            f"of {pages[main][1].where})"
+        )
+    left_out = {} if reading.listings else page_set.listings(pages)
+    left_out |= page_set.kinds_left_out(pages)
+    kept = []
+    for row, (article, document) in enumerate(pages):
+        if row in twins:
+            continue
+        if row in left_out:
+            batch.leave_out(document.where, left_out[row])
+            continue
+        if row in wrong:
+            batch.remarks.append(
+                Problem(
+                    f"{document.where}: the canonical address {document.canonical!r} is that of "
+                    "another page; left out"
+                )
+            )
+            document = replace(document, canonical=None)
+        article = _with_address(article, document, reading, batch)
+        kept.append((article, document))
+        if batch.add(article, document.where, document) and document.raw is not None:
+            batch.pages[article.id] = RawPage(document.path, document.raw)
+    if places := page_set.found_in(kept):
+        batch.notes.append(places)
+    if warning := page_set.titles_alike(kept):
+        batch.remarks.append(Problem(warning))
+
+
+def _with_address(article: Article, document: Document, reading: Reading, batch: Batch) -> Article:
+    """The article at the address its page names, or else the one that the site has for its id."""
+    url = article.url or document.canonical
+    if url and (fault := address_fault(url)):
+        batch.remarks.append(Problem(f"{document.where}: field url: {fault}; left out"))
+        url = None
+    if not url and reading.url:
+        url = reading.url.replace("{id}", quote(article.id, safe="/"))
+    return replace(article, url=url or None)
+
+
+def _inside(fields: Mapping[str, Any], name: str) -> Any:
+    """The field of that name, or, with points, the one within others."""
+    if name in fields:
+        return fields[name]
+    value: Any = fields
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _unread(fields: Mapping[str, Any], reading: Reading) -> list[str]:
+    mapped = {name.partition(".")[0] for name in reading.fields.values()}
+    return [name for name in fields if name not in READ and name not in mapped]
+
+
+def _hint(fields: Mapping[str, Any], reading: Reading) -> str:
+    """Where a needed field is missing and one has a name it often has: what to ask for."""
+    by_name = {name.lower(): name for name in fields}
+    pairs = [
+        f"{ours}={by_name[theirs]}"
+        for ours, names in SYNONYMS.items()
+        if not fields.get(ours) and ours not in reading.fields
+        for theirs in [next((name for name in names if name in by_name), None)]
+        if theirs
+    ]
+    return f"; perhaps --map {','.join(pairs)}" if pairs else ""

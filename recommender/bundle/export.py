@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from recommender.articles import text_page
 from recommender.articles.addresses import leads_to_page
-from recommender.articles.reader import RawPage
+from recommender.articles.batch import RawPage
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.composition import DEFAULT_K, Link
 from recommender.errors import InputError, RecommenderError

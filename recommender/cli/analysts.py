@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recommender.articles.formats.detect import FORMATS as ARTICLE_FORMATS
 from recommender.bundle import registry
 from recommender.bundle.composition import MAX_K
 from recommender.cli.output import COUNT, as_json, here, now, warn
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from recommender.bundle.bundle import Bundle
     from recommender.evaluation.compare import Comparison, Side
     from recommender.evaluation.offpolicy import OffPolicy
+    from recommender.store.articles import Changes
 
 
 LENGTH = click.IntRange(1, MAX_K)  # as over HTTP
@@ -44,15 +46,34 @@ def importing() -> None:
     """
 
 
-@importing.command("articles")
+@importing.command(
+    "articles",
+    help=f"""Import articles: {", ".join(each.title for each in ARTICLE_FORMATS)}; plain or gzip'd.
+
+    \b
+    example:
+      recommender import articles pages/ --url 'https://example.org/{{id}}.html'
+    """,
+)
 @paths_argument
 @click.option(
     "--format",
-    type=click.Choice(["auto", "pages", "html", "jsonl", "csv", "parquet"]),
+    type=click.Choice(["auto", *(each.name for each in ARTICLE_FORMATS)]),
     default="auto",
-    help="auto: by the name",
+    help="auto: by what a file holds, else by its name",
 )
+@click.option(
+    "--id",
+    "ids",
+    type=click.Choice(["auto", "path", "stem", "canonical"]),
+    default="auto",
+    help="what names a page: its place below the folder, its file, or its canonical address; "
+    "auto: the file for text pages, the place for HTML and Markdown, the address for exports",
+)
+@click.option("--map", "mapped", metavar="OURS=THEIRS,...", help="fields of records by other names")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="leave out paths, addresses")
 @click.option("--full", is_flag=True, help="remove what is no longer there")
+@click.option("--new-ids", is_flag=True, help="let articles have other ids than they had")
 @click.option("--url", help="address of pages without one; {id} is the id")
 @click.option("--title-selector", metavar="CSS", help="where HTML has its title")
 @click.option("--body-selector", metavar="CSS", help="where HTML has its main text")
@@ -62,7 +83,11 @@ def importing() -> None:
 def import_articles(
     paths: tuple[Path, ...],
     format: str,
+    ids: str,
+    mapped: str | None,
+    exclude: tuple[str, ...],
     full: bool,
+    new_ids: bool,
     url: str | None,
     title_selector: str | None,
     body_selector: str | None,
@@ -70,38 +95,44 @@ def import_articles(
     max_bad: str | None,
     as_json: bool,
 ) -> None:
-    """Import articles: text pages, HTML, JSON Lines, CSV, Parquet, plain or gzip'd.
-
-    \b
-    example:
-      recommender import articles pages/ --url 'https://example.org/{id}.html'
-    """
     from recommender.articles.html_page import Selectors
-    from recommender.articles.reader import read_articles
+    from recommender.articles.reader import Reading, read_articles
     from recommender.files import Tolerance
     from recommender.store.database import Store
 
     settings = here()
-    selectors = Selectors(
-        title=title_selector or settings.html_title,
-        body=body_selector or settings.html_body,
-        recommended=recommended_selector or settings.html_recommended,
+    reading = Reading(
+        format=format,
+        ids=ids,
+        fields=_mapping(mapped),
+        exclude=exclude,
+        selectors=Selectors(
+            title=title_selector or settings.html_title,
+            body=body_selector or settings.html_body,
+            recommended=recommended_selector or settings.html_recommended,
+        ),
+        url=url or "",
+        listings=settings.listings == "on",
+        teaser_characters=settings.teaser,
     )
     tolerance = Tolerance.parse(max_bad) if max_bad else Tolerance()
     with Shown() as progress:
-        batch = read_articles(
-            list(paths), format=format, selectors=selectors, url=url or "", progress=progress
-        )
+        batch = read_articles(list(paths), reading=reading, progress=progress)
         problems = [problem.text for problem in batch.problems]
         warn(problems)
         remarks = [each.text for each in (*batch.remarks, *batch.skipped)]
         warn(remarks)
         tolerance.check(batch.problems, batch.n_records)
+        if not batch.articles:
+            reasons = "; ".join([*batch.left_out_sentences, *batch.notes])
+            raise RecommenderError(f"nothing imported: no article in it: {reasons}")
         progress.stage("writing to the store")
         with Store(settings.database) as store:
-            changes = store.apply(batch, full=full)
+            changes = store.apply(batch, full=full, new_ids=new_ids)
+    notes = [*batch.left_out_sentences, *batch.notes, *_link_sentences(changes)]
     if as_json:
-        say_json({**asdict(changes), "problems": problems, "remarks": remarks})
+        left_out = {"left_out": batch.left_out, "notes": notes}
+        say_json({**asdict(changes), "problems": problems, "remarks": remarks, **left_out})
         return
     say(
         f"{len(changes.added):,} articles added, {len(changes.updated):,} updated, "
@@ -109,16 +140,38 @@ def import_articles(
         f"{changes.n_stubs:,} titles without a page; {len(batch.problems):,} bad records left out"
     )
     if batch.remarks:
-        say(f"{len(batch.remarks):,} addresses left out")
+        say(f"{len(batch.remarks):,} remarks on fields and addresses, each above")
     if batch.skipped:
         say(f"{len(batch.skipped):,} files or folders skipped")
+    for note in notes:
+        say(note)
     for id in changes.removed:
-        say(f"removed: {id}")
+        new = changes.renamed.get(id)
+        say(f"renamed: {id} is {new}" if new else f"removed: {id}")
     if changes.spared:
         say(
             f"{len(changes.spared):,} articles are no longer there, but none was removed, because "
             "bad records may be theirs: mend these and import again"
         )
+
+
+def _mapping(written: str | None) -> dict[str, str]:
+    """``{ours: theirs}`` out of ``ours=theirs,...``."""
+    pairs = [each.partition("=") for each in (written or "").split(",") if each.strip()]
+    for ours, _, theirs in pairs:
+        if not ours.strip() or not theirs.strip():
+            raise click.BadParameter(f"must be OURS=THEIRS,...: {written!r}", param_hint="--map")
+    return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+
+
+def _link_sentences(changes: Changes) -> list[str]:
+    """What became of links that lead to no article."""
+    sentences = []
+    if changes.n_elsewhere:
+        sentences.append(f"{changes.n_elsewhere:,} hand-picked links to other sites left out")
+    if changes.n_nowhere:
+        sentences.append(f"{changes.n_nowhere:,} hand-picked links lead to no article; left out")
+    return sentences
 
 
 @importing.command(

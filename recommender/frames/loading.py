@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recommender.articles.addresses import Finder
-from recommender.articles.reader import Batch, read_articles
+from recommender.articles.batch import Batch
+from recommender.articles.reader import add_record, read_articles
 from recommender.errors import InputError
 from recommender.escaping import terminal
 from recommender.events.event import Event, parse
@@ -35,7 +36,7 @@ def article_batch(articles: pd.DataFrame | Paths) -> Batch:
         batch = Batch()
         for number, record in enumerate(_records(articles), start=1):
             batch.n_records += 1
-            batch.add_record(record, f"articles:row {number}")
+            add_record(batch, record, f"articles:row {number}")
     Tolerance().check(batch.problems, batch.n_records)
     _warn(batch.problems, len(batch.problems), "bad records")
     _warn(batch.remarks, len(batch.remarks), "addresses")

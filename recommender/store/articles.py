@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from recommender.articles.addresses import address_fault
-from recommender.articles.article import Article
-from recommender.articles.reader import Batch, Linked, RawPage, link
+from recommender.articles.addresses import address_fault, url_key
+from recommender.articles.article import Article, title_key
+from recommender.articles.batch import Batch, RawPage
+from recommender.articles.linking import Linked, link
+from recommender.errors import InputError
 from recommender.fields import may_be_stored
 from recommender.store.keys import CHUNK, chunks, look_up, upsert
 
@@ -29,6 +32,8 @@ class Changes:
     """What applying a batch of articles did, by id. Of a full import with problems nothing is
     removed, since what is missing may be what could not be read: those stand in ``spared``.
     ``stubs_gone`` are titles without a page that have one now, or that nothing points at any more.
+    ``renamed`` are articles that stood there under another id, as ``{old: new}``; ``n_elsewhere``
+    links of pages lead to other sites, ``n_nowhere`` to no article and have no title.
     """
 
     added: list[str] = field(default_factory=list)
@@ -38,6 +43,9 @@ class Changes:
     n_unchanged: int = 0
     n_stubs: int = 0
     stubs_gone: list[str] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)
+    n_elsewhere: int = 0
+    n_nowhere: int = 0
 
 
 def read_articles(
@@ -67,16 +75,25 @@ class Prepared:
     changes: Changes
 
 
-def prepare(connection: Connection, batch: Batch, *, full: bool) -> Prepared:
-    """Link the batch to what is stored, of which ``connection`` sees one state."""
+def prepare(connection: Connection, batch: Batch, *, full: bool, new_ids: bool = False) -> Prepared:
+    """Link the batch to what is stored, of which ``connection`` sees one state. ``InputError`` if
+    articles would get other ids than they have, unless they are to have ``new_ids``.
+    """
     state = _state(connection)
     digests = {id: digest for id, digest, _ in state}
     stubs = {id for id, _, stub in state if stub}
     missing = sorted(digests.keys() - stubs - batch.articles.keys()) if full else []
     removing = full and not batch.problems
     stored = _stored(connection, batch, has_stubs=bool(stubs))
+    renamed = _renamed(batch, stored)
+    if renamed and not new_ids:
+        raise InputError(_refusal(renamed))
     # What is about to go can be linked to no more.
-    known = [article for article in stored if not removing or article.id in batch.articles]
+    known = [
+        article
+        for article in stored
+        if article.id in batch.articles or not (removing or article.id in renamed)
+    ]
     linked = link(batch, known)
 
     changed = [
@@ -90,24 +107,32 @@ def prepare(connection: Connection, batch: Batch, *, full: bool) -> Prepared:
     changes = Changes(
         added=[article.id for article, _ in changed if article.id not in digests],
         updated=[article.id for article, _ in changed if article.id in digests],
-        removed=missing if removing else [],
+        removed=sorted({*(missing if removing else ()), *renamed}),
         spared=[] if removing else missing,
         n_unchanged=len(linked.articles) - len(changed),
         n_stubs=len(linked.stubs),
         stubs_gone=_unnamed(stubs, known, linked),
+        renamed=renamed,
+        n_elsewhere=linked.n_elsewhere,
+        n_nowhere=linked.n_nowhere,
     )
     return Prepared(state, [_row(article, digest) for article, digest in written], changes)
 
 
 def apply(
-    connection: Connection, batch: Batch, *, full: bool, prepared: Prepared | None = None
+    connection: Connection,
+    batch: Batch,
+    *,
+    full: bool,
+    new_ids: bool = False,
+    prepared: Prepared | None = None,
 ) -> Changes:
     """Write the batch, see ``Store.apply``. What was ``prepared`` before nobody else could write is
     prepared anew if somebody did.
     """
     _lock(connection)
     if prepared is None or prepared.state != _state(connection):
-        prepared = prepare(connection, batch, full=full)
+        prepared = prepare(connection, batch, full=full, new_ids=new_ids)
     changes = prepared.changes
     upsert(connection, "articles", prepared.rows)
     _write_pages(connection, batch)
@@ -175,6 +200,46 @@ def _stored(connection: Connection, batch: Batch, *, has_stubs: bool) -> list[Ar
     """What the batch must be linked to: all titles if it has titles to find, or the store has."""
     everything = bool(batch.drafts) or has_stubs
     return read_articles(connection, with_body=False, ids=None if everything else batch.articles)
+
+
+def _renamed(batch: Batch, stored: list[Article]) -> dict[str, str]:
+    """Articles of the store that the batch has under other ids, as ``{old: new}``: at the same
+    address, or, where one has none, of the same title, if no other has it. Ids that records give
+    are the site's to change; this is about ids made here.
+    """
+    made = [batch.articles[id] for id in batch.drafts if id in batch.articles]
+    there = {article.id for article in stored}
+    new = [article for article in made if article.id not in there]
+    old = [each for each in stored if not each.stub and each.id not in batch.articles]
+    if not new or not old:
+        return {}
+    found: dict[str, str] = {}
+    for key_of in (_address_key, lambda article: title_key(article.title)):
+        new_keys, old_keys = _alone(new, key_of), _alone(old, key_of)
+        for key in new_keys.keys() & old_keys.keys():
+            before, after = old_keys[key], new_keys[key]
+            if key_of is _address_key or not (before.url and after.url):
+                found.setdefault(before.id, after.id)
+    return dict(sorted(found.items()))
+
+
+def _address_key(article: Article) -> str:
+    return url_key(article.url) if article.url else ""
+
+
+def _alone(articles: list[Article], key_of: Callable[[Article], str]) -> dict[str, Article]:
+    """Articles by a key, without those that share it or have none."""
+    keys = Counter(map(key_of, articles))
+    return {key: each for each in articles if (key := key_of(each)) and keys[key] == 1}
+
+
+def _refusal(renamed: dict[str, str]) -> str:
+    old, new = next(iter(renamed.items()))
+    return (
+        f"nothing imported: {len(renamed):,} articles stand in the store under other ids: {new!r} "
+        f"is {old!r} there, and clicks are counted by id; choose the same ids with --id path, "
+        "stem or canonical, or give --new-ids, which puts the new ones in the place of the old"
+    )
 
 
 def _mended(connection: Connection, known: list[Article], linked: Linked) -> list[Article]:

@@ -20,7 +20,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch, RawPage
+from recommender.articles.batch import Batch, RawPage
 from recommender.errors import StoreError
 from recommender.events.event import Event
 from recommender.store import articles as article_tables
@@ -229,21 +229,25 @@ class Store:
         with self.reading() as connection:
             return article_tables.read_pages(connection)
 
-    def apply(self, batch: Batch, *, full: bool = False) -> Changes:
+    def apply(self, batch: Batch, *, full: bool = False, new_ids: bool = False) -> Changes:
         """Link a batch to the articles here and write it: new ones in, changed ones updated, and
         the lists of others mended where a stub turned out to be one of them.
 
         With ``full``, articles the batch does not hold are removed, unless the batch has
         problems: nothing is ever removed because its record was bad (``Changes.spared``).
+        ``InputError`` if articles would get other ids than they have here, unless they are to have
+        ``new_ids``: then those take the place of the old.
         """
-        prepared = self._prepared(batch, full=full)
+        prepared = self._prepared(batch, full=full, new_ids=new_ids)
         with self.transaction() as connection:
-            return article_tables.apply(connection, batch, full=full, prepared=prepared)
+            return article_tables.apply(
+                connection, batch, full=full, new_ids=new_ids, prepared=prepared
+            )
 
-    def _prepared(self, batch: Batch, *, full: bool) -> Prepared:
+    def _prepared(self, batch: Batch, *, full: bool, new_ids: bool = False) -> Prepared:
         """What takes long is done while others may write."""
         with self.snapshot() as connection:
-            return article_tables.prepare(connection, batch, full=full)
+            return article_tables.prepare(connection, batch, full=full, new_ids=new_ids)
 
     def put(self, batch: Batch) -> Changes:
         """As ``apply``, and running servers take notice."""

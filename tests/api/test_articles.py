@@ -10,7 +10,7 @@ import pytest
 from asking import BEARER, KEY, NOW, ODD, STUB, Client, articles, ids, is_error
 from fastapi import FastAPI
 
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.bundle import activation
 from recommender.config import Settings
 from recommender.store.database import Store

@@ -17,7 +17,7 @@ from asking import BEARER, KEY, NOW, ODD, Client, Clock, articles, is_error, pub
 from fastapi import FastAPI
 
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.config import Settings
 from recommender.events.slate_token import Signer, Slate
 from recommender.frames.site import Site

@@ -18,7 +18,7 @@ from asking import BEARER, KEY, NOW, Client, articles, ids, publish
 from sqlalchemy import Connection
 
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.config import Settings
 from recommender.errors import StoreError
 from recommender.lists import editorial

@@ -14,7 +14,7 @@ from asking import BEARER, KEY, NOW, Client, articles, ids, is_error, publish
 from tampered import with_about, with_values
 
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.bundle import activation, registry
 from recommender.config import Settings
 from recommender.lists import editorial

@@ -16,7 +16,7 @@ from asking import BEARER, KEY, NOW, Client, Clock, articles, publish
 from fastapi import FastAPI
 from sent import followed, opened, shown
 
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.config import Settings
 from recommender.events.event import DAY_MS, Click, Impression
 from recommender.events.ingest import BEYOND_ORIGIN, BY_CRAWLER, IMPORTED, Incoming

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from asking import articles
 
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.store.database import Store
 
 pytestmark = pytest.mark.slow

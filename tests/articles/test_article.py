@@ -75,8 +75,8 @@ def test_null_and_empty_mean_absent():
         ({"recommended": ["b", []]}, "field recommended: must be text, not list"),
         ({"recommended": "[1,"}, "field recommended: not a JSON list"),
         ({"sensitive": "perhaps"}, "field sensitive: must be true or false, not 'perhaps'"),
-        ({"published_at": "last week"}, "field published_at: not an ISO 8601 date: 'last week'"),
-        ({"updated_at": 20261122}, "field updated_at: must be text, not int"),
+        ({"published_at": "last week"}, "field published_at: not a date: 'last week'"),
+        ({"updated_at": 3}, "field updated_at: not a date: no time, as a number: '3'"),
     ],
 )
 def test_a_fault_names_the_place_and_the_field(fields: dict[str, Any], complaint: str):

@@ -11,7 +11,10 @@ import pytest
 from pyarrow import parquet
 
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch, RawPage, link, read_articles
+from recommender.articles.batch import Batch, RawPage
+from recommender.articles.document import Pick
+from recommender.articles.linking import link
+from recommender.articles.reader import read_articles
 from recommender.errors import InputError, TooManyBadRecords
 from recommender.files import Problem, Tolerance
 from recommender.store.database import Store
@@ -91,7 +94,7 @@ def test_a_page_is_an_article_with_the_name_of_its_file(
     batch = read_articles([tmp_path])
 
     assert batch.articles == {"a": Article("a", "A title", "Body.")}
-    assert batch.drafts["a"].recommended == (("B title", "About b..."),)
+    assert batch.drafts["a"].picks == (Pick("B title", "About b..."),)
     raw = PAGE.encode() if isinstance(content, bytes) else content.encode()
     assert batch.pages == {"a": RawPage(name.removesuffix(".gz"), raw)}
 
@@ -118,7 +121,7 @@ def test_a_folder_may_hold_every_kind(tmp_path: Path):
         ("bad.html", b"<p>No heading.</p>", "bad.html: field title: "),
         ("bad.jsonl", b'{"id": "x"}', "bad.jsonl:1: field title: missing"),
         ("bad.csv", b"id\nx", "bad.csv:2: field title: missing"),
-        ("bad.jsonl", b'{"id": "x", "title": "X", "tags": 3}', "bad.jsonl:1: field tags: must be"),
+        ("bad.jsonl", b'{"id": "x", "title": 3}', "bad.jsonl:1: field title: must be text"),
     ],
     ids=[
         "empty",

@@ -8,7 +8,8 @@ import pytest
 from sites import NOW
 
 from recommender.articles import text_page
-from recommender.articles.reader import RawPage, read_articles
+from recommender.articles.batch import RawPage
+from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.composition import Link
 from recommender.bundle.export import export, file_name, fragment
@@ -143,8 +144,8 @@ def test_exported_pages_import_as_the_same_articles(site, tmp_path: Path):
 
     again = read_articles([tmp_path / "out"])
 
-    assert {id: draft.title for id, draft in again.drafts.items()} == TITLES
-    titles = {title for draft in again.drafts.values() for title, _ in draft.recommended}
+    assert {id: draft.fields["title"] for id, draft in again.drafts.items()} == TITLES
+    titles = {pick.title for draft in again.drafts.values() for pick in draft.picks or ()}
     assert titles <= set(TITLES.values())
 
 

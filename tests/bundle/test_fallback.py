@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from recommender.articles.article import Article, stub_for
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.bundle.fallback import FallbackLists
 from recommender.lists.editorial import parse
 from recommender.store.database import Store
@@ -70,12 +70,12 @@ def test_editors_and_the_page_are_heard(lists: FallbackLists):
 
 
 def test_links_are_whole(lists: FallbackLists):
-    """With the beginning of the text where there is no teaser; found by address too."""
+    """With the first sentence where no teaser was given; found by address too."""
     rules = parse("action,source,target\npin,*,a", where="e.csv")
     first = lists.related(lists.row("d"), k=1, rules=rules, now=NOW)[0]
 
     assert (first.id, first.title, first.url) == ("a", "Knee", None)
-    assert (first.teaser, first.position) == ("About knees....", 1)
+    assert (first.teaser, first.position) == ("About knees.", 1)
     assert lists.related(None)[-1].teaser == STUB.teaser
     assert lists.row_of_url("http://x/d/?utm_source=y") == lists.row("d")
 

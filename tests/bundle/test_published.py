@@ -104,7 +104,7 @@ def test_a_list_is_of_the_same_subject_and_in_order(lists: Lists):
     assert set(ids(links)) == {ODD, "knee-2", "knee-3", "knee-4", "knee-5"}
     assert [link.position for link in links] == [1, 2, 3, 4, 5]
     assert {link.origin for link in links} == {"text"}
-    assert all(link.title and link.url and link.teaser.endswith("...") for link in links)
+    assert all(link.title and link.url and link.teaser for link in links)
 
 
 def test_k_cuts_the_list_and_never_stretches_it(lists: Lists):

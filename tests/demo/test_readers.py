@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommender.articles.reader import Batch, read_articles
+from recommender.articles.batch import Batch
+from recommender.articles.reader import read_articles
 from recommender.articles.text_page import n_links, parse
 from recommender.demo import readers
 from recommender.demo.readers import PAGES, truth

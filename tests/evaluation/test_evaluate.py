@@ -162,7 +162,7 @@ def test_the_same_seed_gives_the_same_report(bundle: Bundle):
 def test_views_the_bundle_has_seen_are_not_judged(tmp_path: Path):
     """Five days are in the data window; of the site's log, only the sixth is judged."""
     with Store(f"sqlite:///{tmp_path / 'site.db'}") as store:
-        from recommender.articles.reader import Batch
+        from recommender.articles.batch import Batch
 
         batch = Batch()
         for id, body in BODIES.items():

@@ -16,7 +16,7 @@ from foreign import SITE, content, lines, store_with_site
 from pyarrow import parquet
 
 from recommender.articles.article import Article
-from recommender.articles.reader import Batch
+from recommender.articles.batch import Batch
 from recommender.cli.main import main
 from recommender.errors import InputError, TooManyBadRecords
 from recommender.events.formats.detect import event_files

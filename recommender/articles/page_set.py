@@ -1,0 +1,165 @@
+"""Pages that were read together: what only shows when they are compared.
+
+Which of them are copies of one another, which lists others, what part of their titles is the
+site's name, and whether they call themselves articles.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from urllib.parse import urljoin
+
+from recommender.articles.addresses import url_key
+from recommender.articles.article import Article, title_key
+from recommender.articles.document import Document
+from recommender.articles.linking import bare_path
+from recommender.articles.page_title import common_part, without_part
+
+Page = tuple[Article, Document]
+# What a page says it is when it is no article; what else there is (product, video) is one here.
+NO_ARTICLE = ("website", "profile", "blog")
+# So many pages, and such a share of them, have to call themselves articles for that to mean
+# something; so many have one title before that is a fault. Not tuned.
+MIN_PAGES, MOST = 3, 0.5
+# A page most of whose headings are the titles of others, at least two, is a list of them.
+MIN_LISTED, MOSTLY = 2, 0.6
+# What other forms of a page are called: for phones, for the printer, an answer to a comment.
+TWIN = re.compile(r"(?:^|/)(?:amp|print|printable|feed|embed)(?=/|$)|\.amp$|/comment-page-\d+$")
+LISTING_PATH = re.compile(
+    r"(?:^|/)(?:category|categories|tags?|authors?|topics?|archives?|search|page/\d+)(?:/|$)"
+)
+
+
+def with_own_titles(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
+    """The pages without the site's name in titles that stood in ``<title>``, and with that title
+    where the first heading is the same on most; and sentences that state what was done.
+    """
+    site = common_part(document.other_title for _, document in pages if document.other_title)
+    counts = Counter(title_key(article.title) for article, _ in pages)
+    key, n_same = counts.most_common(1)[0] if counts else ("", 0)
+    others = {
+        title_key(without_part(document.other_title, site))
+        for article, document in pages
+        if title_key(article.title) == key
+    }
+    is_fault = n_same >= MIN_PAGES and min(n_same, 2 * len(others)) > MOST * len(pages)
+    found: list[Page] = []
+    n_changed = 0
+    for article, document in pages:
+        other = without_part(document.other_title, site)
+        title, found_in = article.title, document.title_found_in
+        if is_fault and title_key(title) == key and other and title_key(other) != key:
+            title, found_in = other, "title"
+            n_changed += 1
+        elif found_in == "title":
+            title = without_part(title, site)
+        found.append((replace(article, title=title), replace(document, title_found_in=found_in)))
+    if not n_changed:
+        return found, []
+    example = next(article.title for article, _ in pages if title_key(article.title) == key)
+    return found, [
+        f"{n_changed:,} pages have the first heading {example!r}, so their titles are those of "
+        "<title>"
+    ]
+
+
+def titles_alike(pages: Sequence[Page]) -> str | None:
+    """A warning, if many pages have one title."""
+    counts = Counter(article.title for article, _ in pages)
+    title, n_same = counts.most_common(1)[0] if counts else ("", 0)
+    if n_same < MIN_PAGES or n_same <= MOST * len(pages):
+        return None
+    return (
+        f"{n_same:,} of {len(pages):,} pages have the title {title!r}: name where theirs stands "
+        "with --title-selector or RECOMMENDER_HTML_TITLE"
+    )
+
+
+def found_in(pages: Iterable[Page]) -> str:
+    """Where titles were found, as one sentence."""
+    counts = Counter(document.title_found_in for _, document in pages if document.title_found_in)
+    places = ", ".join(f"{place} ({n:,})" for place, n in counts.most_common())
+    return f"titles found in: {places}" if places else ""
+
+
+def kinds_left_out(pages: Sequence[Page]) -> dict[int, str]:
+    """The rows of pages that say they are something else where most say they are articles."""
+    kinds = [document.kind for _, document in pages]
+    n_articles = sum(kind == "article" for kind in kinds)
+    if n_articles < MIN_PAGES or n_articles <= MOST * len([kind for kind in kinds if kind]):
+        return {}
+    return {
+        row: f"a page that says it is no article (og:type {kind})"
+        for row, kind in enumerate(kinds)
+        if kind in NO_ARTICLE
+    }
+
+
+def listings(pages: Sequence[Page]) -> dict[int, str]:
+    """The rows of pages that list others: their headings are the titles of those, or they are
+    filed as such and nothing calls them articles.
+    """
+    titles = Counter(title_key(article.title) for article, _ in pages)
+    found = {}
+    for row, (article, document) in enumerate(pages):
+        own = title_key(article.title)
+        headings = [key for text in document.headings if (key := title_key(text)) != own]
+        n_listed = sum(titles[key] > 0 for key in headings)
+        filed = LISTING_PATH.search(bare_path(document.path)) is not None
+        is_filed = document.is_listing or (filed and n_listed > 0)
+        if n_listed >= max(MIN_LISTED, MOSTLY * len(headings)) or (
+            is_filed and document.kind != "article"
+        ):
+            found[row] = "a page that lists others"
+    return found
+
+
+def copies(pages: Sequence[Page]) -> tuple[dict[int, int], set[int]]:
+    """Rows of pages that are copies of others, with the row of the one each is a copy of, by the
+    address they name as canonical and by what copies are called; and the rows of pages whose
+    canonical address is that of another page they are no copy of.
+    """
+    by_address: dict[str, list[int]] = defaultdict(list)
+    by_path = {bare_path(document.path): row for row, (_, document) in enumerate(pages)}
+    for row, (_, document) in enumerate(pages):
+        if document.canonical:
+            by_address[url_key(urljoin(f"/{document.path}", document.canonical))].append(row)
+    found: dict[int, int] = {}
+    wrong: set[int] = set()
+    for address, rows in by_address.items():
+        if len(rows) == 1:
+            continue
+        main = min(rows, key=lambda row: _rank(pages[row][1], address))
+        for row in rows:
+            if row != main and is_copy(pages[row][0], pages[main][0]):
+                found[row] = main
+            elif row != main:
+                wrong.add(row)
+    for row, (article, document) in enumerate(pages):
+        path = bare_path(document.path)
+        bare = TWIN.sub("", path).strip("/")
+        other = by_path.get(bare)
+        if other is None or other == row or row in found or bare == path:
+            continue
+        if is_copy(article, pages[other][0]):
+            found[row] = found.get(other, other)
+    return found, wrong
+
+
+def is_copy(article: Article, other: Article) -> bool:
+    """Whether two pages say the same: one title, or one text in the other."""
+    if title_key(article.title) == title_key(other.title):
+        return True
+    short, long = sorted((article.body, other.body), key=len)
+    return bool(short) and title_key(short) in title_key(long)
+
+
+def _rank(document: Document, address: str) -> tuple[bool, bool, int, str]:
+    """The page at its own address comes first, then the one that is called like no twin."""
+    path = bare_path(document.path)
+    at_home = bare_path(address.partition("/")[2]) == path
+    query = "?" in document.path or bool(TWIN.search(path))
+    return (not at_home, query, len(document.path), document.path)

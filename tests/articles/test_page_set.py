@@ -1,0 +1,225 @@
+"""Pages of a mirror, compared with one another."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from recommender.articles.linking import link
+from recommender.articles.reader import read_articles
+from recommender.errors import InputError
+from recommender.store.database import Store
+
+SITE = "https://allotment.example"
+POSTS = {
+    "garlic": ("When to plant garlic", "Garlic wants cold weeks before it splits into cloves."),
+    "storing": ("Storing garlic", "Dry the bulbs in an airy shed and hang them somewhere cool."),
+    "compost": ("A heap that heats", "Layer green and brown, keep it damp and turn it often."),
+    "mould": ("Making leaf mould", "Autumn leaves rot slowly by fungi; wire them in for a year."),
+}
+
+
+def page(path: Path, title: str, body: str, head: str = "", tail: str = "") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f"<html><head><title>{title} | Allotment</title>{head}</head><body><main><article>"
+        f"<h1>{title}</h1><p>{body}</p></article>{tail}</main></body></html>"
+    )
+
+
+def canonical(path: str) -> str:
+    return f'<link rel="canonical" href="{path}">'
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Path:
+    """One folder a post, with an index in each."""
+    root = tmp_path / "mirror"
+    for slug, (title, body) in POSTS.items():
+        page(root / f"2025/10/{slug}/index.html", title, body, canonical(f"{SITE}/2025/10/{slug}/"))
+    return root
+
+
+def test_ids_are_places_below_the_folder(mirror: Path):
+    """Without the index and the ending; or files' names, or addresses."""
+    by_place = read_articles([mirror])
+    by_address = read_articles([mirror], ids="canonical")
+
+    assert list(by_place.articles) == [f"2025/10/{slug}" for slug in sorted(POSTS)]
+    assert list(by_address.articles) == list(by_place.articles)
+    assert by_place.articles["2025/10/garlic"].url == f"{SITE}/2025/10/garlic/"
+    with pytest.raises(InputError, match="--id 'name': must be path, stem, canonical"):
+        read_articles([mirror], ids="name")
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        "2025/10/garlic/amp/index.html", "2025/10/garlic/index.html?replytocom=12",
+        "2025/10/garlic/print/index.html", "2025/10/garlic/index.amp.html", "copy/of/it.html",
+    ],
+)  # fmt: skip
+def test_copies_are_one_article(mirror: Path, twin: str):
+    """By the canonical address they name; the page at that address is the one."""
+    title, body = POSTS["garlic"]
+    page(mirror / twin, title, body, canonical(f"{SITE}/2025/10/garlic/"))
+
+    batch = read_articles([mirror])
+
+    assert len(batch.articles) == 4
+    assert "2025/10/garlic" in batch.articles
+    assert any(note.startswith("1 copies of other pages left out") for note in batch.notes)
+
+
+def test_twins_without_a_canonical_address_are_known_by_their_place(mirror: Path):
+    """And their text."""
+    page(mirror / "2025/10/garlic/amp/index.html", *POSTS["garlic"])
+    page(mirror / "2025/10/mould/amp/index.html", "Amplifiers", "How loud they are.")
+
+    assert len(read_articles([mirror]).articles) == 5
+
+
+def test_a_wrong_canonical_address_makes_no_copies(tmp_path: Path):
+    """Where a theme names the home page on every page: they differ, so they are pages."""
+    for slug, (title, body) in POSTS.items():
+        page(tmp_path / f"{slug}.html", title, body, canonical(f"{SITE}/"))
+
+    batch = read_articles([tmp_path])
+
+    assert len(batch.articles) == 4
+    assert sum(article.url is None for article in batch.articles.values()) == 3
+    assert "is that of another page; left out" in batch.remarks[0].text
+
+
+def test_pages_that_list_others_are_left_out(mirror: Path):
+    """By their headings, by what they say of themselves; unless they are wanted."""
+    entries = "".join(f"<h2>{title}</h2><p>{body}</p>" for title, body in POSTS.values())
+    page(mirror / "index.html", "Allotment", "Welcome.", tail=entries)
+    page(mirror / "tag/a/index.html", "Tag: a", "Pages.", '<script type="application/ld+json">'
+         '{"@type": "CollectionPage"}</script>')  # fmt: skip
+
+    batch = read_articles([mirror])
+
+    assert len(batch.articles) == 4
+    assert batch.left_out == {"a page that lists others": 2}
+    assert len(read_articles([mirror], listings=True).articles) == 6
+
+
+def test_what_says_it_is_no_article_is_left_out_where_most_say_they_are(tmp_path: Path):
+    """Where all call themselves websites, they are pages all the same."""
+    for slug, (title, body) in POSTS.items():
+        kind = "website" if slug == "mould" else "article"
+        page(
+            tmp_path / f"some/{slug}.html",
+            title,
+            body,
+            f'<meta property="og:type" content="{kind}">',
+        )
+        page(
+            tmp_path / f"all/{slug}.html",
+            title,
+            body,
+            '<meta property="og:type" content="website">',
+        )
+
+    assert len(read_articles([tmp_path / "some"]).articles) == 3
+    assert len(read_articles([tmp_path / "all"]).articles) == 4
+
+
+def test_one_heading_on_every_page_is_not_their_title(tmp_path: Path):
+    """Then the part of <title> that differs is; if none does, the selector is named."""
+    for n, (title, body) in enumerate(POSTS.values()):
+        text = f"<title>{title} - The plot</title><h1>Our plot</h1><p>{body}</p>"
+        (tmp_path / f"{n}.html").write_text(text)
+
+    batch = read_articles([tmp_path])
+
+    assert {article.title for article in batch.articles.values()} == {t for t, _ in POSTS.values()}
+    for path in tmp_path.iterdir():
+        path.write_text("<title>The plot</title><h1>Our plot</h1><p>Text.</p>")
+    assert "--title-selector" in read_articles([tmp_path]).remarks[-1].text
+
+
+def test_links_lead_to_pages_by_where_they_are(mirror: Path):
+    """From the root, from the page, with a host; titles count where the address does not."""
+    links = "".join(
+        f'<li><a href="{href}">{title}</a></li>'
+        for href, title in {
+            "../storing/": "One", f"{SITE}/2025/10/compost/?utm_source=x": "Two",
+            "/2025/10/mould/": "Three", "https://elsewhere.example/": "Elsewhere",
+            "/gone/": "A page that is gone", "/moved/": "Making leaf mould",
+        }.items()
+    )  # fmt: skip
+    tail = f"<h2>Related posts</h2><ul>{links}</ul>"
+    page(
+        mirror / "2025/10/garlic/index.html",
+        *POSTS["garlic"],
+        canonical(f"{SITE}/2025/10/garlic/"),
+        tail,
+    )
+
+    linked = link(read_articles([mirror]), [])
+
+    *known, mould = linked.articles["2025/10/garlic"].recommended
+    assert [id for id in known if not id.startswith("stub:")] == [
+        "2025/10/storing", "2025/10/compost", "2025/10/mould",
+    ]  # fmt: skip
+    assert mould == "2025/10/mould"
+    assert [stub.title for stub in linked.stubs.values()] == ["A page that is gone"]
+    assert linked.n_elsewhere == 1
+
+
+def test_links_lead_to_pages_without_addresses(tmp_path: Path):
+    """By the files they name."""
+    tail = '<h2>Related</h2><p><a href="b.html">See b</a></p><p><a href="/x/c.html">See c</a></p>'
+    for place in ("x/a", "x/b", "x/c"):
+        page(
+            tmp_path / f"{place}.html",
+            place,
+            f"About {place}.",
+            tail=tail if place == "x/a" else "",
+        )
+
+    linked = link(read_articles([tmp_path]), [])
+
+    assert linked.articles["x/a"].recommended == ("x/b", "x/c")
+    assert linked.stubs == {}
+
+
+def test_other_ids_for_the_same_pages_are_refused(mirror: Path):
+    """Clicks are counted by id. With a flag the new ones take the place of the old."""
+    with Store("sqlite://") as store:
+        store.apply(read_articles([mirror]))
+        again = read_articles([mirror / "2025"])
+
+        with pytest.raises(InputError, match="4 articles stand in the store under other ids: '10/"):
+            store.apply(again)
+        assert {article.id[:7] for article in store.articles()} == {"2025/10"}
+        changes = store.apply(again, new_ids=True)
+
+        assert changes.renamed["2025/10/garlic"] == "10/garlic"
+        assert {article.id[:3] for article in store.articles()} == {"10/"}
+
+
+def test_a_page_in_an_older_encoding_is_read_by_what_it_declares(tmp_path: Path):
+    """Without a declaration it is refused, and the byte is named."""
+    text = '<meta charset="iso-8859-1"><h1>Caf\xe9 “gärten”</h1><p>Text.</p>'
+    (tmp_path / "a.html").write_bytes(text.encode("cp1252"))
+
+    assert read_articles([tmp_path]).articles["a"].title == "Café “gärten”"
+    (tmp_path / "a.html").write_bytes(text.replace("charset", "x").encode("cp1252"))
+    assert "not UTF-8: byte 0xe9" in read_articles([tmp_path]).problems[0].text
+
+
+def test_what_is_not_read_is_named(mirror: Path):
+    """Kinds of files, fields of records, and what was asked to be left out."""
+    for name in ("a.docx", "b.docx", "c.pdf", "logo.png"):
+        (mirror / name).write_bytes(b"x")
+    rows = [{"id": n, "title": f"T {n}", "word_count": 3} for n in "ab"]
+    (mirror / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    batch = read_articles([mirror], exclude=("2025/10/m*", "b"))
+
+    assert "3 files of kinds that are not read: .docx (2), .pdf (1)" in batch.notes
+    assert "fields that are not read: word_count (2)" in batch.notes
+    assert sorted(batch.articles) == ["2025/10/compost", "2025/10/garlic", "2025/10/storing", "a"]
