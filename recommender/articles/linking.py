@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from urllib.parse import unquote, urljoin, urlsplit
 
 from recommender.articles.addresses import Finder
@@ -44,14 +45,22 @@ class _Links:
     """Finds what the links of a batch mean, among its articles and ``others``."""
 
     def __init__(self, batch: Batch, others: list[Article]) -> None:
-        articles = [*batch.articles.values(), *others]
-        self.titles = TitleIndex(articles)
-        self.addresses = Finder((article.id, article.url) for article in articles)
+        self.articles = [*batch.articles.values(), *others]
         self.paths = {
             bare_path(document.path): id for id, document in batch.drafts.items() if document.path
         }
         self.stubs: dict[str, Article] = {}
         self.n_elsewhere = self.n_nowhere = 0
+
+    @cached_property
+    def titles(self) -> TitleIndex:
+        """The articles by their titles."""
+        return TitleIndex(self.articles)
+
+    @cached_property
+    def addresses(self) -> Finder:
+        """The articles by their addresses."""
+        return Finder((article.id, article.url) for article in self.articles)
 
     def id_of(self, pick: Pick, article: Article, document: Document) -> str | None:
         """The article that is meant, or a stub; None for another site, or for nothing."""

@@ -154,7 +154,7 @@ def is_copy(article: Article, other: Article) -> bool:
     if title_key(article.title) == title_key(other.title):
         return True
     short, long = sorted((article.body, other.body), key=len)
-    return bool(short) and title_key(short) in title_key(long)
+    return bool(short) and " ".join(short.split()) in " ".join(long.split())
 
 
 def _rank(document: Document, address: str) -> tuple[bool, bool, int, str]:

@@ -27,6 +27,7 @@ CHARACTERS = 160
 SHORT = 60
 # Of a long text the teaser stands near the beginning.
 MAX_LINES = 60
+MAX_LINE = 1_000
 # What opens so many articles is no text of any one of them.
 SHARED_BY = 3
 END = re.compile(
@@ -134,7 +135,7 @@ def openings(articles: Iterable[Article], *, n_sentences: int = 3) -> set[str]:
 
 def opening_key(sentence: str) -> str:
     """What sentences are compared by."""
-    return title_key(sentence)
+    return " ".join(sentence.casefold().split())
 
 
 def with_teaser(article: Article, *, most: int, shared: Collection[str]) -> Article:
@@ -154,9 +155,10 @@ def _sentences(text: str, title: str) -> Iterator[str]:
         flat = " ".join(line.split())
         if len(flat) < SHORT and not ENDING.search(flat):
             continue  # a heading, an entry of a list, a date
-        if title_key(flat) == key or AROUND.match(flat) or _is_date(flat):
+        is_title = len(flat) < 2 * len(title) and title_key(flat) == key
+        if is_title or AROUND.match(flat) or _is_date(flat):
             continue
-        for sentence in _split(flat[:2_000]):
+        for sentence in _split(flat[:MAX_LINE]):
             if not AROUND.match(sentence) and not LEFTOVER.search(sentence):
                 yield sentence
 
@@ -167,14 +169,15 @@ def _joined(text: str, sentence: str) -> str:
     return f"{text}{space}{sentence}"
 
 
-def _split(line: str) -> list[str]:
-    parts: list[str] = []
+def _split(line: str) -> Iterator[str]:
+    waiting = ""
     for part in filter(None, map(str.strip, _cut(line))):
-        if parts and ABBREVIATION.search(parts[-1]):
-            parts[-1] = f"{parts[-1]} {part}"
-        else:
-            parts.append(part)
-    return parts
+        waiting = f"{waiting} {part}" if waiting else part
+        if not ABBREVIATION.search(waiting):
+            yield waiting
+            waiting = ""
+    if waiting:
+        yield waiting
 
 
 def _cut(line: str) -> Iterator[str]:
