@@ -14,9 +14,10 @@ from prometheus_client.core import Metric
 
 from recommender.articles.article import from_record
 from recommender.articles.batch import Batch
+from recommender.articles.html_page import plain_fields
 from recommender.bundle import activation, registry
 from recommender.config import Settings
-from recommender.errors import ArticleError, BundleError, StoreError
+from recommender.errors import ArticleError, BundleError, MissingExtra, StoreError
 from recommender.events.allowance import beyond
 from recommender.events.event import DAY_MS
 from recommender.fields import MAX_ID_CHARACTERS
@@ -52,7 +53,7 @@ def add(
         check_key(settings.admin_key, request.scope["headers"])
 
     needed = [Depends(ADMIN), Depends(admin)]
-    _articles(app, live, stored, needed)
+    _articles(app, live, stored, settings, needed)
     _activation(app, live, needed)
     figures = Figures(live, stored, settings, clock)
 
@@ -67,7 +68,9 @@ def add(
         return Response(metrics.text(figures.now()), media_type="text/plain; version=0.0.4")
 
 
-def _articles(app: FastAPI, live: Live, stored: Stored, needed: list[Any]) -> None:
+def _articles(
+    app: FastAPI, live: Live, stored: Stored, settings: Settings, needed: list[Any]
+) -> None:
     def store() -> Store:
         if stored.store is None:
             raise no_store(str(stored.fault))
@@ -84,7 +87,7 @@ def _articles(app: FastAPI, live: Live, stored: Stored, needed: list[Any]) -> No
         """Each has a list of its own in the next request, and stands in others' within a second,
         without training. One that is faulty, and nothing is changed.
         """
-        batch = _batch(records)
+        batch = _batch(records, settings)
         try:
             changes = store().put(batch)
             live.catch_up()
@@ -120,13 +123,14 @@ def _articles(app: FastAPI, live: Live, stored: Stored, needed: list[Any]) -> No
         return Removed(removed=removed)
 
 
-def _batch(records: list[dict[str, Any]]) -> Batch:
-    batch = Batch()
+def _batch(records: list[dict[str, Any]], settings: Settings) -> Batch:
+    batch = Batch(teaser_characters=settings.teaser)
     for number, record in enumerate(records):
         where = f"article {number}"
         try:
-            batch.add(from_record(record, where=where), where)
-        except ArticleError as exc:
+            fields, _ = plain_fields(record, where=where)
+            batch.add(from_record(fields, where=where), where)
+        except (ArticleError, MissingExtra) as exc:
             raise Refusal(422, "invalid_article", str(exc)) from exc
     if batch.problems:
         raise Refusal(422, "invalid_article", batch.problems[0].text)

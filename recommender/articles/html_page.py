@@ -102,6 +102,29 @@ def fragment(markup: str, *, where: str) -> tuple[str, tuple[Pick, ...], str | N
     return "\n\n".join(lines), picks, image
 
 
+def plain_fields(
+    fields: Mapping[str, Any], *, where: str
+) -> tuple[dict[str, Any], tuple[Pick, ...]]:
+    """The fields of a record with text where they hold HTML: ``html`` or a ``body`` written as
+    such, which may also have a picture and links to related articles; these come second, unless
+    the record has a list of its own. ``ArticleError`` if the HTML is built to take minutes.
+    """
+    plain = dict(fields)
+    picks: tuple[Pick, ...] = ()
+    markup, body = plain.pop("html", None), plain.get("body")
+    if not markup and isinstance(body, str) and looks_like_html(body):
+        markup = body
+    if isinstance(markup, str) and markup:
+        plain["body"], picks, image = fragment(markup, where=where)
+        plain["image"] = plain.get("image") or image
+    elif isinstance(body, str):
+        plain["body"] = unescaped(body)
+    for name in ("title", "teaser"):
+        if isinstance(value := plain.get(name), str):
+            plain[name] = flat_text(value)
+    return plain, () if plain.get("recommended") else picks
+
+
 def flat_text(markup: str) -> str:
     """A line as text: without elements, if it has such, and with entities as what they stand for.
 

@@ -29,7 +29,6 @@ from recommender.articles.formats.detect import (
     not_read,
 )
 from recommender.articles.html_page import Selectors
-from recommender.articles.html_text import looks_like_html, unescaped
 from recommender.articles.linking import bare_path
 from recommender.articles.teasers import CHARACTERS
 from recommender.errors import ArticleError, InputError
@@ -264,7 +263,8 @@ def _take(
     remarks: list[Problem] = []
     try:
         has_id = fields.get("id") not in (None, "")
-        document = _with_text(found, fields)
+        fields, picks = html_page.plain_fields(fields, where=found.where)
+        document = found if found.picks or not picks else replace(found, picks=picks)
         if reading.ids != "auto" or not has_id:
             fields["id"] = _id_of(document, format, fields, reading)
         article = from_record(fields, where=found.where, remarks=remarks)
@@ -282,29 +282,6 @@ def _take(
         pages.append((article, document))
     else:
         batch.add(article, found.where, document if document.picks is not None else None)
-
-
-def _with_text(document: Document, fields: dict[str, Any]) -> Document:
-    """Turn what is HTML among the fields into text; the links and the picture that stand in it are
-    the article's, if it has no others.
-    """
-    markup = fields.pop("html", None)
-    body = fields.get("body")
-    if markup is None and isinstance(body, str) and looks_like_html(body):
-        markup = body
-    if isinstance(markup, str) and markup:
-        text, picks, image = html_page.fragment(markup, where=document.where)
-        fields["body"] = text
-        fields["image"] = fields.get("image") or image
-        if picks and not document.picks and not fields.get("recommended"):
-            document = replace(document, picks=picks)
-    elif isinstance(body, str):
-        fields["body"] = unescaped(body)
-    for name in ("title", "teaser"):
-        value = fields.get(name)
-        if isinstance(value, str):
-            fields[name] = html_page.flat_text(value)
-    return document
 
 
 def _id_of(document: Document, format: Format, fields: Mapping[str, Any], reading: Reading) -> str:

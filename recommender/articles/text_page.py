@@ -34,6 +34,8 @@ MARKER = "Recommend"
 PREVIOUS = "<<:"
 NEXT = ">>:"
 DOTS = ("...", "…")
+# Of front matter, which is not for readers.
+FENCES = ("---", "+++")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ def parse(text: str, *, where: str) -> Page:
         what = "the page is empty" if marker is None else f"missing, the page begins with {MARKER}"
         raise ArticleError(f"{where}: field title: {what}")
     title, rest = blocks[0], blocks[1:]
+    if title in FENCES:
+        what = f"the page begins with {title!r}, as Markdown with fields at its head does"
+        raise ArticleError(f"{where}: field title: {what}; give --format markdown")
     if title.startswith((PREVIOUS, NEXT)):
         raise ArticleError(f"{where}: field title: missing, the page begins with {title!r}")
     if rest and rest[0].split() == title.split():

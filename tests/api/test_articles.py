@@ -332,3 +332,21 @@ def test_answers_may_be_embedded_in_isolated_pages(client: Client):
 
     assert again.status_code == 304
     assert [answer.headers.get(policy) for answer in answers] == ["cross-origin"] * 7
+
+
+def test_html_in_an_article_is_read_as_text(client: Client, settings: Settings):
+    """As in an import: what systems hold is mostly HTML."""
+    record = {
+        "id": "new",
+        "title": "Salt &amp; joints",
+        "body": "<p>Salt harms no joint.</p><p>It raises the pressure of the blood.</p>",
+    }
+
+    assert put(client, record).status_code == 200
+
+    with Store(settings.database) as store:
+        (article,) = store.articles(ids=["new"])
+    assert (article.title, article.teaser) == (
+        "Salt & joints",
+        "Salt harms no joint. It raises the pressure of the blood.",
+    )

@@ -190,3 +190,9 @@ def test_what_is_written_is_what_is_read(links: list[tuple[str, str]], newline: 
     assert list(found.recommended) == links
     assert found.body == parse(PAGE, where="knee.txt").body
     assert n_links(rewrite(raw, links)) == len(links)
+
+
+def test_markdown_is_no_text_page():
+    """Its fields would become the text."""
+    with pytest.raises(ArticleError, match=r"a\.txt: field title: .*give --format markdown"):
+        parse("---\ntitle: Knee\n---\nIt clicks.", where="a.txt")
