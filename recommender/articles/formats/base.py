@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from recommender.articles.document import Document, LeftOut
 from recommender.files import GZIP_MAGIC, Problem, opened, unpacked
@@ -191,3 +192,15 @@ def plain_title(text: str) -> str:
     'The <div> and <p> elements – compared'
     """
     return " ".join(html.unescape(INLINE_TAG.sub("", text)).split())
+
+
+def path_of(address: str) -> str:
+    """The path of an address without its host and query; ``/`` for none.
+
+    >>> path_of("https://example.org/a/b/?p=1"), path_of("https://example.org?p=1")
+    ('/a/b/', '/')
+    """
+    try:
+        return urlsplit(address).path or "/"
+    except ValueError:
+        return "/"

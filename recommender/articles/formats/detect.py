@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from recommender.articles.formats import markdown, records, wordpress
+from recommender.articles.formats import feed, ghost, markdown, records, sitemap, wordpress
 from recommender.articles.formats.base import Format, Head, ending_of, head_of
 from recommender.errors import InputError
 
@@ -37,6 +37,14 @@ HTML = re.compile(
     r"(?>(?><\?xml[^>]*>|<!--.*?-->)\s*)*+<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 MAX_ENDINGS = 8
+TITLED = re.compile(r'"\w*(?:title|headline|heading)\w*"\s*:|"db"\s*:', re.I)
+# Of tools and browsers, beside the articles of repositories and mirrors.
+SETTINGS = {
+    "package.json", "package-lock.json", "composer.json", "tsconfig.json", "jsconfig.json",
+    "manifest.json", "browserconfig.xml", "opensearch.xml", "osd.xml", "crossdomain.xml",
+    "_category_.json", "theme.json", "vercel.json", "robots.txt", "humans.txt", "ads.txt",
+    "llms.txt", "security.txt", "requirements.txt",
+}  # fmt: skip
 
 
 def is_html(head: Head) -> bool:
@@ -53,6 +61,10 @@ FORMATS = (
     Format(
         "wordpress", "export of WordPress (WXR)", (".wxr",), wordpress.recognises, wordpress.read
     ),
+    Format("feed", "feeds: RSS and Atom", (".rss", ".atom", ".rdf"), feed.recognises, feed.read),
+    Format("jsonfeed", "JSON Feed", (), feed.recognises_json, feed.read_json),
+    Format("ghost", "export of Ghost", (), ghost.recognises, ghost.read),
+    Format("sitemap", "sitemaps, beside a mirror's pages", (), sitemap.recognises, sitemap.read),
     Format(
         "json", "JSON: an array, or an object around one", (),
         records.recognises_json, records.read_json,
@@ -69,8 +81,10 @@ FORMATS = (
     Format("html", "HTML pages", (".html", ".htm", ".xhtml"), is_html, None),
     Format("pages", "text pages", (".txt",), None, None),
 )  # fmt: skip
+# Those that a file without an ending of its own may have.
+OF_XML = [each for each in FORMATS if each.name in ("wordpress", "feed", "sitemap", "html")]
 NAMES = ", ".join(format.name for format in FORMATS)
-ENDINGS = ", ".join(dict.fromkeys(ending for format in FORMATS for ending in format.endings))
+ENDINGS = ", ".join(dict.fromkeys([*(end for each in FORMATS for end in each.endings), ".xml"]))
 
 
 def format_named(name: str) -> Format:
@@ -88,12 +102,18 @@ def format_of_name(path: Path) -> Format | None:
 
 
 def is_known(path: Path) -> bool:
-    """Whether a file is read when it stands in a folder: by its ending, or as a page of a mirror
-    that has that of the program behind it, or none.
+    """Whether a file is read when it stands in a folder: by its ending; with that of a program, or
+    none, as a page of a mirror; JSON if something in it has a title, XML if it is a known one.
     """
-    if format_of_name(path) is not None:
-        return True
-    return ending_of(path) in OF_PROGRAMS and is_html(head_of(path))
+    ending = ending_of(path)
+    if path.name in SETTINGS:
+        return False
+    if ending == ".json":  # of which most folders have others too
+        return TITLED.search(head_of(path).text) is not None
+    if ending == ".xml" or ending in OF_PROGRAMS:
+        head = head_of(path)
+        return any(format.recognises(head) for format in OF_XML if format.recognises)
+    return format_of_name(path) is not None
 
 
 def is_content(path: Path) -> bool:
@@ -102,7 +122,8 @@ def is_content(path: Path) -> bool:
     """
     ending = ending_of(path)
     is_asset = ASSETS.fullmatch(ending) or ending in OF_PROGRAMS
-    return bool(ending) and not is_asset and format_of_name(path) is None
+    is_named = format_of_name(path) is not None and ending != ".json"
+    return bool(ending) and not is_asset and not is_named and path.name not in SETTINGS
 
 
 def detected(path: Path) -> Format:

@@ -24,6 +24,7 @@ from recommender.articles.formats.base import (
     ending_of,
     faults_of_file,
     kept,
+    names_of,
     plain,
     plain_title,
     text_of,
@@ -153,11 +154,18 @@ class Counted:
         return raw
 
 
-def json_records(file: Path, place: list[str] | None = None) -> Iterator[Any]:
-    """The values of a JSON file that are records, a ``Problem`` last where it cannot be read on.
+def json_records(file: Path) -> Iterator[Any]:
+    """The values of a JSON file that are records, wherever they stand in it; a ``Problem`` last
+    where it cannot be read on.
+    """
+    for found in json_values(file):
+        yield found if isinstance(found, Problem) else found[1]
 
-    ``place`` are the names that lead to them, where ``item`` is any element of an array; without
-    one they are looked for.
+
+def json_values(file: Path, *places: list[str]) -> Iterator[tuple[list[str], Any] | Problem]:
+    """Where a JSON file has these places, each with its value; a ``Problem`` last where it cannot
+    be read on. Places are the names that lead there, where ``item`` is any element of an array;
+    without any the one of the records is looked for.
     """
     try:
         import ijson
@@ -166,11 +174,10 @@ def json_records(file: Path, place: list[str] | None = None) -> Iterator[Any]:
     problems: list[Problem] = []
     with faults_of_file(file, problems):
         try:
-            if place is None:
-                place = _place(file)
+            known = [*places] or [_place(file)]
             with whole(file) as opened:
                 counted = Counted(opened)
-                yield from _values(_events(counted), counted, place)
+                yield from _values(_events(counted), counted, known)
         except (ijson.JSONError, ValueError, RecursionError) as exc:
             problems.append(Problem(f"{file}: not JSON: {' '.join(str(exc).split())[:200]}"))
     yield from problems
@@ -223,21 +230,26 @@ def _place(file: Path) -> list[str]:
     return [] if own else other
 
 
-def _values(events: Iterator[Event], counted: Counted, place: list[str]) -> Iterator[Any]:
-    """The values at a place, one by one."""
+def _values(
+    events: Iterator[Event], counted: Counted, places: list[list[str]]
+) -> Iterator[tuple[list[str], Any]]:
+    """The values at some places, one by one."""
     from ijson.common import ObjectBuilder
 
     builder: ObjectBuilder | None = None
+    place: list[str] = []
     depth = 0
     for path, event, value in events:
         if builder is None:
-            if path != place or event == "map_key" or event in CLOSING:
+            if path not in places or event == "map_key" or event in CLOSING:
+                if len(path) <= 1 or path[-1] == "item":
+                    counted.begin()  # what is of no use is not held
                 continue
-            builder, depth = ObjectBuilder(), 0
+            builder, place, depth = ObjectBuilder(), [*path], 0
         builder.event(event, value)
         depth += (event in OPENING) - (event in CLOSING)
         if depth == 0:
-            yield builder.value
+            yield place, builder.value
             builder = None
             counted.begin()
 
@@ -254,8 +266,19 @@ def article_of(record: Mapping[str, Any], where: str, path: str) -> Document | L
         return _of_json_api(record, where, path)
     if isinstance(record.get("sys"), dict) and isinstance(record.get("fields"), dict):
         fields = {name: _in_one_language(value) for name, value in record["fields"].items()}
-        return Document(where, {"id": record["sys"].get("id"), **fields}, path)
-    return Document(where, record, path)
+        record = {"id": record["sys"].get("id"), **fields}
+    return Document(where, {name: _named(name, each) for name, each in record.items()}, path)
+
+
+def _named(name: str, value: Any) -> Any:
+    """Of objects in a field of ours their names, as interfaces nest them."""
+    if name == "tags" and isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        return names_of(value)
+    if name in ("author", "category") and isinstance(value, dict):
+        return next(iter(names_of(value)), "")
+    if name == "image" and isinstance(value, dict):
+        return next((text_of(value[key]) for key in ("url", "src", "href") if key in value), "")
+    return value
 
 
 def _of_wordpress(record: Mapping[str, Any], where: str, path: str) -> Document | LeftOut:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from recommender.articles.document import Document, LeftOut, Pick
 from recommender.articles.formats.base import (
@@ -20,6 +19,7 @@ from recommender.articles.formats.base import (
     Head,
     category_and_tags,
     kept,
+    path_of,
     plain,
     plain_title,
 )
@@ -235,21 +235,13 @@ def _article(
         or item.of_plugins(PICTURES),
         "language": languages[0] if languages else site.language,
     }
-    if _path_of(link) == "/":  # plain permalinks: ``/?p=12``
+    if path_of(link) == "/":  # plain permalinks: ``/?p=12``
         fields["id"] = item["wp:post_id"]
     slug = item["wp:post_name"] or item["wp:post_id"]
     return Document(
         where, kept(fields), slug, picks=_picks(item.meta, site.posts), canonical=canonical or None,
         remarks=remarks,
     )  # fmt: skip
-
-
-def _path_of(link: str) -> str:
-    """The path of an address; ``/`` for none."""
-    try:
-        return urlsplit(link).path or "/"
-    except ValueError:
-        return "/"
 
 
 def _date(item: _Item, name: str) -> str:

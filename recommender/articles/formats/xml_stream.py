@@ -108,9 +108,14 @@ def _checked(file: IO[bytes]) -> IO[bytes]:
     a file of a few bytes huge, or read others.
     """
     head = file.read(BLOCK)
+    check_entities(head)
+    return _Again(head, file)  # type: ignore[return-value]
+
+
+def check_entities(head: bytes) -> None:
+    """Raise ``OSError`` if XML that begins like this declares entities of its own."""
     if ENTITY.search(head.partition(b"<![CDATA[")[0]):
         raise OSError("it declares entities of its own, which are not read")
-    return _Again(head, file)  # type: ignore[return-value]
 
 
 class _Again:

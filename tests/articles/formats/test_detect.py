@@ -38,6 +38,15 @@ HELD = [
         '<?xml version="1.0"?><rss xmlns:wp="http://wordpress.org/export/1.2/">',
         "wordpress",
     ),
+    ("a.xml", '<?xml version="1.0"?><?xml-stylesheet href="a"?><rss version="2.0">', "feed"),
+    ("index.html", "<rdf:RDF xmlns:rdf='r' xmlns='http://purl.org/rss/1.0/'>", "feed"),
+    ("a.xml", "<!-- x --><feed xmlns='http://www.w3.org/2005/Atom'>", "feed"),
+    ("a.json", '{"version": "https://jsonfeed.org/version/1.1", "items": []}', "jsonfeed"),
+    ("a.json", '{"db": [{"meta": {}, "data": {"posts": []}}]}', "ghost"),
+    ("a.json", '{\n"meta": {}, "data": {"posts": [], "posts_tags": []}}', "ghost"),
+    ("a.xml", "<urlset>", "sitemap"),
+    ("a.xml", "<sitemapindex>", "sitemap"),
+    ("sitemap.txt", "https://x.example/a\nhttps://x.example/b\n", "sitemap"),
     ("knee.md", "Knee", "markdown"),
     ("knee.md", '{"title": "Knee"}\n\nIt clicks.', "markdown"),
     ("knee.html", "---\ntitle: Knee\n---\n<p>It clicks.</p>", "markdown"),
@@ -93,6 +102,27 @@ def test_pages_named_by_programs_are_read_if_they_are_pages(tmp_path: Path):
 
     assert [name for name in contents if is_known(tmp_path / name)] == ["knee", "knee.php"]
     assert not any(is_content(tmp_path / name) for name in contents)
+
+
+def test_of_json_and_xml_in_a_folder_only_what_holds_articles_is_read(tmp_path: Path):
+    """Repositories and mirrors have others beside them, which are counted but for settings."""
+    contents = {
+        "posts.json": '[{"id": 1, "title": "A"}]',
+        "feed.xml": "<rss>",
+        "names.json": '[{"id": 1, "name": "A"}]',
+        "pom.xml": "<project>",
+        "package.json": '{"title": "A"}',
+        "robots.txt": "User-agent: *",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+
+    known = {name for name in contents if is_known(tmp_path / name)}
+
+    assert known == {"posts.json", "feed.xml"}
+    assert not_read(tmp_path / name for name in contents if name not in known) == (
+        "2 files of kinds that are not read: .json (1), .xml (1)"
+    )
 
 
 def test_what_might_hold_articles_and_is_not_read_is_counted():

@@ -45,7 +45,7 @@ def test_arrays_are_found_however_they_are_wrapped(tmp_path: Path, value: Any, i
 
 def test_objects_over_many_lines_are_records_each(tmp_path: Path):
     """With a byte order mark; lists of objects within them are theirs."""
-    first = {**A, "tags": [{"name": "x"}], "items": {"a": [{"name": "y"}]}}
+    first = {**A, "links": [{"name": "x"}], "items": {"a": [{"name": "y"}]}}
     content = "\ufeff" + json.dumps(first, indent=1) + "\n" + json.dumps(B, indent=1)
 
     assert [document.fields for document in read(tmp_path, content)] == [first, B]
@@ -137,6 +137,25 @@ def test_posts_of_wordpress_as_its_interface_gives_them(tmp_path: Path):
         "status: draft",
         "protected by a password",
     ]
+
+
+def test_names_are_taken_out_of_objects_in_fields_of_ours(tmp_path: Path):
+    """As interfaces nest tags, authors, categories and pictures."""
+    record = {
+        **A,
+        "tags": [{"name": "x", "id": 3}, {"slug": "y"}],
+        "author": {"name": "Jo"},
+        "category": {"title": "Herbs"},
+        "image": {"url": "/a.jpg"},
+        "other": {"kept": True},
+    }
+
+    (found,) = read(tmp_path, json.dumps({"posts": [record]}))
+
+    assert found.fields == {
+        **A, "tags": ["x", "y"], "author": "Jo", "category": "Herbs", "image": "/a.jpg",
+        "other": {"kept": True},
+    }  # fmt: skip
 
 
 def test_resources_of_drupal_strapi_and_contentful_are_unwrapped(tmp_path: Path):
