@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -331,7 +331,7 @@ def _csv_rows(path: Path) -> Iterator[Record | Problem]:
             where = f"{path}:{lines.number + 1}"
             try:
                 # A reader is done with once its lines raised; a new one goes on after them.
-                for row in csv.reader(lines):
+                for row in csv.reader(lines, delimiter=lines.delimiter):
                     if not names:
                         names = [name.strip() for name in row]
                     elif len(row) > len(names):
@@ -352,12 +352,20 @@ def _csv_rows(path: Path) -> Iterator[Record | Problem]:
 
 
 class _CsvLines:
-    """A file's lines for a CSV reader, which needs their ends; ``number`` have been read."""
+    """A file's lines for a CSV reader, which needs their ends; ``number`` have been read. The
+    ``delimiter`` is a comma, or what the heading has in its place: spreadsheets write semicolons
+    where a comma stands in numbers.
+    """
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path = path
-        self.lines = _lines(file)
+        lines = _lines(file)
+        heading = next(lines, b"")
+        self.lines = chain((heading,), lines) if heading != b"" else lines
         self.number = 0
+        others = {mark: (heading or b"").count(mark.encode()) for mark in ";\t|"}
+        most = max(others, key=others.__getitem__)
+        self.delimiter = most if others[most] and b"," not in (heading or b"") else ","
 
     def __iter__(self) -> Iterator[str]:
         return self

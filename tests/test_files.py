@@ -449,3 +449,13 @@ def test_the_first_records_may_be_left_out(tmp_path: Path):
         assert len(found) >= 4
         for after in range(len(found) + 2):
             assert list(read_records(path, kind, after=after)) == found[after:]
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_spreadsheets_have_other_marks_than_commas(tmp_path: Path, mark: str):
+    """The heading shows which; a comma in it is the mark."""
+    table = written(tmp_path / "a.csv", f"id{mark}title\na{mark}Salt, pepper\n")
+    commas = written(tmp_path / "b.csv", f"id,a{mark}b\nc,d\n")
+
+    assert outcome(table, "csv") == [{"id": "a", "title": "Salt, pepper"}]
+    assert outcome(commas, "csv") == [{"id": "c", f"a{mark}b": "d"}]

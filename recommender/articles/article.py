@@ -220,7 +220,8 @@ def _timestamp(record: Mapping[str, Any], name: str) -> str | None:
     try:
         parse_timestamp(written)
     except ValueError:
-        return moment.isoformat().replace("+00:00", "Z")
+        is_day = moment.time() == MIDNIGHT and isinstance(value, str) and ":" not in value
+        return moment.date().isoformat() if is_day else moment.isoformat().replace("+00:00", "Z")
     return written
 
 

@@ -38,7 +38,6 @@ from recommender.files import (
     decode,
     files_in,
     read_bytes,
-    unpacked,
 )
 from recommender.progress import Progress, Silent, tracked
 
@@ -74,6 +73,8 @@ SYNONYMS = {
               "hero_image", "photo", "og_image"),
     "recommended": ("related", "related_ids", "related_articles", "see_also"),
 }  # fmt: skip
+# Formats whose records have ids of their own.
+RECORDS = ("json", "jsonl", "csv", "parquet")
 READ = frozenset([*FIELDS, "html"])
 MAX_NAMES = 10
 # Of programs that sites are built with; their documents are no articles.
@@ -141,7 +142,7 @@ def read_articles(
     files = _files(paths, reading, batch)
     progress.stage("reading articles", len(files))
     pages: list[page_set.Page] = []
-    unread: Counter[str] = Counter()
+    unread, given = Counter[str](), Counter[str]()
     for file, root in tracked(files, progress):
         format = detected(file) if reading.format == "auto" else format_named(reading.format)
         for found in _found_in(file, root, format, reading):
@@ -153,13 +154,15 @@ def read_articles(
             else:
                 if format.read is not None:
                     unread.update(_unread(found.fields, reading))
+                    given.update(name for name in FIELDS if found.fields.get(name))
                 _take(found, format, reading, batch, pages)
             if len(batch.problems) > max(MAX_PROBLEMS, batch.n_records / 2):
                 Tolerance().check(batch.problems, batch.n_records)
     _settle(pages, reading, batch)
     if unread:
         names = ", ".join(f"{name} ({n:,})" for name, n in unread.most_common(MAX_NAMES))
-        batch.notes.append(f"fields that are not read: {names}")
+        hint = _hint({**unread, **given}, reading)
+        batch.notes.append(f"fields that are not read: {names}{hint}")
     if batch.n_records == 0:
         batch.problems.append(Problem(f"{', '.join(map(str, paths))}: no record in it"))
         batch.n_records = 1
@@ -265,7 +268,7 @@ def _take(
         has_id = fields.get("id") not in (None, "")
         fields, picks = html_page.plain_fields(fields, where=found.where)
         document = found if found.picks or not picks else replace(found, picks=picks)
-        if reading.ids != "auto" or not has_id:
+        if reading.ids != "auto" or not (has_id or format.name in RECORDS):
             fields["id"] = _id_of(document, format, fields, reading)
         article = from_record(fields, where=found.where, remarks=remarks)
     except ArticleError as exc:
@@ -278,31 +281,36 @@ def _take(
         batch.leave_out(found.where, "named by --exclude")
     elif found.left_out:
         batch.leave_out(found.where, found.left_out)
-    elif not has_id:
+    elif not has_id and format.name not in RECORDS:
         pages.append((article, document))
     else:
         batch.add(article, found.where, document if document.picks is not None else None)
 
 
 def _id_of(document: Document, format: Format, fields: Mapping[str, Any], reading: Reading) -> str:
-    how = reading.ids
-    if how == "auto":
-        how = DEFAULT_IDS.get(format.name, "canonical")
-    address = document.canonical or fields.get("url")
-    if how == "stem":
-        place = document.path or (urlsplit(address).path if isinstance(address, str) else "")
-        file = Path(unpacked(Path(place.rstrip("/"))).name)
-        return file.stem if document.path else file.name
-    if how == "canonical" and isinstance(address, str):
-        try:
-            parts = urlsplit(address)
-        except ValueError:
-            parts = urlsplit("")
-        # A page that is named by a parameter has it in its id.
-        place = f"{parts.path.strip('/')}?{parts.query}" if parts.query else bare_path(parts.path)
-        if place or parts.path == "/":
-            return place or HOME
-    return bare_path(document.path) or HOME
+    """The id of a page that has none, as is asked or as is usual for the format; what the way
+    that is asked for does not give, the page's place or address does.
+    """
+    how = reading.ids if reading.ids != "auto" else DEFAULT_IDS.get(format.name, "canonical")
+    # The records of one file have one place.
+    place = "" if format.name in RECORDS else document.path
+    address = _path_of(document.canonical or fields.get("url"))
+    path = bare_path(place) or (HOME if place else "")
+    found = address or path if how == "canonical" else path or address
+    return found.rpartition("/")[2] if how == "stem" else found
+
+
+def _path_of(address: Any) -> str:
+    """The path of an address, with the parameters that may name the page; empty for none."""
+    if not isinstance(address, str):
+        return ""
+    try:
+        parts = urlsplit(address.strip())
+    except ValueError:
+        return ""
+    if parts.query:
+        return f"{parts.path.strip('/')}?{parts.query}"
+    return bare_path(parts.path) or (HOME if parts.path or parts.netloc else "")
 
 
 def _settle(pages: list[page_set.Page], reading: Reading, batch: Batch) -> None:
@@ -372,10 +380,11 @@ def _unread(fields: Mapping[str, Any], reading: Reading) -> list[str]:
 def _hint(fields: Mapping[str, Any], reading: Reading) -> str:
     """Where a needed field is missing and one has a name it often has: what to ask for."""
     by_name = {name.lower(): name for name in fields}
+    html = fields.get("html")
     pairs = [
         f"{ours}={by_name[theirs]}"
         for ours, names in SYNONYMS.items()
-        if not fields.get(ours) and ours not in reading.fields
+        if not fields.get(ours) and ours not in reading.fields and not (ours == "body" and html)
         for theirs in [next((name for name in names if name in by_name), None)]
         if theirs
     ]

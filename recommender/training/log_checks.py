@@ -6,6 +6,7 @@ where clicks do not suffice. The thresholds are rules of thumb, not tuned, state
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -31,6 +32,8 @@ from recommender.store.event_writer import REJECTED
 PATIENCE_MS = 30 * 60 * 1000
 # Not tuned. Shares of articles, of links, and of clicks: one in five and much is amiss; events that
 # get lost on the way are a few in a hundred; a click on what was not shown is a fault of the page.
+# One title on so many articles, and on such a share of them, is a fault of the import.
+MIN_SAME_TITLE, MAX_SAME_TITLE = 3, 0.5
 MAX_WITHOUT_TEXT, MAX_STUBS, MAX_FLAGGED = 0.2, 0.2, 0.2
 # Of dates a slip is rare; one in twenty comes from an export at fault.
 MAX_BAD_DATES = 0.05
@@ -77,7 +80,8 @@ def validate(
     articles = [article for article in everything if not article.stub]
     ids = [article.id for article in everything]
     log = counts.count(store, ids, caps=caps)
-    found = [_articles(articles), _texts(articles), _languages(articles), _lists(everything)]
+    found = [_articles(articles), _texts(articles), _titles(articles), _languages(articles)]
+    found += [_lists(everything)]
     found += [_dates(articles, now_ms)]
     found += [_clicks(log), _without_clicks(log), _positions(log), _randomised(log, seed)]
     found += [_one_pair(log, ids), _drift(log)]
@@ -99,6 +103,17 @@ def _articles(articles: list[Article]) -> Check:
 def _texts(articles: list[Article]) -> Check:
     without = [article.id for article in articles if not article.body.strip()]
     return _share("articles have a text", without, len(articles), MAX_WITHOUT_TEXT, "have none")
+
+
+def _titles(articles: list[Article]) -> Check:
+    """Themes often show the site's name where a page's title is looked for."""
+    counts = Counter(article.title for article in articles)
+    title, n_same = counts.most_common(1)[0] if counts else ("", 0)
+    passed = n_same < MIN_SAME_TITLE or n_same <= MAX_SAME_TITLE * len(articles)
+    summary = f"{n_same:,} of {len(articles):,} have the most frequent one"
+    if not passed:
+        summary += ": import again with --title-selector"
+    return Check("articles have titles of their own", passed, summary, [] if passed else [title])
 
 
 def _languages(articles: list[Article]) -> Check:

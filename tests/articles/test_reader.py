@@ -358,3 +358,53 @@ def test_bad_records_without_end_are_not_kept(tmp_path: Path, monkeypatch: pytes
 
     with pytest.raises(TooManyBadRecords, match="nothing imported: 101 of 101 records are bad"):
         read_articles([path])
+
+
+def test_fields_by_other_names_are_mapped(tmp_path: Path):
+    """Also those within others; without a mapping the error proposes one."""
+    rows = [
+        {"slug": f"a{n}", "headline": f"T{n}", "content": {"rendered": "<p>Salt &amp; joints.</p>"}}
+        for n in range(5)
+    ]
+    path = json_lines(tmp_path / "a.jsonl", *rows)
+    mapping = {"id": "slug", "title": "headline", "body": "content.rendered"}
+
+    batch = read_articles([path], fields=mapping)
+
+    assert batch.articles["a1"] == Article("a1", "T1", "Salt & joints.")
+    assert batch.notes == []
+    fault = read_articles([path]).problems[0].text
+    assert fault.endswith("field id: missing; perhaps --map id=slug,title=headline,body=content")
+    with pytest.raises(InputError, match="--map name=…: no field of articles; known: id, title"):
+        read_articles([path], fields={"name": "headline"})
+
+
+def test_fields_that_are_not_read_are_named_once(tmp_path: Path):
+    """With a mapping where the name is one that ours often has."""
+    rows = [{"id": n, "title": "T", "content": "Text.", "n_words": 3} for n in range(9)]
+
+    batch = read_articles([json_lines(tmp_path / "a.jsonl", *rows)])
+
+    assert batch.notes == [
+        "fields that are not read: content (9), n_words (9); perhaps --map body=content"
+    ]
+
+
+def test_an_optional_field_that_cannot_be_read_costs_that_field(tmp_path: Path):
+    """And is named; an odd date is read, if it can be but one."""
+    mail = "Sun, 22 Nov 2026 10:00:00 GMT"
+    dates = ["2014-08", "0000-00-00 00:00:00", mail, 1795341600000, "soon"]
+    rows = [{"id": n, "title": "T", "published_at": date} for n, date in enumerate(dates)]
+    odd = {"id": "odd", "title": "T", "tags": 3, "image": "javascript:x", "sensitive": "perhaps"}
+
+    batch = read_articles([json_lines(tmp_path / "a.jsonl", *rows, odd)])
+
+    assert batch.problems == []
+    assert [batch.articles[str(n)].published_at for n in range(5)] == [
+        "2014-08-01", None, "2026-11-22T10:00:00Z", "2026-11-22T10:00:00Z", None,
+    ]  # fmt: skip
+    article = batch.articles["odd"]
+    assert (article.tags, article.image, article.sensitive) == ((), None, True)
+    assert [text.split(": field ")[1].split(":")[0] for (text,) in batch.remarks] == [
+        "published_at", "tags", "image", "sensitive",
+    ]  # fmt: skip

@@ -133,6 +133,12 @@ def test_an_empty_store_passes_what_it_can():
     [
         ("articles have a text", [Article("a", "A"), *SITE[:2]], [], "a"),
         (
+            "articles have titles of their own",
+            [replace(article, title="Our site") for article in SITE],
+            [],
+            "Our site",
+        ),
+        (
             "hand-picked links lead to pages",
             [Article("a", "A", body="x", recommended=(stub_for("Gone").id,)), stub_for("Gone")],
             [],
