@@ -101,7 +101,9 @@ class _Links:
             return found
         # A page of the folder: below its root, or beside the page that links to it.
         beside = urljoin(f"//{NOWHERE}/{document.path}", address)
-        places = (parts.path, urlsplit(beside).path)
+        # Mirrors of several hosts have a folder for each.
+        host, rest = document.path.partition("/")[0], parts.path.lstrip("/")
+        places = (parts.path, urlsplit(beside).path, f"{host}/{rest}")
         return next((self.paths[key] for key in map(bare_path, places) if key in self.paths), None)
 
     def _is_elsewhere(self, address: str, article: Article) -> bool:

@@ -68,12 +68,12 @@ def with_own_titles(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
 
 def titles_alike(pages: Sequence[Page]) -> str | None:
     """A warning, if many pages have one title."""
-    counts = Counter(article.title for article, _ in pages)
-    title, n_same = counts.most_common(1)[0] if counts else ("", 0)
-    if n_same < MIN_PAGES or n_same <= MOST * len(pages):
+    titles = [article.title for article, document in pages if document.title_found_in]
+    title, n_same = Counter(titles).most_common(1)[0] if titles else ("", 0)
+    if n_same < MIN_PAGES or n_same <= MOST * len(titles):
         return None
     return (
-        f"{n_same:,} of {len(pages):,} pages have the title {title!r}: name where theirs stands "
+        f"{n_same:,} of {len(titles):,} pages have the title {title!r}: name where theirs stands "
         "with --title-selector or RECOMMENDER_HTML_TITLE"
     )
 

@@ -28,6 +28,7 @@ from recommender.articles.formats.detect import (
     is_known,
     not_read,
 )
+from recommender.articles.formats.sitemap import read_sitemaps
 from recommender.articles.html_page import Selectors
 from recommender.articles.linking import bare_path
 from recommender.articles.teasers import CHARACTERS
@@ -143,8 +144,12 @@ def read_articles(
     progress.stage("reading articles", len(files))
     pages: list[page_set.Page] = []
     unread, given = Counter[str](), Counter[str]()
+    sitemaps: list[Path] = []
     for file, root in tracked(files, progress):
         format = detected(file) if reading.format == "auto" else format_named(reading.format)
+        if format.name == "sitemap" and len(files) > 1:
+            sitemaps.append(file)
+            continue
         for found in _found_in(file, root, format, reading):
             batch.n_records += 1
             if isinstance(found, Problem):
@@ -158,7 +163,7 @@ def read_articles(
                 _take(found, format, reading, batch, pages)
             if len(batch.problems) > max(MAX_PROBLEMS, batch.n_records / 2):
                 Tolerance().check(batch.problems, batch.n_records)
-    _settle(pages, reading, batch)
+    _settle(_with_sitemaps(pages, sitemaps, batch), reading, batch)
     if unread:
         names = ", ".join(f"{name} ({n:,})" for name, n in unread.most_common(MAX_NAMES))
         hint = _hint({**unread, **given}, reading)
@@ -311,6 +316,39 @@ def _path_of(address: Any) -> str:
     if parts.query:
         return f"{parts.path.strip('/')}?{parts.query}"
     return bare_path(parts.path) or (HOME if parts.path or parts.netloc else "")
+
+
+def _with_sitemaps(
+    pages: list[page_set.Page], files: list[Path], batch: Batch
+) -> list[page_set.Page]:
+    """The pages with what sitemaps say of them, where they do not say it themselves."""
+    if not files:
+        return pages
+    sitemap, problems = read_sitemaps(files)
+    batch.remarks.extend(problems)
+    found: list[page_set.Page] = []
+    n_listed = 0
+    for article, document in pages:
+        said = sitemap.fields_of(document.path) if document.title_found_in else None
+        if said is not None:
+            n_listed += 1
+            record = {"id": article.id, "title": article.title, **said}
+            other = from_record(record, where=document.where, remarks=batch.remarks)
+            article = replace(
+                article,
+                url=article.url or document.canonical or other.url,
+                updated_at=article.updated_at or other.updated_at,
+                published_at=article.published_at or other.published_at,
+                image=article.image or other.image,
+                tags=article.tags or other.tags,
+                language=article.language or other.language,
+            )
+        found.append((article, document))
+    n_html = sum(bool(document.title_found_in) for _, document in pages)
+    batch.notes.append(
+        f"sitemap: {n_listed:,} of {n_html:,} pages are among its {len(sitemap.pages):,} addresses"
+    )
+    return found
 
 
 def _settle(pages: list[page_set.Page], reading: Reading, batch: Batch) -> None:
