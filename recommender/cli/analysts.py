@@ -231,6 +231,17 @@ def import_events(
         f"{received.pageviews:,} page views; {received.duplicates:,} duplicates; "
         f"{reader.n_bad:,} bad records left out"
     )
+    if received.pieces:
+        say(f"{received.pieces:,} further impressions brought more links of views that are there")
+    if received.elsewhere:
+        say(
+            f"{received.elsewhere:,} impressions have the view_id of a view of another page, and "
+            "are left out: a view_id is that of one list on one page"
+        )
+    for why, n in sorted(received.waiting.items()):
+        say(f"{n:,} clicks name no list that is known, and wait: {why}")
+    for remark, n in reader.remarks.most_common():
+        say(f"{n:,} records: {remark}")
     if remarks:
         say(f"{len(remarks):,} files or folders skipped")
     if reader.skipped:

@@ -34,10 +34,10 @@ from recommender.demo.prepare import SEED, URL, price_of, prices
 from recommender.demo.readers import PAGES, truth
 from recommender.errors import RecommenderError
 from recommender.evaluation.report.picture import Axis, Picture, Series, chart
-from recommender.events.event import EPOCH
 from recommender.events.slate_token import N_VARIANTS
 from recommender.store.database import Store
 from recommender.terminal import say
+from recommender.times import EPOCH
 from recommender.training.pipeline import Options, build
 
 PICTURE = "loop.svg"

@@ -8,13 +8,13 @@ Click(view_id='v1', ts=1795341600000, clicked='knee')
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from recommender.articles.article import parse_timestamp
 from recommender.errors import EventError
 from recommender.fields import FieldError, flag, identifier, listed
+from recommender.times import EPOCH, parse_time
 
 # A slate is a list somebody could look at; wikis show some hundred links on a page.
 MAX_SHOWN = 5_000
@@ -24,11 +24,15 @@ MAX_NAME_CHARACTERS = 200
 ORIGINS = ("model", "text", "hand-picked", "fallback", "pinned", "explored")
 # Times are milliseconds since 1970, UTC; so long is a day.
 DAY_MS = 86_400_000
-EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)  # their units
+MILLISECOND = timedelta(milliseconds=1)
 
 
 class Impression(NamedTuple):
-    """A slate was shown. ``ts`` is in milliseconds since 1970, UTC."""
+    """A slate was shown, or a part of one: what has one ``view_id`` is put together. ``ts`` is in
+    milliseconds since 1970, UTC; ``nth`` orders those of one millisecond. ``places`` are those of
+    the links in the whole list, rising, None for the first ones; lists count from 0 or from 1.
+    A chance of None is not known.
+    """
 
     view_id: str
     ts: int
@@ -39,7 +43,9 @@ class Impression(NamedTuple):
     layout: str = ""
     list: str = ""
     arm: str = ""
-    propensities: tuple[float, ...] | None = None
+    propensities: tuple[float | None, ...] | None = None
+    places: tuple[int, ...] | None = None
+    nth: int = 0
 
 
 class Click(NamedTuple):
@@ -48,6 +54,22 @@ class Click(NamedTuple):
     view_id: str
     ts: int
     clicked: str
+
+
+class ClickOnPage(NamedTuple):
+    """A link was followed that stood in a list of the page; in which view, its record does not say
+    for certain. It was the view ``one``, or else the ``other``; or else, if there is a
+    ``session_id``, the one that this session had of the page and that can be meant. ``key`` is of
+    the page and what the record names: what comes twice has one key.
+    """
+
+    key: str
+    ts: int
+    clicked: str
+    source_id: str
+    one: str = ""
+    other: str = ""
+    session_id: str = ""
 
 
 class PageView(NamedTuple):
@@ -59,7 +81,7 @@ class PageView(NamedTuple):
     referrer_id: str = ""
 
 
-Event = Impression | Click | PageView
+Event = Impression | Click | ClickOnPage | PageView
 
 
 def parse(record: Mapping[str, Any], *, where: str) -> Event:
@@ -76,17 +98,19 @@ def parse(record: Mapping[str, Any], *, where: str) -> Event:
 
 def _impression(record: Mapping[str, Any]) -> Impression:
     shown = _ids(record, "shown")
+    ordered = flag(record, "ordered", default=True)
     return Impression(  # by position, because millions are read
         identifier(record, "view_id"),
         _ts(record),
         identifier(record, "source_id"),
         shown,
-        flag(record, "ordered", default=True),
+        ordered,
         _name(record, "session_id"),
         _name(record, "layout"),
         _name(record, "list"),
         _name(record, "arm"),
         _propensities(record, len(shown)),
+        _places(record, len(shown)) if ordered else None,
     )
 
 
@@ -137,6 +161,20 @@ def _checked(joined: str) -> tuple[str, ...]:
     return tuple(identifier({"shown": id}, "shown") for id in joined.split("\x00"))
 
 
+def _places(record: Mapping[str, Any], n_shown: int) -> tuple[int, ...] | None:
+    """Where the links stand in the list of which they are a part."""
+    first = record.get("first_position")
+    if first in (None, "", 1, "1"):
+        return None
+    try:
+        number = int(str(first).removesuffix(".0"))
+    except ValueError:
+        number = 0
+    if not 0 < number <= MAX_SHOWN:
+        raise FieldError("first_position", f"must be a whole number from 1 to {MAX_SHOWN:,}")
+    return tuple(range(number, number + n_shown))
+
+
 def _propensities(record: Mapping[str, Any], n_shown: int) -> tuple[float, ...] | None:
     value = listed(record, "propensities")
     if value is None:
@@ -156,22 +194,22 @@ def _ts(record: Mapping[str, Any]) -> int:
         return milliseconds(record)
     except ValueError:
         value = record.get("ts")
-        what = "missing" if value is None else f"not an ISO 8601 time: {str(value)[:40]!r}"
+        what = "missing" if value is None else f"no time: {str(value)[:40]!r}"
         raise FieldError("ts", what) from None
 
 
 def milliseconds(record: Mapping[str, Any]) -> int:
     """The field ``ts`` in milliseconds since 1970, UTC; ``ValueError`` if it is no time."""
     value = record.get("ts")
-    if isinstance(value, datetime):  # Parquet has types for time
-        return _milliseconds(value if value.tzinfo else value.replace(tzinfo=UTC))
-    return _milliseconds_of(str(value))
+    if isinstance(value, str):
+        return _milliseconds_of(value)
+    return _milliseconds(parse_time(value))  # type: ignore[arg-type]  # whatever it is
 
 
 @lru_cache(maxsize=10_000)
 def _milliseconds_of(text: str) -> int:
     """Imports often carry one timestamp for a whole session: each is read once."""
-    return _milliseconds(parse_timestamp(text))
+    return _milliseconds(parse_time(text))
 
 
 def _milliseconds(moment: datetime) -> int:

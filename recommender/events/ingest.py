@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from recommender.errors import EventError, ForeignToken, Rejected, TokenError
 from recommender.events import event
-from recommender.events.event import Click, Impression, PageView
+from recommender.events.event import Event
 from recommender.events.slate_token import Signer, Slate
 from recommender.fields import MAX_ID_CHARACTERS, FieldError, text
 
@@ -61,7 +61,7 @@ class Opened(NamedTuple):
     live: int
 
 
-Incoming = Shown | Followed | Opened | Impression | Click | PageView
+Incoming = Shown | Followed | Opened | Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Gate:
             try:
                 ts = event.milliseconds(record)
             except ValueError:
-                raise Rejected("malformed", "field ts: not an ISO 8601 time") from None
+                raise Rejected("malformed", "field ts: no time") from None
             return self._signed(record, ts, IMPORTED)
         try:
             now = datetime.fromtimestamp(self.now_ms / 1000, UTC)

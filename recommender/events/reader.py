@@ -178,6 +178,14 @@ class EventReader:
         """Why records were skipped, with how many, as one line."""
         return ", ".join(f"{reason} ({n:,})" for reason, n in self.skipped.most_common())
 
+    @property
+    def remarks(self) -> Reasons:
+        """What was used, but not without a doubt, with how many records."""
+        found = Reasons()
+        for translator in self._translators.values():
+            found.update(translator.remarks)
+        return found
+
     def marks(self) -> dict[Path, Mark]:
         """How far each file has been read that was opened, not passed over by its mark."""
         if not (self.n_events or self.n_before):

@@ -54,12 +54,14 @@ BROUGHT = 0x80
 class Slate(NamedTuple):
     """One list as it was shown. ``source`` and ``items`` are the store's numbers of articles.
 
-    ``list`` is what chose it: a bundle, or what an import names. ``origins`` are why each
-    item stands in it, empty if that is not known; ``chances`` that it stood at its position, None
-    outside experiments. If it is not ``ordered``, the positions are not known. ``brought`` is true
-    of items that no reader of the page is shown unless a request asks for it, by leaving out what
-    stands above or by asking for more links than are prepared; empty if there are none. ``mark``
-    is ``mark_of`` source and items; empty if the slate was not signed.
+    ``list`` is what chose it: a bundle, or what an import names. ``origins`` are why each item
+    stands in it, empty if that is not known; ``chances`` that it stood at its position, None
+    outside experiments and of an item of which it is not known. If it is not ``ordered``, the
+    positions are not known. ``brought`` is true of items that no reader of the page is shown unless
+    a request asks for it, by leaving out what stands above or by asking for more links than are
+    prepared; empty if there are none. ``mark`` is ``mark_of`` source and items; empty if the slate
+    was not signed. ``places`` are where the items stand in a list of which they are a part; empty
+    if they are its first.
     """
 
     list: str
@@ -68,10 +70,11 @@ class Slate(NamedTuple):
     source: int
     items: tuple[int, ...]
     origins: tuple[str, ...]
-    chances: tuple[float, ...] | None
+    chances: tuple[float | None, ...] | None
     ordered: bool = True
     brought: tuple[bool, ...] = ()
     mark: bytes = b""
+    places: tuple[int, ...] = ()
 
 
 class Signer:
@@ -87,7 +90,7 @@ class Signer:
     def sign(self, slate: Slate) -> str:
         """The slate's token: letters, digits, ``-`` and ``_``."""
         head = head_of(slate.list, slate.variant, slate.arm)
-        chances = slate.chances or (0.0,) * len(slate.items)
+        chances = [chance or 0.0 for chance in slate.chances or (0.0,) * len(slate.items)]
         tail = tail_of(
             slate.source, slate.items, slate.origins, chances, slate.brought, mark=slate.mark
         )

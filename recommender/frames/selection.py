@@ -11,7 +11,8 @@ from typing import Any
 
 from recommender.articles.article import parse_timestamp
 from recommender.errors import InputError
-from recommender.events.event import DAY_MS, EPOCH, MILLISECOND
+from recommender.events.event import DAY_MS, MILLISECOND
+from recommender.times import EPOCH
 
 Moment = datetime | date | str
 # Of slates ``s``; of views ``v`` it takes a detour by their slate.

@@ -28,6 +28,8 @@ from recommender.store.articles import Changes, Prepared
 from recommender.store.engine import BUSY_SECONDS, Engine, masked
 from recommender.store.event_writer import EventWriter, Received
 from recommender.store.keys import number_ids, upsert
+from recommender.store.page_clicks import find_views
+from recommender.store.pieces import settle_some
 from recommender.store.schema import check_version, migrate
 
 # Errors of a file that is none of SQLite's, or has become one that makes no sense.
@@ -321,6 +323,9 @@ class Store:
         received = Received()
         with self.transaction() as connection:
             EventWriter().add(connection, events, received)
+            while settle_some(connection):
+                pass
+            find_views(connection, received)
         return received
 
 

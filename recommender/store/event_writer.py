@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from recommender.events.event import DAY_MS, Click, Event, Impression, PageView
+from recommender.events.event import DAY_MS, Click, ClickOnPage, Event, Impression, PageView
 from recommender.events.ingest import IMPORTED, OTHER_STORE, Followed, Incoming, Opened, Shown
 from recommender.events.slate_token import Slate, mark_of
 from recommender.store.keys import (
@@ -32,6 +32,7 @@ from recommender.store.keys import (
     number_ids,
     number_slates,
 )
+from recommender.store.pieces import Pieces, joined
 
 # Ids and slates: enough for every list of a large site, in some 100 MB.
 MAX_REMEMBERED = 100_000
@@ -52,14 +53,25 @@ TALLY = sql.text(
 )
 
 
+# Events that are one row of a table each.
+Row = Shown | Followed | Opened | Impression | Click | PageView
+
+
 @dataclass(slots=True)
 class Received:
-    """What adding events did. ``unknown`` counts ids that no article has, with how often."""
+    """What adding events did. ``impressions`` are new views, ``pieces`` records that brought more
+    links to a view; ``elsewhere`` are those of a view that is another page's, and are left out.
+    ``waiting`` are clicks that wait for a view they can be on, by what is in the way. ``unknown``
+    counts ids that no article has, with how often.
+    """
 
     impressions: int = 0
+    pieces: int = 0
     clicks: int = 0
     pageviews: int = 0
     duplicates: int = 0
+    elsewhere: int = 0
+    waiting: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
     n_unknown_events: int = 0
 
@@ -69,11 +81,18 @@ class Written:
     """What became of a group of events: of each whether it was ``new``; the places of those that
     are ``foreign``, since the numbers of their slates mean other articles here, and of which
     nothing was written; and how many new views showed a slate that fell together with others.
+    The places of the ``pieces``, those of new events that brought links to a view which is there,
+    the ids of the views ``to_settle`` for it (``Pieces.settle``, in a transaction of its own), and
+    the places of clicks that are ``waiting`` for their view.
     """
 
     new: list[bool]
     foreign: set[int]
     n_folded: int
+    pieces: set[int]
+    to_settle: set[str]
+    waiting: set[int]
+    elsewhere: set[int]
 
     @property
     def tallies(self) -> dict[str, int]:
@@ -99,18 +118,22 @@ class EventWriter:
         self.slates: dict[tuple[Any, ...], int] = {}  # numbers, by what events show
         self.folded: dict[tuple[Any, ...], int] = {}  # likewise, of this group's beyond a day's
         self.sound: dict[tuple[Any, ...], bool] = {}  # whether the mark of a slate is its own
+        self.contents: dict[int, Slate] = {}  # of slates, by their numbers
 
     def add(self, connection: Connection, events: Iterable[Event], received: Received) -> None:
         """Add what is imported, in any order, and count it in ``received``; what is there already
-        is a duplicate.
+        is a duplicate. Then ``settle`` what it left open.
         """
         for chunk in chunks(events, CHUNK):
-            new = self.write(connection, chunk).new
-            n_new = Counter(map(type, compress(chunk, new)))
-            received.impressions += n_new[Impression]
-            received.clicks += n_new[Click]
+            written = self.write(connection, chunk)
+            n_new = Counter(map(type, compress(chunk, written.new)))
+            received.impressions += n_new[Impression] - len(written.pieces)
+            received.pieces += len(written.pieces)
+            received.clicks += n_new[Click] + n_new[ClickOnPage]
+            received.clicks -= sum(written.new[at] for at in written.waiting)
             received.pageviews += n_new[PageView]
-            received.duplicates += new.count(False)
+            received.elsewhere += len(written.elsewhere)
+            received.duplicates += written.new.count(False) - len(written.elsewhere)
             named = Counter(map(_named, chunk)) if self.unknown else {}
             for ids, times in named.items():
                 unknown = [id for id in ids if id in self.unknown]
@@ -123,23 +146,72 @@ class EventWriter:
         twice is new once.
         """
         remembered = len(self.keys) + len(self.ids) + len(self.slates) + len(self.sound)
-        if remembered > MAX_REMEMBERED:
+        if remembered + len(self.contents) > MAX_REMEMBERED:
             self._forget()
         foreign = self._foreign(connection, events)
-        kept = [(at, event) for at, event in enumerate(events) if at not in foreign]
-        self._number(connection, [event for _, event in kept])
+        kept = {at: event for at, event in enumerate(events) if at not in foreign}
+        parts = _put_together(kept)
+        self._number(connection, [*kept.values()])
         tables: dict[str, dict[tuple[Any, ...], int]] = {"clicks": {}, "pageviews": {}, "views": {}}
         rows: dict[int, tuple[Any, ...]] = {}
-        for place, event in kept:
-            table, rows[place] = self._row(event)
-            tables[table].setdefault(rows[place][IDENTITY[table]], place)
+        for place, event in kept.items():
+            if not isinstance(event, ClickOnPage):
+                table, rows[place] = self._row(event)
+                tables[table].setdefault(rows[place][IDENTITY[table]], place)
         new = [False] * len(events)
         other, n_folded = {*self.folded.values()}, 0
+        there: set[tuple[Any, ...]] = set()
         for table, places in tables.items():
-            for identity in _insert(connection, table, places, rows):
+            for identity in _insert(connection, table, places, rows, there):
                 new[places[identity]] = True
                 n_folded += table == "views" and rows[places[identity]][2] in other
-        return Written(new, foreign, n_folded)
+        impressions = {
+            place: (event, rows[place][2])
+            for place, event in kept.items()
+            if isinstance(event, Impression) and not new[place] and rows[place][:3] not in there
+        }
+        pieces = Pieces(connection, self.contents).keep(impressions)
+        for place, others in parts.added.items():
+            if new[place] or place in pieces.new:
+                pieces.new.update(others)
+        waiting = self._find_views(connection, kept, new)
+        for place in pieces.new:
+            new[place] = True
+        elsewhere = parts.elsewhere | pieces.elsewhere
+        return Written(new, foreign, n_folded, pieces.new, pieces.to_settle, waiting, elsewhere)
+
+    def _find_views(
+        self, connection: Connection, events: Mapping[int, Incoming], new: list[bool]
+    ) -> set[int]:
+        """Write clicks of which it is not certain on what view they were: on one that is there, or
+        to wait for one. Notes which are new; the places of those that wait, new or not.
+        """
+        found = {at: event for at, event in events.items() if isinstance(event, ClickOnPage)}
+        if not found:
+            return set()
+        asked = {id for event in found.values() for id in (event.one, event.other) if id}
+        query = "SELECT view_id FROM views WHERE view_id IN :values"
+        there = {row.view_id for row in look_up(connection, query, sorted(asked))}
+        rows: dict[int, tuple[Any, ...]] = {}
+        clicks: dict[tuple[Any, ...], int] = {}
+        waiting: dict[tuple[Any, ...], int] = {}
+        for at, event in found.items():
+            item = self.keys[event.clicked]
+            view = next((id for id in (event.one, event.other) if id in there), None)
+            if view is not None:
+                rows[at] = (view, event.ts, item, IMPORTED)
+                clicks.setdefault((view, item), at)
+            else:
+                source = self.keys[event.source_id]
+                rows[at] = (event.key, item, event.ts, event.one, event.other, event.session_id,
+                            source)  # fmt: skip
+                waiting.setdefault((event.key, item), at)
+        for identity in _insert(connection, "clicks", clicks, rows):
+            new[clicks[identity]] = True
+        given = [rows[waiting[identity]] for identity in sorted(waiting)]
+        for row in insert(connection, "clicks_on_pages", given, ("key", "item")):
+            new[waiting[row]] = True
+        return {*waiting.values()}
 
     def _foreign(self, connection: Connection, events: Sequence[Incoming]) -> set[int]:
         """The places of events whose slates have numbers that mean something else here."""
@@ -167,6 +239,8 @@ class EventWriter:
         for event in events:
             if isinstance(event, Click):
                 ids.add(event.clicked)
+            elif isinstance(event, ClickOnPage):
+                ids |= {event.clicked, event.source_id}
             elif isinstance(event, PageView | Opened):
                 ids |= {event.article_id, event.referrer_id} - {""}
         if ids := ids - self.keys.keys():
@@ -210,9 +284,9 @@ class EventWriter:
             return event.slate
         source, items = self.keys[event.source_id], tuple(self.keys[id] for id in event.shown)
         return Slate(event.list, None, event.arm, source, items, (), event.propensities,
-                     event.ordered)  # fmt: skip
+                     event.ordered, places=_places(event))  # fmt: skip
 
-    def _row(self, event: Incoming) -> tuple[str, tuple[Any, ...]]:
+    def _row(self, event: Row) -> tuple[str, tuple[Any, ...]]:
         """The table of an event, and its row there."""
         match event:
             case Impression():
@@ -254,14 +328,55 @@ def _content(event: Shown | Impression) -> tuple[Any, ...]:
     """What makes the slates of two events the same; not the variant and the arm they are for."""
     if isinstance(event, Shown):
         return (event.slate.list, *event.slate[3:])
-    return event.list, event.source_id, event.shown, event.ordered, event.propensities
+    return (event.list, event.source_id, event.shown, event.ordered, event.propensities,
+            _places(event))  # fmt: skip
+
+
+def _places(event: Impression) -> tuple[int, ...]:
+    """Where the links stand, if not first; of an unordered list nobody knows."""
+    places = event.places if event.ordered else None
+    return places if places and places != tuple(range(1, len(places) + 1)) else ()
+
+
+class Parts(NamedTuple):
+    """What became of views that came in several impressions: ``added`` are the places of those that
+    brought links, by the place that stands for them now; those ``elsewhere`` are another page's.
+    """
+
+    added: dict[int, set[int]]
+    elsewhere: set[int]
+
+
+def _put_together(events: dict[int, Incoming]) -> Parts:
+    """Put the impressions of one view together, among ``events`` by their places."""
+    parts = Parts({}, set())
+    views: dict[str, list[int]] = {}
+    for at, event in events.items():
+        if isinstance(event, Impression):
+            views.setdefault(event.view_id, []).append(at)
+    for places in views.values():
+        if len(places) == 1:
+            continue
+        several = [event for at in places if isinstance(event := events.pop(at), Impression)]
+        parts.elsewhere.update(
+            at for at, event in zip(places, several, strict=True)
+            if event.source_id != several[0].source_id
+        )  # fmt: skip
+        fewer, added = joined(several)
+        # The earliest first: it begins the view.
+        events.update((places[at], fewer[at]) for at in sorted(fewer, key=lambda at: fewer[at].ts))
+        if len(fewer) == 1:
+            brought = {place for place, is_new in zip(places, added, strict=True) if is_new}
+            for at in fewer:
+                parts.added[places[at]] = brought - {places[at]}
+    return parts
 
 
 def _named(event: Event) -> tuple[str, ...]:
     """The ids of articles that were seen, not from where."""
     if isinstance(event, Impression):
         return event.source_id, *event.shown
-    return (event.clicked if isinstance(event, Click) else event.article_id,)
+    return (event.article_id if isinstance(event, PageView) else event.clicked,)
 
 
 def _insert(
@@ -269,8 +384,11 @@ def _insert(
     table: str,
     places: Mapping[tuple[Any, ...], int],
     rows: Mapping[int, tuple[Any, ...]],
+    there: set[tuple[Any, ...]] | None = None,
 ) -> Iterator[tuple[Any, ...]]:
-    """Insert the rows at ``places`` that are not there yet; the columns that identify these."""
+    """Insert the rows at ``places`` that are not there yet; the columns that identify these. What
+    is known to be in the table already, the first columns of it, is added to ``there``.
+    """
     names = list(COLUMNS[table])[IDENTITY[table]]
     if connection.dialect.name == "postgresql":
         # Others write at the same time, so only the insert itself knows; and all in one order,
@@ -279,17 +397,21 @@ def _insert(
             yield from insert(connection, table, [rows[places[each]] for each in part], names)
         return
     one = f"({', '.join('?' * len(names))})"
+    shown = [*COLUMNS[table]][:3] if there is not None and table == "views" else names
     same = [f"there.{name} = given.column{n}" for n, name in enumerate(names, start=1)]
     for part in chunks(places, ROWS_AT_ONCE):
         # Nobody else writes now, so look first. Were the insert to return its rows, each would
         # give up Python's lock and wait for it again while requests are being answered.
-        there = connection.exec_driver_sql(
-            f"SELECT {', '.join(names)} FROM (VALUES {', '.join([one] * len(part))}) AS given "
+        found = connection.exec_driver_sql(
+            f"SELECT {', '.join(shown)} FROM (VALUES {', '.join([one] * len(part))}) AS given "
             f"CROSS JOIN {table} AS there ON {' AND '.join(same)}",
             tuple(chain.from_iterable(part)),
         )
         # All at once: a row at a time costs a call of the driver each.
-        known = {tuple(row) for row in there.all()}
+        known = {tuple(row) for row in found.all()}
+        if there is not None and table == "views":
+            there |= known
+            known = {row[:1] for row in known}
         fresh = [each for each in part if each not in known]
         insert(connection, table, [rows[places[each]] for each in fresh])
         yield from fresh

@@ -18,6 +18,7 @@ from recommender.events.event import DAY_MS
 from recommender.events.ingest import BEYOND_ORIGIN, BY_READER, Followed, Incoming, Opened, Shown
 from recommender.store.database import Store
 from recommender.store.event_writer import EventWriter, add_tallies
+from recommender.store.pieces import Pieces
 
 # Events that wait for their group, beyond which a caller had better come back; and those in one
 # group, so that the first of a rush are answered within a second. Not tuned.
@@ -109,6 +110,9 @@ class Journal:
                 written = self._writer.write(connection, events)
                 counted = tallies + sent(events, written.new) + Counter(written.tallies)
                 add_tallies(connection, self.clock() // DAY_MS, counted)
+            if written.to_settle:
+                with self.store.transaction() as connection:
+                    Pieces(connection, {}).settle(written.to_settle)
         except Exception as exc:
             # What was numbered in the failed transaction is not in the store.
             self._writer = EventWriter(made)

@@ -3,7 +3,8 @@
 After each block a mark records how far its files have been read. So an import that was stopped, by
 whatever, goes on at its last block, and a log that grew goes on from its old end. Nothing depends
 on the marks but time: what comes twice counts once. A block is written in short transactions, since
-pages wait while others write.
+pages wait while others write. At the end views that came in pieces get their slates, and clicks
+that name no view look for theirs.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.articles.addresses import Finder
+from recommender.events.event import Event, Impression
 from recommender.events.reader import EventReader, Mark
 from recommender.fields import MAX_ID_BYTES
 from recommender.store.database import Store
 from recommender.store.event_writer import EventWriter, Received
 from recommender.store.keys import chunks, upsert
+from recommender.store.page_clicks import find_views
+from recommender.store.pieces import settle_some
 
 # Events that are written before others get their turn: a tenth of a second's work. After it, long
 # enough for whoever looks every ``engine.LOOK_SECONDS``. Not tuned.
@@ -45,14 +49,37 @@ def import_events(store: Store, reader: EventReader, *, again: bool = False) -> 
         events = list(block)
         reader.check()
         marked = reader.marks()
-        for part in chunks(events, AT_ONCE):
+        for part in chunks(_by_view(events), AT_ONCE):
             with store.transaction() as connection:
                 writer.add(connection, part, total)
             time.sleep(PAUSE_SECONDS)
         with store.transaction() as connection:
             write_marks(connection, marked)
+    settled = True
+    while settled:
+        with store.transaction() as connection:
+            settled = settle_some(connection)
+        time.sleep(PAUSE_SECONDS)
+    with store.transaction() as connection:
+        find_views(connection, total)
     total.duplicates += reader.n_before
     return total
+
+
+def _by_view(events: list[Event]) -> list[Event]:
+    """The events, those of one view behind one another where it is in several impressions: put
+    together at once they cost least.
+    """
+    views: dict[str, list[Event]] = {}
+    for event in events:
+        if isinstance(event, Impression):
+            views.setdefault(event.view_id, []).append(event)
+    if all(len(several) == 1 for several in views.values()):
+        return events
+    found: list[Event] = []
+    for event in events:
+        found += views.pop(event.view_id, []) if isinstance(event, Impression) else [event]
+    return found
 
 
 def _standing(store: Store, reader: EventReader) -> dict[Path, Mark]:

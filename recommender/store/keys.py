@@ -40,6 +40,10 @@ COLUMNS = {
         "layout": "text", "arm": "text", "variant": "integer", "live": "integer",
     },
     "clicks": {"view_id": "text", "ts": "bigint", "item": "integer", "live": "integer"},
+    "clicks_on_pages": {
+        "key": "text", "item": "integer", "ts": "bigint", "one": "text", "other": "text",
+        "session": "text", "source": "integer",
+    },
     "pageviews": {
         "ts": "bigint", "article": "integer", "session": "text", "referrer": "integer",
         "live": "integer",
@@ -52,7 +56,7 @@ def number_ids(connection: Connection, ids: set[str], keys: dict[str, int]) -> N
     _find_ids(connection, ids - keys.keys(), keys)
     if not ids - keys.keys():
         return
-    _lock(connection)
+    lock_numbers(connection)
     _find_ids(connection, ids - keys.keys(), keys)
     first = _last(connection, "SELECT MAX(key) FROM ids") + 1
     new = {id: key for key, id in enumerate(sorted(ids - keys.keys()), start=first)}
@@ -68,7 +72,7 @@ def number_slates(connection: Connection, slates: Iterable[Slate]) -> list[int]:
     new = dict(digests)
     numbers = _numbers_of(connection, new)
     if new := {digest: slate for digest, slate in new.items() if digest not in numbers}:
-        _lock(connection)
+        lock_numbers(connection)
         numbers |= _numbers_of(connection, new)
         first = _last(connection, "SELECT MAX(slate) FROM slates") + 1
         rows: list[tuple[Any, ...]] = []
@@ -104,6 +108,7 @@ def _digest(slate: Slate) -> bytes:
     packed = struct.pack(f"<{len(slate.items) + 1}q", slate.source, *slate.items)
     head: list[Any] = [slate.list, slate.ordered, slate.chances]
     head += [slate.origins] if slate.origins else []
+    head += [slate.places] if slate.places else []
     text = json.dumps([*head, slate.brought] if slate.brought else head)
     return hashlib.sha256(text.encode() + packed).digest()[:16]
 
@@ -112,13 +117,13 @@ def _links(number: int, slate: Slate) -> Iterator[tuple[Any, ...]]:
     chances = slate.chances or (None,) * len(slate.items)
     origins = slate.origins or ("",) * len(slate.items)
     brought = slate.brought or (False,) * len(slate.items)
-    rows = zip(slate.items, chances, origins, brought, strict=True)
-    for rank, (item, chance, origin, asked_for) in enumerate(rows, start=1):
-        place = rank if slate.ordered else None
-        yield number, rank, item, place, chance, origin, int(asked_for)
+    places = slate.places or range(1, len(slate.items) + 1)
+    rows = zip(slate.items, places, chances, origins, brought, strict=True)
+    for rank, (item, place, chance, origin, asked_for) in enumerate(rows, start=1):
+        yield number, rank, item, place if slate.ordered else None, chance, origin, int(asked_for)
 
 
-def _lock(connection: Connection) -> None:
+def lock_numbers(connection: Connection) -> None:
     """One writer at a time gives out numbers; on SQLite one at a time writes at all."""
     if connection.dialect.name == "postgresql":
         connection.execute(sql.text("LOCK TABLE ids, slates IN EXCLUSIVE MODE"))

@@ -68,6 +68,12 @@ def _forget(store: Store, doomed: str, values: dict[str, Any], caps: Caps | None
                 "(SELECT 1 FROM views v WHERE v.view_id = clicks.view_id)",
                 values,
             )
+        _delete(
+            connection,
+            f"DELETE FROM pieces WHERE view_id IN (SELECT v.view_id FROM views v WHERE {views})",
+            values,
+        )
+        _delete(connection, f"DELETE FROM clicks_on_pages AS v WHERE {views}", values)
         return Forgotten(
             views=_delete(connection, f"DELETE FROM views AS v WHERE {views}", values),
             clicks=clicks,

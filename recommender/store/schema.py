@@ -159,7 +159,23 @@ def _images(connection: Connection) -> None:
     connection.execute(sql.text("ALTER TABLE articles ADD COLUMN author TEXT"))
 
 
-STEPS = (_first, _pages, _live, _layouts, _forgeable, _images)
+def _pieces(connection: Connection) -> None:
+    """Views whose links come in several records, and clicks whose view is not known yet."""
+    tight = "" if connection.dialect.name == "postgresql" else "WITHOUT ROWID"
+    for statement in f"""
+        CREATE TABLE pieces (
+            view_id TEXT NOT NULL, slate INTEGER NOT NULL, ts BIGINT NOT NULL, nth BIGINT NOT NULL,
+            came INTEGER NOT NULL, settled INTEGER NOT NULL, PRIMARY KEY (view_id, slate)) {tight};
+        CREATE INDEX pieces_to_settle ON pieces (view_id) WHERE settled = 0;
+        CREATE TABLE clicks_on_pages (
+            key TEXT NOT NULL, item INTEGER NOT NULL, ts BIGINT NOT NULL, one TEXT NOT NULL,
+            other TEXT NOT NULL, session TEXT NOT NULL, source INTEGER NOT NULL, view_id TEXT,
+            PRIMARY KEY (key, item)) {tight}
+    """.split(";"):
+        connection.execute(sql.text(statement))
+
+
+STEPS = (_first, _pages, _live, _layouts, _forgeable, _images, _pieces)
 # Any number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK = 7_263_550_142
 

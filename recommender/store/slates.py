@@ -21,7 +21,8 @@ class Slates:
     key of the page; ``list``, a number into ``lists``; ``ordered``, whether the order is known.
     Links ``heads[s]`` to ``heads[s + 1]`` are those of slate ``s``, in the order shown;
     ``heads`` is ``(n_slates + 1,)``. Of links, ``(n_links,)``: ``item``, the store's key of the
-    target; ``position``, from 1, or 0 where the order is unknown; ``propensity``, the chance with
+    target; ``position``, from 1, or 0 where the order is unknown, with gaps where a part of a list
+    is all that is known of it; ``propensity``, the chance with
     which the page put this item there, NaN where unknown; ``brought``, whether it stood there only
     because a request asked for it.
     """
@@ -69,15 +70,25 @@ def read(
         values or {},
         floats=("position", "propensity"),
     )
+    heads = np.append(np.searchsorted(links["slate"], slates["slate"]), len(links["slate"]))
     return Slates(
         number=slates["slate"],
         source=slates["source"],
         list=slates["list"].astype(np.int32),
         ordered=slates["ordered"].astype(bool),
-        heads=np.append(np.searchsorted(links["slate"], slates["slate"]), len(links["slate"])),
+        heads=heads,
         item=links["item"],
-        position=np.nan_to_num(links["position"], nan=0).astype(np.int32),
+        position=_from_one(links["position"], heads),
         propensity=links["propensity"],
         brought=links["brought"].astype(bool),
         lists=tuple(lists),
     )
+
+
+def _from_one(place: np.ndarray, heads: np.ndarray) -> np.ndarray:
+    """Positions from 1, 0 for none, of lists that count their places from 0 or from 1; shapes as
+    in ``Slates``.
+    """
+    sizes = np.diff(heads)
+    first = np.repeat(place[heads[:-1][sizes > 0]], sizes[sizes > 0])  # places rise
+    return np.nan_to_num(place + (first == 0), nan=0).astype(np.int32)

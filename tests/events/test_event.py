@@ -90,9 +90,9 @@ def test_ids_may_be_numbers_paths_and_any_script():
         (SHOWN, {"layout": "x" * 201}, "field layout: longer than 200 characters"),
         (SHOWN, {"session_id": 1.5}, "field session_id: must be text, not float"),
         (SHOWN, {"ts": None}, "field ts: missing"),
-        (SHOWN, {"ts": NOON_MS}, "field ts: not an ISO 8601 time: '1795348800000'"),
-        (SHOWN, {"ts": "noon"}, "field ts: not an ISO 8601 time: 'noon'"),
-        (SHOWN, {"ts": "2026-13-01T00:00:00Z"}, "field ts: not an ISO 8601 time"),
+        (SHOWN, {"ts": 12345}, "field ts: no time: '12345'"),
+        (SHOWN, {"ts": "noon"}, "field ts: no time: 'noon'"),
+        (SHOWN, {"ts": "2026-13-01T00:00:00Z"}, "field ts: no time"),
         (CLICK, {"clicked": None}, "field clicked: missing"),
         (CLICK, {"clicked": ["b"]}, "field clicked: must be text, not list"),
         (READ, {"article_id": None}, "field article_id: missing"),
@@ -185,7 +185,7 @@ def test_a_few_bad_events_are_told_and_the_rest_are_added(tmp_path: Path, store:
     assert received.impressions == 30
     assert (reader.n_bad, reader.n_records) == (3, 33)
     assert [problem.text.removeprefix(str(path))[:20] for problem in reader.problems] == [
-        ":31: field ts: not a", ":32: field type: 'ho", ":33: must be a JSON ",
+        ":31: field ts: no ti", ":32: field type: 'ho", ":33: must be a JSON ",
     ]  # fmt: skip
 
 

@@ -25,9 +25,10 @@ from typing import ClassVar, NamedTuple
 from recommender.articles.addresses import Finder
 from recommender.errors import EventError
 from recommender.events.crawlers import is_crawler, is_tool
-from recommender.events.event import EPOCH, MILLISECOND, Event, PageView
+from recommender.events.event import MILLISECOND, Event, PageView
 from recommender.events.formats.base import Reasons, Skip, Translator
 from recommender.files import Record
+from recommender.times import EPOCH
 
 QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
 # What follows the user agent is of no interest; a virtual host's name may come first.

@@ -13,13 +13,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import Any, ClassVar, NamedTuple
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple, cast
 
 from recommender.articles.addresses import Finder
 from recommender.errors import EventError
-from recommender.events.event import EPOCH, Event, parse
+from recommender.events.event import Click, Event, Impression, parse
 from recommender.files import JSON, Record
+from recommender.times import parse_time
 
 NO_ARTICLE = "no article at this address"
 # Skipped records are counted by reason, and some reasons quote the log: a log must not decide how
@@ -49,6 +50,8 @@ class Translator:
     def __init__(self, finder: Finder, skipped: Reasons) -> None:
         self.finder = finder
         self.skipped = skipped
+        # What was used, but not without a doubt.
+        self.remarks = Reasons()
 
     def read(self, record: Record) -> Iterable[Event]:
         """The events of one record. Raises ``EventError`` or ``Skip``."""
@@ -87,22 +90,27 @@ def pseudonym(*parts: str) -> str:
     return hashlib.blake2b("\x00".join(parts).encode(errors="replace"), digest_size=12).hexdigest()
 
 
-def impression(where: str, **fields: Any) -> Event:
+def impression(where: str, **fields: Any) -> Impression:
     """An impression, checked as one of our own would be."""
-    return parse({"type": "impression", **fields}, where=where)
+    return cast(Impression, parse({"type": "impression", **fields}, where=where))
 
 
-def click(where: str, **fields: Any) -> Event:
+def click(where: str, **fields: Any) -> Click:
     """A click, checked as one of our own would be."""
-    return parse({"type": "click", **fields}, where=where)
+    return cast(Click, parse({"type": "click", **fields}, where=where))
 
 
-def since_1970(number: Any, unit: timedelta, *, name: str, where: str) -> datetime:
-    """The moment so many units after 1970; BigQuery writes whole numbers as text."""
+def page_view(where: str, **fields: Any) -> Event:
+    """A page view, checked as one of our own would be."""
+    return parse({"type": "pageview", **fields}, where=where)
+
+
+def moment(value: Any, *, name: str, where: str) -> datetime:
+    """The moment that a field of this name stands for; BigQuery writes whole numbers as text."""
     try:
-        return EPOCH + int(number) * unit
-    except (TypeError, ValueError, OverflowError):
-        what = "missing" if number is None else f"no time: {str(number)[:40]!r}"
+        return parse_time(value)
+    except ValueError:
+        what = "missing" if value is None else f"no time: {str(value)[:40]!r}"
         raise EventError(f"{where}: field {name}: {what}") from None
 
 

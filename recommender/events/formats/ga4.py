@@ -2,35 +2,47 @@
 
 ``view_item_list`` is an impression of its ``items``, by their index, and ``select_item`` a click.
 The source is the article at ``page_location``, or of the parameter ``source_id``. A list seen again
-on the same page in the same session is the same view.
+on the same page in the same session is the same view: tags report long lists in parts, and those
+are put together.
+
+A click whose record names its list otherwise than the views do, or not at all, finds its view when
+all are known (``ClickOnPage``). Of readers who allow no cookies there may be a session without a
+reader, or the number of a page's load, which tell views apart nearly as well; a click with neither
+is the page view that it led to.
 
 Items that are no article of the store stay as they are: they count once it has them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, NamedTuple
 
+from recommender.articles.addresses import Finder
 from recommender.errors import EventError
-from recommender.events.event import Event
+from recommender.events.event import DAY_MS, MAX_SHOWN, ClickOnPage, Event
 from recommender.events.formats.base import (
     NO_ARTICLE,
+    Reasons,
     Skip,
     Translator,
     click,
     impression,
     json_object,
     listed,
+    moment,
+    page_view,
     pseudonym,
-    since_1970,
     text_of,
 )
 from recommender.files import Record
 
-# GA4's unit of time.
-MICROSECOND = timedelta(microseconds=1)
+# A site has some lists; more names than this are somebody's mistake.
+MAX_LISTS = 1_000
+# Numbers of batches and of events in one, as far as they order what has one time.
+MAX_NUMBER = 999
 
 
 def recognises(line: str) -> bool:
@@ -38,11 +50,41 @@ def recognises(line: str) -> bool:
     return {"event_name", "event_params"} <= (json_object(line) or {}).keys()
 
 
+class Named(NamedTuple):
+    """What a record calls a list; empty where it does not."""
+
+    id: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """The one that identifies it."""
+        return self.id or self.name
+
+
+class Chosen(NamedTuple):
+    """A click that waits for what else is known of lists."""
+
+    where: str
+    ts: datetime
+    session: str
+    source: str
+    list: Named
+    item: str
+
+
 class Ga4(Translator):
-    """Google Analytics 4."""
+    """Google Analytics 4. Its clicks come out of ``flush``."""
+
+    def __init__(self, finder: Finder, skipped: Reasons) -> None:
+        super().__init__(finder, skipped)
+        self.waiting: list[Chosen] = []
+        # What views call lists: by id, by name, and which name an id has.
+        self.by_id = self.by_name = False
+        self.ids: dict[str, str] = {}
 
     def read(self, record: Record) -> Iterable[Event]:
-        """One impression or click for each list that the event's items are of."""
+        """One impression for each list that the event's items are of; clicks wait."""
         where, fields = record
         event = fields.get("event_name")
         if not isinstance(event, str):
@@ -50,10 +92,10 @@ class Ga4(Translator):
         if event not in ("view_item_list", "select_item"):
             raise Skip(f"other event: {event[:40]}")
         params = _params(fields, where)
-        reader = text_of(fields.get("user_pseudo_id"))
-        session = text_of(params.get("ga_session_id"))
-        if not (reader and session):
-            raise Skip("no user_pseudo_id or ga_session_id, so views cannot be distinguished")
+        ts = moment(fields.get("event_timestamp"), name="event_timestamp", where=where)
+        session = self._session(fields, params, ts)
+        if not session and event == "view_item_list":
+            raise Skip("no user_pseudo_id, ga_session_id or batch_page_id: its clicks are unknown")
         source = self.finder.named(text_of(params.get("source_id"))) or self.finder.at(
             text_of(params.get("page_location"))
         )
@@ -62,23 +104,94 @@ class Ga4(Translator):
         items = listed(fields, "items", where=where)
         if not items:
             raise Skip(f"{event} without items")
-        name = text_of(params.get("item_list_id")) or text_of(params.get("item_list_name"))
-        ts = since_1970(fields.get("event_timestamp"), MICROSECOND, name="event_timestamp",
-                        where=where)  # fmt: skip
-        session = pseudonym("ga4", reader, session)
-        lists: dict[str, list[Mapping[str, Any]]] = {}
+        lists: dict[Named, list[Mapping[str, Any]]] = {}
         for item in items:
-            own = text_of(item.get("item_list_id")) or text_of(item.get("item_list_name"))
-            lists.setdefault(own or name, []).append(item)
-        for name, shown in lists.items():
-            view = {"view_id": pseudonym(session, source, name), "ts": ts}
-            if event == "select_item":
-                yield from (click(where, **view, clicked=self._id(item, where)) for item in shown)
-            else:
-                ids = [self._id(item, where) for item in sorted(shown, key=_index)]
-                yield impression(
-                    where, **view, source_id=source, shown=ids, session_id=session, list=name
-                )
+            lists.setdefault(_named(item, params), []).append(item)
+        if event == "view_item_list":
+            keys: dict[str, list[Mapping[str, Any]]] = {}
+            for named, shown in lists.items():
+                self._know(named)
+                keys.setdefault(named.key, []).extend(shown)
+            nth = _nth(fields, ts)
+            for key, shown in keys.items():
+                yield self._impression(key, shown, ts, nth, session, source, where)
+            return
+        for named, chosen in lists.items():
+            for item in chosen:
+                id = self._id(item, where)
+                if session:
+                    # Its faults are raised here.
+                    click(where, view_id=session, ts=ts, clicked=id)
+                    self.waiting.append(Chosen(where, ts, session, source, named, id))
+                else:
+                    self.remarks.add("a click of nobody's session is the page view that it led to")
+                    yield page_view(where, ts=ts, article_id=id, referrer_id=source)
+
+    def flush(self) -> Iterator[Event]:
+        """The clicks."""
+        waiting, self.waiting = self.waiting, []
+        for chosen in waiting:
+            yield self._click(chosen)
+
+    def _session(self, fields: Mapping[str, Any], params: Mapping[str, Any], ts: datetime) -> str:
+        """What tells this reader's views from others'; empty if there is nothing."""
+        reader = text_of(fields.get("user_pseudo_id"))
+        session = text_of(params.get("ga_session_id"))
+        if reader and session:
+            return pseudonym("ga4", reader, session)
+        load = _either(fields, params, "batch_page_id")
+        if session:
+            self.remarks.add("no user_pseudo_id: told apart by ga_session_id alone")
+            return pseudonym("ga4 session", session)
+        if load:
+            self.remarks.add("no ga_session_id: told apart by the load of the page")
+            return pseudonym("ga4 load", reader, load)
+        if reader:
+            self.remarks.add("no ga_session_id: a reader's day is one session")
+            return pseudonym("ga4 day", reader, str(int(ts.timestamp() * 1000) // DAY_MS))
+        return ""
+
+    def _impression(
+        self,
+        key: str,
+        items: list[Mapping[str, Any]],
+        ts: datetime,
+        nth: int,
+        session: str,
+        source: str,
+        where: str,
+    ) -> Event:
+        # Items without an index stay where they stand, after those with one.
+        items = sorted(items, key=lambda item: _index(item) if _index(item) >= 0 else MAX_SHOWN + 1)
+        ids = [self._id(item, where) for item in items]
+        event = impression(
+            where, view_id=pseudonym(session, source, key), ts=ts, source_id=source, shown=ids,
+            session_id=session, list=key,
+        )  # fmt: skip
+        places = tuple(map(_index, items))
+        rising = all(a < b for a, b in pairwise(places))
+        whole = rising and places[0] >= 0
+        return event._replace(places=places if whole else None, nth=nth)
+
+    def _know(self, named: Named) -> None:
+        self.by_id = self.by_id or bool(named.id)
+        self.by_name = self.by_name or bool(named.name)
+        if named.id and named.name and len(self.ids) < MAX_LISTS:
+            self.ids.setdefault(named.name, named.id)
+
+    def _click(self, chosen: Chosen) -> Event:
+        """The click on the list that it names as views do; else on one of its page's."""
+        where, ts, session, source, (id, name), item = chosen
+        id = id or self.ids.get(name, "")
+        one, other = (pseudonym(session, source, key) if key else "" for key in (id, name))
+        only = click(where, view_id=one or other or pseudonym(session, source, ""), ts=ts,
+                     clicked=item)  # fmt: skip
+        known = (id and self.by_id) or (name and self.by_name)
+        if known and not (one and other):
+            return only
+        return ClickOnPage(
+            only.view_id, only.ts, only.clicked, source, one, other, "" if known else session
+        )
 
     def _id(self, item: Mapping[str, Any], where: str) -> str:
         id = text_of(item.get("item_id"))
@@ -87,23 +200,56 @@ class Ga4(Translator):
         return self.finder.named(id) or id
 
 
+def _named(item: Mapping[str, Any], params: Mapping[str, Any]) -> Named:
+    """What an item's list is called there, or else by its event."""
+    for given in (item, params):
+        found = Named(text_of(given.get("item_list_id")), text_of(given.get("item_list_name")))
+        if found.key:
+            return found
+    return Named("", "")
+
+
 def _params(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The event's parameters, each of which has one of several typed values."""
+    """The event's parameters, each of which has one of several typed values. Some tools make one
+    object of them.
+    """
+    given = fields.get("event_params")
+    if isinstance(given, dict):
+        return {name: _value(value) for name, value in given.items()}
     params = {}
     for entry in listed(fields, "event_params", where=where):
-        values = entry.get("value")
-        if not isinstance(values, dict):
+        if not isinstance(entry.get("value"), dict):
             raise EventError(f"{where}: field event_params: a parameter has no value")
-        types = ("string_value", "int_value", "double_value", "float_value")
-        params[str(entry.get("key"))] = next(
-            (values[name] for name in types if values.get(name) is not None), None
-        )
+        params[str(entry.get("key"))] = _value(entry["value"])
     return params
 
 
-def _index(item: Mapping[str, Any]) -> float:
-    """Items without an index stay where they stand, after those with one."""
+def _value(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    types = ("string_value", "int_value", "double_value", "float_value")
+    return next((value[name] for name in types if value.get(name) is not None), None)
+
+
+def _either(fields: Mapping[str, Any], params: Mapping[str, Any], name: str) -> str:
+    return text_of(fields.get(name)) or text_of(params.get(name))
+
+
+def _nth(fields: Mapping[str, Any], ts: datetime) -> int:
+    """The order of what has one millisecond: by its microsecond; then, since what is sent together
+    has one time, by the number of the request and that of the event in it.
+    """
+    nth = ts.microsecond % 1000
+    for name in ("batch_ordering_id", "batch_event_index"):
+        number = text_of(fields.get(name)).removesuffix(".0")
+        nth = nth * (MAX_NUMBER + 1) + (min(int(number), MAX_NUMBER) if number.isdigit() else 0)
+    return nth
+
+
+def _index(item: Mapping[str, Any]) -> int:
+    """Where an item stands by its record; -1 if that is not known."""
     try:
-        return float(text_of(item.get("item_list_index")) or text_of(item.get("index")))
+        place = float(text_of(item.get("item_list_index")) or text_of(item.get("index")))
     except ValueError:
-        return float("inf")
+        return -1
+    return int(place) if place.is_integer() and 0 <= place <= MAX_SHOWN else -1

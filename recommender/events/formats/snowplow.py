@@ -1,10 +1,11 @@
 """Events of Snowplow: enriched events as TSV, one a line, 131 columns without a heading.
 
-``expose_element`` is an impression. If the element is a list, the entities ``element_content``
-that come with it name its links, and the list is shown as a whole, in order. If it is a single
-link, the entity ``element`` names it, and it is shown alone, its position unknown. A link is known
-by an attribute ``href`` or ``url``, or by one that holds an article's id and whose name ends in
-``id``.
+``expose_element`` is an impression. If the element is a list, the entities ``element_content`` that
+come with it name its links, and the list is shown as a whole, in order; what comes into view later
+is put behind it. If it is a single link, the entity ``element`` names it: one of several is a piece
+of a list and stands where its ``element_index`` says, and the only one is shown alone, its position
+unknown. A link is known by an attribute ``href`` or ``url``, or by one that holds an article's id
+and whose name ends in ``id``.
 
 ``link_click`` is a click. It seldom names the list that the link stood in (by the entity
 ``component_parents``), so that is looked up among the lists of that page view. When they were
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urljoin
@@ -26,7 +28,7 @@ from urllib.parse import urljoin
 from recommender.articles.addresses import Finder, url_key
 from recommender.errors import EventError
 from recommender.events.crawlers import is_crawler
-from recommender.events.event import Event
+from recommender.events.event import MAX_SHOWN, Event
 from recommender.events.formats.base import (
     NO_ARTICLE,
     Reasons,
@@ -35,6 +37,7 @@ from recommender.events.formats.base import (
     click,
     impression,
     listed,
+    moment,
     pseudonym,
     text_of,
 )
@@ -74,7 +77,7 @@ class Clicked(NamedTuple):
 
     where: str
     page: str
-    ts: str
+    ts: datetime
     item: str
     components: tuple[str, ...]
 
@@ -111,26 +114,26 @@ class Snowplow(Translator):
         entities = _entities(fields, where)
         page = _page_view(fields, entities)
         data = _self_described(_json(fields, "unstruct_event", where), where)
-        ts = fields["derived_tstamp"] or fields["collector_tstamp"]
+        name = "derived_tstamp" if fields["derived_tstamp"] else "collector_tstamp"
+        ts = moment(fields[name], name=name, where=where)
         if event == "link_click":
             self._wait(where, page, ts, data, fields["page_url"], entities)
             return ()
         name = text_of(data.get("element_name"))
         session = fields["domain_sessionid"]
-        view, shown = self._shown(name, entities, fields["page_url"], where)
+        view, shown, places = self._shown(name, entities, fields["page_url"], where)
         self._remember(page, view, shown)
-        return (
-            impression(
-                where,
-                view_id=_view_id(page, view, shown[0]),
-                ts=ts,
-                source_id=source,
-                shown=shown,
-                ordered=view[1] is not None,
-                session_id=pseudonym("snowplow", session) if session else "",
-                list=name,
-            ),
+        event = impression(
+            where,
+            view_id=_view_id(page, view, shown[0]),
+            ts=ts,
+            source_id=source,
+            shown=shown,
+            ordered=view[1] is not None,
+            session_id=pseudonym("snowplow", session) if session else "",
+            list=name,
         )
+        return (event._replace(places=places),)
 
     def flush(self) -> Iterator[Event]:
         """The clicks of the lists that have been read."""
@@ -157,7 +160,7 @@ class Snowplow(Translator):
         self,
         where: str,
         page: str,
-        ts: str,
+        ts: datetime,
         data: Mapping[str, Any],
         page_url: str,
         entities: Entities,
@@ -177,8 +180,8 @@ class Snowplow(Translator):
 
     def _shown(
         self, name: str, entities: Entities, page_url: str, where: str
-    ) -> tuple[View, list[str]]:
-        """The links of the exposed element, and as what they are seen."""
+    ) -> tuple[View, list[str], tuple[int, ...] | None]:
+        """The links of the exposed element, as what they are seen, and where they stand in it."""
         own = [
             entity for entity in entities.get("element", []) if entity.get("element_name") == name
         ]
@@ -192,11 +195,13 @@ class Snowplow(Translator):
             links = [link for entity in own if (link := self._link(entity, page_url, where))][:1]
         if not any(link in self.finder.ids for link in links):
             raise Skip("exposed element without a link to an article")
-        if len(links) == 1:
-            return (name, None), links
         matches = max((_number(entity, "element_matches") for entity in own), default=1)
-        which = f"{_number(own[0], 'element_index'):g}" if matches > 1 else ""
-        return (name, which), links
+        index = _number(own[0], "element_index") if own else 0
+        if len(links) == 1:
+            if matches > 1 and 0 < index <= MAX_SHOWN:
+                return (name, ""), links, (int(index),)
+            return (name, None), links, None
+        return (name, f"{index:g}" if matches > 1 else ""), links, None
 
     def _link(self, entity: Mapping[str, Any], page_url: str, where: str) -> str:
         """The article that an entity's attributes lead to, else the address, else nothing."""

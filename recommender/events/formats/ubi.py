@@ -4,29 +4,32 @@ A query about an article is an impression of its hits, and ``click`` or ``click_
 The source is the article that ``query_attributes`` names as ``source_id``, ``article_id`` or
 ``url``, or that ``user_query`` is the id or address of. Other queries are searches, of which we
 make nothing. Hits that are no article of the store stay as they are: they count once it has them.
+Further pages of hits have the same ``query_id``: they are put together in the order of time, or as
+``query_attributes`` say with OpenSearch's ``from`` or an ``offset``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from recommender.errors import EventError
-from recommender.events.event import MILLISECOND, Event
+from recommender.events.event import MAX_SHOWN, Event
 from recommender.events.formats.base import (
     Skip,
     Translator,
     click,
     impression,
     json_object,
+    moment,
     pseudonym,
-    since_1970,
     text_of,
 )
 from recommender.files import Record
 
 SOURCE_NAMES = ("source_id", "article_id", "url")
+# How many hits stand on the pages before.
+OFFSET_NAMES = ("from", "offset")
 
 
 def recognises(line: str) -> bool:
@@ -67,7 +70,7 @@ class Ubi(Translator):
         yield click(
             where,
             view_id=pseudonym("ubi", query),
-            ts=_moment(fields, where),
+            ts=moment(fields.get("timestamp"), name="timestamp", where=where),
             clicked=self.finder.named(id) or id,
         )
 
@@ -88,15 +91,20 @@ class Ubi(Translator):
         ids = [text_of(hit) for hit in hits]
         # Not ``client_id``, which outlives the visit.
         session = text_of(fields.get("session_id"))
-        return impression(
+        event = impression(
             where,
             view_id=pseudonym("ubi", query),
-            ts=_moment(fields, where),
+            ts=moment(fields.get("timestamp"), name="timestamp", where=where),
             source_id=source,
             shown=[self.finder.named(id) or id for id in ids],
             session_id=pseudonym("ubi", session) if session else "",
             list=text_of(fields.get("application")),
         )
+        offset = next((attributes[name] for name in OFFSET_NAMES if name in attributes), None)
+        if isinstance(offset, int) and 0 <= offset <= MAX_SHOWN:
+            places = range(offset + 1, offset + 1 + len(ids))
+            event = event._replace(places=tuple(places))
+        return event
 
 
 def _object(fields: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
@@ -104,11 +112,3 @@ def _object(fields: Mapping[str, Any], name: str, where: str) -> Mapping[str, An
     if value is not None and not isinstance(value, dict):
         raise EventError(f"{where}: field {name}: must be an object")
     return value or {}
-
-
-def _moment(fields: Mapping[str, Any], where: str) -> datetime | str:
-    """OpenSearch takes both text and milliseconds."""
-    value = fields.get("timestamp")
-    if isinstance(value, str) and not value.strip().isdigit():
-        return value  # checked with the rest of the event; its name is ``ts`` there
-    return since_1970(value, MILLISECOND, name="timestamp", where=where)

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.errors import EventError
-from recommender.events.event import Click, Impression
+from recommender.events.event import Click, Impression, PageView
 from recommender.events.formats.base import Reasons, Skip
 from recommender.events.formats.ga4 import Ga4
 from recommender.events.reader import EventReader
 from recommender.files import Record
+from recommender.frames.site import Site
+from recommender.store.event_writer import Received
 from recommender.store.import_events import import_events
 
 # Google Analytics 4, as BigQuery exports it to JSON: one event a line, whole numbers as text,
@@ -139,8 +141,11 @@ def test_the_source_may_be_named(tmp_path: Path):
     ("event", "reason"),
     [
         (ga4(event_params=params(page_location="https://example.org/")), "no article at this add"),
-        (ga4(event_params=[]), "no user_pseudo_id or ga_session_id"),
-        (ga4(user_pseudo_id=None), "no user_pseudo_id or ga_session_id"),
+        (ga4(event_params=[]), "no article at this add"),
+        (
+            ga4(user_pseudo_id=None, event_params=params(ga_session_id="")),
+            "no user_pseudo_id, ga_session_id or batch_page_id",
+        ),
         (ga4(items=[]), "view_item_list without items"),
         (ga4(event_name="scroll"), "other event: scroll"),
     ],
@@ -200,3 +205,160 @@ def test_no_record_is_more_than_faulty(record: dict[str, Any], data: st.DataObje
         assert all(event.ts is not None for event in translator.read(Record("x:1", changed)))
     except (EventError, Skip) as exc:
         assert str(exc)
+
+
+LIST = ("hip", "gout", "salt")
+
+
+def rows(
+    *ids: str,
+    event: str = "view_item_list",
+    at: int = 0,
+    source: str = "knee",
+    index: bool = True,
+    **names: str,
+) -> dict[str, Any]:
+    """An event of a reader on a page; items of a list with ``names``, indexed from 0."""
+    items = [{"item_id": id, **names} for id in ids]
+    if index:
+        items = [{**item, "item_list_index": str(LIST.index(item["item_id"]))} for item in items]
+    where = params(page_location=f"https://example.org/{source}.html")
+    ts = str(1795341600000000 + 1_000_000 * at)
+    return ga4(event_name=event, event_params=where, event_timestamp=ts, items=items)
+
+
+def counted(tmp_path: Path, records: list[dict[str, Any]]) -> tuple[list[list[str]], int, Received]:
+    """The lists shown, how many clicks are on what their view shows, and the account."""
+    store = store_with_site()
+    (tmp_path / "log.json").write_text(lines(map(json.dumps, records)))
+    received = import_events(store, EventReader([tmp_path / "log.json"]))
+    site = Site(store)
+    shown = dict(zip(site.impressions().view_id, site.impressions().shown, strict=True))
+    n = sum(row.clicked in shown.get(row.view_id, ()) for row in site.clicks().itertuples())
+    return [*shown.values()], n, received
+
+
+RELATED = {"item_list_id": "related", "item_list_name": "Related"}
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_a_list_in_parts_is_one_view(tmp_path: Path, index: bool):
+    """By the index of its items, else by time; its click counts."""
+    parts = [rows(id, at=at, index=index, **RELATED) for at, id in enumerate(LIST)]
+    records = [*parts, rows("salt", event="select_item", at=9, **RELATED)]
+    random.Random(3).shuffle(records)
+
+    shown, n, received = counted(tmp_path, records)
+
+    assert (shown, n) == ([[*LIST]], 1)
+    assert (received.impressions, received.pieces, received.duplicates) == (1, 2, 0)
+
+
+def test_what_is_sent_together_is_in_the_order_of_its_requests(tmp_path: Path):
+    """All have one time, and no item has an index."""
+    parts = [
+        {**rows(id, index=False, **RELATED), "batch_page_id": 1, "batch_ordering_id": request,
+         "batch_event_index": event}
+        for id, request, event in [("hip", 1, 2), ("gout", 2, 1), ("salt", 2, 3)]
+    ]  # fmt: skip
+
+    assert counted(tmp_path, parts[::-1])[0] == [[*LIST]]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    ("of_view", "of_click"),
+    [
+        (RELATED, {}),
+        (RELATED, {"item_list_id": "(not set)", "item_list_name": "(not set)"}),
+        (RELATED, {"item_list_name": "Related"}),
+        ({"item_list_name": "Related"}, RELATED),
+        ({"item_list_name": "Related"}, {"item_list_id": "related"}),
+        ({"item_list_id": "related"}, {"item_list_name": "Related"}),
+        ({}, RELATED),
+    ],
+)
+def test_a_click_finds_the_view_that_can_be_meant(
+    tmp_path: Path, of_view: dict[str, str], of_click: dict[str, str], first: bool
+):
+    """Whatever views and clicks call the list, and whichever comes first."""
+    records = [rows(*LIST, **of_view), rows("gout", event="select_item", at=9, **of_click)]
+
+    shown, n, received = counted(tmp_path, records if first else records[::-1])
+
+    assert (shown, n, received.clicks, received.waiting) == ([[*LIST]], 1, 1, {})
+
+
+def test_a_click_that_several_lists_may_have_had_waits_and_is_counted(tmp_path: Path):
+    """Of two lists with the link neither is guessed; of two of which one has it, that one is it."""
+    lists = [
+        rows("hip", "gout", item_list_id="related"),
+        rows("gout", "salt", item_list_id="popular"),
+    ]
+    clicks = [rows(id, event="select_item", at=9) for id in ("gout", "salt")]
+
+    _, n, received = counted(tmp_path, [*lists, *clicks])
+
+    assert (n, received.clicks) == (1, 1)
+    assert received.waiting == {"several lists of its page show the link": 1}
+
+
+def test_a_click_in_a_list_that_was_not_reported_is_not_put_on_another(tmp_path: Path):
+    """It names a list as views do, and no view is of it."""
+    records = [
+        rows(*LIST, **RELATED),
+        rows("gout", event="select_item", item_list_id="menu", item_list_name="Menu"),
+        rows("hip", event="select_item", item_list_id="menu"),
+    ]
+
+    _, n, received = counted(tmp_path, records)
+
+    assert n == 0
+    assert received.waiting == {"its list was not seen": 1}
+
+
+def test_a_waiting_click_finds_a_view_that_comes_later(tmp_path: Path):
+    """In another file, weeks after; and an import of both again changes nothing."""
+    store = store_with_site()
+    view, click = tmp_path / "view.json", tmp_path / "click.json"
+    view.write_text(lines([json.dumps(rows(*LIST, **RELATED))]))
+    click.write_text(lines([json.dumps(rows("gout", event="select_item", at=9))]))
+
+    first = import_events(store, EventReader([click]))
+    second = import_events(store, EventReader([view]))
+    third = import_events(store, EventReader([click, view]), again=True)
+
+    assert first.waiting == {"no view of its page in its visit is known": 1}
+    assert (second.clicks, second.waiting) == (1, {})
+    assert (third.clicks, third.duplicates, third.waiting) == (0, 2, {})
+    assert len(content(store)["clicks"]) == 1
+
+
+def test_readers_without_cookies_are_told_apart_by_what_there_is(tmp_path: Path):
+    """A session, or the load of the page; a click of neither is the page view it led to."""
+    cookieless = [
+        {**rows(*LIST, **RELATED), "user_pseudo_id": None},
+        {**rows("gout", event="select_item", at=9, **RELATED), "user_pseudo_id": None},
+    ]
+    where = params(page_location="https://example.org/knee.html", ga_session_id="")
+    loaded = [{**each, "event_params": where, "batch_page_id": "17"} for each in cookieless]
+    nobody = [{**each, "event_params": where} for each in cookieless]
+
+    events, reader = read(tmp_path / "log.json", lines(map(json.dumps, nobody)))
+
+    assert counted(tmp_path, cookieless)[:2] == ([[*LIST]], 1)
+    assert counted(tmp_path, loaded)[:2] == ([[*LIST]], 1)
+    assert events == [PageView(1795341609000, "gout", "", "knee")]
+    assert (reader.skipped.total(), reader.remarks.total()) == (1, 1)
+
+
+def test_parameters_may_be_one_object(tmp_path: Path):
+    """As some tools make of BigQuery's tables."""
+    flat = {"page_location": "https://example.org/knee.html", "ga_session_id": 1795341590}
+    typed = {name: {"string_value": None, "int_value": value} for name, value in flat.items()}
+    records = [{**ga4(), "event_params": given} for given in (flat, typed)]
+
+    events, _ = read(tmp_path / "log.json", lines(map(json.dumps, records)))
+
+    assert [event.source_id for event in events] == ["knee", "knee"]  # type: ignore[union-attr]
+    assert len({event.view_id for event in events}) == 1  # type: ignore[union-attr]

@@ -111,8 +111,8 @@ def test_the_columns_stand_where_the_documentation_says():
     assert (N_COLUMNS, COLUMNS["contexts"], COLUMNS["event_name"]) == (131, 52, 127)
 
 
-def test_links_that_come_into_view_one_by_one_are_views_of_their_own(tmp_path: Path):
-    """Where among the others they stood is not known, for others may not have been seen."""
+def test_links_that_come_into_view_one_by_one_are_pieces_of_a_view(tmp_path: Path):
+    """Each stands where it says; a list that comes with more links later is one view as well."""
     single = [
         row(
             "expose_element",
@@ -126,9 +126,44 @@ def test_links_that_come_into_view_one_by_one_are_views_of_their_own(tmp_path: P
         tmp_path / "events.tsv", lines([*single, followed("https://example.org/hip.html")])
     )
 
-    assert (one.shown, one.ordered, two.shown) == (("hip",), False, ("gout",))
-    assert one.view_id != two.view_id
+    assert (one.shown, one.places, two.shown, two.places) == (("hip",), (2,), ("gout",), (1,))
+    assert one.view_id == two.view_id
     assert (click.view_id, click.clicked) == (one.view_id, "hip")
+
+
+def test_the_only_link_of_a_name_is_a_view_of_its_own(tmp_path: Path):
+    """Where it stands among others is not known."""
+    alone = row("expose_element", {"element_name": "teaser"},
+                [page(), element("teaser", element_index=1, element_matches=1,
+                                 attributes=href("/hip.html"))])  # fmt: skip
+
+    (shown,), _ = read(tmp_path / "events.tsv", lines([alone]))
+
+    assert isinstance(shown, Impression)
+    assert (shown.shown, shown.ordered, shown.places) == (("hip",), False, None)
+
+
+def test_a_list_that_is_exposed_again_with_more_links_is_one_view(tmp_path: Path):
+    """As lists that load more do; the click on a link that came later counts."""
+    store = store_with_site()
+    (tmp_path / "events.tsv").write_text(
+        lines(
+            [
+                exposed("/hip.html", "/gout.html"),
+                exposed("/hip.html", "/gout.html", derived_tstamp="2026-11-22 10:00:02.000"),
+                exposed("/salt.html", "/hip.html", derived_tstamp="2026-11-22 10:00:03.000"),
+                followed("/salt.html", derived_tstamp="2026-11-22 10:00:09.000"),
+            ]
+        )
+    )
+
+    received = import_events(store, EventReader([tmp_path / "events.tsv"]))
+
+    found = content(store)
+    assert sorted((row[8], row[10]) for row in found["views"]) == [
+        (1, "hip"), (2, "gout"), (3, "salt"),
+    ]  # fmt: skip
+    assert (received.impressions, received.clicks) == (1, 1)
 
 
 def test_lists_of_cards_are_lists_of_their_links(tmp_path: Path):
@@ -261,11 +296,11 @@ def test_what_is_of_no_use_is_counted_by_reason(tmp_path: Path, line: str, reaso
         (exposed("/hip.html", contexts='{"data": 1}'), "field data: must be a list of objects"),
         (exposed("/hip.html", unstruct_event=""), "field unstruct_event: not JSON"),
         (exposed("/hip.html", unstruct_event="{}"), "field unstruct_event: holds no data"),
-        (exposed("/hip.html", derived_tstamp="noon"), "field ts: not an ISO 8601 time: 'noon'"),
+        (exposed("/hip.html", derived_tstamp="noon"), "field derived_tstamp: no time: 'noon'"),
         (row("link_click", {}, [page()]), "field targetUrl: missing"),
         (
             followed("https://example.org/hip.html", derived_tstamp="noon"),
-            "field ts: not an ISO 8601 time: 'noon'",
+            "field derived_tstamp: no time: 'noon'",
         ),
     ],
 )

@@ -129,7 +129,7 @@ def test_what_is_of_no_use_is_counted_by_reason(tmp_path: Path, event: dict[str,
     ("event", "complaint"),
     [
         (ubi(query_id=None), "field query_id: missing"),
-        (ubi(timestamp="noon"), "field ts: not an ISO 8601 time: 'noon'"),
+        (ubi(timestamp="noon"), "field timestamp: no time: 'noon'"),
         (ubi(timestamp=None), "field timestamp: missing"),
         (ubi(query_response_hit_ids="a"), "field query_response_hit_ids: must be a list of ids"),
         (ubi(query_response_hit_ids=[{}]), "field query_response_hit_ids: must be a list of ids"),
@@ -170,3 +170,23 @@ def test_no_record_is_more_than_faulty(record: dict[str, Any], data: st.DataObje
         assert all(event.ts is not None for event in translator.read(Record("x:1", changed)))
     except (EventError, Skip) as exc:
         assert str(exc)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_pages_of_hits_are_one_view(tmp_path: Path, told: bool):
+    """By what they say of the pages before, else by time."""
+    pages = [("hip", "gout"), ("salt",)]
+    records = [
+        ubi(query_response_id=f"r{n}", query_response_hit_ids=[*hits],
+            query_attributes={"from": 2 * n} if told else {},
+            timestamp=1795341600000 if told else 1795341600000 + n)
+        for n, hits in enumerate(pages)
+    ]  # fmt: skip
+    store = store_with_site()
+    (tmp_path / "ubi.jsonl").write_text(lines(map(json.dumps, records[::-1])))
+
+    received = import_events(store, EventReader([tmp_path / "ubi.jsonl"]))
+
+    ranked = sorted((row[8], row[10]) for row in content(store)["views"])
+    assert ranked == [(1, "hip"), (2, "gout"), (3, "salt")]
+    assert (received.impressions, received.pieces) == (1, 1)
