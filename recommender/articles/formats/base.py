@@ -140,7 +140,7 @@ def names_of(value: Any, *, cut: str = ",") -> list[str]:
     for each in value:
         if isinstance(each, Mapping):
             each = next(
-                (each[key] for key in ("name", "title", "label", "slug") if key in each), ""
+                (each[key] for key in ("name", "label", "key", "title", "slug") if key in each), ""
             )
         if name := " ".join(text_of(each).split()):
             found.append(name)

@@ -55,7 +55,7 @@ UPDATES = (
 )  # fmt: skip
 TEASERS = (
     "description", "summary", "excerpt", "teaser", "abstract", "lead", "intro", "subtitle", "dek",
-    "meta_description", "metaDescription", "seo.description", "Description", "Summary",
+    "desc", "meta_description", "metaDescription", "seo.description", "Description", "Summary",
 )  # fmt: skip
 IMAGES = (
     "image", "images", "cover", "cover_image", "coverImage", "cover.image", "featured_image",
@@ -100,6 +100,7 @@ CONTAINERS = {
     "pages", "post", "posts", "site", "source", "src", "web", "website",
 }  # fmt: skip
 DATED = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})[-_ ]+(?=\S)")
+DAY = re.compile(r"(?:^|/)((?:19|20)\d\d)[/-](\d\d)[/-](\d\d)[-/](?=[^/]*$)")
 NUMBERED = re.compile(r"\d+[-_. ]+(?=\D)")
 LANGUAGE = re.compile(r"[a-z]{2}(?:[-_][A-Za-z]{2,4})?$")
 CODES = {*OTHER_CODES.values(), "en"}
@@ -172,10 +173,14 @@ def _reason(fields: Mapping[str, Any], path: str) -> str | None:
         return "not published"
     if "noindex" in text_of(fields.get("robots")).lower():
         return "noindex"
-    layout = text_of(fields.get("layout")) or text_of(fields.get("type"))
-    if layout.lower().startswith("redirect") or _at(fields, "redirect_to", "redirect"):
+    layout = text_of(fields.get("layout")).lower()
+    if layout.startswith("redirect") or _at(fields, "redirect_to", "redirect"):
         return "a redirect"
-    if LISTS.match(layout.rpartition("/")[2]) or (stem == "404" and len(folders) < 2):
+    # Some themes have these names for the layout of an article, which has a date.
+    is_dated = "_posts" in folders or DATED.match(stem) or _date(fields, DATES)
+    if LISTS.match(layout.rpartition("/")[2]) and not is_dated:
+        return "a listing page"
+    if stem == "404" and len(folders) < 2:
         return "a listing page"
     if stem == "index" and not [folder for folder in folders if folder not in CONTAINERS]:
         return "the front page" if not folders else "a listing page"
@@ -189,7 +194,7 @@ def _document(matter: front_matter.FrontMatter, where: str, path: str) -> Docume
     is_bundle = stem == "index"
     if is_bundle and folders:
         stem = folders.pop()
-    dated = DATED.match(stem)
+    written_day = _day_of(stem, folders)
     of_jekyll = "_posts" in folders or fields.get("layout") == "post"
     remarks = list(matter.faults)
 
@@ -210,13 +215,13 @@ def _document(matter: front_matter.FrontMatter, where: str, path: str) -> Docume
     )
     url = _url(fields, folders)
     found = {
-        "title": title or heading or readable(NUMBERED.sub("", DATED.sub("", stem, 1), 1)),
+        "title": title or heading or readable(_without_number(stem)),
         "html": html,
         "teaser": teaser,
         "url": url,
         "category": category or _section(folders),
         "tags": tags,
-        "published_at": _date(fields, DATES) or (dated[1] if dated else ""),
+        "published_at": _date(fields, DATES) or written_day,
         "updated_at": _date(fields, UPDATES),
         "author": ", ".join(dict.fromkeys(names_of(_at(fields, *AUTHORS) or [], cut=""))),
         "image": _image(fields, url, remarks),
@@ -254,6 +259,12 @@ def _stem(name: str) -> str:
     """A file's name without what it ends in."""
     name = name.removesuffix(".gz")
     return name.rpartition(".")[0] or name
+
+
+def _without_number(stem: str) -> str:
+    """``2025-10-18-garlic``, ``10-18-garlic`` and ``02_garlic`` are all ``garlic``."""
+    plain = DATED.sub("", stem, count=1)
+    return NUMBERED.sub("", re.sub(r"^\d\d-(?=\d\d-)", "", plain), count=1)
 
 
 def _without_language(stem: str) -> tuple[str, str]:
@@ -295,10 +306,18 @@ def _names(
             return
 
 
+def _day_of(stem: str, folders: list[str]) -> str:
+    """The day in a file's name, or in those of its folders too: ``2025/10-18-knee``."""
+    if dated := DATED.match(stem):
+        return dated[1]
+    parts = DAY.search("/".join([*folders, stem]))
+    return "-".join(parts.groups()) if parts else ""
+
+
 def _section(folders: list[str]) -> str:
     """The first folder that says what its articles are about."""
     for folder in folders:
-        name = NUMBERED.sub("", folder, 1)
+        name = NUMBERED.sub("", folder, count=1)
         if not (
             folder.lower() in CONTAINERS or folder.startswith((".", "_")) or name.isdigit()
             or _is_language(folder) or DATED.match(folder)

@@ -172,11 +172,13 @@ def _lines(lines: list[str]) -> list[tuple[str, bool]]:
             fence = mark[1]
             info = mark[2].strip()
             directive = DIRECTIVES.match(info)
-            opens, drops = directive is not None, info.startswith("{") and not directive
+            # Docusaurus has components in a fence, so that other tools show them.
+            opens = directive is not None or info.startswith("mdx-code-block")
+            drops = info.startswith("{") and not directive
             drops = drops and not info.startswith(("{code", "{."))
-            if directive:
+            if directive is not None:
                 found += [("", False), (directive[1].strip(), False), ("", False)]
-            elif not drops:
+            elif not drops and not opens:
                 found.append((line, True))
         elif admonition := INDENTED.match(line):
             around.append(4 * len(around) + len(admonition[1]))

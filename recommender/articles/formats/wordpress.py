@@ -179,9 +179,9 @@ def _name(element: Element) -> str:
 
 
 def _item(item: _Item, where: str, site: Site, remarks: tuple[str, ...]) -> Found:
-    kind, status = item["wp:post_type"], item["wp:status"]
-    if not kind or not status:
-        return Problem(f"{where}: neither wp:post_type nor wp:status: cut short or no export")
+    kind, status = item["wp:post_type"], item["wp:status"] or "publish"
+    if not kind:  # which stands last
+        return Problem(f"{where}: field wp:post_type: missing; cut short, or no export")
     if kind == "attachment":
         return LeftOut(where, "an attachment")
     if kind in NO_PAGES or kind.startswith(NO_PAGES_BY_BEGINNING):

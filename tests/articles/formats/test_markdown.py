@@ -112,7 +112,7 @@ def test_the_first_heading_is_the_title_where_no_field_is(tmp_path: Path):
         "published_at": "2025-10-18",
     }
     assert (
-        read(tmp_path, "---\n\nText.", "02_storing-onions.md").fields["title"] == "Storing onions"
+        read(tmp_path, "---\n\nText.", "x/02_storing-onions.md").fields["title"] == "Storing onions"
     )
 
 
@@ -154,6 +154,11 @@ def test_the_first_heading_is_the_title_where_no_field_is(tmp_path: Path):
         ("slug: garlic", "posts/a.md", {}),
         ("permalink: garlic/index.html", "a.md", {"url": "/garlic/index.html"}),
         ("canonical_url: https://x.example/a", "a.md", {}),
+        ("layout: posts\ndate: 2025-10-18\ntype: posts", "a.md", {"published_at": "2025-10-18"}),
+        ("x: 1", "blog/2021/01-19-recap.mdx", {"published_at": "2021-01-19"}),
+        ("x: 1", "blog/2021/01/19/recap.md", {"published_at": "2021-01-19"}),
+        ("x: 1", "blog/2021-01-19-recap/index.md", {"published_at": "2021-01-19"}),
+        ("authors:\n - jo\n - {key: al, title: Editor}", "a.md", {"author": "jo, al"}),
         ("sensitive: true", "a.md", {"sensitive": "true"}),
     ],
 )  # fmt: skip
@@ -261,6 +266,7 @@ def test_files_of_the_repository_and_pages_of_templates_alone_are_left_out(tmp_p
         ("[a]({{ site.baseurl }}/b/) {%- link c.md -%}", '<p><a href="/b/">a</a></p>\n'),
         ("A <Chart data={[{a: 1}]} title=\"x > y\" icon={<Icon/>}/> b.", "<p>A  b.</p>\n"),
         ("import Tabs from '@theme/Tabs';\n\n<Tabs>\n\nA.\n\n</Tabs>", "<p>A.</p>\n"),
+        ("```mdx-code-block\nimport A from 'a';\n<A>\n\nB.\n\n</A>\n```", "<p>B.</p>\n"),
         ("import garlic from Spain if you must", "<p>import garlic from Spain if you must</p>\n"),
     ],
 )  # fmt: skip

@@ -242,7 +242,7 @@ def test_faults_of_the_xml_are_one_problem_that_names_the_line(tmp_path: Path):
     assert found[1].fields["title"] == "A b"
     assert "garden.xml:25: not well-formed XML: Entity 'nbsp' not defined" in found[-1].text
     assert [type(each) for each in cut] == [Document, Problem, Problem]
-    assert "neither wp:post_type nor wp:status" in cut[1].text
+    assert "field wp:post_type: missing" in cut[1].text
     assert [type(each) for each in wrong] == [Document, Document, Problem]
 
 
