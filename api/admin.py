@@ -89,7 +89,7 @@ def _articles(
         """
         batch = _batch(records, settings)
         try:
-            changes = store().put(batch)
+            changes = store().apply(batch)
             live.catch_up()
         except StoreError as exc:
             raise no_store(str(exc)) from exc

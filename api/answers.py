@@ -306,8 +306,8 @@ class Answers:
         """What not to show on a page that has no list: an article known by its title alone may
         stand among its own fallbacks, and so may those of ``rows``, one of which it is.
         """
-        exclude = (*exclude, *map(self.shelf.id_of, rows))
         try:
+            exclude = (*exclude, *map(self.shelf.id_of, rows))
             known = id is not None and self.shelf.find(id) is not None
         except Exception as exc:  # noqa: BLE001
             self.note(exc)

@@ -21,7 +21,7 @@ import numpy as np
 from recommender.bundle import registry
 from recommender.bundle.activation import tried
 from recommender.bundle.fallback import FallbackLists
-from recommender.bundle.overlay import Patched
+from recommender.bundle.overlay import MOST_COMPARED, Patched, Pending
 from recommender.bundle.published import Lists
 from recommender.errors import RecommenderError, StoreError
 from recommender.lists import editorial
@@ -64,6 +64,7 @@ class Added:
     patch: Patched | None = None
     seal: Seal | None = None
     seen: object = None
+    pending: Pending | None = None
 
 
 class Live:
@@ -97,6 +98,7 @@ class Live:
         self._kept_rules = (models.parent if is_bundle else models) / editorial.LAST_GOOD
         self._added: Added | None = None
         self._keys: tuple[Lists, Store, np.ndarray] | None = None
+        self._is_built_from = False
         self._stamp: object = None
         self._last_stamp: object = None
         self._ticks = 0
@@ -238,12 +240,10 @@ class Live:
     # What the store adds
 
     def _state(self, store: Store) -> object:
-        """What differs when articles came or went, an import of which shows in their number alone;
-        when the store was opened anew, and may be another; and when its keys changed.
+        """What differs when articles came or went, when the store was opened anew, and may be
+        another, and when its keys changed.
         """
-        number = store.last_change()
-        n_articles = None if self._lists else store.n_articles()
-        return store, self.stored.signer, number, n_articles
+        return store, self.stored.signer, store.last_change()
 
     def _from_store(self) -> Added | None:
         """What the store adds now; while it is out of reach, what it added before."""
@@ -277,20 +277,26 @@ class Live:
 
     def _beside(self, lists: Lists, store: Store, added: Added) -> Added:
         ours = lists.about.store == self.stored.name
+        pending = added.pending
         try:
             if self._keys is None or self._keys[:2] != (lists, store):
                 # A bundle from elsewhere knows its articles by another store's numbers.
-                keys = _numbers_in(store, lists)
-                if ours and (keys is not lists.keys or store.last_change() < lists.about.change):
+                keys, pending = _numbers_in(store, lists), None
+                there = keys is lists.keys and store.last_change() >= lists.about.change
+                if ours and not there:
                     self.stored.gone_back()
                     ours = False
                 self._keys = lists, store, keys
+                # A store has no name until it is served from.
+                self._is_built_from = ours or (not lists.about.store and there)
             seen, patch = self._state(store), added.patch
             if seen != added.seen:
-                known = lists.about.change if ours else 0
-                _, articles, removed = store.changed_since(known)
-                any_change = articles or removed
-                patch = Patched(lists, articles, removed, patch) if any_change else None
+                beside = None if self._is_built_from else lists
+                pending = pending or Pending(lists.about.change if beside is None else 0)
+                changed = store.changed_since(pending.number, whole=MOST_COMPARED)
+                pending = pending.and_then(changed, beside=beside)
+                patch, is_done = pending.patched(lists, patch)
+                seen = seen if is_done else None
             later = {} if patch is None else {
                 row: id for id, row in patch.row_of.items() if row >= len(lists.stub)
             }  # fmt: skip
@@ -305,9 +311,9 @@ class Live:
             return Added(lists, seal=Seal(self.stored.signer, lists.keys, {}))
         seal = Seal(self.stored.signer, self._keys[2], dict(zip(later, of_later, strict=True)))
         same = added.seal is not None and _are_same(seal, added.seal)
-        if same and (seen, patch) == (added.seen, added.patch):
+        if same and (seen, patch, pending) == (added.seen, added.patch, added.pending):
             return added
-        return Added(lists, patch, seal, seen)
+        return Added(lists, patch, seal, seen, pending)
 
 
 class Watcher:

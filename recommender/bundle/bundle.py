@@ -11,6 +11,7 @@ opened on first use.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from copy import copy
 from datetime import datetime
 from functools import cached_property
 from itertools import chain, pairwise
@@ -22,7 +23,8 @@ import numpy as np
 from recommender.array_fields import Numbers
 from recommender.bundle import registry
 from recommender.bundle.arrays import load, load_array
-from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K, Link
+from recommender.bundle.overlay import Patched, since_built
 from recommender.bundle.published import Lists
 from recommender.bundle.registry import Manifest
 from recommender.errors import CalibrationError
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from recommender.ranking.features import History
     from recommender.ranking.handpicked import HandpickedModel
     from recommender.ranking.ranker import Ranker
+    from recommender.store.database import Store
     from recommender.text.corpus import Corpus
 
 RANKER, HANDPICKED, CALIBRATION = "ranker", "handpicked", "calibration"
@@ -50,8 +53,11 @@ class Bundle:
         if rules is not None and now is None:
             raise ValueError("rules are in force at a time: give now")
         self.lists = Lists.open(folder)
+        # Its lists, and what came and went since, if it stands beside a store.
+        self.shelf: Lists | Patched = self.lists
         self.folder = folder
-        self.rules = rules and rules.resolved(self.lists.named)
+        self._written = rules
+        self.rules = rules and rules.resolved(self.shelf.named)
         self.now = now
 
     def __repr__(self) -> str:
@@ -59,6 +65,20 @@ class Bundle:
         return terminal(
             f"Bundle({self.name!r}, {n_articles:,} articles, decided by {self.decided_by})"
         )
+
+    def beside(self, store: Store, *, whole: bool = True) -> Self:
+        """The bundle with the articles that came, changed and went in a store since it was built,
+        as a server has them; scores stay those of the bundle. Without ``whole`` the work is bounded
+        to a second: of very many new articles some may not stand in others' lists yet.
+        """
+        pending = since_built(self.lists, store)
+        patch, is_done = pending.patched(self.lists)
+        while whole and not is_done:
+            patch, is_done = pending.patched(self.lists, patch)
+        other = copy(self)
+        other.shelf = patch or self.lists
+        other.rules = self._written and self._written.resolved(other.shelf.named)
+        return other
 
     @property
     def name(self) -> str:
@@ -104,9 +124,11 @@ class Bundle:
 
         ``variant``, 0 to 99, asks for what a page that drew it would show.
         """
-        row = self._row(id)
+        row = self.shelf.row(id)
+        if row is None:
+            raise KeyError(id)
         slate = BEST_SLATE if variant is None else slate_of(variant, self.lists.share)
-        return self.lists.related(
+        return self.shelf.related(
             row, k=k, exclude=exclude, rules=self.rules, now=self.now, slate=slate
         )
 
@@ -116,7 +138,7 @@ class Bundle:
         """The list of a text that is not stored. ``language`` is a tag such as ``en-GB``; without,
         it is detected where the site has several.
         """
-        return self.lists.related_to_text(
+        return self.shelf.related_to_text(
             title, body, language=language, k=k, rules=self.rules, now=self.now
         )
 
@@ -197,12 +219,17 @@ class Bundle:
 
     def why(self, id: str, candidate: str) -> str:
         """One sentence an editor can read on what speaks for a link of the article's list."""
-        row = self._row(id)
-        if found := self.lists.why(row, candidate):
+        row = self.lists.row(id)
+        if row is not None and (found := self.lists.why(row, candidate)):
             return str(found)
         rules = self.rules.about(id, self.now) if self.rules and self.now else []
         reasons = [rule.reason for rule in rules if rule.target == candidate and rule.reason]
-        return reasons[0] if reasons else "not in the list the bundle prepared"
+        if reasons:
+            return reasons[0]
+        known = (self.lists.find(id), self.lists.find(candidate))
+        if None in known and candidate in {link.id for link in self.related(id, MAX_K)}:
+            return "alike by their texts; one of them came after the bundle was built"
+        return "not in the list the bundle prepared"
 
     def _row(self, id: str) -> int:
         row = self.lists.row(id)

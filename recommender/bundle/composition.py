@@ -127,6 +127,10 @@ class Shelf(ABC):
         return None if found.row is None else self.id_of(found.row), found.assumed
 
     @abstractmethod
+    def pages_with_lists(self) -> list[int]:
+        """The rows of all articles that have a page of their own."""
+
+    @abstractmethod
     def id_of(self, row: int) -> str:
         """The article's id."""
 

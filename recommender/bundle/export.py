@@ -56,10 +56,9 @@ def export(
 
 
 def _sources(bundle: Bundle, progress: Progress) -> Iterator[str]:
-    lists = bundle.lists
-    rows = [row for row in range(len(lists.stub)) if not lists.stub[row]]
+    rows = bundle.shelf.pages_with_lists()
     progress.stage("writing lists", len(rows))
-    return tracked((lists.ids.column[row] for row in rows), progress)
+    return tracked(map(bundle.shelf.id_of, rows), progress)
 
 
 def _json(bundle: Bundle, folder: Path, k: int, progress: Progress) -> Exported:
@@ -141,13 +140,13 @@ def _pages(
     for id, page in tracked(stored, progress):
         n_links = text_page.n_links(page.raw)
         raw = page.raw
-        row = bundle.lists.row(id)
+        row = bundle.shelf.row(id)
         if n_links == 0:
             left.append(f"{page.path}: no Recommend block")
         elif row is None:
             left.append(f"{page.path}: not in bundle {bundle.name}; train again")
         else:
-            links = bundle.lists.related(
+            links = bundle.shelf.related(
                 row, k=n_links, rules=bundle.rules, now=bundle.now, least=n_links
             )
             raw = text_page.rewrite(page.raw, [(link.title, link.teaser) for link in links])

@@ -86,6 +86,9 @@ class FallbackLists(Shelf):
     def find(self, id: str) -> int | None:
         return self.rows.get(id)
 
+    def pages_with_lists(self) -> list[int]:
+        return [row for row, article in enumerate(self.articles) if not article.stub]
+
     def id_of(self, row: int) -> str:
         return self.articles[row].id
 

@@ -5,13 +5,17 @@ place it among the links there: nobody has seen it yet, so likeness is all there
 edition stands where an older one stood. What went is in no list any more. The next training absorbs
 all of it.
 
+Comparing texts takes milliseconds an article. So of very many that change at once some are compared
+at a time (``Pending.patched``), and ``MOST_COMPARED`` in all, the last that came. The others are
+brought up to date and have lists of their own, but join no other, until the next training.
+
 Objects of this class never change; a new one takes over what the old one worked out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -19,10 +23,13 @@ import numpy as np
 from recommender.articles.addresses import Found, PageIndex, PageTable
 from recommender.articles.article import Article, parse_timestamp, title_key
 from recommender.articles.dates import day_number, day_of
+from recommender.articles.language import primary_subtag
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf, shown_of
 from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.lists.eligibility import OFF, Languages, agree
+from recommender.store.articles import BEGINNING, Changed
+from recommender.store.database import Store, known_name
 from recommender.text.listing_pages import listing_pages
 from recommender.text.tfidf import SAME_SUBJECT
 
@@ -31,6 +38,12 @@ from recommender.text.tfidf import SAME_SUBJECT
 REWRITTEN = 0.5
 # So many articles are compared, the closest: it bounds the lists one article can join. Not tuned.
 REACH = 200
+
+# Articles that are compared with the bundle. A look at all of them anew takes half a second beside
+# 16,000 articles.
+MOST_COMPARED = 500
+# ... and at a time, as pairs of articles: half a second's work.
+PAIRS_AT_ONCE = 2_000_000
 
 # New articles resemble the same old ones, whose titles need be read once.
 _key_of = lru_cache(maxsize=20_000)(title_key)
@@ -74,6 +87,70 @@ class Read(Words):
     editions: list[int]
     likeness: float
     is_listing: bool
+    is_compared: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pending:
+    """What changed since a bundle was built, up to the change of this ``number``: articles that are
+    new or changed, whole or ``cut``, in the order in which they came, and ids that are gone.
+    """
+
+    number: int
+    whole: Mapping[str, Article] = field(default_factory=dict)
+    cut: Mapping[str, Article] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
+
+    def and_then(self, changed: Changed, *, beside: Lists | None = None) -> Pending:
+        """With what ``changed`` after that. Of a bundle from elsewhere nobody knows which changes
+        it has: what looks as it does ``beside`` is left out.
+        """
+        here = {article.id for article in (*changed.articles, *changed.cut)}
+        again = here.union(changed.removed)
+        kept = [each for id, each in self.whole.items() if id not in again]
+        kept += [each for each in changed.articles if beside is None or differs(beside, each)]
+        cut = [each for id, each in self.cut.items() if id not in again]
+        cut += [each for each in changed.cut if beside is None or differs(beside, each)]
+        first = max(0, len(kept) - MOST_COMPARED)
+        cut += [replace(each, body=each.body[:BEGINNING]) for each in kept[:first]]
+        return Pending(
+            number=changed.number,
+            whole={each.id: each for each in kept[first:]},
+            cut={each.id: each for each in cut},
+            removed=(self.removed - here).union(changed.removed),
+        )
+
+    def patched(self, base: Lists, before: Patched | None = None) -> tuple[Patched | None, bool]:
+        """``base`` with all of it, None if nothing changed; and whether all that is to be compared
+        is: else as much as takes a moment, and more if that is ``before`` the next time.
+        """
+        if not (self.whole or self.cut or self.removed):
+            return None, True
+        known = {read.article for read in before.compared.values()} if before else set()
+        fresh = [article for article in self.whole.values() if article not in known]
+        # Half as many again as are there: looking at those anew is work too.
+        at_once = max(1, PAIRS_AT_ONCE // max(1, len(base.stub)), len(known) // 2)
+        later = fresh[:-at_once]
+        waiting = {article.id for article in later}
+        compared = [article for article in self.whole.values() if article.id not in waiting]
+        cut = (*self.cut.values(), *later)
+        return Patched(base, compared, sorted(self.removed), before, cut=cut), not later
+
+
+def since_built(base: Lists, store: Store) -> Pending:
+    """What changed in a store since a bundle was built from it, or from another."""
+    about = base.about
+    is_its_own = about.store in ("", known_name(store)) and store.last_change() >= about.change
+    pending = Pending(about.change if is_its_own else 0)
+    changed = store.changed_since(pending.number, whole=MOST_COMPARED)
+    return pending.and_then(changed, beside=None if is_its_own else base)
+
+
+def differs(base: Lists, article: Article) -> bool:
+    """Does a bundle show an article under another title or address, or not at all?"""
+    row = base.find(article.id)
+    shown = None if row is None else (base.titles[row], base.addresses[row])
+    return shown != (article.title, article.url or "")
 
 
 class PatchedPages(PageIndex):
@@ -99,7 +176,9 @@ class PatchedPages(PageIndex):
 
 
 class Patched(Shelf):
-    """``base`` with these articles put in or brought up to date, and these ids taken out."""
+    """``base`` with these articles put in or brought up to date, and these ids taken out. Of those
+    that are ``cut`` nothing is compared.
+    """
 
     def __init__(
         self,
@@ -107,12 +186,15 @@ class Patched(Shelf):
         articles: Sequence[Article],
         removed: Sequence[str],
         before: Patched | None = None,
+        *,
+        cut: Sequence[Article] = (),
     ) -> None:
         self.base = base
         self.name, self.share = base.name, base.share
-        known = {read.article: read for read in before.read.values()} if before else {}
-        rows = {article.id: base.find(article.id) for article in articles}
-        fresh = [article for article in articles if rows[article.id] is None]
+        known = {read.article: read for read in before.compared.values()} if before else {}
+        everything = (*articles, *cut)
+        rows = {article.id: base.find(article.id) for article in everything}
+        fresh = [article for article in everything if rows[article.id] is None]
         self.n_base = len(base.stub)
         self.row_of = {article.id: self.n_base + at for at, article in enumerate(fresh)}
         self.row_of |= {id: row for id, row in rows.items() if row is not None}
@@ -120,10 +202,15 @@ class Patched(Shelf):
             self.row_of[article.id]: known.get(article) or compare(base, article)
             for article in articles
         }
+        self.compared: dict[int, Read] = dict(self.read)
+        self.read |= {self.row_of[article.id]: uncompared(article) for article in cut}
         self.gone = {row for row in map(base.find, removed) if row is not None}
-        self.pages = PatchedPages(
-            base, PageTable((row, read.article.url) for row, read in self.read.items()), self.gone
+        moved = (
+            (row, read.article.url)
+            for row, read in self.read.items()
+            if row >= self.n_base or read.article.url != base.addresses[row]
         )
+        self.pages = PatchedPages(base, PageTable(moved), self.gone)
         self.barred = {row for row, read in self.read.items() if read.is_listing}
         self.day = {row: day_of(read.article) for row, read in self.read.items()}
         if oldest_days := base.about.dates.oldest_days:
@@ -162,6 +249,10 @@ class Patched(Shelf):
     def find(self, id: str) -> int | None:
         row = self.row_of.get(id)
         return self._there(self.base.find(id)) if row is None else row
+
+    def pages_with_lists(self) -> list[int]:
+        there = [row for row in self.base.pages_with_lists() if row not in self.gone]
+        return there + [row for row in self.read if row >= self.n_base]
 
     def _there(self, row: int | None) -> int | None:
         return None if row in self.gone else row
@@ -211,6 +302,9 @@ class Patched(Shelf):
             if row not in self._by_text:
                 read = self.read[row]
                 language, article = self.language_at(row), read.article
+                if not read.is_compared:
+                    code = self.languages.of_text(article.language, article.title, article.body)
+                    language = self.languages.number(code)
                 near = self.base.near_text(article.title, article.text, language)
                 near = self._near(read, near, language)
                 self._by_text[row] = [placed for placed in near if placed.row != row]
@@ -259,7 +353,7 @@ class Patched(Shelf):
         floor = self.base.about.relevance_floor
         fresh = [
             (-alike, new)
-            for new, read in self.read.items()
+            for new, read in self.compared.items()
             if (new >= self.n_base or new in self.rewritten)
             and self.may_show(new, language)
             and (alike := asked.alike(read, floor))
@@ -371,7 +465,7 @@ class Patched(Shelf):
         gone = list(self.gone)
         # What is gone, or another article by now, makes room: its text may have moved.
         lost = self.gone | self.rewritten
-        for new, read in self.read.items():
+        for new, read in self.compared.items():
             if new < self.n_base:
                 continue
             listed = self.base.items[read.near]
@@ -477,6 +571,26 @@ def compare(base: Lists, article: Article) -> Read:
         editions=np.flatnonzero(same & (cosines >= base.about.edition)).tolist(),
         likeness=float(cosines[own]) / length if length else 0.0,
         is_listing=is_listing(base, article, [row for row in closest if cosines[row]]),
+    )
+
+
+def uncompared(article: Article) -> Read:
+    """An article of which nothing is known but what it says itself."""
+    nobody = np.zeros(0, dtype=np.int64)
+    return Read(
+        title=_key_of(article.title),
+        terms={},
+        subject={},
+        square=0.0,
+        article=article,
+        language=primary_subtag(article.language),
+        near=nobody,
+        alikes=nobody.astype(float),
+        same=[],
+        editions=[],
+        likeness=1.0,
+        is_listing=False,
+        is_compared=False,
     )
 
 

@@ -332,6 +332,10 @@ class Prepared(Shelf):
     def find(self, id: str) -> int | None:
         return self.ids.find(id)
 
+    def pages_with_lists(self) -> list[int]:
+        rows: list[int] = np.flatnonzero(self.stub == 0).tolist()
+        return rows
+
     def id_of(self, row: int) -> str:
         return self.ids.column[row]
 

@@ -11,9 +11,9 @@ import click
 
 from recommender.articles.formats.detect import FORMATS as ARTICLE_FORMATS
 from recommender.bundle import registry
-from recommender.bundle.composition import MAX_K
+from recommender.bundle.composition import MAX_K, Placed
 from recommender.cli.output import COUNT, as_json, here, now, warn
-from recommender.errors import RecommenderError
+from recommender.errors import RecommenderError, StoreError
 from recommender.events.formats.detect import FORMATS
 from recommender.lists import editorial
 from recommender.progress import Shown
@@ -268,8 +268,8 @@ def related(id: str, k: int, explain: bool, as_json: bool) -> None:
     example:
       recommender related why-does-my-knee-click -k 5 --explain
     """
-    bundle = _edited_bundle()
-    row = bundle.lists.row(id)
+    bundle = _edited_bundle(whole=False)
+    row = bundle.shelf.row(id)
     if row is None:
         raise RecommenderError(_no_such_article(id, bundle))
     links = bundle.related(id, k)
@@ -279,7 +279,7 @@ def related(id: str, k: int, explain: bool, as_json: bool) -> None:
             items = [{**item, "why": bundle.why(id, item["id"])} for item in items]
         say_json({"article_id": id, "model": bundle.name, "items": items})
         return
-    table = Table(bundle.lists.titles[row])
+    table = Table(bundle.shelf.link(Placed(row, 0.0, ""), 0).title)
     table.add_column("#", justify="right")
     table.add_column("title", overflow="fold")
     table.add_column("score", justify="right")
@@ -293,13 +293,22 @@ def related(id: str, k: int, explain: bool, as_json: bool) -> None:
     show(table)
 
 
-def _edited_bundle() -> Bundle:
-    """The live bundle under the editors' rules of this moment."""
+def _edited_bundle(*, whole: bool = True) -> Bundle:
+    """The live bundle beside the store, with what came and went since it was built, under the
+    editors' rules of this moment. See ``Bundle.beside`` for ``whole``.
+    """
     from recommender.bundle.bundle import load_bundle
+    from recommender.store.database import Store
 
     settings = here()
     rules = editorial.load(settings.editorial)
     bundle = load_bundle(settings.models, rules=rules, now=now())
+    if not _is_absent(settings.database):
+        try:
+            with Store(settings.database, writing=False) as store:
+                bundle = bundle.beside(store, whole=whole)
+        except StoreError as exc:
+            warn([f"{exc}; what came or went since the bundle was built is not known"])
     if bundle.rules:
         warn([f"{settings.editorial}: {remark}" for remark in bundle.rules.remarks])
     return bundle
@@ -309,8 +318,7 @@ def _no_such_article(id: str, bundle: Bundle) -> str:
     from rapidfuzz import process
 
     text = f"{id}: no such article in bundle {bundle.name}"
-    lists = bundle.lists
-    ids = [lists.ids.column[row] for row in range(len(lists.stub)) if not lists.stub[row]]
+    ids = list(map(bundle.shelf.id_of, bundle.shelf.pages_with_lists()))
     near = process.extractOne(id, ids, score_cutoff=75)
     return f"{text}; did you mean {near[0]}?" if near else text
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +98,8 @@ def validate(as_json: bool) -> int:
     "--if-new",
     type=COUNT,
     metavar="N",
-    help="do nothing unless N clicks came since the live bundle was built",
+    help="do nothing unless N clicks, or new, changed and gone articles, came since the live "
+    "bundle was built",
 )
 @click.option("--no-activate", is_flag=True, help="publish, but do not make live")
 @click.option(
@@ -148,13 +149,14 @@ def train(
     )
     editorial.load(settings.editorial)  # a faulty line is better known before than after
     with Shown() as progress, Store(settings.database, create=False) as store:
-        n_new = _n_new_clicks(store, settings) if if_new else None
-        if n_new is not None and if_new and n_new < if_new:
-            found = f"{n_new:,} new clicks since the live bundle was built, fewer than"
+        news = _news(store, settings) if if_new else None
+        if news is not None and if_new and news.n < if_new:
             if as_json:
-                say_json({"name": None, "live": False, "n_new_clicks": n_new})
+                counts = {"n_new_clicks": news.n_clicks, "new": news.new}
+                counts |= {"changed": news.changed, "gone": news.gone}
+                say_json({"name": None, "live": False, **counts})
             else:
-                say(f"not trained: {found} {if_new:,}")
+                say(f"not trained: {news} since the live bundle was built, fewer than {if_new:,}")
             return
         built, promotion = at or now(), None
         if promote_if_better:
@@ -195,18 +197,52 @@ def _sent(settings: Settings) -> Sent | None:
         return None
 
 
-def _n_new_clicks(store: Store, settings: Settings) -> int | None:
-    """How many clicks the live bundle has not learned from; None without a live bundle."""
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the live bundle does not know: how many clicks, and the ids of articles that are new to
+    it, that changed and that are gone.
+    """
+
+    n_clicks: int
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """All of it."""
+        return self.n_clicks + len(self.new) + len(self.changed) + len(self.gone)
+
+    def __str__(self) -> str:
+        articles = (
+            f"{len(ids):,} {what} articles" + (f" (such as {ids[0]})" if ids else "")
+            for what, ids in (("new", self.new), ("changed", self.changed), ("gone", self.gone))
+        )
+        return f"{self.n_clicks:,} new clicks, " + ", ".join(articles)
+
+
+def _news(store: Store, settings: Settings) -> News | None:
+    """What the live bundle has not learned from; None without a live bundle."""
+    from recommender.bundle.overlay import since_built
+    from recommender.bundle.published import Lists
     from recommender.store.counts import n_clicks
 
     try:
         if registry.current(settings.models) is None:
             return None
-        about = registry.read(registry.resolve(settings.models))
+        lists = Lists.open(registry.resolve(settings.models))
     except BundleError as exc:  # a new bundle can only help
-        warn([f"{exc}; trained however few clicks are new"])
+        warn([f"{exc}; trained however little is new"])
         return None
-    return n_clicks(store, caps=caps_of(settings)) - about.n_logged_clicks
+    clicks = n_clicks(store, caps=caps_of(settings)) - lists.about.n_logged_clicks
+    pending = since_built(lists, store)
+    here = sorted((*pending.whole, *pending.cut))
+    return News(
+        n_clicks=max(0, clicks),
+        new=tuple(id for id in here if lists.row(id) is None),
+        changed=tuple(id for id in here if lists.row(id) is not None),
+        gone=tuple(id for id in sorted(pending.removed) if lists.find(id) is not None),
+    )
 
 
 def _summary(about: Manifest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
@@ -25,6 +25,9 @@ LISTS = ("tags", "recommended")
 FLAGS = ("sensitive", "stub")
 ADDRESSES = ("url", "image")
 LATER = ("author", "image")
+# Characters of a text that servers get of articles of which very many change at once: a teaser has
+# 49, spaces run together, and a few sentences show what it is about.
+BEGINNING = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,27 @@ class Changes:
     n_nowhere: int = 0
 
 
+class Changed(NamedTuple):
+    """What changed since some moment: the ``number`` of the last change, the ``articles`` that are
+    here now, the ids of those ``removed``, and the articles whose texts were ``cut``.
+    """
+
+    number: int
+    articles: list[Article]
+    removed: list[str]
+    cut: list[Article]
+
+
 def read_articles(
-    connection: Connection, *, with_body: bool = True, ids: Iterable[str] | None = None
+    connection: Connection, *, with_body: bool | int = True, ids: Iterable[str] | None = None
 ) -> list[Article]:
-    """The articles with these ``ids``, or all, in the order of their ids."""
-    names = ", ".join(COLUMNS).replace("body", "body" if with_body else "'' AS body")
+    """The articles with these ``ids``, or all, in the order of their ids; with their bodies,
+    without, or with so many characters of them.
+    """
+    body = (
+        {True: "body", False: "'' AS body"}.get(with_body) if isinstance(with_body, bool) else None
+    )
+    names = ", ".join(COLUMNS).replace("body", body or f"SUBSTR(body, 1, {with_body:d}) AS body")
     statement = f"SELECT {names} FROM articles"
     if ids is None:
         found = [_article(row) for row in connection.execute(sql.text(statement))]
@@ -138,6 +157,8 @@ def apply(
     _write_pages(connection, batch)
     _delete(connection, "articles", [*changes.removed, *changes.stubs_gone])
     _delete(connection, "pages", changes.removed)
+    note(connection, [row["id"] for row in prepared.rows if not row["stub"]], removed=False)
+    note(connection, [*changes.removed, *changes.stubs_gone], removed=True)
     return changes
 
 
@@ -148,6 +169,8 @@ def _state(connection: Connection) -> set[tuple[str, str, int]]:
 
 def note(connection: Connection, ids: Collection[str], *, removed: bool) -> None:
     """Number a change of each of ``ids``, for running servers to see."""
+    if not ids:
+        return
     _lock(connection)
     first = last_change(connection) + 1
     rows = [
@@ -172,15 +195,22 @@ def last_change(connection: Connection) -> int:
     return int(connection.scalar(sql.text("SELECT MAX(number) FROM changes")) or 0)
 
 
-def changed_since(connection: Connection, number: int) -> tuple[int, list[Article], list[str]]:
+def changed_since(connection: Connection, number: int, *, whole: int | None = None) -> Changed:
     """See ``Store.changed_since``."""
     rows = connection.execute(
-        sql.text("SELECT id, number FROM changes WHERE number > :number"), {"number": number}
+        sql.text("SELECT id, number FROM changes WHERE number > :number ORDER BY number"),
+        {"number": number},
     ).all()
     ids = [row.id for row in rows]
-    here = read_articles(connection, ids=ids)
-    gone = sorted(set(ids) - {article.id for article in here})
-    return max((row.number for row in rows), default=number), here, gone
+    first = 0 if whole is None else max(0, len(ids) - whole)
+    here = _real(read_articles(connection, ids=ids[first:]))
+    cut = _real(read_articles(connection, with_body=BEGINNING, ids=ids[:first])) if first else []
+    gone = sorted(set(ids) - {article.id for article in (*here, *cut)})
+    return Changed(rows[-1].number if rows else number, here, gone, cut)
+
+
+def _real(articles: list[Article]) -> list[Article]:
+    return [article for article in articles if not article.stub]
 
 
 def _lock(connection: Connection) -> None:

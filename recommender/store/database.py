@@ -24,7 +24,7 @@ from recommender.articles.batch import Batch, RawPage
 from recommender.errors import StoreError
 from recommender.events.event import Event
 from recommender.store import articles as article_tables
-from recommender.store.articles import Changes, Prepared
+from recommender.store.articles import Changed, Changes, Prepared
 from recommender.store.engine import BUSY_SECONDS, Engine, masked
 from recommender.store.event_writer import EventWriter, Received
 from recommender.store.keys import number_ids, upsert
@@ -238,7 +238,8 @@ class Store:
         With ``full``, articles the batch does not hold are removed, unless the batch has
         problems: nothing is ever removed because its record was bad (``Changes.spared``).
         ``InputError`` if articles would get other ids than they have here, unless they are to have
-        ``new_ids``: then those take the place of the old.
+        ``new_ids``: then those take the place of the old. Running servers take notice of what
+        changed.
         """
         prepared = self._prepared(batch, full=full, new_ids=new_ids)
         with self.transaction() as connection:
@@ -251,31 +252,22 @@ class Store:
         with self.snapshot() as connection:
             return article_tables.prepare(connection, batch, full=full, new_ids=new_ids)
 
-    def put(self, batch: Batch) -> Changes:
-        """As ``apply``, and running servers take notice."""
-        prepared = self._prepared(batch, full=False)
-        with self.transaction() as connection:
-            changes = article_tables.apply(connection, batch, full=False, prepared=prepared)
-            article_tables.note(connection, batch.articles, removed=False)
-            article_tables.note(connection, changes.stubs_gone, removed=True)
-            return changes
-
     def remove(self, ids: Collection[str]) -> list[str]:
         """Take articles out, and have running servers take notice; returns those there were."""
         with self.transaction() as connection:
             return article_tables.remove(connection, ids)
 
     def last_change(self) -> int:
-        """The number of the last article put or removed while serving; 0 if none was."""
+        """The number of the last change of an article; 0 if there was none."""
         with self.reading() as connection:
             return article_tables.last_change(connection)
 
-    def changed_since(self, number: int) -> tuple[int, list[Article], list[str]]:
-        """The number of the last change; of what was put or removed after ``number``, the articles
-        that are here now and the ids of those that are gone.
+    def changed_since(self, number: int, *, whole: int | None = None) -> Changed:
+        """What changed after ``number``. All but the last ``whole`` articles come with the
+        beginning of their texts alone.
         """
         with self.reading() as connection:
-            return article_tables.changed_since(connection, number)
+            return article_tables.changed_since(connection, number, whole=whole)
 
     # Numbers and what is kept once
 

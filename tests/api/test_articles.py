@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from asking import BEARER, KEY, NOW, ODD, STUB, Client, articles, ids, is_error
 from fastapi import FastAPI
 
+from recommender.articles.article import from_record
 from recommender.articles.batch import Batch
 from recommender.bundle import activation
 from recommender.config import Settings
@@ -167,6 +169,37 @@ def test_every_process_knows_and_a_restart_forgets_nothing(settings: Settings):
     assert "knee-2" not in [item["id"] for item in gone["items"]]
     assert (later[0]["items"], later[1]["items"]) == (gone["items"], later[1]["items"])
     assert "knee-2" not in [item["id"] for item in later[1]["items"]]
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_an_import_reaches_a_server_that_runs(
+    client: Client, app: FastAPI, settings: Settings, full: bool
+):
+    """New, changed, moved and gone: in the next answer, as what comes over HTTP."""
+    live = app.related.live
+    assert live.answers.shelf is live.answers.lists
+    before = client.get("/v1/related", params={"id": "knee-1", "k": 50})
+    batch = Batch()
+    for article in articles():
+        changes = {"knee-3": {"title": "Told anew"}, "knee-4": {"url": "https://example.org/moved"}}
+        if not (full and article.id == "knee-2"):
+            batch.add(replace(article, **changes.get(article.id, {})), "test")
+    batch.add(from_record(NEW, where="test"), "test")
+
+    with Store(settings.database) as store:
+        store.apply(batch, full=full)
+    live.catch_up()
+
+    tag = {"If-None-Match": before.headers["etag"]}
+    after = client.get("/v1/related", params={"id": "knee-1", "k": 50}, headers=tag)
+    links = {item["id"]: item for item in after.json()["items"]}
+    assert after.status_code == 200
+    assert links["knee-3"]["title"] == "Told anew"
+    assert links["knee-4"]["url"] == "https://example.org/moved"
+    assert NEW["id"] in links
+    assert ("knee-2" in links) != full
+    by_url = client.get("/v1/related", params={"url": "https://example.org/moved"})
+    assert by_url.json()["article_id"] == "knee-4"
 
 
 def test_the_next_training_absorbs_both(client: Client, app: FastAPI, settings: Settings):

@@ -58,7 +58,7 @@ def put(database: str, *found: Article) -> None:
     for article in found:
         batch.add(article, "test")
     with Store(database) as store:
-        store.put(batch)
+        store.apply(batch)
 
 
 def lists_of(client: Client) -> dict[str, tuple[list[str], bool]]:
@@ -322,7 +322,7 @@ def test_articles_that_cannot_be_put_in_hold_back_no_list(
     app = made(settings)
     put(settings.database, replace(NEW, id="odd"))
     with monkeypatch.context() as patch:
-        patch.setattr("recommender_api.live.Patched", None)
+        patch.setattr("recommender.bundle.overlay.Patched", None)
         app.related.watcher.poll()
         fault = Client(app).get("/health/ready").json()["fault"]
         assert WAITING in fault

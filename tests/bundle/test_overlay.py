@@ -11,11 +11,12 @@ from sites import NOW, built, random_articles
 from recommender.articles.article import Article, stub_for, title_key
 from recommender.bundle import overlay
 from recommender.bundle.answer_bytes import items_json
-from recommender.bundle.composition import DEFAULT_K, MAX_K, Link
-from recommender.bundle.overlay import REWRITTEN, Patched
+from recommender.bundle.composition import DEFAULT_K, MAX_K, Link, Placed
+from recommender.bundle.overlay import REWRITTEN, Patched, Pending
 from recommender.bundle.published import SAME_TEXT, Evidence, Lists, Texts
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.lists.editorial import parse
+from recommender.store.articles import BEGINNING, Changed
 from recommender.training.pipeline import Options
 
 KNEE = ["knee", "joint", "cartilage", "meniscus", "tendon", "stairs", "swelling", "running"]
@@ -660,3 +661,59 @@ def test_a_new_question_joins_the_others_about_its_subject(tmp_path: Path):
     assert "late" in related(shelf, "q3")
     assert "late" not in related(shelf, "q4")
     assert related(shelf, "late")[:2] == ["q15", "q3"]
+
+
+# Many at once
+
+
+def changed(number: int, articles: Sequence[Article], removed: Sequence[str] = ()) -> Changed:
+    return Changed(number, list(articles), list(removed), [])
+
+
+def test_of_many_that_change_at_once_some_are_compared_at_a_time(
+    base: Lists, monkeypatch: pytest.MonkeyPatch
+):
+    """All are brought up to date and have lists at once; they stand in others' lists step by step,
+    and in the end as if they had come one by one.
+    """
+    monkeypatch.setattr(overlay, "PAIRS_AT_ONCE", 2 * len(base.stub))
+    new = [on(KNEE, 20 + at, f"new-{at}") for at in range(5)]
+    articles = [*new, replace(on(SLEEP, 2), title="Zzz")]
+    pending = Pending(0).and_then(changed(7, articles, ["knee-3"]))
+
+    shelf, is_done = pending.patched(base)
+    steps = [shelf]
+    while not is_done:
+        shelf, is_done = pending.patched(base, shelf)
+        steps.append(shelf)
+
+    assert [len(each.compared) for each in steps] == [2, 4, 6]
+    for each in steps:
+        assert all(related(each, article.id) for article in new)
+        assert each.row("knee-3") is None
+        assert each.link(Placed(each.row("sleep-2"), 0.0, ""), 1).title == "Zzz"
+    at_once = Patched(base, list(pending.whole.values()), ["knee-3"])
+    assert everywhere(steps[-1]) == everywhere(at_once)
+    assert everywhere(steps[0]) != everywhere(at_once)
+
+
+def test_the_last_that_came_are_compared(base: Lists, monkeypatch: pytest.MonkeyPatch):
+    """Of the others a few sentences are kept; the last word on an article counts."""
+    monkeypatch.setattr(overlay, "MOST_COMPARED", 2)
+    first, second, third = (on(KNEE, 20 + at, f"new-{at}", body="x" * 999) for at in range(3))
+
+    pending = Pending(0).and_then(changed(2, [first, second], ["knee-1"]))
+    pending = pending.and_then(changed(4, [third, on(KNEE, 1)], ["new-1"]))
+
+    assert (list(pending.whole), list(pending.cut)) == (["new-2", "knee-1"], ["new-0"])
+    assert len(pending.cut["new-0"].body) == BEGINNING
+    assert pending.removed == {"new-1"}
+
+
+def test_a_bundle_from_elsewhere_takes_only_what_it_shows_otherwise(base: Lists):
+    """Nobody knows which changes it has."""
+    articles = [on(KNEE, 1), replace(on(KNEE, 2), url="https://example.org/moved"), on(KNEE, 20)]
+
+    pending = Pending(0).and_then(changed(3, articles), beside=base)
+
+    assert list(pending.whole) == ["knee-2", "knee-20"]

@@ -553,7 +553,7 @@ def bundles(folder: Path) -> list[str]:
 def test_training_waits_for_new_clicks(site: Path, capfd):
     """One came, two are asked for: nothing is built, and it says so; one is asked for: it is."""
     assert main(["train", "--if-new", "1"]) == 0
-    assert "not trained: 0 new clicks since the live bundle was built" in capfd.readouterr().out
+    assert "not trained: 0 new clicks" in capfd.readouterr().out
     main(["import", "events", write(site / "e.jsonl", events())])
     before = bundles(site)
     capfd.readouterr()
@@ -562,8 +562,13 @@ def test_training_waits_for_new_clicks(site: Path, capfd):
     said = capfd.readouterr().out
     assert main(["train", "--if-new", "2", "--json"]) == 0
     told = json.loads(capfd.readouterr().out)
-    assert said == "not trained: 1 new clicks since the live bundle was built, fewer than 2\n"
-    assert told == {"name": None, "live": False, "n_new_clicks": 1}
+    assert said == (
+        "not trained: 1 new clicks, 0 new articles, 0 changed articles, 0 gone articles since the "
+        "live bundle was built, fewer than 2\n"
+    )
+    assert told == {
+        "name": None, "live": False, "n_new_clicks": 1, "new": [], "changed": [], "gone": [],
+    }  # fmt: skip
     assert bundles(site) == before
 
     now = ["--now", "2026-11-22T10:16:00Z"]
@@ -573,6 +578,34 @@ def test_training_waits_for_new_clicks(site: Path, capfd):
     assert (told["live"], len(bundles(site))) == (True, len(before) + 1)
     assert main(["train", "--if-new", "1"]) == 0
     assert "0 new clicks" in capfd.readouterr().out
+
+
+def test_training_waits_for_articles_too(site: Path, capfd):
+    """New, changed and gone ones count as clicks do, and are named; lists do without the gone
+    meanwhile, and with the new.
+    """
+    changed = [{**RECORDS[0], "title": "Knees"}, *RECORDS[2:]]
+    new = {"id": "couch", "title": "Couch", "body": "noon dream bed pillow couch sofa"}
+    main(["import", "articles", "--full", write(site / "articles.jsonl", [*changed, new])])
+    capfd.readouterr()
+
+    assert main(["train", "--if-new", "4"]) == 0
+    assert capfd.readouterr().out == (
+        "not trained: 0 new clicks, 1 new articles (such as couch), 1 changed articles (such as "
+        "knee/1), 1 gone articles (such as hip) since the live bundle was built, fewer than 4\n"
+    )
+    main(["related", "睡眠", "--json"])
+    links = {item["id"]: item["title"] for item in json.loads(capfd.readouterr().out)["items"]}
+    assert links["knee/1"] == "Knees"
+    assert "hip" not in links
+    assert main(["related", "couch"]) == 0
+    main(["export", str(site / "out"), "--format", "json"])
+    written = (site / "out" / "related.jsonl").read_text(encoding="utf-8")
+    lists = [json.loads(line) for line in written.splitlines()]
+    assert {each["article_id"] for each in lists} == {"knee/1", "睡眠", "nap", "couch"}
+    assert all(item["id"] != "hip" for each in lists for item in each["items"])
+    assert main(["train", "--if-new", "3", "--now", "2026-11-22T10:16:00Z"]) == 0
+    assert len(bundles(site)) == 2
 
 
 def test_what_is_new_is_new_to_the_live_bundle(site: Path, capfd):

@@ -290,7 +290,7 @@ def test_what_was_prepared_before_others_wrote_is_prepared_anew(store: Store):
     batch = with_page(Batch(), "a", "A title", "Comes later")
     with store.snapshot() as connection:
         prepared = article_tables.prepare(connection, batch, full=False)
-    store.put(batch_of(Article("late", "Comes later")))
+    store.apply(batch_of(Article("late", "Comes later")))
 
     with store.transaction() as connection:
         changes = article_tables.apply(connection, batch, full=False, prepared=prepared)
@@ -302,18 +302,22 @@ def test_what_was_prepared_before_others_wrote_is_prepared_anew(store: Store):
 # Articles that come and go while they are served
 
 
-def test_what_is_put_is_noted_and_what_is_imported_is_not(store: Store):
-    """Running servers look for numbers above the last they know of."""
+def test_what_changes_is_noted(store: Store):
+    """Running servers look for numbers above the last they know of; what stays as it is has none,
+    nor have titles without a page until they go.
+    """
     assert store.last_change() == 0
-    store.apply(batch_of(Article("old", "Old"), Article("a", "A")))
-    assert store.last_change() == 0
+    old = Article("old", "Old")
+    stub = stub_for("Comes later")
+    store.apply(batch_of(old, Article("a", "A"), stub))
+    assert store.last_change() == 2
 
-    changes = store.put(batch_of(Article("b", "B"), Article("a", "A changed")))
+    changes = store.apply(batch_of(Article("b", "B"), Article("a", "A changed"), old))
 
     assert (changes.added, changes.updated) == (["b"], ["a"])
-    assert store.last_change() == 2
-    number, articles, removed = store.changed_since(0)
-    assert (number, [article.title for article in articles], removed) == (2, ["A changed", "B"], [])
+    found = store.changed_since(2)
+    assert (found.number, [article.title for article in found.articles]) == (5, ["A changed", "B"])
+    assert (found.removed, found.cut) == ([stub.id], [])
     assert store.articles(ids=["b"]) == [Article("b", "B")]
     assert store.articles(ids=["nobody"]) == []
 
@@ -337,34 +341,45 @@ def test_what_is_removed_is_noted(store: Store):
 
     assert store.remove(["a", "nobody", "a"]) == ["a"]
 
-    assert store.changed_since(0) == (1, [], ["a"])
+    assert store.changed_since(2)[:3] == (3, [], ["a"])
     assert ([article.id for article in store.articles()], store.pages()) == (["b"], [])
     assert store.remove(["a", "nobody"]) == []
     assert store.remove([]) == []
-    assert store.last_change() == 1
+    assert store.last_change() == 3
 
 
 def test_only_the_last_word_on_an_article_counts(store: Store):
     """Put, removed, put again: one change, with a number above all before it."""
-    store.put(batch_of(Article("a", "A"), Article("b", "B")))
+    store.apply(batch_of(Article("a", "A"), Article("b", "B")))
     store.remove(["a"])
-    assert store.changed_since(2) == (3, [], ["a"])
+    assert store.changed_since(2)[:3] == (3, [], ["a"])
 
-    store.put(batch_of(Article("a", "A again")))
+    store.apply(batch_of(Article("a", "A again")))
 
     assert store.last_change() == 4
-    assert store.changed_since(3) == (4, [Article("a", "A again")], [])
+    assert store.changed_since(3)[:3] == (4, [Article("a", "A again")], [])
     assert [article.id for article in store.changed_since(0)[1]] == ["a", "b"]
-    assert store.changed_since(4) == (4, [], [])
+    assert store.changed_since(4)[:3] == (4, [], [])
 
 
 def test_an_article_an_import_removed_is_gone_to_servers_too(store: Store):
     """They had been told of it; what counts is what is there now."""
-    store.put(batch_of(Article("a", "A"), Article("b", "B")))
+    store.apply(batch_of(Article("a", "A"), Article("b", "B")))
 
     store.apply(batch_of(Article("b", "B")), full=True)
 
-    assert store.changed_since(0) == (2, [Article("b", "B")], ["a"])
+    assert store.changed_since(2)[:3] == (3, [], ["a"])
+    assert store.changed_since(0)[:3] == (3, [Article("b", "B")], ["a"])
+
+
+def test_of_many_changes_the_last_come_whole(store: Store):
+    """Of the others the beginning is enough."""
+    store.apply(batch_of(*(Article(f"a{number}", "A", body="x" * 999) for number in range(3))))
+
+    found = store.changed_since(0, whole=1)
+
+    assert [(each.id, len(each.body)) for each in found.articles] == [("a2", 999)]
+    assert [(each.id, len(each.body)) for each in found.cut] == [("a0", 300), ("a1", 300)]
 
 
 def test_changes_of_several_writers_are_numbered_once(database: str):
@@ -373,7 +388,7 @@ def test_changes_of_several_writers_are_numbered_once(database: str):
     def put(number: int) -> None:
         with Store(database) as store:
             for n in range(5):
-                store.put(batch_of(Article(f"{number}-{n}", "Title")))
+                store.apply(batch_of(Article(f"{number}-{n}", "Title")))
 
     threads = [threading.Thread(target=put, args=(number,)) for number in range(3)]
     for thread in threads:
@@ -394,7 +409,7 @@ def test_changes_of_several_writers_are_numbered_once(database: str):
 def test_an_id_has_one_number_for_good(store: Store):
     """In the order asked for, however often, also of articles that are gone."""
     first = store.keys_of(["b", "a", "b", "ü/1"])
-    store.put(batch_of(Article("a", "A")))
+    store.apply(batch_of(Article("a", "A")))
     store.remove(["a"])
 
     assert first == [2, 1, 2, 3]
@@ -627,7 +642,7 @@ def test_a_store_of_every_earlier_schema_is_brought_up_to_date(database: str, ve
             Click("v", 6, "b"), PageView(7, "a"), Click("w", 8, "a"),
             Impression("v", 5, "a", ("b",)), Impression("w", 8, "b", ("a",)),
         ])  # fmt: skip
-        store.put(with_page(Batch(), "b", "B"))
+        store.apply(with_page(Batch(), "b", "B"))
 
         assert (received.impressions, received.clicks, received.duplicates) == (1, 1, 3)
         assert rows(store, "SELECT view_id, slate, live FROM views ORDER BY 1")[0] == ("v", 1, 0)
