@@ -231,8 +231,8 @@ def _document(matter: front_matter.FrontMatter, where: str, path: str) -> Docume
     return Document(
         where,
         kept(found),
-        path,
-        picks=_picks(fields, posixpath.dirname(path)),
+        _on_site(path),
+        picks=_picks(fields),
         canonical=text_of(_at(fields, *CANONICALS)) or None,
         remarks=tuple(remarks),
     )
@@ -382,7 +382,7 @@ def _image(fields: Mapping[str, Any], url: str, remarks: list[str]) -> str:
     return f"/{address}"
 
 
-def _picks(fields: Mapping[str, Any], folder: str) -> tuple[Pick, ...] | None:
+def _picks(fields: Mapping[str, Any]) -> tuple[Pick, ...] | None:
     """The related articles that the author named: by slug, place, address or title."""
     value = _at(fields, *PICKS)
     if isinstance(value, str):
@@ -404,7 +404,7 @@ def _picks(fields: Mapping[str, Any], folder: str) -> tuple[Pick, ...] | None:
             title = text_of(_at(each, "title", "name", "text", "label"))
             teaser = text_of(_at(each, "description", "teaser", "summary", "excerpt"))
             if title or address:
-                picks.append(Pick(title or _title_of(address), teaser, _address(address, folder)))
+                picks.append(Pick(title or _title_of(address), teaser, _address(address)))
             continue
         name = text_of(each)
         if wiki := WIKI.search(name):
@@ -416,15 +416,28 @@ def _picks(fields: Mapping[str, Any], folder: str) -> tuple[Pick, ...] | None:
         if re.search(r"\s", name) and not name.startswith(("/", "./", "http")):
             picks.append(Pick(name))
         elif name and name not in ("true", "false"):
-            picks.append(Pick(_title_of(name), url=_address(name, folder)))
+            picks.append(Pick(_title_of(name), url=_address(name)))
     return tuple(picks)
 
 
-def _address(address: str, folder: str) -> str | None:
-    """An address as it is, or a place below the folder that was named."""
-    if address.startswith(("./", "../")):
-        return posixpath.normpath(posixpath.join(folder, address))
+def _address(address: str) -> str | None:
+    """An address as links have it: what names folders, and not whence, begins at the root."""
+    if "/" in address and not re.match(r"\.|/|[a-z][\w+.-]*:", address, re.I):
+        return f"/{address}"
     return address or None
+
+
+def _on_site(path: str) -> str:
+    """A place in a repository as it is on the site, whether the repository was named or the folder
+    of its contents.
+
+    >>> _on_site("content/de/knee.md"), _on_site("source/_posts/knee.md"), _on_site("docs/a.md")
+    ('de/knee.md', 'knee.md', 'docs/a.md')
+    """
+    parts = path.split("/")
+    while len(parts) > 1 and parts[0] in ("content", "src", "source"):
+        del parts[0]
+    return "/".join(part for part in parts if part != "_posts")
 
 
 def _title_of(address: str) -> str:

@@ -300,6 +300,7 @@ def test_related_articles_are_named_in_any_way(tmp_path: Path):
     head = """related:
   - storing-onions
   - ./leeks.md
+  - herbs/dill
   - https://x.example/a/
   - Storing onions for winter
   - "[[Leeks|those]]"
@@ -310,7 +311,8 @@ def test_related_articles_are_named_in_any_way(tmp_path: Path):
 
     assert found.picks == (
         Pick("Storing onions", url="storing-onions"),
-        Pick("Leeks", url="posts/leeks.md"),
+        Pick("Leeks", url="./leeks.md"),
+        Pick("Dill", url="/herbs/dill"),
         Pick("A", url="https://x.example/a/"),
         Pick("Storing onions for winter"),
         Pick("Leeks"),
@@ -334,6 +336,17 @@ def test_a_faulty_field_costs_that_field(tmp_path: Path):
     assert remark.startswith("field tags at its head: ")
     image = read(tmp_path, "---\ntitle: A\nimage: cover.jpg\n---\nText.")
     assert "'cover.jpg' is relative" in image.remarks[0]
+
+
+def test_pages_have_one_place_whether_the_repository_was_named_or_its_contents(tmp_path: Path):
+    """Folders that are not on the site are not in it."""
+    places = ("content/posts/a.md", "src/content/blog/a.md", "source/_posts/2025-10-18-a.md",
+              "herbs/_posts/2025-10-18-a.md", "docs/a/index.md")  # fmt: skip
+
+    found = [read(tmp_path, "Text.", name).path for name in places]
+
+    assert found == ["posts/a.md", "blog/a.md", "2025-10-18-a.md", "herbs/2025-10-18-a.md",
+                     "docs/a/index.md"]  # fmt: skip
 
 
 def test_html_with_fields_at_its_head_is_an_article_too(tmp_path: Path):
