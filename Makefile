@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench widget clean
 
 help:
 	@echo "make demo    import the sample site, train, compare the lists, serve on http://127.0.0.1:8000"
 	@echo "             (make demo SERVE=0 stops before serving)"
 	@echo "make test    the whole test suite"
 	@echo "make check   format, lint, types and the fast tests"
+	@echo "make widget  write api/static/widget.js from widget.source.js"
 	@echo "make bench   speed, memory and quality beside peers and floors (FULL=1: and every long simulation)"
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
@@ -47,6 +48,12 @@ ifeq ($(FULL),1)
 	FULL=1 $(BIN)/python -m pytest --numprocesses 2 -m full
 endif
 	$(BIN)/python -m benchmarks
+
+# The one thing that is made by a tool which nobody needs who does not change the widget.
+widget:
+	test -x $(VENV)/widget/bin/python || $(PYTHON) -m venv $(VENV)/widget
+	$(VENV)/widget/bin/pip install --quiet "tdewolff-minify==2.24.12"
+	$(VENV)/widget/bin/python .ci/widget.py
 
 clean:
 	rm -rf $(VENV) .demo build *.egg-info

@@ -24,6 +24,10 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+PICTURE = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200">'
+    b'<rect width="300" height="200" fill="teal"/></svg>'
+)
 ARTICLE = "<!doctype html><title>Another article</title><h1>Another article</h1>"
 
 
@@ -61,18 +65,26 @@ def chromium() -> Iterator[Any]:
 
 
 class Website:
-    """Pages by path, each with its Content-Security-Policy; what is not there is an article."""
+    """Pages by path, each with its Content-Security-Policy, and with ``headers`` of all of them;
+    pictures at ``.svg``; what is not there is an article.
+    """
 
     def __init__(self) -> None:
         pages: dict[str, tuple[str, str]] = {}
+        headers: dict[str, str] = {}
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                text, policy = pages.get(urlsplit(self.path).path, (ARTICLE, "default-src 'none'"))
-                body = text.encode()
+                path = urlsplit(self.path).path
+                is_picture = path.endswith(".svg") and not path.startswith("/gone")
+                text, policy = pages.get(path, (ARTICLE, "default-src 'none'"))
+                body = PICTURE if is_picture else text.encode()
+                kind = "image/svg+xml" if is_picture else "text/html; charset=utf-8"
                 self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Security-Policy", policy)
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -81,6 +93,7 @@ class Website:
                 pass
 
         self.pages = pages
+        self.headers = headers
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -24,7 +26,8 @@ from recommender_api.app import create_app
 
 # A reader looks at a list for a second before it counts as seen, and there are many readers here.
 pytestmark = pytest.mark.slow
-SCRIPT = files("api").joinpath("static", "widget.js").read_text(encoding="utf-8")
+STATIC = files("api").joinpath("static")
+SCRIPT = STATIC.joinpath("widget.js").read_text(encoding="utf-8")
 PAGE, OTHER = "pain-after-miscarriage", "gout"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 READER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36"
@@ -67,21 +70,29 @@ class Host:
         data = " ".join(f'data-{name}="{value}"' for name, value in attributes.items())
         return f'<script src="{self.api}/widget.js" {data} async></script>'
 
-    def publish(self, body: str, *, head: str = "", styles: str = "'none'") -> str:
-        """The address of a new page."""
+    def publish(
+        self,
+        body: str,
+        *,
+        head: str = "",
+        styles: str = "'none'",
+        scripts: str = "",
+        html: str = 'lang="en"',
+    ) -> str:
+        """The address of a new page; ``scripts`` may run on it as well as the widget."""
         policy = (
-            f"default-src 'none'; style-src {styles}; script-src {self.api};"
-            f" connect-src {self.api} {self.nowhere}"
+            f"default-src 'none'; style-src {styles}; script-src {self.api} {scripts};"
+            f" connect-src {self.api} {self.nowhere}; img-src 'self'"
         )
         path = f"/page-{next(self._numbers)}"
         viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        page = f'<!doctype html><html lang="en"><head>{viewport}<title>t</title>{head}</head>'
+        page = f"<!doctype html><html {html}><head>{viewport}<title>t</title>{head}</head>"
         self.site.pages[path] = (f"{page}<body>{body}</body></html>", policy)
         return self.site.address + path
 
-    def reader(self, *, window: dict[str, int] = DESK, script: str = "") -> Any:
+    def reader(self, *, window: dict[str, int] = DESK, script: str = "", **more: Any) -> Any:
         """A page of a new browser profile; ``page.complaints`` is what its console said."""
-        context = self.browser.new_context(viewport=window, user_agent=READER)
+        context = self.browser.new_context(viewport=window, user_agent=READER, **more)
         self.contexts.append(context)
         context.add_init_script(WITNESS + script)
         page = context.new_page()
@@ -93,8 +104,9 @@ class Host:
 
     def visit(self, body: str, **how: Any) -> Any:
         """A reader who has just opened a new page with this body."""
+        own = {name: how.pop(name) for name in ("head", "styles", "scripts", "html") if name in how}
         page = self.reader(**how)
-        page.goto(self.publish(body))
+        page.goto(self.publish(body, **own))
         return page
 
     def until_events(self, *kinds: str) -> bool:
@@ -133,6 +145,7 @@ def host(served: tuple[Website, Wire, str, Site], browser: Any) -> Iterator[Host
     """The website at the start of a day: nobody there yet, nothing sent, nothing wrong."""
     site, wire, api, log = served
     wire.calm()
+    site.headers.clear()
     made = Host(site, wire, api, log, browser)
     yield made
     for context in made.contexts:
@@ -151,6 +164,18 @@ def drawn(page: Any) -> Any:
     return page
 
 
+def boxes(page: Any, place: str) -> list[dict[str, float]]:
+    """Where the elements of a selector stand."""
+    return [element.bounding_box() for element in page.locator(place).all()]
+
+
+def warnings(page: Any) -> list[str]:
+    """What the widget said in the console; nobody else says anything."""
+    said = [text for text in page.complaints if "Failed to load resource" not in text]
+    assert all(text.startswith("recommender: ") for text in said)
+    return said
+
+
 def answer(*items: dict[str, Any], slate: str | None = None) -> bytes:
     """An answer of the API, with these fields of its items."""
     blank = {"id": "x", "url": "/x", "title": "X", "teaser": "", "score": 1.0, "origin": "text"}
@@ -162,8 +187,20 @@ def answer(*items: dict[str, Any], slate: str | None = None) -> bytes:
 
 
 def test_it_is_small():
-    """Less than 5 kB over the wire, comments included."""
+    """Less than 5 kB over the wire."""
     assert len(gzip.compress(SCRIPT.encode())) < 5_000
+
+
+def test_it_is_what_was_made_of_its_source():
+    """`make widget` was run after the last change."""
+    source = STATIC.joinpath("widget.source.js").read_bytes()
+
+    assert SCRIPT.startswith(f"/* make widget: {hashlib.sha256(source).hexdigest()[:16]} */\n")
+
+
+def test_it_may_stand_in_a_page():
+    """Nothing in it ends a script element, nor begins a comment of HTML or of a line."""
+    assert not {"</", "<!--", "<script", "//"} & {*re.findall("</|<!--|<script|//", SCRIPT)}
 
 
 def test_one_tag_draws_the_list_of_an_article(host: Host):
@@ -575,7 +612,8 @@ def test_a_rendered_list_survives_a_bad_api(host: Host, trouble: str):
 
     assert page.locator("main").inner_html() == OLD
     assert page.evaluate("violations") == []
-    assert [text for text in page.complaints if "Failed to load resource" not in text] == []
+    (warning,) = warnings(page)
+    assert "unknown page" in warning if trouble == "empty" else "Check data-api" in warning
     page.click("#old a")
     page.wait_for_selector("h1 >> text=Another article")
     assert host.wire.events == []
@@ -633,7 +671,8 @@ def test_an_empty_place_closes_if_the_api_is_down(host: Host):
     assert page.locator(".recommender").count() == 0
     assert page.locator("#here").bounding_box()["height"] == 0
     assert page.evaluate("violations") == []
-    assert [text for text in page.complaints if "Failed to load resource" not in text] == []
+    (warning,) = warnings(page)
+    assert f"{host.nowhere}/v1/related" in warning
 
 
 def test_an_empty_place_waits_longer(host: Host):
@@ -646,14 +685,17 @@ def test_an_empty_place_waits_longer(host: Host):
 
 
 def test_a_page_without_the_place_gets_nothing(host: Host):
-    """The same tag may stand on every page of a site."""
+    """The same tag may stand on every page of a site; a warning says what is missing."""
     page = host.visit(host.tag(target="#elsewhere") + host.tag(target="]["))
 
-    page.wait_for_timeout(400)
+    page.wait_for_timeout(1400)
 
     assert page.locator(".recommender").count() == 0
     assert host.wire.queries == []
-    assert page.complaints == []
+    assert {text.split(". ")[0] for text in warnings(page)} == {
+        'recommender: no place for a list: nothing matches data-target="#elsewhere"',
+        'recommender: no place for a list: nothing matches data-target="]["',
+    }
 
 
 def test_a_place_may_be_a_list_or_in_a_landmark(host: Host):
@@ -746,3 +788,498 @@ def test_an_answer_without_a_token_is_not_reported(host: Host):
     page.wait_for_timeout(200)
 
     assert host.wire.events == []
+
+
+# Pages that are rebuilt in place
+
+
+# What Turbo does, and htmx likewise: a copy of the body is kept, another body comes, its scripts
+# are made anew so that they run, and what was kept comes back the same way.
+VISITS = """
+window.kept = {};
+const rerun = (root) => {
+  for (const old of root.querySelectorAll("script")) {
+    const script = document.createElement("script");
+    for (const { name, value } of old.attributes) script.setAttribute(name, value);
+    old.replaceWith(script);
+  }
+};
+window.turbo = (path, html) => {
+  kept[location.pathname] = document.body.cloneNode(true);
+  history.pushState({}, "", path);
+  const body = document.createElement("body");
+  if (html) body.innerHTML = html;
+  const next = html ? body : kept[path].cloneNode(true);
+  document.documentElement.replaceChild(next, document.body);
+  rerun(next);
+};
+window.htmx = (path, html) => {
+  kept[location.pathname] = document.body.innerHTML;
+  history.pushState({}, "", path);
+  document.body.innerHTML = html || kept[path];
+  rerun(document.body);
+};
+"""
+TARGET = '<div id="here"></div>'
+
+
+def shown_once(page: Any, n_links: int = 10) -> bool:
+    """Is there one list, which can be seen and has so many links?"""
+    frames = page.locator(".recommender")
+    return until(
+        lambda: (
+            frames.count() == 1
+            and frames.is_visible()
+            and page.locator(".recommender a[href]").count() == n_links
+        ),
+        seconds=3,
+    )
+
+
+@pytest.mark.parametrize("how", ["turbo", "htmx"])
+@pytest.mark.parametrize("target", ["", "#here"], ids=["here", "target"])
+def test_visits_without_a_page_load_have_one_list_each(host: Host, how: str, target: str):
+    """Forth and back: one list, its own; what comes back is not asked for again, and each showing
+    is a view of its own, whose click is reported as its own.
+    """
+    more = {"target": target} if target else {}
+    first, second = (TARGET + host.tag(id=id, **more) for id in (PAGE, OTHER))
+    # What is kept as text keeps the height that a list was held to as an attribute.
+    address = host.publish(first, styles="'unsafe-inline'")
+    page = host.reader(script=VISITS)
+    page.goto(address)
+    home = page.evaluate("location.pathname")
+    assert shown_once(page) and host.until_events("impression")
+
+    page.evaluate(f"([html]) => {how}('/second', html)", [second])
+    assert until(lambda: len(host.wire.answers) == 2)
+    assert shown_once(page) and host.until_events(*["impression"] * 2)
+    assert titles(page) == [link["title"] for link in host.wire.links]
+    for path in (home, "/second", home):
+        page.evaluate(f"([path]) => {how}(path)", [path])
+        page.wait_for_timeout(300)
+        assert shown_once(page)
+        page.wait_for_timeout(1100)
+    assert host.until_events(*["impression"] * 5)
+    page.locator(".recommender a").nth(3).click(button="middle")
+    assert host.until_events(*["impression"] * 5, "click")
+
+    slates = [event["slate"] for event in host.wire.events]
+    views = [event["view_id"] for event in host.wire.events]
+    assert [answer["article_id"] for answer in host.wire.answers] == [PAGE, OTHER]
+    assert slates == [slates[at] for at in (0, 1, 0, 1, 0, 0)]
+    assert len({*views}) == 5 and views[5] == views[4]
+    assert page.complaints == []
+
+
+def test_a_morphed_page_keeps_its_list(host: Host):
+    """Who makes a page like its source takes the list away: it is put back, nothing is asked, and
+    the view goes on. A tag that names another article gets another list.
+    """
+    page = drawn(host.visit(f"<main>{host.tag()}</main>"))
+    assert host.until_events("impression")
+
+    page.evaluate("document.querySelector('.recommender').remove()")
+    assert shown_once(page)
+    page.wait_for_timeout(1200)
+    assert len(host.wire.queries) == 1 and host.wire.kinds() == ["impression"]
+
+    page.evaluate(f"document.querySelector('script').dataset.id = '{OTHER}'")
+    assert until(lambda: len(host.wire.answers) == 2)
+    assert shown_once(page) and host.until_events("impression", "impression")
+    assert titles(page) == [link["title"] for link in host.wire.links]
+
+
+def test_who_takes_the_list_away_again_and_again_wins(host: Host):
+    """Nobody is asked without end, and the page is not kept busy."""
+    page = host.reader()
+    page.goto(host.publish(host.tag()))
+    page.evaluate(
+        """() => { window.taken = 0;
+           const take = (list) => { taken += 1; list.remove(); };
+           new MutationObserver(() => document.querySelectorAll(".recommender").forEach(take))
+             .observe(document, { childList: true, subtree: true }); }"""
+    )
+
+    page.wait_for_timeout(1500)
+    taken = page.evaluate("taken")
+    page.wait_for_timeout(500)
+
+    assert taken == page.evaluate("taken") < 20
+    assert len(host.wire.queries) < 3
+
+
+def test_an_app_that_changes_its_address_has_the_list_of_the_page_it_shows(host: Host):
+    """One tag outside of what is replaced, and no id: by the address, the canonical one only as
+    long as it is that of the page.
+    """
+    body = f"<main>{TARGET}</main>" + host.tag(target="#here", url="")
+    head = f'<link rel="canonical" href="{host.site.address}/pages/{PAGE}">'
+    page = host.visit(body, head=head)
+    assert shown_once(page) and host.wire.answers[-1]["article_id"] == PAGE
+
+    page.evaluate(
+        f"""() => {{ history.pushState({{}}, "", "/pages/{OTHER}");
+            document.querySelector("main").innerHTML = `{TARGET}`; }}"""
+    )
+
+    assert until(lambda: len(host.wire.answers) == 2)
+    assert host.wire.answers[-1]["article_id"] == OTHER
+    assert shown_once(page)
+    page.evaluate("history.replaceState({}, '', '?utm_source=x')")
+    page.evaluate("document.body.append(document.createElement('i'))")
+    page.wait_for_timeout(200)
+    assert len(host.wire.queries) == 2 and page.complaints == []
+
+
+def test_an_id_is_not_taken_for_that_of_the_next_page(host: Host):
+    """A tag that stays while its place is another's: the page is asked for by its address."""
+    page = host.visit(f"<main>{TARGET}</main>{host.tag(target='#here')}")
+    assert shown_once(page)
+
+    page.evaluate("history.pushState({}, '', '#part'), history.pushState({}, '', '/a/picture')")
+    page.evaluate("document.body.append(document.createElement('i'))")
+    page.wait_for_timeout(200)
+    assert len(host.wire.queries) == 1
+    page.evaluate(
+        f"""() => {{ history.pushState({{}}, "", "/pages/{OTHER}");
+            document.querySelector("main").innerHTML = `{TARGET}`; }}"""
+    )
+
+    assert until(lambda: len(host.wire.answers) == 2)
+    assert host.wire.answers[-1]["article_id"] == OTHER
+
+
+# Mounted by the page's own scripts
+
+
+def test_a_list_is_mounted_and_unmounted(host: Host):
+    """In an element, with the options of the tag; then it is gone, and reports nothing."""
+    page = host.visit(TARGET, head=host.tag(url="").replace("data-url", "data-x"))
+    page.wait_for_function("window.recommender")
+
+    page.evaluate(
+        f"""() => {{ window.end = recommender.mount(document.querySelector("#here"),
+            {{ id: "{PAGE}", k: 3, heading: "More", layout: "app" }}); }}"""
+    )
+    assert shown_once(page, 3) and host.until_events("impression")
+    assert page.get_by_role("navigation", name="More").count() == 1
+    assert host.wire.events[0]["layout"] == "app"
+    page.evaluate("end()")
+
+    page.wait_for_timeout(1200)
+    assert page.locator(".recommender").count() == 0
+    assert page.locator("#here").inner_html() == ""
+    assert len(host.wire.queries) == 1 and host.wire.kinds() == ["impression"]
+    assert page.complaints == []
+
+
+def test_mounted_twice_is_mounted_once(host: Host):
+    """As React does it when it is strict, and with the same options again; others are heard."""
+    page = host.visit(TARGET, head=host.tag())
+    page.wait_for_function("window.recommender")
+
+    page.evaluate(
+        f"""() => {{ const place = document.querySelector("#here");
+            const options = {{ id: "{PAGE}", k: 4 }};
+            recommender.mount(place, options); recommender.unmount(place);
+            recommender.mount(place, options); recommender.mount(place, {{ ...options }}); }}"""
+    )
+    assert shown_once(page, 4)
+    page.wait_for_timeout(1200)
+    assert shown_once(page, 4) and host.wire.kinds() == ["impression"]
+
+    again = f"document.querySelector('#here'), {{ id: '{OTHER}', k: 4 }}"
+    page.evaluate(f"void recommender.mount({again})")
+    assert host.until_events("impression", "impression")
+    assert shown_once(page, 4) and host.wire.answers[-1]["article_id"] == OTHER
+
+
+def test_an_element_that_is_put_back_is_seen_anew(host: Host):
+    """With the list it had; in a shadow tree, with our looks."""
+    page = host.visit("<main></main>", head=host.tag())
+    page.wait_for_function("window.recommender")
+    page.evaluate(
+        f"""() => {{ window.main = document.querySelector("main");
+            const root = main.attachShadow({{ mode: "open" }});
+            const place = document.createElement("div");
+            root.append(place); recommender.mount(place, {{ id: "{PAGE}", k: 3 }}); }}"""
+    )
+    assert host.until_events("impression")
+
+    page.evaluate("main.remove()")
+    page.wait_for_timeout(1200)
+    page.evaluate("document.body.append(main)")
+
+    assert host.until_events("impression", "impression")
+    page.locator(".recommender a").nth(1).click(button="middle")
+    assert host.until_events("impression", "impression", "click")
+    first, second, click = host.wire.events
+    assert first["view_id"] != second["view_id"] == click["view_id"]
+    assert first["slate"] == second["slate"] and len(host.wire.queries) == 1
+    weight = "getComputedStyle(main.shadowRoot.querySelector('.recommender-title')).fontWeight"
+    assert page.evaluate(weight) == "600"
+
+
+# Ways to load it
+
+
+def inline(code: str) -> str:
+    """A script in the page."""
+    return f"<script>{code}</script>"
+
+
+# An "A" stands for the API, what is in front of the bar goes into the head.
+LOADERS = {
+    "head": '<script src="A/widget.js" data-id="I" data-target="#here" async></script>|',
+    "defer": '|<script src="A/widget.js" data-id="I" defer></script>',
+    "module": '|<script src="A/widget.js" data-id="I" type="module"></script>',
+    "module in the head": (
+        '<script src="A/widget.js" data-id="I" data-target="#here" type="module"></script>|'
+    ),
+    "set attribute": "|"
+    + inline(
+        "var s = document.createElement('script'); s.async = 1; s.src = 'A/widget.js';"
+        "s.setAttribute('data-id', 'I'); s.setAttribute('data-target', '#here');"
+        "document.head.appendChild(s)"
+    ),
+    "tag taken away": "|"
+    + inline(
+        "var s = document.createElement('script'); s.src = 'A/widget.js'; s.dataset.id = 'I';"
+        "s.dataset.target = '#here'; document.head.appendChild(s); s.onload = () => s.remove();"
+    ),
+    "place alone": (
+        '<script src="A/widget.js" async></script>|<div data-recommender data-id="I"></div>'
+    ),
+    "no attributes": "|"
+    + inline(
+        "var s = document.createElement('script'); s.src = 'A/widget.js'; document.head.append(s)"
+    )
+    + '<div data-recommender data-id="I"></div>',
+    "twice": '<script src="A/widget.js" data-id="I" data-target="#here" async></script>|'
+    '<script src="A/widget.js" data-id="I" data-target="#here" async></script>',
+    "twice for places": '<script src="A/widget.js" async></script>|'
+    '<script src="A/widget.js" async></script><div data-recommender data-id="I"></div>',
+    "pasted": f'|<script data-id="I" data-api="A">{SCRIPT}</script>',
+    "run by eval": '|<div data-recommender data-id="I" data-api="A"></div>'
+    + inline("fetch('A/widget.js').then((r) => r.text()).then((t) => (0, eval)(t))"),
+    "by innerHTML": '<script src="A/widget.js" async></script>|<main></main>'
+    + inline(
+        "addEventListener('load', () => setTimeout(() => document.querySelector('main').innerHTML ="
+        " '<script src=A/widget.js data-id=I></scr' + 'ipt>', 50))"
+    ),
+    "late": '<script src="A/widget.js" data-id="I" data-target="#late" async></script>|'
+    + inline(
+        "setTimeout(() => { var d = document.createElement('div'); d.id = 'late';"
+        " document.body.append(d) }, 400)"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", LOADERS)
+def test_it_can_be_loaded_in_many_ways(host: Host, way: str):
+    """One list that can be seen, is asked for once and counted once."""
+    code = LOADERS[way].replace("A/", host.api + "/").replace('"A"', f'"{host.api}"')
+    head, body = code.replace('"I"', f'"{PAGE}"').replace("'I'", f"'{PAGE}'").replace(
+        "=I>", f"={PAGE}>"
+    ).split("|", 1)  # fmt: skip
+    page = host.visit(
+        f"<h1>Pain</h1>{TARGET}{body}<footer>End</footer>",
+        head=head,
+        scripts="'unsafe-inline' 'unsafe-eval'",
+    )
+
+    assert shown_once(page) and host.until_events("impression")
+    assert page.locator("main, body, div").filter(has=page.locator(".recommender")).count() > 0
+    page.wait_for_timeout(1100)
+    assert len(host.wire.queries) == 1 and shown_once(page)
+    assert host.wire.queries[0]["id"] == PAGE
+    assert page.complaints == []
+
+
+TROUBLE = {
+    "in the head": ('<script src="A/widget.js" data-id="I" async></script>', "", "not in the body"),
+    "no place": ('<script src="A/widget.js" async></script>', "", "data-recommender"),
+    "pasted without an API": ("", f'<script data-id="I">{SCRIPT}</script>', "data-api"),
+    "unknown page": ("", '<script src="A/widget.js" async></script>', "unknown page"),
+    "policy": (
+        "",
+        '<script src="A/widget.js" data-id="I" data-api="http://localhost:1"></script>',
+        "connect-src",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TROUBLE)
+def test_what_cannot_work_is_said_in_the_console(host: Host, kind: str):
+    """Once, with what to do about it."""
+    head, body, wanted = TROUBLE[kind]
+    put = [("A/", host.api + "/"), ('"I"', f'"{PAGE}"')]
+    for old, new in put:
+        head, body = head.replace(old, new), body.replace(old, new)
+
+    page = host.visit(body, head=head, scripts="'unsafe-inline'")
+    page.wait_for_timeout(1600)
+
+    said = [text for text in page.complaints if text.startswith("recommender: ")]
+    assert len(said) == 1 and wanted in said[0]
+    assert page.locator(".recommender").count() == (kind == "unknown page")
+
+
+def test_events_that_are_refused_are_said_in_the_console(host: Host):
+    """With the address that refuses; they are not sent again."""
+    host.wire.refusals = [403]
+    page = drawn(host.visit(host.tag()))
+
+    page.wait_for_timeout(4000)
+    assert warnings(page) == [f"recommender: {host.api}/v1/events: 403. Does it allow this origin?"]
+    assert len(host.wire.sent) == 1
+
+
+def test_a_page_that_is_isolated_has_its_list(host: Host):
+    """Under Cross-Origin-Embedder-Policy."""
+    host.site.headers["Cross-Origin-Embedder-Policy"] = "require-corp"
+
+    page = drawn(host.visit(host.tag()))
+
+    assert page.evaluate("crossOriginIsolated") is not None
+    assert host.until_events("impression")
+
+
+# Room
+
+
+LONG = "Why does a rather long title of an article stand here, and how many lines will it take?"
+SNIPPET = '<div data-recommender data-id="{id}"></div>'
+KEPT = "<style>[data-recommender] { min-height: 40rem }</style>"
+
+
+@pytest.mark.parametrize("window", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("n_links", [3, 10])
+@pytest.mark.parametrize("title", ["Short", LONG], ids=["short", "long"])
+def test_a_place_with_room_keeps_the_page_still(
+    host: Host, window: dict[str, int], n_links: int, title: str
+):
+    """In the middle of an article whose text is there before the script: the list comes, short or
+    long, and what is in view moves less than a reader notices.
+    """
+    host.wire.delay = 0.3
+    host.wire.answer = answer(*[{"title": title, "teaser": "A teaser."}] * n_links)
+    body = f"<h1>Pain</h1><p>Text.</p>{SNIPPET.format(id=PAGE)}{ROOM}"
+    page = host.reader(window=window)
+    page.goto(host.publish(body, head=KEPT, styles="'unsafe-inline'"))
+    page.wait_for_timeout(200)
+
+    page.evaluate(
+        f"""() => {{ const script = document.createElement("script");
+            script.src = "{host.api}/widget.js"; document.head.append(script); }}"""
+    )
+
+    assert shown_once(page, n_links)
+    page.wait_for_timeout(200)
+    assert sum(page.evaluate("shifts")) < 0.05
+
+
+# Pictures, dates, directions
+
+
+PICTURED = (
+    {"title": "First", "image": "/p/1.svg", "published_at": "2026-11-02T23:30:00+09:00"},
+    {"title": "Second", "image": None, "published_at": "not a date"},
+    {"title": "Third", "image": "/gone/3.svg", "published_at": None},
+    {"title": "Fourth", "image": "javascript:alert(1)", "published_at": "2026-11-03"},
+)
+
+
+def test_pictures_are_shown_if_they_are_asked_for(host: Host):
+    """Lazily, without telling where from, in room that is there before; one that fails is gone, and
+    all titles stand in one line whoever has a picture.
+    """
+    host.wire.answer = answer(*PICTURED)
+    page = drawn(host.visit(host.tag(images="true")))
+    page.wait_for_timeout(400)
+
+    image = page.locator(".recommender img")
+    assert image.count() == 1
+    assert {name: image.get_attribute(name) for name in ("alt", "loading", "decoding")} == {
+        "alt": "", "loading": "lazy", "decoding": "async",
+    }  # fmt: skip
+    assert image.get_attribute("referrerpolicy") == "no-referrer"
+    assert image.bounding_box()["width"] == 96 and image.bounding_box()["height"] == 64
+    lefts = page.evaluate(
+        """() => [...document.querySelectorAll(".recommender-title")].map((title) => {
+             const range = document.createRange(); range.selectNode(title.lastChild);
+             return Math.round(range.getBoundingClientRect().left); })"""
+    )
+    assert len({*lefts}) == 1
+    heights = [row.bounding_box()["height"] for row in page.locator(".recommender li").all()]
+    assert min(heights) >= 64
+    image.click(button="middle")
+    assert page.evaluate("violations") == []
+    page = drawn(host.visit(host.tag()))
+    assert page.locator(".recommender img, .recommender-pictured").count() == 0
+
+
+def test_a_list_without_any_picture_keeps_no_room_for_one(host: Host):
+    """Asked for or not."""
+    host.wire.answer = answer({"title": "One"}, {"title": "Two"})
+
+    page = drawn(host.visit(host.tag(images="true", dates="true")))
+
+    assert page.locator(".recommender-pictured, .recommender time").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("en-US", ["Nov 2, 2026", "Nov 3, 2026"]), ("de", ["02.11.2026", "03.11.2026"])],
+)
+def test_dates_are_written_as_the_page_speaks(host: Host, language: str, shown: list[str]):
+    """The day that was given, wherever the reader is; what is no date is nothing."""
+    host.wire.answer = answer(*PICTURED)
+    page = host.reader(timezone_id="Pacific/Auckland", locale="fr-FR")
+    page.goto(host.publish(host.tag(dates="true"), html=f'lang="{language}"'))
+
+    times = drawn(page).locator(".recommender time")
+    assert times.all_inner_texts() == shown
+    assert times.first.get_attribute("datetime") == "2026-11-02T23:30:00+09:00"
+
+
+def test_titles_run_in_their_own_direction(host: Host):
+    """And begin where the list begins; their language is said, as the page says it if it is the
+    same.
+    """
+    host.wire.answer = answer(
+        {"title": "מתי שותלים שום?", "teaser": "שום צריך קור", "language": "he", "image": "/1.svg"},
+        {"title": "When to plant garlic?", "teaser": "Cold.", "language": "en", "image": "/2.svg"},
+        {"title": "Nobody knows"},
+    )
+    look = """() => [...document.querySelectorAll(".recommender-title")].map((title) => {
+        const range = document.createRange(); range.selectNode(title.lastChild);
+        const style = getComputedStyle(title), box = range.getBoundingClientRect();
+        return [title.lang, style.direction, Math.round(box.left), Math.round(box.right)]; })"""
+
+    page = drawn(host.visit(host.tag(images="true"), html='lang="en-GB"'))
+    (he, en, none) = page.evaluate(look)
+    assert (he[:2], en[:2], none[:2]) == (["he", "rtl"], ["en-GB", "ltr"], ["", "ltr"])
+    assert he[2] == en[2] == none[2]
+    assert all(picture["x"] < he[2] - 96 for picture in boxes(page, ".recommender img"))
+    page = drawn(host.visit(host.tag(images="true"), html='lang="he" dir="rtl"'))
+    (he, en, none) = page.evaluate(look)
+    assert he[3] == en[3] == none[3]
+    assert all(picture["x"] > he[3] for picture in boxes(page, ".recommender img"))
+
+
+@pytest.mark.parametrize("colours", [{"color_scheme": "dark"}, {"forced_colors": "active"}])
+def test_it_takes_the_colours_of_the_page(host: Host, colours: dict[str, str]):
+    """Text on whatever ground the page has."""
+    dark = "<style>@media (prefers-color-scheme: dark) { body { background: #111; color: #eee } }"
+    page = host.reader(**colours)
+    page.goto(host.publish(host.tag(), head=f"{dark}</style>", styles="'unsafe-inline'"))
+
+    shown = drawn(page).evaluate(
+        """() => [".recommender-heading", ".recommender-title", "body"].map((place) =>
+             getComputedStyle(document.querySelector(place)).color)"""
+    )
+    if "color_scheme" in colours:
+        assert {*shown} == {"rgb(238, 238, 238)"}
+    assert page.locator(".recommender-teaser").first.is_visible()

@@ -1,0 +1,468 @@
+// Puts the list of related articles on any page, and reports what was seen and followed.
+//
+// docs/site.md names the options and the ways to load it. What pages get is widget.js, which
+// `make widget` makes of this file: nothing that is written here alone reaches a reader.
+//
+// No cookie; nothing stored without consent; no style attributes and no HTML out of strings, so
+// a strict Content-Security-Policy that names the API in script-src and connect-src will do. It may
+// be pasted into a page: it holds nothing that would end a script element.
+//
+// A place is an element that a list belongs to: one that was mounted, one with data-recommender,
+// one that a tag names, or a script tag itself, whose list stands behind it. Pages are rebuilt by
+// Turbo, htmx, routers and tag managers, each in its own way. So after every change of the page
+// `survey` looks which places there are, and starts, stops and mends what differs.
+(async () => {
+  "use strict";
+  const script = document.currentScript;
+  // A module has no current script, but its address stands in a trace.
+  const [trace] = /https?:[^\s()]+?(?=(:\d+)+\)?$)/m.exec(new Error().stack) || [];
+  const source = script ? script.src : trace;
+  if (window.recommender?.load) return window.recommender.load(script, source);
+
+  const CSS = `
+    .recommender { display: flex; flex-direction: column; margin-block: 1.5em; line-height: 1.4;
+      font-family: var(--recommender-font, inherit); overflow-wrap: anywhere; }
+    .recommender-waiting { visibility: hidden; overflow: hidden;
+      height: var(--recommender-reserve, auto); }
+    .recommender-heading { margin: 0 0 .6em; font-size: 1.25em; line-height: 1.3; }
+    .recommender-list { display: flex; flex: 1 0 auto; flex-direction: column;
+      justify-content: space-between; gap: var(--recommender-gap, .8em);
+      margin: 0; padding: 0; list-style: none; }
+    .recommender-short { flex-grow: 0; }
+    .recommender-item { margin: 0; padding: 0; }
+    .recommender-title, .recommender-teaser, .recommender-date { display: block;
+      text-align: -webkit-match-parent; text-align: match-parent; }
+    .recommender-title { color: var(--recommender-color, inherit); font-weight: 600; }
+    .recommender-teaser, .recommender-date { font-size: .9em; color: var(--recommender-teaser-color,
+      color-mix(in srgb, currentColor 72%, transparent)); }
+    .recommender-teaser { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+    .recommender-pictured { position: relative; min-height: 4rem; padding-inline-start: 7rem; }
+    .recommender-pictured::before, .recommender-image { content: ""; position: absolute; top: 0;
+      inset-inline-start: 0; width: 6rem; height: 4rem; object-fit: cover; }
+    .recommender-pictured::before { background: currentColor; opacity: .1; }`;
+  const SEEN_MS = 1000; // in view for so long is an impression
+  const PATIENCE_MS = { filled: 800, empty: 5000 };
+  const RETRY_MS = 2000;
+  const LATE_MS = 1000; // by then a page has its places
+  const SOON_MS = 20;
+  const RETURNS = 9; // so often a list is put back that somebody takes away
+  const ROOM = 99; // pixels: an element of this height keeps room for a list
+
+  const lists = new Map(); // by place: what it was started with, and its frame or the page's list
+  const mounted = new Map(); // options by place
+  const tags = new Map(); // script tags, and at which address they named their article
+  const known = new Map(); // answers by the mark of what shows them, in copies of it too
+  const sources = new Set(); // addresses of this script
+  const warned = new Set();
+  const failed = []; // events that did not arrive
+  let home, late, timer, canonical, canonicalAt, sheet;
+
+  const warn = (text) => {
+    if (!warned.has(text)) console.warn(`recommender: ${text}`);
+    warned.add(text);
+  };
+  const isOn = (option) => /^(true|)$/.test(option);
+  const linksIn = (place) => [...place.querySelectorAll("a[href]")];
+  const random = (size) => [...crypto.getRandomValues(new Uint8Array(size))];
+  const hex = () => random(16).map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+  // Asking
+
+  // 0 to 99, each as likely: bytes from 200 on would favour the first 56.
+  const variant = () => {
+    const [byte] = random(1);
+    return byte < 200 ? byte % 100 : variant();
+  };
+
+  // Addresses that differ in the reader's way here alone are one.
+  const path = ({ pathname, search } = location) =>
+    (pathname + search).replace(/[?&](utm_\w+|\w+clid)=[^&]*|\/$/g, "");
+
+  // The canonical address, unless it was left behind by another page.
+  const page = () => {
+    const { href } = document.querySelector("link[rel~=canonical]") || {};
+    if (canonical !== href) [canonical, canonicalAt] = [href, path()];
+    return href && canonicalAt === path() ? href : location.href.split("#")[0];
+  };
+
+  const ask = async (api, { id, url }, size, patience) => {
+    const query = new URLSearchParams(id ? { id } : { url: url || page() });
+    const about = `${api}/v1/related?${query}`;
+    try {
+      const answer = await fetch(`${about}&k=${size}&variant=${variant()}`, {
+        credentials: "omit",
+        signal: AbortSignal.timeout(patience),
+      });
+      if (!answer.ok) throw Error(answer.status);
+      const { items, slate, article_id } = await answer.json();
+      const good = items.filter((item) => item && item.title);
+      if (!article_id || !good[0]) warn(`${about}: unknown page; name its article in data-id`);
+      return good[0] && { items: good, slate };
+    } catch ({ message }) {
+      warn(`${about}: ${message}. Check data-api, and connect-src of Content-Security-Policy`);
+    }
+  };
+
+  // Drawing
+
+  const make = (tag, name, text, more) => {
+    const element = document.createElement(tag);
+    if (name) element.className = name;
+    if (text) element.textContent = text;
+    return Object.assign(element, more);
+  };
+
+  // The address of a link, or undefined where there is none or it is none: "javascript:".
+  const address = (url) => {
+    try {
+      const { protocol, href } = new URL(url, document.baseURI);
+      return url && /^https?:$/.test(protocol) ? href : undefined;
+    } catch {}
+  };
+
+  // The day that was written, whatever its zone, as the page's language has it.
+  const date = (given, lang) => {
+    try {
+      const [day] = /^\d{4}-\d\d-\d\d/.exec(given);
+      const format = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeZone: "UTC" });
+      return make("time", "recommender-date", format.format(new Date(day)), { dateTime: given });
+    } catch {
+      return "";
+    }
+  };
+
+  // In a list of the page's own, links look like those that were there.
+  const fill = (list, items, data) => {
+    const link = list.querySelector("li a[href]");
+    const like = link && link.closest("li");
+    const bare = like && like.textContent.trim() === link.textContent.trim();
+    const images = isOn(data.images) && items.some(({ image }) => image);
+    const lang = (list.closest("[lang]") || list).lang.replace("_", "-");
+    const rows = items.map((item, place) => {
+      const { title, teaser, language } = item;
+      const spoken = { dir: "auto" };
+      if (language) spoken.lang = lang.startsWith(language) ? lang : language;
+      const href = address(item.url);
+      const src = images && address(item.image);
+      const name = link ? link.className : "recommender-title";
+      const line = make(href ? "a" : "span", name, title, href ? { href, ...spoken } : spoken);
+      line.dataset.position = item.position || place + 1;
+      const row = make("li", like ? like.className : "recommender-item");
+      row.append(line);
+      if (images) row.classList.add("recommender-pictured");
+      if (src) {
+        // Its text is empty: it stands in the link beside the title, which says what is there.
+        const image = make("img", "recommender-image", "", { alt: "", loading: "lazy" });
+        line.prepend(image);
+        image.onerror = () => image.remove();
+        // It stands where the list begins, whichever way the title runs.
+        const dir = getComputedStyle(list).direction;
+        Object.assign(image, { dir, decoding: "async", referrerPolicy: "no-referrer", src });
+      }
+      if (teaser && !bare) row.append(" ", make("span", "recommender-teaser", teaser, spoken));
+      if (isOn(data.dates)) row.append(" ", date(item.published_at, lang || undefined));
+      return row;
+    });
+    list.replaceChildren(...rows);
+    return list;
+  };
+
+  // The heading and the list in a frame of our own.
+  const furnish = (frame, items, size, data) => {
+    const text = data.heading ?? "Recommend";
+    // A short list stands at the top of its room, a full one fills it.
+    const short = items.length < size ? " recommender-short" : "";
+    const list = make("ol", `recommender-list${short}`);
+    frame.replaceChildren(...(text ? [make("h2", "recommender-heading", text)] : []), list);
+    if (text) frame.setAttribute("aria-label", text);
+    return fill(list, items, data);
+  };
+
+  // Reporting
+
+  const session = ({ consent }) => {
+    if (!/^(true|granted)$/.test(consent) || navigator.globalPrivacyControl) return;
+    try {
+      const id = sessionStorage.getItem("recommender") || hex();
+      sessionStorage.setItem("recommender", id);
+      return id;
+    } catch {}
+  };
+
+  // A click leaves the page, which sendBeacon is made to outlive. Impressions go by fetch, which
+  // sends no cookies of the API's domain and tells when the server has failed.
+  const post = async (url, body, leaving) => {
+    const byFetch = "keepalive" in Request.prototype;
+    if ((leaving || !byFetch) && navigator.sendBeacon(url, body)) return;
+    const request = { method: "POST", body, keepalive: true, credentials: "omit" };
+    const { ok, status } = byFetch ? await fetch(url, request) : {};
+    if (!ok) throw Error(status);
+  };
+  const send = async (api, events, { leaving, last } = {}) => {
+    const now = performance.now();
+    const aged = ({ at, ...event }) => ({
+      ...event,
+      age_ms: Math.min(Math.round(now - at), 3600000),
+    });
+    const url = `${api}/v1/events`;
+    try {
+      await post(url, JSON.stringify(events.map(aged)), leaving);
+    } catch ({ message }) {
+      warn(`${url}: ${message}. Does it allow this origin?`);
+      if (last || /^4(?!29)/.test(message)) return;
+      failed.push([api, events]);
+      setTimeout(retry, RETRY_MS);
+    }
+  };
+  const retry = () => {
+    for (const [api, events] of failed.splice(0)) send(api, events, { last: true });
+  };
+
+  const report = (list, slate, api, data, signal) => {
+    if (!slate) return;
+    // Ids that begin with the time lie together in the store's index, and are written faster.
+    const view_id = Date.now().toString(16).padStart(12, "0") + hex().slice(12);
+    const clicked = new Set();
+    let seen, firstSeen, enough, soon, observer;
+
+    const event = (type, at, more) => ({ type, view_id, slate, ...more, at });
+    const rest = () => {
+      clearTimeout(soon);
+      observer.disconnect();
+    };
+    const impression = (at) => {
+      seen = true;
+      rest();
+      const layout = data.layout || "bottom";
+      return event("impression", at, { session_id: session(data), layout });
+    };
+
+    // An impression is dated back to when its second began: what is clicked comes after it.
+    const tick = () => {
+      clearTimeout(soon);
+      const since = performance.now();
+      if (enough && !seen && document.visibilityState === "visible")
+        soon = setTimeout(() => send(api, [impression(since)]), SEEN_MS);
+    };
+    // Half of the list, or half of the window if the list is taller, has to be in view.
+    const watch = () => {
+      if (seen) return;
+      if (observer) observer.disconnect();
+      const height = list.offsetHeight || 1;
+      const share = Math.min(height, innerHeight) / 2 / height;
+      observer = new IntersectionObserver(
+        (changes) => {
+          const { isIntersecting, intersectionRatio } = changes.pop();
+          if (isIntersecting) firstSeen ??= performance.now();
+          const before = enough;
+          enough = isIntersecting && intersectionRatio >= share;
+          if (enough !== before) tick();
+        },
+        { threshold: [0, share] }
+      );
+      observer.observe(list);
+    };
+    const follow = (click) => {
+      const link = click.composedPath().find((part) => part.href);
+      if (!list.contains(link) || (click.type === "auxclick" && click.button !== 1)) return;
+      const position = Number(link.dataset.position) || linksIn(list).indexOf(link) + 1;
+      if (clicked.has(position)) return;
+      clicked.add(position);
+      const now = performance.now();
+      const before = seen ? [] : [impression(firstSeen ?? now)];
+      send(api, [...before, event("click", now, { position })], { leaving: true });
+    };
+
+    watch();
+    const sizes = new ResizeObserver(watch);
+    sizes.observe(list);
+    signal.onabort = () => {
+      sizes.disconnect();
+      rest();
+    };
+    addEventListener("resize", watch, { signal });
+    document.addEventListener("visibilitychange", tick, { signal });
+    // At the window and on the way down, so that no handler of the page's comes first.
+    for (const type of ["click", "auxclick"])
+      addEventListener(type, follow, { signal, capture: true });
+  };
+
+  // One place
+
+  const stop = (place, leave) => {
+    const { life, frame } = lists.get(place);
+    life.abort();
+    lists.delete(place);
+    if (frame && !leave) frame.remove();
+  };
+  const put = (place, frame) => (isTag(place) ? place.after(frame) : place.append(frame));
+  const isTag = (place) => place.localName === "script";
+
+  const adoptStyle = (root) => {
+    if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(CSS);
+    if (root.adoptedStyleSheets && !root.adoptedStyleSheets.includes(sheet))
+      root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+  };
+
+  const start = async (place, data, key, api) => {
+    const life = new AbortController();
+    const { signal } = life;
+    const one = { key, life, returns: 0 };
+    lists.set(place, one);
+    const mark = hex();
+    const size = Math.min(parseInt(data.k) || 10, 50);
+    // A frame that is there came with a copy of the page (Turbo, htmx), or back with its place.
+    const inside = ":scope > .recommender";
+    const old = isTag(place) ? place.nextElementSibling : place.querySelector(inside);
+    const found = old && old.dataset.recommenderMark && old;
+    const filled = found ? 0 : linksIn(place).length;
+    let list = place.matches("ol, ul") ? place : filled && place.querySelector("ol, ul");
+    if (list && linksIn(list).length < filled) list = null;
+
+    // What shows an answer already is reported as it stands, and so is what the server rendered
+    // with the token of its answer.
+    const before = known.get(((found || list || place).dataset.recommenderMark));
+    if (before && before.key === key) {
+      Object.assign(one, { frame: found, list });
+      const shown = found ? found.querySelector(".recommender-list") : list;
+      return report(shown, before.slate, api, data, signal);
+    }
+    if (filled && "slate" in place.dataset)
+      return report(place, place.dataset.slate, api, data, signal);
+
+    const frame = found || make(place.closest("nav") ? "div" : "nav", "recommender");
+    frame.dataset.recommenderMark = mark;
+    if (!list && !filled) {
+      one.frame = frame;
+      frame.classList.add("recommender-waiting");
+      // Until the list comes, an invisible one of rather long titles keeps its room, unless the
+      // place has its own.
+      const words = (_, at) => ({ title: "words ".repeat(6 + (at % 5)), teaser: "words", image: "x:" });
+      if (!found && place.offsetHeight < ROOM)
+        furnish(frame, Array.from({ length: size }, words), size, data);
+      if (!found) put(place, frame);
+    }
+    adoptStyle(place.getRootNode());
+    const answer = await ask(api, data, size, filled ? PATIENCE_MS.filled : PATIENCE_MS.empty);
+    if (signal.aborted) return;
+    // A list that is about to be used is not pulled away from under the finger.
+    if (!answer || (filled && place.matches(":hover, :focus-within"))) {
+      one.frame = null;
+      return frame.remove();
+    }
+    const { items, slate } = answer;
+    const shown = list || frame;
+    // What is in view keeps its height, so that nothing below it jumps.
+    const inView = shown.getBoundingClientRect().top < innerHeight;
+    shown.style.minHeight = inView ? `${shown.offsetHeight}px` : "";
+    frame.className = "recommender";
+    Object.assign(one, list ? { list } : { frame });
+    if (!list && !isTag(place)) place.replaceChildren(frame);
+    const drawn = list ? fill(list, items, data) : furnish(frame, items, size, data);
+    shown.dataset.recommenderMark = mark;
+    if (slate) known.set(mark, { key, slate });
+    report(drawn, slate, api, data, signal);
+  };
+
+  const refresh = (place, data, src) => {
+    const { recommenderMark, consent, ...asked } = data;
+    const key = JSON.stringify([data.id || data.url || path(new URL(page())), asked]);
+    const one = lists.get(place);
+    if (one && one.key === key) {
+      // Somebody took it away (a morph), or does so again and again.
+      const { frame, list } = one;
+      if (![frame, list].some((part) => part && !part.isConnected) || one.returns++ > RETURNS) return;
+      if (frame) return put(place, frame);
+    }
+    if (one) stop(place, true);
+    const api = data.api || (src ? new URL(src).origin : home);
+    if (api) start(place, data, key, api.replace(/\/+$/, "")).catch(warn);
+    else warn("where is the API? Name its address in data-api");
+  };
+
+  // The whole page
+
+  const missing = (why) => {
+    const advice = "Put <div data-recommender> where it belongs, or call recommender.mount(element)";
+    if (late) warn(`no place for a list${why}. ${advice}`);
+  };
+
+  const survey = () => {
+    timer = 0;
+    const isReady = document.readyState !== "loading";
+    const wanted = new Map();
+    const want = (place, ...how) => place.isConnected && wanted.set(place, how);
+    const places = document.querySelectorAll("[data-recommender]");
+    if (isReady) places.forEach((place) => want(place, place.dataset));
+    for (const tag of document.querySelectorAll("script[src]"))
+      if (sources.has(tag.src) && !tags.has(tag)) tags.set(tag, {});
+    for (const [tag, was] of tags) {
+      const { dataset, src, isConnected } = tag;
+      const { id, url, target } = dataset;
+      if (was.id !== id) Object.assign(was, { id, at: path(), strange: 0 });
+      if (target) {
+        let place;
+        try {
+          place = isReady && document.querySelector(target);
+        } catch {}
+        // The id is another page's if the address has changed since, and the place is new.
+        if (id && place && was.at !== path() && !lists.has(place)) was.strange = place;
+        const isStrange = was.strange === place;
+        if (!isConnected && (!place || isStrange)) tags.delete(tag);
+        else if (place) want(place, isStrange ? { ...dataset, id: "" } : dataset, src);
+        else missing(`: nothing matches data-target="${target}"`);
+      } else if (!isConnected) tags.delete(tag);
+      else if (!tag.closest("body")) places[0] || mounted.size || lists.size || missing(": its tag is not in the body");
+      else if (id || url || (isReady && !places[0])) want(tag, dataset, src);
+    }
+    mounted.forEach((data, place) => want(place, data));
+    for (const place of lists.keys()) if (!wanted.has(place)) stop(place, !place.isConnected);
+    for (const [place, [data, src]] of wanted) refresh(place, data, src);
+    if (!wanted.size && !tags.size) missing("");
+  };
+  const mount = (place, data) => {
+    if (!place || !place.dataset) return warn("mount: no element");
+    mounted.set(place, { ...place.dataset, ...data });
+    survey();
+    return () => unmount(place);
+  };
+  const unmount = (place) => {
+    mounted.delete(place);
+    delete place.dataset.recommender;
+    survey();
+  };
+  const load = (tag, src) => {
+    // A tag in a bundle is ours only if it says something.
+    const isOurs = /widget\.js\b/.test(src);
+    if (isOurs) sources.add(src);
+    if (isOurs || (tag && src)) home ??= new URL(src).origin;
+    if (tag && (isOurs || /"(id|url|target)"/.test(JSON.stringify({...tag.dataset})))) tags.set(tag, {});
+    survey();
+  };
+  const ready = () => {
+    survey();
+    setTimeout(() => {
+      late = true;
+      survey();
+      late = false;
+    }, LATE_MS);
+  };
+
+  window.recommender = { mount, unmount, load };
+  load(script, source);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready);
+  else ready();
+  new MutationObserver(() => {
+    timer ||= setTimeout(survey, SOON_MS);
+  }).observe(document, {
+    childList: true,
+    subtree: true,
+    attributeFilter: ["data-id", "data-url", "data-recommender"],
+  });
+  addEventListener("pagehide", retry);
+  // The page comes back as it was left: somebody looks at the same lists once more.
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) for (const place of lists.keys()) stop(place, true);
+    survey();
+  });
+})();
