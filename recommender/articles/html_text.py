@@ -42,6 +42,7 @@ WITHOUT_END = {
     "body", "br", "caption", "dd", "dt", "hr", "html", "li", "option", "p", "tbody", "td", "th",
     "thead", "tr",
 }  # fmt: skip
+MARKS = "¶#§🔗⚓∞"
 ARROWS = re.compile(f"(?={PREVIOUS}|{NEXT})")
 # A text that begins with one of these, or has two whole blocks, is HTML and no text about HTML.
 BEGINNING = re.compile(
@@ -131,7 +132,7 @@ def lines_of(
                 end_line()
             if node.tag == "a":
                 link = None
-        elif node.tag not in INVISIBLE and node.mem_id not in without:
+        elif node.tag not in INVISIBLE and node.mem_id not in without and not _is_mark(node):
             if node.tag in BLOCKS:
                 end_line()
             elif node.tag == "a" and links and not "".join(text).strip():
@@ -140,6 +141,14 @@ def lines_of(
             stack.extend((child, False) for child in reversed(list(node.iter(include_text=True))))
     end_line()
     return lines
+
+
+def _is_mark(node: LexborNode) -> bool:
+    """Whether it is a link of a heading to itself, which generators put behind their texts."""
+    if node.tag != "a":
+        return False
+    text = node.text(deep=True).strip()
+    return len(text) == 1 and text in MARKS
 
 
 def text_of(node: LexborNode) -> str:

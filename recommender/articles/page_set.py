@@ -24,6 +24,8 @@ NO_ARTICLE = ("website", "profile", "blog")
 # So many pages, and such a share of them, have to call themselves articles for that to mean
 # something; so many have one title before that is a fault. Not tuned.
 MIN_PAGES, MOST = 3, 0.5
+# Fewer lists may have a link in common since it is good.
+MIN_LISTS = 10
 # A page most of whose headings are the titles of others, at least two, is a list of them.
 MIN_LISTED, MOSTLY = 2, 0.6
 # What other forms of a page are called: for phones, for the printer, an answer to a comment.
@@ -115,6 +117,34 @@ def listings(pages: Sequence[Page]) -> dict[int, str]:
         ):
             found[row] = "a page that lists others"
     return found
+
+
+def without_navigation(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
+    """The pages without links that stand in nearly all lists: nobody chose them for these pages;
+    and a sentence that states it.
+    """
+    with_lists = [document for _, document in pages if document.picks]
+    counts = Counter(key for document in with_lists for key in set(_keys(document)))
+    most = max(MIN_LISTS, MOST * len(with_lists))
+    common = {key for key, n in counts.items() if n > most}
+    if not common:
+        return list(pages), []
+    found = []
+    for article, document in pages:
+        kept = zip(document.picks or (), _keys(document), strict=True)
+        picks = tuple(pick for pick, key in kept if key not in common)
+        found.append((article, replace(document, picks=picks) if document.picks else document))
+    example = max(common, key=lambda key: (counts[key], key))
+    return found, [
+        f"{len(common):,} links stand in most lists, so they are no choice of an editor (such as "
+        f"{example})"
+    ]
+
+
+def _keys(document: Document) -> list[str]:
+    """Where the links of a document lead, or their titles."""
+    picks = document.picks or ()
+    return [urljoin(f"/{document.path}", each.url) if each.url else each.title for each in picks]
 
 
 def copies(pages: Sequence[Page]) -> tuple[dict[int, int], set[int]]:

@@ -79,7 +79,7 @@ RECORDS = ("json", "jsonl", "csv", "parquet")
 READ = frozenset([*FIELDS, "html"])
 MAX_NAMES = 10
 # Of programs that sites are built with; their documents are no articles.
-NOT_ENTERED = frozenset(["node_modules", "__pycache__", "bower_components"])
+NOT_ENTERED = frozenset(["node_modules", "__pycache__", "bower_components", "_sources", "_static"])
 # The id of the page that stands at the root.
 HOME = "index"
 # In what a page declares to be written, among its first bytes.
@@ -271,8 +271,10 @@ def _take(
     remarks: list[Problem] = []
     try:
         has_id = fields.get("id") not in (None, "")
-        fields, picks = html_page.plain_fields(fields, where=found.where)
-        document = found if found.picks or not picks else replace(found, picks=picks)
+        document = found
+        if format.read is not None:  # the text of a page may be about HTML
+            fields, picks = html_page.plain_fields(fields, where=found.where)
+            document = found if found.picks or not picks else replace(found, picks=picks)
         if reading.ids != "auto" or not (has_id or format.name in RECORDS):
             fields["id"] = _id_of(document, format, fields, reading)
         article = from_record(fields, where=found.where, remarks=remarks)
@@ -354,7 +356,8 @@ def _with_sitemaps(
 def _settle(pages: list[page_set.Page], reading: Reading, batch: Batch) -> None:
     """Add the pages that were read together, after what only shows when they are compared."""
     pages, sentences = page_set.with_own_titles(pages)
-    batch.notes.extend(sentences)
+    pages, more = page_set.without_navigation(pages)
+    batch.notes.extend([*sentences, *more])
     twins, wrong = page_set.copies(pages)
     if twins:
         row, main = min(twins.items())

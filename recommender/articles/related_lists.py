@@ -132,9 +132,10 @@ def take_list(
         found = _take_following(heading, around)
         picks = picks or found
     for node in _named(tree, around):
-        found = picks_in([node])
+        found = _linked([node])
         if len(found) > 1 and is_list_of_links([node], len(found)):
-            picks = picks or found
+            is_menu = node.tag == "nav" or node.attributes.get("role") == "navigation"
+            picks = picks or (() if is_menu else found)
             _cut([node])
     for heading in _headings(tree, ELSEWHERE):
         _take_following(heading, around)
@@ -166,6 +167,19 @@ def picks_in(nodes: list[LexborNode]) -> tuple[Pick, ...]:
         elif picks and not picks[-1].teaser and title_key(text) not in CONTINUED:
             picks[-1] = replace(picks[-1], teaser=text)
     return tuple(picks[:MAX_LINKS])
+
+
+def _linked(nodes: list[LexborNode]) -> tuple[Pick, ...]:
+    """The links of a list that is one by its links: those that begin a line, else all."""
+    if _has_links(nodes):
+        return picks_in(nodes)
+    links = [
+        (text_of(link), link.attributes.get("href") or "")
+        for node in nodes
+        for link in ([node] if node.tag == "a" else node.css("a[href]"))
+    ]
+    found = (Pick(text, url=href) for text, href in dict.fromkeys(links) if text)
+    return tuple(pick for pick in found if not IDLE.match(pick.url or ""))[:MAX_LINKS]
 
 
 def is_list_of_links(nodes: Iterable[LexborNode], n_links: int) -> bool:
@@ -231,8 +245,8 @@ def _take_following(heading: LexborNode, around: Collection[int]) -> tuple[Pick,
     """The list under a heading, cut out with it; none if there is no list."""
     nodes = [node for node in following(heading) if node.mem_id not in around]
     entries = _entries(nodes)
-    picks = picks_in(entries)
-    if not _has_links(entries) or not is_list_of_links(entries, len(picks)):
+    picks = _linked(entries)
+    if not is_list_of_links(entries, len(picks)):
         return ()
     _cut([heading, *entries])
     return picks
@@ -249,6 +263,7 @@ def _entries(nodes: list[LexborNode]) -> list[LexborNode]:
     for node in nodes:
         lines = lines_of([node], links=True)
         n_links = len({line.link for line in lines if line.link is not None})
+        n_links = n_links or (len(node.css("a[href]")) if node.tag != "-text" else 0)
         if n_links:
             has_teasers = has_teasers or bool(waiting and entries)
             entries += [*waiting, node]

@@ -2,12 +2,14 @@
 
 import html
 import time
+from pathlib import Path
 
 import pytest
 
 from recommender.articles import text_page
 from recommender.articles.document import Document
 from recommender.articles.html_page import Selectors, parse
+from recommender.articles.reader import read_articles
 from recommender.errors import ArticleError, SettingsError
 
 TEXT = """Why does my knee click?
@@ -268,3 +270,20 @@ def test_a_page_reaches_neither_files_nor_the_network():
 
     assert "&file;" in body(page)
     assert "root:" not in body(page)
+
+
+def test_a_heading_may_link_to_itself():
+    """Generators put a sign behind it, which is neither title nor text."""
+    mark = '<a class="headerlink" href="#knee">¶</a>'
+    page = parse(f"<main><h1>Knee{mark}</h1><h2>Why{mark}</h2><p>It clicks.</p></main>", where="a")
+
+    assert (page.fields["title"], body(page)) == ("Knee", "Why\n\nIt clicks.")
+
+
+def test_a_page_about_html_keeps_its_examples(tmp_path: Path):
+    """Its text is read once."""
+    example = html.escape("<ul><li>One</li><li>Two</li></ul>")
+    text = f"<h1>Lists</h1><pre>{example}</pre>"
+    (tmp_path / "a.html").write_text(text)
+
+    assert read_articles([tmp_path]).articles["a"].body == "<ul><li>One</li><li>Two</li></ul>"

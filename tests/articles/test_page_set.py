@@ -223,3 +223,17 @@ def test_what_is_not_read_is_named(mirror: Path):
     assert "3 files of kinds that are not read: .docx (2), .pdf (1)" in batch.notes
     assert "fields that are not read: word_count (2)" in batch.notes
     assert sorted(batch.articles) == ["2025/10/compost", "2025/10/garlic", "2025/10/storing", "a"]
+
+
+def test_links_of_most_lists_are_navigation(tmp_path: Path):
+    """Nobody chose them for this page; what few lists have in common may be good."""
+    for n in range(30):
+        links = ["/index.html", "/about.html", f"/{(n + 1) % 30}.html"]
+        entries = "".join(f'<li><a href="{link}">See {link}</a></li>' for link in links)
+        tail = f"<h2>Related</h2><ul>{entries}</ul>"
+        page(tmp_path / f"{n}.html", f"Page {n}", f"It is about {n}.", tail=tail)
+
+    batch = read_articles([tmp_path])
+
+    assert [pick.url for pick in batch.drafts["3"].picks or ()] == ["/4.html"]
+    assert "2 links stand in most lists" in batch.notes[0]

@@ -67,3 +67,17 @@ def test_pieces_of_html_have_lists_too():
 
     assert (text, image) == (TEXT[3:-4], "/k.jpg")
     assert [pick.url for pick in picks] == ["/hip", "/foot"]
+
+
+def test_links_within_lines_are_links_of_the_list():
+    """As manuals have them: "Module numbers"; without any link there is no list."""
+    seealso = """<div class="seealso"><p>See also</p><dl><dt>Module <a href="n.html">numbers</a></dt>
+        <dd>Towers.</dd><dt>Module <a href="d.html">decimal</a></dt><dd>Points.</dd></dl></div>"""
+    none = "<h2>See also</h2><p>The book of numbers, which has all of them.</p>"
+
+    page = parse(f"<article><h1>Knee</h1>{TEXT}{seealso}</article>", where="a.html")
+    other = parse(f"<article><h1>Knee</h1>{TEXT}{none}</article>", where="a.html")
+
+    assert [pick.url for pick in page.picks or ()] == ["n.html", "d.html"]
+    assert other.picks == ()
+    assert "The book of numbers" in other.fields["body"]
