@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from recommender.articles.document import Document
+from recommender.articles.document import Document, LeftOut
 from recommender.articles.formats.base import (
     EXTRA,
     Found,
@@ -41,6 +41,8 @@ MANY_ATTRIBUTES = re.compile(
 )
 # What parsing feeds that are none raises, in code that is not ours.
 FAULTS = (ValueError, LookupError, AttributeError, TypeError, RecursionError, AssertionError)
+KIND = re.compile(r"^https?://schemas\.google\.com/g/2005#kind")
+COMMENT = re.compile(r"#(?:comment-?|c)\d+$")
 JSON_FEED = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org')
 
 
@@ -126,6 +128,8 @@ def _contents(entry: Mapping[str, Any]) -> list[Any]:
 
 
 def _entry(entry: Mapping[str, Any], where: str, language: str) -> Found:
+    if reason := _reason(entry):
+        return LeftOut(where, reason)
     contents = _contents(entry)
     summary = text_of(entry.get("summary"))
     # Several contents are one in several types; the longest says most.
@@ -137,7 +141,11 @@ def _entry(entry: Mapping[str, Any], where: str, language: str) -> Found:
     is_plain = detail.get("type") == "text/plain" and not re.search(r"<[a-zA-Z/][^<>]*>", text)
     link = text_of(entry.get("link"))
     guid = text_of(entry.get("id"))
-    terms = [text_of(tag.get("label")) or text_of(tag.get("term")) for tag in entry.get("tags", ())]
+    terms = [
+        text_of(tag.get("label")) or text_of(tag.get("term"))
+        for tag in entry.get("tags", ())
+        if not KIND.search(text_of(tag.get("scheme")))
+    ]
     category, tags = category_and_tags(terms[:1], terms)
     title_detail = entry.get("title_detail") or {}
     title = text_of(entry.get("title"))
@@ -158,9 +166,31 @@ def _entry(entry: Mapping[str, Any], where: str, language: str) -> Found:
     }
     if not fields["published_at"]:
         fields["published_at"] = fields.pop("updated_at")
+    # An export of Blogger names no host.
+    link = fields["url"] = link or text_of(entry.get("blogger_filename"))
     if path_of(link) == "/":
         fields["id"] = guid or link
     return Document(where, kept(fields), _slug(link or guid), canonical=link or None)
+
+
+def _reason(entry: Mapping[str, Any]) -> str | None:
+    """Why an entry is no article: exports of Blogger are feeds of all it keeps, and sites have
+    feeds of comments.
+    """
+    kinds = [
+        text_of(tag.get("term")).rpartition("#")[2]
+        for tag in entry.get("tags", ())
+        if KIND.search(text_of(tag.get("scheme")))
+    ]
+    kind = next(iter(kinds), text_of(entry.get("blogger_type")).lower())
+    if kind and kind not in ("post", "page"):
+        return f"type: {kind}"
+    if COMMENT.search(text_of(entry.get("link"))):
+        return "type: comment"
+    status = text_of(entry.get("blogger_status")).lower() or "live"
+    if text_of(entry.get("app_draft")).lower() == "yes" or status == "draft":
+        return "a draft"
+    return None if status == "live" else f"status: {status}"
 
 
 def _slug(address: str) -> str:

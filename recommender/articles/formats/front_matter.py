@@ -22,7 +22,7 @@ from recommender.errors import MissingExtra
 
 # More is no head of an article, and reading it would take long.
 MAX_CHARACTERS = 100_000
-OPENING = re.compile(r"(---|\+\+\+)[ \t]*(?:yaml|toml)?[ \t]*\n")
+OPENING = re.compile(r"(---|\+\+\+)[ \t]*(yaml|toml|json)?[ \t]*\n")
 CLOSING = {
     "---": re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.M),
     "+++": re.compile(r"^\+\+\+[ \t]*$", re.M),
@@ -32,6 +32,9 @@ KEY = re.compile(r"""^["']?([A-Za-z_][\w.-]*+(?: [\w.-]++)*+)["']?[ \t]*+:(?:[ \
 # How fields begin after ``---``, which is a line across the page otherwise.
 FIRST = re.compile(rf"(?:[ \t]*+(?:#.*)?\n)*+(?:{KEY.pattern}|---|\.\.\.|\{{)", re.M)
 FIRST_OF_TOML = re.compile(r"(?:\s|#.*\n)*+(?:[\w.\"-]+[ \t]*=|\[\w)")
+# A name and a text in a line; Nikola's begin with two dots and may stand in a comment.
+LINE = re.compile(r"(?:<!--\s*+)?(?:\.\. )?([A-Za-z][\w-]*+)[ \t]*+:(?:[ \t]++(.*))?(?:\n|\Z)")
+MAX_LINES = 50
 NOTHING = ("", "~", "null", "Null", "NULL")
 
 
@@ -63,7 +66,7 @@ def split(text: str) -> FrontMatter:
     """The fields and the rest. ``ValueError`` says what is wrong with all of the fields."""
     opening = OPENING.match(text)
     if opening is None:
-        return _of_json(text) if re.match(r"\{\s*\"", text) else FrontMatter({}, text)
+        return _of_json(text) if re.match(r"\{\s*\"", text) else _of_lines(text)
     rest = text[opening.end() :]
     if opening[1] == "---" and not FIRST.match(rest):
         return FrontMatter({}, text)
@@ -74,7 +77,9 @@ def split(text: str) -> FrontMatter:
     if len(written) > MAX_CHARACTERS:
         raise ValueError(f"the fields at its head are longer than {MAX_CHARACTERS:,} characters")
     line = text[: len(text) - len(body)].count("\n") + 1
-    if opening[1] == "+++":
+    if opening[2] == "json":
+        return FrontMatter(_of_json(written).fields, body, line)
+    if opening[1] == "+++" or opening[2] == "toml":
         try:
             return FrontMatter(_plain(tomllib.loads(written)), body, line)
         except (ValueError, RecursionError) as exc:
@@ -89,6 +94,26 @@ def _of_json(text: str) -> FrontMatter:
     except (ValueError, RecursionError) as exc:
         raise ValueError(f"no JSON in the fields at its head: {_short(exc)}") from exc
     body = text[end:].lstrip()
+    return FrontMatter(fields, body, text[: len(text) - len(body)].count("\n") + 1)
+
+
+def _of_lines(text: str) -> FrontMatter:
+    """Lines of a name and a text, up to an empty one, the first of them the title or the date: as
+    Pelican and MultiMarkdown have them, or Nikola in a comment.
+    """
+    fields: dict[str, Any] = {}
+    end = 0
+    for match in LINE.finditer(text):
+        if match.start() != end or len(fields) > MAX_LINES:
+            break
+        name = match[1].lower()
+        if not fields and name not in ("title", "date", "slug"):
+            break
+        fields[name] = match[2].strip() or None
+        end = match.end()
+    if len(fields) < 2 or not re.match(r"\s*(?:\n|$|-->)", text[end:]):
+        return FrontMatter({}, text)
+    body = text[end:].lstrip().removeprefix("-->").lstrip("\n")
     return FrontMatter(fields, body, text[: len(text) - len(body)].count("\n") + 1)
 
 

@@ -165,7 +165,7 @@ def _reason(fields: Mapping[str, Any], path: str) -> str | None:
     if "_drafts" in folders:
         return "a draft"
     status = text_of(fields.get("status")).lower()
-    if status in ("draft", "private", "pending", "future", "unpublished"):
+    if status in ("draft", "hidden", "private", "pending", "future", "unpublished"):
         return "a draft" if status == "draft" else f"status: {status}"
     if any(_is(fields.get(name), False) for name in ("published", "publish")):
         return "not published"
@@ -319,7 +319,7 @@ def _section(folders: list[str]) -> str:
     for folder in folders:
         name = NUMBERED.sub("", folder, count=1)
         if not (
-            folder.lower() in CONTAINERS or folder.startswith((".", "_")) or name.isdigit()
+            folder.lower() in CONTAINERS or folder.startswith(".") or name.isdigit()
             or _is_language(folder) or DATED.match(folder)
         ):  # fmt: skip
             return readable(name)
@@ -437,7 +437,9 @@ def _on_site(path: str) -> str:
     parts = path.split("/")
     while len(parts) > 1 and parts[0] in ("content", "src", "source"):
         del parts[0]
-    return "/".join(part for part in parts if part != "_posts")
+    # Jekyll has its collections in folders like ``_recipes``.
+    folders = [part.lstrip("_") for part in parts[:-1] if part != "_posts"]
+    return "/".join([*filter(None, folders), parts[-1]])
 
 
 def _title_of(address: str) -> str:

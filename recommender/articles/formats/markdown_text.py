@@ -19,8 +19,11 @@ FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})(.*)$")
 INDENTED = re.compile(
     r"""([ ]*)(?:(?:!!!|\?\?\?\+?)[ ]++[^"\n]*+|===[+!]?[ ]++(?=["]))(?:"([^"]*+)")?[ ]*+$"""
 )
-# ``:::note Title`` of Docusaurus, ``::: {.note}`` of Pandoc, and their end.
-FENCED = re.compile(r"[ ]*+:{3,}+[ ]*+(?:\{[^{}]*+\}|[\w-]*+)[ ]*+([^{}]*+)(?:\{[^{}]*+\})?$")
+# ``:::note Title`` of Docusaurus, ``::: {.note}`` of Pandoc, ``::note`` of Nuxt, and their end.
+FENCED = re.compile(
+    r"[ ]*+(?:::(?=$|[a-z][\w-]*+ *+(?:\{|$))|:{3,}+)[ ]*+(?:\{[^{}]*+\}|[\w-]*+)"
+    r"[ ]*+([^{}]*+)(?:\{[^{}]*+\})?$"
+)
 DIRECTIVES = re.compile(r"\{(?:admonition|attention|caution|danger|dropdown|error|hint|important|"
                         r"note|seealso|tip|topic|warning|abstract|details)\}(.*)$")  # fmt: skip
 

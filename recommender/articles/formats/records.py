@@ -17,6 +17,7 @@ from typing import IO, Any
 from recommender.articles.document import Document, LeftOut
 from recommender.articles.formats.base import (
     EXTRA,
+    TAG,
     Found,
     Head,
     below,
@@ -48,6 +49,14 @@ PARTS = {
     "includes", "included", "links", "media", "meta", "related", "sections", "tags", "users",
 }  # fmt: skip
 MAX_WRAPPED = 4
+# Fields that may hold rich text, and of that the names that lead further in, and the blocks.
+TEXTS = ("body", "content", "text", "html")
+INSIDE = ("children", "content", "data", "items")
+OF_BLOCKS = re.compile(
+    r"block$|paragraph|heading|header|h[1-6]$|quote|blockquote|code|list[-_]?item|unstyled|li$|p$"
+)
+# In a place, any name: where articles stand under their ids.
+ANY = "*"
 
 
 def read_json_lines(file: Path, root: Path) -> Iterator[Found]:
@@ -70,7 +79,10 @@ def _documents(records: Iterator[Record | Problem], path: str) -> Iterator[Found
         if isinstance(found, Problem):
             yield found
         else:
-            yield Document(found.where, found.fields, path)
+            fields = found.fields
+            if isinstance(fields.get("body"), list | dict):
+                fields = {**fields, "body": _named("body", fields["body"])}
+            yield Document(found.where, fields, path)
 
 
 def recognises_lines(head: Head) -> bool:
@@ -159,7 +171,12 @@ def json_records(file: Path) -> Iterator[Any]:
     where it cannot be read on.
     """
     for found in json_values(file):
-        yield found if isinstance(found, Problem) else found[1]
+        if isinstance(found, Problem):
+            yield found
+            continue
+        place, value = found
+        is_named = place not in ([], ["item"]) and place[-1] != "item" and isinstance(value, dict)
+        yield {"id": place[-1], **value} if is_named else value
 
 
 def json_values(file: Path, *places: list[str]) -> Iterator[tuple[list[str], Any] | Problem]:
@@ -208,9 +225,11 @@ def _events(file: Counted) -> Iterator[Event]:
 
 def _place(file: Path) -> list[str]:
     """The names that lead to the records: to the elements of an array at the top, or of the first
-    list of objects that an object at the top wraps; empty where that is a record itself.
+    list of objects that an object at the top wraps, or to all it has by their ids; empty where it
+    is a record itself.
     """
     other: list[str] = []
+    titled: set[str] = set()  # fields that are objects with a title
     own = False  # whether the object at the top has fields of an article
     with whole(file) as opened:
         try:
@@ -218,6 +237,8 @@ def _place(file: Path) -> list[str]:
                 if not path and event == "start_array":
                     return ["item"]
                 own = own or (len(path) == 1 and path[0] in OF_ARTICLES)
+                if len(path) == 2 and path[1] in ("title", "headline"):
+                    titled.add(path[0])
                 if event == "start_map" and 1 < len(path) <= MAX_WRAPPED and path[-1] == "item":
                     if path[-2] in WRAPPERS and not (own and len(path) > 2):
                         return [*path]
@@ -227,6 +248,8 @@ def _place(file: Path) -> list[str]:
                     break
         except OSError:  # too long for a record, so that it wraps some
             own = False
+    if len(titled) > 1 and not own and not other:
+        return [ANY]
     return [] if own else other
 
 
@@ -241,7 +264,8 @@ def _values(
     depth = 0
     for path, event, value in events:
         if builder is None:
-            if path not in places or event == "map_key" or event in CLOSING:
+            meant = path in places or (len(path) == 1 and [ANY] in places)
+            if not meant or event == "map_key" or event in CLOSING:
                 if len(path) <= 1 or path[-1] == "item":
                     counted.begin()  # what is of no use is not held
                 continue
@@ -272,6 +296,8 @@ def article_of(record: Mapping[str, Any], where: str, path: str) -> Document | L
 
 def _named(name: str, value: Any) -> Any:
     """Of objects in a field of ours their names, as interfaces nest them."""
+    if name in TEXTS and isinstance(value, list | dict):
+        return "\n\n".join(_blocks(value)) or value
     if name == "tags" and isinstance(value, list) and any(isinstance(each, dict) for each in value):
         return names_of(value)
     if name in ("author", "category") and isinstance(value, dict):
@@ -279,6 +305,35 @@ def _named(name: str, value: Any) -> Any:
     if name == "image" and isinstance(value, dict):
         return next((text_of(value[key]) for key in ("url", "src", "href") if key in value), "")
     return value
+
+
+def _blocks(value: Any) -> Iterator[str]:
+    """The paragraphs of rich text, as editors keep it: objects in objects, with texts at the ends
+    (Portable Text, ProseMirror, Slate, Editor.js, Draft, Quill, of Contentful, Strapi, Prismic).
+    """
+    if isinstance(value, list):
+        for each in value:
+            yield from _blocks(each)
+    elif isinstance(value, dict):
+        kind = str(value.get("_type") or value.get("nodeType") or value.get("type") or "")
+        if OF_BLOCKS.match(kind) or isinstance(value.get("text") or value.get("insert"), str):
+            if text := " ".join("".join(_pieces(value)).split()):
+                yield plain(text) if TAG.search(text) else text
+        else:
+            for name in ("root", "document", "blocks", "ops", *INSIDE):
+                yield from _blocks(value.get(name))
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for each in value:
+            yield from (f" {each} ",) if isinstance(each, str) else _pieces(each)
+    elif isinstance(value, dict):
+        for name in ("text", "value", "insert"):
+            if isinstance(value.get(name), str):
+                yield value[name]
+        for name in INSIDE:
+            yield from _pieces(value.get(name))
 
 
 def _of_wordpress(record: Mapping[str, Any], where: str, path: str) -> Document | LeftOut:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recommender.articles.document import Document
+from recommender.articles.document import Document, LeftOut
 from recommender.articles.formats import feed
 from recommender.files import Problem
 
@@ -132,6 +132,36 @@ def test_summaries_alone_are_said_once(tmp_path: Path):
     assert second.remarks == ()
     assert (first.fields["html"], "teaser" in first.fields) == ("Short & plain.", False)
     assert second.fields["image"] == "https://x.example/p.jpg"
+
+
+def test_exports_of_blogger_and_feeds_of_comments_have_what_is_no_article(tmp_path: Path):
+    """Comments, settings and drafts are left out, by their kind, old and new."""
+    kind = '<category scheme="http://schemas.google.com/g/2005#kind" term="x/kind#{}"/>'
+    draft = "<app:control><app:draft>yes</app:draft></app:control>"
+    entries = [
+        kind.format("post") + '<category term="herbs"/>',
+        kind.format("comment"),
+        kind.format("settings"),
+        kind.format("post") + draft,
+        "<blogger:type>COMMENT</blogger:type><blogger:status>LIVE</blogger:status>",
+        "<blogger:type>POST</blogger:type><blogger:filename>/2025/a.html</blogger:filename>",
+        "<blogger:type>POST</blogger:type><blogger:status>SOFT_TRASHED</blogger:status>",
+        '<link rel="alternate" href="https://x.example/a/#comment-12"/>',
+    ]
+    content = "".join(f"<entry><title>A</title><content>B</content>{e}</entry>" for e in entries)
+
+    found = read(
+        tmp_path,
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:app="http://purl.org/atom/app#" '
+        f'xmlns:blogger="http://schemas.google.com/blogger/2018">{content}</feed>',
+    )
+
+    assert found[0].fields["category"] == "herbs"
+    assert found[5].fields["url"] == "/2025/a.html"
+    assert [each.reason for each in found if isinstance(each, LeftOut)] == [
+        "type: comment", "type: settings", "a draft", "type: comment", "status: soft_trashed",
+        "type: comment",
+    ]  # fmt: skip
 
 
 def test_entries_without_a_path_have_their_guid_as_id(tmp_path: Path):

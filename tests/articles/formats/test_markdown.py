@@ -66,6 +66,22 @@ IN_JSON = """{
 }
 
 Text."""
+PELICAN = """Title: When to plant garlic
+Date: 2025-10-18
+Category: vegetables
+Tags: autumn, garlic, cloves
+url: /2025/10/garlic/
+
+Text."""
+NIKOLA = """<!--
+.. title: When to plant garlic
+.. date: 2025-10-18
+.. category: vegetables
+.. tags: autumn, garlic, cloves
+.. permalink: /2025/10/garlic/
+-->
+
+Text."""
 PLAIN = "# When to plant garlic\n\nText."
 
 
@@ -76,6 +92,9 @@ PLAIN = "# When to plant garlic\n\nText."
         (HUGO, "2025-10-18T09:30:00+01:00"),
         (DOCUSAURUS, "2025-10-18"),
         (IN_JSON, "2025-10-18"),
+        (f"---json\n{IN_JSON.removesuffix('Text.')}---\nText.", "2025-10-18"),
+        (PELICAN, "2025-10-18"),
+        (NIKOLA, "2025-10-18"),
         (JEKYLL.replace("\n", "\r\n"), "2025-10-18 09:30:00 +0100"),
         ("\ufeff" + JEKYLL, "2025-10-18 09:30:00 +0100"),
     ],
@@ -251,6 +270,7 @@ def test_files_of_the_repository_and_pages_of_templates_alone_are_left_out(tmp_p
         ('!!! note "Mind this"\n    A.\n\n    - b\n\nC.',
          "<p>Mind this</p>\n<p>A.</p>\n<ul>\n<li>b</li>\n</ul>\n<p>C.</p>\n"),
         ('=== "Tab"\n\n    A.\n\nB.', "<p>Tab</p>\n<p>A.</p>\n<p>B.</p>\n"),
+        ("::alert{type=a}\nA ratio of 3::1.\n::", "<p>A ratio of 3::1.</p>\n"),
         ("> [!WARNING]\n> A.", "<blockquote>\n<p>A.</p>\n</blockquote>\n"),
         ("A[^1] b[^note].\n\n[^1]: C.", "<p>A b.</p>\n<p>C.</p>\n"),
         ("A [[Storing onions|onions]] and [[Leeks]]. ![[a.png]]", "<p>A onions and Leeks.</p>\n"),
@@ -341,12 +361,12 @@ def test_a_faulty_field_costs_that_field(tmp_path: Path):
 def test_pages_have_one_place_whether_the_repository_was_named_or_its_contents(tmp_path: Path):
     """Folders that are not on the site are not in it."""
     places = ("content/posts/a.md", "src/content/blog/a.md", "source/_posts/2025-10-18-a.md",
-              "herbs/_posts/2025-10-18-a.md", "docs/a/index.md")  # fmt: skip
+              "herbs/_posts/2025-10-18-a.md", "_recipes/a.md", "docs/a/index.md")  # fmt: skip
 
     found = [read(tmp_path, "Text.", name).path for name in places]
 
     assert found == ["posts/a.md", "blog/a.md", "2025-10-18-a.md", "herbs/2025-10-18-a.md",
-                     "docs/a/index.md"]  # fmt: skip
+                     "recipes/a.md", "docs/a/index.md"]  # fmt: skip
 
 
 def test_html_with_fields_at_its_head_is_an_article_too(tmp_path: Path):

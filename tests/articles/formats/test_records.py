@@ -51,6 +51,48 @@ def test_objects_over_many_lines_are_records_each(tmp_path: Path):
     assert [document.fields for document in read(tmp_path, content)] == [first, B]
 
 
+def test_articles_under_their_ids_are_records(tmp_path: Path):
+    """As databases of documents export them."""
+    content = json.dumps({"a": {"title": "A"}, "b": {"title": "B"}, "n": 3}, indent=1)
+
+    first, second, number = read(tmp_path, content)
+
+    assert [first.fields, second.fields] == [A, B]
+    assert isinstance(number, Problem)
+
+
+RICH = [
+    [{"_type": "block", "children": [{"_type": "span", "text": "Cold "}, {"text": "weeks."}]},
+     {"_type": "image"}, {"_type": "block", "children": [{"text": "Plant."}]}],
+    {"nodeType": "document", "content": [
+        {"nodeType": "paragraph", "content": [
+            {"nodeType": "text", "value": "Cold "},
+            {"nodeType": "hyperlink", "content": [{"nodeType": "text", "value": "weeks."}]}]},
+        {"nodeType": "list", "content": [{"nodeType": "list-item", "content": [
+            {"nodeType": "paragraph", "content": [{"nodeType": "text", "value": "Plant."}]}]}]}]},
+    {"type": "doc", "content": [
+        {"type": "heading", "content": [{"type": "text", "text": "Cold weeks."}]},
+        {"type": "paragraph", "content": [{"type": "text", "text": "Plant."}]}]},
+    {"blocks": [{"type": "paragraph", "data": {"text": "Cold <b>weeks.</b>"}},
+                {"type": "list", "data": {"text": "Plant."}}]},
+    {"blocks": [{"text": "Cold weeks.", "type": "unstyled"}, {"text": "Plant.", "type": "x"}]},
+    {"ops": [{"insert": "Cold weeks."}, {"insert": "Plant.\n"}]},
+    [{"type": "paragraph", "text": "Cold weeks.", "spans": []}, {"type": "x", "text": "Plant."}],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", RICH)
+def test_rich_text_is_read_paragraph_by_paragraph(tmp_path: Path, body: Any):
+    """Of the editors of the usual systems; in JSON Lines too."""
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps({**A, "body": body}))
+
+    (found,) = read(tmp_path, json.dumps([{**A, "body": body}]))
+    (line,) = records.read_json_lines(file, tmp_path)
+
+    assert found.fields["body"] == line.fields["body"] == "Cold weeks.\n\nPlant."
+
+
 def test_what_came_before_a_fault_is_kept(tmp_path: Path):
     """A file cut short, one that is no JSON, and one that is empty."""
     whole, cut = read(tmp_path, json.dumps([A, B])[:-8])
