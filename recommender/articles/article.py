@@ -70,10 +70,10 @@ class Article:
         of the body, and the body. A stub has no page; its teaser is the beginning of the text it
         stands for.
         """
-        summary = " ".join(self.teaser.rstrip(". …").split())
+        summary = "".join(self.teaser.rstrip(". …").split())
         if not self.body or not summary:
             return self.body or self.teaser
-        if summary in " ".join(self.body[: len(summary) + BEGINNING].split()):
+        if summary in "".join(self.body[: 2 * len(summary) + BEGINNING].split()):
             return self.body
         return f"{self.teaser}\n{self.body}"
 

@@ -299,6 +299,8 @@ def _id_of(document: Document, format: Format, fields: Mapping[str, Any], readin
     that is asked for does not give, the page's place or address does.
     """
     how = reading.ids if reading.ids != "auto" else DEFAULT_IDS.get(format.name, "canonical")
+    if how == "stem" and format.name == "pages":
+        return Path(document.path).stem
     # The records of one file have one place.
     place = "" if format.name in RECORDS else document.path
     address = _path_of(document.canonical or fields.get("url"))

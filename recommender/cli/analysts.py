@@ -48,7 +48,7 @@ def importing() -> None:
 
 @importing.command(
     "articles",
-    help=f"""Import articles: {", ".join(each.title for each in ARTICLE_FORMATS)}; plain or gzip'd.
+    help=f"""Import articles: {"; ".join(each.title for each in ARTICLE_FORMATS)}. Plain or gzip'd.
 
     \b
     example:

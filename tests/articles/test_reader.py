@@ -408,3 +408,11 @@ def test_an_optional_field_that_cannot_be_read_costs_that_field(tmp_path: Path):
     assert [text.split(": field ")[1].split(":")[0] for (text,) in batch.remarks] == [
         "published_at", "tags", "image", "sensitive",
     ]  # fmt: skip
+
+
+def test_a_text_page_is_called_as_its_file(tmp_path: Path):
+    """Whatever that name means elsewhere."""
+    for name in ("x/index.txt", "y/default.txt", "z/notes.v2.txt"):
+        written(tmp_path / name, f"Title of {name}\n\nBody.")
+
+    assert sorted(read_articles([tmp_path]).articles) == ["default", "index", "notes.v2"]
