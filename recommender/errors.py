@@ -51,6 +51,14 @@ class EventError(RecommenderError):
     """An event cannot be understood."""
 
 
+class ClockError(EventError):
+    """An event is of a time at which it cannot have been; ``ahead``, if that is yet to come."""
+
+    def __init__(self, message: str, *, ahead: bool) -> None:
+        super().__init__(message)
+        self.ahead = ahead
+
+
 class TooManyBadRecords(RecommenderError):  # noqa: N818 - reads as the sentence it is
     """An import was refused as a whole because too many of its records are bad."""
 

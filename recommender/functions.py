@@ -20,11 +20,13 @@ from recommender.evaluation import compare as comparing
 from recommender.evaluation.compare import Comparison
 from recommender.evaluation.evaluate import Report, end_of_data, judge
 from recommender.evaluation.offpolicy import Lists, OffPolicy, estimate, lists_of
+from recommender.events.event import latest_at
 from recommender.frames.loading import Paths, add_events, article_batch
 from recommender.frames.site import Site
 from recommender.lists import editorial
 from recommender.progress import Progress
 from recommender.store import impressions
+from recommender.store.counts import n_ahead
 from recommender.store.database import Store
 from recommender.store.impressions import Impressions
 from recommender.training.pipeline import Options, build
@@ -78,7 +80,7 @@ def train(
     with Store("sqlite://") as store:
         store.apply(article_batch(articles))
         if events is not None:
-            add_events(store, events)
+            add_events(store, events, now=datetime.now(UTC))
         moment = now or datetime.now(UTC)
         options = Options(seed=seed, languages=languages, listings=listings)
         return build(store, Path(models), now=moment, options=options, progress=progress)
@@ -103,14 +105,17 @@ def evaluate(
     lists = bundle.lists
     addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
     log = _log(events, end, addresses)
+    n_ahead = _n_ahead(store)
     if store is not None and len(log.slate) == 0:
         raise EvaluationError(
             f"no view to judge bundle {bundle.name} by: the store holds none after the "
-            f"bundle's data, which ends {bundle.about.data_window[1]}"
+            f"bundle's data, which ends {bundle.about.data_window[1]}{_on_ahead(n_ahead)}"
         )
     known = _by_id(articles if store is None else store)
     report = judge(bundle, log, k=k, seed=seed, articles=known)
     report.notes.extend(_on_old_views(log, end))
+    if n_ahead:
+        report.notes.append(_on_ahead(n_ahead).removeprefix("; ").capitalize() + ".")
     return report
 
 
@@ -125,10 +130,19 @@ def _log(events: Any, end: int, addresses: Iterable[tuple[str, str]] | None = No
     files and frames, all.
     """
     if (site := _store_of(events)) is not None:
-        return impressions.read(site, after=end)
+        return impressions.read(site, after=end, latest=latest_at(datetime.now(UTC)))
     with Store("sqlite://") as store:
-        add_events(store, events, addresses)
+        add_events(store, events, addresses, now=datetime.now(UTC))
         return impressions.read(store)
+
+
+def _n_ahead(store: Store | None) -> int:
+    """How many views of a connected site are of the future, and left out."""
+    return 0 if store is None else n_ahead(store, latest_at(datetime.now(UTC)))
+
+
+def _on_ahead(n: int) -> str:
+    return f"; views dated more than a day ahead, left out: {n:,}" if n else ""
 
 
 def _on_old_views(log: Impressions, end: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import click
 from recommender.articles.formats.detect import FORMATS as ARTICLE_FORMATS
 from recommender.bundle import registry
 from recommender.bundle.composition import MAX_K, Placed
-from recommender.cli.output import COUNT, as_json, here, now, warn
+from recommender.cli.output import COUNT, as_json, here, moment, now, warn
 from recommender.errors import RecommenderError, StoreError
 from recommender.events.formats.detect import FORMATS
 from recommender.lists import editorial
@@ -192,10 +193,18 @@ def _link_sentences(changes: Changes) -> list[str]:
     help="auto: by the name and the first record",
 )
 @click.option("--again", is_flag=True, help="read files that were imported before from the start")
+@click.option(
+    "--now", "at", type=moment, metavar="TS", help="the time: events a day later are bad records"
+)
 @max_bad_option
 @as_json
 def import_events(
-    paths: tuple[Path, ...], format: str, again: bool, max_bad: str | None, as_json: bool
+    paths: tuple[Path, ...],
+    format: str,
+    again: bool,
+    at: datetime | None,
+    max_bad: str | None,
+    as_json: bool,
 ) -> None:
     from recommender.events.reader import EventReader
     from recommender.files import Tolerance
@@ -205,7 +214,9 @@ def import_events(
     settings = here()
     tolerance = Tolerance.parse(max_bad) if max_bad else Tolerance()
     with Shown() as progress:
-        reader = EventReader(list(paths), format=format, tolerance=tolerance, progress=progress)
+        reader = EventReader(
+            list(paths), format=format, tolerance=tolerance, progress=progress, now=at or now()
+        )
         try:
             with Store(settings.database) as store:
                 received = write(store, reader, again=again)
@@ -219,6 +230,8 @@ def import_events(
         already = [str(path) for path in reader.already]
         guessed = dict(reader.finder.guessed) if reader.finder else {}
         done = {**asdict(received), "skipped": reader.skipped, "n_bad": reader.n_bad}
+        done |= {"n_ahead": reader.n_ahead, "n_before_2000": reader.n_ancient}
+        done |= {"remarked": dict(reader.remarks)}
         done["addresses_guessed"] = guessed
         left_out = {"problems": problems, "remarks": remarks}
         say_json({**done, "resumed": resumed, "already_imported": already, **left_out})
@@ -231,6 +244,12 @@ def import_events(
         f"{received.pageviews:,} page views; {received.duplicates:,} duplicates; "
         f"{reader.n_bad:,} bad records left out"
     )
+    for n, what in (
+        (reader.n_ahead, "more than a day ahead: look at the clocks"),
+        (reader.n_ancient, "before 2000"),
+    ):
+        if n:
+            say(f"{n:,} of the bad records have a time {what}")
     if received.pieces:
         say(f"{received.pieces:,} further impressions brought more links of views that are there")
     if received.elsewhere:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recommender.articles.article import parse_timestamp
 from recommender.bundle import activation, registry
 from recommender.bundle.registry import Manifest
-from recommender.cli.output import COUNT, as_json, here, now, warn
+from recommender.cli.output import COUNT, as_json, here, moment, now, warn
 from recommender.config import Settings, names_in
 from recommender.errors import BundleError
 from recommender.lists import editorial
@@ -26,14 +25,6 @@ if TYPE_CHECKING:
 
 
 DAYS = click.IntRange(1, 36_500)  # a century: before it no log began
-
-
-def moment(text: str) -> datetime:
-    """An ISO 8601 time, in UTC."""
-    try:
-        return parse_timestamp(text).astimezone(UTC)
-    except ValueError:
-        raise click.BadParameter(f"not an ISO 8601 time: {text!r}") from None
 
 
 def days_ago(text: str) -> datetime:
@@ -225,6 +216,7 @@ def _news(store: Store, settings: Settings) -> News | None:
     """What the live bundle has not learned from; None without a live bundle."""
     from recommender.bundle.overlay import since_built
     from recommender.bundle.published import Lists
+    from recommender.events.event import latest_at
     from recommender.store.counts import n_clicks
 
     try:
@@ -234,7 +226,8 @@ def _news(store: Store, settings: Settings) -> News | None:
     except BundleError as exc:  # a new bundle can only help
         warn([f"{exc}; trained however little is new"])
         return None
-    clicks = n_clicks(store, caps=caps_of(settings)) - lists.about.n_logged_clicks
+    until = latest_at(now()) + 1
+    clicks = n_clicks(store, until=until, caps=caps_of(settings)) - lists.about.n_logged_clicks
     pending = since_built(lists, store)
     here = sorted((*pending.whole, *pending.cut))
     return News(

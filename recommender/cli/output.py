@@ -11,6 +11,7 @@ import click
 
 from recommender.config import Settings, settings
 from recommender.terminal import remark
+from recommender.times import parse_time
 
 # Not tuned: what a terminal shows at once.
 MAX_NAMED = 20
@@ -26,6 +27,14 @@ def here() -> Settings:
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
+
+
+def moment(text: str) -> datetime:
+    """A time, in UTC."""
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise click.BadParameter(f"no time: {text!r}; 2026-11-22T10:00:00Z is one") from None
 
 
 def warn(lines: Sequence[str], *, n_all: int = 0) -> None:

@@ -24,9 +24,11 @@ from recommender.evaluation.list_quality import list_figures
 from recommender.evaluation.offpolicy import estimate
 from recommender.evaluation.report.report import Report
 from recommender.evaluation.slices import slice_table
+from recommender.events.event import latest_at
 from recommender.ragged import at, find
 from recommender.ranking.calibration import Reliability, reliability
 from recommender.store.impressions import Impressions
+from recommender.times import parse_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +43,11 @@ def end_of_data(bundle: Bundle) -> int:
     it learned from none.
     """
     until = bundle.about.data_until_ms
-    return -1 if until is None else until
+    if until is None:
+        return -1
+    # Earlier releases learned from views of the future, and took their data to end there.
+    built = parse_time(bundle.about.built)
+    return until if until <= latest_at(built) else int(built.timestamp() * 1000)
 
 
 def judge(

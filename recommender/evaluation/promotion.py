@@ -37,7 +37,7 @@ from recommender.evaluation.offpolicy_estimators import (
     snips,
     weight_of,
 )
-from recommender.events.event import DAY_MS
+from recommender.events.event import DAY_MS, latest_at
 from recommender.progress import Progress
 from recommender.ragged import ranks
 from recommender.store import impressions
@@ -122,7 +122,10 @@ def _judged(
     progress: Progress | None,
 ) -> tuple[bool | None, str]:
     """Is the new bundle worse? None if nothing can tell. And how that is known."""
-    log = counted(impressions.read(store, after=end_of_data(live), caps=options.caps), new)
+    views = impressions.read(
+        store, after=end_of_data(live), latest=latest_at(now), caps=options.caps
+    )
+    log = counted(views, new)
     if options.until is not None:
         log = log.only(log.ts < options.until)
     cut = _cut(log.ts)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from recommender.errors import EventError
+from recommender.errors import ClockError, EventError
 from recommender.fields import FieldError, flag, identifier, listed
 from recommender.times import EPOCH, parse_time
 
@@ -25,6 +25,11 @@ ORIGINS = ("model", "text", "hand-picked", "fallback", "pinned", "explored")
 # Times are milliseconds since 1970, UTC; so long is a day.
 DAY_MS = 86_400_000
 MILLISECOND = timedelta(milliseconds=1)
+# The year 2000, before which nobody logged what we read: such times are of clocks that were never
+# set, and of numbers in another unit.
+EARLIEST = 946_684_800_000
+# No event is later than that much after now: clocks and time zones differ by less.
+TOLERATED_MS = DAY_MS
 
 
 class Impression(NamedTuple):
@@ -187,6 +192,26 @@ def _propensities(record: Mapping[str, Any], n_shown: int) -> tuple[float, ...] 
         what = f"one chance above 0 and up to 1 for each of {n_shown} shown links"
         raise FieldError("propensities", what)
     return chances
+
+
+def latest_at(now: datetime) -> int:
+    """Up to which moment events may be known at ``now``, in milliseconds since 1970."""
+    return _milliseconds(now) + TOLERATED_MS
+
+
+def check_time(ts: int, latest: float, *, where: str) -> None:
+    """Raise ``ClockError`` if a time, in milliseconds since 1970, is before 2000 or later than
+    ``latest``.
+    """
+    if EARLIEST <= ts <= latest:
+        return
+    ahead = ts > latest
+    try:
+        written = (EPOCH + ts * MILLISECOND).isoformat(timespec="seconds")
+    except OverflowError:
+        written = f"{ts} ms"
+    what = "is more than a day ahead" if ahead else "is before 2000"
+    raise ClockError(f"{where}: its time, {written}, {what}", ahead=ahead)
 
 
 def _ts(record: Mapping[str, Any]) -> int:

@@ -122,12 +122,19 @@ class Gate:
                 ts = event.milliseconds(record)
             except ValueError:
                 raise Rejected("malformed", "field ts: no time") from None
-            return self._signed(record, ts, IMPORTED)
+            return self._in_time(self._signed(record, ts, IMPORTED))
         try:
             now = datetime.fromtimestamp(self.now_ms / 1000, UTC)
-            return event.parse({"ts": now, **record}, where="event")
+            return self._in_time(event.parse({"ts": now, **record}, where="event"))
         except EventError as exc:
             raise Rejected("malformed", str(exc).removeprefix("event: ")) from exc
+
+    def _in_time(self, found: Incoming) -> Incoming:
+        try:
+            event.check_time(found.ts, self.now_ms + event.TOLERATED_MS, where="event")
+        except EventError as exc:
+            raise Rejected("malformed", str(exc).removeprefix("event: ")) from exc
+        return found
 
     def _slate(self, record: Mapping[str, Any]) -> Slate:
         token = record["slate"]

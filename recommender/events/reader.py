@@ -11,12 +11,14 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
+from math import inf
 from pathlib import Path
 
 from recommender.articles.addresses import Finder
-from recommender.errors import EventError, InputError, TooManyBadRecords
-from recommender.events.event import Event
+from recommender.errors import ClockError, EventError, InputError, TooManyBadRecords
+from recommender.events.event import EARLIEST, Event, check_time, latest_at
 from recommender.events.formats.base import Format, Reasons, Skip, Translator
 from recommender.events.formats.detect import Plain, event_files
 from recommender.files import Problem, Record, Tolerance, read_records
@@ -28,6 +30,8 @@ MAX_PROBLEMS = 1_000
 RECORDS_PER_STEP = 10_000
 # Some seconds of work, so that little is lost, and other writers need not wait for long.
 BLOCK = 100_000
+# One clock in a hundred that is wrong is a reader's; more are the site's, or this machine's.
+MAX_AHEAD = 0.01
 # Enough that two logs differ in it: some hundred lines.
 HEAD_BYTES = 65_536
 
@@ -92,7 +96,9 @@ class EventReader:
     file was gone on with, ``already`` which files had nothing new; ``n_before`` events came out
     of both in earlier imports.
 
-    Formats that speak of addresses need a ``finder`` of articles.
+    Formats that speak of addresses need a ``finder`` of articles. Events before 2000, and later
+    than a day after ``now``, are bad records; if more than one in a hundred are of the future,
+    ``TooManyBadRecords`` says to look at the clock.
     """
 
     def __init__(
@@ -103,17 +109,20 @@ class EventReader:
         tolerance: Tolerance | None = None,
         progress: Progress | None = None,
         finder: Finder | None = None,
+        now: datetime | None = None,
     ) -> None:
         self.skipped_files: list[Problem] = []
         self.files = event_files(paths, format, skipped=self.skipped_files)
         self.tolerance = tolerance or Tolerance()
         self.progress = progress or Silent()
         self.finder = finder
+        self.now = now
         self._begin({})
 
     def _begin(self, marks: dict[Path, Mark]) -> None:
         self.problems: list[Problem] = []
         self.n_bad = self.n_records = self.n_events = self.n_before = 0
+        self.n_ahead = self.n_ancient = 0
         self.skipped = Reasons()
         self.resumed: dict[Path, int] = {}
         self.already: list[Path] = []
@@ -155,6 +164,7 @@ class EventReader:
         if self.finished and self.n_records == 0 and not before:
             self.n_records = 1
             self._note(Problem(f"{names}: no event in it"))
+        self._check_clock()
         # The few lines by which a log grew may all be bad without the log being so.
         few = before and self.n_bad <= self.tolerance.at_least
         try:
@@ -173,6 +183,21 @@ class EventReader:
             hint = "" if known else "; no article has an address: import articles with theirs first"
             raise InputError(f"{names}: nothing in it could be used: {self.reasons()}{hint}")
         self._n_checked = self.n_records
+
+    def _check_clock(self) -> None:
+        """Raise ``TooManyBadRecords`` if so many records are ahead that it is the clock here that
+        is slow, or theirs that is fast.
+        """
+        few = self.n_ahead <= self.tolerance.at_least and self.n_ahead < self.n_records
+        if few or self.n_ahead <= MAX_AHEAD * self.n_records:
+            return
+        kept = f"{self._n_checked:,} records of this run stay imported" if self._n_checked else ""
+        first = next(each.text for each in self.problems if "ahead" in each.text)
+        raise TooManyBadRecords(
+            f"{kept or 'nothing imported'}: {self.n_ahead:,} of {self.n_records:,} records are "
+            f"more than a day ahead of {self.now:%Y-%m-%d %H:%M} UTC; look at the clock here, or "
+            f"say what time it is with --now: {first}"
+        )
 
     def reasons(self) -> str:
         """Why records were skipped, with how many, as one line."""
@@ -231,6 +256,7 @@ class EventReader:
         translator = self._translators.get(source.format.translator)
         if translator is None:
             translator = source.format.translator(self.finder or Finder(), self.skipped)
+            translator.latest = inf if self.now is None else latest_at(self.now)
             self._translators[source.format.translator] = translator
         for found in self._new_records(source, translator):
             self.n_records += 1
@@ -243,6 +269,14 @@ class EventReader:
                     self._note(found)
                 else:
                     events = tuple(translator.read(found))
+                    for event in events:
+                        if not EARLIEST <= event.ts <= translator.latest:
+                            check_time(event.ts, translator.latest, where=found.where)
+            except ClockError as exc:
+                events = ()
+                self.n_ahead += exc.ahead
+                self.n_ancient += not exc.ahead
+                self._note(Problem(str(exc)))
             except EventError as exc:
                 self._note(Problem(str(exc)))
             except Skip as exc:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from recommender.articles.batch import Batch
 from recommender.articles.reader import add_record, read_articles
 from recommender.errors import InputError
 from recommender.escaping import terminal
-from recommender.events.event import Event, parse
+from recommender.events.event import Event, check_time, latest_at, parse
 from recommender.events.reader import EventReader
 from recommender.files import Problem, Tolerance
 from recommender.store.database import Store
@@ -48,12 +50,15 @@ def add_events(
     store: Store,
     events: pd.DataFrame | Sequence[pd.DataFrame] | Paths,
     addresses: Iterable[tuple[str, str]] | None = None,
+    *,
+    now: datetime | None = None,
 ) -> None:
     """Add the events of frames or files to a store; ``addresses``, ids and addresses of articles,
     are for files that name pages by them, where the store has none. ``InputError`` if a frame has
     no events, ``EventError`` if one of its rows is none; a warning counts bad records of files.
+    At ``now`` later times than tomorrow's are faults.
     """
-    found = _events(events)
+    found = _events(events, now)
     if not isinstance(found, EventReader):
         store.add_events(found)
         return
@@ -70,17 +75,18 @@ def _warn(problems: Sequence[Problem], n_bad: int, what: str) -> None:
         warnings.warn(terminal(text), stacklevel=4)
 
 
-def _events(events: Any) -> Iterable[Event]:
+def _events(events: Any, now: datetime | None) -> Iterable[Event]:
     if isinstance(events, str | Path):
-        return EventReader(_paths(events))
+        return EventReader(_paths(events), now=now)
     if isinstance(events, Sequence):
         if all(isinstance(entry, str | Path) for entry in events):
-            return EventReader(_paths(events))
-        return (event for frame in events for event in _frame_events(frame))
-    return _frame_events(events)
+            return EventReader(_paths(events), now=now)
+        return (event for frame in events for event in _frame_events(frame, now))
+    return _frame_events(events, now)
 
 
-def _frame_events(frame: pd.DataFrame) -> Iterator[Event]:
+def _frame_events(frame: pd.DataFrame, now: datetime | None) -> Iterator[Event]:
+    latest = inf if now is None else latest_at(now)
     columns = set(frame.columns)
     types = {"shown": "impression", "clicked": "click", "article_id": "pageview"}
     type = next((types[column] for column in types if column in columns), None)
@@ -89,7 +95,10 @@ def _frame_events(frame: pd.DataFrame) -> Iterator[Event]:
     for number, record in enumerate(_records(frame), start=1):
         # What the site's own frames mark as doubtful, its training leaves out.
         if not record.get("flagged"):
-            yield parse({"type": type, **record}, where=f"events:row {number}")
+            where = f"events:row {number}"
+            event = parse({"type": type, **record}, where=where)
+            check_time(event.ts, latest, where=where)
+            yield event
 
 
 def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:

@@ -263,12 +263,19 @@ def count(
     )
 
 
-def n_clicks(store: Store, *, caps: Caps | None = None) -> int:
-    """How many clicks of the store's log count today."""
+def n_clicks(store: Store, *, until: int | None = None, caps: Caps | None = None) -> int:
+    """How many clicks of the store's log count today, on views before ``until`` (exclusive)."""
     with store.reading() as connection:
-        limit = {**_until(None), **limits(connection, caps or Caps())}
+        limit = {**_until(until), **limits(connection, caps or Caps())}
         rows = connection.execute(query(DAILY_CLICKS, limit), limit)
         return sum(int(row.n) for row in rows if row.rank is not None)
+
+
+def n_ahead(store: Store, latest: int) -> int:
+    """How many views are later than ``latest`` (milliseconds since 1970, UTC)."""
+    with store.reading() as connection:
+        query = sql.text("SELECT COUNT(*) FROM views WHERE ts > :latest")
+        return int(connection.scalar(query, {"latest": latest}) or 0)
 
 
 def _until(until: int | None) -> dict[str, int]:

@@ -31,7 +31,7 @@ VIEWS = (
         v.ts AS ts, v.slate AS slate, v.layout AS layout, v.live AS live,
         (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = v.slate AND l.item = c.item) AS rank
     FROM sound v LEFT JOIN clicks c ON c.view_id = v.view_id
-    WHERE v.ts > :after
+    WHERE v.ts > :after AND v.ts <= :latest
     ORDER BY view, rank
 """
 )
@@ -129,13 +129,16 @@ class Impressions:
         )
 
 
-def read(store: Store, *, after: int = -1, caps: Caps | None = None) -> Impressions:
-    """The views later than ``after`` (exclusive, milliseconds since 1970, UTC), less what is
-    flagged under ``caps``.
+def read(
+    store: Store, *, after: int = -1, latest: int | None = None, caps: Caps | None = None
+) -> Impressions:
+    """The views later than ``after`` (exclusive) and no later than ``latest`` (None: any), both in
+    milliseconds since 1970, UTC, less what is flagged under ``caps``.
     """
+    latest = np.iinfo(np.int64).max if latest is None else latest
     names = Names()
     with store.reading() as connection:
-        limit = {"after": after, **limits(connection, caps or Caps())}
+        limit = {"after": after, "latest": int(latest), **limits(connection, caps or Caps())}
         rows = columns(connection, VIEWS, limit, texts={"layout": names.of}, floats=("rank",))
         stored = slates.read(connection)
         id_of = ids_by_key(connection)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import sqlalchemy as sql
@@ -21,12 +21,14 @@ from recommender.bundle.registry import Sent
 from recommender.clicks import position_bias
 from recommender.clicks.influence import limited
 from recommender.clicks.intervention_harvesting import MAX_POSITION
+from recommender.events.event import EARLIEST, TOLERATED_MS
 from recommender.ranking.ranker import MIN_CLICKS
 from recommender.store import click_filters, counts, page_clicks
 from recommender.store.click_filters import Caps
 from recommender.store.counts import Log
 from recommender.store.database import Store
 from recommender.store.event_writer import REJECTED
+from recommender.times import EPOCH
 
 # What is half there after so long is taken for lost.
 PATIENCE_MS = 30 * 60 * 1000
@@ -81,7 +83,7 @@ def validate(
     everything = store.articles()
     articles = [article for article in everything if not article.stub]
     ids = [article.id for article in everything]
-    log = counts.count(store, ids, caps=caps)
+    log = counts.count(store, ids, until=now_ms + TOLERATED_MS + 1, caps=caps)
     found = [_articles(articles), _texts(articles), _titles(articles), _languages(articles)]
     found += [_lists(everything)]
     found += [_dates(articles, now_ms)]
@@ -90,6 +92,7 @@ def validate(
     found += [_volume(log, len(ids)), _brought(log), *([_agreement(sent)] if sent else [])]
     with store.reading() as connection:
         found += [_halves(connection, now_ms), _not_shown(connection)]
+        found += [_times(connection, now_ms)]
         found += [_flagged(connection, caps), _rejected(connection)]
         found += [_unknown_numbers(connection), _other_layouts(connection)]
     return found
@@ -308,6 +311,29 @@ _SHOWN_ELSEWHERE = f"""
         FROM slates s JOIN slate_links l ON l.slate = s.slate
     ) o ON o.source = k.source AND o.item = k.item
 """
+
+
+def _times(connection: Connection, now_ms: int) -> Check:
+    """Of stores that earlier releases wrote to: an import refuses such times."""
+    bounds = {"first": EARLIEST, "latest": now_ms + TOLERATED_MS}
+    wrong = "FROM views WHERE ts < :first OR ts > :latest"
+    query = sql.text(f"SELECT COUNT(*), SUM(CASE WHEN ts < :first THEN 1 ELSE 0 END) {wrong}")
+    n, n_ancient = connection.execute(query, bounds).one()
+    some = sql.text(f"SELECT view_id, ts {wrong} ORDER BY ts DESC LIMIT {N_EXAMPLES}")
+    named = [f"view {row.view_id}: {_written(row.ts)}" for row in connection.execute(some, bounds)]
+    n_ancient = int(n_ancient or 0)
+    summary = (
+        f"{n - n_ancient:,} views are dated more than a day ahead, and left out of all counts; "
+        f"{n_ancient:,} before 2000"
+    )
+    return Check("times can be right", n == 0, summary, named)
+
+
+def _written(ts: int) -> str:
+    try:
+        return (EPOCH + timedelta(milliseconds=ts)).isoformat(timespec="seconds")
+    except OverflowError:
+        return f"{ts} ms"
 
 
 def _halves(connection: Connection, now_ms: int) -> Check:

@@ -27,6 +27,7 @@ from recommender.clicks import position_bias
 from recommender.clicks.influence import Evidence, limited
 from recommender.clicks.position_bias import Examination
 from recommender.errors import TrainingError
+from recommender.events.event import latest_at
 from recommender.lists.concentration import DEFAULT_CEILING
 from recommender.lists.eligibility import (
     OFF,
@@ -141,7 +142,10 @@ def build(
 
     taught = handpicked.learn(corpus, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")
-    whole_log = counts.count(store, ids, until=options.until, caps=options.caps)
+    # A view of the future has a wrong clock, and would make the log end there.
+    latest = latest_at(now) + 1
+    until = latest if options.until is None else min(options.until, latest)
+    whole_log = counts.count(store, ids, until=until, caps=options.caps)
     log, examination, evidence = weighed(
         whole_log, corpus, taught.model, stub=stub, seed=options.seed, progress=progress
     )

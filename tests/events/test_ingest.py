@@ -332,3 +332,12 @@ def test_anything_is_an_event_or_refused(record: object, trusted: bool, crawler:
     assert text.encode()
     assert "\\u0000" not in text
     assert trusted or event.ts <= NOON
+
+
+@pytest.mark.parametrize("ts", ["1999-12-31T23:59:59Z", NOON + 86_400_001, "2099-01-01", 10])
+@pytest.mark.parametrize("record", [IMPRESSION, CLICK, PAGE_VIEW, FULL_IMPRESSION, FULL_CLICK])
+def test_a_time_that_cannot_be_is_refused(record: dict[str, Any], ts: object):
+    """Before 2000, or more than a day after the server's clock; a number is of any unit."""
+    assert reason({**record, "ts": ts}, trusted=True) == "malformed"
+    assert gate(trusted=True).read({**record, "ts": NOON + 86_400_000}).ts == NOON + 86_400_000
+    assert gate(trusted=True).read({**record, "ts": NOON // 1000}).ts == NOON

@@ -25,7 +25,7 @@ from typing import ClassVar, NamedTuple
 from recommender.articles.addresses import Finder
 from recommender.errors import EventError
 from recommender.events.crawlers import is_crawler, is_tool
-from recommender.events.event import MILLISECOND, Event, PageView
+from recommender.events.event import MILLISECOND, Event, PageView, check_time
 from recommender.events.formats.base import Reasons, Skip, Translator
 from recommender.files import Record
 from recommender.times import EPOCH
@@ -145,6 +145,7 @@ class AccessLog(Translator):
         referrer = ("://" in line.referrer[:8] and self.finder.at(line.referrer)) or ""
         if referrer == article:
             raise Skip("reload")
+        check_time(line.ts, self.latest, where=record.where)
         client = hash((line.address, line.agent))
         self.waiting.append(Read(line.ts, article, not referrer, referrer, client))
         return ()

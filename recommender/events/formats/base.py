@@ -14,13 +14,21 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from math import inf
 from typing import Any, ClassVar, NamedTuple, cast
 
 from recommender.articles.addresses import Finder
 from recommender.errors import EventError
-from recommender.events.event import Click, Event, Impression, parse
+from recommender.events.event import (
+    MILLISECOND,
+    Click,
+    Event,
+    Impression,
+    check_time,
+    parse,
+)
 from recommender.files import JSON, Record
-from recommender.times import parse_time
+from recommender.times import EPOCH, parse_time
 
 NO_ARTICLE = "no article at this address"
 # Skipped records are counted by reason, and some reasons quote the log: a log must not decide how
@@ -52,6 +60,14 @@ class Translator:
         self.skipped = skipped
         # What was used, but not without a doubt.
         self.remarks = Reasons()
+        # What is later is a fault of some clock.
+        self.latest = inf
+
+    def moment(self, value: Any, *, name: str, where: str) -> datetime:
+        """The moment that a field of this name stands for, which must be one that can be."""
+        found = moment(value, name=name, where=where)
+        check_time((found - EPOCH) // MILLISECOND, self.latest, where=where)
+        return found
 
     def read(self, record: Record) -> Iterable[Event]:
         """The events of one record. Raises ``EventError`` or ``Skip``."""

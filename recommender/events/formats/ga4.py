@@ -32,7 +32,6 @@ from recommender.events.formats.base import (
     impression,
     json_object,
     listed,
-    moment,
     page_view,
     pseudonym,
     text_of,
@@ -92,7 +91,7 @@ class Ga4(Translator):
         if event not in ("view_item_list", "select_item"):
             raise Skip(f"other event: {event[:40]}")
         params = _params(fields, where)
-        ts = moment(fields.get("event_timestamp"), name="event_timestamp", where=where)
+        ts = self.moment(fields.get("event_timestamp"), name="event_timestamp", where=where)
         session = self._session(fields, params, ts)
         if not session and event == "view_item_list":
             raise Skip("no user_pseudo_id, ga_session_id or batch_page_id: its clicks are unknown")

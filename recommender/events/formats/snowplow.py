@@ -37,7 +37,6 @@ from recommender.events.formats.base import (
     click,
     impression,
     listed,
-    moment,
     pseudonym,
     text_of,
 )
@@ -115,7 +114,7 @@ class Snowplow(Translator):
         page = _page_view(fields, entities)
         data = _self_described(_json(fields, "unstruct_event", where), where)
         name = "derived_tstamp" if fields["derived_tstamp"] else "collector_tstamp"
-        ts = moment(fields[name], name=name, where=where)
+        ts = self.moment(fields[name], name=name, where=where)
         if event == "link_click":
             self._wait(where, page, ts, data, fields["page_url"], entities)
             return ()

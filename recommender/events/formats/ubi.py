@@ -21,7 +21,6 @@ from recommender.events.formats.base import (
     click,
     impression,
     json_object,
-    moment,
     pseudonym,
     text_of,
 )
@@ -70,7 +69,7 @@ class Ubi(Translator):
         yield click(
             where,
             view_id=pseudonym("ubi", query),
-            ts=moment(fields.get("timestamp"), name="timestamp", where=where),
+            ts=self.moment(fields.get("timestamp"), name="timestamp", where=where),
             clicked=self.finder.named(id) or id,
         )
 
@@ -94,7 +93,7 @@ class Ubi(Translator):
         event = impression(
             where,
             view_id=pseudonym("ubi", query),
-            ts=moment(fields.get("timestamp"), name="timestamp", where=where),
+            ts=self.moment(fields.get("timestamp"), name="timestamp", where=where),
             source_id=source,
             shown=[self.finder.named(id) or id for id in ids],
             session_id=pseudonym("ubi", session) if session else "",
