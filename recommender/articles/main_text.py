@@ -39,7 +39,10 @@ SELDOM_ROLES = {
 UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 # What themes and plugins call elements that are no text of the article.
 NOISE = re.compile(
-    r"^(?!(?:has|with|no|is|not|without|single|open|allow|show|page)-)(?:.*-)?(?:"
+    r"^(?!(?:has|with|no|is|not|without|single|open|allow|show|page)-)"
+    # What a system calls an article that is filed under "Newsletter".
+    r"(?!(?:category|type|format|status|tax|term|section|topic|tag(?!-?(?:list|cloud|links)))-)"
+    r"(?:.*-)?(?:"
     r"comments?(?:-?(?:area|list|section|wrap(?:per)?|form|container|thread|respond|block|template))?|"
     r"respond|disqus(?:-thread)?|fb-comments|utterances|giscus|replies|reviews-list|"
     r"share|sharing|sharer|share-?(?:bar|box|buttons?|links?|tools?|icons?|this|widget|daddy)|"
@@ -68,7 +71,7 @@ NOISE = re.compile(
     r"screen-?reader-?text|sr-?only|visually-?hidden|skip-?(?:link|nav|to-content)|"
     r"print-?only|no-?print|noprint|paywall|popup|pop-?up|modal|overlay|lightbox|"
     r"feedback|was-this-helpful|rating|ratings|star-?rating|edit-?link|edit-?this-page|"
-    r"copyright|colophon|mw-editsection|reflist|navbox|metadata|hatnote"
+    r"copyright|colophon|footer|top-?bar|bottom-?bar|mw-editsection|reflist|navbox|metadata|hatnote"
     r")(?:-\d+)?$"
 )
 # Elements that may be noise by their names.
@@ -172,12 +175,11 @@ def _is_named_noise(node: LexborNode) -> bool:
 
 def _is_seldom_text(node: LexborNode) -> bool:
     attributes = node.attributes
-    return (
-        node.tag in SELDOM
-        or attributes.get("role") in SELDOM_ROLES
-        or "hidden" in attributes
-        or bool(UNSEEN.search(attributes.get("style") or ""))
-    )
+    if node.tag in SELDOM or attributes.get("role") in SELDOM_ROLES:
+        return True
+    # Within the article, what is hidden at first is the answer to a question, or the next tab.
+    unseen = "hidden" in attributes or UNSEEN.search(attributes.get("style") or "")
+    return bool(unseen) and not any(above.tag in MAIN for above in ancestors(node))
 
 
 def _main(

@@ -71,7 +71,8 @@ def test_pieces_of_html_have_lists_too():
 
 def test_links_within_lines_are_links_of_the_list():
     """As manuals have them: "Module numbers"; without any link there is no list."""
-    seealso = """<div class="seealso"><p>See also</p><dl><dt>Module <a href="n.html">numbers</a></dt>
+    seealso = """<div class="seealso"><p>See also</p><dl>
+        <dt>Module <a href="n.html">numbers</a></dt>
         <dd>Towers.</dd><dt>Module <a href="d.html">decimal</a></dt><dd>Points.</dd></dl></div>"""
     none = "<h2>See also</h2><p>The book of numbers, which has all of them.</p>"
 
