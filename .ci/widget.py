@@ -9,6 +9,7 @@ that a test can tell when one of both was changed alone.
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import minify  # type: ignore[import-not-found, unused-ignore]
@@ -19,7 +20,10 @@ STATIC = Path(__file__).parents[1] / "api" / "static"
 def main() -> None:
     source = (STATIC / "widget.source.js").read_text(encoding="utf-8")
     named = hashlib.sha256(source.encode()).hexdigest()[:16]
-    code = minify.string("application/javascript", source)
+    style = re.search(r"(?<=const CSS = `)[^`]*", source)
+    assert style is not None
+    short = source.replace(style[0], minify.string("text/css", style[0]))
+    code = minify.string("application/javascript", short)
     (STATIC / "widget.js").write_text(f"/* make widget: {named} */\n{code}\n", encoding="utf-8")
 
 

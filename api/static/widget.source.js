@@ -44,7 +44,7 @@
   const PATIENCE_MS = { filled: 800, empty: 5000 };
   const RETRY_MS = 2000;
   const LATE_MS = 1000; // by then a page has its places
-  const SOON_MS = 20;
+  const SOON_MS = 50; // who rebuilds a page does so in steps, the address among them
   const RETURNS = 9; // so often a list is put back that somebody takes away
   const ROOM = 99; // pixels: an element of this height keeps room for a list
 
@@ -218,8 +218,9 @@
     for (const [api, events] of failed.splice(0)) send(api, events, { last: true });
   };
 
-  const report = (list, slate, api, data, signal) => {
+  const report = (list, slate, api, one) => {
     if (!slate) return;
+    const { signal } = one.life;
     // Ids that begin with the time lie together in the store's index, and are written faster.
     const view_id = Date.now().toString(16).padStart(12, "0") + hex().slice(12);
     const clicked = new Set();
@@ -233,8 +234,8 @@
     const impression = (at) => {
       seen = true;
       rest();
-      const layout = data.layout || "bottom";
-      return event("impression", at, { session_id: session(data), layout });
+      const layout = one.data.layout || "bottom";
+      return event("impression", at, { session_id: session(one.data), layout });
     };
 
     // An impression is dated back to when its second began: what is clicked comes after it.
@@ -295,19 +296,25 @@
     lists.delete(place);
     if (frame && !leave) frame.remove();
   };
-  const put = (place, frame) => (isTag(place) ? place.after(frame) : place.append(frame));
   const isTag = (place) => place.localName === "script";
+  const put = (place, frame) => (isTag(place) ? place.after(frame) : place.append(frame));
+  // A morph takes our frame away: it is put back before anybody sees that.
+  const mend = (place, one) => {
+    const isLost = one.frame && !one.frame.isConnected && place.isConnected;
+    if (isLost && one.returns++ < RETURNS) put(place, one.frame);
+  };
 
   const adoptStyle = (root) => {
+    if (!root.adoptedStyleSheets) return;
     if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(CSS);
-    if (root.adoptedStyleSheets && !root.adoptedStyleSheets.includes(sheet))
+    if (!root.adoptedStyleSheets.includes(sheet))
       root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
   };
 
   const start = async (place, data, key, api) => {
     const life = new AbortController();
     const { signal } = life;
-    const one = { key, life, returns: 0 };
+    const one = { key, data, life, returns: 0 };
     lists.set(place, one);
     const mark = hex();
     const size = Math.min(parseInt(data.k) || 10, 50);
@@ -321,14 +328,14 @@
 
     // What shows an answer already is reported as it stands, and so is what the server rendered
     // with the token of its answer.
-    const before = known.get(((found || list || place).dataset.recommenderMark));
+    const before = known.get((found || list || place).dataset.recommenderMark);
     if (before && before.key === key) {
       Object.assign(one, { frame: found, list });
       const shown = found ? found.querySelector(".recommender-list") : list;
-      return report(shown, before.slate, api, data, signal);
+      return report(shown, before.slate, api, one);
     }
     if (filled && "slate" in place.dataset)
-      return report(place, place.dataset.slate, api, data, signal);
+      return report(place, place.dataset.slate, api, one);
 
     const frame = found || make(place.closest("nav") ? "div" : "nav", "recommender");
     frame.dataset.recommenderMark = mark;
@@ -337,12 +344,16 @@
       frame.classList.add("recommender-waiting");
       // Until the list comes, an invisible one of rather long titles keeps its room, unless the
       // place has its own.
-      const words = (_, at) => ({ title: "words ".repeat(6 + (at % 5)), teaser: "words", image: "x:" });
+      const title = "words ".repeat(8);
+      const words = { title, teaser: "words", image: "x:", published_at: "2000-01-01" };
       if (!found && place.offsetHeight < ROOM)
-        furnish(frame, Array.from({ length: size }, words), size, data);
+        furnish(frame, Array(size).fill(words), size, data);
       if (!found) put(place, frame);
     }
     adoptStyle(place.getRootNode());
+    // Who mounts, unmounts and mounts again (React) asks once.
+    await 0;
+    if (signal.aborted) return;
     const answer = await ask(api, data, size, filled ? PATIENCE_MS.filled : PATIENCE_MS.empty);
     if (signal.aborted) return;
     // A list that is about to be used is not pulled away from under the finger.
@@ -361,7 +372,7 @@
     const drawn = list ? fill(list, items, data) : furnish(frame, items, size, data);
     shown.dataset.recommenderMark = mark;
     if (slate) known.set(mark, { key, slate });
-    report(drawn, slate, api, data, signal);
+    report(drawn, slate, api, one);
   };
 
   const refresh = (place, data, src) => {
@@ -369,10 +380,8 @@
     const key = JSON.stringify([data.id || data.url || path(new URL(page())), asked]);
     const one = lists.get(place);
     if (one && one.key === key) {
-      // Somebody took it away (a morph), or does so again and again.
-      const { frame, list } = one;
-      if (![frame, list].some((part) => part && !part.isConnected) || one.returns++ > RETURNS) return;
-      if (frame) return put(place, frame);
+      one.data = data;
+      if (!one.list || one.list.isConnected || one.returns++ > RETURNS) return;
     }
     if (one) stop(place, true);
     const api = data.api || (src ? new URL(src).origin : home);
@@ -383,8 +392,11 @@
   // The whole page
 
   const missing = (why) => {
-    const advice = "Put <div data-recommender> where it belongs, or call recommender.mount(element)";
-    if (late) warn(`no place for a list${why}. ${advice}`);
+    if (late)
+      warn(
+        `no place for a list${why}. Put <div data-recommender> where it belongs, or call ` +
+          "recommender.mount(element)"
+      );
   };
 
   const survey = () => {
@@ -393,6 +405,7 @@
     const wanted = new Map();
     const want = (place, ...how) => place.isConnected && wanted.set(place, how);
     const places = document.querySelectorAll("[data-recommender]");
+    const others = places.length + mounted.size;
     if (isReady) places.forEach((place) => want(place, place.dataset));
     for (const tag of document.querySelectorAll("script[src]"))
       if (sources.has(tag.src) && !tags.has(tag)) tags.set(tag, {});
@@ -412,8 +425,9 @@
         else if (place) want(place, isStrange ? { ...dataset, id: "" } : dataset, src);
         else missing(`: nothing matches data-target="${target}"`);
       } else if (!isConnected) tags.delete(tag);
-      else if (!tag.closest("body")) places[0] || mounted.size || lists.size || missing(": its tag is not in the body");
-      else if (id || url || (isReady && !places[0])) want(tag, dataset, src);
+      else if (tag.closest("body")) {
+        if (id || url || (isReady && !others)) want(tag, dataset, src);
+      } else if (!others && !lists.size) missing(": its tag is not in the body");
     }
     mounted.forEach((data, place) => want(place, data));
     for (const place of lists.keys()) if (!wanted.has(place)) stop(place, !place.isConnected);
@@ -436,7 +450,8 @@
     const isOurs = /widget\.js\b/.test(src);
     if (isOurs) sources.add(src);
     if (isOurs || (tag && src)) home ??= new URL(src).origin;
-    if (tag && (isOurs || /"(id|url|target)"/.test(JSON.stringify({...tag.dataset})))) tags.set(tag, {});
+    const says = tag && ["id", "url", "target"].some((name) => name in tag.dataset);
+    if (tag && (isOurs || says)) tags.set(tag, {});
     survey();
   };
   const ready = () => {
@@ -453,6 +468,7 @@
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready);
   else ready();
   new MutationObserver(() => {
+    for (const [place, one] of lists) mend(place, one);
     timer ||= setTimeout(survey, SOON_MS);
   }).observe(document, {
     childList: true,
