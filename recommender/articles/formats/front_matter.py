@@ -103,9 +103,7 @@ def _of_lines(text: str) -> FrontMatter:
     """
     fields: dict[str, Any] = {}
     end = 0
-    for match in LINE.finditer(text):
-        if match.start() != end or len(fields) > MAX_LINES:
-            break
+    while len(fields) < MAX_LINES and (match := LINE.match(text, end)):
         name = match[1].lower()
         if not fields and name not in ("title", "date", "slug"):
             break
