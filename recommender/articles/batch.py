@@ -38,6 +38,8 @@ class Batch:
     notes: list[str] = field(default_factory=list)
     n_records: int = 0
     teaser_characters: int = CHARACTERS
+    # Places and addresses of what was left out: links to it lead to no article.
+    closed: set[str] = field(default_factory=set)
     # The links each document holds, until ``link`` knows every article there is.
     drafts: dict[str, Document] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import unquote, urljoin, urlsplit
 
-from recommender.articles.addresses import Finder
+from recommender.articles.addresses import Finder, url_key
 from recommender.articles.article import Article, stub_for
 from recommender.articles.batch import Batch
 from recommender.articles.document import Document, Pick
@@ -31,7 +31,7 @@ NOWHERE = "file.invalid"
 class Linked:
     """A batch whose links have become ids. ``stubs`` are the titles no article has; ``aliases``
     holds which stubs of the store have become real, as ``{stub id: article id}``. ``n_elsewhere``
-    links lead to other sites, ``n_nowhere`` to no article and have no title.
+    links lead to other sites, ``n_nowhere`` to what was left out, or to no article without a title.
     """
 
     articles: dict[str, Article]
@@ -49,6 +49,7 @@ class _Links:
         self.paths = {
             bare_path(document.path): id for id, document in batch.drafts.items() if document.path
         }
+        self.closed = batch.closed
         self.stubs: dict[str, Article] = {}
         self.n_elsewhere = self.n_nowhere = 0
 
@@ -67,6 +68,9 @@ class _Links:
         address = pick.url.strip() if pick.url else ""
         if address and (found := self._at(address, article, document)):
             return found
+        if address and self._is_closed(address, article, document):
+            self.n_nowhere += 1
+            return None
         if pick.title and (found := self.titles.find(pick.title)) is not None:
             return found
         if address and self._is_elsewhere(address, article):
@@ -80,6 +84,17 @@ class _Links:
         if stub.id not in self.stubs or (pick.teaser and not self.stubs[stub.id].teaser):
             self.stubs[stub.id] = stub
         return stub.id
+
+    def _is_closed(self, address: str, article: Article, document: Document) -> bool:
+        """Whether it leads to a page that was left out, such as one that lists others."""
+        if not self.closed:
+            return False
+        try:
+            absolute = urljoin(article.url or f"/{document.path}", address)
+            places = (url_key(absolute), bare_path(urlsplit(absolute).path))
+        except ValueError:
+            return False
+        return any(place in self.closed for place in places)
 
     def _at(self, address: str, article: Article, document: Document) -> str | None:
         if address in self.addresses.ids:

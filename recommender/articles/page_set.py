@@ -25,7 +25,7 @@ NO_ARTICLE = ("website", "profile", "blog")
 # something; so many have one title before that is a fault. Not tuned.
 MIN_PAGES, MOST = 3, 0.5
 # Fewer lists may have a link in common since it is good.
-MIN_LISTS = 10
+MIN_LISTS, NEARLY_ALL = 10, 0.8
 # A page most of whose headings are the titles of others, at least two, is a list of them.
 MIN_LISTED, MOSTLY = 2, 0.6
 # What other forms of a page are called: for phones, for the printer, an answer to a comment.
@@ -120,24 +120,23 @@ def listings(pages: Sequence[Page]) -> dict[int, str]:
 
 
 def without_navigation(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
-    """The pages without links that stand in nearly all lists: nobody chose them for these pages;
-    and a sentence that states it.
+    """The pages of HTML without links that stand in nearly all lists: nobody chose them for these
+    pages; and a sentence that states it.
     """
-    with_lists = [document for _, document in pages if document.picks]
+    with_lists = [document for _, document in pages if document.picks and document.title_found_in]
     counts = Counter(key for document in with_lists for key in set(_keys(document)))
-    most = max(MIN_LISTS, MOST * len(with_lists))
+    most = max(MIN_LISTS, NEARLY_ALL * len(with_lists))
     common = {key for key, n in counts.items() if n > most}
     if not common:
         return list(pages), []
     found = []
     for article, document in pages:
         kept = zip(document.picks or (), _keys(document), strict=True)
-        picks = tuple(pick for pick, key in kept if key not in common)
+        picks = tuple(pick for pick, key in kept if key not in common or not pick.url)
         found.append((article, replace(document, picks=picks) if document.picks else document))
     example = max(common, key=lambda key: (counts[key], key))
     return found, [
-        f"{len(common):,} links stand in most lists, so they are no choice of an editor (such as "
-        f"{example})"
+        f"{len(common):,} links stand in nearly all lists, so nobody chose them (such as {example})"
     ]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from recommender.articles import html_page, page_set, text_page
-from recommender.articles.addresses import address_fault
+from recommender.articles.addresses import address_fault, url_key
 from recommender.articles.article import Article, from_record
 from recommender.articles.batch import Batch, RawPage
 from recommender.articles.document import Document, LeftOut, Pick
@@ -288,6 +288,7 @@ def _take(
         batch.leave_out(found.where, "named by --exclude")
     elif found.left_out:
         batch.leave_out(found.where, found.left_out)
+        _close(document, batch)
     elif not has_id and format.name not in RECORDS:
         pages.append((article, document))
     else:
@@ -375,6 +376,7 @@ def _settle(pages: list[page_set.Page], reading: Reading, batch: Batch) -> None:
             continue
         if row in left_out:
             batch.leave_out(document.where, left_out[row])
+            _close(document, batch)
             continue
         if row in wrong:
             batch.remarks.append(
@@ -392,6 +394,12 @@ def _settle(pages: list[page_set.Page], reading: Reading, batch: Batch) -> None:
         batch.notes.append(places)
     if warning := page_set.titles_alike(kept):
         batch.remarks.append(Problem(warning))
+
+
+def _close(document: Document, batch: Batch) -> None:
+    places = [bare_path(document.path)] if document.path else []
+    address = document.canonical or document.fields.get("url")
+    batch.closed |= {*places, *([url_key(address)] if isinstance(address, str) else [])}
 
 
 def _with_address(article: Article, document: Document, reading: Reading, batch: Batch) -> Article:

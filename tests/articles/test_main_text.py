@@ -43,9 +43,9 @@ SHAPES = {
     "name of a wrapper": f'<div class="with-sidebar no-comments">{H1}{TEXT}</div>{COOKIES}',
     "sidebar": f"<div id=main>{H1}{TEXT}</div><div id=sidebar><p>REST Search our shop for "
     "splints and bandages of every size.</p></div>",
-    "hidden": f'<main>{H1}{TEXT}</main><div hidden>REST Thanks</div><p style="display: none">REST',
+    "hidden": f'<main>{H1}{TEXT}</main><p hidden>REST Thanks</p><p style="display: none">REST',
     "hidden answers": f'<main>{H1}<h2>Why?</h2><div style="display:none">{TEXT}</div></main>',
-    "filed under what sounds like a part": f"""<div>{H1}</div><article class="post category-newsletter
+    "filed under a part": f"""<div>{H1}</div><article class="post category-newsletter
         tag-comments">{TEXT}</article>{COOKIES}""",
     "accordion": f"<main>{H1}<details><summary>Why?</summary>{TEXT}</details></main>",
     "questions": f"<main>{H1}<dl><dt>Why?</dt><dd>{TEXT}</dd></dl></main>",

@@ -225,7 +225,7 @@ def test_what_is_not_read_is_named(mirror: Path):
     assert sorted(batch.articles) == ["2025/10/compost", "2025/10/garlic", "2025/10/storing", "a"]
 
 
-def test_links_of_most_lists_are_navigation(tmp_path: Path):
+def test_links_of_nearly_all_lists_are_navigation(tmp_path: Path):
     """Nobody chose them for this page; what few lists have in common may be good."""
     for n in range(30):
         links = ["/index.html", "/about.html", f"/{(n + 1) % 30}.html"]
@@ -236,4 +236,18 @@ def test_links_of_most_lists_are_navigation(tmp_path: Path):
     batch = read_articles([tmp_path])
 
     assert [pick.url for pick in batch.drafts["3"].picks or ()] == ["/4.html"]
-    assert "2 links stand in most lists" in batch.notes[0]
+    assert "2 links stand in nearly all lists" in batch.notes[0]
+
+
+def test_links_to_what_was_left_out_are_no_titles_without_a_page(mirror: Path):
+    """A list may hold its section."""
+    page(mirror / "tag/a/index.html", "Tag: a", "Pages.", '<script type="application/ld+json">'
+         '{"@type": "CollectionPage"}</script>')  # fmt: skip
+    tail = '<h2>Related</h2><ul><li><a href="/tag/a/">All of a</a><li><a href="/x/">X</a></ul>'
+    head = canonical(f"{SITE}/2025/10/garlic/")
+    page(mirror / "2025/10/garlic/index.html", *POSTS["garlic"], head, tail)
+
+    linked = link(read_articles([mirror]), [])
+
+    assert [stub.title for stub in linked.stubs.values()] == ["X"]
+    assert linked.n_nowhere == 1
