@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +27,7 @@ from recommender.articles.title_matching import TitleIndex
 # Where pages lie that have no address: joined with a link it shows which page of the folder is
 # meant.
 NOWHERE = "file.invalid"
+DATED = re.compile(r"^\d{4}-\d\d?-\d\d?-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class _Links:
         self.paths = {
             bare_path(document.path): id for id, document in batch.drafts.items() if document.path
         }
+        stems: dict[str, list[str]] = defaultdict(list)
+        for path, id in self.paths.items():
+            stems[DATED.sub("", path.rpartition("/")[2])].append(id)
+        self.stems = {stem: ids[0] for stem, ids in stems.items() if len(ids) == 1}
         self.closed = batch.closed
         self.stubs: dict[str, Article] = {}
         self.n_elsewhere = self.n_nowhere = 0
@@ -119,7 +126,9 @@ class _Links:
         # Mirrors of several hosts have a folder for each.
         host, rest = document.path.partition("/")[0], parts.path.lstrip("/")
         places = (parts.path, urlsplit(beside).path, f"{host}/{rest}")
-        return next((self.paths[key] for key in map(bare_path, places) if key in self.paths), None)
+        found = next((self.paths[key] for key in map(bare_path, places) if key in self.paths), None)
+        # Writers name other posts by their files' names alone.
+        return found or self.stems.get(bare_path(address.strip("/")))
 
     def _is_elsewhere(self, address: str, article: Article) -> bool:
         host = (urlsplit(address).hostname or "").removeprefix("www.")

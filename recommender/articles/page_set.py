@@ -161,7 +161,7 @@ def copies(pages: Sequence[Page]) -> tuple[dict[int, int], set[int]]:
     for address, rows in by_address.items():
         if len(rows) == 1:
             continue
-        main = min(rows, key=lambda row: _rank(pages[row][1], address))
+        main = min(rows, key=lambda row: _rank(*pages[row], address))
         for row in rows:
             if row != main and is_copy(pages[row][0], pages[main][0]):
                 found[row] = main
@@ -186,9 +186,11 @@ def is_copy(article: Article, other: Article) -> bool:
     return bool(short) and " ".join(short.split()) in " ".join(long.split())
 
 
-def _rank(document: Document, address: str) -> tuple[bool, bool, int, str]:
-    """The page at its own address comes first, then the one that is called like no twin."""
+def _rank(article: Article, document: Document, address: str) -> tuple[bool, bool, int, int, str]:
+    """The page at its own address comes first, then what is called like no twin, then what has the
+    longer text: a feed may have the beginning alone.
+    """
     path = bare_path(document.path)
-    at_home = bare_path(address.partition("/")[2]) == path
-    query = "?" in document.path or bool(TWIN.search(path))
-    return (not at_home, query, len(document.path), document.path)
+    is_elsewhere = bare_path(address.partition("/")[2]) != path
+    is_twin = "?" in document.path or bool(TWIN.search(path))
+    return is_elsewhere, is_twin, -len(article.body), len(document.path), document.path

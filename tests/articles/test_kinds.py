@@ -65,14 +65,15 @@ def test_an_export_of_wordpress_keeps_its_links(tmp_path: Path):
 
 def test_a_folder_of_markdown_keeps_its_links(tmp_path: Path):
     """By the names of files."""
-    written(tmp_path / "posts/garlic.md", MARKDOWN)
-    written(tmp_path / "posts/onions.md", "# Onions\n\nHang them somewhere cool.\n")
+    written(tmp_path / "beds/garlic.md", MARKDOWN)
+    written(tmp_path / "shed/2025-11-01-onions.md", "# Onions\n\nHang them somewhere cool.\n")
 
     articles = link(read_articles([tmp_path]), []).articles
 
-    assert articles["posts/garlic"].recommended == ("posts/onions",)
-    assert articles["posts/garlic"].body == "Garlic wants cold weeks before it splits."
-    assert articles["posts/onions"].title == "Onions"
+    garlic, onions = articles.values()
+    assert (garlic.id, garlic.recommended) == ("beds/garlic", (onions.id,))
+    assert garlic.body == "Garlic wants cold weeks before it splits."
+    assert onions.title == "Onions"
 
 
 def test_a_sitemap_knows_more_of_the_pages_beside_it(tmp_path: Path):
@@ -99,17 +100,22 @@ def test_a_sitemap_knows_more_of_the_pages_beside_it(tmp_path: Path):
 
 
 def test_one_article_in_two_kinds_of_file_is_one(tmp_path: Path):
-    """By its address: the export and the mirror of a site may lie side by side."""
+    """By its address: the export and the mirror of a site may lie side by side. The longer text
+    counts: that of a feed may be the beginning alone.
+    """
     written(tmp_path / "export.xml", WXR.format(items="".join(POSTS)))
     written(
         tmp_path / "garlic/index.html",
         '<link rel="canonical" href="https://plot.example/2025/garlic/"><h1>Garlic</h1>'
         "<p>Garlic wants cold weeks before it splits.</p>",
     )
+    entry = "<item><title>Garlic</title><link>https://plot.example/2025/garlic/</link></item>"
+    written(tmp_path / "a-feed.xml", f'<rss version="2.0"><channel>{entry}</channel></rss>')
 
     batch = read_articles([tmp_path])
 
     assert len(batch.articles) == 2
+    assert {article.body[:6] for article in batch.articles.values()} == {"Garlic", "Hang t"}
     assert any("copies of other pages left out" in note for note in batch.notes)
 
 
