@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from recommender.articles import html_page, page_set, text_page
 from recommender.articles.addresses import address_fault, url_key
@@ -403,14 +403,29 @@ def _close(document: Document, batch: Batch) -> None:
 
 
 def _with_address(article: Article, document: Document, reading: Reading, batch: Batch) -> Article:
-    """The article at the address its page names, or else the one that the site has for its id."""
-    url = article.url or document.canonical
+    """The article at the address its page names, or else the one that the site has for its id; its
+    picture as seen from there.
+    """
+    url = article.url or _seen_from(f"/{document.path}", document.canonical)
     if url and (fault := address_fault(url)):
         batch.remarks.append(Problem(f"{document.where}: field url: {fault}; left out"))
         url = None
     if not url and reading.url:
         url = reading.url.replace("{id}", quote(article.id, safe="/"))
-    return replace(article, url=url or None)
+    image = article.image
+    if image and document.title_found_in:  # a page of HTML, whose addresses are relative to it
+        image = _seen_from(url or f"/{document.path}", image)
+    return replace(article, url=url or None, image=image)
+
+
+def _seen_from(base: str, address: str | None) -> str | None:
+    """Where a relative address leads from a page; others are as they are."""
+    if not address or address.startswith("//"):
+        return address
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return address
 
 
 def _inside(fields: Mapping[str, Any], name: str) -> Any:

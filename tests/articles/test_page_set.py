@@ -251,3 +251,24 @@ def test_links_to_what_was_left_out_are_no_titles_without_a_page(mirror: Path):
 
     assert [stub.title for stub in linked.stubs.values()] == ["X"]
     assert linked.n_nowhere == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "address", "expected"),
+    [
+        ("https://cdn.example/a.jpg", f"{SITE}/x/a/", "https://cdn.example/a.jpg"),
+        ("/img/a.jpg", f"{SITE}/x/a/", f"{SITE}/img/a.jpg"),
+        ("a.jpg", f"{SITE}/x/a/", f"{SITE}/x/a/a.jpg"),
+        ("../a.jpg", "/x/a/", "/x/a.jpg"),
+        ("a.jpg", "", "/x/a.jpg"),
+        ("//cdn.example/a.jpg", f"{SITE}/x/a/", "//cdn.example/a.jpg"),
+    ],
+)
+def test_a_picture_is_where_the_page_sees_it(
+    tmp_path: Path, image: str, address: str, expected: str
+):
+    """Whoever shows it is on another page."""
+    head = f'<meta property="og:image" content="{image}">' + (canonical(address) if address else "")
+    page(tmp_path / "x/a.html", "A", "About a.", head)
+
+    assert read_articles([tmp_path]).articles["x/a"].image == expected
