@@ -36,6 +36,7 @@ LISTING_CLASSES = {
     "paged",
 }  # fmt: skip
 MAX_LISTED = 300
+OF_ERRORS = re.compile(r"(?:^|/)(?:40[0-9]|50[0-9x]|offline)(?:\.html?|/index\.html?)$")
 INLINE = re.compile(
     r"</?(?:a|abbr|b|br|cite|code|em|font|i|mark|q|s|small|span|strong|sub|sup|u|wbr)\b"
     r"(?:\s[^<>]*)?/?>",
@@ -76,7 +77,7 @@ def parse(text: str, *, where: str, path: str = "", selectors: Selectors | None 
         next=Pick(following) if following else None,
         canonical=metadata.canonical,
         kind=metadata.kind,
-        left_out="a page that is not to be indexed (noindex)" if metadata.noindex else None,
+        left_out=_left_out(metadata, path),
         title_found_in=title.found_in,
         other_title=title.other,
         headings=headings,
@@ -100,6 +101,17 @@ def fragment(markup: str, *, where: str) -> tuple[str, tuple[Pick, ...], str | N
     lines = [line.text for line in lines_of([tree.body] if tree.body else [])]
     image = picture.attributes.get("src") if picture is not None else None
     return "\n\n".join(lines), picks, image
+
+
+def _left_out(metadata: Metadata, path: str) -> str | None:
+    """Why a page is no article by its own account, or by what servers call it."""
+    if metadata.leads_elsewhere:
+        return "a page that leads to another"
+    if metadata.noindex:
+        return "a page that is not to be indexed (noindex)"
+    if OF_ERRORS.search(path):
+        return "a page for errors"
+    return None
 
 
 def plain_fields(

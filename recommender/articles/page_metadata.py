@@ -63,7 +63,8 @@ MAX_TAGS = 50
 class Metadata:
     """``titles`` are pairs of a title and where it stands, the surest first; ``sites`` are names
     of the site, not of the page. ``kind`` is ``og:type``. ``listing`` is true of a page that
-    calls itself a collection of others. ``remarks`` are what could not be read.
+    calls itself a collection of others; one that ``leads_elsewhere`` sends its readers there at
+    once. ``remarks`` are what could not be read.
     """
 
     titles: tuple[tuple[str, str], ...] = ()
@@ -80,6 +81,7 @@ class Metadata:
     kind: str | None = None
     body: str = ""
     noindex: bool = False
+    leads_elsewhere: bool = False
     listing: bool = False
     remarks: tuple[str, ...] = field(default=())
 
@@ -137,6 +139,7 @@ def metadata_of(tree: LexborHTMLParser) -> Metadata:
             for name in ("robots", "googlebot")
             for value in metas.get(name, ())
         ),
+        leads_elsewhere=any("url=" in value.lower() for value in metas.get("refresh", ())),
         listing=_is_listing(objects),
         remarks=tuple(remarks),
     )

@@ -25,6 +25,7 @@ from recommender.articles.formats.detect import (
     ENDINGS,
     detected,
     format_named,
+    format_of_name,
     is_known,
     not_read,
 )
@@ -80,6 +81,7 @@ READ = frozenset([*FIELDS, "html"])
 MAX_NAMES = 10
 # Of programs that sites are built with; their documents are no articles.
 NOT_ENTERED = frozenset(["node_modules", "__pycache__", "bower_components", "_sources", "_static"])
+EXCLUDED = "named by --exclude"
 # The id of the page that stands at the root.
 HOME = "index"
 # In what a page declares to be written, among its first bytes.
@@ -184,7 +186,13 @@ def _files(paths: list[Path], reading: Reading, batch: Batch) -> list[tuple[Path
     others: list[Path] = []
 
     def is_meant(file: Path) -> bool:
-        if set(file.parts) & NOT_ENTERED or _is_excluded(str(file), reading):
+        if _is_excluded(str(file), reading):
+            if format_of_name(file):
+                batch.leave_out(str(file), EXCLUDED)
+            return False
+        if tools := NOT_ENTERED.intersection(file.parts):
+            if format_of_name(file):
+                batch.leave_out(str(file), f"below {min(tools)}, which is a tool's")
             return False
         if reading.format == "auto":
             meant = is_known(file)
@@ -252,9 +260,9 @@ def decoded(raw: bytes, *, where: str) -> str:
     try:
         return decode(raw, where=where)
     except InputError:
-        if declared is None:
+        name = declared[1].decode().lower() if declared else "utf-8"
+        if name in ("utf-8", "utf8"):
             raise
-        name = declared[1].decode().lower()
         try:
             return raw.decode(ENCODINGS.get(name, name), "replace")
         except LookupError:
@@ -285,7 +293,7 @@ def _take(
     batch.remarks.extend(Problem(f"{found.where}: {remark}") for remark in found.remarks)
     address = urlsplit(article.url).path if article.url else ""
     if reading.exclude and any(_is_excluded(each, reading) for each in (article.id, address)):
-        batch.leave_out(found.where, "named by --exclude")
+        batch.leave_out(found.where, EXCLUDED)
     elif found.left_out:
         batch.leave_out(found.where, found.left_out)
         _close(document, batch)

@@ -85,3 +85,14 @@ def test_a_page_says_that_it_is_none_of_the_articles():
 
         assert page.left_out == "a page that is not to be indexed (noindex)"
     assert parse(f'<meta name="robots" content="index">{BODY}', where="a").left_out is None
+
+
+def test_a_page_that_is_none_for_readers_is_left_out():
+    """One that leads to another, and those that servers show for errors."""
+    refresh = '<meta http-equiv="refresh" content="0; URL=/knee/">'
+
+    assert parse(f"{refresh}{BODY}", where="a").left_out == "a page that leads to another"
+    for path in ("404.html", "de/404/index.html", "50x.html"):
+        assert parse(BODY, where="a", path=path).left_out == "a page for errors"
+    assert parse(BODY, where="a", path="area-404.html").left_out is None
+    assert parse('<meta http-equiv="refresh" content="300">' + BODY, where="a").left_out is None

@@ -222,6 +222,7 @@ def test_what_is_not_read_is_named(mirror: Path):
 
     assert "3 files of kinds that are not read: .docx (2), .pdf (1)" in batch.notes
     assert "fields that are not read: word_count (2)" in batch.notes
+    assert batch.left_out == {"named by --exclude": 2}
     assert sorted(batch.articles) == ["2025/10/compost", "2025/10/garlic", "2025/10/storing", "a"]
 
 
@@ -272,3 +273,10 @@ def test_a_picture_is_where_the_page_sees_it(
     page(tmp_path / "x/a.html", "A", "About a.", head)
 
     assert read_articles([tmp_path]).articles["x/a"].image == expected
+
+
+def test_a_page_that_is_not_what_it_declares_is_refused(tmp_path: Path):
+    """Rather than read with holes."""
+    (tmp_path / "a.html").write_bytes(b'<meta charset="utf-8"><h1>Caf\xe9</h1><p>Text.</p>')
+
+    assert "not UTF-8: byte 0xe9" in read_articles([tmp_path]).problems[0].text
