@@ -33,7 +33,7 @@ from recommender.events.event import ORIGINS
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.eligibility import Languages, agree
 from recommender.text.terms import fingerprint
-from recommender.text.tfidf import NUMBER, SAME_SUBJECT, count, is_number, is_subject, naming, weigh
+from recommender.text.tfidf import SAME_SUBJECT, count, is_subject, naming, unseen, weigh
 from recommender.text.titles import Forms
 
 # The name of the files that a bundle is looked up in.
@@ -134,14 +134,15 @@ class Postings:
 @dataclass(frozen=True, eq=False)
 class Texts:
     """What finding neighbours of a new text takes: the terms and their ``idf``, ``(n_terms,)``;
-    the ``forms`` of titles; fingerprints of ``boilerplate``; and the articles by the terms of their
-    ``texts`` and of their ``subjects``.
+    the ``forms`` of titles; fingerprints of ``boilerplate``; whether runs of letters are terms; and
+    the articles by the terms of their ``texts`` and of their ``subjects``.
     """
 
     vocabulary: Annotated[Index, Sizes(n_strings="n_terms")]
     idf: Annotated[np.ndarray, Values("n_terms", least=0, most=1_000)]
     forms: Forms
     boilerplate: Annotated[np.ndarray, Prints("n_boilerplate")]
+    with_runs: bool
     texts: Annotated[Postings, OF_TERMS]
     subjects: Annotated[Postings, OF_TERMS]
     n_articles: Annotated[int, Length("n_articles")]
@@ -152,14 +153,12 @@ class Texts:
 
     def vector(self, title: str, body: str) -> Vector:
         """The row of a text nobody has stored, and its product with every article's."""
-        counts, in_title = count(title, body, self._known_boilerplate)
+        counts, in_title = count(title, body, self._known_boilerplate, with_runs=self.with_runs)
         names = sorted(counts)
         numbers = [self.vocabulary.find(name) for name in names]
-        # A term nobody has used is as rare as can be; it matches nothing but has its weight.
-        unseen = np.log(1 + self.n_articles) + 1
         idf = np.array(
             [
-                unseen * (NUMBER if is_number(name) else 1) if at is None else self.idf[at]
+                unseen(name, self.n_articles) if at is None else self.idf[at]
                 for name, at in zip(names, numbers, strict=True)
             ]
         )

@@ -314,6 +314,7 @@ def texts_of(text: Text) -> Texts:
         idf=text.idf,
         forms=text.forms,
         boilerplate=text.boilerplate,
+        with_runs=text.with_runs,
         texts=_postings(text, text.weights),
         subjects=_postings(text, text.subject_weights),
         n_articles=len(text.lengths),

@@ -1,8 +1,9 @@
 """Text to terms: the one analyser, used by training and by the web process alike.
 
 A term is a folded word or number, a piece of a name like "getWindowText", or, in scripts
-written without spaces, a pair of neighbouring characters. Standard library only, so that the
-web process can afford it.
+written without spaces, a pair of neighbouring characters. Most languages write a word in many
+forms, or several words in one; what these have in common are runs of letters (``runs``). Standard
+library only, so that the web process can afford it.
 
 >>> terms("Which has vitamin D3: 2.5 µg or 500mg? Crème brûlée isn't Müsli's fault.")
 ['vitamin', 'd3', '2.5', 'μg', '500', 'mg', 'creme', 'brulee', "isn't", 'musli', 'fault']
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 
@@ -31,6 +32,7 @@ UNSPACED = (
     "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\U00020000-\U0003ffff"
 )
+IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 LETTER = rf"[^\W\d_{UNSPACED}]"
 # A number keeps its decimals and lets go of its unit, so that "500mg" is "500 mg"; a word keeps
 # its digits ("b12"), its marks (which \w leaves out) and its apostrophe ("isn't").
@@ -59,6 +61,22 @@ FUNCTION_WORDS = frozenset(
     i'm it'll they're we're you're
     """.split()  # noqa: SIM905 - a paragraph is easier to read than a column
 )
+# Of these any English text has some, and other languages next to none; a text is English if as
+# large a share of its words is of these, or of several function words: other languages have some of
+# them in common, Dutch a seventh of its text ("is", "in", "of"), Finnish one ("on").
+ENGLISH = frozenset(
+    "the and with that this these you your from which how what when can are been it its".split()  # noqa: SIM905
+)
+MIN_ENGLISH, MIN_FUNCTION_WORDS = 0.04, 0.25
+# Letters of a run, by the script of a word: the first and last character that has it. In Hangul a
+# character is a syllable; words of Arabic and Hebrew are short, vowels being left out. Longer runs
+# miss short stems, shorter ones are in too many words (benchmarks/README.md, "Text").
+RUN = 4
+SHORTER_RUNS = (("\u0590", "\u07ff", 3), ("\uac00", "\ud7a3", 2))
+# Runs of a long word that are left out as its endings, and of how many it is long.
+ENDINGS, LONG = 2, 4
+# Stands before a run, and in no word.
+MARK = "~"
 # Where one statement of a text ends and the next begins.
 SEGMENT_END = re.compile(r"[\r\n]+|(?<=[.!?])\s+|(?<=[。！？])")
 
@@ -105,10 +123,51 @@ def _pieces(name: str) -> list[str]:
 
 
 def _split(word: str) -> Iterator[str]:
-    if re.match(rf"[{UNSPACED}]", word):
+    if IS_UNSPACED.match(word):
         yield from (word[at : at + 2] for at in range(max(1, len(word) - 1)))
     else:
         yield word.removesuffix("'s")
+
+
+def runs(words: Iterable[str]) -> list[str]:
+    """The runs of letters within words, in order, repetitions included; none of words too short for
+    one, of numbers, and of scripts that are read by pairs of characters.
+
+    The first run of a word counts once more, as a beginning: most languages have the stem there.
+    Of long words the last two are left out, which are endings.
+
+    >>> runs(["sokeri", "lasketaan", "혈당을", "流感", "2026"])[:5]
+    ['~~soke', '~soke', '~oker', '~keri', '~~lask']
+    >>> runs(["lasketaan", "혈당을"])[1:]
+    ['~lask', '~aske', '~sket', '~keta', '~~혈당', '~혈당', '~당을']
+    """
+    found = []
+    for word in words:
+        if word[0].isdecimal() or IS_UNSPACED.match(word):
+            continue
+        n = next((n for first, last, n in SHORTER_RUNS if first <= word[0] <= last), RUN)
+        within = [f"{MARK}{word[at : at + n]}" for at in range(len(word) - n + 1)]
+        if within:
+            found.append(MARK + within[0])
+        found += within[:-ENDINGS] if len(within) > LONG else within
+    return found
+
+
+def is_run(term: str) -> bool:
+    """Is a term a run of letters within a word?"""
+    return term.startswith(MARK)
+
+
+def is_english(words: Sequence[str]) -> bool:
+    """Do these words show an English text? They are to include function words.
+
+    >>> is_english(words("How long a visa lasts")), is_english(words("Wie lange das Visum gilt"))
+    (True, False)
+    """
+    if sum(word in ENGLISH for word in words) >= max(1, MIN_ENGLISH * len(words)):
+        return True
+    shared = [word for word in words if word in FUNCTION_WORDS]
+    return len(set(shared)) > 1 and len(shared) >= MIN_FUNCTION_WORDS * len(words)
 
 
 def segments(text: str) -> list[str]:

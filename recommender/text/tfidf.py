@@ -2,9 +2,11 @@
 
 ``idf = ln((1 + n) / (1 + df)) + 1``, sublinear term frequency ``1 + ln(tf)``, rows of length 1
 (scikit-learn user guide, "Tf-idf term weighting"). A title is counted as text and a little more,
-and two neighbouring words of it are a term of their own. Beside each text stands the subject of its
-title: the words that are not of a form (``titles``), weighed by idf alone. Terms of one article
-alone count in the length of its row but find no neighbours, so the matrix does not hold them.
+and two neighbouring words of it are a term of their own. On sites that are not in English alone,
+runs of letters are terms too, of the title and the beginning of each text that is not. Beside each
+text stands the subject of its title: the words that are not of a form (``titles``), weighed by idf
+alone. Terms of one article alone count in the length of its row but find no neighbours, so the
+matrix does not hold them.
 
 ``fit`` learns from the whole site; ``weigh`` is the one formula behind both the trained rows
 and the row of a text that came in a minute ago.
@@ -20,7 +22,17 @@ from itertools import pairwise
 import numpy as np
 
 from recommender.candidates import EMPTY
-from recommender.text.terms import fingerprint, segments, terms, without
+from recommender.text.terms import (
+    FUNCTION_WORDS,
+    fingerprint,
+    is_english,
+    is_run,
+    runs,
+    segments,
+    terms,
+    without,
+    words,
+)
 from recommender.text.titles import Forms, read_forms
 
 # How much of a link's score the likeness of the titles' subjects is, beside the likeness of the
@@ -38,6 +50,15 @@ TITLE_BONUS = 0.5
 # part 2 of a course has nothing in common with two tips. On eleven sites of one subject none, half
 # and all are equally good.
 NUMBER = 0.5
+# Of the weight of a word, what a run of letters weighs. A run that no other article has weighs
+# nothing: it says as much of a language's forms as of a subject (benchmarks/README.md, "Text").
+RUN_WEIGHT = 0.6
+# Words from which runs are taken, and characters in which they are looked for: long texts have
+# enough words in common, and it bounds the work.
+N_WITH_RUNS, RUNS_IN = 60, 1_000
+# A site has runs if so many of its texts show another language than English by their letters: on a
+# site in English, the few others are names and tables. Not tuned.
+OTHERS = 0.02
 # How far a long article is favoured over a short one where neither holds more than the other
 # (pivoted length normalisation, Singhal et al., SIGIR 1996): stubs of pages sink.
 PIVOT = 0.25
@@ -57,7 +78,8 @@ class Text:
     ``title_weights`` are the same rows with the titles' terms alone, ``subject_weights`` with the
     titles' subjects, of a length whose square is ``NAMED`` or ``ALLUDED``. ``forms`` are the forms
     of titles and ``kind`` the kind of each, ``(n_articles,)``, ``EMPTY`` for none. ``boilerplate``
-    holds fingerprints of statements that stand on many pages. ``lengths`` counts each article's
+    holds fingerprints of statements that stand on many pages; ``with_runs`` is true if runs of
+    letters are terms. ``lengths`` counts each article's
     terms; ``fullness`` is above 1 for articles of much content.
     """
 
@@ -72,6 +94,7 @@ class Text:
     forms: Forms
     kind: np.ndarray
     boilerplate: np.ndarray
+    with_runs: bool
     lengths: np.ndarray
     fullness: np.ndarray
 
@@ -98,7 +121,7 @@ def is_subject(term: str, forms: Mapping[str, int]) -> bool:
     """Is a title about this term? A pair says nothing that its words do not, and a bare number
     nothing at all: part 2 of a course has it in common with two tips for the garden.
     """
-    return term not in forms and " " not in term and not is_number(term)
+    return term not in forms and " " not in term and not (is_number(term) or is_run(term))
 
 
 def is_number(term: str) -> bool:
@@ -106,22 +129,63 @@ def is_number(term: str) -> bool:
     return term[0].isdecimal() and " " not in term
 
 
+def weight_of(term: str) -> float:
+    """What a term of its kind weighs, of the weight of a word."""
+    return NUMBER if is_number(term) else RUN_WEIGHT if is_run(term) else 1.0
+
+
+def unseen(term: str, n_articles: int) -> float:
+    """The idf of a term that none of so many articles has: it matches nothing but has its weight,
+    unless it is a run.
+    """
+    return 0.0 if is_run(term) else (float(np.log(1 + n_articles)) + 1) * weight_of(term)
+
+
 def naming(kind: int) -> float:
     """How far a title of this ``kind`` names its subject."""
     return ALLUDED if kind == EMPTY else NAMED
 
 
-def count(title: str, body: str, boilerplate: set[int]) -> tuple[Counter[str], set[str]]:
-    """How often each term stands in the text, and which of them stand in the title."""
-    words = terms(title)
-    pairs = [f"{first} {second}" for first, second in pairwise(words)]
-    both = Counter(terms(without(body, boilerplate)))
-    both.update(words)
+def needs_runs(titles: Sequence[str], bodies: Sequence[str]) -> bool:
+    """Is a share of a site's texts, ``OTHERS`` or more, in another language than English?"""
+    n = sum(
+        not (title.isascii() and body[:RUNS_IN].isascii())
+        and any(not letter.isascii() and letter.isalpha() for letter in title + body[:RUNS_IN])
+        and not is_english(_beginning(title, body))
+        for title, body in zip(titles, bodies, strict=True)
+    )
+    return n > 0 and n >= OTHERS * len(titles)
+
+
+def _beginning(title: str, body: str) -> list[str]:
+    return words(f"{title}\n{body[:RUNS_IN]}")[:N_WITH_RUNS]
+
+
+def count(
+    title: str, body: str, boilerplate: set[int], *, with_runs: bool = False
+) -> tuple[Counter[str], set[str]]:
+    """How often each term stands in the text, and which of them stand in the title; with its runs
+    of letters, if it is not in English.
+    """
+    named, body = terms(title), without(body, boilerplate)
+    pairs = [f"{first} {second}" for first, second in pairwise(named)]
+    both = Counter(terms(body))
+    both.update(named)
     both.update(dict.fromkeys(pairs, 1))
-    return both, {*words, *pairs}
+    in_title = {*named, *pairs}
+    if with_runs and not is_english(beginning := _beginning(title, body)):
+        both.update(runs(word for word in beginning if word not in FUNCTION_WORDS))
+        in_title.update(each for each in runs(named) if each in both)
+    return both, in_title
 
 
-def count_block(titles: Sequence[str], bodies: Sequence[str], boilerplate: set[int]) -> Counts:
+def count_block(
+    titles: Sequence[str],
+    bodies: Sequence[str],
+    boilerplate: set[int],
+    *,
+    with_runs: bool = False,
+) -> Counts:
     """Count a block of articles; blocks are independent, so they can run anywhere."""
     numbers: defaultdict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__
@@ -130,7 +194,7 @@ def count_block(titles: Sequence[str], bodies: Sequence[str], boilerplate: set[i
     tf: list[int] = []
     in_titles: list[bool] = []
     for title, body in zip(titles, bodies, strict=True):
-        both, in_title = count(title, body, boilerplate)
+        both, in_title = count(title, body, boilerplate, with_runs=with_runs)
         lengths.append(len(both))
         ids.extend([numbers[term] for term in both])
         tf.extend(both.values())
@@ -158,8 +222,16 @@ def find_boilerplate(bodies: Sequence[str]) -> np.ndarray:
     return np.array(sorted(found), dtype=np.uint64)
 
 
-def fit(blocks: Sequence[Counts], titles: Sequence[str], boilerplate: np.ndarray) -> Text:
-    """Put the counted blocks together, in order, and weigh them; ``titles`` are those of all."""
+def fit(
+    blocks: Sequence[Counts],
+    titles: Sequence[str],
+    boilerplate: np.ndarray,
+    *,
+    with_runs: bool = False,
+) -> Text:
+    """Put the counted blocks together, in order, and weigh them; ``titles`` are those of all, and
+    they were counted ``with_runs`` or without.
+    """
     vocabulary = sorted(set().union(*(block.vocabulary for block in blocks)))
     numbers = {term: number for number, term in enumerate(vocabulary)}
     ids = np.concatenate(
@@ -174,7 +246,9 @@ def fit(blocks: Sequence[Counts], titles: Sequence[str], boilerplate: np.ndarray
     n = len(lengths)
     df = np.bincount(ids, minlength=len(vocabulary))
     idf = np.log((1 + n) / (1 + df)) + 1
-    idf[[is_number(term) for term in vocabulary]] *= NUMBER
+    idf *= [weight_of(term) for term in vocabulary]
+    of_runs = np.array([is_run(term) for term in vocabulary], dtype=bool)
+    idf[of_runs & (df == 1)] = 0
     idf = idf.astype(np.float32)
     rows = np.repeat(np.arange(n), lengths)
     order = np.lexsort((ids, rows))
@@ -201,7 +275,8 @@ def fit(blocks: Sequence[Counts], titles: Sequence[str], boilerplate: np.ndarray
         forms=forms,
         kind=kind,
         boilerplate=boilerplate,
-        lengths=np.bincount(rows, weights=tf, minlength=n).astype(np.float32),
+        with_runs=with_runs,
+        lengths=np.bincount(rows, weights=tf * ~of_runs[ids], minlength=n).astype(np.float32),
         fullness=(norm / (PIVOT * mean + (1 - PIVOT) * norm)).astype(np.float32),
     )
 

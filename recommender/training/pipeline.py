@@ -283,13 +283,15 @@ def read_text(articles: Sequence[Article], *, jobs: int, progress: Progress) -> 
     titles = [article.title for article in articles]
     bodies = [article.text for article in articles]
     boilerplate = tfidf.find_boilerplate(bodies)
-    known = set(boilerplate.tolist())
+    known, with_runs = set(boilerplate.tolist()), tfidf.needs_runs(titles, bodies)
     starts = range(0, len(articles), COUNT_BLOCK)
     progress.stage("reading the texts", len(starts))
     blocks = [(titles[s : s + COUNT_BLOCK], bodies[s : s + COUNT_BLOCK]) for s in starts]
     run = Parallel(n_jobs=jobs if len(blocks) > 1 else 1, return_as="generator")
-    counted = run(delayed(tfidf.count_block)(*block, known) for block in blocks)
-    return tfidf.fit(list(tracked(counted, progress)), titles, boilerplate)
+    counted = run(
+        delayed(tfidf.count_block)(*block, known, with_runs=with_runs) for block in blocks
+    )
+    return tfidf.fit(list(tracked(counted, progress)), titles, boilerplate, with_runs=with_runs)
 
 
 def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:

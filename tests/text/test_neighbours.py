@@ -27,7 +27,7 @@ def text_of(rows: csr_array) -> Text:
         indices=rows.indices.astype(np.int32), weights=rows.data.astype(np.float32),
         counts=nothing,
         title_weights=nothing, subject_weights=np.zeros(rows.nnz), forms=Forms({}, {}),
-        kind=nothing, boilerplate=nothing, lengths=nothing, fullness=nothing,
+        kind=nothing, boilerplate=nothing, with_runs=False, lengths=nothing, fullness=nothing,
     )  # fmt: skip
 
 

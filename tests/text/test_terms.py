@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.text.terms import COMPOUND, fingerprint, fold, segments, terms, without
+from recommender.text.terms import COMPOUND, fingerprint, fold, runs, segments, terms, without
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,25 @@ def test_apostrophes(apostrophe: str):
 def test_scripts_without_spaces_become_pairs_of_characters(text: str, expected: str):
     """Neighbouring characters stand for words; Korean has spaces and keeps its words."""
     assert terms(text) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("sokeri", "~~soke ~soke ~oker ~keri"),
+        ("sokerista", "~~soke ~soke ~oker ~keri ~eris"),
+        ("혈당을", "~~혈당 ~혈당 ~당을"),
+        ("السكر", "~~الس ~الس ~لسك ~سكر"),
+        ("pii", ""),
+        ("流感", ""),
+        ("2026", ""),
+    ],
+)
+def test_runs_are_what_forms_of_a_word_have_in_common(word: str, expected: str):
+    """Of four letters, two syllables of Hangul, or three letters where vowels are not written; its
+    beginning twice, and without endings.
+    """
+    assert runs([word]) == expected.split()
 
 
 def test_thai_keeps_its_vowels_and_tones():

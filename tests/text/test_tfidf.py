@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from recommender.articles.article import Article
 from recommender.text import tfidf
-from recommender.text.terms import fingerprint, terms
+from recommender.text.terms import fingerprint, is_run, terms
 from recommender.text.tfidf import Text, count_block, find_boilerplate, fit
 
 NOTHING = np.zeros(0, dtype=np.uint64)
@@ -213,6 +213,82 @@ def test_a_new_text_is_seen_exactly_as_a_trained_one(site):
         np.testing.assert_allclose(found.subjects, trained[:, 4], atol=1e-5)
 
 
+# Two short articles on each of four subjects, whose words stand in other forms, or within others.
+FORMS = {
+    "Finnish": (
+        ("Omenapuun leikkaaminen", "Omenapuu leikataan keväällä."),
+        ("Omenapuita pihalla", "Omenapuissa käy mehiläisiä."),
+        ("Polkupyörän huolto", "Polkupyörä pestään ja öljytään."),
+        ("Polkupyörällä töihin", "Polkupyöriä saa ottaa junaan."),
+        ("Passin hakeminen", "Passia haetaan poliisilta."),
+        ("Passikuva", "Passeissa on tarkka kuva."),
+        ("Kahvin paahtaminen", "Kahvia paahdetaan tummaksi."),
+        ("Kahvinkeitin", "Kahvinkeittimessä on suodatin."),
+    ),
+    "Hungarian": (
+        ("Almafák metszése", "Az almafákat tavasszal metszik."),
+        ("Almafáról szedve", "Almafán érik meg legjobban."),
+        ("Kerékpárok karbantartása", "A kerékpárokat évente olajozzuk."),
+        ("Kerékpárral munkába", "Kerékpáron gyorsabb az út."),
+        ("Útlevelet kérni", "Az útlevelet személyesen kérik."),
+        ("Útlevélkép", "Az útlevélben friss fénykép van."),
+        ("Kávépörkölés otthon", "Kávét serpenyőben is lehet."),
+        ("Kávéfőző tisztítása", "A kávéfőzőt ecettel mossuk."),
+    ),
+    "Korean": (
+        ("사과나무의 가지치기", "사과나무는 봄에 자릅니다."),
+        ("사과나무가 있는 마당", "사과나무에서 벌이 날아요."),
+        ("자전거를 고치기", "자전거는 기름이 필요해요."),
+        ("자전거로 출근하기", "자전거가 제일 빠릅니다."),
+        ("여권을 신청하기", "여권은 구청에서 만들어요."),
+        ("여권의 사진", "여권에 붙이는 사진입니다."),
+        ("커피를 볶는 법", "커피는 진하게 볶아요."),
+        ("커피의 향기", "커피가 식으면 쓴맛이 납니다."),
+    ),
+    "German": (
+        ("Apfelbäume schneiden", "Ein Apfelbaum wird im März geschnitten."),
+        ("Apfelbaumblüte", "Bienen fliegen zu Apfelbäumen."),
+        ("Fahrradpflege", "Ketten von Fahrrädern werden geölt."),
+        ("Fahrradfahren im Winter", "Fahrräder brauchen Licht."),
+        ("Reisepass beantragen", "Reisepässe gibt es im Rathaus."),
+        ("Reisepassfotos", "Das Foto des Reisepasses zeigt das Gesicht."),
+        ("Kaffeebohnen rösten", "Kaffee wird dunkel geröstet."),
+        ("Kaffeemaschinen", "Entkalken hilft der Kaffeemaschine."),
+    ),
+}
+
+
+@pytest.mark.parametrize("language", FORMS)
+def test_short_texts_find_their_like_whatever_form_its_words_have(language: str, tmp_path: Path):
+    """By runs of letters; a new text is seen as a trained one there too."""
+    articles = [Article(f"a{at}", *text) for at, text in enumerate(FORMS[language])]
+    bundle = built(tmp_path, articles)
+
+    first = [bundle.related(article.id)[0] for article in articles]
+
+    assert bundle.lists.texts.with_runs
+    assert [link.id for link in first] == [f"a{at ^ 1}" for at in range(len(articles))]
+    assert {link.origin for link in first} == {"text"}
+    for row, article in enumerate(articles):
+        found = bundle.lists.texts.vector(article.title, article.body).cosines
+        trained = bundle.site.overlaps(np.full(len(articles), row), np.arange(len(articles)))
+        np.testing.assert_allclose(found, trained[:, 0], atol=1e-5)
+
+
+def test_texts_in_english_have_no_runs():
+    """Not even on a site that has them; a site of English and a few names has none at all."""
+    english = "How to prune an apple tree", "The branches are cut when it is cold."
+    finnish = "Omenapuun leikkaaminen", "Omenapuu leikataan keväällä."
+
+    counted = [tfidf.count(*text, set(), with_runs=True)[0].keys() for text in (english, finnish)]
+
+    assert not any(map(is_run, counted[0]))
+    assert any(map(is_run, counted[1]))
+    assert tfidf.needs_runs(*zip(english, finnish, strict=True))
+    assert not tfidf.needs_runs(*zip(*[english] * 99, ("Ånge", ""), strict=True))
+    assert not tfidf.needs_runs((), ())
+
+
 def test_counts_are_kept_with_a_text(site):
     """As often as each term stands in title and body, entry by entry."""
     articles, bundle = site
@@ -221,7 +297,7 @@ def test_counts_are_kept_with_a_text(site):
 
     checked = 0
     for row, article in enumerate(articles):
-        counts, _ = tfidf.count(article.title, article.text, boilerplate)
+        counts, _ = tfidf.count(article.title, article.text, boilerplate, with_runs=texts.with_runs)
         for entry in range(matrix.indptr[row], matrix.indptr[row + 1]):
             term = texts.vocabulary.column[int(matrix.indices[entry])]
             assert bundle.term_counts[entry] == counts[term]
