@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from recommender.articles.document import Document, Pick
 from recommender.articles.html_text import lines_of, looks_like_html, parsed, text_of, unescaped
 from recommender.articles.main_text import main_lines
-from recommender.articles.page_metadata import Metadata, metadata_of
+from recommender.articles.page_metadata import Metadata, metadata_of, shown_image
 from recommender.articles.page_title import title_of
 from recommender.articles.related_lists import take_list
 from recommender.articles.text_page import NEXT, PREVIOUS
@@ -65,6 +65,8 @@ def parse(text: str, *, where: str, path: str = "", selectors: Selectors | None 
     picks = take_list(tree, selectors.recommended, where, title=title.node)
     lines = main_lines(tree, selectors.body, title.node, where)
     body = _without_title(lines, title.text)
+    if metadata.image is None:
+        metadata = replace(metadata, image=shown_image(tree))
     stated = text_in(metadata.body, where=where) if not selectors.body else ""
     if len(body) < HARDLY_ANY * len(stated):
         body = stated

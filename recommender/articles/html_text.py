@@ -43,6 +43,8 @@ WITHOUT_END = {
     "thead", "tr",
 }  # fmt: skip
 MARKS = "¶#§🔗⚓∞"
+# Characters without a width, and those of fonts of icons.
+UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff\ue000-\uf8ff]")
 ARROWS = re.compile(f"(?={PREVIOUS}|{NEXT})")
 # A text that begins with one of these, or has two whole blocks, is HTML and no text about HTML.
 BEGINNING = re.compile(
@@ -147,7 +149,9 @@ def _is_mark(node: LexborNode) -> bool:
     """Whether it is a link of a heading to itself, which generators put behind their texts."""
     if node.tag != "a":
         return False
-    text = node.text(deep=True).strip()
+    text = UNSEEN.sub("", node.text(deep=True)).strip()
+    if not text and (node.attributes.get("href") or "").startswith("#"):
+        return True
     return len(text) == 1 and text in MARKS
 
 

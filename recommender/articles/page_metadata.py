@@ -12,20 +12,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from recommender.articles.html_text import looks_like_html, unescaped
+from recommender.articles.article import title_key
+from recommender.articles.html_text import looks_like_html, text_of, unescaped
+from recommender.articles.related_lists import ancestors, names_of
 
 if TYPE_CHECKING:
-    from selectolax.lexbor import LexborHTMLParser
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 # Types of schema.org that are an article, the surest first; "WebPage" says of every page that it
 # is one, and has the dates where nothing else has.
 ARTICLES = (
     "article", "newsarticle", "blogposting", "reportagenewsarticle", "opinionnewsarticle",
-    "analysisnewsarticle", "reviewnewsarticle", "techarticle", "scholarlyarticle",
+    "analysisnewsarticle", "reviewnewsarticle", "backgroundnewsarticle", "askpublicnewsarticle",
+    "satiricalarticle", "advertisercontentarticle", "liveblogposting", "techarticle",
+    "scholarlyarticle",
     "medicalscholarlyarticle", "socialmediaposting", "discussionforumposting", "report",
     "question", "recipe", "howto", "review", "course", "faqpage", "qapage", "medicalwebpage",
     "itempage", "aboutpage", "webpage",
@@ -52,8 +58,41 @@ LANGUAGE = ("og:locale", "content-language", "dc.language", "dcterms.language", 
 # Where the page itself shows its dates, when nothing else states them.
 DATE_ELEMENTS = (
     '[itemprop="datePublished"]', "time.entry-date", "time.published", "time.dt-published",
-    "time[pubdate]", "header time[datetime]", "article time[datetime]",
+    ".dt-published", "abbr.published", "time[pubdate]", "header time[datetime]",
+    "article time[datetime]",
 )  # fmt: skip
+UPDATE_ELEMENTS = ('[itemprop="dateModified"]', ".dt-updated", "time.updated", "abbr.updated")
+# ... and its author, picture and address, by microdata and microformats.
+AUTHOR_ELEMENTS = (
+    '[itemprop="author"] [itemprop="name"]', ".p-author", ".author.vcard .fn", ".vcard.author .fn",
+    'a[rel~="author"]', ".byline .author", ".author-name",
+)  # fmt: skip
+IMAGE_ELEMENTS = (
+    '[itemprop="image"]', 'link[rel="image_src"]', ".u-photo", "img.wp-post-image",
+    "article figure img", "main figure img", '[itemprop="articleBody"] img', ".e-content img",
+    ".entry-content img", "article img", "main img",
+)  # fmt: skip
+CANONICAL_ELEMENTS = ('link[rel~="canonical"]', "a.p-canonical")
+SECTION_ELEMENTS = ('[itemprop="articleSection"]', '[itemprop="genre"]')
+TRAILS = (
+    '[itemtype*="schema.org/BreadcrumbList"], [aria-label="breadcrumb" i], '
+    '[aria-label="breadcrumbs" i], .breadcrumb, .breadcrumbs, #breadcrumb, #breadcrumbs, '
+    ".breadcrumb-trail, .rank-math-breadcrumb"
+)
+# Elements that hold what an article is filed under, and those that hold nothing of it.
+TAGGED = re.compile(r"(?:^|-)(?:tags?|labels|keywords)(?:-|$)")
+FILED = re.compile(r"(?:^|-)(?:categor(?:y|ies)|cat-links)(?:-|$)")
+TAG_PATH = re.compile(r"(?:^|/)(?:tags?|labels?|keywords?|topics?)[/?#=]")
+NOT_OWN = re.compile(
+    r"(?:^|-)(?:comments?|sidebar|related|recommended|recent|popular|cloud|menu|widget|avatar|logo|"
+    r"icon|emoji|bio|author-(?:box|card|bio|image|avatar)|byline|share|sharing|cards?|teasers?|"
+    r"listing)(?:-|$)"
+)
+OUTSIDE = {"aside", "footer", "nav"}
+# Characters of a name; what is longer says something about it. A picture is at least so wide.
+MAX_NAME = 80
+MIN_WIDTH = 100
+MAX_LOOKED_AT = 20
 # Of one page; a crowd of them is no description of an article.
 MAX_SCRIPTS = 50
 MAX_TAGS = 50
@@ -90,7 +129,7 @@ def metadata_of(tree: LexborHTMLParser) -> Metadata:
     """Read what the page says of itself; what is not there is empty."""
     metas = _metas(tree)
     objects, remarks = _objects(tree)
-    main = _main_object(objects)
+    main = _with_references(_main_object(objects), objects)
     entity = main.get("mainEntity")
     question = entity if isinstance(entity, dict) and _types(entity) == ["question"] else main
 
@@ -103,7 +142,6 @@ def metadata_of(tree: LexborHTMLParser) -> Metadata:
         if (title := _text(value))
     ]
     titles += [(value, name) for name in TITLE for value in metas.get(name, ())]
-    canonical = tree.css_first('link[rel~="canonical"]')
     root = tree.css_first("html")
     sites = [*metas.get("og:site_name", ()), *metas.get("application-name", ())]
     sites += [_name(each) for each in objects if "website" in _types(each)]
@@ -118,22 +156,32 @@ def metadata_of(tree: LexborHTMLParser) -> Metadata:
         titles=tuple(dict.fromkeys(titles)),
         sites=tuple(dict.fromkeys(filter(None, sites))),
         published=_text(main.get("datePublished")) or meta(PUBLISHED) or _shown_date(tree),
-        updated=_text(main.get("dateModified")) or meta(UPDATED),
+        updated=_text(main.get("dateModified"))
+        or meta(UPDATED)
+        or _shown_date(tree, UPDATE_ELEMENTS),
         category=next(iter(_several(main.get("articleSection"), cut="")), None)
         or meta(SECTION)
+        or next(iter(_several(main.get("recipeCategory"))), None)
+        or _shown_name(tree, SECTION_ELEMENTS)
         or _crumb(objects)
-        or _linked(tree, 'a[rel~="category"]'),
+        or _linked(tree, 'a[rel~="category"]')
+        or next(iter(_filed(tree, FILED)), None)
+        or _trail(tree, [title for title, _ in titles]),
         tags=tuple(dict.fromkeys(tags or _all_linked(tree)))[:MAX_TAGS],
         image=_address(main.get("image")) or meta(IMAGE) or _address(main.get("thumbnailUrl")),
-        author=_name(main.get("author")) or author,
-        description=meta(DESCRIPTION) or _text(main.get("description")) or None,
+        author=_name(main.get("author"))
+        or _shown_name(tree, AUTHOR_ELEMENTS[:1])
+        or author
+        or _shown_name(tree, AUTHOR_ELEMENTS[1:]),
+        description=meta(DESCRIPTION)
+        or _text(main.get("description"))
+        or _shown_text(tree, ".p-summary"),
         language=(root.attributes.get("lang") or None if root else None)
         or _text(main.get("inLanguage"))
         or meta(LANGUAGE),
-        canonical=(canonical.attributes.get("href") or None if canonical else None)
-        or meta(("og:url",)),
+        canonical=_canonical(tree) or meta(("og:url",)) or _own_address(main),
         kind=(meta(("og:type",)) or "").lower() or None,
-        body=_body(question),
+        body=_body(question) or _questions(main),
         noindex=any(
             "noindex" in value.lower() or value.lower() == "none"
             for name in ("robots", "googlebot")
@@ -198,6 +246,38 @@ def _main_object(objects: list[dict[str, Any]]) -> dict[str, Any]:
     return objects[min(ranked)[1]] if ranked else {}
 
 
+def _with_references(main: dict[str, Any], objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """The object with what it names by ``@id`` alone, where that is on the page."""
+    by_id = {each["@id"]: each for each in objects if isinstance(each.get("@id"), str)}
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [resolved(each) for each in value]
+        if isinstance(value, dict) and not {"name", "url", "contentUrl"} & value.keys():
+            name = value.get("@id")
+            return by_id.get(name, value) if isinstance(name, str) else value
+        return value
+
+    return {
+        name: resolved(value) if name in ("author", "image", "publisher", "isPartOf") else value
+        for name, value in main.items()
+    }
+
+
+def _own_address(main: dict[str, Any]) -> str | None:
+    """Where the article says it is the main thing; not the home page, which some name here."""
+    for value in (main.get("mainEntityOfPage"), main.get("url")):
+        address = value.get("@id") or value.get("url") if isinstance(value, dict) else value
+        if isinstance(address, str) and address.startswith(("http://", "https://")):
+            try:
+                path = urlsplit(address).path
+            except ValueError:
+                continue
+            if path.strip("/"):
+                return address.partition("#")[0]
+    return None
+
+
 def _is_listing(objects: list[dict[str, Any]]) -> bool:
     names = {name for each in objects for name in _types(each)}
     return bool(names & set(LISTINGS)) and not names & set(ARTICLES[:-2])
@@ -257,19 +337,144 @@ def _linked(tree: LexborHTMLParser, selector: str) -> str | None:
 
 def _all_linked(tree: LexborHTMLParser) -> list[str]:
     nodes = tree.css('a[rel~="tag"]')
+    if not nodes:
+        return [text.lstrip("#") for text in _filed(tree, TAGGED, TAG_PATH)]
     # In WordPress categories are tags as well.
     own = [each for each in nodes if "category" not in (each.attributes.get("rel") or "").split()]
     return [text.lstrip("#") for node in own if (text := " ".join(node.text(deep=True).split()))]
 
 
-def _shown_date(tree: LexborHTMLParser) -> str | None:
-    for selector in DATE_ELEMENTS:
+def _filed(
+    tree: LexborHTMLParser, names: re.Pattern[str], path: re.Pattern[str] | None = None
+) -> list[str]:
+    """What links in elements of such names say; with a ``path`` of links that lead there."""
+    found = []
+    for link in tree.css("a[href]")[:MAX_FILED]:
+        if path is not None and not path.search(link.attributes.get("href") or ""):
+            continue
+        # Further out are the names of pages and columns.
+        around = [link, *_first(ancestors(link), 4)]
+        holder = next(
+            (
+                node
+                for node in around
+                if node.tag not in ("body", "main", "article", "section")
+                and any(map(names.search, names_of(node)))
+            ),
+            None,
+        )
+        if holder is None or len(text_of(holder)) > MAX_FILED_UNDER or not _is_own(holder):
+            continue
+        if 0 < len(text := text_of(link)) <= MAX_NAME:
+            found.append(text)
+    return found
+
+
+# Menus may be long, and stand first. What an article is filed under is a line; a longer element is
+# the whole page, as themes call it that is filed so.
+MAX_FILED, MAX_FILED_UNDER = 1_000, 300
+
+
+def _first(nodes: Iterable[LexborNode], n: int) -> list[LexborNode]:
+    return [node for node, _ in zip(nodes, range(n), strict=False)]
+
+
+def _is_own(node: LexborNode) -> bool:
+    """Whether it stands in the page's own article, as far as names and kinds of elements say."""
+    for at, each in enumerate((node, *ancestors(node))):
+        if each.tag in ("body", "html", "main"):
+            return True
+        is_outside = each.tag in OUTSIDE and (at or each.tag != "nav")  # tags may be a menu
+        if is_outside and not any(above.tag == "article" for above in ancestors(each)):
+            return False
+        if each.tag != "article" and any(map(NOT_OWN.search, names_of(each))):
+            return False
+        if "Comment" in (each.attributes.get("itemtype") or ""):
+            return False
+    return True
+
+
+def _trail(tree: LexborHTMLParser, titles: list[str]) -> str | None:
+    """The section above the page in the trail that it shows: neither the first entry, which is the
+    home page, nor the page itself.
+    """
+    own = {title_key(title) for title in titles}
+    own |= {title_key(text_of(node)) for node in tree.css("h1")[:MAX_LOOKED_AT]}
+    for node in tree.css(TRAILS)[:3]:
+        nodes = node.css("li") or node.css("a[href]")
+        entries = [
+            text.strip(" /›»>·|")
+            for each in nodes[:MAX_LOOKED_AT]
+            if not any("aside" in name for name in names_of(each)) and (text := text_of(each))
+        ]
+        # "You are here:" is no place.
+        entries = [text for text in entries if text and not text.endswith(":")][1:]
+        entries = [text for text in entries if title_key(text) not in own and len(text) <= MAX_NAME]
+        if entries:
+            return entries[-1]
+    return None
+
+
+def _canonical(tree: LexborHTMLParser) -> str | None:
+    for selector in CANONICAL_ELEMENTS:
+        node = tree.css_first(selector)
+        if node is not None and (address := (node.attributes.get("href") or "").strip()):
+            return address
+    return None
+
+
+def _shown_date(tree: LexborHTMLParser, selectors: Iterable[str] = DATE_ELEMENTS) -> str | None:
+    for selector in selectors:
         node = tree.css_first(selector)
         if node is not None:
-            given = node.attributes.get("datetime") or node.attributes.get("content")
-            if given and given.strip():
+            given = next(
+                filter(None, map(node.attributes.get, ("datetime", "content", "title"))), ""
+            )
+            # A title may be a date in words, a time without its day is none.
+            if re.match(r"\s*\d{4}", given):
                 return given.strip()
     return None
+
+
+def _shown_name(tree: LexborHTMLParser, selectors: Iterable[str]) -> str | None:
+    for selector in selectors:
+        for node in tree.css(selector)[:MAX_LOOKED_AT]:
+            text = node.attributes.get("content") or text_of(node)
+            inside = any(
+                "Comment" in (each.attributes.get("itemtype") or "") for each in ancestors(node)
+            )
+            if 0 < len(text) <= MAX_NAME and "://" not in text and not inside:
+                return text
+    return None
+
+
+def _shown_text(tree: LexborHTMLParser, selector: str) -> str | None:
+    node = tree.css_first(selector)
+    return (text_of(node) or None) if node is not None else None
+
+
+def shown_image(tree: LexborHTMLParser) -> str | None:
+    """The address of the picture that the page shows first in its article."""
+    for selector in IMAGE_ELEMENTS:
+        for node in tree.css(selector)[:MAX_LOOKED_AT]:
+            given = next(
+                filter(None, map(node.attributes.get, ("src", "href", "content", "data-src"))), ""
+            ).strip()
+            width = node.attributes.get("width") or ""
+            is_small = width.isdigit() and int(width) < MIN_WIDTH
+            if given and not is_small and not given.startswith("data:") and _is_own(node):
+                return given.partition("#")[0] or None
+    return None
+
+
+def _questions(main: dict[str, Any]) -> str:
+    """The questions of a page of them with their answers."""
+    entries = main.get("mainEntity")
+    parts = []
+    for each in entries if isinstance(entries, list) else []:
+        if isinstance(each, dict) and _types(each) == ["question"]:
+            parts += [_text(each.get("name")), _body(each)]
+    return "\n\n".join(filter(None, parts))
 
 
 def _body(main: dict[str, Any]) -> str:

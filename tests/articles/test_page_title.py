@@ -57,3 +57,11 @@ def test_a_page_without_any_is_refused():
     """The error names the file and the field."""
     with pytest.raises(ArticleError, match=r"^a\.html: field title: no h1 or title with text"):
         parse("<p>Text.</p>", where="a.html")
+
+
+def test_links_of_headings_to_themselves_are_no_part_of_titles():
+    """Generators write them with characters of an icon font, or of no width."""
+    for mark in ("\uf0c1", "\u200b", "&para;", '<span class="icon"></span>'):
+        page = f'<h1>Knee<a class="headerlink" href="#knee">{mark}</a></h1><p>It clicks.</p>'
+
+        assert parse(page, where="a.html").fields["title"] == "Knee"
