@@ -231,11 +231,14 @@ def import_events(
         guessed = dict(reader.finder.guessed) if reader.finder else {}
         done = {**asdict(received), "skipped": reader.skipped, "n_bad": reader.n_bad}
         done |= {"n_ahead": reader.n_ahead, "n_before_2000": reader.n_ancient}
-        done |= {"remarked": dict(reader.remarks)}
+        done |= {"remarked": dict(reader.remarks), "read_as": dict(reader.read_as)}
         done["addresses_guessed"] = guessed
         left_out = {"problems": problems, "remarks": remarks}
         say_json({**done, "resumed": resumed, "already_imported": already, **left_out})
         return
+    for name, n in reader.read_as.most_common():
+        if name not in ("JSON Lines", "CSV", "Parquet"):
+            say(f"read as {name}" + (f": {n:,} files" if n > 1 else ""))
     for path, n_records in reader.resumed.items():
         say(f"{path}: resumed at record {n_records + 1:,}")
     warn([f"{path}: already imported; --again reads it anew" for path in reader.already])

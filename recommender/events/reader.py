@@ -92,9 +92,9 @@ class EventReader:
     What could not be read is in ``problems`` (the first thousand) and ``n_bad``. If that is more
     than ``tolerance`` allows, ``TooManyBadRecords`` is raised after the last event. What was sound
     but of no use is counted in ``skipped``, by reason; ``skipped_files`` are those of folders that
-    could not be read. ``resumed`` holds after how many records a
-    file was gone on with, ``already`` which files had nothing new; ``n_before`` events came out
-    of both in earlier imports.
+    could not be read; ``read_as`` counts files by what they were taken for. ``resumed`` holds after
+    how many records a file was gone on with, ``already`` which files had nothing new; ``n_before``
+    events came out of both in earlier imports.
 
     Formats that speak of addresses need a ``finder`` of articles. Events before 2000, and later
     than a day after ``now``, are bad records; if more than one in a hundred are of the future,
@@ -124,6 +124,7 @@ class EventReader:
         self.n_bad = self.n_records = self.n_events = self.n_before = 0
         self.n_ahead = self.n_ancient = 0
         self.skipped = Reasons()
+        self.read_as = Reasons()
         self.resumed: dict[Path, int] = {}
         self.already: list[Path] = []
         self.finished = False
@@ -249,8 +250,14 @@ class EventReader:
                 size = path.stat().st_size
                 yield from self._records(source, step=0 if many else RECORDS_PER_STEP)
                 yield self._waiting()
+                self._note_name(source)
                 source.ended, source.size = True, size if size == path.stat().st_size else 0
             self.progress.advance(1 if many else self.n_records % RECORDS_PER_STEP)
+
+    def _note_name(self, source: Source) -> None:
+        """Note as what a file was read."""
+        translator = self._translators.get(source.format.translator)
+        self.read_as.add((translator.name if translator else "") or source.format.title)
 
     def _records(self, source: Source, *, step: int) -> Iterator[Sequence[Event]]:
         translator = self._translators.get(source.format.translator)

@@ -1,49 +1,38 @@
-"""Page views out of a web server's access log, in the combined format of Apache and nginx.
+"""Page views out of a web server's access log, in any of the usual formats (``access_dialects``).
 
     203.0.113.9 - - [22/Nov/2026:10:00:00 +0000] "GET /knee.html HTTP/1.1" 200 5123
     "https://example.org/hip.html" "Mozilla/5.0 ..."
 
-That is one line. A page view is a GET of an article's page, answered with 200 or 304, by somebody
-who is neither a crawler nor a tool. Its referrer is the article that the reader came from; who
-came from elsewhere, or from another page of the site, has read the article all the same, so the
-page view is kept without a referrer.
+That is one line of the most usual. A page view is a GET of an article's page, answered with 200 or
+304, by somebody who is neither a crawler nor a tool. Its referrer is the article that the reader
+came from; who came from elsewhere, or from another page of the site, has read the article all the
+same, so the page view is kept without a referrer.
 
 A reload is the same client asking for the same page within 30 minutes of its last time, with the
 referrer it had before or with none; or a page that refers to itself. Coming back from another
-article is no reload. A client is an address and a user agent: both are used while the log is read,
-and neither is kept.
+article is no reload. A client is an address, that which a proxy forwarded if it did, and a user
+agent: all are used while the log is read, and none is kept.
+
+Behind a proxy that forwards nothing, or where addresses are cut short, one address stands for many
+readers. That shows: it brings more than anybody reads in an hour, or nearly all of the log, or no
+address has its end. What it brings is kept then, reloads too, and the import says so.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from recommender.articles.addresses import Finder
-from recommender.errors import EventError
 from recommender.events.crawlers import is_crawler, is_tool
-from recommender.events.event import MILLISECOND, Event, PageView, check_time
+from recommender.events.event import Event, PageView, check_time
+from recommender.events.formats.access_dialects import Dialects
 from recommender.events.formats.base import Reasons, Skip, Translator
 from recommender.files import Record
-from recommender.times import EPOCH
 
-QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
-# What follows the user agent is of no interest; a virtual host's name may come first.
-PIECES = {
-    "address": r"(?:[^\s:]+:\d+ )?(\S+)",
-    "user": r" \S+ .{1,200}?",
-    "time": r" \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]",
-    "request": f" {QUOTED}",
-    "status": r" (\d{3})",
-    "size": r" (?:\d+|-)",
-    "referrer": f" {QUOTED}",
-    "user agent": f" {QUOTED}",
-}
-LINE = re.compile("".join(PIECES.values()))
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
 # As long as web analytics takes a visit to last without a page view: half an hour.
 RELOAD_MS = 30 * 60 * 1000
@@ -51,56 +40,14 @@ RELOAD_MS = 30 * 60 * 1000
 SECOND_MS = 1000
 # Beyond this, what is older than a reload may be is forgotten.
 MAX_REMEMBERED = 1_000_000
-
-
-def recognises(line: str) -> bool:
-    """Whether a line is in the combined format."""
-    return LINE.match(line) is not None
-
-
-class Line(NamedTuple):
-    """One line, as it stands there but for the time, in milliseconds since 1970."""
-
-    address: str
-    ts: int
-    request: str
-    status: str
-    referrer: str
-    agent: str
-
-
-def parse_line(text: str, *, where: str) -> Line:
-    """Raises ``EventError``, which names the field but quotes nothing: lines name people."""
-    match = LINE.match(text)
-    if match is None:
-        raise EventError(f"{where}: field {_faulty(text)}: not as in the combined log format")
-    address, time, request, status, referrer, agent = match.groups()
-    try:
-        ts = _milliseconds(time)
-    except ValueError:
-        raise EventError(f"{where}: field time: no such time: {time!r}") from None
-    return Line(address, ts, request, status, referrer, agent)
-
-
-def _faulty(text: str) -> str:
-    """The first piece that is not there."""
-    so_far = ""
-    for name, piece in PIECES.items():
-        so_far += piece
-        if not re.match(so_far, text):
-            return name
-    return "user agent"
-
-
-@lru_cache(maxsize=1_000)
-def _milliseconds(time: str) -> int:
-    zone = timedelta(hours=int(time[22:24]), minutes=int(time[24:26]))
-    moment = datetime(
-        int(time[7:11]), MONTHS.index(time[3:6]) + 1, int(time[0:2]),
-        int(time[12:14]), int(time[15:17]), min(int(time[18:20]), 59),  # a leap second
-        tzinfo=timezone(-zone if time[21] == "-" else zone),
-    )  # fmt: skip
-    return (moment.astimezone(UTC) - EPOCH) // MILLISECOND
+# More than one reads in an hour (as ``click_filters.Caps`` has it), so that it is several; and the
+# share of a log of so many page views at least that is of one address. Not tuned.
+MANY, HOUR_MS = 30, 60 * 60 * 1000
+MOST, LEAST = 0.9, 30
+# Of ten addresses that all end with 0, none is one reader's: one in 256 does by chance.
+LEAST_CUT = 10
+# The last part of an address that was cut short.
+CUT = re.compile(r"(?:\.0|::0?|:0|[xX*]+)$")
 
 
 class Read(NamedTuple):
@@ -111,6 +58,7 @@ class Read(NamedTuple):
     without_referrer: bool
     referrer: str
     client: int
+    address: int
 
 
 class AccessLog(Translator):
@@ -122,39 +70,59 @@ class AccessLog(Translator):
 
     def __init__(self, finder: Finder, skipped: Reasons) -> None:
         super().__init__(finder, skipped)
+        self.dialects = Dialects()
         self.waiting: list[Read] = []
         # When each client last asked for each page, and from where it came since it first did.
         self.last: dict[tuple[int, str], tuple[int, tuple[str, ...]]] = {}
         # Readers who do the same in the same second get a millisecond each.
         self.alike: dict[tuple[int, str, str], int] = {}
+        # Page views by address, as far as they are many; how many there are, and by addresses that
+        # were cut short or are none.
+        self.of_address: Counter[int] = Counter()
+        self.n_read = self.n_cut = 0
+        # Those that are known to be of several readers.
+        self.shared: set[int] = set()
+
+    @property
+    def name(self) -> str:
+        """The dialects of the last file."""
+        return ", ".join(["access log", " and ".join(self.dialects.names)])
 
     def read(self, record: Record) -> Iterable[Event]:
         """Nothing yet."""
-        line = parse_line(record.fields["line"], where=record.where)
-        method, target = _request(line.request)
-        if method != "GET":
-            raise Skip(f"method {method}" if method in METHODS else "malformed request")
+        line = self.dialects.read(record.fields["line"], where=record.where)
+        if line.method != "GET":
+            raise Skip(f"method {line.method}" if line.method in METHODS else "malformed request")
         if line.status not in ("200", "304"):
-            raise Skip(f"status {line.status}")
-        article = self.finder.at(target)
+            raise Skip(f"status {line.status}" if line.status.isdigit() else "no status")
+        article = self.finder.at(line.target)
         if article is None:
             raise Skip("asset or other address")
-        if _is_machine(line.agent):
+        if line.agent is None:
+            self.remarks.add("without a user agent, so crawlers are among them")
+        elif _is_machine(line.agent):
             raise Skip("crawler or tool")
         # A path alone is no referrer; one that is no article is none of ours.
         referrer = ("://" in line.referrer[:8] and self.finder.at(line.referrer)) or ""
+        check_time(line.ts, self.latest, where=record.where)
         if referrer == article:
             raise Skip("reload")
-        check_time(line.ts, self.latest, where=record.where)
-        client = hash((line.address, line.agent))
-        self.waiting.append(Read(line.ts, article, not referrer, referrer, client))
+        self.n_read += 1
+        self.n_cut += bool(CUT.search(line.client))
+        client, address = hash((line.client, line.agent)), hash(line.client)
+        self.waiting.append(Read(line.ts, article, not referrer, referrer, client, address))
         return ()
 
     def flush(self) -> Iterator[Event]:
         """The page views that are no reloads."""
         waiting, self.waiting = sorted(self.waiting), []
+        self._find_shared(waiting)
+        all_cut = self.n_read >= LEAST_CUT and self.n_cut >= MOST * self.n_read
         for read in waiting:
-            if self._is_reload(read):
+            if all_cut or read.client in self.shared or read.address in self.shared:
+                why = "addresses are cut short" if all_cut else "one address is of many readers"
+                self.remarks.add(f"{why}: reloads are not told apart, and are kept")
+            elif self._is_reload(read):
                 self.skipped.add("reload")
                 continue
             key = (read.ts, read.article, read.referrer)
@@ -162,6 +130,17 @@ class AccessLog(Translator):
             yield PageView(read.ts + n_alike % SECOND_MS, read.article, "", read.referrer)
         if waiting:
             self._forget(waiting[-1].ts)
+
+    def _find_shared(self, waiting: list[Read]) -> None:
+        """Note which clients, and addresses, cannot be of one reader."""
+        hours = Counter((read.client, read.ts // HOUR_MS) for read in waiting)
+        self.shared |= {client for (client, _), n in hours.items() if n > MANY}
+        self.of_address.update(read.address for read in waiting)
+        if len(self.of_address) > MAX_REMEMBERED:
+            self.of_address = Counter(dict(self.of_address.most_common(MAX_REMEMBERED // 2)))
+        for address, n in self.of_address.most_common(1):
+            if self.n_read >= LEAST and n >= MOST * self.n_read:
+                self.shared.add(address)
 
     def _is_reload(self, read: Read) -> bool:
         key = (read.client, read.article)
@@ -177,17 +156,6 @@ class AccessLog(Translator):
             self.last = {key: seen for key, seen in self.last.items() if seen[0] >= now - RELOAD_MS}
         if len(self.alike) > MAX_REMEMBERED:
             self.alike = {key: n for key, n in self.alike.items() if key[0] >= now - RELOAD_MS}
-
-
-def _request(request: str) -> tuple[str, str]:
-    r"""Method and target; bytes that the server wrote as ``\xhh`` as addresses have them.
-
-    >>> _request(r"GET /caf\xC3\xA9?a=1 HTTP/1.1")
-    ('GET', '/caf%C3%A9?a=1')
-    """
-    method, _, rest = request.partition(" ")
-    target = rest.rpartition(" HTTP/")[0] or rest
-    return method, re.sub(r"\\x([0-9A-Fa-f]{2})", r"%\1", target)
 
 
 @lru_cache(maxsize=20_000)

@@ -63,6 +63,11 @@ class Translator:
         # What is later is a fault of some clock.
         self.latest = inf
 
+    @property
+    def name(self) -> str:
+        """What the last file was, if that is more than the format's name."""
+        return ""
+
     def moment(self, value: Any, *, name: str, where: str) -> datetime:
         """The moment that a field of this name stands for, which must be one that can be."""
         found = moment(value, name=name, where=where)

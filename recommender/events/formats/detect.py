@@ -15,7 +15,8 @@ from pathlib import Path
 
 from recommender.errors import InputError
 from recommender.events.event import Event, parse
-from recommender.events.formats import access_log, ga4, snowplow, ubi
+from recommender.events.formats import access_dialects as access
+from recommender.events.formats import ga4, snowplow, ubi
 from recommender.events.formats.access_log import AccessLog
 from recommender.events.formats.base import Format, Translator, json_object
 from recommender.events.formats.ga4 import Ga4
@@ -41,7 +42,7 @@ FORMATS = (
     Format("ga4", "Google Analytics 4", "jsonl", Ga4, ga4.recognises),
     Format("ubi", "UBI", "jsonl", Ubi, ubi.recognises),
     Format("snowplow", "Snowplow", "lines", Snowplow, snowplow.recognises, (".tsv",)),
-    Format("access", "access logs", "lines", AccessLog, access_log.recognises, (".log", "_log")),
+    Format("access", "access logs", "lines", AccessLog, access.recognises, (".log", "_log")),
     Format("jsonl", "JSON Lines", "jsonl", Plain, _is_json, (".jsonl", ".ndjson", ".json")),
     Format("csv", "CSV", "csv", Plain, None, (".csv",)),
     Format("parquet", "Parquet", "parquet", Plain, None, (".parquet",)),

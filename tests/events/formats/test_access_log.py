@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from recommender.articles.addresses import Finder
 from recommender.errors import EventError, InputError
 from recommender.events.event import PageView
-from recommender.events.formats.access_log import AccessLog, parse_line
+from recommender.events.formats.access_dialects import parse_line
+from recommender.events.formats.access_log import AccessLog
 from recommender.events.formats.base import Reasons, Skip
 from recommender.events.reader import EventReader
 from recommender.files import Record
