@@ -284,7 +284,7 @@ def import_events(
 @click.option("--explain", is_flag=True, help="with the reason for each link")
 @as_json
 def related(id: str, k: int, explain: bool, as_json: bool) -> None:
-    """Show the list of an article.
+    """Show the list of an article, by its id or its address.
 
     \b
     example:
@@ -293,7 +293,12 @@ def related(id: str, k: int, explain: bool, as_json: bool) -> None:
     bundle = _edited_bundle(whole=False)
     row = bundle.shelf.row(id)
     if row is None:
-        raise RecommenderError(_no_such_article(id, bundle))
+        found = bundle.shelf.at_address(id)
+        if (row := found.row) is None:
+            raise RecommenderError(_no_such_article(id, bundle))
+        address, id = id, bundle.shelf.id_of(row)
+        if found.assumed:
+            warn([f"{address} is taken for {id} (assumed: {found.assumed})"])
     links = bundle.related(id, k)
     if as_json:
         items = [asdict(link) for link in links]

@@ -608,6 +608,28 @@ def test_training_waits_for_articles_too(site: Path, capfd):
     assert len(bundles(site)) == 2
 
 
+def test_an_article_is_named_by_its_address_too(site: Path, capfd):
+    """What is a guess is said; so is what `import events` guessed, and which rules name nobody."""
+    placed = [{**record, "url": f"https://example.org/{record['id']}"} for record in RECORDS]
+    main(["import", "articles", write(site / "articles.jsonl", placed)])
+    line = '127.0.0.1 - - [01/Nov/2026:10:00:00 +0000] "GET {} HTTP/1.1" 200 9 "-" "Mozilla/5.0"'
+    log = site / "access.log"
+    log.write_text("\n".join(map(line.format, ("/hip", "/hip/amp/", "/nap?ref=mail", "/no"))))
+    (site / "editorial.csv").write_text("action,source,target\npin,/hip,/nap/\nblock,*,/gone\n")
+    capfd.readouterr()
+
+    main(["related", "https://www.example.org/HIP/index.html", "--json"])
+    seen = capfd.readouterr()
+    main(["import", "events", str(log)])
+
+    answer = json.loads(seen.out)
+    first = answer["items"][0]
+    assert (answer["article_id"], first["id"], first["origin"]) == ("hip", "nap", "pinned")
+    assert "is taken for hip (assumed: file name or ending)" in " ".join(seen.err.split())
+    assert "editorial.csv: line 3: field target: no article '/gone'" in " ".join(seen.err.split())
+    assert "2 addresses that no article has were taken for one" in capfd.readouterr().out
+
+
 def test_what_is_new_is_new_to_the_live_bundle(site: Path, capfd):
     """Not to one that was published beside it."""
     main(["import", "events", write(site / "e.jsonl", events())])
