@@ -134,7 +134,7 @@ def lines_of(
                 end_line()
             if node.tag == "a":
                 link = None
-        elif node.tag not in INVISIBLE and node.mem_id not in without and not _is_mark(node):
+        elif _is_seen(node) and node.mem_id not in without and not _is_mark(node):
             if node.tag in BLOCKS:
                 end_line()
             elif node.tag == "a" and links and not "".join(text).strip():
@@ -143,6 +143,13 @@ def lines_of(
             stack.extend((child, False) for child in reversed(list(node.iter(include_text=True))))
     end_line()
     return lines
+
+
+def _is_seen(node: LexborNode) -> bool:
+    """Whether readers see its text. What opens the answer to a question is its heading."""
+    if node.tag != "button":
+        return node.tag not in INVISIBLE
+    return node.parent is not None and node.parent.tag in (*HEADINGS, "dt")
 
 
 def _is_mark(node: LexborNode) -> bool:

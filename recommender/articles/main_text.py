@@ -65,7 +65,10 @@ NOISE = re.compile(
     r"advert(?:isement|ising|s)?|ads|ad-?(?:slot|unit|container|wrapper|box|banner|block)|adsbygoogle|"
     r"sponsored|promo|promo-?(?:box|banner|block)|outbrain|taboola|"
     r"post-?meta|entry-?meta|article-?meta|meta|meta-?(?:data|info)|post-?date|entry-?date|"
-    r"posted-?on|post-?info|published|publish-?date|date-?line|dateline|timestamp|reading-?time|"
+    r"posted-?on|post-?info|published|publish-?date|date-?line|dateline|timestamp|"
+    r"(?:reading|read)-?time|time-?to-?read|author-?name|post-?author|entry-?author|"
+    r"interaction-?counter|likes|post-?terms|post-?labels|labels|node-links|"
+    r"recipe-?jump|jump-?to-?recipe|jump-?link|back-?link|signup-?card|p-summary|"
     r"post-?tags|entry-?tags|tag-?(?:list|cloud|links)|tags|tags-?links|cat-?links|"
     r"post-?categories|entry-?(?:footer|utility)|post-?footer|"
     r"screen-?reader-?text|sr-?only|visually-?hidden|skip-?(?:link|nav|to-content)|"
@@ -79,6 +82,29 @@ NAMED = {
     "div", "section", "aside", "ul", "ol", "nav", "footer", "header", "form", "p", "span", "dl",
     "details", "table", "a", "figure", "time", "small", "article", "li", "h2", "h3", "h4",
 }  # fmt: skip
+# Elements that are a line that says when, by whom and under what an article was published; what
+# such a line holds, and what it does not. A sentence with a date in it is text.
+LABELS = {
+    "div",
+    "p",
+    "span",
+    "ul",
+    "ol",
+    "li",
+    "dl",
+    "header",
+    "footer",
+    "time",
+    "section",
+    "small",
+}
+MARKED = (
+    'time, a[rel~="tag"], a[rel~="category"], a[rel~="author"], [itemprop="author"], .p-author, '
+    '[itemprop="datePublished"], [itemprop="dateModified"]'
+)
+NO_LABEL = "h1, h2, h3, h4, h5, h6, blockquote, pre, table, figure, [itemprop='articleBody']"
+ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।", ":")
+MAX_LABEL, MAX_PARTS = 120, 60
 # What is left of the text, in characters and as a share of it, when something is taken for noise
 # by its name, or by what it is; if less is, it was the text. Shares not tuned.
 LEAST_LEFT = 30
@@ -105,7 +131,11 @@ def main_lines(
     if heading is not None:
         around.add(heading.mem_id)
     without: set[int] = set()
-    for is_noise, share in ((_is_named_noise, LEFT_BY_NAME), (_is_seldom_text, LEFT_BY_KIND)):
+    for is_noise, share in (
+        (_is_named_noise, LEFT_BY_NAME),
+        (_is_seldom_text, LEFT_BY_KIND),
+        (_is_label, LEFT_BY_KIND),
+    ):
         without |= _noise(tree.body, is_noise, around, without, share)
     without |= _other_articles(tree.body, _amounts(tree.body, without), around)
     main = _main(tree, heading, _amounts(tree.body, without))
@@ -176,10 +206,24 @@ def _is_named_noise(node: LexborNode) -> bool:
 def _is_seldom_text(node: LexborNode) -> bool:
     attributes = node.attributes
     if node.tag in SELDOM or attributes.get("role") in SELDOM_ROLES:
-        return True
+        # The header of a part of the text has its heading.
+        within = node.parent is not None and node.parent.tag in ("article", "section")
+        return not (node.tag == "header" and within and node.css_first("h2, h3, h4, h5, h6"))
     # Within the article, what is hidden at first is the answer to a question, or the next tab.
     unseen = "hidden" in attributes or UNSEEN.search(attributes.get("style") or "")
     return bool(unseen) and not any(above.tag in MAIN for above in ancestors(node))
+
+
+def _is_label(node: LexborNode) -> bool:
+    """Whether it is a line that says by whom or when the article was written, or where it is filed:
+    known by what it links to or marks, in themes of any language.
+    """
+    if node.tag not in LABELS or any(n == MAX_PARTS for n, _ in enumerate(node.traverse())):
+        return False
+    text = text_of(node)
+    if not text or len(text) > MAX_LABEL or text.endswith(ENDS) or node.css_first(NO_LABEL):
+        return False
+    return node.tag == "time" or node.css_first(MARKED) is not None
 
 
 def _main(

@@ -349,6 +349,7 @@ def _filed(
 ) -> list[str]:
     """What links in elements of such names say; with a ``path`` of links that lead there."""
     found = []
+    are_meant: dict[int, bool] = {}
     for link in tree.css("a[href]")[:MAX_FILED]:
         if path is not None and not path.search(link.attributes.get("href") or ""):
             continue
@@ -363,9 +364,12 @@ def _filed(
             ),
             None,
         )
-        if holder is None or len(text_of(holder)) > MAX_FILED_UNDER or not _is_own(holder):
+        if holder is None:
             continue
-        if 0 < len(text := text_of(link)) <= MAX_NAME:
+        if holder.mem_id not in are_meant:
+            is_line = len(text_of(holder)) <= MAX_FILED_UNDER
+            are_meant[holder.mem_id] = is_line and _is_own(holder)
+        if are_meant[holder.mem_id] and 0 < len(text := text_of(link)) <= MAX_NAME:
             found.append(text)
     return found
 

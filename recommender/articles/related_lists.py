@@ -81,8 +81,9 @@ ELSEWHERE_TEXTS = """
     Popular; Popular posts; Popular articles; Most popular; Most read; Most viewed; Trending;
     Trending now; Latest; Latest posts; Latest articles; Latest news; Latest stories;
     Recent posts; Recent articles; Recent comments; Recently added; Archives; Categories; Tags;
-    Top stories; Featured; Featured posts; Featured articles; New posts; Neueste Beiträge;
-    Meistgelesen; Meist gelesen; Aktuelle Beiträge; Beliebte Artikel; Kategorien; Archiv;
+    More posts; Top stories; Featured; Featured posts; Featured articles; New posts;
+    Neueste Beiträge; Meistgelesen; Meist gelesen; Aktuelle Beiträge; Beliebte Artikel; Kategorien;
+    Archiv;
     Les plus lus; Articles récents; Derniers articles; Lo más leído; Más leídas;
     Entradas recientes; Mais lidas; Posts recentes; I più letti; Articoli recenti; Meest gelezen;
     Recente berichten; Mest läst; Najpopularniejsze; Najczęściej czytane; Популярное;

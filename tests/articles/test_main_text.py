@@ -64,6 +64,30 @@ SHAPES = {
         <script type="application/ld+json">{"@type": "QAPage", "mainEntity": {"@type": "Question",
         "name": "Why does my knee click?", "text": "TEXT0 TEXT1", "acceptedAnswer":
         {"@type": "Answer", "text": "<p>TEXT2</p><p>TEXT3</p>"}}}</script>""",
+    "lines of labels": f"""<article>{H1}<p class="angaben">REST Von <a href=/jo>Jo</a> am
+        <time datetime="2025-10-18">18. Oktober</time> · 3 Minuten</p>{TEXT}<p>REST Schlagwörter:
+        <a href=/t/knie rel=tag>Knie</a> <a href=/t/ton rel=tag>Töne</a></p></article>""",
+    "labels that are spans": f"""<main>{H1}<div><time datetime="2025-10-18">REST 18 October</time>
+        <span>REST —</span><span itemprop=author>REST Jo</span></div><div>{TEXT}</div></main>""",
+    "a sentence with a date": f"""<main>{H1}{TEXT.replace("TEXT2", "TEXT2 On <time>2 May</time>")}
+        <p>On <time>8 May 1945</time> the war ended, and TEXT3.</p></main>""",
+    "parts with headers": "<main><h1>Why does my knee click?</h1>"
+    + "".join(
+        f"<article><header><time>0{n}:00</time><h2>TEXT{n} More is known now</h2></header><p>"
+        "Bubbles of gas form in the joint and burst.</p></article>"
+        for n in range(4)
+    )
+    + "</main>",
+    "questions that open": f"<main>{H1}"
+    + "".join(
+        f"<h3><button aria-expanded=false>TEXT{n} Does it hurt?</button></h3><div hidden><p>It may "
+        "well do so at night, and when it rains.</p></div>"
+        for n in range(4)
+    )
+    + "</main>",
+    "buttons": f"<main>{H1}{TEXT}<button>REST Buy</button></main>",
+    "more posts of a theme": f"""<main>{H1}{TEXT}<div><h2>More posts</h2><ul><li><h3><a href=/x>
+        REST Hip</a></h3><li><h3><a href=/y>REST Foot</a></h3></ul></div></main>""",
     "second story": f"<main><article>{H1}{TEXT}</article><article><h1>REST Gout</h1><p>REST Gout "
     "comes at night.</p></article></main>",
 }
