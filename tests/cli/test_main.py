@@ -655,7 +655,7 @@ def test_without_a_live_bundle_training_waits_for_nothing(here: Path, live: str,
     assert len(bundles(here)) == n_before + 1
     out, err = capfd.readouterr()
     assert bundles(here)[-1] in out
-    assert ("trained however few clicks are new" in err) == (live == "damaged")
+    assert ("trained however little is new" in err) == (live == "damaged")
 
 
 def visits(*days: str) -> list[dict[str, object]]:
