@@ -349,3 +349,25 @@ def test_what_could_not_be_written_is_not_counted(store: Store):
 
     counted = rows(store, "SELECT name, n FROM tallies ORDER BY name")
     assert counted == [("clicks", 1), ("received", 2)]
+
+
+def test_a_view_may_be_posted_in_pieces(store: Store):
+    """By the site itself: further links are new, the same ones are not; a page's view is whole."""
+    journal, answers = Journal(store, clock=lambda: NOON), Answers()
+    posts = [
+        [Impression("v1", NOON, "a1", ("a2", "a3"))],
+        [Impression("v1", NOON + 9, "a1", ("a4",)), Impression("v1", NOON, "a1", ("a2", "a3"))],
+        [Impression("v1", NOON + 99, "a1", ("a3",))],
+    ]
+    for number, post in enumerate(posts):
+        journal.add(post, answers.to(number))
+        answers.wait(number + 1)
+    journal.close()
+
+    assert answers.told == {0: [True], 1: [True, False], 2: [False]}
+    query = (
+        "SELECT i.id FROM views v JOIN slate_links l ON l.slate = v.slate "
+        "JOIN ids i ON i.key = l.item ORDER BY l.rank"
+    )
+    with store.reading() as connection:
+        assert [*connection.scalars(sql.text(query))] == ["a2", "a3", "a4"]

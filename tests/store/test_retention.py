@@ -13,7 +13,7 @@ from sites import NOW, random_articles, random_events, stored
 from recommender.clicks import cooccurrence
 from recommender.clicks.choice_model import pairs_in
 from recommender.errors import StoreError
-from recommender.events.event import Click, Event, Impression, PageView
+from recommender.events.event import Click, ClickOnPage, Event, Impression, PageView
 from recommender.events.ingest import BEYOND_ORIGIN, BY_CRAWLER, BY_READER, Incoming
 from recommender.store.click_filters import Caps
 from recommender.store.counts import MAX_READ_IN_SESSION, Log, count, n_clicks
@@ -427,3 +427,24 @@ def before_deleting(store: Store, table: str, happens: Callable[[], object]) -> 
             happens()
 
     sql.event.listen(store.engine, "before_cursor_execute", watch)
+
+
+def test_the_pieces_of_a_view_and_clicks_that_wait_go_too(store: Store):
+    """By time and by session; what comes later begins anew."""
+    store.add_events(
+        [
+            Impression("v", DAY, "a1", ("a2",), session_id="s"),
+            Impression("v", DAY + 1, "a1", ("a3",), session_id="s"),
+            ClickOnPage("key", DAY + 2, "a3", "a4", session_id="s"),
+            ClickOnPage("other", 9 * DAY, "a3", "a4", session_id="t"),
+        ]
+    )
+
+    forget_session(store, "s")
+
+    with store.reading() as connection:
+        counts = [
+            connection.scalar(sql.text(f"SELECT COUNT(*) FROM {table}"))
+            for table in ("views", "pieces", "clicks_on_pages")
+        ]
+    assert counts == [0, 0, 1]

@@ -43,6 +43,7 @@ BALANCER = re.compile(
 # A cell of the extended format, which Tomcat puts in quotes.
 CELL = re.compile(r'"((?:[^"]|"")*)"|(\S+)')
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
 FORWARDED = re.compile(r'"([^"]*)"')
 # The names that fields have in logs of JSON, in the order in which they are tried: without case and
 # marks, and those of inner objects alone or behind the outer ones'.
@@ -121,10 +122,13 @@ class Dialects:
         """The request of a line. ``EventError`` names the field that is at fault, but quotes
         nothing: lines name people. ``Skip`` for what is about the log.
         """
-        file = where.rpartition(":")[0]
-        if file != self.file:
+        if not self.file or not where.startswith(self.file):
+            file = f"{where.rpartition(':')[0]}:"
             self.file, self.fields, self.date, self.software = file, (), "", ""
             self.names, self.combined = {}, False
+        # Most lines are like those before.
+        if self.combined and (match := LINE.match(text)) is not None and match[2][:3] == " - ":
+            return _of_match(match.groups(), text[match.end() :], where)
         text = text.rstrip("\r\n")
         if text.startswith("#"):
             self._directive(text)
@@ -251,7 +255,7 @@ def _of_match(pieces: tuple[str | None, ...], behind: str, where: str) -> Line:
         found = (match[1] for match in FORWARDED.finditer(behind))
         forwarded = next((text for text in found if _addresses(text)), "")
     method, target = split_request(request or "")
-    client = _client(address, forwarded)
+    client = _client(address, forwarded) if forwarded else address
     return Line(address, client, ts, method, target, status or "", referrer or "", agent)
 
 
@@ -333,7 +337,7 @@ def split_request(request: str) -> tuple[str, str]:
     """
     method, _, rest = request.partition(" ")
     target = rest.rpartition(" HTTP/")[0] or rest
-    return method, re.sub(r"\\x([0-9A-Fa-f]{2})", r"%\1", target)
+    return method, ESCAPED.sub(r"%\1", target) if "\\" in target else target
 
 
 # JSON

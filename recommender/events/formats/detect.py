@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from itertools import islice
@@ -84,10 +85,22 @@ def _by_name(path: Path) -> Format | None:
     return next((format for format in FORMATS if name.endswith(format.endings)), None)
 
 
+def _of_table(path: Path, named: Format) -> Format:
+    """The format of a table: another tool's whose records have the same fields there, or ours."""
+    first = next(iter(read_records(path, named.records)), None)
+    if isinstance(first, Record):
+        line = json.dumps(first.fields, default=str)
+        foreign = [each for each in FORMATS if each.records == "jsonl" and each.recognises]
+        for format in foreign:
+            if format.translator is not Plain and format.recognises and format.recognises(line):
+                return format._replace(records=named.records)
+    return named
+
+
 def _detected(path: Path) -> Format:
     named = _by_name(path)
     if named and not named.recognises:
-        return named
+        return _of_table(path, named) if named.records == "parquet" else named
     for found in islice(read_records(path, "lines"), LINES_TRIED):
         line = found.fields["line"] if isinstance(found, Record) else ""
         for format in FORMATS:

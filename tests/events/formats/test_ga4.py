@@ -207,6 +207,19 @@ def test_no_record_is_more_than_faulty(record: dict[str, Any], data: st.DataObje
         assert str(exc)
 
 
+def test_a_table_of_parquet_is_read_as_json_is(tmp_path: Path):
+    """As BigQuery exports it, with its columns of lists and objects."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    records = [{**ga4(number), "event_timestamp": int(ga4(number)["event_timestamp"])}
+               for number in (0, 1)]  # fmt: skip
+    parquet.write_table(arrow.Table.from_pylist(records), tmp_path / "ga4.parquet")
+
+    of_table = list(EventReader([tmp_path / "ga4.parquet"], finder=FINDER))
+    of_json, _ = read(tmp_path / "ga4.json", GA4)
+
+    assert of_table == of_json
+
+
 LIST = ("hip", "gout", "salt")
 
 
