@@ -68,6 +68,50 @@ def with_own_titles(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
     ]
 
 
+def without_shared_ends(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
+    """HTML pages without the lines that most of them begin or end with, as those about the author
+    or the site do; and a sentence that states it. Lines in the middle stay, whatever they are: many
+    articles have the same headings.
+    """
+    rows = [row for row, (article, document) in enumerate(pages) if _is_html(document, article)]
+    lines = {row: pages[row][0].body.split("\n\n") for row in rows}
+    found = list(pages)
+    taken: Counter[str] = Counter()
+    # The first line of all at a time: what stands behind it shows only when it is gone.
+    for _ in range(2 * MAX_ENDS):
+        n_before = taken.total()
+        for end in (0, -1):
+            counts = Counter(each[end] for each in lines.values() if len(each) > 1)
+            shared = {
+                line
+                for line, n in counts.items()
+                if n >= MIN_LISTS and n > MOST * len(rows) and len(line) <= MAX_LINE
+            }
+            for row, each in lines.items():
+                if len(each) > 1 and each[end] in shared:
+                    taken[each[end]] += 1
+                    lines[row] = each[1:] if end == 0 else each[:-1]
+        if taken.total() == n_before:
+            break
+    for row, each in lines.items():
+        article, document = pages[row]
+        found[row] = (replace(article, body="\n\n".join(each)), document)
+    if not taken:
+        return found, []
+    return found, [
+        f"{len(taken):,} lines begin or end most pages, so they are none of the texts (such as "
+        f"{max(taken, key=lambda line: (taken[line], line))[:MAX_SHOWN]!r})"
+    ]
+
+
+def _is_html(document: Document, article: Article) -> bool:
+    return bool(document.title_found_in and article.body)
+
+
+# What stands around articles is a few lines, and short ones; the longest that is shown of one.
+MAX_ENDS, MAX_LINE, MAX_SHOWN = 6, 600, 60
+
+
 def titles_alike(pages: Sequence[Page]) -> str | None:
     """A warning, if many pages have one title."""
     titles = [article.title for article, document in pages if document.title_found_in]

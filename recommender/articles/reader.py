@@ -256,6 +256,10 @@ def decoded(raw: bytes, *, where: str) -> str:
     for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if raw.startswith(mark):
             return raw.decode(encoding, "replace")
+    # Without a mark: every other byte of the markup is zero.
+    for beginning, encoding in ((b"<\x00", "utf-16-le"), (b"\x00<", "utf-16-be")):
+        if raw.startswith(beginning):
+            return raw.decode(encoding, "replace")
     declared = CHARSET.search(raw[:DECLARED_WITHIN])
     try:
         return decode(raw, where=where)
@@ -378,6 +382,11 @@ def _settle(pages: list[page_set.Page], reading: Reading, batch: Batch) -> None:
         )
     left_out = {} if reading.listings else page_set.listings(pages)
     left_out |= page_set.kinds_left_out(pages)
+    rows = [row for row in range(len(pages)) if row not in twins and row not in left_out]
+    articles, more = page_set.without_shared_ends([pages[row] for row in rows])
+    batch.notes.extend(more)
+    for row, page in zip(rows, articles, strict=True):
+        pages[row] = page
     kept = []
     for row, (article, document) in enumerate(pages):
         if row in twins:

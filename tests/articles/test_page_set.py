@@ -280,3 +280,40 @@ def test_a_page_that_is_not_what_it_declares_is_refused(tmp_path: Path):
     (tmp_path / "a.html").write_bytes(b'<meta charset="utf-8"><h1>Caf\xe9</h1><p>Text.</p>')
 
     assert "not UTF-8: byte 0xe9" in read_articles([tmp_path]).problems[0].text
+
+
+def test_lines_that_begin_or_end_most_pages_are_none_of_their_texts(tmp_path: Path):
+    """Headings that all articles have stay; so do lines that few pages end with."""
+    for n in range(12):
+        own = f"Text of number {n}.</p><h2>How to</h2><p>Water it {n} times."
+        around = "<p>Jo writes about plants.</p><p>All rights are ours.</p>" if n else ""
+        rare = "<p>Thanks to Al.</p>" if n == 5 else ""
+        page(tmp_path / f"{n}.html", f"Plant {n}", f"Foto: Jo</p><p>{own}</p>{around}{rare}<p>")
+
+    batch = read_articles([tmp_path])
+
+    assert batch.articles["3"].body == "Text of number 3.\n\nHow to\n\nWater it 3 times."
+    assert batch.articles["0"].body == "Text of number 0.\n\nHow to\n\nWater it 0 times."
+    assert batch.articles["5"].body.endswith("All rights are ours.\n\nThanks to Al.")
+    assert [note for note in batch.notes if note.startswith("3 lines begin or end most pages")]
+
+
+def test_a_few_pages_may_end_alike(mirror: Path):
+    """By chance, or since they say so."""
+    for file in mirror.rglob("*.html"):
+        file.write_text(file.read_text().replace("</article>", "<p>Ask us.</p></article>"))
+
+    assert read_articles([mirror]).articles["2025/10/garlic"].body.endswith("Ask us.")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_pages_that_declare_no_encoding_are_read_by_their_first_bytes(
+    tmp_path: Path, encoding: str
+):
+    """With a mark of byte order or without."""
+    text = "<html><title>Айва</title><h1>Айва</h1><p>Её варят.</p></html>"
+    (tmp_path / "quince.html").write_bytes(text.encode(encoding))
+
+    found = read_articles([tmp_path]).articles["quince"]
+
+    assert (found.title, found.body) == ("Айва", "Её варят.")
