@@ -15,7 +15,7 @@ import numpy as np
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from recommender.events.event import DAY_MS
+from recommender.events.event import DAY_MS, EARLIEST
 from recommender.store.click_filters import ANY_NUMBER, Caps, limits, n_other_layouts
 from recommender.store.database import Store
 from recommender.store.queries import (
@@ -224,7 +224,7 @@ def count(
     stored, layout = np.divmod(keys, n_layouts)
     heads, links = slates.links_of(stored)
     slate_of_click = np.searchsorted(keys, clicked * n_layouts + clicks["layout"])
-    return Log(
+    log = Log(
         source=_numbered(number, slates.source[stored]),
         heads=heads,
         item=_numbered(number, slates.item[links]),
@@ -261,6 +261,19 @@ def count(
         n_visits_left=n_left,
         n_unknown=len(np.setdiff1d(np.concatenate([slates.source, slates.item]), [*known])),
     )
+    return _without_ancient(log)
+
+
+def _without_ancient(log: Log) -> Log:
+    """Without what happened before 2000, by clocks that were never set, in a log that goes on
+    after it: imports refuse such times, but earlier releases took them.
+    """
+    first_day = EARLIEST // DAY_MS
+    if log.first_ts is None or not log.first_ts < EARLIEST <= (log.last_ts or 0):
+        return log
+    log = log.between(first_day, ANY_NUMBER)
+    days = log.view_day.min(initial=ANY_NUMBER)
+    return replace(log, first_ts=int(days) * DAY_MS if len(log.view_day) else log.last_ts)
 
 
 def n_clicks(store: Store, *, until: int | None = None, caps: Caps | None = None) -> int:

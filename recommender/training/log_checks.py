@@ -323,8 +323,8 @@ def _times(connection: Connection, now_ms: int) -> Check:
     named = [f"view {row.view_id}: {_written(row.ts)}" for row in connection.execute(some, bounds)]
     n_ancient = int(n_ancient or 0)
     summary = (
-        f"{n - n_ancient:,} views are dated more than a day ahead, and left out of all counts; "
-        f"{n_ancient:,} before 2000"
+        f"{n - n_ancient:,} views are dated more than a day ahead, {n_ancient:,} before 2000; they "
+        "do not count"
     )
     return Check("times can be right", n == 0, summary, named)
 

@@ -12,7 +12,7 @@ from sites import DAY, NOW, Shown, click, log_of, stored, view
 
 from recommender.articles.article import Article
 from recommender.errors import StoreError
-from recommender.events.event import Event, PageView
+from recommender.events.event import Click, Event, Impression, PageView
 from recommender.frames.site import Site
 from recommender.store import click_filters, counts, retention
 from recommender.store.counts import UNKNOWN, Log, count, n_clicks
@@ -650,3 +650,18 @@ def test_what_weighs_nothing_is_left_out():
     assert (found.view_day.tolist(), found.n_views.tolist()) == ([0], [50])
     assert (found.click_day.tolist(), found.n_clicks.tolist()) == ([0, 0], [4, 2])
     assert found.view_live.tolist() == [True] and len(found.n_in_sessions) == 2
+
+
+def test_what_is_dated_before_2000_does_not_count_beside_later_views(store: Store):
+    """Earlier releases took such times; a log of nothing else is counted as it is."""
+    day = 20_000 * 86_400_000
+    views = [Impression(f"v{at}", day + at, "a", ("b",)) for at in range(3)]
+    ancient = [Impression("old", 86_400_000, "a", ("b",)), Click("old", 86_400_001, "b")]
+    store.add_events([*views, Click("v1", day + 9, "b"), *ancient])
+
+    log = count(store, ["a", "b"])
+    alone = count(store, ["a", "b"], until=day)
+
+    assert (log.n_views.sum(), log.n_clicks.sum()) == (3, 1)
+    assert (log.first_ts, log.last_ts) == (day, day + 2)
+    assert (alone.n_views.sum(), alone.first_ts) == (1, 86_400_000)
