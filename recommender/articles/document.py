@@ -55,7 +55,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What is sound and no article; ``reason`` is the same for many ("a draft")."""
+    """What is sound and no article; ``reason`` is the same for many ("a draft"). ``path`` and
+    ``url`` are where it lies and its address, as of a ``Document``: links there lead to no article,
+    so that the title of a draft stands in no list.
+    """
 
     where: str
     reason: str
+    path: str = ""
+    url: str = ""

@@ -28,6 +28,7 @@ from recommender.articles.title_matching import TitleIndex
 # meant.
 NOWHERE = "file.invalid"
 DATED = re.compile(r"^\d{4}-\d\d?-\d\d?-")
+DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,13 @@ class _Links:
         stems: dict[str, list[str]] = defaultdict(list)
         for path, id in self.paths.items():
             stems[DATED.sub("", path.rpartition("/")[2])].append(id)
+        for path, id in list(self.paths.items()):  # sites leave the day out, or make folders of it
+            folder, _, name = path.rpartition("/")
+            if dated := DATED.match(name):
+                undated = name[dated.end() :]
+                self.paths.setdefault(f"{folder}/{undated}".strip("/"), id)
+                day = "/".join(f"{int(part):02}" for part in DIGITS.findall(dated[0]))
+                self.paths.setdefault(f"{day}/{undated}", id)
         self.stems = {stem: ids[0] for stem, ids in stems.items() if len(ids) == 1}
         self.closed = batch.closed
         self.stubs: dict[str, Article] = {}

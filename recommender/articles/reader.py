@@ -158,6 +158,7 @@ def read_articles(
                 batch.problems.append(found)
             elif isinstance(found, LeftOut):
                 batch.leave_out(found.where, found.reason)
+                _close(found, batch)
             else:
                 if format.read is not None:
                     unread.update(_unread(found.fields, reading))
@@ -413,9 +414,12 @@ def _settle(pages: list[page_set.Page], reading: Reading, batch: Batch) -> None:
         batch.remarks.append(Problem(warning))
 
 
-def _close(document: Document, batch: Batch) -> None:
-    places = [bare_path(document.path)] if document.path else []
-    address = document.canonical or document.fields.get("url")
+def _close(found: Document | LeftOut, batch: Batch) -> None:
+    places = [bare_path(found.path)] if found.path else []
+    if isinstance(found, Document):
+        address = found.canonical or found.fields.get("url")
+    else:
+        address = found.url or None
     batch.closed |= {*places, *([url_key(address)] if isinstance(address, str) else [])}
 
 

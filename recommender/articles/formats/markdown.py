@@ -139,7 +139,7 @@ def read(file: Path, root: Path) -> Iterator[Found]:
         return
     path = below(file, root)
     if reason := _reason(matter.fields, path):
-        yield LeftOut(where, reason)
+        yield LeftOut(where, reason, _on_site(path), _url(matter.fields, path.split("/")[:-1]))
         return
     try:
         yield _document(matter, where, path)

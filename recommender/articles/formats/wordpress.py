@@ -187,13 +187,13 @@ def _item(item: _Item, where: str, site: Site, remarks: tuple[str, ...]) -> Foun
     if kind in NO_PAGES or kind.startswith(NO_PAGES_BY_BEGINNING):
         return LeftOut(where, f"type: {kind}")
     if status != "publish":
-        return LeftOut(where, STATES.get(status, f"status: {status}"))
+        return LeftOut(where, STATES.get(status, f"status: {status}"), url=item["link"])
     if item["wp:post_password"]:
-        return LeftOut(where, "protected by a password")
+        return LeftOut(where, "protected by a password", url=item["link"])
     if item.meta.get("_yoast_wpseo_meta-robots-noindex") == "1" or "noindex" in item.meta.get(
         "rank_math_robots", ""
     ):
-        return LeftOut(where, "noindex")
+        return LeftOut(where, "noindex", url=item["link"])
     html = html_of(item["content:encoded"])
     teaser = plain(item["excerpt:encoded"]) or plain(item.of_plugins(SUMMARIES))
     if not teaser and kind != "post" and not plain(html):

@@ -8,6 +8,8 @@ import pytest
 
 from recommender.articles.document import Document, LeftOut, Pick
 from recommender.articles.formats import markdown
+from recommender.articles.linking import link
+from recommender.articles.reader import read_articles
 from recommender.files import Problem
 
 
@@ -237,9 +239,9 @@ def test_what_is_no_article_is_left_out_with_its_reason(
     tmp_path: Path, name: str, head: str, reason: str
 ):
     """Drafts, lists, redirects, parts."""
-    assert read(tmp_path, f"---\ntitle: A\n{head}\n---\nText.", name) == LeftOut(
-        f"{tmp_path}/{name}", reason
-    )
+    found = read(tmp_path, f"---\ntitle: A\n{head}\n---\nText.", name)
+
+    assert (type(found), found.where, found.reason) == (LeftOut, f"{tmp_path}/{name}", reason)
 
 
 def test_files_of_the_repository_and_pages_of_templates_alone_are_left_out(tmp_path: Path):
@@ -431,3 +433,32 @@ def test_hostile_texts_take_seconds_and_raise_nothing(tmp_path: Path, content: s
 
     assert isinstance(found, Document | LeftOut | Problem)
     assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize(
+    "address", ["/beds/storing/", "/2025/03/04/storing.html", "/beds/2025-03-04-storing/"]
+)
+def test_a_file_with_a_day_in_its_name_is_found_by_the_address_it_has(tmp_path: Path, address: str):
+    """Generators leave the day out, or make folders of it; the link's title may be another."""
+    beds = tmp_path / "content/beds"
+    beds.mkdir(parents=True)
+    (beds / "2025-03-04-storing.md").write_text("---\ntitle: Storing garlic\n---\nHang it.")
+    (beds / "garlic.md").write_text(
+        f"---\ntitle: Garlic\nrelated:\n  - url: {address}\n    title: How to keep it\n---\nText."
+    )
+
+    found = link(read_articles([tmp_path]), [])
+
+    assert found.articles["beds/garlic"].recommended == ("beds/2025-03-04-storing",)
+    assert found.stubs == {}
+
+
+def test_links_to_drafts_show_no_title_of_theirs(tmp_path: Path):
+    """By place or address."""
+    (tmp_path / "draft.md").write_text("---\ntitle: Secret\ndraft: true\n---\nText.")
+    (tmp_path / "garlic.md").write_text("---\ntitle: Garlic\nrelated: [/draft/]\n---\nText.")
+
+    found = link(read_articles([tmp_path]), [])
+
+    assert found.articles["garlic"].recommended == ()
+    assert found.stubs == {}

@@ -11,6 +11,8 @@ import pytest
 from recommender.articles.document import Document, LeftOut, Pick
 from recommender.articles.formats import wordpress
 from recommender.articles.formats.base import head_of
+from recommender.articles.linking import link
+from recommender.articles.reader import read_articles
 from recommender.files import Problem
 
 HEAD = """<?xml version="1.0" encoding="UTF-8" ?>
@@ -328,3 +330,24 @@ def test_memory_is_that_of_a_post_however_many_there_are(tmp_path: Path):
     n_few, before, n_many, after = map(int, done.stdout.split())
     assert (n_few, n_many) == (10, 1_800)
     assert after - before < 20_000  # kB
+
+
+@pytest.mark.parametrize("kept_back", [{"wp__status": "draft"}, {"wp__post_password": "x"}])
+def test_links_to_what_readers_do_not_see_show_no_title_of_it(
+    tmp_path: Path, kept_back: dict[str, str]
+):
+    """A list may name a post that was taken back."""
+    links = "".join(
+        f'<li><a href="https://garden.example/2025/10/garlic-{n}/">Post {n}</a></li>'
+        for n in (2, 3)
+    )
+    text = f"<p>Garlic wants cold.</p><h3>You may also like</h3><ul>{links}</ul>"
+    posts = item(1, content__encoded=cdata(text)), item(2, title="Second"), item(3, **kept_back)
+    (tmp_path / "a.xml").write_text(
+        HEAD.replace("VERSION", "1.2") + "".join(posts) + "</channel></rss>"
+    )
+
+    found = link(read_articles([tmp_path]), [])
+
+    assert found.articles["2025/10/garlic-1"].recommended == ("2025/10/garlic-2",)
+    assert found.stubs == {}
