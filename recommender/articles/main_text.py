@@ -85,23 +85,11 @@ NAMED = {
 # Elements that are a line that says when, by whom and under what an article was published; what
 # such a line holds, and what it does not. A sentence with a date in it is text.
 LABELS = {
-    "div",
-    "p",
-    "span",
-    "ul",
-    "ol",
-    "li",
-    "dl",
-    "header",
-    "footer",
-    "time",
-    "section",
-    "small",
-}
-MARKED = (
-    'time, a[rel~="tag"], a[rel~="category"], a[rel~="author"], [itemprop="author"], .p-author, '
-    '[itemprop="datePublished"], [itemprop="dateModified"]'
-)
+    "div", "p", "span", "ul", "ol", "li", "dl", "header", "footer", "time", "section", "small",
+}  # fmt: skip
+FILED = 'a[rel~="tag"], a[rel~="category"], a[rel~="author"], [itemprop="author"], .p-author'
+# A duration is a part of a recipe.
+MARKED = f'{FILED}, time:not([datetime^="P"]), [itemprop="datePublished"]'
 NO_LABEL = "h1, h2, h3, h4, h5, h6, blockquote, pre, table, figure, [itemprop='articleBody']"
 ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।", ":")
 MAX_LABEL, MAX_PARTS = 120, 60
@@ -223,7 +211,15 @@ def _is_label(node: LexborNode) -> bool:
     text = text_of(node)
     if not text or len(text) > MAX_LABEL or text.endswith(ENDS) or node.css_first(NO_LABEL):
         return False
-    return node.tag == "time" or node.css_first(MARKED) is not None
+    if node.tag in ("time", "span"):  # one within a line is a part of its sentence
+        beside = node.parent.iter(include_text=True) if node.parent is not None else ()
+        if any(each.tag == "-text" and each.text(deep=False).strip() for each in beside):
+            return False
+    if node.tag == "time":
+        return not (node.attributes.get("datetime") or "").startswith("P")
+    # The entries of a time line have dates.
+    marks = FILED if node.tag in ("li", "ul", "ol", "dl") else MARKED
+    return node.css_first(marks) is not None
 
 
 def _main(

@@ -127,3 +127,17 @@ def test_a_byline_and_a_date_are_no_text():
     body = parse(f"<article>{H1}{meta}<div>{TEXT}</div></article>", where="a.html").fields["body"]
 
     assert body.startswith("TEXT0")
+
+
+def test_dates_of_sentences_and_time_lines_are_text():
+    """And so are durations; a line that is a date is none."""
+    page = f"""<main>{H1}<p><time>18 October 2025</time></p>{TEXT}<p>In <time>May</time> it rained,
+        then less</p><ul><li><time>1969</time> Men land on the moon</li><li><time>1972</time> They
+        leave it</li></ul><p>Cooking: <time datetime="PT20M">20 minutes</time></p></main>"""
+
+    body = parse(page, where="a.html").fields["body"]
+
+    assert body.startswith("TEXT0")
+    assert body.split("\n\n")[-3:] == [
+        "1969 Men land on the moon", "1972 They leave it", "Cooking: 20 minutes",
+    ]  # fmt: skip
