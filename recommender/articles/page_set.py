@@ -71,15 +71,19 @@ def with_own_titles(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
 def without_shared_ends(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
     """HTML pages without the lines that most of them begin or end with, as those about the author
     or the site do; and a sentence that states it. Lines in the middle stay, whatever they are: many
-    articles have the same headings.
+    articles have the same headings. Pages that share much of their text keep it, and so does one of
+    which hardly half would be left.
     """
     rows = [row for row, (article, document) in enumerate(pages) if _is_html(document, article)]
     lines = {row: pages[row][0].body.split("\n\n") for row in rows}
-    found = list(pages)
-    taken: Counter[str] = Counter()
+    on_pages = Counter(line for each in lines.values() for line in set(each))
+    n_characters = sum(len(line) for each in lines.values() for line in each)
+    n_shared = sum(len(line) * n for line, n in on_pages.items() if n > MOST * len(rows))
+    if n_shared > MOST_SHARED * n_characters:  # it is their text that they share
+        return list(pages), []
     # The first line of all at a time: what stands behind it shows only when it is gone.
     for _ in range(2 * MAX_ENDS):
-        n_before = taken.total()
+        n_before = sum(map(len, lines.values()))
         for end in (0, -1):
             counts = Counter(each[end] for each in lines.values() if len(each) > 1)
             shared = {
@@ -89,13 +93,17 @@ def without_shared_ends(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
             }
             for row, each in lines.items():
                 if len(each) > 1 and each[end] in shared:
-                    taken[each[end]] += 1
                     lines[row] = each[1:] if end == 0 else each[:-1]
-        if taken.total() == n_before:
+        if sum(map(len, lines.values())) == n_before:
             break
+    found = list(pages)
+    taken: Counter[str] = Counter()
     for row, each in lines.items():
         article, document = pages[row]
-        found[row] = (replace(article, body="\n\n".join(each)), document)
+        body = "\n\n".join(each)
+        if body != article.body and len(body) > LEAST_LEFT * len(article.body):
+            taken.update((Counter(article.body.split("\n\n")) - Counter(each)).keys())
+            found[row] = (replace(article, body=body), document)
     if not taken:
         return found, []
     return found, [
@@ -110,6 +118,9 @@ def _is_html(document: Document, article: Article) -> bool:
 
 # What stands around articles is a few lines, and short ones; the longest that is shown of one.
 MAX_ENDS, MAX_LINE, MAX_SHOWN = 6, 600, 60
+# Of texts that are much alike, what they share is no mark of a theme, and of a short one most may
+# be taken; shares not tuned.
+MOST_SHARED, LEAST_LEFT = 1 / 3, 0.5
 
 
 def titles_alike(pages: Sequence[Page]) -> str | None:

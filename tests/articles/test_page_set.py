@@ -282,20 +282,32 @@ def test_a_page_that_is_not_what_it_declares_is_refused(tmp_path: Path):
     assert "not UTF-8: byte 0xe9" in read_articles([tmp_path]).problems[0].text
 
 
+LONG = "This is a text that is longer than what stands around it, as texts of articles are, and"
+
+
 def test_lines_that_begin_or_end_most_pages_are_none_of_their_texts(tmp_path: Path):
     """Headings that all articles have stay; so do lines that few pages end with."""
     for n in range(12):
-        own = f"Text of number {n}.</p><h2>How to</h2><p>Water it {n} times."
+        own = f"{LONG} of number {n}.</p><h2>How to</h2><p>Water it {n} times."
         around = "<p>Jo writes about plants.</p><p>All rights are ours.</p>" if n else ""
         rare = "<p>Thanks to Al.</p>" if n == 5 else ""
         page(tmp_path / f"{n}.html", f"Plant {n}", f"Foto: Jo</p><p>{own}</p>{around}{rare}<p>")
 
     batch = read_articles([tmp_path])
 
-    assert batch.articles["3"].body == "Text of number 3.\n\nHow to\n\nWater it 3 times."
-    assert batch.articles["0"].body == "Text of number 0.\n\nHow to\n\nWater it 0 times."
+    assert batch.articles["3"].body == f"{LONG} of number 3.\n\nHow to\n\nWater it 3 times."
+    assert batch.articles["0"].body == f"{LONG} of number 0.\n\nHow to\n\nWater it 0 times."
     assert batch.articles["5"].body.endswith("All rights are ours.\n\nThanks to Al.")
     assert [note for note in batch.notes if note.startswith("3 lines begin or end most pages")]
+
+
+def test_pages_that_are_all_the_same_keep_their_texts(tmp_path: Path):
+    """As shops have them whose pages differ in their titles; also what some have besides."""
+    for n in range(12):
+        own = "<p>It grows in pots.</p>" if n % 3 == 0 else ""
+        page(tmp_path / f"{n}.html", f"Plant {n}", f"{LONG}.</p>{own}<p>Water it.</p><p>Wait.")
+
+    assert read_articles([tmp_path]).articles["4"].body == f"{LONG}.\n\nWater it.\n\nWait."
 
 
 def test_a_few_pages_may_end_alike(mirror: Path):
