@@ -92,7 +92,7 @@ def listed(record: Mapping[str, Any], name: str) -> Sequence[Any] | None:
             return value.split("|")
         try:
             value = json.loads(value)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise FieldError(name, f"not a JSON list: {exc}") from exc
     if not isinstance(value, list | tuple):
         raise FieldError(name, f"must be a list, not {type(value).__name__}")
@@ -102,6 +102,8 @@ def listed(record: Mapping[str, Any], name: str) -> Sequence[Any] | None:
 def flag(record: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
     """True or false, also as tables and forms write it."""
     value = record.get(name, default)
+    if isinstance(value, list | tuple | Mapping):
+        raise FieldError(name, f"must be true or false, not {type(value).__name__}")
     written = str(value).lower()
     if value in (True, 1) or written in ("1", "true", "yes"):
         return True

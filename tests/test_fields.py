@@ -50,6 +50,7 @@ def test_lists_of_records_and_of_cells():
     assert listed({"f": "a||b"}, "f") == ["a", "", "b"]
     assert listed({"f": ""}, "f") is None
     assert fault(listed, "[1").reason == "malformed"
+    assert fault(listed, "[" * 100_000).reason == "malformed"
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,12 @@ def test_truth_is_written_in_several_ways(value: object, expected: bool):
     """Whatever is the default."""
     assert flag({"f": value}, "f", default=not expected) is expected
     assert flag({}, "f", default=expected) is expected
+
+
+def test_a_list_is_not_true():
+    """However deep it is: writing it in the message would take as deep a stack."""
+    deep: list[Any] = []
+    for _ in range(10_000):
+        deep = [deep]
+
+    assert str(fault(flag, deep)) == "field f: must be true or false, not list"

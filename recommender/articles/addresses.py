@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterable
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 from unicodedata import normalize
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urljoin, urlsplit
 
 from recommender.articles.tracking import is_tracking
 
@@ -64,6 +64,20 @@ def address_fault(url: str) -> str | None:
     if "@" in parts.netloc:
         return f"an address with a user's name: {shown}"
     return None
+
+
+def joined(base: str, address: str) -> str | None:
+    """Where an address leads from the page at ``base``; None if that is no address.
+
+    >>> joined("/knee/index.html", "../hip.html"), joined("/knee.html", "http://[::1")
+    ('/hip.html', None)
+    """
+    try:
+        found = urljoin(base, address)
+        urlsplit(found)  # without a base nothing is taken apart
+    except ValueError:
+        return None
+    return found
 
 
 # Addresses whose key can be read off: nothing in them can be written in two ways.

@@ -15,9 +15,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from recommender.articles.addresses import Finder, url_key
+from recommender.articles.addresses import Finder, joined, url_key
 from recommender.articles.article import Article, stub_for
 from recommender.articles.batch import Batch
 from recommender.articles.document import Document, Pick
@@ -88,10 +88,11 @@ class _Links:
             return None
         if pick.title and (found := self.titles.find(pick.title)) is not None:
             return found
-        if address and self._is_elsewhere(address, article):
+        is_address = joined("", address) is not None
+        if address and is_address and self._is_elsewhere(address, article):
             self.n_elsewhere += 1
             return None
-        if not pick.title:
+        if not pick.title or not is_address:
             self.n_nowhere += 1
             return None
         stub = stub_for(pick.title, teaser=pick.teaser)
@@ -104,11 +105,10 @@ class _Links:
         """Whether it leads to a page that was left out, such as one that lists others."""
         if not self.closed:
             return False
-        try:
-            absolute = urljoin(article.url or f"/{document.path}", address)
-            places = (url_key(absolute), bare_path(urlsplit(absolute).path))
-        except ValueError:
+        absolute = joined(article.url or f"/{document.path}", address)
+        if absolute is None:
             return False
+        places = (url_key(absolute), bare_path(urlsplit(absolute).path))
         return any(place in self.closed for place in places)
 
     def _at(self, address: str, article: Article, document: Document) -> str | None:
@@ -117,11 +117,10 @@ class _Links:
         base = article.url or ""
         if not urlsplit(base).netloc:
             base = f"//{NOWHERE}/{base.lstrip('/') or document.path}"
-        try:
-            absolute = urljoin(base, address)
-            parts = urlsplit(absolute)
-        except ValueError:
+        absolute = joined(base, address)
+        if absolute is None:
             return None
+        parts = urlsplit(absolute)
         found = self.addresses.at(address)
         if parts.netloc != NOWHERE:
             found = self.addresses.at(absolute) or found
@@ -130,7 +129,7 @@ class _Links:
         if found or self._is_elsewhere(absolute, article):
             return found
         # A page of the folder: below its root, or beside the page that links to it.
-        beside = urljoin(f"//{NOWHERE}/{document.path}", address)
+        beside = joined(f"//{NOWHERE}/{document.path}", address) or ""
         # Mirrors of several hosts have a folder for each.
         host, rest = document.path.partition("/")[0], parts.path.lstrip("/")
         places = (parts.path, urlsplit(beside).path, f"{host}/{rest}")

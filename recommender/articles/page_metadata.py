@@ -95,6 +95,7 @@ MIN_WIDTH = 100
 MAX_LOOKED_AT = 20
 # Of one page; a crowd of them is no description of an article.
 MAX_SCRIPTS = 50
+MAX_NESTED = 100
 MAX_TAGS = 50
 
 
@@ -215,10 +216,27 @@ def _objects(tree: LexborHTMLParser) -> tuple[list[dict[str, Any]], list[str]]:
         if not text:
             continue
         try:
-            objects.extend(_flat(json.loads(text, strict=False)))
+            value = json.loads(text, strict=False)
+            _check_nesting(value)
+            objects.extend(_flat(value))
         except (ValueError, RecursionError) as exc:
             remarks.append(f"JSON-LD that cannot be read: {str(exc)[:80]}; left out")
     return objects, remarks
+
+
+def _check_nesting(value: Any) -> None:
+    """``ValueError`` for what no author writes, and no function that calls itself can read."""
+    level = [value]
+    for _ in range(MAX_NESTED):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise ValueError(f"more than {MAX_NESTED} values stand in one another")
 
 
 def _flat(value: Any) -> Iterator[dict[str, Any]]:

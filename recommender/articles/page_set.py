@@ -10,9 +10,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from urllib.parse import urljoin
 
-from recommender.articles.addresses import url_key
+from recommender.articles.addresses import joined, url_key
 from recommender.articles.article import Article, title_key
 from recommender.articles.document import Document
 from recommender.articles.linking import bare_path
@@ -197,8 +196,10 @@ def without_navigation(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
 
 def _keys(document: Document) -> list[str]:
     """Where the links of a document lead, or their titles."""
-    picks = document.picks or ()
-    return [urljoin(f"/{document.path}", each.url) if each.url else each.title for each in picks]
+    return [
+        (joined(f"/{document.path}", each.url) or each.url) if each.url else each.title
+        for each in document.picks or ()
+    ]
 
 
 def copies(pages: Sequence[Page]) -> tuple[dict[int, int], set[int]]:
@@ -209,8 +210,8 @@ def copies(pages: Sequence[Page]) -> tuple[dict[int, int], set[int]]:
     by_address: dict[str, list[int]] = defaultdict(list)
     by_path = {bare_path(document.path): row for row, (_, document) in enumerate(pages)}
     for row, (_, document) in enumerate(pages):
-        if document.canonical:
-            by_address[url_key(urljoin(f"/{document.path}", document.canonical))].append(row)
+        if document.canonical and (url := joined(f"/{document.path}", document.canonical)):
+            by_address[url_key(url)].append(row)
     found: dict[int, int] = {}
     wrong: set[int] = set()
     for address, rows in by_address.items():

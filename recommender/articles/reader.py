@@ -6,6 +6,7 @@ it holds and applies it, in one transaction.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from recommender.articles import html_page, page_set, text_page
-from recommender.articles.addresses import address_fault, url_key
+from recommender.articles.addresses import address_fault, joined, url_key
 from recommender.articles.article import Article, from_record
 from recommender.articles.batch import Batch, RawPage
 from recommender.articles.document import Document, LeftOut, Pick
@@ -87,11 +88,15 @@ HOME = "index"
 # In what a page declares to be written, among its first bytes.
 CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([a-z0-9_.:-]{2,40})""", re.IGNORECASE)
 DECLARED_WITHIN = 4_096
-# What the web means by some names.
-ENCODINGS = {"iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252", "ascii": "cp1252",
-             "us-ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
-             "shift-jis": "cp932", "x-sjis": "cp932", "ks_c_5601-1987": "cp949",
-             "euc-kr": "cp949", "big5": "big5hkscs"}  # fmt: skip
+# Python's codecs of characters; it has others, of addresses and of escapes.
+CHARACTERS_OF = re.compile(
+    r"cp\d+|iso8859-\d+|iso2022_\w+|koi8-\w+|mac-\w+|gb\w+|big5\w*|euc_\w+|shift_jis\w*|"
+    r"tis-620|johab|hz|kz1048|ptcp154|hp-roman8"
+)
+# What the web means by some of them (encoding.spec.whatwg.org), which is always more.
+ENCODINGS = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254",
+             "iso8859-11": "cp874", "tis-620": "cp874", "gb2312": "gb18030", "gbk": "gb18030",
+             "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +258,9 @@ def document_of(page: text_page.Page, *, where: str, path: str) -> Document:
 
 
 def decoded(raw: bytes, *, where: str) -> str:
-    """A page as text, in the encoding it declares where it is not UTF-8."""
+    """A page as text, in the encoding it declares where it is not UTF-8. ``InputError`` if that is
+    unknown.
+    """
     for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if raw.startswith(mark):
             return raw.decode(encoding, "replace")
@@ -266,12 +273,20 @@ def decoded(raw: bytes, *, where: str) -> str:
         return decode(raw, where=where)
     except InputError:
         name = declared[1].decode().lower() if declared else "utf-8"
-        if name in ("utf-8", "utf8"):
+        if name.startswith("utf"):  # what can be read as ASCII and says UTF-16 means UTF-8
             raise
-        try:
-            return raw.decode(ENCODINGS.get(name, name), "replace")
-        except LookupError:
-            raise InputError(f"{where}: an unknown encoding: {name!r}") from None
+        if codec := _encoding(name):
+            return raw.decode(codec, "replace")
+        raise InputError(f"{where}: an unknown encoding: {name!r}") from None
+
+
+def _encoding(name: str) -> str | None:
+    """Python's name of what pages call an encoding; None if it is none."""
+    try:
+        codec = codecs.lookup(name.removeprefix("x-")).name
+    except LookupError:
+        return None
+    return ENCODINGS.get(codec, codec) if CHARACTERS_OF.fullmatch(codec) else None
 
 
 def _take(
@@ -443,10 +458,7 @@ def _seen_from(base: str, address: str | None) -> str | None:
     """Where a relative address leads from a page; others are as they are."""
     if not address or address.startswith("//"):
         return address
-    try:
-        return urljoin(base, address)
-    except ValueError:
-        return address
+    return joined(base, address) or address
 
 
 def _inside(fields: Mapping[str, Any], name: str) -> Any:

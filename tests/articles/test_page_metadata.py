@@ -63,6 +63,18 @@ def test_what_cannot_be_read_costs_only_itself():
     assert page.remarks[0].startswith("JSON-LD that cannot be read: ")
 
 
+@pytest.mark.parametrize("name", ["author", "image", "publisher", "keywords"])
+def test_values_that_stand_in_one_another_without_end_are_not_read(name: str):
+    """A function that calls itself would end the import."""
+    deep: Any = "x"
+    for _ in range(600):
+        deep = [deep]
+
+    page = parse(json_ld({"@type": "Article", name: deep}) + BODY, where="a")
+
+    assert "JSON-LD that cannot be read: more than 100 values" in page.remarks[0]
+
+
 def test_breadcrumbs_and_links_name_section_and_tags():
     """Where nothing else does."""
     crumbs = [{"name": name} for name in ("Home", "Joints", "Knee")]

@@ -282,6 +282,53 @@ def test_a_page_that_is_not_what_it_declares_is_refused(tmp_path: Path):
     assert "not UTF-8: byte 0xe9" in read_articles([tmp_path]).problems[0].text
 
 
+@pytest.mark.parametrize("name", ["idna", "undefined", "unicode_escape", "rot13", "x-klingon"])
+def test_what_declares_no_encoding_of_characters_is_refused(tmp_path: Path, name: str):
+    """Python has codecs by such names, for addresses and for escapes."""
+    text = f'<meta charset="{name}"><h1>Caf\xe9 \\q</h1><p>Text.</p>'
+    (tmp_path / "a.html").write_bytes(text.encode("cp1252"))
+
+    problems = read_articles([tmp_path]).problems
+
+    assert [problem.text.partition(": ")[2] for problem in problems] == [
+        f"an unknown encoding: {name!r}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("windows-1251", "cp1251"), ("koi8-r", "koi8-r"), ("x-mac-cyrillic", "mac-cyrillic"),
+     ("x-sjis", "cp932"), ("euc-jp", "euc-jp"), ("ibm866", "cp866"), ("gb2312", "gb18030"),
+     ("big5", "big5"), ("ks_c_5601-1987", "cp949")],
+)  # fmt: skip
+def test_encodings_have_the_names_of_the_web(tmp_path: Path, name: str, codec: str):
+    """Also those that Python calls otherwise."""
+    title = {"big5": "梨", "cp949": "배"}.get(codec, "Груша")
+    text = f'<meta charset="{name}"><h1>{title}</h1><p>Text.</p>'
+    (tmp_path / "a.html").write_bytes(text.encode(codec))
+
+    assert read_articles([tmp_path]).articles["a"].title == title
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "//[", "https://exa[mple.org/x"])
+def test_an_address_that_is_none_costs_only_itself(tmp_path: Path, address: str):
+    """Whether it is the page's own or that of a link: neither text nor other links are lost."""
+    links = f'<h2>Related</h2><ul><li><a href="{address}">Pear</a><li><a href="b">B</a></ul>'
+    page(tmp_path / "a.html", "A", "Text of a.", canonical(address), links)
+    page(tmp_path / "b.html", "B", "Text of b.")
+    (tmp_path / "c.md").write_text(f'---\ntitle: C\nrelated: ["{address}"]\n---\nText of c.')
+    record = {"id": "d", "title": "D", "html": f"<p>Text of d.</p>{links}"}
+    (tmp_path / "d.jsonl").write_text(json.dumps(record))
+
+    batch = read_articles([tmp_path])
+    linked = link(batch, [])
+
+    assert not batch.problems and not linked.stubs
+    assert linked.articles["a"].recommended == linked.articles["d"].recommended == ("b",)
+    assert (linked.articles["a"].url, linked.n_nowhere) == (None, 3)
+    assert "field url: no address: " in batch.remarks[0].text
+
+
 LONG = "This is a text that is longer than what stands around it, as texts of articles are, and"
 
 
