@@ -105,17 +105,16 @@ def evaluate(
     lists = bundle.lists
     addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
     log = _log(events, end, addresses)
-    n_ahead = _n_ahead(store)
+    ahead = _on_ahead(_n_ahead(store))
     if store is not None and len(log.slate) == 0:
         raise EvaluationError(
             f"no view to judge bundle {bundle.name} by: the store holds none after the "
-            f"bundle's data, which ends {bundle.about.data_window[1]}{_on_ahead(n_ahead)}"
+            f"bundle's data, which ends {bundle.about.data_window[1]}{''.join(f'; {each}' for each in ahead)}"
         )
     known = _by_id(articles if store is None else store)
     report = judge(bundle, log, k=k, seed=seed, articles=known)
     report.notes.extend(_on_old_views(log, end))
-    if n_ahead:
-        report.notes.append(_on_ahead(n_ahead).removeprefix("; ").capitalize() + ".")
+    report.notes.extend(ahead)
     return report
 
 
@@ -141,8 +140,9 @@ def _n_ahead(store: Store | None) -> int:
     return 0 if store is None else n_ahead(store, latest_at(datetime.now(UTC)))
 
 
-def _on_ahead(n: int) -> str:
-    return f"; views dated more than a day ahead, left out: {n:,}" if n else ""
+def _on_ahead(n: int) -> list[str]:
+    """What is to be noted of them."""
+    return [f"{n:,} views dated more than a day ahead are left out."] if n else []
 
 
 def _on_old_views(log: Impressions, end: int) -> list[str]:
@@ -188,6 +188,7 @@ def off_policy(
     log = _log(events, end)
     found = estimate(log, lists, k=k, model=model)
     found.notes.extend(_on_old_views(log, end))
+    found.notes.extend(_on_ahead(_n_ahead(_store_of(events))))
     return found
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from recommender.articles.batch import Batch
 from recommender.articles.reader import add_record, read_articles
 from recommender.errors import InputError
 from recommender.escaping import terminal
-from recommender.events.event import Event, check_time, latest_at, parse
+from recommender.events.event import Event, parse
 from recommender.events.reader import EventReader
 from recommender.files import Problem, Tolerance
 from recommender.store.database import Store
@@ -56,7 +55,7 @@ def add_events(
     """Add the events of frames or files to a store; ``addresses``, ids and addresses of articles,
     are for files that name pages by them, where the store has none. ``InputError`` if a frame has
     no events, ``EventError`` if one of its rows is none; a warning counts bad records of files.
-    At ``now`` later times than tomorrow's are faults.
+    In files, times later than a day after ``now`` are such; frames may be of simulated times.
     """
     found = _events(events, now)
     if not isinstance(found, EventReader):
@@ -81,12 +80,11 @@ def _events(events: Any, now: datetime | None) -> Iterable[Event]:
     if isinstance(events, Sequence):
         if all(isinstance(entry, str | Path) for entry in events):
             return EventReader(_paths(events), now=now)
-        return (event for frame in events for event in _frame_events(frame, now))
-    return _frame_events(events, now)
+        return (event for frame in events for event in _frame_events(frame))
+    return _frame_events(events)
 
 
-def _frame_events(frame: pd.DataFrame, now: datetime | None) -> Iterator[Event]:
-    latest = inf if now is None else latest_at(now)
+def _frame_events(frame: pd.DataFrame) -> Iterator[Event]:
     columns = set(frame.columns)
     types = {"shown": "impression", "clicked": "click", "article_id": "pageview"}
     type = next((types[column] for column in types if column in columns), None)
@@ -95,10 +93,7 @@ def _frame_events(frame: pd.DataFrame, now: datetime | None) -> Iterator[Event]:
     for number, record in enumerate(_records(frame), start=1):
         # What the site's own frames mark as doubtful, its training leaves out.
         if not record.get("flagged"):
-            where = f"events:row {number}"
-            event = parse({"type": type, **record}, where=where)
-            check_time(event.ts, latest, where=where)
-            yield event
+            yield parse({"type": type, **record}, where=f"events:row {number}")
 
 
 def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:

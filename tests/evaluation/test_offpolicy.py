@@ -272,7 +272,7 @@ def test_the_sample_sites_readers_agree(learned: Bundle, sample: Path):
         order = np.argsort(-learned.score(id, there), kind="stable")
         lists[id] = [there[at] for at in order]
     visits = list(readers.visits(picked, seed=7, days=20, a_day=300))
-    later = [event._replace(ts=event.ts + 200 * 86_400_000) for event in visits]
+    later = [event._replace(ts=event.ts + 40 * 86_400_000) for event in visits]
 
     found = judged(lists, later, model=learned)
 

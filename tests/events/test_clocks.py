@@ -171,7 +171,7 @@ def test_one_view_of_2099_makes_no_judgement_blind(tmp_path: Path):
             new, promotion = train_guarded(store, folder / "models", now=NOW, options=Options())
             lists = [link.id for link in new.related("knee")]
             found.append((report.n_views, n_new, promotion.sentence, lists, new.about.data_window))
-            assert ["left out: 1" in note for note in report.notes].count(True) == of_2099
+            assert ["1 views dated more" in note for note in report.notes].count(True) == of_2099
 
     assert found[0] == found[1]
     assert found[0][:2] == (50, 50)
