@@ -107,9 +107,10 @@ def evaluate(
     log = _log(events, end, addresses)
     ahead = _on_ahead(_n_ahead(store))
     if store is not None and len(log.slate) == 0:
+        noted = "".join(f"; {each}" for each in ahead)
         raise EvaluationError(
             f"no view to judge bundle {bundle.name} by: the store holds none after the "
-            f"bundle's data, which ends {bundle.about.data_window[1]}{''.join(f'; {each}' for each in ahead)}"
+            f"bundle's data, which ends {bundle.about.data_window[1]}{noted}"
         )
     known = _by_id(articles if store is None else store)
     report = judge(bundle, log, k=k, seed=seed, articles=known)
