@@ -32,8 +32,10 @@ class Document:
     (None where the format has none), ``previous`` and ``next`` are the pages beside it in a series.
     ``canonical`` is what the page names as its own address, ``kind`` what it says it is (as
     ``og:type``), ``left_out`` a reason of its own not to be recommended. ``title_found_in`` is
-    where the title stood, and ``other_title`` another that may be it. ``remarks`` are what was left
-    out of it, each a sentence without the place.
+    where the title stood, and ``other_title`` another that may be it. ``headings`` are those of the
+    page, ``is_listing`` is true of one that calls itself a list of others, and ``is_filed`` of one
+    that its theme may call so. ``format`` is that of the file, ``raw`` the bytes of a text page.
+    ``remarks`` are what was left out, each a sentence without the place.
     """
 
     where: str
@@ -49,6 +51,8 @@ class Document:
     other_title: str = ""
     headings: tuple[str, ...] = ()
     is_listing: bool = False
+    is_filed: bool = False
+    format: str = ""
     raw: bytes | None = None
     remarks: tuple[str, ...] = field(default=())
 

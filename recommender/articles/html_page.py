@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from recommender.articles.addresses import url_key
 from recommender.articles.document import Document, Pick
 from recommender.articles.html_text import lines_of, looks_like_html, parsed, text_of, unescaped
 from recommender.articles.main_text import main_lines
@@ -36,7 +37,10 @@ LISTING_CLASSES = {
     "paged",
 }  # fmt: skip
 MAX_LISTED = 300
-OF_ERRORS = re.compile(r"(?:^|/)(?:40[0-9]|50[0-9x]|offline)(?:\.html?|/index\.html?)$")
+# At the root of a site, or of one of its languages; elsewhere a number is an article.
+OF_ERRORS = re.compile(
+    r"(?:[a-z]{2}(?:-[a-z]{2})?/)?(?:40[34]|410|50[0-4x]|offline)(?:\.html?|/index\.html?)$", re.I
+)
 INLINE = re.compile(
     r"</?(?:a|abbr|b|br|cite|code|em|font|i|mark|q|s|small|span|strong|sub|sup|u|wbr)\b"
     r"(?:\s[^<>]*)?/?>",
@@ -60,9 +64,8 @@ def parse(text: str, *, where: str, path: str = "", selectors: Selectors | None 
     metadata = metadata_of(tree)
     title = title_of(tree, metadata, selectors.title, where)
     previous, following = _beside(tree)
-    nodes = tree.css("main h2, main h3, article h2, article h3") or tree.css("h2, h3")
-    headings = tuple(map(text_of, nodes[:MAX_LISTED]))
     picks = take_list(tree, selectors.recommended, where, title=title.node)
+    headings = tuple(map(text_of, tree.css("h2, h3, h4")[:MAX_LISTED]))
     lines = main_lines(tree, selectors.body, title.node, where)
     body = _without_title(lines, title.text)
     if metadata.image is None:
@@ -83,7 +86,8 @@ def parse(text: str, *, where: str, path: str = "", selectors: Selectors | None 
         title_found_in=title.found_in,
         other_title=title.other,
         headings=headings,
-        is_listing=metadata.listing or bool(_classes(tree) & LISTING_CLASSES),
+        is_listing=metadata.listing,
+        is_filed=bool(_classes(tree) & LISTING_CLASSES),
         remarks=metadata.remarks,
     )
 
@@ -107,13 +111,21 @@ def fragment(markup: str, *, where: str) -> tuple[str, tuple[Pick, ...], str | N
 
 def _left_out(metadata: Metadata, path: str) -> str | None:
     """Why a page is no article by its own account, or by what servers call it."""
-    if metadata.leads_elsewhere:
+    if metadata.leads_to and not _is_itself(metadata, path):
         return "a page that leads to another"
     if metadata.noindex:
         return "a page that is not to be indexed (noindex)"
-    if OF_ERRORS.search(path):
+    if OF_ERRORS.match(path):
         return "a page for errors"
     return None
+
+
+def _is_itself(metadata: Metadata, path: str) -> bool:
+    """Whether the page that readers are sent to is the page itself: news are loaded anew."""
+    target = metadata.leads_to or ""
+    if metadata.canonical and url_key(target) == url_key(metadata.canonical):
+        return True
+    return target.rstrip("/").rpartition("/")[2] in ("", path.rpartition("/")[2])
 
 
 def plain_fields(

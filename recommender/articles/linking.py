@@ -158,6 +158,8 @@ def bare_path(path: str) -> str:
     return f"{folder}/{name}".strip("/")
 
 
+# The id of the page that stands at the root.
+HOME = "index"
 # Of pages, as they stand in the names of files and in addresses.
 ENDINGS = ("html", "htm", "xhtml", "shtml", "php", "asp", "aspx", "jsp", "md", "mdx", "markdown",
            "txt")  # fmt: skip

@@ -97,14 +97,19 @@ MAX_LOOKED_AT = 20
 MAX_SCRIPTS = 50
 MAX_NESTED = 100
 MAX_TAGS = 50
+# Seconds until readers are sent elsewhere, who are not to read the page then.
+AT_ONCE = 5
+REFRESH = re.compile(
+    r"""\s*(\d{1,6}(?:\.\d{1,3})?)\s*[;,\s]\s*(?:url\s*=\s*)?["']?([^"'\s]+)""", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """``titles`` are pairs of a title and where it stands, the surest first; ``sites`` are names
     of the site, not of the page. ``kind`` is ``og:type``. ``listing`` is true of a page that
-    calls itself a collection of others; one that ``leads_elsewhere`` sends its readers there at
-    once. ``remarks`` are what could not be read.
+    calls itself a collection of others; ``leads_to`` is where one sends its readers at once.
+    ``remarks`` are what could not be read.
     """
 
     titles: tuple[tuple[str, str], ...] = ()
@@ -121,7 +126,7 @@ class Metadata:
     kind: str | None = None
     body: str = ""
     noindex: bool = False
-    leads_elsewhere: bool = False
+    leads_to: str | None = None
     listing: bool = False
     remarks: tuple[str, ...] = field(default=())
 
@@ -188,7 +193,7 @@ def metadata_of(tree: LexborHTMLParser) -> Metadata:
             for name in ("robots", "googlebot")
             for value in metas.get(name, ())
         ),
-        leads_elsewhere=any("url=" in value.lower() for value in metas.get("refresh", ())),
+        leads_to=_refresh(tree),
         listing=_is_listing(objects),
         remarks=tuple(remarks),
     )
@@ -497,6 +502,18 @@ def _questions(main: dict[str, Any]) -> str:
         if isinstance(each, dict) and _types(each) == ["question"]:
             parts += [_text(each.get("name")), _body(each)]
     return "\n\n".join(filter(None, parts))
+
+
+def _refresh(tree: LexborHTMLParser) -> str | None:
+    """Where the page sends its readers within some seconds; not those without scripts alone."""
+    for node in tree.css("meta[http-equiv][content]"):
+        found = REFRESH.match(node.attributes.get("content") or "")
+        is_refresh = (node.attributes.get("http-equiv") or "").strip().lower() == "refresh"
+        if not is_refresh or not found or float(found[1]) > AT_ONCE:
+            continue
+        if not any(above.tag == "noscript" for above in ancestors(node)):
+            return found[2]
+    return None
 
 
 def _body(main: dict[str, Any]) -> str:

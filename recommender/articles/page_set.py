@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from recommender.articles.addresses import joined, url_key
 from recommender.articles.article import Article, title_key
 from recommender.articles.document import Document
-from recommender.articles.linking import bare_path
+from recommender.articles.linking import HOME, bare_path
 from recommender.articles.page_title import common_part, without_part
 
 Page = tuple[Article, Document]
@@ -25,12 +25,19 @@ NO_ARTICLE = ("website", "profile", "blog")
 MIN_PAGES, MOST = 3, 0.5
 # Fewer lists may have a link in common since it is good.
 MIN_LISTS, NEARLY_ALL = 10, 0.8
-# A page most of whose headings are the titles of others, at least two, is a list of them.
-MIN_LISTED, MOSTLY = 2, 0.6
+# A page with the titles of so many others for headings is a list of them, if of its text, and of
+# what stands under each of these, this share is its own; with less of such evidence, where its
+# theme or its place says that it may be one. Shares not tuned.
+MIN_LISTED, OWN, OWN_FILED = 2, 0.1, 0.3
+ENTRY_CHARACTERS = 150
+# Two texts are one if of the shorter this share stands in the longer; a text that is shorter than
+# this part of another is a summary.
+ALIKE, SUMMARY = 0.5, 1 / 3
 # What other forms of a page are called: for phones, for the printer, an answer to a comment.
 TWIN = re.compile(r"(?:^|/)(?:amp|print|printable|feed|embed)(?=/|$)|\.amp$|/comment-page-\d+$")
 LISTING_PATH = re.compile(
-    r"(?:^|/)(?:category|categories|tags?|authors?|topics?|archives?|search|page/\d+)(?:/|$)"
+    r"(?:^|/)(?:(?:category|categories|tags?|authors?|topics?)/[^/]+|archives?|search)?"
+    r"(?:/?page/\d+)?$"
 )
 
 
@@ -155,22 +162,41 @@ def kinds_left_out(pages: Sequence[Page]) -> dict[int, str]:
 
 
 def listings(pages: Sequence[Page]) -> dict[int, str]:
-    """The rows of pages that list others: their headings are the titles of those, or they are
-    filed as such and nothing calls them articles.
+    """The rows of pages that list others: their headings are the titles of those, and they have
+    next to no text of their own; or they call themselves lists. Never one that says it is an
+    article.
     """
-    titles = Counter(title_key(article.title) for article, _ in pages)
+    by_title = {title_key(article.title): row for row, (article, _) in enumerate(pages)}
     found = {}
     for row, (article, document) in enumerate(pages):
-        own = title_key(article.title)
-        headings = [key for text in document.headings if (key := title_key(text)) != own]
-        n_listed = sum(titles[key] > 0 for key in headings)
-        filed = LISTING_PATH.search(bare_path(document.path)) is not None
-        is_filed = document.is_listing or (filed and n_listed > 0)
-        if n_listed >= max(MIN_LISTED, MOSTLY * len(headings)) or (
-            is_filed and document.kind != "article"
-        ):
+        if document.kind == "article":
+            continue
+        own_key = title_key(article.title)
+        keys = {key for text in document.headings if (key := title_key(text)) != own_key}
+        listed = [pages[by_title[key]][0] for key in keys if key in by_title]
+        may_be = document.is_filed or LISTING_PATH.search(bare_path(document.path)) is not None
+        if len(listed) >= (1 if may_be else MIN_LISTED):
+            n_own = _own_characters(article, listed)
+            share = n_own / (n_own + ENTRY_CHARACTERS * len(listed))
+            is_listing = share <= (OWN_FILED if may_be else OWN)
+        else:
+            is_listing = document.is_listing
+        if is_listing:
             found[row] = "a page that lists others"
     return found
+
+
+def _own_characters(article: Article, listed: Sequence[Article]) -> int:
+    """How many characters of its text stand neither in the titles nor the texts of those listed."""
+    titles = {title_key(each.title) for each in listed}
+    texts = [_flat(each.body) for each in listed]
+    return sum(
+        len(line)
+        for line in article.body.splitlines()
+        if line.strip()
+        and title_key(line) not in titles
+        and not any(_flat(line).rstrip(".… ") in text for text in texts)
+    )
 
 
 def without_navigation(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
@@ -196,57 +222,80 @@ def without_navigation(pages: Sequence[Page]) -> tuple[list[Page], list[str]]:
 
 def _keys(document: Document) -> list[str]:
     """Where the links of a document lead, or their titles."""
+    picks = document.picks or ()
     return [
-        (joined(f"/{document.path}", each.url) or each.url) if each.url else each.title
-        for each in document.picks or ()
+        (joined(f"/{document.path}", each.url) if each.url else None) or each.title
+        for each in picks
     ]
 
 
-def copies(pages: Sequence[Page]) -> tuple[dict[int, int], set[int]]:
-    """Rows of pages that are copies of others, with the row of the one each is a copy of, by the
-    address they name as canonical and by what copies are called; and the rows of pages whose
-    canonical address is that of another page they are no copy of.
+def copies(pages: Sequence[Page], rows: Collection[int]) -> tuple[dict[int, int], set[int]]:
+    """Of these rows, those of pages that are copies of others, with the row of the one each is a
+    copy of, by the address they name as canonical and by what copies are called; and the rows of
+    pages whose canonical address is not theirs, since a page that says other things names it too.
     """
     by_address: dict[str, list[int]] = defaultdict(list)
-    by_path = {bare_path(document.path): row for row, (_, document) in enumerate(pages)}
-    for row, (_, document) in enumerate(pages):
-        if document.canonical and (url := joined(f"/{document.path}", document.canonical)):
-            by_address[url_key(url)].append(row)
+    by_path = {place_of(pages[row][1]): row for row in sorted(rows, reverse=True)}
+    for row in rows:
+        document = pages[row][1]
+        if document.canonical and (address := joined(f"/{document.path}", document.canonical)):
+            by_address[url_key(address)].append(row)
     found: dict[int, int] = {}
     wrong: set[int] = set()
-    for address, rows in by_address.items():
-        if len(rows) == 1:
-            continue
-        main = min(rows, key=lambda row: _rank(*pages[row], address))
-        for row in rows:
-            if row != main and is_copy(pages[row][0], pages[main][0]):
-                found[row] = main
-            elif row != main:
-                wrong.add(row)
-    for row, (article, document) in enumerate(pages):
-        path = bare_path(document.path)
+    for address, same in by_address.items():
+        main = min(same, key=lambda row: _rank(*pages[row], address))
+        others = [row for row in same if row != main]
+        alike = {row for row in others if is_copy(pages[row][0], pages[main][0])}
+        found |= dict.fromkeys(sorted(alike), main)
+        wrong |= {*others} - alike
+        if len(alike) < len(others) and not _is_at(*pages[main], address):
+            wrong.add(main)
+    for row in rows:
+        path = place_of(pages[row][1])
         bare = TWIN.sub("", path).strip("/")
         other = by_path.get(bare)
         if other is None or other == row or row in found or bare == path:
             continue
-        if is_copy(article, pages[other][0]):
+        if is_copy(pages[row][0], pages[other][0]):
             found[row] = found.get(other, other)
     return found, wrong
 
 
+def place_of(document: Document) -> str:
+    """Where a page lies below the folder: mirrors keep parameters in the names of files."""
+    path, mark, query = document.path.partition("?")
+    return f"{bare_path(path) or HOME}?{query}" if mark else bare_path(path)
+
+
 def is_copy(article: Article, other: Article) -> bool:
-    """Whether two pages say the same: one title, or one text in the other."""
-    if title_key(article.title) == title_key(other.title):
-        return True
+    """Whether two pages say the same: most of one text is in the other, or, under one title, one is
+    the summary of the other.
+    """
     short, long = sorted((article.body, other.body), key=len)
-    return bool(short) and " ".join(short.split()) in " ".join(long.split())
+    one_title = title_key(article.title) == title_key(other.title)
+    if len(short) < SUMMARY * len(long):
+        return one_title
+    lines = {_flat(line) for line in long.splitlines()}
+    parts = [flat for line in short.splitlines() if (flat := _flat(line))]
+    n_common = sum(len(part) for part in parts if part in lines)
+    return _flat(short) in _flat(long) or n_common >= ALIKE * sum(map(len, parts))
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _rank(article: Article, document: Document, address: str) -> tuple[bool, bool, int, int, str]:
     """The page at its own address comes first, then what is called like no twin, then what has the
     longer text: a feed may have the beginning alone.
     """
-    path = bare_path(document.path)
-    is_elsewhere = bare_path(address.partition("/")[2]) != path
-    is_twin = "?" in document.path or bool(TWIN.search(path))
-    return is_elsewhere, is_twin, -len(article.body), len(document.path), document.path
+    is_twin = "?" in document.path or bool(TWIN.search(bare_path(document.path)))
+    elsewhere = not _is_at(article, document, address)
+    return elsewhere, is_twin, -len(article.body), len(document.path), document.path
+
+
+def _is_at(article: Article, document: Document, address: str) -> bool:
+    """Whether the page is where that address says, by its own address or by its place."""
+    if article.url and url_key(article.url) == address:
+        return True
+    return bare_path(address.partition("/")[2]) == place_of(document)

@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from recommender.articles import html_page, page_set, text_page
-from recommender.articles.addresses import address_fault, joined, url_key
+from recommender.articles.addresses import Address, address_fault, joined, url_key
 from recommender.articles.article import Article, from_record
 from recommender.articles.batch import Batch, RawPage
 from recommender.articles.document import Document, LeftOut, Pick
@@ -30,9 +31,9 @@ from recommender.articles.formats.detect import (
     is_known,
     not_read,
 )
-from recommender.articles.formats.sitemap import read_sitemaps
+from recommender.articles.formats.sitemap import ALONE, read_sitemaps
 from recommender.articles.html_page import Selectors
-from recommender.articles.linking import bare_path
+from recommender.articles.linking import HOME, bare_path
 from recommender.articles.teasers import CHARACTERS
 from recommender.errors import ArticleError, InputError
 from recommender.files import (
@@ -83,8 +84,6 @@ MAX_NAMES = 10
 # Of programs that sites are built with; their documents are no articles.
 NOT_ENTERED = frozenset(["node_modules", "__pycache__", "bower_components", "_sources", "_static"])
 EXCLUDED = "named by --exclude"
-# The id of the page that stands at the root.
-HOME = "index"
 # In what a page declares to be written, among its first bytes.
 CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([a-z0-9_.:-]{2,40})""", re.IGNORECASE)
 DECLARED_WITHIN = 4_096
@@ -154,7 +153,7 @@ def read_articles(
     sitemaps: list[Path] = []
     for file, root in tracked(files, progress):
         format = detected(file) if reading.format == "auto" else format_named(reading.format)
-        if format.name == "sitemap" and len(files) > 1:
+        if format.name == "sitemap":
             sitemaps.append(file)
             continue
         for found in _found_in(file, root, format, reading):
@@ -171,7 +170,11 @@ def read_articles(
                 _take(found, format, reading, batch, pages)
             if len(batch.problems) > max(MAX_PROBLEMS, batch.n_records / 2):
                 Tolerance().check(batch.problems, batch.n_records)
-    _settle(_with_sitemaps(pages, sitemaps, batch), reading, batch)
+    if sitemaps and not batch.n_records:
+        batch.n_records = len(sitemaps)
+        batch.problems.extend(Problem(f"{file}: {ALONE}") for file in sitemaps)
+    else:
+        _settle(_with_sitemaps(pages, sitemaps, batch), reading, batch)
     if unread:
         names = ", ".join(f"{name} ({n:,})" for name, n in unread.most_common(MAX_NAMES))
         hint = _hint({**unread, **given}, reading)
@@ -188,34 +191,42 @@ def add_record(batch: Batch, record: Mapping[str, Any], where: str) -> None:
 
 
 def _files(paths: list[Path], reading: Reading, batch: Batch) -> list[tuple[Path, Path]]:
-    """The files to read, each with the folder below which it was found."""
+    """The files to read, each with the outermost folder that was named and holds it."""
     others: list[Path] = []
-
-    def is_meant(file: Path) -> bool:
-        if _is_excluded(str(file), reading):
-            if format_of_name(file):
+    roots: dict[Path, Path] = {}
+    for path in paths:
+        root = path if path.is_dir() else path.parent
+        meant = partial(_is_meant, root=root, reading=reading, batch=batch, others=others)
+        for file in files_in([path], meant, skipped=batch.skipped, known=ENDINGS):
+            if path == file and _is_excluded(file.name, reading):
                 batch.leave_out(str(file), EXCLUDED)
-            return False
-        if tools := NOT_ENTERED.intersection(file.parts):
-            if format_of_name(file):
-                batch.leave_out(str(file), f"below {min(tools)}, which is a tool's")
-            return False
-        if reading.format == "auto":
-            meant = is_known(file)
-        else:
-            meant = ending_of(file) in format_named(reading.format).endings
-        if not meant:
-            others.append(file)
-        return meant
-
-    roots = {
-        file: path if path.is_dir() else path.parent
-        for path in paths
-        for file in files_in([path], is_meant, skipped=batch.skipped, known=ENDINGS)
-    }
+            elif len(root.parts) < len(roots.get(file, file).parts):
+                roots[file] = root
     if said := not_read(others):
         batch.notes.append(said)
     return list(roots.items())
+
+
+def _is_meant(
+    file: Path, *, root: Path, reading: Reading, batch: Batch, others: list[Path]
+) -> bool:
+    """Whether a file of a folder is read; ``others`` are those of other kinds."""
+    place = file.relative_to(root)
+    if _is_excluded(place.as_posix(), reading):
+        if format_of_name(file):
+            batch.leave_out(str(file), EXCLUDED)
+        return False
+    if tools := NOT_ENTERED.intersection(place.parts):
+        if format_of_name(file):
+            batch.leave_out(str(file), f"below {min(tools)}, which is a tool's")
+        return False
+    if reading.format == "auto":
+        meant = is_known(file)
+    else:
+        meant = ending_of(file) in format_named(reading.format).endings
+    if not meant:
+        others.append(file)
+    return meant
 
 
 def _is_excluded(path: str, reading: Reading) -> bool:
@@ -293,18 +304,18 @@ def _take(
     found: Document, format: Format, reading: Reading, batch: Batch, pages: list[page_set.Page]
 ) -> None:
     """Check a document, and add its article: at once if it has an id, else with the others."""
-    fields = {**found.fields}
+    fields = _in_our_case(found.fields) if format.name in RECORDS else {**found.fields}
     for ours, theirs in reading.fields.items():
         fields[ours] = _inside(fields, theirs)
     remarks: list[Problem] = []
     try:
         has_id = fields.get("id") not in (None, "")
-        document = found
+        document = replace(found, format=format.name)
         if format.read is not None:  # the text of a page may be about HTML
             fields, picks = html_page.plain_fields(fields, where=found.where)
-            document = found if found.picks or not picks else replace(found, picks=picks)
+            document = document if found.picks or not picks else replace(document, picks=picks)
         if reading.ids != "auto" or not (has_id or format.name in RECORDS):
-            fields["id"] = _id_of(document, format, fields, reading)
+            fields["id"] = _id_of(document, fields.get("url"), reading)
         article = from_record(fields, where=found.where, remarks=remarks)
     except ArticleError as exc:
         batch.problems.append(Problem(f"{exc}{_hint(fields, reading)}"))
@@ -320,35 +331,37 @@ def _take(
     elif not has_id and format.name not in RECORDS:
         pages.append((article, document))
     else:
+        if not fields.get("url"):
+            article = _with_address(article, document, reading, batch)
         batch.add(article, found.where, document if document.picks is not None else None)
 
 
-def _id_of(document: Document, format: Format, fields: Mapping[str, Any], reading: Reading) -> str:
+def _id_of(document: Document, url: Any, reading: Reading) -> str:
     """The id of a page that has none, as is asked or as is usual for the format; what the way
     that is asked for does not give, the page's place or address does.
     """
-    how = reading.ids if reading.ids != "auto" else DEFAULT_IDS.get(format.name, "canonical")
-    if how == "stem" and format.name == "pages":
+    how = reading.ids if reading.ids != "auto" else DEFAULT_IDS.get(document.format, "canonical")
+    if how == "stem" and document.format == "pages":
         return Path(document.path).stem
     # The records of one file have one place.
-    place = "" if format.name in RECORDS else document.path
-    address = _path_of(document.canonical or fields.get("url"))
-    path = bare_path(place) or (HOME if place else "")
+    place = "" if document.format in RECORDS else document.path
+    path = (page_set.place_of(document) or HOME) if place else ""
+    address = _path_of(document.canonical or url)
     found = address or path if how == "canonical" else path or address
     return found.rpartition("/")[2] if how == "stem" else found
 
 
 def _path_of(address: Any) -> str:
     """The path of an address, with the parameters that may name the page; empty for none."""
-    if not isinstance(address, str):
+    if not isinstance(address, str) or not address.strip():
         return ""
     try:
-        parts = urlsplit(address.strip())
+        parts, known = urlsplit(address.strip()), Address.of(address.strip())
     except ValueError:
         return ""
-    if parts.query:
-        return f"{parts.path.strip('/')}?{parts.query}"
-    return bare_path(parts.path) or (HOME if parts.path or parts.netloc else "")
+    query = urlencode(known.query)
+    path = bare_path(parts.path) or (HOME if parts.path or parts.netloc else "")
+    return f"{parts.path.strip('/')}?{query}" if query else path
 
 
 def _with_sitemaps(
@@ -388,44 +401,41 @@ def _settle(pages: list[page_set.Page], reading: Reading, batch: Batch) -> None:
     """Add the pages that were read together, after what only shows when they are compared."""
     pages, sentences = page_set.with_own_titles(pages)
     pages, more = page_set.without_navigation(pages)
-    batch.notes.extend([*sentences, *more])
-    twins, wrong = page_set.copies(pages)
+    pages, ends = page_set.without_shared_ends(pages)
+    batch.notes.extend([*sentences, *more, *ends])
+    left_out = {} if reading.listings else page_set.listings(pages)
+    left_out |= page_set.kinds_left_out(pages)
+    for row, reason in left_out.items():
+        batch.leave_out(pages[row][1].where, reason)
+        _close(pages[row][1], batch)
+    rows = [row for row in range(len(pages)) if row not in left_out]
+    twins, wrong = page_set.copies(pages, rows)
+    for row in sorted(wrong):
+        article, document = pages[row]
+        batch.remarks.append(
+            Problem(
+                f"{document.where}: the canonical address {document.canonical!r} is that of "
+                "another page; left out"
+            )
+        )
+        document = replace(document, canonical=None)
+        pages[row] = (replace(article, id=_id_of(document, article.url, reading)), document)
+    kept = _apart([pages[row] for row in rows if row not in twins])
     if twins:
         row, main = min(twins.items())
         batch.notes.append(
             f"{len(twins):,} copies of other pages left out (such as {pages[row][1].where}, a copy "
             f"of {pages[main][1].where})"
         )
-    left_out = {} if reading.listings else page_set.listings(pages)
-    left_out |= page_set.kinds_left_out(pages)
-    rows = [row for row in range(len(pages)) if row not in twins and row not in left_out]
-    articles, more = page_set.without_shared_ends([pages[row] for row in rows])
-    batch.notes.extend(more)
-    for row, page in zip(rows, articles, strict=True):
-        pages[row] = page
-    kept = []
-    for row, (article, document) in enumerate(pages):
-        if row in twins:
-            continue
-        if row in left_out:
-            batch.leave_out(document.where, left_out[row])
-            _close(document, batch)
-            continue
-        if row in wrong:
-            batch.remarks.append(
-                Problem(
-                    f"{document.where}: the canonical address {document.canonical!r} is that of "
-                    "another page; left out"
-                )
-            )
-            document = replace(document, canonical=None)
+    added = []
+    for article, document in kept:
         article = _with_address(article, document, reading, batch)
-        kept.append((article, document))
+        added.append((article, document))
         if batch.add(article, document.where, document) and document.raw is not None:
             batch.pages[article.id] = RawPage(document.path, document.raw)
-    if places := page_set.found_in(kept):
+    if places := page_set.found_in(added):
         batch.notes.append(places)
-    if warning := page_set.titles_alike(kept):
+    if warning := page_set.titles_alike(added):
         batch.remarks.append(Problem(warning))
 
 
@@ -436,6 +446,21 @@ def _close(found: Document | LeftOut, batch: Batch) -> None:
     else:
         address = found.url or None
     batch.closed |= {*places, *([url_key(address)] if isinstance(address, str) else [])}
+
+
+def _apart(pages: list[page_set.Page]) -> list[page_set.Page]:
+    """The pages with ids of their own: of ``knee.html`` and ``knee/index.html`` the second is
+    ``knee/index``.
+    """
+    counts = Counter(article.id for article, _ in pages)
+    found = []
+    for article, document in pages:
+        folder, _, name = document.path.rpartition("/")
+        stem = name.partition(".")[0]
+        if counts[article.id] > 1 and folder and stem in ("index", "default"):
+            article = replace(article, id=f"{article.id}/{stem}")
+        found.append((article, document))
+    return found
 
 
 def _with_address(article: Article, document: Document, reading: Reading, batch: Batch) -> Article:
@@ -461,6 +486,14 @@ def _seen_from(base: str, address: str | None) -> str | None:
     return joined(base, address) or address
 
 
+def _in_our_case(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields by our names where they differ in nothing but case: "ID", "Title"."""
+    return {
+        low if (low := name.lower()) in READ and low not in fields else name: value
+        for name, value in fields.items()
+    }
+
+
 def _inside(fields: Mapping[str, Any], name: str) -> Any:
     """The field of that name, or, with points, the one within others."""
     if name in fields:
@@ -473,7 +506,7 @@ def _inside(fields: Mapping[str, Any], name: str) -> Any:
 
 def _unread(fields: Mapping[str, Any], reading: Reading) -> list[str]:
     mapped = {name.partition(".")[0] for name in reading.fields.values()}
-    return [name for name in fields if name not in READ and name not in mapped]
+    return [name for name in fields if name.lower() not in READ and name not in mapped]
 
 
 def _hint(fields: Mapping[str, Any], reading: Reading) -> str:

@@ -104,7 +104,7 @@ def prepare(connection: Connection, batch: Batch, *, full: bool, new_ids: bool =
     missing = sorted(digests.keys() - stubs - batch.articles.keys()) if full else []
     removing = full and not batch.problems
     stored = _stored(connection, batch, has_stubs=bool(stubs))
-    renamed = _renamed(batch, stored)
+    renamed = _renamed(connection, batch, stored)
     if renamed and not new_ids:
         raise InputError(_refusal(renamed))
     # What is about to go can be linked to no more.
@@ -232,25 +232,38 @@ def _stored(connection: Connection, batch: Batch, *, has_stubs: bool) -> list[Ar
     return read_articles(connection, with_body=False, ids=None if everything else batch.articles)
 
 
-def _renamed(batch: Batch, stored: list[Article]) -> dict[str, str]:
+def _renamed(connection: Connection, batch: Batch, stored: list[Article]) -> dict[str, str]:
     """Articles of the store that the batch has under other ids, as ``{old: new}``: at the same
-    address, or, where one has none, of the same title, if no other has it. Ids that records give
-    are the site's to change; this is about ids made here.
+    address, or, where one has none, of the same title and text. Ids that records give are the
+    site's to change; this is about ids made here.
     """
-    made = [batch.articles[id] for id in batch.drafts if id in batch.articles]
     there = {article.id for article in stored}
-    new = [article for article in made if article.id not in there]
+    new = [
+        article
+        for id in batch.drafts
+        if id not in there and (article := batch.articles.get(id)) is not None
+    ]
     old = [each for each in stored if not each.stub and each.id not in batch.articles]
     if not new or not old:
         return {}
-    found: dict[str, str] = {}
-    for key_of in (_address_key, lambda article: title_key(article.title)):
-        new_keys, old_keys = _alone(new, key_of), _alone(old, key_of)
-        for key in new_keys.keys() & old_keys.keys():
-            before, after = old_keys[key], new_keys[key]
-            if key_of is _address_key or not (before.url and after.url):
-                found.setdefault(before.id, after.id)
+    befores, afters = _alone(old, _address_key), _alone(new, _address_key)
+    found = {befores[key].id: afters[key].id for key in befores.keys() & afters.keys()}
+    taken = {*found, *found.values()}
+    new = [article for article in new if article.id not in taken]
+    titles = {title_key(article.title) for article in new}
+    alike = [each.id for each in old if each.id not in taken and title_key(each.title) in titles]
+    befores = _alone(read_articles(connection, ids=alike), _whole_text)
+    afters = _alone(new, _whole_text)
+    found |= {
+        befores[key].id: afters[key].id
+        for key in befores.keys() & afters.keys()
+        if not (befores[key].url and afters[key].url)
+    }
     return dict(sorted(found.items()))
+
+
+def _whole_text(article: Article) -> str:
+    return f"{title_key(article.title)} {' '.join(article.body.split())}"
 
 
 def _address_key(article: Article) -> str:

@@ -129,3 +129,33 @@ def test_folders_of_several_hosts_link_within_each(tmp_path: Path):
     articles = link(read_articles([tmp_path]), []).articles
 
     assert articles["two.example/a"].recommended == ("two.example/b",)
+
+
+def test_addresses_of_feeds_are_without_what_follows_readers(tmp_path: Path):
+    """Else every feed would name its articles anew; what names the page stays."""
+    feed = "<rss version='2.0'><channel>{}</channel></rss>"
+    item = "<item><title>{0}</title><link>https://e.org/{0}?utm_source={1}&amp;id={0}</link></item>"
+    for source in ("rss", "mail"):
+        path = written(tmp_path / f"{source}.xml", feed.format(item.format("knee", source)))
+
+        assert list(read_articles([path]).articles) == ["knee?id=knee"]
+
+
+def test_tables_may_write_our_names_in_capitals(tmp_path: Path):
+    """And records have the address that the site has for their ids."""
+    table = written(tmp_path / "a.csv", "ID,Title,Body\nknee,Knee,It clicks.\n")
+
+    article = read_articles([table], url="https://e.org/{id}").articles["knee"]
+
+    assert (article.title, article.body) == ("Knee", "It clicks.")
+    assert article.url == "https://e.org/knee"
+
+
+def test_sitemaps_alone_say_what_to_do(tmp_path: Path):
+    """However many."""
+    for name in ("a.xml", "b.xml"):
+        written(tmp_path / name, "<urlset><url><loc>https://e.org/a</loc></url></urlset>")
+
+    batch = read_articles([tmp_path])
+
+    assert [problem.text.split(": ")[1][:9] for problem in batch.problems] == ["a sitemap"] * 2

@@ -106,8 +106,16 @@ def test_a_page_that_is_none_for_readers_is_left_out():
     assert parse(f"{refresh}{BODY}", where="a").left_out == "a page that leads to another"
     for path in ("404.html", "de/404/index.html", "50x.html"):
         assert parse(BODY, where="a", path=path).left_out == "a page for errors"
-    assert parse(BODY, where="a", path="area-404.html").left_out is None
-    assert parse('<meta http-equiv="refresh" content="300">' + BODY, where="a").left_out is None
+    for path in ("area-404.html", "posts/404/index.html", "400.html"):
+        assert parse(BODY, where="a", path=path).left_out is None
+    for head in (
+        '<meta http-equiv="refresh" content="300">',
+        '<meta http-equiv="refresh" content="900; url=/live/">',
+        '<meta http-equiv="refresh" content="3; url=knee.html">',
+        '<noscript><meta http-equiv="refresh" content="0; url=/nojs"></noscript>',
+    ):
+        page = f"<html><head>{head}</head><body>{BODY}"
+        assert parse(page, where="a", path="x/knee.html").left_out is None
 
 
 SHOWN = {

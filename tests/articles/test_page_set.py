@@ -87,7 +87,7 @@ def test_a_wrong_canonical_address_makes_no_copies(tmp_path: Path):
     batch = read_articles([tmp_path])
 
     assert len(batch.articles) == 4
-    assert sum(article.url is None for article in batch.articles.values()) == 3
+    assert all(article.url is None for article in batch.articles.values())
     assert "is that of another page; left out" in batch.remarks[0].text
 
 
@@ -376,3 +376,109 @@ def test_pages_that_declare_no_encoding_are_read_by_their_first_bytes(
     found = read_articles([tmp_path]).articles["quince"]
 
     assert (found.title, found.body) == ("Айва", "Её варят.")
+
+
+OWN = "Six sentences that nobody else has, on what this page is about. " * 6
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "<section class='related-posts'><h2>Related posts</h2>CARDS</section>",
+        "<nav class='post-nav'>CARDS</nav>",
+        "<div class='sidebar-of-this-theme'><h4>Recent</h4>CARDS</div>",
+        "<div class='x'>CARDS</div>",
+    ],
+)
+def test_articles_with_links_to_others_are_articles(tmp_path: Path, around: str):
+    """In headings of whatever place; also where their folder or theme may be one of lists."""
+    for place in ("a", "topics/garden", "archive"):
+        for title, _ in POSTS.values():
+            cards = "".join(f'<h3><a href="/x">{other}</a></h3>' for other, _ in POSTS.values())
+            path = tmp_path / place / f"{title}.html"
+            page(path, title, f"{title}: {OWN}", tail=around.replace("CARDS", cards))
+            path.write_text(path.read_text().replace("<body>", '<body class="blog tag">'))
+
+        assert len(read_articles([tmp_path / place]).articles) == 4
+
+
+def test_a_guide_that_names_others_in_its_headings_is_an_article(mirror: Path):
+    """It has a text of its own."""
+    parts = "".join(f"<h2>{title}</h2><p>{OWN}</p>" for title, _ in POSTS.values())
+    page(mirror / "guide.html", "The whole garden", "In four parts.", tail=parts)
+
+    assert "guide" in read_articles([mirror]).articles
+
+
+def test_pages_of_one_name_that_differ_are_no_copies(tmp_path: Path):
+    """Though all name one address as canonical; a summary of one is."""
+    for n, month in enumerate(("jan", "feb", "mar")):
+        text = "\n".join(f"<p>Item {n}{k} of {month} happened on a day.</p>" for k in range(5))
+        page(tmp_path / f"{month}/news.html", "Monthly news", text, canonical("/news"))
+    page(tmp_path / "short/news.html", "Monthly news", "Item 00 of jan.", canonical("/news"))
+
+    batch = read_articles([tmp_path])
+
+    assert len(batch.articles) == 3
+    assert all(article.url is None for article in batch.articles.values())
+
+
+def test_copies_of_a_page_that_is_left_out_stay(tmp_path: Path):
+    """A home page with all texts whole, which every page names as canonical."""
+    texts = "".join(f"<h2>{title}</h2><p>{body}</p>" for title, body in POSTS.values())
+    home = canonical(f"{SITE}/")
+    page(tmp_path / "index.html", "Allotment", "", home, texts)
+    for slug, (title, body) in POSTS.items():
+        page(tmp_path / f"{slug}.html", title, body, home)
+
+    assert sorted(read_articles([tmp_path]).articles) == sorted(POSTS)
+
+
+def test_an_address_that_is_not_the_pages_gives_no_id(tmp_path: Path):
+    """In whatever order; the page whose address it is has it."""
+    for slug, (title, body) in POSTS.items():
+        page(tmp_path / f"{slug}.html", title, body, canonical(f"{SITE}/garlic.html"))
+
+    batch = read_articles([tmp_path], ids="canonical")
+
+    assert sorted(batch.articles) == sorted(POSTS)
+    assert [id for id, article in batch.articles.items() if article.url] == ["garlic"]
+
+
+def test_names_of_files_have_parameters_and_twins(tmp_path: Path):
+    """As mirrors write them."""
+    for n in range(3):
+        page(tmp_path / f"index.html?p={n}", f"Page {n}", f"It is about {n}, {n} and {n}.")
+    page(tmp_path / "knee.html", "Knee", "It clicks, and that is all.")
+    page(tmp_path / "knee/index.html", "All on knees", "Here is what we have on them.")
+
+    assert sorted(read_articles([tmp_path]).articles) == [
+        "index?p=0", "index?p=1", "index?p=2", "knee", "knee/index",
+    ]  # fmt: skip
+
+
+def test_a_new_page_may_have_the_title_of_an_old_one(tmp_path: Path):
+    """Only one with the same text is the same; the old one stays."""
+    page(tmp_path / "a/jan/news.html", "Monthly news", "Much happened in January.")
+    page(tmp_path / "b/feb/news.html", "Monthly news", "Less happened in February.")
+    page(tmp_path / "c/moved/news.html", "Monthly news", "Much happened in January.")
+
+    with Store("sqlite://") as store:
+        store.apply(read_articles([tmp_path / "a"]))
+        store.apply(read_articles([tmp_path / "b"]))
+        with pytest.raises(InputError, match="1 articles stand in the store under other ids"):
+            store.apply(read_articles([tmp_path / "c"]))
+
+        assert [article.id for article in store.articles()] == ["feb/news", "jan/news"]
+
+
+def test_the_outermost_folder_that_is_named_gives_the_place(mirror: Path):
+    """In whatever order; patterns are of places below it, and of files that are named."""
+    file = mirror / "2025/10/garlic/index.html"
+
+    for paths in ([mirror, file], [file, mirror]):
+        assert "2025/10/garlic" in read_articles(paths).articles
+    assert len(read_articles([mirror / "2025/10"], exclude=("2025/*",)).articles) == 4
+    assert read_articles(
+        [file, mirror / "2025/10/mould/index.html"], exclude=("*.html",)
+    ).left_out == {"named by --exclude": 2}
