@@ -107,4 +107,6 @@ class MissingExtra(RecommenderError):  # noqa: N818
     """An optional dependency is not installed."""
 
     def __init__(self, job: str, extra: str) -> None:
-        super().__init__(f"{job} needs an optional part: pip install 'recommender[{extra}]'")
+        super().__init__(
+            f"{job} needs an optional part: in the project's folder, pip install '.[{extra}]'"
+        )

@@ -33,7 +33,7 @@ from recommender.articles.formats.detect import (
 )
 from recommender.articles.formats.sitemap import ALONE, read_sitemaps
 from recommender.articles.html_page import Selectors
-from recommender.articles.linking import HOME, bare_path
+from recommender.articles.linking import DATED, HOME, bare_path
 from recommender.articles.teasers import CHARACTERS
 from recommender.errors import ArticleError, InputError
 from recommender.files import (
@@ -47,6 +47,9 @@ from recommender.progress import Progress, Silent, tracked
 
 # More bad records than good ones are reason enough to stop, once there are so many; not tuned.
 MAX_PROBLEMS = 1_000_000
+# What an address of the site may take of an article.
+HOLES = ("id", "slug", "category", "year", "month", "day")
+HOLE = re.compile(r"\{(\w+)\}")
 # How an id is made for a page that has none of its own.
 IDS = ("path", "stem", "canonical")
 # What each format means by default: the name of a dumped page is its id, a page of a mirror or a
@@ -103,8 +106,9 @@ class Reading:
     """How files are read: the ``format`` (``auto``: by what they hold, else by their names), how
     ``ids`` are made (``auto``: as is usual for the format), the ``fields`` of records as ``{ours:
     theirs}``, patterns of paths and addresses to ``exclude``, where pages have their parts, the
-    ``url`` of pages that do not have theirs, with ``{id}`` in place of the id, whether pages that
-    list others are articles too, and how long a teaser that is made may be.
+    ``url`` of pages that do not have theirs, with ``{id}`` in place of the id, or others of
+    ``HOLES``, whether pages that list others are articles too, and how long a teaser that is made
+    may be.
     """
 
     format: str = "auto"
@@ -117,11 +121,13 @@ class Reading:
     teaser_characters: int = CHARACTERS
 
     def __post_init__(self) -> None:
-        if self.url and "{id}" not in self.url:
-            raise InputError(
-                f"--url {self.url!r}: must hold {{id}}, or all pages would have one address"
-            )
-        if fault := address_fault(self.url.replace("{id}", "1")):
+        holes = HOLE.findall(self.url)
+        if self.url and not {"id", "slug"}.intersection(holes):
+            what = "must hold {id} or {slug}, or all pages would have one address"
+            raise InputError(f"--url {self.url!r}: {what}")
+        if unknown := [name for name in holes if name not in HOLES]:
+            raise InputError(f"--url {self.url!r}: no {{{unknown[0]}}}; known: {', '.join(HOLES)}")
+        if fault := address_fault(HOLE.sub("1", self.url)):
             raise InputError(f"--url {self.url!r}: {fault}")
         if self.ids not in ("auto", *IDS):
             raise InputError(f"--id {self.ids!r}: must be {', '.join(IDS)}")
@@ -472,11 +478,24 @@ def _with_address(article: Article, document: Document, reading: Reading, batch:
         batch.remarks.append(Problem(f"{document.where}: field url: {fault}; left out"))
         url = None
     if not url and reading.url:
-        url = reading.url.replace("{id}", quote(article.id, safe="/"))
+        url = _address_of(article, reading.url)
     image = article.image
     if image and document.title_found_in:  # a page of HTML, whose addresses are relative to it
         image = _seen_from(url or f"/{document.path}", image)
     return replace(article, url=url or None, image=image)
+
+
+def _address_of(article: Article, template: str) -> str | None:
+    """The address that the site has for an article; None for one without a date where it takes
+    one.
+    """
+    date = (article.published_at or "")[:10].split("-")
+    slug = DATED.sub("", article.id.rstrip("/").rpartition("/")[2])
+    parts = {"id": article.id, "slug": slug, "category": article.category or ""}
+    parts |= dict(zip(("year", "month", "day"), date if len(date) == 3 else [""] * 3, strict=True))
+    if not all(parts[name] for name in HOLE.findall(template)):
+        return None
+    return HOLE.sub(lambda hole: quote(parts[hole[1]], safe="/"), template)
 
 
 def _seen_from(base: str, address: str | None) -> str | None:

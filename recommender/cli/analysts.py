@@ -75,7 +75,7 @@ def importing() -> None:
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="leave out paths, addresses")
 @click.option("--full", is_flag=True, help="remove what is no longer there")
 @click.option("--new-ids", is_flag=True, help="let articles have other ids than they had")
-@click.option("--url", help="address of pages without one; {id} is the id")
+@click.option("--url", help="address of pages without one, such as /{year}/{slug}/ or /{id}.html")
 @click.option("--title-selector", metavar="CSS", help="where HTML has its title")
 @click.option("--body-selector", metavar="CSS", help="where HTML has its main text")
 @click.option("--recommended-selector", metavar="CSS", help="where HTML has its hand-picked list")

@@ -328,7 +328,7 @@ class Engine:
         except (ModuleNotFoundError, sql.exc.NoSuchModuleError) as exc:
             raise StoreError(
                 f"{url.drivername}: its driver is not installed: "
-                "pip install 'recommender[postgresql]'"
+                "in the project's folder, pip install '.[postgresql]'"
             ) from exc
         if self.statement_seconds:
             usual = self.statement_seconds + GRACE_SECONDS

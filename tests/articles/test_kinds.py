@@ -6,7 +6,7 @@ import pytest
 
 from recommender.articles.linking import link
 from recommender.articles.reader import read_articles
-from recommender.errors import TooManyBadRecords
+from recommender.errors import InputError, TooManyBadRecords
 from recommender.files import Tolerance
 
 WXR = """<?xml version="1.0" encoding="UTF-8"?>
@@ -159,3 +159,18 @@ def test_sitemaps_alone_say_what_to_do(tmp_path: Path):
     batch = read_articles([tmp_path])
 
     assert [problem.text.split(": ")[1][:9] for problem in batch.problems] == ["a sitemap"] * 2
+
+
+def test_addresses_are_made_of_what_an_article_has(tmp_path: Path):
+    """As sites make theirs of dates and names; without a date there is none."""
+    written(tmp_path / "beds/2025-10-18-garlic.md", MARKDOWN)
+    written(tmp_path / "beds/onions.md", "# Onions\n\nHang them somewhere cool.\n")
+
+    batch = read_articles([tmp_path], url="/{category}/{year}/{month}/{slug}.html")
+
+    assert [article.url for article in batch.articles.values()] == [
+        "/Beds/2025/10/garlic.html",
+        None,
+    ]
+    with pytest.raises(InputError, match=r"no \{name\}; known: id, slug, category, year"):
+        read_articles([tmp_path], url="/{id}/{name}")
