@@ -161,37 +161,39 @@ def _amounts(body: LexborNode, without: set[int]) -> Counter[int]:
 
 def _noise(
     body: LexborNode,
-    is_noise: Callable[[LexborNode], bool],
+    is_noise: Callable[[LexborNode, bool], bool],
     around: set[int],
     without: set[int],
     share: float,
 ) -> set[int]:
     """The ids of elements that are no text, the outermost of them; never one that holds the title,
-    nor one without which less than a ``share`` of the text is left.
+    nor one without which less than a ``share`` of the text is left. ``is_noise`` is asked of an
+    element, and whether it stands in an article.
     """
     amounts = _amounts(body, without)
     left = amounts[body.mem_id]
     found: set[int] = set()
-    stack = [body]
+    stack = [(body, False)]
     while stack:
-        node = stack.pop()
+        node, within = stack.pop()
         if node.mem_id in without:
             continue
-        if node.mem_id not in around and node is not body and is_noise(node):
+        if node.mem_id not in around and node is not body and is_noise(node, within):
             amount = amounts[node.mem_id]
             if not amount or left - amount >= max(LEAST_LEFT, share * left):
                 left -= amount
                 found.add(node.mem_id)
                 continue
-        stack.extend(reversed(list(node.iter())))
+        within = within or node.tag in MAIN
+        stack.extend((child, within) for child in reversed(list(node.iter())))
     return found
 
 
-def _is_named_noise(node: LexborNode) -> bool:
+def _is_named_noise(node: LexborNode, _: bool) -> bool:
     return node.tag in NAMED and any(map(NOISE.match, names_of(node)))
 
 
-def _is_seldom_text(node: LexborNode) -> bool:
+def _is_seldom_text(node: LexborNode, within_article: bool) -> bool:
     attributes = node.attributes
     if node.tag in SELDOM or attributes.get("role") in SELDOM_ROLES:
         # The header of a part of the text has its heading.
@@ -199,10 +201,10 @@ def _is_seldom_text(node: LexborNode) -> bool:
         return not (node.tag == "header" and within and node.css_first("h2, h3, h4, h5, h6"))
     # Within the article, what is hidden at first is the answer to a question, or the next tab.
     unseen = "hidden" in attributes or UNSEEN.search(attributes.get("style") or "")
-    return bool(unseen) and not any(above.tag in MAIN for above in ancestors(node))
+    return bool(unseen) and not within_article
 
 
-def _is_label(node: LexborNode) -> bool:
+def _is_label(node: LexborNode, _: bool) -> bool:
     """Whether it is a line that says by whom or when the article was written, or where it is filed:
     known by what it links to or marks, in themes of any language.
     """
@@ -242,18 +244,21 @@ def _other_articles(body: LexborNode, amounts: Counter[int], around: set[int]) -
     """Articles on the page that are cards of others, or further stories; none where there is no
     text but theirs.
     """
-    found: dict[int, LexborNode] = {}
+    found: set[int] = set()
+    within: set[int] = set()
+    in_links = {node.mem_id for node in body.css(", ".join(f"a {name}" for name in HEADINGS))}
     for node in body.css("article"):
-        heading = node.css_first(", ".join(HEADINGS))
-        if heading is None or node.mem_id in around:
+        if node.mem_id in within or node.mem_id in around:
             continue
-        linked = heading.css_first("a[href]") is not None
-        linked = linked or any(above.tag == "a" for above in ancestors(heading))
-        within = any(above.mem_id in found for above in ancestors(node))
-        if (heading.tag == "h1" or linked) and not within:
-            found[node.mem_id] = node
+        heading = node.css_first(", ".join(HEADINGS))
+        if heading is None:
+            continue
+        linked = heading.mem_id in in_links or heading.css_first("a[href]") is not None
+        if heading.tag == "h1" or linked:
+            found.add(node.mem_id)
+            within |= {each.mem_id for each in node.css("article")}
     left = amounts[body.mem_id] - sum(amounts[each] for each in found)
-    return set(found) if left >= LEAST_LEFT else set()
+    return found if left >= LEAST_LEFT else set()
 
 
 def _extracted(tree: LexborHTMLParser) -> str:

@@ -390,7 +390,8 @@ def _filed(
         if holder is None:
             continue
         if holder.mem_id not in are_meant:
-            is_line = len(text_of(holder)) <= MAX_FILED_UNDER
+            is_line = not any(n == MAX_PARTS for n, _ in enumerate(holder.traverse()))
+            is_line = is_line and len(text_of(holder)) <= MAX_FILED_UNDER
             are_meant[holder.mem_id] = is_line and _is_own(holder)
         if are_meant[holder.mem_id] and 0 < len(text := text_of(link)) <= MAX_NAME:
             found.append(text)
@@ -399,7 +400,7 @@ def _filed(
 
 # Menus may be long, and stand first. What an article is filed under is a line; a longer element is
 # the whole page, as themes call it that is filed so.
-MAX_FILED, MAX_FILED_UNDER = 1_000, 300
+MAX_FILED, MAX_FILED_UNDER, MAX_PARTS = 1_000, 300, 300
 
 
 def _first(nodes: Iterable[LexborNode], n: int) -> list[LexborNode]:

@@ -29,6 +29,8 @@ SEPARATOR = re.compile(r"\s+[|·•–—―»«›‹/:]+\s+|\s+-+\s+|\s*[|»«
 # Elements that hold the site's name, as themes call them.
 SITE = re.compile(r"(?:^|-)(?:site-?(?:title|name|logo|branding)|logo|brand|blog-?title|masthead)$")
 MAX_HEADINGS = 200
+# Titles that a page states, the surest first; it has one for each network, not a crowd.
+MAX_STATED = 10
 # Two titles with this share of their words in common are one; not tuned.
 SAME = 0.5
 
@@ -60,15 +62,19 @@ def title_of(tree: LexborHTMLParser, metadata: Metadata, selector: str, where: s
     ]
     sites = {title_key(name) for name in (*metadata.sites, *_home_links(tree))} - {""}
     whole = _whole_title(tree)
-    named = [(text, where) for text, where in metadata.titles if title_key(text) not in sites]
+    named = [
+        (text, where)
+        for text, where in metadata.titles[:MAX_STATED]
+        if title_key(text) not in sites
+    ]
     stated = [(_without_site(text, sites), where) for text, where in named]
     document = _without_site(whole, sites)
     if document and title_key(document) not in sites:
         stated.append((document, "title"))
+    by_key = {title_key(text): (text, node) for text, node in reversed(headings)}
     for text, _ in stated:
-        for heading, node in headings:
-            if title_key(heading) == title_key(text):
-                return Title(heading, node.tag or "h1", node, document)
+        if same := by_key.get(title_key(text)):
+            return Title(same[0], same[1].tag or "h1", same[1], document)
     first = [(text, node) for text, node in headings if node.tag == "h1"]
     own = [(text, node) for text, node in first if title_key(text) not in sites]
     for text, node in own:

@@ -282,15 +282,15 @@ def _entries(nodes: list[LexborNode]) -> list[LexborNode]:
 
 def _named(tree: LexborHTMLParser, around: Collection[int]) -> list[LexborNode]:
     """Elements whose class or id says that they are such a list, the outermost of them."""
-    found: dict[int, LexborNode] = {}
+    found: list[LexborNode] = []
+    within: set[int] = set()
     for node in tree.css("div, section, aside, ul, ol, nav, footer, dl"):
-        if node.mem_id not in around and any(map(NAMED.search, names_of(node))):
-            found[node.mem_id] = node
-    return [
-        node
-        for node in found.values()
-        if not any(above.mem_id in found for above in ancestors(node))
-    ]
+        if node.mem_id in within or node.mem_id in around:
+            continue
+        if any(map(NAMED.search, names_of(node))):
+            found.append(node)
+            within |= {each.mem_id for each in node.css("*")}
+    return found
 
 
 def names_of(node: LexborNode) -> list[str]:

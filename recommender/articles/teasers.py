@@ -72,10 +72,12 @@ AROUND = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
-# What templates leave behind when nobody filled them in.
+# What templates leave behind when nobody filled them in. With bounds, since what begins so and does
+# not end is searched to its end from each beginning.
 LEFTOVER = re.compile(
-    r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|\$\{[^}]*\}|\[/?[a-z][\w-]*(?:\s+\w+=[^\]]*)?/?\]|%[A-Z_]{3,}%|"
-    r"%%\w+%%|\[object\s+Object\]|#REF!|<\?php"
+    r"\{\{.{0,200}?\}\}|\{%.{0,200}?%\}|<%.{0,200}?%>|\$\{[^}]{0,200}\}|"
+    r"\[/?[a-z][\w-]{0,40}(?:\s{1,9}\w{1,40}=[^\]]{0,200})?/?\]|%[A-Z_]{3,40}%|%%\w{1,40}%%|"
+    r"\[object\s{1,9}Object\]|#REF!|<\?php"
 )
 
 
@@ -108,7 +110,7 @@ def shortened(text: str, most: int) -> str:
     if len(flat) <= most:
         return flat
     whole = ""
-    for sentence in _split(flat):
+    for sentence in _split(flat[: most + MAX_LINE]):
         joined = _joined(whole, sentence)
         if len(joined) > most:
             break
@@ -141,7 +143,7 @@ def opening_key(sentence: str) -> str:
 def with_teaser(article: Article, *, most: int, shared: Collection[str]) -> Article:
     """The article with a teaser: its own, unless many have the same, else the first sentence."""
     own = article.teaser
-    if own and opening_key(own) not in shared and not LEFTOVER.search(own):
+    if own and opening_key(own) not in shared and not LEFTOVER.search(own, 0, MAX_LINE):
         return article
     found = teaser_from(article.body, title=article.title, most=most, shared=shared)
     return replace(article, teaser=found) if found != own else article

@@ -1,5 +1,7 @@
 """What a reader came for is the text, in whatever shape a system lays out its pages."""
 
+import time
+
 import pytest
 
 from recommender.articles.html_page import parse
@@ -141,3 +143,19 @@ def test_dates_of_sentences_and_time_lines_are_text():
     assert body.split("\n\n")[-3:] == [
         "1969 Men land on the moon", "1972 They leave it", "Cooking: 20 minutes",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["<div hidden>", "<nav>", "<article>", '<div class="related-posts">', '<div class="tags">',
+     '<div class="tags"><a href="/tag/x">x</a>'],
+)  # fmt: skip
+def test_elements_in_one_another_are_read_in_their_time(tag: str):
+    """Not in that of the way up from each, which was up to forty seconds for these."""
+    end = f"</{tag[1:].split()[0].split('>')[0]}>"
+    started = time.process_time()
+
+    page = parse(f"{H1}{TEXT}{tag * 5_500}<h2>REST</h2>{TEXT}{end * 5_500}", where="a.html")
+
+    assert page.fields["body"].startswith("TEXT0 ")
+    assert time.process_time() - started < 20

@@ -65,3 +65,12 @@ def test_links_of_headings_to_themselves_are_no_part_of_titles():
         page = f'<h1>Knee<a class="headerlink" href="#knee">{mark}</a></h1><p>It clicks.</p>'
 
         assert parse(page, where="a.html").fields["title"] == "Knee"
+
+
+def test_of_a_crowd_of_stated_titles_the_first_count():
+    """Each is compared with each heading."""
+    crowd = "".join(f'<meta property="og:title" content="Other {n}">' for n in range(5_000))
+    headings = f"<h1>{SITE}</h1><h2>Other 4999</h2><h2>{TITLE}</h2>"
+
+    assert parse(OG + crowd + headings, where="a").fields["title"] == TITLE
+    assert parse(crowd + OG + headings, where="a").fields["title"] == "Other 0"
