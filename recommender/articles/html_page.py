@@ -13,8 +13,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from recommender.articles.addresses import url_key
+from recommender.articles.addresses import address_fault, joined, url_key
 from recommender.articles.document import Document, Pick
 from recommender.articles.html_text import lines_of, looks_like_html, parsed, text_of, unescaped
 from recommender.articles.main_text import main_lines
@@ -62,7 +63,8 @@ def parse(text: str, *, where: str, path: str = "", selectors: Selectors | None 
     selectors = selectors or Selectors()
     tree = parsed(text, where=where)
     metadata = metadata_of(tree)
-    title = title_of(tree, metadata, selectors.title, where)
+    base = _base(tree, path)
+    title = title_of(tree, metadata, selectors.title, where, path=path, base=base)
     previous, following = _beside(tree)
     picks = take_list(tree, selectors.recommended, where, title=title.node)
     headings = tuple(map(text_of, tree.css("h2, h3, h4")[:MAX_LISTED]))
@@ -70,6 +72,15 @@ def parse(text: str, *, where: str, path: str = "", selectors: Selectors | None 
     body = _without_title(lines, title.text)
     if metadata.image is None:
         metadata = replace(metadata, image=shown_image(tree))
+    if base:
+        metadata = replace(
+            metadata,
+            canonical=_seen_from(base, metadata.canonical),
+            image=_seen_from(base, metadata.image),
+        )
+        # Without the host: that of the page is known better by its own address, or not at all.
+        root = urlsplit(base).path
+        picks = tuple(replace(pick, url=_seen_from(root, pick.url)) for pick in picks)
     stated = text_in(metadata.body, where=where) if not selectors.body else ""
     if len(body) < HARDLY_ANY * len(stated):
         body = stated
@@ -90,6 +101,17 @@ def parse(text: str, *, where: str, path: str = "", selectors: Selectors | None 
         is_filed=bool(_classes(tree) & LISTING_CLASSES),
         remarks=metadata.remarks,
     )
+
+
+def _base(tree: LexborHTMLParser, path: str) -> str:
+    """What the page says its addresses are relative to; empty if it says nothing of use."""
+    node = tree.css_first("base[href]")
+    address = (node.attributes.get("href") or "").strip() if node is not None else ""
+    return (joined(f"/{path}", address) or "") if address and not address_fault(address) else ""
+
+
+def _seen_from(base: str, address: str | None) -> str | None:
+    return joined(base, address) or address if address else address
 
 
 def text_in(markup: str, *, where: str) -> str:

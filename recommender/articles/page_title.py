@@ -11,12 +11,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from recommender.articles.addresses import HOST, joined
 from recommender.articles.article import title_key
 from recommender.articles.html_text import select, text_of
+from recommender.articles.linking import bare_path
 from recommender.articles.page_metadata import Metadata
 from recommender.articles.related_lists import ancestors, names_of
 from recommender.errors import ArticleError
@@ -46,21 +49,32 @@ class Title(NamedTuple):
     other: str = ""
 
 
-def title_of(tree: LexborHTMLParser, metadata: Metadata, selector: str, where: str) -> Title:
+def title_of(
+    tree: LexborHTMLParser,
+    metadata: Metadata,
+    selector: str,
+    where: str,
+    *,
+    path: str = "",
+    base: str = "",
+) -> Title:
     """The page's title: what the ``selector`` means, else the heading that agrees with what the
-    page says of itself, else that. ``ArticleError`` if there is none.
+    page says of itself, else that. ``ArticleError`` if there is none. ``path`` is the page's own,
+    ``base`` is what its links are relative to if it names such an address.
     """
     if selector:
         for node in select(tree, selector, where):
             if text := text_of(node):
                 return Title(text, selector, node)
         raise ArticleError(f"{where}: field title: no {selector} with text")
+    bases = [base] if base else [f"/{path}", metadata.canonical or ""]
+    leads_home = partial(_leads_home, path=path, bases=bases)
     headings = [
         (text, node)
         for node in tree.css("h1, h2, h3")[:MAX_HEADINGS]
-        if (text := text_of(node)) and not _is_of_site(node)
+        if (text := text_of(node)) and not _is_of_site(node, leads_home)
     ]
-    sites = {title_key(name) for name in (*metadata.sites, *_home_links(tree))} - {""}
+    sites = {title_key(name) for name in (*metadata.sites, *_home_links(tree, leads_home))} - {""}
     whole = _whole_title(tree)
     named = [
         (text, where)
@@ -145,20 +159,20 @@ def _without_site(title: str, sites: set[str]) -> str:
     return kept if kept and title_key(kept) not in sites else title
 
 
-def _is_of_site(heading: LexborNode) -> bool:
+def _is_of_site(heading: LexborNode, leads_home: Callable[[LexborNode], bool]) -> bool:
     """Whether the heading is the site's: it leads home, or is named so."""
     if any(map(SITE.search, names_of(heading))):
         return True
     links = heading.css("a[href]") or [
         node for node in ancestors(heading) if node.tag == "a"
     ][:1]  # fmt: skip
-    return len(links) == 1 and _leads_home(links[0].attributes.get("href"))
+    return len(links) == 1 and leads_home(links[0])
 
 
-def _home_links(tree: LexborHTMLParser) -> Iterator[str]:
+def _home_links(tree: LexborHTMLParser, leads_home: Callable[[LexborNode], bool]) -> Iterator[str]:
     """What stands on links to the home page: the site's name, among others."""
     for node in tree.css("a[href]")[:MAX_HEADINGS]:
-        if _leads_home(node.attributes.get("href")):
+        if leads_home(node):
             yield text_of(node)
             for image in node.css("img[alt]"):
                 yield image.attributes.get("alt") or ""
@@ -167,14 +181,24 @@ def _home_links(tree: LexborHTMLParser) -> Iterator[str]:
             yield text_of(node)
 
 
-def _leads_home(href: str | None) -> bool:
-    try:
-        parts = urlsplit((href or "").strip())
-    except ValueError:
+def _leads_home(link: LexborNode, *, path: str, bases: Iterable[str]) -> bool:
+    """Whether a link leads to the root of the site, or of its folder in a mirror of several, as
+    seen from one of the ``bases``; that of a page to itself never does.
+    """
+    href = (link.attributes.get("href") or "").strip()
+    if not href or href[0] in "#?" or "bookmark" in (link.attributes.get("rel") or "").split():
         return False
-    if not href or parts.query or (not parts.path and not parts.netloc):
+    parts = [urlsplit(each) for base in bases if (each := joined(base, href)) is not None]
+    places = [
+        bare_path(each.path)
+        for each in parts
+        if not each.query and each.scheme in ("", "http", "https")
+    ]
+    is_relative = not href.startswith(("/", "..")) and "://" not in href
+    if path and is_relative and places[:1] == [bare_path(path)]:
         return False
-    return parts.path in ("", "/", "./", "/index.html", "/index.php", "index.html", "../", "..")
+    host, slash, _ = path.partition("/")
+    return "" in places or bool(slash and HOST.fullmatch(host) and host in places)
 
 
 def _alike(text: str, other: str) -> bool:

@@ -310,6 +310,23 @@ def test_encodings_have_the_names_of_the_web(tmp_path: Path, name: str, codec: s
     assert read_articles([tmp_path]).articles["a"].title == title
 
 
+@pytest.mark.parametrize("base", ["/", "https://example.org/", "../../../"])
+@pytest.mark.parametrize("head", ["", canonical("2025/10/garlic/")])
+def test_addresses_are_relative_to_the_base_that_a_page_names(mirror: Path, base: str, head: str):
+    """Those of its links, its picture and itself."""
+    links = '<h2>Related</h2><ul><li><a href="2025/10/mould/">Rotten leaves</a></ul>'
+    head = f'<base href="{base}"><meta property="og:image" content="img/a.jpg">{head}'
+    page(mirror / "2025/10/garlic/index.html", "Garlic", "Text.", head, links)
+
+    linked = link(read_articles([mirror]), [])
+    found = linked.articles["2025/10/garlic"]
+
+    assert (found.recommended, linked.stubs) == (("2025/10/mould",), {})
+    host = "https://example.org" if "//" in base else ""
+    assert found.image == f"{host}/img/a.jpg"
+    assert found.url == (f"{host}/2025/10/garlic/" if head.endswith('garlic/">') else None)
+
+
 @pytest.mark.parametrize("address", ["http://[::1", "//[", "https://exa[mple.org/x"])
 def test_an_address_that_is_none_costs_only_itself(tmp_path: Path, address: str):
     """Whether it is the page's own or that of a link: neither text nor other links are lost."""

@@ -74,3 +74,38 @@ def test_of_a_crowd_of_stated_titles_the_first_count():
 
     assert parse(OG + crowd + headings, where="a").fields["title"] == TITLE
     assert parse(crowd + OG + headings, where="a").fields["title"] == "Other 0"
+
+
+@pytest.mark.parametrize(
+    ("path", "own", "home"),
+    [
+        ("knee/index.html", "index.html", "../index.html"),
+        ("knee/index.html", "./", "../"),
+        ("2025/10/knee.html", "knee.html", "../../index.html"),
+        ("example.org/knee/index.html", "index.html", "../index.html"),
+        ("knee.html", "knee.html", "index.html"),
+        ("index.html", "index.html", "../index.html"),
+        ("site/knee/index.html", "index.html", "../index.html"),
+    ],
+)
+def test_links_of_mirrors_lead_home_from_where_the_page_lies(path: str, own: str, home: str):
+    """Those of a page to itself do not, though they are called like the home page."""
+    head = f'{DOCUMENT}<link rel="canonical" href="https://example.org/knee/">'
+    itself = f'<h1 class="entry-title"><a href="{own}">{TITLE}</a></h1>'
+    site = f'<h1><a href="{home}">{SITE}</a></h1>'
+
+    found = [
+        parse(f"{head}{heading}<p>Text.</p>", where=path, path=path)
+        for heading in (itself, itself + site, f"{site}<h2>{TITLE}</h2>")
+    ]
+
+    assert [(each.fields["title"], each.title_found_in) for each in found] == [
+        (TITLE, "h1"), (TITLE, "h1"), (TITLE, "h2"),
+    ]  # fmt: skip
+
+
+def test_a_link_for_bookmarks_leads_to_the_page():
+    """Whatever its address is relative to."""
+    heading = f'<h1><a rel="bookmark" href="/">{TITLE}</a></h1><h2>{SITE}</h2>'
+
+    assert parse(DOCUMENT + heading, where="a").fields["title"] == TITLE
