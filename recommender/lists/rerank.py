@@ -168,15 +168,20 @@ def with_next_first(candidates: Candidates, following: np.ndarray) -> Candidates
     return Candidates(arranged.items, scores)
 
 
-def floor_of(corpus: Corpus, *, seed: int) -> float:
+def floor_of(corpus: Corpus, *, seed: int, with_runs: bool = False) -> float:
     """The cosine from which on two texts of this site belong together: what 95 % of any two
-    articles do not reach, between ``LEAST_FLOOR`` and ``RELEVANCE_FLOOR``.
+    articles do not reach, between ``LEAST_FLOOR`` and ``RELEVANCE_FLOOR``; where texts are compared
+    by runs of letters too, which texts of one language have in common, that is higher by what half
+    of any two articles reach.
     """
     random, n = np.random.default_rng(seed), corpus.n_articles
     sources, items = random.integers(n, size=(2, N_PAIRS))
     reached = corpus.cosine(sources, items)[sources != items]
-    usual = np.quantile(reached, CHANCE) if len(reached) else RELEVANCE_FLOOR
-    return round(float(np.clip(usual, LEAST_FLOOR, RELEVANCE_FLOOR)), 4)
+    if not len(reached):
+        return RELEVANCE_FLOOR
+    usual, half = np.quantile(reached, [CHANCE, 0.5])
+    most = RELEVANCE_FLOOR + (half if with_runs else 0)
+    return round(float(np.clip(usual, LEAST_FLOOR, most)), 4)
 
 
 def passes_floor(

@@ -161,7 +161,7 @@ def build(
     proposed = {name: source(basis) for name, source in SOURCES.items()}
     score = scorer(corpus, learned, taught)
     scored = ranked(score, union([*proposed.values()]), progress)
-    floor = floor_of(corpus, seed=options.seed)
+    floor = floor_of(corpus, seed=options.seed, with_runs=text.with_runs)
     finished = finish(
         corpus,
         scored,

@@ -156,6 +156,20 @@ def test_the_floor_is_what_few_of_any_two_articles_reach():
     assert floor_of(between, seed=0) == pytest.approx(floor_of(between, seed=1), abs=0.02)
 
 
+def test_the_floor_is_higher_where_all_texts_of_a_language_are_alike():
+    """By what half of any two reach, if that comes of runs of letters; not where they share none."""
+    common = plain_site([f"{' '.join(WORDS[:3])} own{n} more{n} and{n}x" for n in range(40)])
+    apart = plain_site([f"a{n} b{n}" for n in range(40)])
+    pairs = np.triu_indices(40, k=1)
+    half = float(np.median(common.cosine(*pairs)))
+
+    assert floor_of(common, seed=0) == RELEVANCE_FLOOR
+    assert half > 0
+    raised = floor_of(common, seed=0, with_runs=True)
+    assert RELEVANCE_FLOOR < raised <= RELEVANCE_FLOOR + half + 1e-4
+    assert floor_of(apart, seed=0, with_runs=True) == LEAST_FLOOR
+
+
 def test_readers_make_a_link_relevant():
     """Three clicks above expectation, or three visits that read both, however unlike the texts."""
     site = plain_site([*BODIES, "quagga zebra", "okapi giraffe"])
