@@ -58,10 +58,13 @@ ENTITY = re.compile(r"&(?:[a-z]+\d*|#\d+|#x[\da-f]+);", re.IGNORECASE)
 
 
 class Line(NamedTuple):
-    """A line as a reader sees it; ``link`` is where it leads if it begins as a link."""
+    """A line as a reader sees it; ``link`` is where it leads if it begins as a link, ``links`` are
+    all that end in it, each as its text and where it leads.
+    """
 
     text: str
     link: str | None = None
+    links: tuple[tuple[str, str], ...] = ()
 
 
 def parsed(text: str, *, where: str) -> LexborHTMLParser:
@@ -112,15 +115,19 @@ def lines_of(
     lines: list[Line] = []
     text: list[str] = []
     link: str | None = None
+    within: list[tuple[str, str]] = []
+    begun = 0  # how much text stood before the link that is open
 
     def end_line() -> None:
-        nonlocal link
+        nonlocal link, begun
         flat = " ".join("".join(text).split())
         text.clear()
+        begun = 0
         if flat:
             first, *more = [part.strip() for part in ARROWS.split(flat) if part.strip()]
-            lines.extend([Line(first, link), *map(Line, more)])
+            lines.extend([Line(first, link, tuple(within)), *map(Line, more)])
             link = None
+        within.clear()
 
     # Each element is met twice, on the way in and on the way out; by hand, since pages may be
     # nested more deeply than Python's stack.
@@ -130,6 +137,8 @@ def lines_of(
         if node.tag == "-text":
             text.append(node.text(deep=False))
         elif leaving:
+            if node.tag == "a" and (linked := " ".join("".join(text[begun:]).split())):
+                within.append((linked, node.attributes.get("href") or ""))
             if node.tag in BLOCKS or (node.tag == "a" and links and link is not None):
                 end_line()
             if node.tag == "a":
@@ -137,8 +146,10 @@ def lines_of(
         elif _is_seen(node) and node.mem_id not in without and not _is_mark(node):
             if node.tag in BLOCKS:
                 end_line()
-            elif node.tag == "a" and links and not "".join(text).strip():
-                link = node.attributes.get("href") or ""
+            elif node.tag == "a":
+                begun = len(text)
+                if links and not "".join(text).strip():
+                    link = node.attributes.get("href") or ""
             stack.append((node, True))
             stack.extend((child, False) for child in reversed(list(node.iter(include_text=True))))
     end_line()

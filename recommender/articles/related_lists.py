@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from recommender.articles.article import title_key
 from recommender.articles.document import Pick
-from recommender.articles.html_text import HEADINGS, INVISIBLE, lines_of, select, text_of
+from recommender.articles.html_text import HEADINGS, INVISIBLE, Line, lines_of, select, text_of
 from recommender.articles.text_page import DOTS, MARKER, pairs_in
 
 if TYPE_CHECKING:
@@ -92,14 +92,24 @@ ELSEWHERE_TEXTS = """
 """
 # Names of the elements that such lists stand in, as themes and plugins give them.
 NAMED = re.compile(
-    r"(?:^|[-_])(?:related(?:-?(?:posts?|articles?|content|stories|links|reading|pages?|topics?|"
-    r"questions?|entries|news|items?|wrap(?:per)?|list|section|container|block))?|jp-relatedposts|"
-    r"yarpp(?:-related)?|crp(?:_related)?|similar-?(?:posts?|articles?)|recommended-?(?:posts?|"
-    r"articles?|reading|content|stories)?|recommendations?|read-?(?:next|also)|also-?(?:like|read)|"
+    r"(?:^|-)(?:(?:related|similar|recommended)-?(?:posts?|articles?|stories)|jp-relatedposts|"
+    r"yarpp|crp|read-?(?:next|also)|also-?(?:like|read)|"
     r"you-?(?:may|might)(?:-?also)?-?(?:like|enjoy)?|more-?(?:posts|articles|stories|like-this)|"
-    r"further-?reading|see-?also|hand-?picked|editors?-picks|up-?next|next-?reads?)(?:$|[-_])"
+    r"further-?reading|see-?also|hand-?picked|editors?-picks|up-?next|next-?reads?)(?:$|-)|"
+    # Behind other words these say what a text is about: "work-related".
+    r"^(?:(?:c|m|o|l|u|js|is|sd|td|tdb|tie|jeg|jnews|mvp|penci|et|kt|wp|ast|uagb|elementor|hs|block|"
+    r"blocks|widget|section|module|component|posts?|single|articles?|entry|content|page|blog|news|"
+    r"story|site|main|footer|sidebar|aside|bottom|region|views?|field|name|node|type|paragraph|box|"
+    r"list|links|cards?|inline|nav|our|the|custom|theme|layout|container|row|area)-+)*"
+    r"(?:related|recommended|recommendations?)"
+    r"(?:-?(?:content|links|reading|pages?|topics?|questions?|entries|news|items?|wrap(?:per)?|list|"
+    r"section|container|block))?(?:$|-)"
 )
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
+# What stands before the link of an entry, between two, or as a sentence after it, has fewer
+# characters than in a sentence of a text with links in it; not tuned.
+MAX_BESIDE, MAX_BETWEEN = 40, 10
+SENTENCE_END = re.compile(r"[.!?…]\s|[。！？।؟]")
 # Links that lead to no page of their own.
 IDLE = re.compile(r"\s*(?:#|mailto:|tel:|sms:|javascript:|data:|$)", re.IGNORECASE)
 CONTINUED_TEXTS = """
@@ -158,7 +168,7 @@ def picks_in(nodes: list[LexborNode]) -> tuple[Pick, ...]:
     titles = _heading_links(nodes)
     picks: list[Pick] = []
     last_link = None
-    for text, link in lines:
+    for text, link, _ in lines:
         leads = link is not None and not IDLE.match(link)
         is_title = leads and not text.endswith(DOTS) and (not titles or (text, link) in titles)
         if is_title and title_key(text) not in CONTINUED:
@@ -171,22 +181,40 @@ def picks_in(nodes: list[LexborNode]) -> tuple[Pick, ...]:
 
 
 def _linked(nodes: list[LexborNode]) -> tuple[Pick, ...]:
-    """The links of a list that is one by its links: those that begin a line, else all."""
+    """The links of a list that is one by its links: those that begin a line, else those within
+    lines that are entries.
+    """
     if _has_links(nodes):
         return picks_in(nodes)
-    links = [
-        (text_of(link), link.attributes.get("href") or "")
-        for node in nodes
-        for link in ([node] if node.tag == "a" else node.css("a[href]"))
-    ]
-    found = (Pick(text, url=href) for text, href in dict.fromkeys(links) if text)
+    links = dict.fromkeys(
+        link for line in lines_of(nodes) if not _is_prose(line) for link in line.links
+    )
+    found = (Pick(text, url=href) for text, href in links)
     return tuple(pick for pick in found if not IDLE.match(pick.url or ""))[:MAX_LINKS]
 
 
-def is_list_of_links(nodes: Iterable[LexborNode], n_links: int) -> bool:
+def is_list_of_links(nodes: list[LexborNode], n_links: int) -> bool:
     """Whether so little text comes with each link that it is its teaser."""
-    n_characters = sum(len(line.text) for line in lines_of(nodes))
-    return n_links > 0 and n_characters <= MAX_ENTRY * n_links
+    lines = lines_of(nodes)
+    n_characters = sum(len(line.text) for line in lines)
+    return sum(map(_is_prose, lines)) < n_links and n_characters <= MAX_ENTRY * n_links
+
+
+def _is_prose(line: Line) -> bool:
+    """Whether a line is a sentence of a text with links in it, and no entry of a list, such as
+    "Module numbers" or a link with its teaser.
+    """
+    if not line.links:
+        return False
+    before = line.text.partition(line.links[0][0])[0]
+    after = line.text.rpartition(line.links[-1][0])[2].strip()
+    first = after[:1]
+    if not before:
+        return first.islower() and len(after) > MAX_BESIDE
+    if (first.isalpha() and not first.isupper()) or SENTENCE_END.search(before):
+        return True
+    n_between = len(line.text) - len(before) - len(after) - sum(len(text) for text, _ in line.links)
+    return len(before) > MAX_BESIDE or n_between > MAX_BETWEEN * len(line.links)
 
 
 def _heading_links(nodes: list[LexborNode]) -> set[tuple[str, str]]:
@@ -254,8 +282,9 @@ def _take_following(heading: LexborNode, around: Collection[int]) -> tuple[Pick,
 
 
 def _entries(nodes: list[LexborNode]) -> list[LexborNode]:
-    """The nodes up to the end of the list: what comes after it in the same place is text again.
-    Between two links stands one line, the teaser of the first.
+    """The nodes up to the end of the list: what comes after it in the same place is text again,
+    and so is a sentence with a link in it. Between two links stands one line, the teaser of the
+    first; before all a line that introduces them.
     """
     entries: list[LexborNode] = []
     waiting: list[LexborNode] = []
@@ -264,20 +293,32 @@ def _entries(nodes: list[LexborNode]) -> list[LexborNode]:
     for node in nodes:
         lines = lines_of([node], links=True)
         n_links = len({line.link for line in lines if line.link is not None})
-        n_links = n_links or (len(node.css("a[href]")) if node.tag != "-text" else 0)
-        if n_links:
+        whole = lines_of([node])
+        n_links = n_links or sum(len(line.links) for line in whole)
+        linked = [line for line in whole if line.links]
+        if linked and all(map(_is_prose, linked)):
+            if entries:
+                break
+            waiting = []
+        elif n_links:
             has_teasers = has_teasers or bool(waiting and entries)
             entries += [*waiting, node]
             waiting, single = [], n_links == 1
         elif (
             not lines
-            or not entries
-            or (single and not any(map(text_of, waiting)) and len(lines[0].text) <= MAX_ENTRY)
+            or (not entries and not any(map(text_of, waiting)) and len(lines[0].text) <= MAX_ENTRY)
+            or (
+                single
+                and entries
+                and not any(map(text_of, waiting))
+                and len(lines[0].text) <= MAX_ENTRY
+            )
         ):
             waiting.append(node)
         else:
             break
-    return entries + waiting if has_teasers or (single and waiting) else entries
+    is_teaser = has_teasers or any(text_of(node).endswith(DOTS) for node in waiting)
+    return entries + waiting if entries and is_teaser else entries
 
 
 def _named(tree: LexborHTMLParser, around: Collection[int]) -> list[LexborNode]:

@@ -82,3 +82,89 @@ def test_links_within_lines_are_links_of_the_list():
     assert [pick.url for pick in page.picks or ()] == ["n.html", "d.html"]
     assert other.picks == ()
     assert "The book of numbers" in other.fields["body"]
+
+
+PROSE = [
+    "<p>Sleep is needed. See <a href=/bees>our page on bees</a> for more.</p>",
+    "<p>See <a href=/bees>our page on bees</a> for how they sleep in winter.</p>",
+    "<p>What we know of it comes from a study of <a href=/bees>bees</a>.</p>",
+    "<p><a href=/bees>Our page on bees</a> tells how they sleep in winter, and what they eat.</p>",
+    "<p>睡眠は必要です。<a href=/bees>蜂</a></p>",
+    "<p>詳しくは<a href=/bees>蜂について</a>をご覧ください。</p>",
+]
+FINAL = "<p>Final paragraph of the true text.</p>"
+
+
+@pytest.mark.parametrize("heading", ["Learn more", "See also", "Related", "Read more", "Popular"])
+@pytest.mark.parametrize("prose", PROSE)
+def test_sentences_with_links_are_text_under_any_heading(heading: str, prose: str):
+    """No link in them was chosen for a list, and what follows them is text too."""
+    page = parse(
+        f"<article><h1>Knee</h1>{TEXT}<h2>{heading}</h2>{prose}{FINAL}</article>", where="a.html"
+    )
+
+    assert page.picks == ()
+    assert page.fields["body"].count("\n\n") == 3
+    assert page.fields["body"].endswith(FINAL[3:-4])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["<p>See also: <a href=/hip>Hip</a></p>", "<li>Module <a href=/hip>Hip</a></li>",
+     "<p>Read <a href=/hip>Hip</a> – it hurts.</p>", "<p><a href=/hip>Hip</a> by Jo</p>",
+     "<p><a href=/hip>Hip</a> It hurts, at night more than by day, so that one wakes.</p>"],
+)  # fmt: skip
+def test_a_list_of_one_ends_where_the_text_goes_on(entry: str):
+    """Short lines around links are entries."""
+    page = parse(
+        f"<article><h1>Knee</h1>{TEXT}<h2>Related</h2>{entry}{FINAL}</article>", where="a.html"
+    )
+
+    assert [pick.url for pick in page.picks or ()] == ["/hip"]
+    assert page.fields["body"] == f"{TEXT[3:-4]}\n\n{FINAL[3:-4]}"
+
+
+def test_what_stands_before_a_list_is_one_line_at_most():
+    """More is text, though links follow it."""
+    links = "<ul><li><a href=/hip>Hip</a></li><li><a href=/foot>Foot</a></li></ul>"
+
+    introduced, text = (
+        parse(f"<article><h1>Knee</h1>{TEXT}<h2>Learn more</h2>{lines}{links}", where="a.html")
+        for lines in ("<p>Others read:</p>", TEXT * 2)
+    )
+
+    assert [pick.url for pick in introduced.picks or ()] == ["/hip", "/foot"]
+    assert introduced.fields["body"] == TEXT[3:-4]
+    assert text.picks == ()
+    assert text.fields["body"].count(TEXT[3:-4]) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "is_list"),
+    [("related", True), ("c-related-posts", True), ("sd-block-related", True),
+     ("wp-block-group-related-articles", True), ("article__related", True),
+     ("theme-x-related-posts", True), ("Related_Articles", True), ("relatedPosts", True),
+     ("work-related", False), ("age-related", False), ("stress-related-illness", False)],
+)  # fmt: skip
+def test_names_of_lists_begin_with_what_they_say(name: str, is_list: bool):
+    """Behind another word it says what the text is about."""
+    links = "<p><a href=/hip>Hip</a></p><p><a href=/foot>Foot</a></p>"
+
+    page = parse(f'<article><h1>Knee</h1>{TEXT}<div class="{name}">{links}</div>', where="a.html")
+
+    assert (len(page.picks or ()) == 2) is is_list
+    assert ("Foot" in page.fields["body"]) is not is_list
+
+
+def test_a_text_with_two_links_is_no_list_by_its_name():
+    """As a section is called whose heading is "Related work"."""
+    links = "<a href=/hip>hips</a> by those who walk, and of <a href=/foot>feet</a>"
+    text = f"<p>Much is known of {links}.</p>"
+
+    page = parse(
+        f'<article><h1>Knee</h1>{TEXT}<section id="related-work">{text * 2}</section></article>',
+        where="a.html",
+    )
+
+    assert page.picks == ()
+    assert page.fields["body"].count("Much is known of hips by those who walk, and of feet.") == 2
