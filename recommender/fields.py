@@ -109,4 +109,4 @@ def flag(record: Mapping[str, Any], name: str, *, default: bool = False) -> bool
         return True
     if value in (False, 0) or written in ("", "0", "false", "no"):
         return False
-    raise FieldError(name, f"must be true or false, not {str(value)[:40]!r}")
+    raise FieldError(name, f"must be true or false, not {repr(value)[:40]}")

@@ -28,6 +28,8 @@ LIST_SIZE = 30
 # articles reach is enough.
 RELEVANCE_FLOOR = 0.1
 CHANCE = 0.95
+# Of German texts on other subjects; not tuned.
+MOST_IN_COMMON = 0.06
 # Of one topic (as cosine), texts belong together that have hardly a word in common (as cosine): by
 # chance two articles are less alike than half (benchmarks/README.md, "Text").
 SAME_TOPIC, LEAST_FLOOR = 0.5, 0.03
@@ -172,7 +174,8 @@ def floor_of(corpus: Corpus, *, seed: int, with_runs: bool = False) -> float:
     """The cosine from which on two texts of this site belong together: what 95 % of any two
     articles do not reach, between ``LEAST_FLOOR`` and ``RELEVANCE_FLOOR``; where texts are compared
     by runs of letters too, which texts of one language have in common, that is higher by what half
-    of any two articles reach.
+    of any two articles reach, ``MOST_IN_COMMON`` at most: on a site of one subject they are alike
+    for what they say.
     """
     random, n = np.random.default_rng(seed), corpus.n_articles
     sources, items = random.integers(n, size=(2, N_PAIRS))
@@ -180,7 +183,7 @@ def floor_of(corpus: Corpus, *, seed: int, with_runs: bool = False) -> float:
     if not len(reached):
         return RELEVANCE_FLOOR
     usual, half = np.quantile(reached, [CHANCE, 0.5])
-    most = RELEVANCE_FLOOR + (half if with_runs else 0)
+    most = RELEVANCE_FLOOR + (min(half, MOST_IN_COMMON) if with_runs else 0)
     return round(float(np.clip(usual, LEAST_FLOOR, most)), 4)
 
 

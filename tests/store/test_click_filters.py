@@ -104,8 +104,8 @@ def test_what_is_beyond_its_origins_allowance_does_not_count(site: Store):
         opened(SALT, session="b", live=BEYOND_ORIGIN),
         opened(SUGAR, referrer=KNEE, live=BEYOND_ORIGIN),
         opened(SALT, session="r"),
-        *[shown("v", GOUT), followed("v", GOUT, live=BEYOND_ORIGIN)],
-        *[shown("w", GOUT, live=BEYOND_ORIGIN), followed("w", GOUT)],
+        *[shown("v", GOUT, ts=5), followed("v", GOUT, ts=6, live=BEYOND_ORIGIN)],
+        *[shown("w", GOUT, ts=5, live=BEYOND_ORIGIN), followed("w", GOUT, ts=6)],
     )
 
     assert flagged(site) == {"origin": 3}

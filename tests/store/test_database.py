@@ -734,8 +734,14 @@ def test_a_store_of_a_newer_release_is_refused(database: str):
         ("postgresql://me:hush@host:port/db", "is no database URL"),
         ("mysql://me:hush@host/db", "mysql: no such kind of database"),
         ("oracle+what://me:hush@host/db", "no such kind of database"),
-        ("postgresql+pg8000://me:hush@host/db", "its driver is not installed: pip install"),
-        ("postgresql+nodriver://me:hush@host/db", "its driver is not installed: pip install"),
+        (
+            "postgresql+pg8000://me:hush@host/db",
+            "its driver is not installed: in the project's folder, pip install",
+        ),
+        (
+            "postgresql+nodriver://me:hush@host/db",
+            "its driver is not installed: in the project's folder, pip install",
+        ),
         ("postgresql://me:hush@127.0.0.1:1/db", "refused"),
         ("postgresql://me@127.0.0.1:1/db?password=hush", "refused"),
         ("sqlite:////nowhere/at/all.db", "cannot be made: No such file"),
