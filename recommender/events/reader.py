@@ -123,6 +123,7 @@ class EventReader:
         self.problems: list[Problem] = []
         self.n_bad = self.n_records = self.n_events = self.n_before = 0
         self.n_ahead = self.n_ancient = 0
+        self.first_ahead = ""
         self.skipped = Reasons()
         self.read_as = Reasons()
         self.resumed: dict[Path, int] = {}
@@ -193,11 +194,10 @@ class EventReader:
         if few or self.n_ahead <= MAX_AHEAD * self.n_records:
             return
         kept = f"{self._n_checked:,} records of this run stay imported" if self._n_checked else ""
-        first = next(each.text for each in self.problems if "ahead" in each.text)
         raise TooManyBadRecords(
             f"{kept or 'nothing imported'}: {self.n_ahead:,} of {self.n_records:,} records are "
             f"more than a day ahead of {self.now:%Y-%m-%d %H:%M} UTC; look at the clock here, or "
-            f"say what time it is with --now: {first}"
+            f"say what time it is with --now: {self.first_ahead}"
         )
 
     def reasons(self) -> str:
@@ -282,6 +282,7 @@ class EventReader:
             except ClockError as exc:
                 events = ()
                 self.n_ahead += exc.ahead
+                self.first_ahead = self.first_ahead or (str(exc) if exc.ahead else "")
                 self.n_ancient += not exc.ahead
                 self._note(Problem(str(exc)))
             except EventError as exc:

@@ -2,8 +2,8 @@
 
 A click names a list by its id where the view has its name, or names none. It is on the view that
 its record names, under the one name or the other; else on the one view that can be meant: of those
-that its visit had of the page, the only one that shows the link, or the only one there is. If that
-may be several, or none is known yet, it waits: a later import may bring its view.
+that its visit had of the page, the only one that shows the link. If several do, or none that is
+known yet, it waits: a later import may bring its view.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from recommender.store.event_writer import Received
 
 SEVERAL = "several lists of its page show the link"
 NONE = "no view of its page in its visit is known"
+NOT_SHOWN = "no known view of its page in its visit shows the link"
 NO_OTHER = "its list was not seen"
 
 NAMED = """
@@ -25,7 +26,7 @@ NAMED = """
 """
 # Of each click the views of its page in its visit, and those of them that show the link.
 CANDIDATES = """
-    SELECT key, item, COUNT(*) AS n, SUM(shows) AS n_showing, MIN(view_id) AS any_view,
+    SELECT key, item, SUM(shows) AS n_showing,
         MIN(CASE WHEN shows = 1 THEN view_id END) AS showing
     FROM (
         SELECT c.key, c.item, v.view_id, CASE WHEN EXISTS (
@@ -37,9 +38,9 @@ CANDIDATES = """
     ) k GROUP BY key, item
 """
 MEANT = f"""
-    UPDATE clicks_on_pages AS c SET view_id = COALESCE(f.showing, f.any_view)
+    UPDATE clicks_on_pages AS c SET view_id = f.showing
     FROM ({CANDIDATES}) f
-    WHERE f.key = c.key AND f.item = c.item AND (f.n = 1 OR f.n_showing = 1)
+    WHERE f.key = c.key AND f.item = c.item AND f.n_showing = 1
 """
 WRITE = """
     INSERT INTO clicks (view_id, item, ts, live)
@@ -47,12 +48,14 @@ WRITE = """
     GROUP BY view_id, item ON CONFLICT DO NOTHING
 """
 DONE = "DELETE FROM clicks_on_pages WHERE view_id IS NOT NULL"
+WHY = f"""
+    CASE WHEN c.session = '' THEN '{NO_OTHER}' WHEN f.n_showing IS NULL THEN '{NONE}'
+        WHEN f.n_showing = 0 THEN '{NOT_SHOWN}' ELSE '{SEVERAL}' END
+"""
 WAITING = f"""
-    SELECT CASE WHEN c.session = '' THEN '{NO_OTHER}' WHEN f.n IS NULL THEN '{NONE}'
-        ELSE '{SEVERAL}' END AS why, COUNT(*) AS n
+    SELECT {WHY} AS why, COUNT(*) AS n
     FROM clicks_on_pages c LEFT JOIN ({CANDIDATES}) f ON f.key = c.key AND f.item = c.item
-    GROUP BY CASE WHEN c.session = '' THEN '{NO_OTHER}' WHEN f.n IS NULL THEN '{NONE}'
-        ELSE '{SEVERAL}' END
+    GROUP BY {WHY}
 """
 
 

@@ -57,6 +57,16 @@ def test_a_time_that_cannot_be_is_a_bad_record(tmp_path: Path, ts: object):
     assert reader.problems[0].text.endswith(what)
 
 
+def test_the_first_record_ahead_is_named_however_many_were_bad_before(tmp_path: Path):
+    """More than are kept; and text that speaks of what is ahead is no such record."""
+    path = log(tmp_path / "e.jsonl", ["2099-01-01"] * 1_000)
+    odd = json.dumps({"type": "ahead", "ts": "ahead"})
+    path.write_text(f"{odd}\n" * 1_100 + path.read_text())
+
+    with pytest.raises(TooManyBadRecords, match=r"--now: .*e\.jsonl:1101: its time"):
+        import_events(Store("sqlite://"), EventReader([path], now=NOW))
+
+
 def test_a_day_ahead_is_taken(tmp_path: Path):
     """Clocks and zones differ by less; and where no time is given, any is."""
     within = log(tmp_path / "within.jsonl", ["2026-11-23T10:15:00Z"])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -55,7 +55,7 @@ NAMES = {
     "address": (
         "clientip", "remoteaddr", "remoteip", "sourceip", "clientaddress", "sourceaddress",
         "clienthost", "remotehost", "remoteaddress", "requestremoteaddr", "cip",
-        "downstreamremoteaddress", "client", "ip", "host",
+        "downstreamremoteaddress", "client", "remote", "ip", "host",
     ),
     "forwarded": (
         "httpxforwardedfor", "headersxforwardedfor", "requestxforwardedfor", "xforwardedfor",
@@ -67,7 +67,7 @@ NAMES = {
     ),
     "target": (
         "requesturi", "clientrequesturi", "urloriginal", "httprequestrequesturl", "csuristem",
-        "uri", "requestpath", "requesturl", "urlpath", "path", "url", "request", "requestline",
+        "uri", "requestpath", "requesturl", "urlpath", "request", "requestline", "url", "path",
     ),
     "status": (
         "status", "httpresponsestatuscode", "httpstatuscode", "responsestatus",
@@ -89,6 +89,15 @@ NEEDED = ("time", "target", "status")
 OWN_TYPES = ("impression", "click", "pageview")
 # Words before the address, where a line comes by syslog or out of a container.
 MAX_PREFIX = 8
+# Addresses that mean somebody only within a network (RFC 1918, 6598, 3927, 4193, 4291).
+INNER = tuple(map(ip_network, (
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
+    "169.254.0.0/16", "fc00::/7", "fe80::/10", "::1/128",
+)))  # fmt: skip
+# What containers write before a line (Kubernetes), and the fields in which their and collectors'
+# records of JSON hold one.
+CONTAINER = re.compile(r"\S+ (?:stdout|stderr) [FP] (?=\{)")
+WRAPPING = ("log", "message", "MESSAGE")
 
 
 class Line(NamedTuple):
@@ -135,6 +144,7 @@ class Dialects:
             raise Skip("line about the log")
         if self.fields:
             return self._extended(text, where)
+        text = unwrapped(text)
         if text.startswith("{"):
             line = json_line(text, where=where)
             self.names["JSON"] = None
@@ -214,6 +224,7 @@ class Dialects:
 
 def recognises(line: str) -> bool:
     """Whether a line is one of an access log."""
+    line = unwrapped(line)
     if line.startswith("#"):
         return line.startswith("#Fields:") and "c-ip" in line and " time" in line
     if line.startswith("{"):
@@ -221,6 +232,19 @@ def recognises(line: str) -> bool:
         return fields is not None and _has_request(fields)
     line = line.rstrip()
     return bool(LINE.match(line) or COMMON.fullmatch(line) or BALANCER.match(line))
+
+
+def unwrapped(text: str) -> str:
+    """The line that a container's or collector's record holds; the text itself if it holds none."""
+    if (match := CONTAINER.match(text)) is not None:
+        text = text[match.end() :]
+    if text.startswith("{") and any(f'"{name}"' in text for name in WRAPPING):
+        fields = json_object(text) or {}
+        held = (fields[name] for name in WRAPPING if isinstance(fields.get(name), str))
+        line = next((line.rstrip("\r\n") for line in held if recognises(line)), None)
+        if line is not None and not _has_request(fields):
+            return line
+    return text
 
 
 def parse_line(text: str, *, where: str) -> Line:
@@ -245,15 +269,18 @@ def _of_match(pieces: tuple[str | None, ...], behind: str, where: str) -> Line:
     first, others, time, request, status, referrer, agent = pieces
     try:
         ts = _milliseconds(time or "")
-    except ValueError:
+    except (ValueError, OverflowError):  # the years 1 and 9999 end a zone earlier
         raise EventError(f"{where}: field time: no such time: {time!r}") from None
     address = first or ""
     if not (others or "").startswith(" - "):
         address = _address(address, others or "")
     forwarded = ""
     if '"' in behind:
-        found = (match[1] for match in FORWARDED.finditer(behind))
-        forwarded = next((text for text in found if _addresses(text)), "")
+        texts = (match[1] for match in FORWARDED.finditer(behind))
+        found = [text for text in texts if _addresses(text)]
+        # One may be the server's own, or that of the one behind it.
+        outer = (text for text in found if not all(map(_is_inner, _addresses(text))))
+        forwarded = next(outer, found[0] if found else "")
     method, target = split_request(request or "")
     client = _client(address, forwarded) if forwarded else address
     return Line(address, client, ts, method, target, status or "", referrer or "", agent)
@@ -265,16 +292,33 @@ def _address(first: str, others: str) -> str:
     """
     if first.endswith(",") and is_address(first.rstrip(",")):
         return first.rstrip(",")
-    words = others.split()[:MAX_PREFIX]
+    words = others.split()
     second = words[0].strip("[](),") if words else ""
-    if is_address(first):
-        behind_proxy = is_address(second) and (words[0] != second or not _is_public(first))
-        return second if behind_proxy else first
-    found = next((word for each in words if is_address(word := each.strip("[](),"))), None)
+    if is_address(first) and is_address(second):
+        behind_proxy = words[0] != second or not _is_public(first)
+        return second if behind_proxy and not _hides(second, first) else first
+    found = _before_user([first, *words])
     if found is not None:
         return found
     # A virtual host with its port may stand before a client's name.
     return second if re.search(r":\d+$", first) and second not in ("", "-") else first
+
+
+def _before_user(words: list[str]) -> str | None:
+    """The address that stands directly before identity and user, or the first of a list that does;
+    else the first there is: hosts that send logs may be addresses too.
+    """
+    bare = [word.strip("[](),") for word in words]
+    found = [at for at in range(min(len(words), MAX_PREFIX + 1)) if is_address(bare[at])]
+    if len(words) > 2 and is_address(bare[-3]):
+        at = len(words) - 3
+    elif found:
+        at = next((at for at in found if words[at + 1 : at + 2] == ["-"]), found[0])
+    else:
+        return None
+    while at and words[at - 1].endswith(",") and is_address(bare[at - 1]):
+        at -= 1
+    return bare[at]
 
 
 @lru_cache(maxsize=20_000)
@@ -292,6 +336,20 @@ def _is_public(text: str) -> bool:
     return ip_address(text).is_global
 
 
+@lru_cache(maxsize=20_000)
+def _is_inner(text: str) -> bool:
+    """Whether it is an address within somebody's network."""
+    if not is_address(text):
+        return False
+    address = ip_address(text)
+    return any(address in network for network in INNER if network.version == address.version)
+
+
+def _hides(inner: str, outer: str) -> bool:
+    """Whether to take the one for the other would be to lose who asked."""
+    return _is_inner(inner) and is_address(outer) and not _is_inner(outer)
+
+
 def _addresses(text: str) -> list[str]:
     """The addresses of which a text is a list; none, if it is another."""
     parts = [part.strip().strip("[]\"'") for part in text.split(",")]
@@ -299,9 +357,12 @@ def _addresses(text: str) -> list[str]:
 
 
 def _client(address: str, forwarded: str) -> str:
-    """Who asked: the first that was forwarded, which proxies put before their own."""
-    parts = [part.strip().strip("[]\"'") for part in forwarded.split(",")]
-    return next((part for part in parts if is_address(part)), address)
+    """Who asked: the first that was forwarded, which proxies put before their own. One within a
+    network, as servers log of themselves, takes no other's place.
+    """
+    parts = (part.strip().strip("[]\"'") for part in forwarded.split(","))
+    found = (part for part in parts if is_address(part) and not _hides(part, address))
+    return next(found, address)
 
 
 @lru_cache(maxsize=1_000)
@@ -318,7 +379,7 @@ def _milliseconds(time: str) -> int:
 def _moment(value: Any, where: str) -> int:
     try:
         return _known_moment(value) if isinstance(value, str) else _in_ms(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise EventError(f"{where}: field time: no such time: {str(value)[:40]!r}") from None
 
 
@@ -354,6 +415,8 @@ def json_line(text: str, *, where: str) -> Line:
     if "target" not in given:
         raise Skip("line without a request")
     if missing := [name for name in NEEDED if name not in given]:
+        if not _has_method(given):  # what a server says of itself may name an address
+            raise Skip("line without a request")
         raise EventError(f"{where}: field {missing[0]}: none has a name that stands for it")
     target, method = str(given["target"]), str(given.get("method") or "GET")
     if " " in target:
@@ -378,10 +441,13 @@ def json_line(text: str, *, where: str) -> Line:
 
 def _has_request(fields: Mapping[str, Any]) -> bool:
     given = _known(fields)
-    asked = "method" in given or " " in str(given.get("target", ""))
     by_whom = not {"address", "forwarded", "agent"}.isdisjoint(given)
-    whole = asked and by_whom and all(name in given for name in NEEDED)
+    whole = _has_method(given) and by_whom and all(name in given for name in NEEDED)
     return whole and fields.get("type") not in OWN_TYPES
+
+
+def _has_method(given: Mapping[str, Any]) -> bool:
+    return "method" in given or " " in str(given.get("target", ""))
 
 
 def _text(value: Any) -> str:

@@ -38,6 +38,11 @@ def _is_json(line: str) -> bool:
     return json_object(line) is not None
 
 
+def _is_ours(line: str) -> bool:
+    """Whether it is a record of our own; servers write JSON too that is no request."""
+    return (json_object(line) or {}).get("type") in access.OWN_TYPES
+
+
 # The first that recognises a line has it. A new format is one more row.
 FORMATS = (
     Format("ga4", "Google Analytics 4", "jsonl", Ga4, ga4.recognises),
@@ -52,8 +57,8 @@ NAMES = ", ".join(format.name for format in FORMATS)
 ENDINGS = ", ".join(ending for format in FORMATS for ending in format.endings)
 # Rotated logs are numbered or dated.
 ROTATED = re.compile(r"(?:[.-]\d+)*$")
-# How many lines are read until one is understood.
-LINES_TRIED = 20
+# How many lines are read until one is understood: servers write some dozens as they start.
+LINES_TRIED = 100
 
 
 def event_files(
@@ -101,11 +106,19 @@ def _detected(path: Path) -> Format:
     named = _by_name(path)
     if named and not named.recognises:
         return _of_table(path, named) if named.records == "parquet" else named
-    for found in islice(read_records(path, "lines"), LINES_TRIED):
-        line = found.fields["line"] if isinstance(found, Record) else ""
+    lines = [
+        found.fields["line"]
+        for found in islice(read_records(path, "lines"), LINES_TRIED)
+        if isinstance(found, Record)
+    ]
+    for line in lines:
         for format in FORMATS:
-            if format.recognises and format.recognises(line):
+            ours = format.translator is not Plain or _is_ours(line)
+            if ours and format.recognises and format.recognises(line):
                 return format
+    # Of JSON that nobody recognises the faults are ours to name.
+    if any(map(_is_json, lines)):
+        return next(format for format in FORMATS if format.recognises is _is_json)
     if named is None:
         raise InputError(f"{path}: unknown format of file; name its format with --format: {NAMES}")
     return named

@@ -241,8 +241,16 @@ def _nth(fields: Mapping[str, Any], ts: datetime) -> int:
     nth = ts.microsecond % 1000
     for name in ("batch_ordering_id", "batch_event_index"):
         number = text_of(fields.get(name)).removesuffix(".0")
-        nth = nth * (MAX_NUMBER + 1) + (min(int(number), MAX_NUMBER) if number.isdigit() else 0)
+        nth = nth * (MAX_NUMBER + 1) + _number(number)
     return nth
+
+
+def _number(text: str) -> int:
+    """A number of at most ``MAX_NUMBER``; 0 if the text is none."""
+    digits = text.lstrip("0")
+    if not digits.isdecimal():
+        return 0
+    return int(digits) if len(digits) <= len(str(MAX_NUMBER)) else MAX_NUMBER
 
 
 def _index(item: Mapping[str, Any]) -> int:

@@ -62,6 +62,15 @@ JSON: dict[str, dict[str, Any]] = {
         "request": "/hip.html", "response": "200", "referrer": f'"{KNEE}"', "agent": f'"{PHONE}"',
         "type": "apache",
     },
+    "logstash, with the log's own path": {
+        "message": f"{CLIENT} - - ...", "path": "/var/log/nginx/access.log", "host": "web1",
+        "timestamp": "22/Nov/2026:10:00:00 +0000", "clientip": CLIENT, "verb": "GET",
+        "request": "/hip.html", "response": "200", "referrer": f'"{KNEE}"', "agent": f'"{PHONE}"',
+    },
+    "fluentd": {
+        "time": "2026-11-22T10:00:00Z", "remote": CLIENT, "host": "-", "user": "-",
+        "method": "GET", "path": "/hip.html", "code": "200", "referer": KNEE, "agent": PHONE,
+    },
     "traefik": {
         "ClientAddr": f"{CLIENT}:50321", "ClientHost": CLIENT, "DownstreamStatus": 200,
         "RequestMethod": "GET", "RequestPath": "/hip.html", "request_Referer": KNEE,
@@ -105,6 +114,19 @@ OTHERS = {
     "vhost_combined": f"example.org:443 {CLIENT} - - {TIME} {CLF}",
     "vhost_combined, no port": f"example.org {CLIENT} - frank {TIME} {CLF}",
     "combined, by syslog": f"Nov 22 10:00:00 web1 nginx: {CLIENT} - - {TIME} {CLF}",
+    "combined, in Docker's records": json.dumps(
+        {"log": f"{CLIENT} - - {TIME} {CLF}\n", "stream": "stdout", "time": "2026-11-23T10:00:00Z"}
+    ),
+    "combined, in a collector's": json.dumps(
+        {"@timestamp": "2026-11-23T10:00:00Z", "message": f"{CLIENT} - - {TIME} {CLF}",
+         "log": {"file": {"path": "/var/log/access.log"}}}
+    ),
+    "combined, in a container's lines": (
+        f"2026-11-23T10:00:00.1Z stdout F {CLIENT} - - {TIME} {CLF}"
+    ),
+    "JSON, in a container's lines": (
+        f"2026-11-23T10:00:00.1Z stdout F {json.dumps(JSON['nginx'])}"
+    ),
     "IIS W3C": (
         f"{IIS}{FIELDS}\n"
         f"2026-11-22 10:00:00 10.0.0.9 GET /hip.html a=1 {CLIENT} {AGENT} {KNEE} 200"
@@ -187,6 +209,19 @@ def readers(shape: Callable[[int, str], str], *, n: int = 40, apart: int = 20) -
         (lambda n, rest: f"203.0.113.{n}, 10.0.0.5 - - {rest}", ""),
         (lambda n, rest: f'10.0.0.5 - - {rest} "203.0.113.{n}"', ""),
         (lambda n, rest: f'10.0.0.5 - - {rest} 0.1 "203.0.113.{n}, 10.0.0.1" "x"', ""),
+        (lambda n, rest: f"Nov 22 10:00:00 10.0.0.5 nginx: 203.0.113.{n} - - {rest}", ""),
+        (lambda n, rest: f"Nov 22 10:00:00 10.0.0.5 nginx: 203.0.113.{n} - jo b {rest}", ""),
+        (
+            lambda n, rest: (
+                f"<134>1 2026-11-22T10:00:00Z 10.0.0.5 nginx 7 - - 203.0.113.{n} - - {rest}"
+            ),
+            "",
+        ),
+        (lambda n, rest: f"Nov 22 10:00:00 10.0.0.5 nginx: 203.0.113.{n}, 10.0.0.1 - - {rest}", ""),
+        (lambda n, rest: f"203.0.113.{n} 10.0.0.9 - - {rest}", ""),
+        (lambda n, rest: f'203.0.113.{n} - - {rest} "10.0.0.9"', ""),
+        (lambda n, rest: f'10.0.0.5 - - {rest} "10.0.0.9" "203.0.113.{n}"', ""),
+        (lambda n, rest: f'10.0.0.5 - - {rest} "10.0.1.{n}"', ""),
         (lambda n, rest: f"10.0.0.5 - - {rest}", "one address"),
         (lambda n, rest: f'10.0.0.5 - - {rest} "-"', "one address"),
         (lambda n, rest: f"x.example - - {rest}", "one address"),
@@ -239,6 +274,51 @@ def test_a_fault_in_json_names_the_field(text: str, complaint: str):
         json_line(text, where="a:1")
 
     assert str(caught.value) == f"a:1: {complaint}"
+
+
+@pytest.mark.parametrize("time", ["01/Jan/0001:00:00:00 +0100", "31/Dec/9999:23:59:59 -0100"])
+def test_a_time_beyond_all_calendars_costs_its_line(tmp_path: Path, time: str):
+    """In both shapes; the others are read."""
+    odd = f"{CLIENT} - - [{time}] {CLF}"
+    odd_json = json.dumps({**JSON["nginx"], "time_iso8601": time})
+
+    events, reader = read(tmp_path / "log", lines([odd, OTHERS["combined"], odd]))
+    of_json, other = read(tmp_path / "json", lines([odd_json, SAMPLES["JSON, nginx"]]))
+
+    assert events == of_json == [PageView(TEN_MS, "hip", "", "knee")]
+    assert (reader.n_bad, other.n_bad) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        {"level": "info", "ts": 1795341600.1, "msg": "starting"},
+        {
+            "level": "error",
+            "ts": 1795341600.1,
+            "msg": "no certificate",
+            "url": "https://ca.example",
+        },
+        {"log": "/entrypoint.sh: ready\n", "stream": "stdout", "time": "2026-11-22T10:00:00Z"},
+    ],
+)
+def test_a_log_may_begin_with_what_is_no_request(tmp_path: Path, start: dict[str, Any]):
+    """What the server says of itself is skipped, and decides nothing."""
+    text = lines([*[json.dumps(start)] * 30, SAMPLES["JSON, caddy"]])
+
+    events, reader = read(tmp_path / "access.json", text)
+
+    assert events == [PageView(TEN_MS, "hip", "", "knee")]
+    assert (reader.n_bad, reader.skipped) == (0, {"line without a request": 30})
+
+
+def test_an_inner_address_does_not_hide_who_asked():
+    """Servers log what they forwarded to, in JSON too; within a network it is all there is."""
+    given = {**JSON["nginx"], "http_x_forwarded_for": "10.0.0.9"}
+    within = {**given, "remote_addr": "10.0.0.5"}
+
+    assert json_line(json.dumps(given), where="a:1").client == CLIENT
+    assert json_line(json.dumps(within), where="a:1").client == "10.0.0.9"
 
 
 def test_rows_that_are_cut_or_have_no_page_are_faulty():

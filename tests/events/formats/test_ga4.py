@@ -278,6 +278,32 @@ def test_what_is_sent_together_is_in_the_order_of_its_requests(tmp_path: Path):
     assert counted(tmp_path, parts[::-1])[0] == [[*LIST]]
 
 
+@pytest.mark.parametrize("odd", ["²", "9" * 5_000, "-1", "none"])
+def test_an_odd_number_of_a_batch_is_borne(tmp_path: Path, odd: str):
+    """It orders nothing, or comes last."""
+    record = {**rows(*LIST, **RELATED), "batch_ordering_id": odd, "batch_event_index": odd}
+
+    assert counted(tmp_path, [record])[0] == [[*LIST]]
+
+
+def test_a_click_is_not_put_on_a_view_without_its_link(tmp_path: Path):
+    """Though there is no other yet: its own comes later."""
+    store = store_with_site()
+    early, late = tmp_path / "early.json", tmp_path / "late.json"
+    click = rows("salt", event="select_item", at=9)
+    early.write_text(lines(map(json.dumps, [rows("hip", item_list_id="menu"), click])))
+    late.write_text(lines([json.dumps(rows("gout", "salt", **RELATED))]))
+
+    first = import_events(store, EventReader([early]))
+    second = import_events(store, EventReader([late]))
+
+    assert first.waiting == {"no known view of its page in its visit shows the link": 1}
+    assert (first.clicks, second.clicks, second.waiting) == (0, 1, {})
+    (on,) = Site(store).clicks().view_id
+    shown = dict(zip(*map(Site(store).impressions().get, ["view_id", "shown"]), strict=True))
+    assert "salt" in shown[on]
+
+
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize(
     ("of_view", "of_click"),
