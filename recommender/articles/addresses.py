@@ -21,6 +21,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import NamedTuple
 from unicodedata import normalize
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urljoin, urlsplit
@@ -115,6 +116,8 @@ LATER = re.compile(
 )
 # Characters that a text around an address leaves at its end.
 AROUND = ".,;:!?'\"`)]}>*_\u2026\u201d\u2019\u00bb"
+# What stands for a blank between words.
+BETWEEN = str.maketrans(" +", "__")
 MIRROR = re.compile(r"(?:(?:www\d{0,2}|m|mobile|mobil|amp|wap|touch)\.)+(?=[^.]+\.)")
 WWW = re.compile(r"www\d{0,2}\.(?=[^.]+\.)")
 HOST = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?", re.IGNORECASE)
@@ -132,7 +135,8 @@ NAMING = frozenset(("p", "page_id", "attachment_id", "post_type", "id", "pid", "
                     "language", "locale", "hl"))  # fmt: skip
 # Stored addresses that were taken apart: what changed since a build is put in again and again.
 STORED = 20_000
-# Articles that are compared with an address; where more are like it, none is meant.
+# Articles that are compared with an address; where more are like it, none is meant, nor is any
+# named: to look at all would hold everybody up.
 MOST_ALIKE = 100
 # Guesses that are shown.
 EXAMPLES = 5
@@ -145,6 +149,7 @@ ASSUMED = {
     PAGE: "a later page of it",
 }  # fmt: skip
 OTHER_HOST, PARAMETERS, SLASHES = "mirror of the host", "parameters", "slashes"
+SIGNS = "signs between words or at the end"
 
 
 class Address(NamedTuple):
@@ -368,12 +373,15 @@ class PageIndex(ABC):
         return not self.hosts or bare_host(host) in self.hosts
 
     def _closest(self, asked: Address, assumed: str) -> Found:
-        best: dict[tuple[int, int, int], dict[str, int]] = {}
+        best: dict[tuple[int, int, int, int], dict[str, int]] = {}
         for path, is_later in outlines(asked.path):
-            alike = list(self.like(outline_of(path, asked.query, self.parameters)))
+            outline = outline_of(path, asked.query, self.parameters)
+            alike = list(islice(self.like(outline), MOST_ALIKE + 1))
+            if len(alike) > MOST_ALIKE:
+                return NOTHING
             if is_later and alike and self._is_one_of_several(asked):
                 continue
-            for row, address in alike[: MOST_ALIKE + 1]:
+            for row, address in alike:
                 apart = _stored(address)
                 found = apart and self._unlike(asked, apart[0], is_later=is_later)
                 if apart and found:
@@ -383,8 +391,9 @@ class PageIndex(ABC):
         if not best:
             return NOTHING
         least = min(best)
-        on_path, on_query, on_host = least
+        on_path, on_signs, on_query, on_host = least
         words = [assumed, ASSUMED.get(on_path, "")]
+        words += [SIGNS] if on_signs else []
         words += [PARAMETERS] if on_query else []
         words += [OTHER_HOST] if on_host > 1 else []
         return Found(tuple(best[least].values()), ", ".join(filter(None, words)))
@@ -404,24 +413,25 @@ class PageIndex(ABC):
 
     def _unlike(
         self, asked: Address, stored: Address, *, is_later: bool
-    ) -> tuple[int, int, int] | None:
-        """What must be assumed of path, query and host if an address is to mean a stored one, each
-        0 for nothing; None if it cannot.
+    ) -> tuple[int, int, int, int] | None:
+        """What must be assumed of path, signs in it, query and host if an address is to mean a
+        stored one, each 0 for nothing; None if it cannot.
         """
         on_host = _hosts_unlike(asked.host, stored.host)
         on_path = PAGE if is_later else _paths_unlike(asked.path, stored.path)
+        on_signs = int(_signs(asked.path, is_later) != _signs(stored.path, is_later))
         if on_host is None:
             return None
         dropped = set(asked.query) - set(stored.query)
         if not dropped:
-            return on_path, 0, on_host
+            return on_path, on_signs, 0, on_host
         if all(_is_view(name.lower(), value) for name, value in dropped):
-            return on_path, 1, on_host
+            return on_path, on_signs, 1, on_host
         # On the home page some sites have all of their pages, by a parameter.
         is_home = not plain(bare(stored.path))
         if is_home or any(name.lower() in NAMING for name, _ in dropped):
             return None
-        return on_path, 2, on_host
+        return on_path, on_signs, 2, on_host
 
 
 def _is_view(name: str, value: str) -> bool:
@@ -448,8 +458,9 @@ def _hosts_unlike(asked: str, stored: str) -> int | None:
 
 
 def _paths_unlike(asked: str, stored: str) -> int:
-    """What must be assumed of two paths of one outline."""
-    asked, stored = f"/{asked.lstrip('/')}", f"/{stored.lstrip('/')}"
+    """What must be assumed of two paths of one outline, but for ``_signs``."""
+    asked, stored = (f"/{_inside(path).strip('/')}" for path in (asked, stored))
+    asked, stored = (path.translate(BETWEEN) for path in (asked, stored))
     if asked == stored:
         return 0
     if folded(asked) == folded(stored):
@@ -457,13 +468,33 @@ def _paths_unlike(asked: str, stored: str) -> int:
     return FILE if bare(asked) == bare(stored) else TWIN
 
 
+def _inside(path: str) -> str:
+    """A path without the signs that a text leaves at its end; what is all signs stays. Of C++ and
+    notepad++ no sign goes, so ``+`` is none of them, nor is what stands for it.
+    """
+    kept = path.rstrip(AROUND)
+    return kept if kept.strip("/") else path
+
+
+def _signs(path: str, is_later: bool) -> str:
+    """The signs that ``folded`` takes no notice of: those around a path, and, unless it is a later
+    page's, those between words.
+    """
+    inside = _inside(path)
+    between = "" if is_later else "".join(sign for sign in inside if sign in " +_")
+    return f"{between}/{path[len(inside) :]}"
+
+
 def folded(path: str) -> str:
-    """A path as one reads it aloud: in lower case, without what stands around an address."""
+    """A path as one reads it aloud: in lower case, without what stands around an address.
+
+    >>> folded("/Knee_pain)."), folded("/c++"), folded("/*")
+    ('/knee_pain', '/c__', '/*')
+    """
     if "%" in path:
         path = ESCAPED.sub(_letters, path)
     path = path.casefold() if path.isascii() else normalize("NFC", path.casefold())
-    path = path.replace(" ", "_").replace("+", "_")
-    return path.rstrip(AROUND) or path
+    return _inside(path).translate(BETWEEN)
 
 
 def bare(path: str) -> str:
@@ -486,18 +517,21 @@ def bare(path: str) -> str:
 
 
 def plain(path: str) -> str:
-    """A ``bare`` path without what makes it the twin of another: for AMP, for print, for phones.
+    """A ``bare`` path without what makes it the twin of another: for AMP, for print, for phones. It
+    never becomes the home page's: an article may be called so.
 
     >>> plain("/amp/knee"), plain("/knee/print"), plain("/news/amp/knee"), plain("/print")
     ('/knee', '/knee', '/news/knee', '/print')
+    >>> plain("/amp"), plain("/mobile"), plain("/m/knee")
+    ('/amp', '/mobile', '/knee')
     """
     segments = path.split("/")[1:]
-    kept = [segment for segment in segments if segment != "amp"]
+    kept = [segment for segment in segments if segment != "amp"] or segments[:1]
     if len(kept) > 1 and kept[-1] in TWINS:
         kept = kept[:-1]
     elif len(kept) > 1 and kept[0] in TWINS:
         kept = kept[1:]
-    if kept and kept[0] in MOBILE:
+    if len(kept) > 1 and kept[0] in MOBILE:
         kept = kept[1:]
     return "".join(f"/{segment}" for segment in kept)
 
@@ -590,7 +624,7 @@ class PageTable(PageIndex):
         return self.by_key.get(key)
 
     def like(self, outline: str) -> Iterable[tuple[int, str]]:
-        return [(row, self.addresses[row]) for row in self.outlines.rows.get(outline, ())]
+        return ((row, self.addresses[row]) for row in self.outlines.rows.get(outline, ()))
 
 
 class Finder:

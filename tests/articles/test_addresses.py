@@ -1,11 +1,16 @@
 """One page has many addresses; articles are found by any of them, and a guess is named."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.articles.addresses import (
+    MOST_ALIKE,
+    NOTHING,
     Finder,
+    PageTable,
     address_fault,
     url_key,
 )
@@ -115,6 +120,7 @@ SURE, FILE, TWIN, LATER = (
     "a later page of it",
 )
 CASE, MORE, MIRROR = "letter case", "parameters", "mirror of the host"
+SIGNS = "signs between words or at the end"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +164,8 @@ CASE, MORE, MIRROR = "letter case", "parameters", "mirror of the host"
         ("https://garden.example/fruit/hip.html/", "hip", SURE),
         ("https://garden.example/default.aspx", "home", FILE),
         ("https://garden.example/pages/leaf-mould.aspx", "Leaf", CASE),
-        ("https://garden.example/2025/garlic/).", "garlic", FILE),
+        ("https://garden.example/2025/garlic/).", "garlic", SIGNS),
+        ("https://garden.example/2025/garlic.html*", "garlic", f"{FILE}, {SIGNS}"),
         ("https://garden.example/2025/garlic/amp/", "garlic", TWIN),
         ("https://garden.example/amp/2025/garlic/", "garlic", TWIN),
         ("https://garden.example/m/2025/garlic/", "garlic", TWIN),
@@ -202,6 +209,54 @@ def test_an_address_means_the_one_article_it_can(address: str, id: str | None, a
 
     assert (None if found.row is None else GARDEN.names[found.row]) == id
     assert found.assumed == assumed
+
+
+def meant(stored: list[str], address: str) -> tuple[list[str], str]:
+    """What an address may mean on a site with these ``stored``, and what was assumed."""
+    found = PageTable(enumerate(stored)).find(address)
+    return [stored[row] for row in found.rows], found.assumed
+
+
+@pytest.mark.parametrize(
+    "name", ["/m", "/mobile", "/mobil", "/amp", "/AMP/", "/m/index.html", "/*"]
+)
+def test_the_home_page_has_no_twin_below_it(name: str):
+    """An article may be called so, and neither is ever taken for the other."""
+    assert meant(["/", "/knee"], name) == ([], "")
+    assert meant([name, "/knee"], "/") == meant([name, "/knee"], "/index.html") == ([], "")
+
+
+@pytest.mark.parametrize("written", ["c++", "c%2B%2B", "C++", "c+", "c--", "c++."])
+def test_signs_that_are_part_of_a_name_are_kept(written: str):
+    """The page on C is not that on C++, nor the reverse."""
+    assert meant(["/lang/c", "/lang/java"], f"/lang/{written}") == ([], "")
+    assert meant([f"/lang/{written}", "/lang/java"], "/lang/c") == ([], "")
+
+
+def test_signs_that_are_taken_for_none_are_named():
+    """Those that stand around an address in a text, and other ways to write a blank."""
+    assert meant(["/lang/c"], "/lang/c*") == (["/lang/c"], SIGNS)
+    assert meant(["/lang/c++"], "/lang/C++).") == (["/lang/c++"], f"{CASE}, {SIGNS}")
+    assert meant(["/knee_pain"], "/knee+pain") == (["/knee_pain"], SIGNS)
+    assert meant(["/knee_pain"], "/knee+pain/amp") == (["/knee_pain"], f"{TWIN}, {SIGNS}")
+    assert meant(["/knee_pain"], "/knee_pain/page_2") == (["/knee_pain"], LATER)
+
+
+def test_where_very_many_are_alike_not_all_are_looked_at():
+    """It would hold up everybody, for an answer that is none."""
+
+    class Many(PageTable):
+        n_looked_at = 0
+
+        def like(self, outline: str) -> Iterable[tuple[int, str]]:
+            for each in super().like(outline):
+                self.n_looked_at += 1
+                yield each
+
+    many = Many(enumerate(f"https://example.org/knee?print={at}" for at in range(1_000)))
+
+    assert many.find("/KNEE") == NOTHING
+    assert many.n_looked_at == MOST_ALIKE + 1
 
 
 def test_of_several_that_an_address_may_mean_none_is_taken():
