@@ -96,6 +96,8 @@ SESSION = re.compile(
 )
 # A second question mark, or none: what follows was meant as a parameter.
 JOINED = re.compile(r"[?&;](?:amp;)?([A-Za-z_][\w.-]*)(?:=([^&;?]*)|(?=[&;?]|$))")
+# What no program calls a parameter: a page's place or number.
+ROUTE = re.compile(r"\d|[^=]*[/?]")
 # A fragment that scripts make a page of.
 SCRIPTED = re.compile(r"!?/.")
 # Blanks that one sees, and some that one does not.
@@ -111,9 +113,11 @@ TWINS = frozenset(("print", "printable", "printview", "print-view", "printpage",
                    "drucken", "druckversion", "imprimer", "imprimir", "stampa"))  # fmt: skip
 MOBILE = frozenset(("m", "mobile", "mobil"))
 LATER = re.compile(
-    r"(?:/(?:page|seite|pagina|p|pg)/\d{1,3}|/(?P<number>\d{1,2})|/(?:comment-)?page[-_]?\d{1,4}"
-    r"|/(?:seite|pagina|p)[-_]?\d{1,3})$"
+    r"(?P<form>/(?:page|seite|pagina|p|pg)/(?=\d{1,3}$)|/(?P<alone>)(?=\d{1,2}$)"
+    r"|/(?:comment-)?page[-_]?(?=\d{1,4}$)|/(?:seite|pagina|p)[-_]?(?=\d{1,3}$))(?P<number>\d+)$"
 )
+# Numbers behind it are months and days.
+DATED = re.compile(r"/(?:19|20)\d\d(?:/\d{1,2})?$")
 # Characters that a text around an address leaves at its end.
 AROUND = ".,;:!?'\"`)]}>*_\u2026\u201d\u2019\u00bb"
 # What stands for a blank between words.
@@ -132,7 +136,14 @@ NAMING = frozenset(("p", "page_id", "attachment_id", "post_type", "id", "pid", "
                     "news_id", "newsid", "post", "post_id", "postid", "node", "item", "itemid",
                     "doc", "docid", "slug", "title", "url", "q", "s", "query", "search", "cat",
                     "tag", "author", "m", "feed", "thread", "topic", "t", "f", "lang",
-                    "language", "locale", "hl"))  # fmt: skip
+                    "language", "locale", "hl", "no", "nr", "num", "number", "nummer", "idx",
+                    "index", "seq", "uid", "guid", "uuid", "key", "v", "file", "path", "route",
+                    "module", "option", "srl", "wr_id"))  # fmt: skip
+NUMBERED = re.compile(
+    r"(?:article|artikel|art|news|story|post|item|content|entry|blog|board|bbs|doc|document|record"
+    r"|page|topic|thread|node|video|event|product|object|view|report|recipe)"
+    r"[-_]?(?:id|no|nr|num|number|idx|index|seq|key|code|slug|name|srl)"
+)
 # Stored addresses that were taken apart: what changed since a build is put in again and again.
 STORED = 20_000
 # Articles that are compared with an address; where more are like it, none is meant, nor is any
@@ -154,7 +165,8 @@ SIGNS = "signs between words or at the end"
 
 class Address(NamedTuple):
     """The parts of an address that name a page: ``host`` with a port of its own, in lower case;
-    ``path`` decoded, without final slash; ``query``, the parameters in order.
+    ``path`` decoded, without final slash; ``query``, the parameters in order; a word without ``=``,
+    as in ``/showthread.php?1-knee``, is the value of the name "".
     """
 
     host: str
@@ -184,7 +196,9 @@ class Address(NamedTuple):
     def key(self) -> str:
         """See ``url_key``."""
         path = quote(self.path, safe=KEPT)
-        return f"{self.host}{path}" + (f"?{urlencode(self.query)}" if self.query else "")
+        # Some programs write an equals sign after a word.
+        query = [(name, value) if name else (value, "") for name, value in self.query]
+        return f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
 def url_key(url: str) -> str:
@@ -236,6 +250,7 @@ def _letters(escaped: re.Match[str]) -> str:
 
 
 def _query(query: str) -> tuple[tuple[str, str], ...]:
+    query = "&".join(part if "=" in part else f"={part}" for part in query.split("&") if part)
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
@@ -244,13 +259,17 @@ def _query(query: str) -> tuple[tuple[str, str], ...]:
     for name, value in pairs:
         # Addresses that were escaped for HTML twice, or joined without looking.
         name = name.removeprefix("amp;")
+        if ROUTE.match(name):
+            name, value = "", f"{name}={value}" if value else name
+        if not name:
+            value = value.removeprefix("amp;")
         for found in JOINED.finditer(value):
             if is_tracking(found[1], found[2] or ""):
                 value = value[: found.start()]
                 break
-        if name and not is_tracking(name, value):
+        if not is_tracking(name, value) if name else value and not is_tracking(value):
             kept.append((normalize("NFC", name), normalize("NFC", value)))
-    return tuple(sorted(kept))
+    return tuple(sorted(kept, key=lambda each: each if each[0] else (each[1], "")))
 
 
 # Pages that others show: hosts, by their ends, of caches and translations.
@@ -326,7 +345,7 @@ class PageIndex(ABC):
     """Articles by row, looked up by address."""
 
     # Hosts of the site as ``bare_host`` leaves them, and names of parameters that its addresses
-    # have, in lower case.
+    # have, in lower case; "" if they have words without ``=``.
     hosts: Collection[str]
     parameters: Collection[str]
 
@@ -400,15 +419,17 @@ class PageIndex(ABC):
 
     def _is_one_of_several(self, asked: Address) -> bool:
         """Is an address that ends in a number one among others that do, which are articles?"""
-        path = bare(asked.path)
+        path = plain(bare(asked.path))
         found = LATER.search(path)
-        if found is None or found["number"] is None:
+        if found is None:
             return False
-        before, number = path[: found.start()], int(found["number"])
-        beside = {1, number - 1, number + 1} - {number}
+        before, digits = path[: found.start("number")], found["number"]
+        number = int(digits)
+        beside = {1, 2, 3, number - 1, number + 1} - {number}
+        written = {form for n in beside for form in (f"{n}", f"{n:0{len(digits)}}")}
         return any(
-            any(True for _ in self.like(outline_of(f"{before}/{n}", asked.query, self.parameters)))
-            for n in beside
+            any(True for _ in self.like(outline_of(before + n, asked.query, self.parameters)))
+            for n in sorted(written)
         )
 
     def _unlike(
@@ -422,21 +443,39 @@ class PageIndex(ABC):
         on_signs = int(_signs(asked.path, is_later) != _signs(stored.path, is_later))
         if on_host is None:
             return None
-        dropped = set(asked.query) - set(stored.query)
-        if not dropped:
+        if asked.query == stored.query:
             return on_path, on_signs, 0, on_host
-        if all(_is_view(name.lower(), value) for name, value in dropped):
+        asks, has = _lower(asked.query), _lower(stored.query)
+        if not all(_is_view(name, value) for name, value in has - asks):
+            return None
+        dropped = asks - has
+        if all(_is_view(name, value) for name, value in dropped):
             return on_path, on_signs, 1, on_host
         # On the home page some sites have all of their pages, by a parameter.
         is_home = not plain(bare(stored.path))
-        if is_home or any(name.lower() in NAMING for name, _ in dropped):
+        if is_home or any(_names_page(name, value) for name, value in dropped):
             return None
         return on_path, on_signs, 2, on_host
 
 
+def _lower(query: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    return {(name.lower(), value) for name, value in query}
+
+
 def _is_view(name: str, value: str) -> bool:
     """Does the parameter show the same page in another way? (Blogger's is called m.)"""
+    if not name:
+        return value.lower() in VIEWS
     return not value or name in VIEWS or (name == "m" and value in ("0", "1"))
+
+
+def _names_page(name: str, value: str) -> bool:
+    """May it be what a page is called?"""
+    if not name:
+        return ROUTE.match(value) is not None or value.lower() in NAMING
+    # Of "tx_news_pi1[news]" each part is a name.
+    parts = [name, *re.findall(r"\w+", name)]
+    return any(part in NAMING or NUMBERED.fullmatch(part) for part in parts)
 
 
 def bare_host(host: str) -> str:
@@ -542,20 +581,30 @@ def outlines(path: str) -> list[tuple[str, bool]]:
     """
     path = plain(bare(path))
     found = [(path, False)]
-    before = LATER.sub("", LATER.sub("", path))
+    before = _first_page(_first_page(path))
     if before and before != path:
         found.append((before, True))
     return found
 
 
+def _first_page(path: str) -> str:
+    """A path without the number of a later page, which no month and no day is."""
+    later = LATER.search(path)
+    if later is None:
+        return path
+    before = path[: later.start()]
+    return path if later["alone"] is not None and DATED.search(before) else before
+
+
 def outline_of(path: str, query: Iterable[tuple[str, str]], parameters: Collection[str]) -> str:
     """What an address has in common with all that may mean the same page: a path, ``plain``, and
-    those parameters that addresses of the site have.
+    those parameters that addresses of the site have. If pages of it are named by words without
+    ``=``, a word is part of it.
     """
     kept = [
         (name.lower(), value)
         for name, value in query
-        if value and name.lower() in parameters and name.lower() not in VIEWS
+        if value and name.lower() in parameters and (name or value).lower() not in VIEWS
     ]
     return f"{path}?{urlencode(sorted(kept))}" if kept else path
 
@@ -590,12 +639,17 @@ class Outlines(NamedTuple):
         """Those of these rows and addresses; what is no address is left out."""
         apart = [(row, found) for row, address in addresses if (found := _stored(address))]
         hosts = {each.host for _, (each, _) in apart if each.host}
-        parameters = {name.lower() for _, (each, _) in apart for name, value in each.query if value}
+        parameters = {
+            name.lower()
+            for _, (each, _) in apart
+            for name, value in each.query
+            if value and (name or value).lower() not in VIEWS
+        }
         rows: dict[str, list[int]] = {}
         for row, (each, path) in apart:
             rows.setdefault(outline_of(path, each.query, parameters), []).append(row)
         hosts = set(map(bare_host, hosts))
-        return cls(rows, tuple(sorted(hosts)), tuple(sorted(parameters - VIEWS)))
+        return cls(rows, tuple(sorted(hosts)), tuple(sorted(parameters)))
 
 
 class PageTable(PageIndex):

@@ -242,6 +242,85 @@ def test_signs_that_are_taken_for_none_are_named():
     assert meant(["/knee_pain"], "/knee_pain/page_2") == (["/knee_pain"], LATER)
 
 
+FORUM = ["/index.php", "/index.php?/topic/1-knee/", "/index.php?/topic/2-hip/",
+         "/showthread.php?1-knee", "/showthread.php?2-hip"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "found", "assumed"),
+    [
+        ("/index.php?/topic/1-knee/", FORUM[1], SURE),
+        ("/index.php?/topic/1-knee/&utm_source=x", FORUM[1], SURE),
+        ("/index.php?/topic/1-knee/?utm_source=x", FORUM[1], SURE),
+        ("/index.php?%2Ftopic%2F1-knee%2F=", FORUM[1], SURE),
+        ("/?/topic/2-hip/", FORUM[2], FILE),
+        ("/index.php?/topic/2-hip/&print=1", FORUM[2], MORE),
+        ("/INDEX.php?/topic/2-hip/", FORUM[2], CASE),
+        ("/index.php?/topic/3-gout/", None, SURE),
+        ("/index.php?imprint", None, SURE),
+        ("/index.php?amp", FORUM[0], MORE),
+        ("/index.php?lang=", FORUM[0], MORE),
+        ("/", FORUM[0], FILE),
+        ("/showthread.php", None, SURE),
+        ("/showthread.php?3-gout", None, SURE),
+        ("/showthread.php?2-hip&amp;fbclid=x", FORUM[4], SURE),
+        ("/showthread.php?2-hip&amp", FORUM[4], MORE),
+    ],
+)
+def test_a_word_without_a_value_may_name_a_page(address: str, found: str | None, assumed: str):
+    """It is never left out where pages of the site are named so."""
+    assert meant(FORUM, address) == ([found] if found else [], assumed)
+
+
+def test_an_address_is_not_taken_for_one_that_says_more():
+    """What the stored one has beside it is left out by guessing only if it is a view, and named."""
+    assert meant(["/index.php?/topic/1-knee/", "/hip"], "/index.php") == ([], "")
+    assert meant(["/knee?print=1", "/hip"], "/knee") == (["/knee?print=1"], MORE)
+
+
+@pytest.mark.parametrize("query", [
+    "no=8", "idx=8", "uid=5", "nr=5", "num=5", "key=a", "v=a", "article_no=8", "newsIdx=8",
+    "content-id=8", "wr_id=8", "tx_news_pi1[news]=8", "8", "8-hip", "/hip", "q",
+])  # fmt: skip
+def test_parameters_that_name_pages_are_never_left_out(query: str):
+    """Whether or not another address of the site has them."""
+    assert meant(["/view", "/knee"], f"/view?{query}") == ([], "")
+
+
+def test_words_that_name_no_page_of_the_site_are_left_out():
+    """As parameters with a value are."""
+    assert meant(["/view", "/knee"], "/view?nocache") == (["/view"], MORE)
+    assert meant(["/", "/knee"], "/?nocache") == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("stored", "address"),
+    [
+        (["/2024", "/knee"], "/2024/05"),
+        (["/2024", "/knee"], "/2024/05/06"),
+        (["/news/2024", "/knee"], "/news/2024/13"),
+        (["/2024/05", "/knee"], "/2024/05/06"),
+        (["/stories", "/stories/p/1", "/stories/p/2"], "/stories/p/3"),
+        (["/stories", "/stories/p/01", "/stories/p/02"], "/stories/p/03"),
+        (["/stories", "/stories/page-1", "/stories/page-2"], "/stories/page-9"),
+        (["/stories", "/stories/page/1", "/stories/page/3"], "/amp/stories/page/2"),
+    ],
+)
+def test_dates_and_pages_of_their_own_are_no_later_pages(stored: list[str], address: str):
+    """Nor is an article that is numbered beside others, in any form."""
+    assert meant(stored, address) == ([], "")
+
+
+def test_later_pages_are_found_beside_numbers_of_another_form():
+    """And below a date, and of a list of a year."""
+    assert meant(["/stories", "/stories/p/1", "/stories/p/2"], "/stories/page/7") == (
+        ["/stories"],
+        LATER,
+    )
+    assert meant(["/2024/05/knee", "/hip"], "/2024/05/knee/2") == (["/2024/05/knee"], LATER)
+    assert meant(["/2024", "/hip"], "/2024/page/2") == (["/2024"], LATER)
+
+
 def test_where_very_many_are_alike_not_all_are_looked_at():
     """It would hold up everybody, for an answer that is none."""
 
