@@ -190,7 +190,9 @@ class EventReader:
         """Raise ``TooManyBadRecords`` if so many records are ahead that it is the clock here that
         is slow, or theirs that is fast.
         """
-        few = self.n_ahead <= self.tolerance.at_least and self.n_ahead < self.n_records
+        # The one line by which a log grew is all that is new.
+        more = self.n_ahead < self.n_records or bool(self.resumed or self.already)
+        few = self.n_ahead <= self.tolerance.at_least and more
         if few or self.n_ahead <= MAX_AHEAD * self.n_records:
             return
         kept = f"{self._n_checked:,} records of this run stay imported" if self._n_checked else ""
@@ -303,7 +305,7 @@ class EventReader:
         if not translator.remembers:
             return read_records(source.path, source.format.records, after=source.n_records)
         records = read_records(source.path, source.format.records)
-        skipped = dict(self.skipped)
+        skipped, remarks = dict(self.skipped), dict(translator.remarks)
         for number, found in enumerate(islice(records, source.n_records), start=1):
             with suppress(EventError, Skip):
                 if isinstance(found, Record):
@@ -313,6 +315,8 @@ class EventReader:
         tuple(translator.flush())
         self.skipped.clear()
         self.skipped.update(skipped)
+        translator.remarks.clear()
+        translator.remarks.update(remarks)
         return records
 
     def _waiting(self) -> Sequence[Event]:

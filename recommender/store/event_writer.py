@@ -171,14 +171,26 @@ class EventWriter:
             if isinstance(event, Impression) and not new[place] and rows[place][:3] not in there
         }
         pieces = Pieces(connection, self.contents).keep(impressions)
+        brought = pieces.new.keys() - parts.added.keys()
         for place, others in parts.added.items():
-            if new[place] or place in pieces.new:
-                pieces.new.update(others)
+            if new[place]:
+                brought |= others.keys() - {place}
+            elif place in pieces.new:
+                brought |= self._bringing(others, pieces.new[place])
         waiting = self._find_views(connection, kept, new)
-        for place in pieces.new:
+        for place in brought:
             new[place] = True
         elsewhere = parts.elsewhere | pieces.elsewhere
-        return Written(new, foreign, n_folded, pieces.new, pieces.to_settle, waiting, elsewhere)
+        return Written(new, foreign, n_folded, brought, pieces.to_settle, waiting, elsewhere)
+
+    def _bringing(self, parts: Mapping[int, Impression], links: set[int]) -> set[int]:
+        """Those of the parts, in the order of time, by which these links came."""
+        found = set()
+        for at, event in parts.items():
+            if shown := links & {self.keys[id] for id in event.shown if id in self.keys}:
+                found.add(at)
+                links = links - shown
+        return found
 
     def _find_views(
         self, connection: Connection, events: Mapping[int, Incoming], new: list[bool]
@@ -339,11 +351,12 @@ def _places(event: Impression) -> tuple[int, ...]:
 
 
 class Parts(NamedTuple):
-    """What became of views that came in several impressions: ``added`` are the places of those that
-    brought links, by the place that stands for them now; those ``elsewhere`` are another page's.
+    """What became of views that came in several impressions: ``added`` are those that brought
+    links, by their places in the order of time, by the place that stands for them now; those
+    ``elsewhere`` are another page's.
     """
 
-    added: dict[int, set[int]]
+    added: dict[int, dict[int, Impression]]
     elsewhere: set[int]
 
 
@@ -366,9 +379,10 @@ def _put_together(events: dict[int, Incoming]) -> Parts:
         # The earliest first: it begins the view.
         events.update((places[at], fewer[at]) for at in sorted(fewer, key=lambda at: fewer[at].ts))
         if len(fewer) == 1:
-            brought = {place for place, is_new in zip(places, added, strict=True) if is_new}
+            brought = [at for at, is_new in enumerate(added) if is_new]
+            brought.sort(key=lambda at: (several[at].ts, several[at].nth))
             for at in fewer:
-                parts.added[places[at]] = brought - {places[at]}
+                parts.added[places[at]] = {places[each]: several[each] for each in brought}
     return parts
 
 

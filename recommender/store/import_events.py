@@ -18,6 +18,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.articles.addresses import Finder
+from recommender.errors import InputError, TooManyBadRecords
 from recommender.events.event import Event, Impression
 from recommender.events.reader import EventReader, Mark
 from recommender.fields import MAX_ID_BYTES
@@ -43,7 +44,21 @@ def import_events(store: Store, reader: EventReader, *, again: bool = False) -> 
         reader.finder = Finder((article.id, article.url)
                                for article in store.articles(with_body=False))  # fmt: skip
     marks = {} if again else _standing(store, reader)
-    writer, total = EventWriter(), Received()
+    total = Received()
+    try:
+        _import_blocks(store, reader, marks, total)
+    except (InputError, TooManyBadRecords):
+        _settle(store, total)  # what came before stays, so it is to be whole
+        raise
+    _settle(store, total)
+    total.duplicates += reader.n_before
+    return total
+
+
+def _import_blocks(
+    store: Store, reader: EventReader, marks: dict[Path, Mark], total: Received
+) -> None:
+    writer = EventWriter()
     for block in reader.blocks(marks):
         # Read before anything is written: others write meanwhile.
         events = list(block)
@@ -55,6 +70,10 @@ def import_events(store: Store, reader: EventReader, *, again: bool = False) -> 
             time.sleep(PAUSE_SECONDS)
         with store.transaction() as connection:
             write_marks(connection, marked)
+
+
+def _settle(store: Store, total: Received) -> None:
+    """Give views their slates, and clicks their views."""
     settled = True
     while settled:
         with store.transaction() as connection:
@@ -62,8 +81,6 @@ def import_events(store: Store, reader: EventReader, *, again: bool = False) -> 
         time.sleep(PAUSE_SECONDS)
     with store.transaction() as connection:
         find_views(connection, total)
-    total.duplicates += reader.n_before
-    return total
 
 
 def _by_view(events: list[Event]) -> list[Event]:

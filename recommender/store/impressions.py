@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from recommender.events.event import DAY_MS
 from recommender.store import slates
-from recommender.store.click_filters import SOUND, Caps, limits
+from recommender.store.click_filters import ANY_NUMBER, SOUND, Caps, limits
 from recommender.store.database import Store
 from recommender.store.queries import Names, columns, ids_by_key
 
@@ -35,6 +36,9 @@ VIEWS = (
     ORDER BY view, rank
 """
 )
+
+
+ANY_TIME = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,10 +139,11 @@ def read(
     """The views later than ``after`` (exclusive) and no later than ``latest`` (None: any), both in
     milliseconds since 1970, UTC, less what is flagged under ``caps``.
     """
-    latest = np.iinfo(np.int64).max if latest is None else latest
     names = Names()
     with store.reading() as connection:
-        limit = {"after": after, "latest": int(latest), **limits(connection, caps or Caps())}
+        ends = ANY_NUMBER if latest is None else min(ANY_NUMBER, int(latest) // DAY_MS + 1)
+        limit = {"after": after, "latest": int(ANY_TIME if latest is None else latest)}
+        limit |= limits(connection, caps or Caps(), until_day=ends)
         rows = columns(connection, VIEWS, limit, texts={"layout": names.of}, floats=("rank",))
         stored = slates.read(connection)
         id_of = ids_by_key(connection)

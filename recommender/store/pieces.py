@@ -12,7 +12,7 @@ places become one; others are kept, since one that is still to come may belong b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ def put_together(pieces: Sequence[Piece]) -> Whole:
         free = all(place not in at or at[place][0] == item for place, item, _ in links)
         if piece.ordered and free:
             for place, item, chance in links:
-                if place not in at:
+                if place not in at and len(at) < MAX_SHOWN:
                     at[place], added[number] = (item, chance), True
         else:
             behind.append(number)
@@ -143,11 +143,11 @@ class Stored(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """Which impressions are ``new``, since they bring a link; which are of a view ``elsewhere``, on
-    another page; and the views ``to_settle``.
+    """Which impressions are ``new``, with the links that they bring, by their numbers; which are of
+    a view ``elsewhere``, on another page; and the views ``to_settle``.
     """
 
-    new: set[int]
+    new: dict[int, set[int]]
     elsewhere: set[int]
     to_settle: set[str]
 
@@ -182,7 +182,7 @@ class Pieces:
         in the store.
         """
         of_view = {event.view_id for event, _ in impressions.values()}
-        done = Kept(set(), set(), set())
+        done = Kept({}, set(), set())
         if not of_view:
             return done
         views, kept = self._views(of_view), self._kept(of_view)
@@ -197,23 +197,26 @@ class Pieces:
             for at, (event, slate) in impressions.items()
             if event.view_id in kept and not _is_there(views[event.view_id], kept, event, slate)
         }
-        changed = {event.view_id for event, _ in found.values()}
-        self._read({slate for _, slate in found.values()}
-                   | {piece.slate for view_id in changed for piece in kept[view_id]})  # fmt: skip
-        rows: list[dict[str, Any]] = []
+        of_views: dict[str, dict[int, tuple[Impression, int]]] = {}
         for at, (event, slate) in found.items():
-            before = kept[event.view_id]
-            if self.contents[slate].source != self.contents[before[0].slate].source:
-                done.elsewhere.add(at)
-                continue
-            pieces = _with(before, event, slate)
-            is_new = all(piece.slate != slate for piece in before)
-            if brings := is_new and self._brings(pieces, slate):
-                done.new.add(at)
-            # One that brings nothing and comes last will bring nothing.
-            if brings or (event.ts, event.nth) < max(piece[1:3] for piece in before):
-                kept[event.view_id] = pieces
-                done.to_settle.add(event.view_id)
+            of_views.setdefault(event.view_id, {})[at] = event, slate
+        self._read({slate for _, slate in found.values()}
+                   | {piece.slate for view_id in of_views for piece in kept[view_id]})  # fmt: skip
+        rows: list[dict[str, Any]] = []
+        for view_id, several in of_views.items():
+            before = kept[view_id]
+            source = self.contents[before[0].slate].source
+            there = {
+                at: one for at, one in several.items() if self.contents[one[1]].source == source
+            }
+            done.elsewhere.update(several.keys() - there.keys())
+            kept[view_id], brought = self._grown(before, there.values())
+            for at, (_, slate) in there.items():
+                if slate in brought:
+                    done.new[at] = brought.pop(slate)
+            if kept[view_id] != before:
+                done.to_settle.add(view_id)
+            self._fill(views[view_id], [event for event, _ in there.values()])
         for view_id in sorted(done.to_settle):
             rows += [{"view_id": view_id, **piece._asdict()} for piece in kept[view_id]]
         for part in chunks(rows, SETTLED_AT_ONCE):
@@ -240,7 +243,10 @@ class Pieces:
             self.connection.execute(DONE, done)
 
     def _views(self, view_ids: Iterable[str]) -> dict[str, Any]:
-        query = "SELECT view_id, ts, slate, live, variant FROM views WHERE view_id IN :values"
+        query = (
+            "SELECT view_id, ts, slate, live, variant, session, layout, arm FROM views "
+            "WHERE view_id IN :values"
+        )
         if self.connection.dialect.name == "postgresql":
             # In one order, or two processes would wait for each other.
             query += " ORDER BY view_id FOR UPDATE"
@@ -253,10 +259,43 @@ class Pieces:
             found.setdefault(row.view_id, []).append(Stored(*row[1:]))
         return found
 
-    def _brings(self, pieces: Iterable[Stored], slate: int) -> bool:
-        """Whether the piece of this slate brings a link to the others."""
+    def _grown(
+        self, before: list[Stored], events: Collection[tuple[Impression, int]]
+    ) -> tuple[list[Stored], dict[int, set[int]]]:
+        """The pieces of a view with these as well, put together once for all of them; and the links
+        that new ones bring, by their slates.
+        """
+        pieces = before
+        for event, slate in events:
+            pieces = _with(pieces, event, slate)
         _, added, order = self._whole(pieces)
-        return added[order.index(slate)]
+        there = {piece.slate for piece in before}
+        new = {slate for _, slate in events} - there
+        useless = set()
+        # Those that bring nothing and come last will bring nothing.
+        for slate, brings in zip(reversed(order), reversed(added), strict=True):
+            if brings or slate not in new:
+                break
+            useless.add(slate)
+        known = {item for slate in there for item in self.contents[slate].items}
+        brought: dict[int, set[int]] = {}
+        for slate, brings in zip(order, added, strict=True):
+            if brings and slate in new:
+                brought[slate] = {*self.contents[slate].items} - known
+                known |= brought[slate]
+        return [piece for piece in pieces if piece.slate not in useless], brought
+
+    def _fill(self, view: Any, events: Iterable[Impression]) -> None:
+        """Give a view what it was without and a piece of it has."""
+        ordered = sorted(events, key=lambda event: (event.ts, event.nth))
+        given = {
+            column: next((value for event in ordered if (value := getattr(event, name))), "")
+            for column, name in (("session", "session_id"), ("layout", "layout"), ("arm", "arm"))
+            if not getattr(view, column)
+        }
+        if any(given.values()):
+            row = {"view_id": view.view_id, "session": "", "layout": "", "arm": "", **given}
+            self.connection.execute(FILL, row)
 
     def _whole(self, pieces: Iterable[Stored]) -> tuple[Slate, list[bool], list[int]]:
         """The slate of the pieces; of each, in the order of time, whether it brings a link; and
@@ -269,6 +308,7 @@ class Pieces:
         )
         piece = whole.piece
         slate = slates[0]._replace(
+            list=next((slate.list for slate in slates if slate.list), ""),
             items=tuple(piece.items), places=tuple(piece.places), ordered=piece.ordered,
             chances=None if piece.chances is None else tuple(piece.chances),
         )  # fmt: skip
@@ -304,6 +344,11 @@ KEEP = sql.text(
     "ON CONFLICT (view_id, slate) DO UPDATE SET ts = excluded.ts, nth = excluded.nth, settled = 0"
 )
 PUT = sql.text("UPDATE views SET slate = :slate, ts = :ts WHERE view_id = :view_id")
+FILL = sql.text(
+    "UPDATE views SET session = COALESCE(NULLIF(session, ''), :session), "
+    "layout = COALESCE(NULLIF(layout, ''), :layout), arm = COALESCE(NULLIF(arm, ''), :arm) "
+    "WHERE view_id = :view_id"
+)
 DONE = sql.text("UPDATE pieces SET settled = 1 WHERE view_id = :view_id AND settled = 0")
 UNSETTLED = "SELECT DISTINCT view_id FROM pieces WHERE settled = 0 ORDER BY view_id LIMIT :most"
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -350,6 +351,31 @@ def test_the_one_bad_line_by_which_a_log_grew_is_borne(tmp_path: Path):
     import_events(store, reader)
 
     assert reader.n_bad == 1
+
+
+def test_the_one_line_ahead_by_which_a_log_grew_is_borne(tmp_path: Path):
+    """One clock is wrong, not this machine's."""
+    path, store = log(tmp_path / "e.jsonl", plain(3)), store_with_site()
+    imported(path, store)
+    log(path, [*plain(3), json.dumps({**impression(9), "ts": "2099-01-01"})])
+    reader = EventReader([path], now=datetime(2026, 12, 1, tzinfo=UTC))
+
+    import_events(store, reader)
+
+    assert (reader.n_ahead, reader.n_bad) == (1, 1)
+
+
+def test_remarks_are_of_what_is_new(tmp_path: Path):
+    """A log that grew by one line has one."""
+    shape = '203.0.113.{} - - [22/Nov/2026:12:00:00 +0000] "GET /hip.html HTTP/1.1" 200 5'
+    path, store = log(tmp_path / "a.log", [shape.format(n) for n in range(9)]), store_with_site()
+    import_events(store, EventReader([path]))
+    log(path, [shape.format(n) for n in range(10)])
+    reader = EventReader([path])
+
+    received = import_events(store, reader)
+
+    assert (received.pageviews, reader.remarks.total()) == (1, 1)
 
 
 def test_a_log_of_no_use_is_read_again_when_there_are_articles(tmp_path: Path):

@@ -1,6 +1,7 @@
 """The log is read as it happened: whole slates, with their chances, visit by visit."""
 
 import numpy as np
+import pytest
 from sent import record
 from sites import DAY, click, view
 
@@ -42,6 +43,18 @@ def test_views_keep_their_slates_chances_and_clicks(store: Store):
                 for at in log.click_link]  # fmt: skip
     assert sorted(followed) == [("", "a"), ("", "b"), ("side", "b")]
     assert (log.slate[log.click_view] == log.link_slate[log.click_link]).all()
+
+
+def test_layouts_of_later_views_take_no_name_from_those_that_are_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    """Only so many keep theirs, those with the most views."""
+    monkeypatch.setattr("recommender.store.click_filters.MAX_LAYOUTS", 1)
+    early = view("v1", "p", "a", "b", layout="side")
+    late = [early._replace(view_id=f"w{n}", ts=early.ts + 9 * DAY, layout="new") for n in range(5)]
+    store.add_events([early, *late])
+
+    assert read(store, latest=early.ts).layouts == ["side"]
 
 
 def test_a_slate_is_one_in_each_layout(store: Store):

@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 
 from recommender.articles.article import Article
 from recommender.articles.reader import Batch
+from recommender.errors import TooManyBadRecords
 from recommender.events import reader as reading
-from recommender.events.event import Click, Impression
+from recommender.events.event import MAX_SHOWN, Click, Impression
 from recommender.events.reader import EventReader
 from recommender.frames.site import Site
 from recommender.store import slates
 from recommender.store.database import Store
 from recommender.store.event_writer import Received
 from recommender.store.import_events import import_events
-from recommender.store.pieces import Piece, joined, put_together
+from recommender.store.pieces import Piece, Whole, joined, put_together
 from recommender.training.log_checks import validate
 
 NOON = 1_795_348_800_000
@@ -172,6 +173,76 @@ def test_what_a_killed_import_left_open_is_settled_by_the_next(store: Store, tmp
 
     assert before == [["a"]]
     assert shown(store) == [["a", "b"], ["c"]]
+
+
+def test_a_later_piece_brings_what_the_view_is_without(store: Store):
+    """Session, layout, list and arm, in another import too; what it has stays."""
+    given = {"session_id": "s", "layout": "phone", "list": "related", "arm": "new"}
+    named, other = piece("c", at=2, **given), piece("d", at=3, **dict.fromkeys(given, "other"))
+
+    store.add_events([piece("a", "b")])
+    store.add_events([named])
+    store.add_events([other])
+
+    query = "SELECT v.session, v.layout, v.arm, s.list FROM views v JOIN slates s USING (slate)"
+    with store.reading() as connection:
+        rows = connection.execute(sql.text(query)).all()
+    assert shown(store) == [["a", "b", "c", "d"]]
+    assert [tuple(row) for row in rows] == [("s", "phone", "new", "related")]
+
+
+def test_only_records_that_bring_links_are_counted(store: Store):
+    """A file that repeats what is there and has one part more."""
+    first, more = piece("a", "b", "c"), piece("d", "e", first=4, at=9)
+    store.add_events([first])
+
+    received = store.add_events([first, more])
+
+    assert (received.impressions, received.pieces, received.duplicates) == (0, 1, 1)
+
+
+def test_a_view_is_put_together_once_for_all_of_its_new_pieces(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    """Not once for each."""
+    calls: list[int] = []
+
+    def counting(pieces: Sequence[Piece]) -> Whole:
+        calls.append(len(pieces))
+        return put_together(pieces)
+
+    monkeypatch.setattr("recommender.store.pieces.put_together", counting)
+    store.add_events([piece(f"x{n}", at=n) for n in range(200)])
+
+    assert shown(store) == [[f"x{n}" for n in range(200)]]
+    assert len(calls) < 6
+
+
+def test_a_list_has_an_end(store: Store):
+    """However many links its places have room for."""
+    store.add_events([
+        piece(*(f"m{n}" for n in range(MAX_SHOWN - 1))),
+        piece(*(f"n{n}" for n in range(10)), first=MAX_SHOWN),
+    ])  # fmt: skip
+
+    (links,) = shown(store)
+    assert links[-2:] == [f"m{MAX_SHOWN - 2}", "n0"]
+    assert len(links) == MAX_SHOWN
+
+
+def test_pieces_are_settled_though_the_import_ends_early(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What came before the bad records stays, and is whole."""
+    monkeypatch.setattr(reading, "BLOCK", 2)
+    log = tmp_path / "log.jsonl"
+    good = [json.dumps(record(event)) for event in (piece("a"), piece("b", at=1))]
+    log.write_text("\n".join([good[0], good[0], good[1], good[1], *["{"] * 50]))
+
+    with pytest.raises(TooManyBadRecords):
+        import_events(store, EventReader([log]))
+
+    assert shown(store) == [["a", "b"]]
 
 
 @st.composite

@@ -14,8 +14,9 @@ article is no reload. A client is an address, that which a proxy forwarded if it
 agent: all are used while the log is read, and none is kept.
 
 Behind a proxy that forwards nothing, or where addresses are cut short, one address stands for many
-readers. That shows: it brings more than anybody reads in an hour, or nearly all of the log, or no
-address has its end. What it brings is kept then, reloads too, and the import says so.
+readers. That shows: it brings more than anybody reads in an hour, not counting one page that may
+load itself anew, or nearly all of the log, or no address has its end. What it brings is kept then,
+reloads too, and the import says so.
 """
 
 from __future__ import annotations
@@ -36,8 +37,6 @@ from recommender.files import Record
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
 # As long as web analytics takes a visit to last without a page view: half an hour.
 RELOAD_MS = 30 * 60 * 1000
-# Servers write seconds.
-SECOND_MS = 1000
 # Beyond this, what is older than a reload may be is forgotten.
 MAX_REMEMBERED = 1_000_000
 # More than one reads in an hour (as ``click_filters.Caps`` has it), so that it is several; and the
@@ -74,8 +73,9 @@ class AccessLog(Translator):
         self.waiting: list[Read] = []
         # When each client last asked for each page, and from where it came since it first did.
         self.last: dict[tuple[int, str], tuple[int, tuple[str, ...]]] = {}
-        # Readers who do the same in the same second get a millisecond each.
-        self.alike: dict[tuple[int, str, str], int] = {}
+        # Readers who do the same at the same time get a millisecond each: of those that are taken,
+        # from where on there may be a free one.
+        self.taken: dict[tuple[int, str, str], int] = {}
         # Page views by address, as far as they are many; how many there are, and by addresses that
         # were cut short or are none.
         self.of_address: Counter[int] = Counter()
@@ -115,6 +115,8 @@ class AccessLog(Translator):
 
     def flush(self) -> Iterator[Event]:
         """The page views that are no reloads."""
+        if not self.waiting:
+            return
         waiting, self.waiting = sorted(self.waiting), []
         self._find_shared(waiting)
         all_cut = self.n_read >= LEAST_CUT and self.n_cut >= MOST * self.n_read
@@ -125,21 +127,36 @@ class AccessLog(Translator):
             elif self._is_reload(read):
                 self.skipped.add("reload")
                 continue
-            key = (read.ts, read.article, read.referrer)
-            n_alike = self.alike[key] = self.alike.get(key, -1) + 1
-            yield PageView(read.ts + n_alike % SECOND_MS, read.article, "", read.referrer)
-        if waiting:
-            self._forget(waiting[-1].ts)
+            yield PageView(self._take(read), read.article, "", read.referrer)
+        self._forget(waiting[-1].ts)
+
+    def _take(self, read: Read) -> int:
+        """The next millisecond that no page view like this one has. Which are taken in the end does
+        not depend on the order.
+        """
+        ts = read.ts
+        while (next_ts := self.taken.get((ts, read.article, read.referrer))) is not None:
+            ts = next_ts
+        for each in {ts, read.ts}:
+            self.taken[each, read.article, read.referrer] = ts + 1
+        return ts
 
     def _find_shared(self, waiting: list[Read]) -> None:
         """Note which clients, and addresses, cannot be of one reader."""
-        hours = Counter((read.client, read.ts // HOUR_MS) for read in waiting)
-        self.shared |= {client for (client, _), n in hours.items() if n > MANY}
-        self.of_address.update(read.address for read in waiting)
+        hours: dict[tuple[int, int], Counter[tuple[str, str]]] = {}
+        for read in waiting:
+            pages = hours.setdefault((read.client, read.ts // HOUR_MS), Counter())
+            pages[read.article, read.referrer] += 1
+        for (client, _), pages in hours.items():
+            # One page, however often, may be a tab that loads itself anew.
+            if pages.total() - max(pages.values()) >= MANY:
+                self.shared.add(client)
+        addresses = Counter(read.address for read in waiting)
+        self.of_address.update(addresses)
         if len(self.of_address) > MAX_REMEMBERED:
             self.of_address = Counter(dict(self.of_address.most_common(MAX_REMEMBERED // 2)))
-        for address, n in self.of_address.most_common(1):
-            if self.n_read >= LEAST and n >= MOST * self.n_read:
+        for address in addresses:
+            if self.n_read >= LEAST and self.of_address[address] >= MOST * self.n_read:
                 self.shared.add(address)
 
     def _is_reload(self, read: Read) -> bool:
@@ -154,8 +171,8 @@ class AccessLog(Translator):
     def _forget(self, now: int) -> None:
         if len(self.last) > MAX_REMEMBERED:
             self.last = {key: seen for key, seen in self.last.items() if seen[0] >= now - RELOAD_MS}
-        if len(self.alike) > MAX_REMEMBERED:
-            self.alike = {key: n for key, n in self.alike.items() if key[0] >= now - RELOAD_MS}
+        if len(self.taken) > MAX_REMEMBERED:
+            self.taken = {key: ts for key, ts in self.taken.items() if ts >= now - RELOAD_MS}
 
 
 @lru_cache(maxsize=20_000)

@@ -16,6 +16,7 @@ Items that are no article of the store stay as they are: they count once it has 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -61,6 +62,26 @@ class Named(NamedTuple):
         return self.id or self.name
 
 
+@dataclass(slots=True)
+class Names:
+    """What views call their lists in one way, by id or by name, and whether all have such a one."""
+
+    known: set[str] = field(default_factory=set)
+    complete: bool = True
+
+    def add(self, name: str) -> None:
+        """A view's; empty if it has none."""
+        self.complete = self.complete and bool(name)
+        if name and len(self.known) < MAX_LISTS:
+            self.known.add(name)
+
+    def tell(self, name: str) -> bool:
+        """Whether a click's name tells of which list it is: of one that is known or, if all have
+        names, of none.
+        """
+        return bool(name and self.known) and (self.complete or name in self.known)
+
+
 class Chosen(NamedTuple):
     """A click that waits for what else is known of lists."""
 
@@ -78,8 +99,8 @@ class Ga4(Translator):
     def __init__(self, finder: Finder, skipped: Reasons) -> None:
         super().__init__(finder, skipped)
         self.waiting: list[Chosen] = []
-        # What views call lists: by id, by name, and which name an id has.
-        self.by_id = self.by_name = False
+        # What views call lists: by id, by name, and which id a name has.
+        self.by_id, self.by_name = Names(), Names()
         self.ids: dict[str, str] = {}
 
     def read(self, record: Record) -> Iterable[Event]:
@@ -173,8 +194,8 @@ class Ga4(Translator):
         return event._replace(places=places if whole else None, nth=nth)
 
     def _know(self, named: Named) -> None:
-        self.by_id = self.by_id or bool(named.id)
-        self.by_name = self.by_name or bool(named.name)
+        self.by_id.add(named.id)
+        self.by_name.add(named.name)
         if named.id and named.name and len(self.ids) < MAX_LISTS:
             self.ids.setdefault(named.name, named.id)
 
@@ -185,7 +206,7 @@ class Ga4(Translator):
         one, other = (pseudonym(session, source, key) if key else "" for key in (id, name))
         only = click(where, view_id=one or other or pseudonym(session, source, ""), ts=ts,
                      clicked=item)  # fmt: skip
-        known = (id and self.by_id) or (name and self.by_name)
+        known = self.by_id.tell(id) or self.by_name.tell(name)
         if known and not (one and other):
             return only
         return ClickOnPage(

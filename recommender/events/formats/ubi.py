@@ -29,6 +29,8 @@ from recommender.files import Record
 SOURCE_NAMES = ("source_id", "article_id", "url")
 # How many hits stand on the pages before.
 OFFSET_NAMES = ("from", "offset")
+# Of a number that may be meant: Python reads some thousands, slowly.
+MAX_DIGITS = 10
 
 
 def recognises(line: str) -> bool:
@@ -99,8 +101,10 @@ class Ubi(Translator):
             session_id=pseudonym("ubi", session) if session else "",
             list=text_of(fields.get("application")),
         )
-        offset = next((attributes[name] for name in OFFSET_NAMES if name in attributes), None)
-        if isinstance(offset, int) and 0 <= offset <= MAX_SHOWN:
+        given = next((attributes[name] for name in OFFSET_NAMES if name in attributes), None)
+        digits = text_of(given).removesuffix(".0")
+        offset = int(digits) if digits.isdecimal() and len(digits) < MAX_DIGITS else -1
+        if 0 <= offset <= MAX_SHOWN:
             places = range(offset + 1, offset + 1 + len(ids))
             event = event._replace(places=tuple(places))
         return event

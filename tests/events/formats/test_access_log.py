@@ -2,6 +2,7 @@
 
 import gzip
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,55 @@ def test_readers_of_one_second_are_all_counted(tmp_path: Path):
     assert {view[0] // 1000 for view in content(store)["pageviews"]} == {NOON // 1000}
 
 
+def test_readers_of_one_moment_are_all_counted(tmp_path: Path):
+    """Where times have milliseconds too, the next is free or taken; whatever the order of lines."""
+
+    def asked(n: int) -> str:
+        return (
+            f'{{"time": "2026-11-22T12:00:00.{100 + n // 3}Z", "ip": "203.0.113.{n}", '
+            f'"request": "GET /hip.html HTTP/1.1", "status": 200, "agent": "{BROWSER}"}}'
+        )
+
+    found = []
+    for seed in range(3):
+        log = [asked(n) for n in range(30)]
+        random.Random(seed).shuffle(log)
+        events, _ = read(tmp_path / f"{seed}.log", lines(log))
+        found.append(sorted(event.ts for event in events))
+
+    assert found == [[*range(NOON + 100, NOON + 130)]] * 3
+
+
+def test_a_tab_that_loads_itself_anew_is_one_reader(tmp_path: Path):
+    """Each minute for hours: one page view, of one address among others."""
+    others = [line(f"/{id}.html", client=f"198.51.100.{n}", minute=n)
+              for n in range(1, 100) for id in ("gout", "salt", "knee", "hip")]  # fmt: skip
+    tab = [line("/knee.html", minute=n) for n in range(300)]
+
+    events, reader = read(tmp_path / "access.log", lines([*others, *tab]))
+
+    assert len(events) == 396 + 1
+    assert reader.skipped == {"reload": 299}
+    assert not reader.remarks
+
+
+def test_many_small_files_cost_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Who read before is not gone through again at the end of each."""
+
+    def walked(self: Counter[int], *_: object) -> None:
+        raise AssertionError
+
+    log = AccessLog(FINDER, Reasons())
+    for n in range(50):
+        log.read(Record("x:1", {"line": line("/hip.html", client=f"198.51.100.{n}")}))
+    first = list(log.flush())
+    monkeypatch.setattr(Counter, "most_common", walked)
+    again = list(log.flush())
+    log.read(Record("x:1", {"line": line("/hip.html", client="203.0.113.1")}))
+
+    assert (len(first), len(again), len(list(log.flush()))) == (50, 0, 1)
+
+
 def test_the_order_of_lines_says_nothing(tmp_path: Path):
     """Servers write a line when its answer is done."""
     log, contents = tmp_path / "access.log", []
@@ -307,7 +357,7 @@ def test_a_long_log_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
 
     assert kept == 1000
     assert len(log.last) <= 101
-    assert len(log.alike) <= 101
+    assert len(log.taken) <= 101
 
 
 TIMES = st.from_regex(r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]", fullmatch=True)

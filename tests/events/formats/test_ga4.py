@@ -356,6 +356,19 @@ def test_a_click_in_a_list_that_was_not_reported_is_not_put_on_another(tmp_path:
     assert received.waiting == {"its list was not seen": 1}
 
 
+def test_another_lists_name_says_nothing_of_a_list_without_one(tmp_path: Path):
+    """A click names the one; views have the id of it, and the name of another."""
+    records = [
+        rows("hip", item_list_id="related"),
+        rows("gout", item_list_name="Popular"),
+        rows("hip", event="select_item", at=9, item_list_name="Related"),
+    ]
+
+    _, n, received = counted(tmp_path, records)
+
+    assert (n, received.clicks, received.waiting) == (1, 1, {})
+
+
 def test_a_waiting_click_finds_a_view_that_comes_later(tmp_path: Path):
     """In another file, weeks after; and an import of both again changes nothing."""
     store = store_with_site()

@@ -172,13 +172,13 @@ def test_no_record_is_more_than_faulty(record: dict[str, Any], data: st.DataObje
         assert str(exc)
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_pages_of_hits_are_one_view(tmp_path: Path, told: bool):
-    """By what they say of the pages before, else by time."""
+@pytest.mark.parametrize("told", [int, str, float, None])
+def test_pages_of_hits_are_one_view(tmp_path: Path, told: type | None):
+    """By what they say of the pages before, as a number or text, else by time."""
     pages = [("hip", "gout"), ("salt",)]
     records = [
         ubi(query_response_id=f"r{n}", query_response_hit_ids=[*hits],
-            query_attributes={"from": 2 * n} if told else {},
+            query_attributes={"from": told(2 * n)} if told else {},
             timestamp=1795341600000 if told else 1795341600000 + n)
         for n, hits in enumerate(pages)
     ]  # fmt: skip
