@@ -295,7 +295,7 @@ class Live:
                 pending = pending or Pending(lists.about.change if beside is None else 0)
                 changed = store.changed_since(pending.number, whole=MOST_COMPARED)
                 pending = pending.and_then(changed, beside=beside)
-                patch, is_done = pending.patched(lists, patch)
+                patch, is_done = pending.patched(lists, patch, now=self.stored.clock())
                 seen = seen if is_done else None
             later = {} if patch is None else {
                 row: id for id, row in patch.row_of.items() if row >= len(lists.stub)

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from unicodedata import normalize
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urljoin, urlsplit
 
-from recommender.articles.tracking import is_tracking
+from recommender.articles.tracking import is_certain, is_tracking
 
 # Addresses: a log names the same few thousand pages over and over. Not tuned.
 REMEMBERED = 100_000
@@ -174,8 +174,10 @@ class Address(NamedTuple):
     query: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, url: str) -> Address:
-        """Take an address apart; ``ValueError`` for what is none."""
+    def of(cls, url: str, *, whole: bool = False) -> Address:
+        """Take an address apart; ``ValueError`` for what is none. A ``whole`` one has the sessions
+        in its path and the tracking parameters that some site might name pages by.
+        """
         parts = urlsplit(url.strip())
         if not parts.scheme and not parts.netloc and HOST.fullmatch(parts.path.partition("/")[0]):
             first, slash, _ = parts.path.partition("/")
@@ -183,14 +185,14 @@ class Address(NamedTuple):
                 parts = urlsplit(f"//{url.strip()}")
         host, port = (parts.hostname or "").rstrip("."), parts.port
         if host.endswith(WRAPPERS) and (inner := _unwrapped(host, parts.path, parts.query)):
-            return cls.of(inner)
+            return cls.of(inner, whole=whole)
         if not host.isascii():
             host = host.encode("idna").decode()
         place = host if port in (None, 80, 443) else f"{host}:{port}"
-        path = _path(parts.path)
+        path = _path(parts.path, whole=whole)
         if SCRIPTED.match(parts.fragment):
             path = f"{path}#{parts.fragment}"
-        return cls(place, path, _query(parts.query) if parts.query else ())
+        return cls(place, path, _query(parts.query, whole=whole) if parts.query else ())
 
     @property
     def key(self) -> str:
@@ -208,25 +210,79 @@ def url_key(url: str) -> str:
     Parameters are put in order. What Google and others show of a page has the page's key. A text
     that is no address comes back as it is.
     """
+    return _key(url, whole=False)
+
+
+def whole_key(url: str) -> str:
+    """The ``url_key`` with the sessions and the tracking parameters that some site might name pages
+    by. It is what tells articles apart that have one ``url_key``.
+
+    >>> whole_key("/knee?at_id=1&utm_source=mail"), url_key("/knee?at_id=1&utm_source=mail")
+    ('/knee?at_id=1', '/knee')
+    """
+    return _key(url, whole=True)
+
+
+def _key(url: str, *, whole: bool) -> str:
     plain = PLAIN.fullmatch(url)
     if plain is not None and not plain[1].endswith(WRAPPERS):
         return plain[1] + plain[2]
     try:
-        return Address.of(url).key
+        return Address.of(url, whole=whole).key
     except ValueError:  # a port that is no number, half of a surrogate pair
         return url.strip()
 
 
-def _path(path: str) -> str:
+# In an index of addresses: behind a key that several articles have, and before what tells them
+# apart. No key holds it.
+SHARED = "\n"
+
+
+def keys_of(addresses: Iterable[tuple[int, str]]) -> dict[str, int]:
+    """What these rows and addresses are looked up by. Of articles at one address the first is
+    meant. Where addresses that differ, as pages may, have one ``url_key``, that is marked, and each
+    is found as it is written.
+
+    >>> keys_of(enumerate(["/hip", "/x?at_id=1", "/hip/"]))
+    {'/hip': 0, '/x': 1}
+    >>> list(keys_of(enumerate(["/x?at_id=1", "/x?at_id=2"])))
+    ['/x', '/x\\n', '\\n/x?at_id=1', '\\n/x?at_id=2']
+    """
+    first: dict[str, tuple[int, str]] = {}
+    alike: dict[str, dict[str, int]] = {}
+    for row, address in addresses:
+        key = url_key(address)
+        if key not in first:
+            first[key] = row, address
+            continue
+        one, other = first[key]
+        alike.setdefault(key, {whole_key(other): one}).setdefault(whole_key(address), row)
+    found = {key: row for key, (row, _) in first.items()}
+    for key, rows in alike.items():
+        if len(rows) > 1:
+            found[key + SHARED] = found[key]
+            found |= {SHARED + whole: row for whole, row in rows.items()}
+    return found
+
+
+def is_key_of(key: str, address: str) -> bool:
+    """Is the address looked up by this, in an index of ``keys_of``?"""
+    if key.startswith(SHARED):
+        return key == SHARED + whole_key(address)
+    return key.removesuffix(SHARED) == url_key(address)
+
+
+def _path(path: str, *, whole: bool) -> str:
     if PLAIN_PATH.fullmatch(path):
         return path.rstrip("/")
     path = ESCAPED.sub(_letters, path)
     path.encode()  # ``ValueError`` for half of a surrogate pair
     if not path.isascii():
         path = normalize("NFC", path)
-    path = SESSION.sub("", path)
+    if not whole:
+        path = SESSION.sub("", path)
     for found in JOINED.finditer(path):
-        if is_tracking(found[1], found[2] or ""):
+        if _is_left_out(found[1], found[2] or "", whole=whole):
             path = path[: found.start()]
             break
     rooted = path.startswith("/")
@@ -240,6 +296,14 @@ def _path(path: str) -> str:
     return f"/{path}" if rooted and path else path
 
 
+def _behind_host(key: str) -> str:
+    return key[re.match(r"[^/?]*", key).end() :]  # type: ignore[union-attr]
+
+
+def _is_left_out(name: str, value: str = "", *, whole: bool) -> bool:
+    return is_certain(name) if whole else is_tracking(name, value)
+
+
 def _letters(escaped: re.Match[str]) -> str:
     """What escaped bytes stand for; older sites write Latin letters in one byte."""
     found = unquote_to_bytes(escaped[0])
@@ -249,7 +313,7 @@ def _letters(escaped: re.Match[str]) -> str:
         return found.decode("cp1252", errors="replace")
 
 
-def _query(query: str) -> tuple[tuple[str, str], ...]:
+def _query(query: str, *, whole: bool) -> tuple[tuple[str, str], ...]:
     query = "&".join(part if "=" in part else f"={part}" for part in query.split("&") if part)
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
@@ -264,10 +328,11 @@ def _query(query: str) -> tuple[tuple[str, str], ...]:
         if not name:
             value = value.removeprefix("amp;")
         for found in JOINED.finditer(value):
-            if is_tracking(found[1], found[2] or ""):
+            if _is_left_out(found[1], found[2] or "", whole=whole):
                 value = value[: found.start()]
                 break
-        if not is_tracking(name, value) if name else value and not is_tracking(value):
+        named = (name, value) if name else (value, "")
+        if named[0] and not _is_left_out(*named, whole=whole):
             kept.append((normalize("NFC", name), normalize("NFC", value)))
     return tuple(sorted(kept, key=lambda each: each if each[0] else (each[1], "")))
 
@@ -351,7 +416,11 @@ class PageIndex(ABC):
 
     @abstractmethod
     def exact(self, key: str) -> int | None:
-        """The row of the article with this ``url_key``."""
+        """The row of the article that is looked up by this (``keys_of``)."""
+
+    def is_shared(self, key: str) -> bool:
+        """Have articles with addresses that differ this ``url_key``?"""
+        return self.exact(key + SHARED) is not None
 
     @abstractmethod
     def like(self, outline: str) -> Iterable[tuple[int, str]]:
@@ -365,12 +434,13 @@ class PageIndex(ABC):
         text = url.strip()
         if not text:
             return NOTHING
-        row = self.exact(url_key(text))
+        key = url_key(text)
+        row = self.exact(SHARED + whole_key(text) if self.is_shared(key) else key)
         if row is not None:
             return Found((row,))
         try:
             asked, assumed = self._asked(text)
-            return NOTHING if asked is None else self._closest(asked, assumed)
+            return NOTHING if asked is None else self._closest(asked, assumed, whole_key(text))
         except ValueError:
             return NOTHING
 
@@ -391,7 +461,7 @@ class PageIndex(ABC):
         """Nobody has said which hosts a site has whose addresses are all without."""
         return not self.hosts or bare_host(host) in self.hosts
 
-    def _closest(self, asked: Address, assumed: str) -> Found:
+    def _closest(self, asked: Address, assumed: str, whole: str) -> Found:
         best: dict[tuple[int, int, int, int], dict[str, int]] = {}
         for path, is_later in outlines(asked.path):
             outline = outline_of(path, asked.query, self.parameters)
@@ -404,7 +474,7 @@ class PageIndex(ABC):
                 apart = _stored(address)
                 found = apart and self._unlike(asked, apart[0], is_later=is_later)
                 if apart and found:
-                    best.setdefault(found, {}).setdefault(apart[0].key, row)
+                    best.setdefault(found, {}).setdefault(whole_key(address), row)
             if best:
                 break
         if not best:
@@ -415,7 +485,14 @@ class PageIndex(ABC):
         words += [SIGNS] if on_signs else []
         words += [PARAMETERS] if on_query else []
         words += [OTHER_HOST] if on_host > 1 else []
-        return Found(tuple(best[least].values()), ", ".join(filter(None, words)))
+        rows = best[least]
+        if len(rows) > 1:
+            # On another host than theirs, one may be written as it is.
+            same = {
+                key: row for key, row in rows.items() if _behind_host(key) == _behind_host(whole)
+            }
+            rows = same if len(same) == 1 else rows
+        return Found(tuple(rows.values()), ", ".join(filter(None, words)))
 
     def _is_one_of_several(self, asked: Address) -> bool:
         """Is an address that ends in a number one among others that do, which are articles?"""
@@ -657,9 +734,7 @@ class PageTable(PageIndex):
 
     def __init__(self, addresses: Iterable[tuple[int, str | None]]) -> None:
         self.addresses = {row: address for row, address in addresses if address}
-        self.by_key: dict[str, int] = {}
-        for row, address in self.addresses.items():
-            self.by_key.setdefault(url_key(address), row)
+        self.by_key = keys_of(self.addresses.items())
 
     @cached_property
     def outlines(self) -> Outlines:
@@ -699,7 +774,7 @@ class Finder:
 
     @cached_property
     def by_key(self) -> dict[str, str]:
-        """The ids of articles by their ``url_key``."""
+        """The ids of articles by what they are looked up by (``keys_of``)."""
         return {key: self.names[row] for key, row in self.pages.by_key.items()}
 
     def summary(self) -> str:

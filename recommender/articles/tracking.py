@@ -51,6 +51,13 @@ PREFIXES = (
 SESSIONS = frozenset(
     ("sid", "s", "session", "session_id", "sessionid", "oscsid", "zenid", "xtcsid")
 )
+# Of these alone it is certain on every site, whatever its addresses are like.
+CERTAIN_PREFIX = "utm_"
+CERTAIN = frozenset(
+    ("fbclid", "gclid", "gbraid", "wbraid", "dclid", "gad_source", "gad_campaignid", "msclkid",
+     "yclid", "ttclid", "twclid", "li_fat_id", "igshid", "mc_cid", "mc_eid", "_ga", "_gl",
+     "_hsenc", "_hsmi", "phpsessid", "jsessionid")
+)  # fmt: skip
 RANDOM = re.compile(r"(?=.*\d)[0-9a-z]{20,}", re.IGNORECASE)
 
 
@@ -60,3 +67,11 @@ def is_tracking(name: str, value: str = "") -> bool:
     if name in NAMES or name.startswith(PREFIXES):
         return True
     return name in SESSIONS and RANDOM.fullmatch(value) is not None
+
+
+def is_certain(name: str) -> bool:
+    """Does it mean nothing for which page it is even where two pages have addresses that differ by
+    what ``is_tracking`` alone?
+    """
+    name = name.lower()
+    return name in CERTAIN or name.startswith(CERTAIN_PREFIX)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recommender.articles.addresses import outline_at, url_key
+from recommender.articles.addresses import is_key_of, outline_at
 from recommender.bundle import registry
 from recommender.bundle.answer_bytes import PREPARED, prepared_bytes
 from recommender.bundle.composition import BEST_SLATE, MAX_K
@@ -100,7 +100,7 @@ def _fault(lists: Lists, trial: Trial) -> str | None:
     lists.related(None, k=MAX_K)
     for at in _spread(len(lists.url_rows), trial.n_compared):
         row = int(lists.url_rows[at])
-        if url_key(lists.addresses[row]) != lists.urls.column[at]:
+        if not is_key_of(lists.urls.column[at], lists.addresses[row]):
             return f"url_rows.npy: address {at} is not that of page {row}"
     found, parameters = lists.pages, lists.by_address.parameters
     for at in _spread(len(found.rows), trial.n_compared):

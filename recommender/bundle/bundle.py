@@ -72,9 +72,9 @@ class Bundle:
         to a second: of very many new articles some may not stand in others' lists yet.
         """
         pending = since_built(self.lists, store)
-        patch, is_done = pending.patched(self.lists)
+        patch, is_done = pending.patched(self.lists, now=self.now)
         while whole and not is_done:
-            patch, is_done = pending.patched(self.lists, patch)
+            patch, is_done = pending.patched(self.lists, patch, now=self.now)
         other = copy(self)
         other.shelf = patch or self.lists
         other.rules = self._written and self._written.resolved(other.shelf.named)

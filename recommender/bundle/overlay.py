@@ -14,15 +14,17 @@ Objects of this class never change; a new one takes over what the old one worked
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
+from math import inf
 
 import numpy as np
 
-from recommender.articles.addresses import Found, PageIndex, PageTable
+from recommender.articles.addresses import SHARED, Found, PageIndex, PageTable, url_key, whole_key
 from recommender.articles.article import Article, parse_timestamp, title_key
-from recommender.articles.dates import day_number, day_of
+from recommender.articles.dates import TOLERATED_DAYS, day_number, day_of
 from recommender.articles.language import primary_subtag
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf, shown_of
 from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
@@ -120,9 +122,12 @@ class Pending:
             removed=(self.removed - here).union(changed.removed),
         )
 
-    def patched(self, base: Lists, before: Patched | None = None) -> tuple[Patched | None, bool]:
+    def patched(
+        self, base: Lists, before: Patched | None = None, *, now: datetime | None = None
+    ) -> tuple[Patched | None, bool]:
         """``base`` with all of it, None if nothing changed; and whether all that is to be compared
-        is: else as much as takes a moment, and more if that is ``before`` the next time.
+        is: else as much as takes a moment, and more if that is ``before`` the next time. Dates
+        after ``now`` are not known.
         """
         if not (self.whole or self.cut or self.removed):
             return None, True
@@ -134,7 +139,7 @@ class Pending:
         waiting = {article.id for article in later}
         compared = [article for article in self.whole.values() if article.id not in waiting]
         cut = (*self.cut.values(), *later)
-        return Patched(base, compared, sorted(self.removed), before, cut=cut), not later
+        return Patched(base, compared, sorted(self.removed), before, cut=cut, now=now), not later
 
 
 def since_built(base: Lists, store: Store) -> Pending:
@@ -154,30 +159,73 @@ def differs(base: Lists, article: Article) -> bool:
 
 
 class PatchedPages(PageIndex):
-    """The addresses of ``base`` with those ``new``, and without articles that are ``gone``. At its
-    old address an article that moved is found as long as no other has it.
+    """The addresses of ``base`` with those ``new``, in the order of their ids, and without articles
+    that are ``gone``. Of articles at one address the first by id is meant, as it is after the next
+    training; at its old address an article that moved, as long as no other has it.
     """
 
-    def __init__(self, base: Lists, new: PageTable, gone: set[int]) -> None:
-        self.base, self.new, self.gone = base.by_address, new, gone
+    def __init__(
+        self, base: Lists, new: PageTable, gone: set[int], id_of: Callable[[int], str]
+    ) -> None:
+        self.base, self.new, self.gone, self.id_of = base.by_address, new, gone, id_of
         self.hosts = frozenset((*self.base.hosts, *new.hosts))
         self.parameters = frozenset((*self.base.parameters, *new.parameters))
+        # Keys that an article that came shares with others at other addresses, and what tells
+        # all of them apart.
+        self.shared: set[str] = set()
+        self.apart: dict[str, int] = {}
+        keys = {row: url_key(address) for row, address in new.addresses.items()}
+        for row, key in keys.items():
+            other = self.base.exact(key)
+            if self.base.is_shared(key) or new.is_shared(key):
+                self.shared.add(key)
+            if other is None or other in gone or other in new.addresses:
+                continue
+            theirs = whole_key(base.addresses[other])
+            if theirs != whole_key(new.addresses[row]):
+                self.shared.add(key)
+            if key in self.shared:
+                self.apart[SHARED + theirs] = other
+        for row, key in keys.items():
+            if key in self.shared:
+                mine = SHARED + whole_key(new.addresses[row])
+                there = [row, self.apart[mine]] if mine in self.apart else [row]
+                other = self.base.exact(mine)
+                if other is not None and other not in gone and other not in new.addresses:
+                    there.append(other)
+                self.apart[mine] = min(there, key=id_of)
+
+    def is_shared(self, key: str) -> bool:
+        return key in self.shared or self.base.is_shared(key)
 
     def exact(self, key: str) -> int | None:
-        row = self.new.exact(key)
-        row = self.base.exact(key) if row is None else row
-        return None if row in self.gone else row
+        if key in self.apart:
+            return self.apart[key]
+        new, old = self.new.exact(key), self.base.exact(key)
+        old = None if old in self.gone else old
+        if new is None or old is None:
+            return old if new is None else new
+        return new if old in self.new.addresses else min(new, old, key=self.id_of)
 
     def like(self, outline: str) -> Iterator[tuple[int, str]]:
-        yield from self.new.like(outline)
+        yield from (
+            (row, each) for row, each in self.new.like(outline) if self._is_meant(row, each)
+        )
         for row, address in self.base.like(outline):
-            if row not in self.gone and row not in self.new.addresses:
+            is_there = row not in self.gone and row not in self.new.addresses
+            if is_there and self._is_meant(row, address):
                 yield row, address
+
+    def _is_meant(self, row: int, address: str) -> bool:
+        """Is no other article at this address meant by it?"""
+        key = url_key(address)
+        meant = self.exact(SHARED + whole_key(address) if self.is_shared(key) else key)
+        return meant is None or meant == row
 
 
 class Patched(Shelf):
     """``base`` with these articles put in or brought up to date, and these ids taken out. Of those
-    that are ``cut`` nothing is compared.
+    that are ``cut`` nothing is compared. Dates after ``now`` are not known.
     """
 
     def __init__(
@@ -188,8 +236,10 @@ class Patched(Shelf):
         before: Patched | None = None,
         *,
         cut: Sequence[Article] = (),
+        now: datetime | None = None,
     ) -> None:
         self.base = base
+        self.latest = inf if now is None else day_number(now) + TOLERATED_DAYS
         self.name, self.share = base.name, base.share
         known = {read.article: read for read in before.compared.values()} if before else {}
         everything = (*articles, *cut)
@@ -207,12 +257,12 @@ class Patched(Shelf):
         self.gone = {row for row in map(base.find, removed) if row is not None}
         moved = (
             (row, read.article.url)
-            for row, read in self.read.items()
+            for row, read in sorted(self.read.items(), key=lambda each: each[1].article.id)
             if row >= self.n_base or read.article.url != base.addresses[row]
         )
-        self.pages = PatchedPages(base, PageTable(moved), self.gone)
+        self.pages = PatchedPages(base, PageTable(moved), self.gone, self.id_of)
         self.barred = {row for row, read in self.read.items() if read.is_listing}
-        self.day = {row: day_of(read.article) for row, read in self.read.items()}
+        self.day = {row: day_of(read.article, self.latest) for row, read in self.read.items()}
         if oldest_days := base.about.dates.oldest_days:
             built = day_number(parse_timestamp(base.about.built))
             self.barred |= {row for row, day in self.day.items() if built - day > oldest_days}
@@ -290,7 +340,7 @@ class Patched(Shelf):
             position=position,
             score=round(placed.score, 6),
             origin=placed.origin,
-            **shown_of(article, self.language_code(placed.row))._asdict(),
+            **shown_of(article, self.language_code(placed.row), latest=self.latest)._asdict(),
         )
 
     # Lists

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from recommender.articles.addresses import leads_to_page, url_key
+from recommender.articles.addresses import keys_of, leads_to_page
 from recommender.articles.article import Article
 from recommender.articles.dates import TOLERATED_DAYS, DateCounts, day_number
 from recommender.bundle import activation, published, registry
@@ -185,11 +185,9 @@ def lists_of(built: Built, about: Manifest) -> Lists:
     addresses = [
         article.url if article.url and leads_to_page(article.url) else "" for article in articles
     ]
-    # Of two articles at one address the first answers for it; without one, none can be asked for.
-    first: dict[str, int] = {}
-    for row, address in enumerate(addresses):
-        if address:
-            first.setdefault(url_key(address), row)
+    # Of articles at one address the first by id is meant, here as in what came since; without an
+    # address, none can be asked for.
+    by_address = keys_of((row, address) for row, address in enumerate(addresses) if address)
     stub = np.array([article.stub for article in articles], dtype=np.uint8)
     read = history.reading.reads + history.clicks.target_clicks
     shown = all_shown(built)
@@ -199,8 +197,8 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         share=about.explore,
         ids=Index.of(Strings.of(article.id for article in articles)),
         keys=np.array(built.stored.keys, dtype=np.int64),
-        urls=Index.of(Strings.of(first)),
-        url_rows=np.array(list(first.values()), dtype=np.int32),
+        urls=Index.of(Strings.of(by_address)),
+        url_rows=np.array(list(by_address.values()), dtype=np.int32),
         pages=Pages.of((row, address) for row, address in enumerate(addresses) if address),
         titles=Strings.of(article.title for article in articles),
         teasers=Strings.of(article.shown_teaser for article in articles),

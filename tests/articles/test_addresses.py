@@ -12,6 +12,8 @@ from recommender.articles.addresses import (
     Finder,
     PageTable,
     address_fault,
+    is_key_of,
+    keys_of,
     url_key,
 )
 from recommender.articles.tracking import NAMES, PREFIXES
@@ -240,6 +242,54 @@ def test_signs_that_are_taken_for_none_are_named():
     assert meant(["/knee_pain"], "/knee+pain") == (["/knee_pain"], SIGNS)
     assert meant(["/knee_pain"], "/knee+pain/amp") == (["/knee_pain"], f"{TWIN}, {SIGNS}")
     assert meant(["/knee_pain"], "/knee_pain/page_2") == (["/knee_pain"], LATER)
+
+
+TWINS = [
+    ("/x?at_id=1", "/x?at_id=2", "/x?at_id=3"),
+    ("/y?sid=aaaaaaaaaaaaaaaaaaaaaaaaa1", "/y?sid=aaaaaaaaaaaaaaaaaaaaaaaaa2",
+     "/y?sid=aaaaaaaaaaaaaaaaaaaaaaaaa3"),
+    ("/set/(A(x))", "/set/(B(y))", "/set/(B(z))"),
+    ("/z", "/z?icid=2", "/z?icid=3"),
+    ("/w;sid=1", "/w;sid=2", "/w;sid=3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "two", "three"), TWINS)
+def test_addresses_that_differ_are_never_one(one: str, two: str, three: str):
+    """Where pages of the site differ by what means nothing elsewhere, it means something there."""
+    stored = ["/knee", one, two]
+
+    assert meant(stored, one) == meant(stored, f"{one}#top") == ([one], "")
+    assert meant(stored, f"https://example.org{two}") == ([two], "")
+    assert meant(stored, f"{two}{'&' if '?' in two else '?'}utm_source=x&fbclid=y") == ([two], "")
+    assert meant(stored, three) == ([one, two], "")
+
+
+def test_one_address_of_two_articles_is_the_first_ones():
+    """However each writes it: with certain tracking, a slash, a fragment."""
+    stored = ["http://example.org/x?utm_source=a&fbclid=1", "https://example.org/x/#top"]
+
+    for address in (*stored, "/x", "/x?at_id=1"):
+        assert meant(stored, address) == (stored[:1], "")
+    assert meant(stored, "/X/amp") == (stored[:1], TWIN)
+
+
+@given(st.lists(st.sampled_from([each for twins in TWINS for each in twins] + ["/z/", "/Z"])))
+def test_whatever_is_stored_is_found_as_it_is_written(stored: list[str]):
+    """Its own article, or the first at the same address."""
+    for address in stored:
+        found = meant(stored, address)
+        assert [url.rstrip("/") for url in found[0]] == [address.rstrip("/")]
+        assert found[1] == ""
+
+
+def test_keys_are_those_of_their_addresses():
+    """All of an index, and no others."""
+    addresses = [each for twins in TWINS for each in twins]
+
+    for key, row in keys_of(enumerate(addresses)).items():
+        assert is_key_of(key, addresses[row])
+        assert not is_key_of(key, "/knee")
 
 
 FORUM = ["/index.php", "/index.php?/topic/1-knee/", "/index.php?/topic/2-hip/",

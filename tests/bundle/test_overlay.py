@@ -325,6 +325,55 @@ def test_what_came_and_went_is_found_by_any_of_its_addresses(base: Lists):
     ]  # fmt: skip
 
 
+def test_of_two_articles_at_one_address_the_first_by_id_is_meant(tmp_path: Path):
+    """Before the training that takes a new one in as after it, and whichever came first."""
+    at = "https://example.org/knee-3"
+    came = [on(KNEE, 20, "zebra", url=at), on(SLEEP, 21, "aardvark", url=f"{at}/#top")]
+
+    for new, meant in ((came[:1], "knee-3"), (came[1:], "aardvark"), (came, "aardvark")):
+        before = Patched(built(tmp_path / f"{meant}{len(new)}a", site()).lists, new, [])
+        after = built(tmp_path / f"{meant}{len(new)}b", [*site(), *new]).lists
+        for shelf in (before, after):
+            assert [shelf.named(each)[0] for each in (at, "/knee-3/amp", "/KNEE-3")] == [meant] * 3
+
+
+def test_an_article_that_took_over_an_address_is_meant_by_it(base: Lists):
+    """Not the one that moved away, though it is found there while nobody else is."""
+    moved = replace(on(KNEE, 3), url="https://example.org/moved")
+    taking = on(KNEE, 20, "zebra", url="https://example.org/knee-3")
+
+    assert Patched(base, [moved], []).named("https://example.org/knee-3")[0] == "knee-3"
+    assert Patched(base, [moved, taking], []).named("https://example.org/knee-3")[0] == "zebra"
+    assert Patched(base, [taking], ["knee-3"]).named("/knee-3/amp")[0] == "zebra"
+
+
+def test_new_articles_with_addresses_that_differ_are_never_one(tmp_path: Path):
+    """From each other, and from those of the bundle, as after the next training."""
+    urls = [f"https://example.org/x?at_id={at}" for at in range(4)]
+    articles = [on(KNEE, 20 + at, f"x{at}", url=url) for at, url in enumerate(urls)]
+
+    for n_known in range(4):
+        base = built(tmp_path / str(n_known), [*site(), *articles[:n_known]]).lists
+        shelf = Patched(base, articles[n_known:], [])
+        assert [shelf.named(url)[0] for url in urls] == ["x0", "x1", "x2", "x3"]
+        assert len(shelf.at_address("https://example.org/x?at_id=9").rows) == 4
+        gone = Patched(base, articles[max(n_known, 1) :], ["x0"] if n_known else [])
+        assert [gone.named(url)[0] for url in urls[1:]] == ["x1", "x2", "x3"]
+
+
+def test_dates_to_come_are_not_shown(base: Lists):
+    """Neither of those that came since the build, nor are such articles the newest."""
+    days = {"today": NOW.isoformat(), "never": "9999-12-31"}
+    new = [on(KNEE, 20 + at, id, published_at=day) for at, (id, day) in enumerate(days.items())]
+    shelf = Patched(base, new, [], now=NOW)
+
+    shown = {link.id: link.published_at for link in shelf.related(shelf.row("knee-3"), k=MAX_K)}
+
+    assert shown["today"] == days["today"]
+    assert shown["never"] is None
+    assert np.isnan(shelf.day[shelf.find("never")])
+
+
 # Removed articles
 
 
