@@ -33,6 +33,29 @@ OTHER_CODES = {
     }.items()
     for other in others.split()
 }  # fmt: skip
+# What people write instead of a code: names of languages, in English and in themselves.
+NAMES = {
+    name: code
+    for code, names in {
+        "ar": "arabic العربية", "bg": "bulgarian български", "ca": "catalan català",
+        "cs": "czech čeština česky", "cy": "welsh cymraeg", "da": "danish dansk",
+        "de": "german deutsch", "el": "greek ελληνικά", "en": "english",
+        "es": "spanish español castellano", "et": "estonian eesti", "eu": "basque euskara",
+        "fa": "persian farsi فارسی", "fi": "finnish suomi", "fr": "french français",
+        "ga": "irish gaeilge", "he": "hebrew עברית", "hi": "hindi", "hr": "croatian hrvatski",
+        "hu": "hungarian magyar", "hy": "armenian հայերեն", "id": "indonesian",
+        "is": "icelandic íslenska", "it": "italian italiano", "ja": "japanese 日本語",
+        "ka": "georgian ქართული", "ko": "korean 한국어", "lt": "lithuanian lietuvių",
+        "lv": "latvian latviešu", "mk": "macedonian македонски", "ms": "malay",
+        "nl": "dutch nederlands flemish vlaams", "no": "norwegian norsk", "pl": "polish polski",
+        "pt": "portuguese português", "ro": "romanian română", "ru": "russian русский",
+        "sk": "slovak slovenčina", "sl": "slovenian slovene slovenščina", "sq": "albanian shqip",
+        "sr": "serbian srpski српски", "sv": "swedish svenska", "th": "thai ไทย",
+        "tl": "filipino tagalog", "tr": "turkish türkçe", "uk": "ukrainian українська",
+        "ur": "urdu اردو", "vi": "vietnamese", "yi": "yiddish", "zh": "chinese mandarin 中文",
+    }.items()
+    for name in names.split()
+}  # fmt: skip
 
 # Shorter texts are not asked; of longer ones this much is read, which takes 0.2 ms. Where the
 # languages of a site are known, fewer characters show which of them it is.
@@ -48,12 +71,17 @@ NOT_DETECTED = ("la", "vo", "grc", "hbo", *NO_LANGUAGE)
 
 def primary_subtag(language: str | None) -> str | None:
     """The language of a tag without region and script (BCP 47), one code for all its codes; None
-    for none.
+    for none. A language may be called by its name.
+
+    >>> primary_subtag("English (UK)"), primary_subtag("Français")
+    ('en', 'fr')
     """
     found = re.match(r"\s*([^\W\d_]+)", language or "")
     code = found[1].lower() if found else ""
     # "x-…" is what two parties have agreed on between themselves.
-    return None if len(code) < 2 or code in NO_LANGUAGE else OTHER_CODES.get(code, code)
+    if len(code) < 2 or code in NO_LANGUAGE:
+        return None
+    return NAMES.get(code) or OTHER_CODES.get(code, code)
 
 
 def detect(title: str, body: str, among: Collection[str] = ()) -> str | None:

@@ -68,11 +68,11 @@ def shown_of(article: Article, code: str | None, *, latest: float = inf) -> Show
     from 1970, is not shown.
     """
     image, given = article.image, article.published_at
-    tag = (article.language or "").strip().replace("_", "-")
+    tags = ((article.language or "").strip().replace("_", "-"), code or "")
     return Shown(
         image=image if image and leads_to_page(image) else None,
         published_at=given if day_given(given) <= latest else None,
-        language=tag if LANGUAGE_TAG.fullmatch(tag) else code,
+        language=next(filter(LANGUAGE_TAG.fullmatch, tags), None),
     )
 
 

@@ -9,9 +9,10 @@ import pytest
 from sites import NOW, built, random_articles
 
 from recommender.articles.article import Article, stub_for, title_key
+from recommender.articles.language import primary_subtag
 from recommender.bundle import overlay
 from recommender.bundle.answer_bytes import items_json
-from recommender.bundle.composition import DEFAULT_K, MAX_K, Link, Placed
+from recommender.bundle.composition import DEFAULT_K, MAX_K, Link, Placed, shown_of
 from recommender.bundle.overlay import REWRITTEN, Patched, Pending
 from recommender.bundle.published import SAME_TEXT, Evidence, Lists, Texts
 from recommender.candidates import EMPTY, MIN_LINKS
@@ -372,6 +373,17 @@ def test_dates_to_come_are_not_shown(base: Lists):
     assert shown["today"] == days["today"]
     assert shown["never"] is None
     assert np.isnan(shelf.day[shelf.find("never")])
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("en_GB", "en-GB"), ("english", "en"), ("klingon", None), ("english-", "en"), ("x-y", None)],
+)
+def test_what_is_shown_as_a_language_is_a_tag(language: str, shown: str | None):
+    """Pages carry it as ``lang``; a name is shown as its code, and what has none not at all."""
+    article = on(KNEE, 1, language=language)
+
+    assert shown_of(article, primary_subtag(language)).language == shown
 
 
 # Removed articles
