@@ -163,7 +163,9 @@ def _is_there(
 
 
 def _with(pieces: Sequence[Stored], event: Impression, slate: int) -> list[Stored]:
-    """The pieces and one more, in place of the same at a later time."""
+    """The pieces and one more, in place of the same at a later time, if it is not there earlier."""
+    if any(piece.slate == slate and piece[1:3] <= (event.ts, event.nth) for piece in pieces):
+        return [*pieces]
     came = max(piece.came for piece in pieces) + 1
     others = [piece for piece in pieces if piece.slate != slate]
     return [*others, Stored(slate, event.ts, event.nth, came)]

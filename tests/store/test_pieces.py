@@ -162,6 +162,16 @@ def test_an_import_again_changes_nothing(store: Store, tmp_path: Path):
     assert (again.impressions, again.pieces, again.duplicates) == (0, 0, len(LINKS))
 
 
+def test_a_piece_that_comes_twice_stands_where_it_came_first(store: Store, tmp_path: Path):
+    """In one import, in two and again; no two of them agree on their places."""
+    events = [piece(*links, at=at) for at, links in enumerate(["k", "abc", "def", "xyz", "abc"])]
+    imported(store, tmp_path, events)
+    once = shown(store)
+    import_events(store, EventReader([tmp_path / "0.jsonl"]), again=True)
+
+    assert once == shown(store) == [[*"kabcdefxyz"]]
+
+
 def test_what_a_killed_import_left_open_is_settled_by_the_next(store: Store, tmp_path: Path):
     """Its pieces are kept, though the view does not have them yet."""
     from recommender.store.event_writer import EventWriter
