@@ -251,6 +251,7 @@ TWINS = [
     ("/set/(A(x))", "/set/(B(y))", "/set/(B(z))"),
     ("/z", "/z?icid=2", "/z?icid=3"),
     ("/w;sid=1", "/w;sid=2", "/w;sid=3"),
+    ("/v/a", "/v%2fa", "/v/a?at_id=1"),
 ]  # fmt: skip
 
 
@@ -352,6 +353,7 @@ def test_words_that_name_no_page_of_the_site_are_left_out():
         (["/2024/05", "/knee"], "/2024/05/06"),
         (["/stories", "/stories/p/1", "/stories/p/2"], "/stories/p/3"),
         (["/stories", "/stories/p/01", "/stories/p/02"], "/stories/p/03"),
+        (["/stories", "/stories/7"], "/stories/9"),
         (["/stories", "/stories/page-1", "/stories/page-2"], "/stories/page-9"),
         (["/stories", "/stories/page/1", "/stories/page/3"], "/amp/stories/page/2"),
     ],
