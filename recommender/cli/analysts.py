@@ -261,7 +261,7 @@ def import_events(
             "are left out: a view_id is that of one list on one page"
         )
     for why, n in sorted(received.waiting.items()):
-        say(f"{n:,} clicks name no list that is known, and wait: {why}")
+        say(f"{n:,} clicks wait for their view: {why}")
     for remark, n in reader.remarks.most_common():
         say(f"{n:,} records: {remark}")
     if remarks:

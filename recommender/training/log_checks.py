@@ -342,7 +342,7 @@ def _halves(connection: Connection, now_ms: int) -> Check:
     waiting = page_clicks.waiting(connection)
     n = sum(waiting.values())
     summary = f"{alone + n:,} of {total + n:,} clicks older than half an hour have no view"
-    found += [f"{n:,} name no list that is known: {why}" for why, n in sorted(waiting.items())]
+    found += [f"{n:,} wait for their view: {why}" for why, n in sorted(waiting.items())]
     passed = alone + n <= MAX_HALVES * (total + n)
     return Check("clicks have their views", passed, summary, found[-N_EXAMPLES:])
 
