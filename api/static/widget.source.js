@@ -12,7 +12,6 @@
 // Turbo, htmx, routers and tag managers, each in its own way. So after every change of the page
 // `survey` looks which places there are, and starts, stops and mends what differs.
 (async () => {
-  "use strict";
   const script = document.currentScript;
   // A module has no current script, but its address stands in a trace.
   const [trace] = /https?:[^\s()]+?(?=(:\d+)+\)?$)/m.exec(new Error().stack) || [];
@@ -27,9 +26,8 @@
     .recommender-heading { margin: 0 0 .6em; font-size: 1.25em; line-height: 1.3; }
     .recommender-list { display: flex; flex: 1 0 auto; flex-direction: column;
       justify-content: space-between; gap: var(--recommender-gap, .8em);
-      margin: 0; padding: 0; list-style: none; }
-    .recommender-short { flex-grow: 0; }
-    .recommender-item { margin: 0; padding: 0; }
+      list-style: none; }
+    .recommender-list, .recommender-item { margin: 0; padding: 0; }
     .recommender-title, .recommender-teaser, .recommender-date { display: block;
       text-align: -webkit-match-parent; text-align: match-parent; }
     .recommender-title { color: var(--recommender-color, inherit); font-weight: 600; }
@@ -40,12 +38,14 @@
     .recommender-pictured::before, .recommender-image { content: ""; position: absolute; top: 0;
       inset-inline-start: 0; width: 6rem; height: 4rem; object-fit: cover; }
     .recommender-pictured::before { background: currentColor; opacity: .1; }`;
-  const SEEN_MS = 1000; // in view for so long is an impression
-  const PATIENCE_MS = { filled: 800, empty: 5000 };
+  // In view for so long is an impression, away for so long the end of a view; and by then a page
+  // has its places.
+  const SECOND_MS = 1000;
+  const PATIENCE_MS = 5000;
+  const FILLED_PATIENCE_MS = 800;
   const RETRY_MS = 2000;
-  const LATE_MS = 1000; // by then a page has its places
   const SOON_MS = 50; // who rebuilds a page does so in steps, the address among them
-  const RETURNS = 9; // so often a list is put back that somebody takes away
+  const RETURNS = 9; // so often in a second a list is put back that somebody takes away
   const ROOM = 99; // pixels: an element of this height keeps room for a list
 
   const lists = new Map(); // by place: what it was started with, and its frame or the page's list
@@ -55,7 +55,8 @@
   const sources = new Set(); // addresses of this script
   const warned = new Set();
   const failed = []; // events that did not arrive
-  let home, late, timer, canonical, canonicalAt, sheet;
+  let home, late, timer, canonical, canonicalAt, sheet, others, at;
+  let visit; // the answers whose places went since the address changed, for those that come instead
 
   const warn = (text) => {
     if (!warned.has(text)) console.warn(`recommender: ${text}`);
@@ -63,16 +64,11 @@
   };
   const isOn = (option) => /^(true|)$/.test(option);
   const linksIn = (place) => [...place.querySelectorAll("a[href]")];
-  const random = (size) => [...crypto.getRandomValues(new Uint8Array(size))];
-  const hex = () => random(16).map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const random = (size) => [...crypto.getRandomValues(new Uint32Array(size))];
+  const hex = (size) =>
+    random(size).map((part) => part.toString(16).padStart(8, "0")).join("");
 
   // Asking
-
-  // 0 to 99, each as likely: bytes from 200 on would favour the first 56.
-  const variant = () => {
-    const [byte] = random(1);
-    return byte < 200 ? byte % 100 : variant();
-  };
 
   // Addresses that differ in the reader's way here alone are one.
   const path = ({ pathname, search } = location) =>
@@ -88,35 +84,33 @@
   const ask = async (api, { id, url }, size, patience) => {
     const query = new URLSearchParams(id ? { id } : { url: url || page() });
     const about = `${api}/v1/related?${query}`;
+    const life = new AbortController();
+    setTimeout(() => life.abort("too slow"), patience);
     try {
-      const answer = await fetch(`${about}&k=${size}&variant=${variant()}`, {
+      const answer = await fetch(`${about}&k=${size}&variant=${random(1)[0] % 100}`, {
         credentials: "omit",
-        signal: AbortSignal.timeout(patience),
+        signal: life.signal,
       });
-      if (!answer.ok) throw Error(answer.status);
+      if (!answer.ok) throw answer.status;
       const { items, slate, article_id } = await answer.json();
-      const good = items.filter((item) => item && item.title);
+      const good = items.filter((item) => item?.title);
       if (!article_id || !good[0]) warn(`${about}: unknown page; name its article in data-id`);
       return good[0] && { items: good, slate };
-    } catch ({ message }) {
-      warn(`${about}: ${message}. Check data-api, and connect-src of Content-Security-Policy`);
+    } catch (error) {
+      warn(`${about}: ${error}. Check data-api, and CSP's connect-src`);
     }
   };
 
   // Drawing
 
-  const make = (tag, name, text, more) => {
-    const element = document.createElement(tag);
-    if (name) element.className = name;
-    if (text) element.textContent = text;
-    return Object.assign(element, more);
-  };
+  const make = (tag, className, textContent, more) =>
+    Object.assign(document.createElement(tag), { className, textContent, ...more });
 
   // The address of a link, or undefined where there is none or it is none: "javascript:".
   const address = (url) => {
     try {
       const { protocol, href } = new URL(url, document.baseURI);
-      return url && /^https?:$/.test(protocol) ? href : undefined;
+      if (url && /^https?:$/.test(protocol)) return href;
     } catch {}
   };
 
@@ -134,33 +128,38 @@
   // In a list of the page's own, links look like those that were there.
   const fill = (list, items, data) => {
     const link = list.querySelector("li a[href]");
-    const like = link && link.closest("li");
+    const like = link?.closest("li");
     const bare = like && like.textContent.trim() === link.textContent.trim();
     const images = isOn(data.images) && items.some(({ image }) => image);
-    const lang = (list.closest("[lang]") || list).lang.replace("_", "-");
+    const lang = (list.closest("[lang]") || list).lang.replace(/_/g, "-");
     const rows = items.map((item, place) => {
       const { title, teaser, language } = item;
       const spoken = { dir: "auto" };
-      if (language) spoken.lang = lang.startsWith(language) ? lang : language;
+      if (language) spoken.lang = `${lang}-`.startsWith(`${language}-`) ? lang : language;
       const href = address(item.url);
       const src = images && address(item.image);
-      const name = link ? link.className : "recommender-title";
-      const line = make(href ? "a" : "span", name, title, href ? { href, ...spoken } : spoken);
+      const name = link?.className ?? "recommender-title";
+      const line = make(href ? "a" : "span", name, title, { href, ...spoken });
       line.dataset.position = item.position || place + 1;
-      const row = make("li", like ? like.className : "recommender-item");
+      const row = make("li", like?.className ?? "recommender-item");
       row.append(line);
       if (images) row.classList.add("recommender-pictured");
       if (src) {
         // Its text is empty: it stands in the link beside the title, which says what is there.
-        const image = make("img", "recommender-image", "", { alt: "", loading: "lazy" });
+        const image = make("img", "recommender-image", "", {
+          alt: "",
+          loading: "lazy",
+          decoding: "async",
+          referrerPolicy: "no-referrer",
+          // It stands where the list begins, whichever way the title runs.
+          dir: getComputedStyle(list).direction,
+          onerror: () => image.remove(),
+          src,
+        });
         line.prepend(image);
-        image.onerror = () => image.remove();
-        // It stands where the list begins, whichever way the title runs.
-        const dir = getComputedStyle(list).direction;
-        Object.assign(image, { dir, decoding: "async", referrerPolicy: "no-referrer", src });
       }
       if (teaser && !bare) row.append(" ", make("span", "recommender-teaser", teaser, spoken));
-      if (isOn(data.dates)) row.append(" ", date(item.published_at, lang || undefined));
+      if (isOn(data.dates)) row.append(" ", date(item.published_at, lang || []));
       return row;
     });
     list.replaceChildren(...rows);
@@ -170,9 +169,9 @@
   // The heading and the list in a frame of our own.
   const furnish = (frame, items, size, data) => {
     const text = data.heading ?? "Recommend";
+    const list = make("ol", "recommender-list");
     // A short list stands at the top of its room, a full one fills it.
-    const short = items.length < size ? " recommender-short" : "";
-    const list = make("ol", `recommender-list${short}`);
+    if (items.length < size) list.style.flexGrow = 0;
     frame.replaceChildren(...(text ? [make("h2", "recommender-heading", text)] : []), list);
     if (text) frame.setAttribute("aria-label", text);
     return fill(list, items, data);
@@ -183,7 +182,7 @@
   const session = ({ consent }) => {
     if (!/^(true|granted)$/.test(consent) || navigator.globalPrivacyControl) return;
     try {
-      const id = sessionStorage.getItem("recommender") || hex();
+      const id = sessionStorage.getItem("recommender") || hex(4);
       sessionStorage.setItem("recommender", id);
       return id;
     } catch {}
@@ -191,22 +190,20 @@
 
   // A click leaves the page, which sendBeacon is made to outlive. Impressions go by fetch, which
   // sends no cookies of the API's domain and tells when the server has failed.
-  const post = async (url, body, leaving) => {
-    const byFetch = "keepalive" in Request.prototype;
-    if ((leaving || !byFetch) && navigator.sendBeacon(url, body)) return;
-    const request = { method: "POST", body, keepalive: true, credentials: "omit" };
-    const { ok, status } = byFetch ? await fetch(url, request) : {};
-    if (!ok) throw Error(status);
-  };
-  const send = async (api, events, { leaving, last } = {}) => {
+  const send = async (api, events, leaving, last) => {
+    const url = `${api}/v1/events`;
     const now = performance.now();
     const aged = ({ at, ...event }) => ({
       ...event,
       age_ms: Math.min(Math.round(now - at), 3600000),
     });
-    const url = `${api}/v1/events`;
+    const body = JSON.stringify(events.map(aged));
     try {
-      await post(url, JSON.stringify(events.map(aged)), leaving);
+      const byBeacon = leaving || !("keepalive" in Request.prototype);
+      if (byBeacon && navigator.sendBeacon(url, body)) return;
+      const request = { method: "POST", body, keepalive: true, credentials: "omit" };
+      const { ok, status } = await fetch(url, request);
+      if (!ok) throw Error(status);
     } catch ({ message }) {
       warn(`${url}: ${message}. Does it allow this origin?`);
       if (last || /^4(?!29)/.test(message)) return;
@@ -215,24 +212,32 @@
     }
   };
   const retry = () => {
-    for (const [api, events] of failed.splice(0)) send(api, events, { last: true });
+    for (const [api, events] of failed.splice(0)) send(api, events, false, true);
   };
 
-  const report = (list, slate, api, one) => {
+  const report = (list, answer, api, one) => {
+    one.answer = answer;
+    visit.delete(answer);
+    let { slate, view } = answer;
     if (!slate) return;
     const { signal } = one.life;
-    // Ids that begin with the time lie together in the store's index, and are written faster.
-    const view_id = Date.now().toString(16).padStart(12, "0") + hex().slice(12);
-    const clicked = new Set();
-    let seen, firstSeen, enough, soon, observer;
+    // Who makes a place anew, or moves it, shows the same view; after a while, another one.
+    if (view?.visit !== visit || performance.now() - answer.left > SECOND_MS)
+      view = answer.view = {
+        visit,
+        // Ids that begin with the time lie together in the store's index, and are written faster.
+        id: "0" + Date.now().toString(16) + hex(3).slice(4),
+        clicked: new Set(),
+      };
+    let firstSeen, enough, soon, observer, sizes;
 
-    const event = (type, at, more) => ({ type, view_id, slate, ...more, at });
+    const event = (type, at, more) => ({ type, view_id: view.id, slate, ...more, at });
     const rest = () => {
       clearTimeout(soon);
-      observer.disconnect();
+      observer?.disconnect();
     };
     const impression = (at) => {
-      seen = true;
+      view.seen = true;
       rest();
       const layout = one.data.layout || "bottom";
       return event("impression", at, { session_id: session(one.data), layout });
@@ -242,13 +247,13 @@
     const tick = () => {
       clearTimeout(soon);
       const since = performance.now();
-      if (enough && !seen && document.visibilityState === "visible")
-        soon = setTimeout(() => send(api, [impression(since)]), SEEN_MS);
+      if (enough && !view.seen && document.visibilityState === "visible")
+        soon = setTimeout(() => send(api, [impression(since)]), SECOND_MS);
     };
     // Half of the list, or half of the window if the list is taller, has to be in view.
     const watch = () => {
-      if (seen) return;
-      if (observer) observer.disconnect();
+      if (view.seen) return;
+      observer?.disconnect();
       const height = list.offsetHeight || 1;
       const share = Math.min(height, innerHeight) / 2 / height;
       observer = new IntersectionObserver(
@@ -265,80 +270,98 @@
     };
     const follow = (click) => {
       const link = click.composedPath().find((part) => part.href);
-      if (!list.contains(link) || (click.type === "auxclick" && click.button !== 1)) return;
-      const position = Number(link.dataset.position) || linksIn(list).indexOf(link) + 1;
-      if (clicked.has(position)) return;
-      clicked.add(position);
+      if (!list.contains(link) || click.button > 1) return;
+      const position = +link.dataset.position || linksIn(list).indexOf(link) + 1;
+      if (view.clicked.has(position)) return;
+      view.clicked.add(position);
       const now = performance.now();
-      const before = seen ? [] : [impression(firstSeen ?? now)];
-      send(api, [...before, event("click", now, { position })], { leaving: true });
+      const before = view.seen ? [] : [impression(firstSeen ?? now)];
+      send(api, [...before, event("click", now, { position })], true);
     };
 
-    watch();
-    const sizes = new ResizeObserver(watch);
-    sizes.observe(list);
     signal.onabort = () => {
-      sizes.disconnect();
+      sizes?.disconnect();
       rest();
     };
     addEventListener("resize", watch, { signal });
     document.addEventListener("visibilitychange", tick, { signal });
     // At the window and on the way down, so that no handler of the page's comes first.
     for (const type of ["click", "auxclick"])
-      addEventListener(type, follow, { signal, capture: true });
+      list.ownerDocument.defaultView.addEventListener(type, follow, { signal, capture: true });
+    // Browsers that lack an observer report clicks all the same.
+    watch();
+    sizes = new ResizeObserver(watch);
+    sizes.observe(list);
   };
 
   // One place
 
-  const stop = (place, leave) => {
-    const { life, frame } = lists.get(place);
+  const drop = (one) => {
+    one.frame?.remove();
+    one.frame = null;
+  };
+  const stop = (place) => {
+    const { life, answer } = lists.get(place);
     life.abort();
     lists.delete(place);
-    if (frame && !leave) frame.remove();
+    if (answer) {
+      answer.left = performance.now();
+      visit.add(answer);
+    }
   };
   const isTag = (place) => place.localName === "script";
   const put = (place, frame) => (isTag(place) ? place.after(frame) : place.append(frame));
+  const mayReturn = (what) => {
+    const { returns = 0 } = what;
+    if (returns === RETURNS)
+      return warn("the list is removed again and again. Leave its place alone");
+    what.returns = returns + 1;
+    return setTimeout(() => what.returns--, SECOND_MS);
+  };
   // A morph takes our frame away: it is put back before anybody sees that.
   const mend = (place, one) => {
     const isLost = one.frame && !one.frame.isConnected && place.isConnected;
-    if (isLost && one.returns++ < RETURNS) put(place, one.frame);
+    if (isLost && mayReturn(one)) put(place, one.frame);
   };
 
+  // Did our looks get there? Old browsers cannot, nor can another document.
   const adoptStyle = (root) => {
-    if (!root.adoptedStyleSheets) return;
-    if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(CSS);
-    if (!root.adoptedStyleSheets.includes(sheet))
-      root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    try {
+      if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(CSS);
+      const sheets = root.adoptedStyleSheets;
+      if (!sheets.includes(sheet)) root.adoptedStyleSheets = [...sheets, sheet];
+      return true;
+    } catch {}
   };
 
-  const start = async (place, data, key, api) => {
-    const life = new AbortController();
-    const { signal } = life;
-    const one = { key, data, life, returns: 0 };
-    lists.set(place, one);
-    const mark = hex();
-    const size = Math.min(parseInt(data.k) || 10, 50);
+  const start = async (place, one, api) => {
+    const { key, data } = one;
+    const { signal } = one.life;
+    const mark = hex(2);
+    const size = Math.max(1, Math.min(~~data.k || 10, 50));
     // A frame that is there came with a copy of the page (Turbo, htmx), or back with its place.
     const inside = ":scope > .recommender";
     const old = isTag(place) ? place.nextElementSibling : place.querySelector(inside);
-    const found = old && old.dataset.recommenderMark && old;
+    const found = old?.dataset.recommenderMark && old;
     const filled = found ? 0 : linksIn(place).length;
     let list = place.matches("ol, ul") ? place : filled && place.querySelector("ol, ul");
     if (list && linksIn(list).length < filled) list = null;
 
     // What shows an answer already is reported as it stands, and so is what the server rendered
-    // with the token of its answer.
+    // with the token of its answer. A place that comes instead of one that went has what that had.
     const before = known.get((found || list || place).dataset.recommenderMark);
-    if (before && before.key === key) {
+    const kept = [before, ...visit].find((answer) => answer?.key === key);
+    const there = list || found?.querySelector(".recommender-list");
+    if (kept === before && there?.firstChild && kept) {
       Object.assign(one, { frame: found, list });
-      const shown = found ? found.querySelector(".recommender-list") : list;
-      return report(shown, before.slate, api, one);
+      return report(there, kept, api, one);
     }
-    if (filled && "slate" in place.dataset)
-      return report(place, place.dataset.slate, api, one);
+    const { slate } = place.dataset;
+    if (filled && slate !== undefined) return report(place, kept || { key, slate }, api, one);
 
     const frame = found || make(place.closest("nav") ? "div" : "nav", "recommender");
     frame.dataset.recommenderMark = mark;
+    const isStyled = adoptStyle(place.getRootNode());
     if (!list && !filled) {
       one.frame = frame;
       frame.classList.add("recommender-waiting");
@@ -346,80 +369,89 @@
       // place has its own.
       const title = "words ".repeat(8);
       const words = { title, teaser: "words", image: "x:", published_at: "2000-01-01" };
-      if (!found && place.offsetHeight < ROOM)
+      if (!found && isStyled && place.offsetHeight < ROOM)
         furnish(frame, Array(size).fill(words), size, data);
       if (!found) put(place, frame);
     }
-    adoptStyle(place.getRootNode());
     // Who mounts, unmounts and mounts again (React) asks once.
-    await 0;
+    if (!kept) await 0;
     if (signal.aborted) return;
-    const answer = await ask(api, data, size, filled ? PATIENCE_MS.filled : PATIENCE_MS.empty);
+    const patience = filled ? FILLED_PATIENCE_MS : PATIENCE_MS;
+    const answer = kept?.items ? kept : await ask(api, data, size, patience);
     if (signal.aborted) return;
     // A list that is about to be used is not pulled away from under the finger.
-    if (!answer || (filled && place.matches(":hover, :focus-within"))) {
-      one.frame = null;
-      return frame.remove();
-    }
-    const { items, slate } = answer;
+    if (!answer || (filled && place.matches(":hover, :focus-within"))) return drop(one);
+    const { items } = answer;
     const shown = list || frame;
     // What is in view keeps its height, so that nothing below it jumps.
     const inView = shown.getBoundingClientRect().top < innerHeight;
     shown.style.minHeight = inView ? `${shown.offsetHeight}px` : "";
-    frame.className = "recommender";
     Object.assign(one, list ? { list } : { frame });
     if (!list && !isTag(place)) place.replaceChildren(frame);
     const drawn = list ? fill(list, items, data) : furnish(frame, items, size, data);
+    frame.className = "recommender";
     shown.dataset.recommenderMark = mark;
-    if (slate) known.set(mark, { key, slate });
-    report(drawn, slate, api, one);
+    answer.key = key;
+    known.set(mark, answer);
+    report(drawn, answer, api, one);
   };
 
   const refresh = (place, data, src) => {
     const { recommenderMark, consent, ...asked } = data;
-    const key = JSON.stringify([data.id || data.url || path(new URL(page())), asked]);
+    const key = JSON.stringify([
+      data.id || data.url || path(new URL(page())),
+      asked,
+      place.dataset.slate,
+    ]);
     const one = lists.get(place);
-    if (one && one.key === key) {
+    if (one?.key === key) {
       one.data = data;
-      if (!one.list || one.list.isConnected || one.returns++ > RETURNS) return;
+      if (!one.list || one.list.isConnected || !mayReturn(one.answer)) return;
     }
-    if (one) stop(place, true);
+    if (one) stop(place);
     const api = data.api || (src ? new URL(src).origin : home);
-    if (api) start(place, data, key, api.replace(/\/+$/, "")).catch(warn);
-    else warn("where is the API? Name its address in data-api");
+    if (!api) return warn("name the API's address in data-api");
+    const next = { key, data, life: new AbortController() };
+    lists.set(place, next);
+    start(place, next, api.replace(/\/+$/, "")).catch((error) => {
+      warn(error);
+      if (!next.answer) drop(next);
+    });
   };
 
   // The whole page
 
   const missing = (why) => {
     if (late)
-      warn(
-        `no place for a list${why}. Put <div data-recommender> where it belongs, or call ` +
-          "recommender.mount(element)"
-      );
+      warn(`no place for a list${why}. Add <div data-recommender>`);
   };
 
   const survey = () => {
     timer = 0;
+    if (at !== path()) {
+      at = path();
+      visit = new Set();
+    }
     const isReady = document.readyState !== "loading";
     const wanted = new Map();
     const want = (place, ...how) => place.isConnected && wanted.set(place, how);
     const places = document.querySelectorAll("[data-recommender]");
-    const others = places.length + mounted.size;
+    // A tag that served other places is none itself, on pages without any either.
+    others ||= places.length + mounted.size;
     if (isReady) places.forEach((place) => want(place, place.dataset));
     for (const tag of document.querySelectorAll("script[src]"))
       if (sources.has(tag.src) && !tags.has(tag)) tags.set(tag, {});
     for (const [tag, was] of tags) {
       const { dataset, src, isConnected } = tag;
       const { id, url, target } = dataset;
-      if (was.id !== id) Object.assign(was, { id, at: path(), strange: 0 });
+      if (was.id !== id) Object.assign(was, { id, at, strange: 0 });
       if (target) {
         let place;
         try {
           place = isReady && document.querySelector(target);
         } catch {}
         // The id is another page's if the address has changed since, and the place is new.
-        if (id && place && was.at !== path() && !lists.has(place)) was.strange = place;
+        if (id && place && was.at !== at && !lists.has(place)) was.strange = place;
         const isStrange = was.strange === place;
         if (!isConnected && (!place || isStrange)) tags.delete(tag);
         else if (place) want(place, isStrange ? { ...dataset, id: "" } : dataset, src);
@@ -430,19 +462,25 @@
       } else if (!others && !lists.size) missing(": its tag is not in the body");
     }
     mounted.forEach((data, place) => want(place, data));
-    for (const place of lists.keys()) if (!wanted.has(place)) stop(place, !place.isConnected);
+    for (const [place, one] of lists)
+      if (!wanted.has(place)) {
+        if (place.isConnected) drop(one);
+        stop(place);
+      }
     for (const [place, [data, src]] of wanted) refresh(place, data, src);
     if (!wanted.size && !tags.size) missing("");
   };
   const mount = (place, data) => {
-    if (!place || !place.dataset) return warn("mount: no element");
-    mounted.set(place, { ...place.dataset, ...data });
+    const own = { ...place?.dataset, ...data };
+    if (place?.dataset) mounted.set(place, own);
+    else warn("mount: no element");
     survey();
-    return () => unmount(place);
+    // Who mounted it again since means to keep it.
+    return () => mounted.get(place) === own && unmount(place);
   };
   const unmount = (place) => {
     mounted.delete(place);
-    delete place.dataset.recommender;
+    delete place?.dataset?.recommender;
     survey();
   };
   const load = (tag, src) => {
@@ -460,7 +498,7 @@
       late = true;
       survey();
       late = false;
-    }, LATE_MS);
+    }, SECOND_MS);
   };
 
   window.recommender = { mount, unmount, load };
@@ -478,7 +516,10 @@
   addEventListener("pagehide", retry);
   // The page comes back as it was left: somebody looks at the same lists once more.
   addEventListener("pageshow", ({ persisted }) => {
-    if (persisted) for (const place of lists.keys()) stop(place, true);
+    if (persisted) {
+      at = 0;
+      for (const place of lists.keys()) stop(place);
+    }
     survey();
   });
 })();

@@ -344,6 +344,14 @@ def test_the_room_is_the_hosts_to_choose(host: Host):
     assert drawn(page).locator(".recommender").bounding_box()["height"] == 777
 
 
+@pytest.mark.parametrize(("asked", "n_links"), [("-5", 1), ("0", 10), ("x", 10)])
+def test_a_number_that_cannot_be_is_a_list(host: Host, asked: str, n_links: int):
+    """At least one; what is no number is none."""
+    page = drawn(host.visit(host.tag(k=asked)))
+
+    assert len(titles(page)) == n_links and page.complaints == []
+
+
 # Seeing
 
 
@@ -601,7 +609,7 @@ def test_a_rendered_list_survives_a_bad_api(host: Host, trouble: str):
     elif trouble == "slow":
         host.wire.delay = 1.2
     elif trouble == "error":
-        attributes["k"] = "-1"
+        attributes["api"] = f"{host.api}/elsewhere"
     else:
         host.wire.answer = {"broken": b'{"items": [', "odd": b'{"items": {}}', "empty": answer()}[
             trouble
@@ -821,6 +829,12 @@ window.htmx = (path, html) => {
 };
 """
 TARGET = '<div id="here"></div>'
+SNIPPET = '<div data-recommender data-id="{id}"></div>'
+
+
+def bare(host: Host) -> str:
+    """A tag that says nothing."""
+    return host.tag(url="").replace(' data-url=""', "")
 
 
 def shown_once(page: Any, n_links: int = 10) -> bool:
@@ -898,7 +912,8 @@ def test_who_takes_the_list_away_again_and_again_wins(host: Host):
         """() => { window.taken = 0;
            const take = (list) => { taken += 1; list.remove(); };
            new MutationObserver(() => document.querySelectorAll(".recommender").forEach(take))
-             .observe(document, { childList: true, subtree: true }); }"""
+             .observe(document, { childList: true, subtree: true });
+           document.body.append(document.createElement("i")); }"""
     )
 
     page.wait_for_timeout(1500)
@@ -907,6 +922,122 @@ def test_who_takes_the_list_away_again_and_again_wins(host: Host):
 
     assert taken == page.evaluate("taken") < 30
     assert len(host.wire.queries) < 3
+    (warning,) = warnings(page)
+    assert "removed again and again" in warning
+
+
+def test_a_place_that_is_emptied_for_ever_keeps_its_list(host: Host):
+    """However often, if it is not many times a second; nothing is asked, and the view goes on."""
+    page = drawn(host.visit(SNIPPET.format(id=PAGE), head=bare(host)))
+
+    for _ in range(12):
+        page.evaluate("document.querySelector('[data-recommender]').replaceChildren()")
+        page.wait_for_timeout(150)
+
+    assert shown_once(page) and host.until_events("impression")
+    assert len(host.wire.queries) == 1 and page.complaints == []
+
+
+REBUILDS = {
+    "copied": "place.outerHTML = place.outerHTML",
+    "emptied": "place.replaceWith(place.cloneNode(false))",
+    "moved": "place.remove(), setTimeout(() => document.body.append(place), 200)",
+    "around it": "document.body.innerHTML = document.body.innerHTML",
+}
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["seen", "at once"])
+@pytest.mark.parametrize("how", REBUILDS)
+def test_a_place_made_anew_goes_on_being_one_view(host: Host, how: str, seen: bool):
+    """While the address is the same: it is asked for once, seen once, and a link that is followed
+    before and after is followed once.
+    """
+    # What is copied as text keeps the height that a list was held to as an attribute.
+    page = host.visit(SNIPPET.format(id=PAGE), head=bare(host), styles="'unsafe-inline'")
+    drawn(page)
+    if seen:
+        assert host.until_events("impression")
+
+    for _ in range(3):
+        page.evaluate(f"() => {{ const place = document.querySelector('div'); {REBUILDS[how]} }}")
+        page.wait_for_timeout(500)
+        assert shown_once(page)
+        page.locator(".recommender a").nth(2).click(button="middle")
+    page.wait_for_timeout(1200)
+
+    assert host.until_events("impression", "click")
+    assert len({event["view_id"] for event in host.wire.sent}) == 1
+    assert len(host.wire.sent) == 2 and len(host.wire.queries) == 1
+
+
+def test_a_place_made_anew_at_another_address_is_another_view(host: Host):
+    """The list is the same, as its id is."""
+    page = host.visit(SNIPPET.format(id=PAGE), head=bare(host), styles="'unsafe-inline'")
+    assert host.until_events("impression")
+
+    page.evaluate("history.pushState({}, '', '/next'), document.body.innerHTML += ' '")
+
+    assert host.until_events("impression", "impression")
+    assert len({event["view_id"] for event in host.wire.events}) == 2
+    assert len({event["slate"] for event in host.wire.events}) == 1
+
+
+@pytest.mark.parametrize("emptied", ["ul", ".recommender"])
+def test_a_list_whose_place_is_copied_without_it_is_drawn_again(host: Host, emptied: str):
+    """A copy that carries our mark and shows nothing is no list."""
+    place = "<ul data-recommender></ul>" if emptied == "ul" else "<div data-recommender></div>"
+    place = place.replace("></", f' data-id="{PAGE}"></')
+    page = host.visit(f"<main>{place}</main>", head=bare(host), styles="'unsafe-inline'")
+    page.wait_for_selector("main a")
+    assert host.until_events("impression")
+
+    page.evaluate(
+        f"""() => {{ const copy = document.querySelector("main").cloneNode(true);
+            copy.querySelector("{emptied}").replaceChildren();
+            document.querySelector("main").replaceWith(copy); }}"""
+    )
+
+    assert until(lambda: page.locator("main a:visible").count() == 10)
+    page.wait_for_timeout(1200)
+    assert host.wire.kinds() == ["impression"] and len(host.wire.queries) == 1
+
+
+def test_a_rendered_list_made_anew_goes_on_being_one_view(host: Host):
+    """With its token; another token is another view."""
+    old = OLD.replace("<ul", '<ul data-recommender data-slate="token"')
+    page = host.visit(f"<main>{old}</main>", head=bare(host))
+    assert host.until_events("impression")
+
+    page.evaluate("document.querySelector('main').innerHTML += ' '")
+    page.wait_for_timeout(1300)
+    assert host.wire.kinds() == ["impression"]
+    other = old.replace("token", "other")
+    page.evaluate(f"document.querySelector('ul').outerHTML = `{other}`")
+
+    assert host.until_events("impression", "impression")
+    assert [event["slate"] for event in host.wire.events] == ["token", "other"]
+
+
+@pytest.mark.parametrize("mounted", [False, True], ids=["place", "mounted"])
+def test_a_tag_that_served_other_places_is_none_itself(host: Host, mounted: bool):
+    """On a page without a place, which comes instead of one that had one, there is no list."""
+    place = TARGET if mounted else SNIPPET.format(id=PAGE)
+    page = host.visit(f"<main>{place}</main>{bare(host)}")
+    page.wait_for_function("window.recommender")
+    if mounted:
+        page.evaluate(f"void (window.end = {MOUNT})")
+    assert shown_once(page, 3 if mounted else 10)
+
+    page.evaluate(
+        f"""() => {{ history.pushState({{}}, "", "/pages/{OTHER}"); window.end && end();
+            document.querySelector("main").innerHTML = "<p>Contact</p>"; }}"""
+    )
+
+    page.wait_for_timeout(500)
+    assert page.locator(".recommender").count() == 0
+    # A tag that was a place of its own until somebody mounted has asked, too.
+    assert {query.get("id") for query in host.wire.queries} - {None} == {PAGE}
+    assert not any(OTHER in query.get("url", "") for query in host.wire.queries)
 
 
 def test_an_app_that_changes_its_address_has_the_list_of_the_page_it_shows(host: Host):
@@ -999,6 +1130,39 @@ def test_mounted_twice_is_mounted_once(host: Host):
     assert shown_once(page, 4) and host.wire.answers[-1]["article_id"] == OTHER
 
 
+def test_who_unmounts_ends_what_they_mounted(host: Host):
+    """Not what somebody mounted in the same element since; and nothing is not mounted."""
+    page = host.visit(TARGET, head=bare(host))
+    page.wait_for_function("window.recommender")
+
+    page.evaluate(f"() => {{ window.first = {MOUNT}; window.second = {MOUNT}; first(); }}")
+    assert shown_once(page, 3)
+    page.evaluate("() => { recommender.unmount(null); recommender.mount(null)(); first(); }")
+    page.wait_for_timeout(300)
+    assert shown_once(page, 3)
+    assert warnings(page) == ["recommender: mount: no element"]
+    page.evaluate("second()")
+
+    assert until(lambda: page.locator(".recommender").count() == 0, seconds=1)
+
+
+def test_a_list_is_mounted_in_a_frame(host: Host):
+    """Of the same origin, where our looks cannot get; it is seen and followed as any."""
+    page = host.visit("<iframe width=600 height=600></iframe>", head=bare(host))
+    page.wait_for_function("window.recommender")
+
+    page.evaluate(
+        f"""() => {{ const {{ body }} = document.querySelector("iframe").contentDocument;
+            recommender.mount(body, {{ id: "{PAGE}", k: 3 }}); }}"""
+    )
+    links = page.frame_locator("iframe").locator(".recommender:not(.recommender-waiting) a")
+    assert until(lambda: links.count() == 3) and host.until_events("impression")
+    links.nth(1).click(button="middle")
+
+    assert host.until_events("impression", "click")
+    assert warnings(page) == []
+
+
 def test_a_tag_that_says_nothing_serves_who_mounts(host: Host):
     """It draws no list of its own, in the body either; consent is heard when it is given."""
     tag = host.tag(url="").replace(' data-url=""', "")
@@ -1038,6 +1202,39 @@ def test_an_element_that_is_put_back_is_seen_anew(host: Host):
     assert first["slate"] == second["slate"] and len(host.wire.queries) == 1
     weight = "getComputedStyle(main.shadowRoot.querySelector('.recommender-title')).fontWeight"
     assert page.evaluate(weight) == "600"
+
+
+# Older browsers
+
+
+STYLES = "Document.prototype.adoptedStyleSheets"
+
+
+@pytest.mark.parametrize(
+    "lacking", [STYLES, "CSSStyleSheet", "AbortSignal.timeout", "IntersectionObserver"]
+)
+def test_an_older_browser_has_its_list(host: Host, lacking: str):
+    """No stand-in is read while it waits, and what is followed is counted."""
+    host.wire.delay = 0.5
+    page = host.visit(host.tag(), script=f"delete {lacking};")
+
+    page.wait_for_selector(".recommender", state="attached")
+    assert page.locator("body").inner_text().strip() == ""
+    assert shown_once(page)
+    page.locator(".recommender a").nth(1).click(button="middle")
+
+    assert host.until_events("impression", "click")
+    assert bool(warnings(page)) == (lacking == "IntersectionObserver")
+
+
+def test_an_answer_that_is_too_slow_is_called_that(host: Host):
+    """In the console, where there is no timer of requests, too."""
+    host.wire.delay = 1.2
+    page = host.visit(f"{OLD}{host.tag(target='#old')}", script="delete AbortSignal.timeout;")
+
+    page.wait_for_timeout(1600)
+    (warning,) = warnings(page)
+    assert "too slow" in warning
 
 
 # Ways to load it
@@ -1169,7 +1366,6 @@ def test_a_page_that_is_isolated_has_its_list(host: Host):
 
 
 LONG = "Why does a rather long title of an article stand here, and how many lines will it take?"
-SNIPPET = '<div data-recommender data-id="{id}"></div>'
 KEPT = "<style>[data-recommender] { min-height: 40rem }</style>"
 
 
@@ -1286,6 +1482,22 @@ def test_titles_run_in_their_own_direction(host: Host):
     (he, en, none) = page.evaluate(look)
     assert he[3] == en[3] == none[3]
     assert all(picture["x"] > he[3] for picture in boxes(page, ".recommender img"))
+
+
+@pytest.mark.parametrize(
+    ("page_speaks", "shown"),
+    [("fil", ["fi", "fil"]), ("fi", ["fi", "fil"]), ("fi-FI", ["fi-FI", "fil"])],
+)
+def test_languages_whose_names_begin_alike_are_two(host: Host, page_speaks: str, shown: list[str]):
+    """Finnish is not Filipino."""
+    host.wire.answer = answer(
+        {"title": "Valkosipuli", "language": "fi"}, {"title": "Bawang", "language": "fil"}
+    )
+
+    page = drawn(host.visit(host.tag(), html=f'lang="{page_speaks}"'))
+
+    links = page.locator(".recommender-title").all()
+    assert [link.get_attribute("lang") for link in links] == shown
 
 
 @pytest.mark.parametrize("colours", [{"color_scheme": "dark"}, {"forced_colors": "active"}])
