@@ -17,7 +17,14 @@ from urllib.parse import urlsplit
 
 from recommender.articles.addresses import address_fault, joined, url_key
 from recommender.articles.document import Document, Pick
-from recommender.articles.html_text import lines_of, looks_like_html, parsed, text_of, unescaped
+from recommender.articles.html_text import (
+    INLINE_TAG,
+    lines_of,
+    looks_like_html,
+    parsed,
+    text_of,
+    unescaped,
+)
 from recommender.articles.main_text import main_lines
 from recommender.articles.page_metadata import Metadata, metadata_of, shown_image
 from recommender.articles.page_title import title_of
@@ -41,11 +48,6 @@ MAX_LISTED = 300
 # At the root of a site, or of one of its languages; elsewhere a number is an article.
 OF_ERRORS = re.compile(
     r"(?:[a-z]{2}(?:-[a-z]{2})?/)?(?:40[34]|410|50[0-4x]|offline)(?:\.html?|/index\.html?)$", re.I
-)
-INLINE = re.compile(
-    r"</?(?:a|abbr|b|br|cite|code|em|font|i|mark|q|s|small|span|strong|sub|sup|u|wbr)\b"
-    r"(?:\s[^<>]*)?/?>",
-    re.IGNORECASE,
 )
 
 
@@ -180,7 +182,7 @@ def flat_text(markup: str) -> str:
     ('Salt & pepper', '<p> and <div>: when to use which')
     """
     # "The <b> element" is a title about one.
-    bare = INLINE.sub("", markup) if "</" in markup or "<br" in markup.lower() else markup
+    bare = INLINE_TAG.sub("", markup) if "</" in markup or "<br" in markup.lower() else markup
     return " ".join(unescaped(bare).split())
 
 

@@ -54,6 +54,12 @@ BEGINNING = re.compile(
 )
 WHOLE = re.compile(r"<(p|li|h[1-6]|div|blockquote|td)\b[^<>]*>(?:(?!<\1\b).)*?</\1>", re.I | re.S)
 BREAK = re.compile(r"<br\s*/?>\s*<br\s*/?>|<br\s*/>", re.IGNORECASE)
+# Titles hold elements for the looks of words; any other is what the title is about.
+INLINE_TAG = re.compile(
+    r"</?(?:a|abbr|b|bdi|bdo|br|cite|code|em|font|i|mark|q|s|small|span|strong|sub|sup|u|wbr)\b"
+    r"(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
 ENTITY = re.compile(r"&(?:[a-z]+\d*|#\d+|#x[\da-f]+);", re.IGNORECASE)
 
 

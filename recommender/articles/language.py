@@ -14,48 +14,46 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
+
+def _by_word(words: dict[str, str]) -> dict[str, str]:
+    """``{word: code}`` of ``{code: words}``, which stand with spaces between."""
+    return {word: code for code, several in words.items() for word in several.split()}
+
+
 # Codes for what is no language: undetermined, several, none, one without a code.
 NO_LANGUAGE = ("und", "mul", "zxx", "mis")
 # Other codes of a language: of three letters (ISO 639-2), withdrawn, and of its written standards,
 # which readers of one read too.
-OTHER_CODES = {
-    other: code
-    for code, others in {
-        "ar": "ara arb arz ary", "bg": "bul", "ca": "cat", "cs": "ces cze", "cy": "cym wel",
-        "da": "dan", "de": "deu ger", "el": "ell gre", "en": "eng", "es": "spa", "et": "est",
-        "eu": "eus baq", "fa": "fas per", "fi": "fin", "fr": "fra fre", "ga": "gle", "he": "heb iw",
-        "hi": "hin", "hr": "hrv", "hu": "hun", "hy": "hye arm", "id": "ind in", "is": "isl ice",
-        "it": "ita", "ja": "jpn", "ka": "kat geo", "ko": "kor", "lt": "lit", "lv": "lav",
-        "mk": "mkd mac", "ms": "msa may", "nl": "nld dut", "no": "nor nb nob nn nno", "pl": "pol",
-        "pt": "por", "ro": "ron rum mo", "ru": "rus", "sk": "slk slo", "sl": "slv", "sq": "sqi alb",
-        "sr": "srp", "sv": "swe", "th": "tha", "tl": "tgl fil", "tr": "tur", "uk": "ukr",
-        "ur": "urd", "vi": "vie", "yi": "ji", "zh": "zho chi cmn yue wuu",
-    }.items()
-    for other in others.split()
-}  # fmt: skip
+OTHER_CODES = _by_word({
+    "ar": "ara arb arz ary", "bg": "bul", "ca": "cat", "cs": "ces cze", "cy": "cym wel",
+    "da": "dan", "de": "deu ger", "el": "ell gre", "en": "eng", "es": "spa", "et": "est",
+    "eu": "eus baq", "fa": "fas per", "fi": "fin", "fr": "fra fre", "ga": "gle", "he": "heb iw",
+    "hi": "hin", "hr": "hrv", "hu": "hun", "hy": "hye arm", "id": "ind in", "is": "isl ice",
+    "it": "ita", "ja": "jpn", "ka": "kat geo", "ko": "kor", "lt": "lit", "lv": "lav",
+    "mk": "mkd mac", "ms": "msa may", "nl": "nld dut", "no": "nor nb nob nn nno", "pl": "pol",
+    "pt": "por", "ro": "ron rum mo", "ru": "rus", "sk": "slk slo", "sl": "slv", "sq": "sqi alb",
+    "sr": "srp", "sv": "swe", "th": "tha", "tl": "tgl fil", "tr": "tur", "uk": "ukr",
+    "ur": "urd", "vi": "vie", "yi": "ji", "zh": "zho chi cmn yue wuu",
+})  # fmt: skip
 # What people write instead of a code: names of languages, in English and in themselves.
-NAMES = {
-    name: code
-    for code, names in {
-        "ar": "arabic العربية", "bg": "bulgarian български", "ca": "catalan català",
-        "cs": "czech čeština česky", "cy": "welsh cymraeg", "da": "danish dansk",
-        "de": "german deutsch", "el": "greek ελληνικά", "en": "english",
-        "es": "spanish español castellano", "et": "estonian eesti", "eu": "basque euskara",
-        "fa": "persian farsi فارسی", "fi": "finnish suomi", "fr": "french français",
-        "ga": "irish gaeilge", "he": "hebrew עברית", "hi": "hindi", "hr": "croatian hrvatski",
-        "hu": "hungarian magyar", "hy": "armenian հայերեն", "id": "indonesian",
-        "is": "icelandic íslenska", "it": "italian italiano", "ja": "japanese 日本語",
-        "ka": "georgian ქართული", "ko": "korean 한국어", "lt": "lithuanian lietuvių",
-        "lv": "latvian latviešu", "mk": "macedonian македонски", "ms": "malay",
-        "nl": "dutch nederlands flemish vlaams", "no": "norwegian norsk", "pl": "polish polski",
-        "pt": "portuguese português", "ro": "romanian română", "ru": "russian русский",
-        "sk": "slovak slovenčina", "sl": "slovenian slovene slovenščina", "sq": "albanian shqip",
-        "sr": "serbian srpski српски", "sv": "swedish svenska", "th": "thai ไทย",
-        "tl": "filipino tagalog", "tr": "turkish türkçe", "uk": "ukrainian українська",
-        "ur": "urdu اردو", "vi": "vietnamese", "yi": "yiddish", "zh": "chinese mandarin 中文",
-    }.items()
-    for name in names.split()
-}  # fmt: skip
+NAMES = _by_word({
+    "ar": "arabic العربية", "bg": "bulgarian български", "ca": "catalan català",
+    "cs": "czech čeština česky", "cy": "welsh cymraeg", "da": "danish dansk",
+    "de": "german deutsch", "el": "greek ελληνικά", "en": "english",
+    "es": "spanish español castellano", "et": "estonian eesti", "eu": "basque euskara",
+    "fa": "persian farsi فارسی", "fi": "finnish suomi", "fr": "french français",
+    "ga": "irish gaeilge", "he": "hebrew עברית", "hi": "hindi", "hr": "croatian hrvatski",
+    "hu": "hungarian magyar", "hy": "armenian հայերեն", "id": "indonesian",
+    "is": "icelandic íslenska", "it": "italian italiano", "ja": "japanese 日本語",
+    "ka": "georgian ქართული", "ko": "korean 한국어", "lt": "lithuanian lietuvių",
+    "lv": "latvian latviešu", "mk": "macedonian македонски", "ms": "malay",
+    "nl": "dutch nederlands flemish vlaams", "no": "norwegian norsk", "pl": "polish polski",
+    "pt": "portuguese português", "ro": "romanian română", "ru": "russian русский",
+    "sk": "slovak slovenčina", "sl": "slovenian slovene slovenščina", "sq": "albanian shqip",
+    "sr": "serbian srpski српски", "sv": "swedish svenska", "th": "thai ไทย",
+    "tl": "filipino tagalog", "tr": "turkish türkçe", "uk": "ukrainian українська",
+    "ur": "urdu اردو", "vi": "vietnamese", "yi": "yiddish", "zh": "chinese mandarin 中文",
+})  # fmt: skip
 
 # Shorter texts are not asked; of longer ones this much is read, which takes 0.2 ms. Where the
 # languages of a site are known, fewer characters show which of them it is.

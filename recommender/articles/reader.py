@@ -55,10 +55,8 @@ IDS = ("path", "stem", "canonical")
 # What each format means by default: the name of a dumped page is its id, a page of a mirror or a
 # repository is known by where it lies, one of an export by its address.
 DEFAULT_IDS = {"pages": "stem", "html": "path", "markdown": "path"}
-FIELDS = (
-    "id", "title", "body", "teaser", "url", "category", "tags", "published_at", "updated_at",
-    "language", "author", "image", "recommended", "sensitive",
-)  # fmt: skip
+# Those of a record; the others are known of pages alone.
+FIELDS = tuple(name for name in Article.__slots__ if name not in ("previous", "next", "stub"))
 # Names that other people's tables have for our fields.
 SYNONYMS = {
     "id": ("slug", "uuid", "guid", "post_id", "article_id", "key", "_id", "identifier", "handle"),

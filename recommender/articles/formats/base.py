@@ -23,6 +23,7 @@ from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from recommender.articles.document import Document, LeftOut
+from recommender.articles.html_text import INLINE_TAG
 from recommender.files import GZIP_MAGIC, Problem, opened, unpacked
 
 # The optional dependencies of these formats.
@@ -169,9 +170,6 @@ def kept(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 HIDDEN = re.compile(r"<(script|style|template)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.S | re.I)
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
-# Titles hold elements for the looks of words; any other is what the title is about.
-INLINE = "a|abbr|b|bdi|bdo|br|cite|code|em|font|i|mark|q|s|small|span|strong|sub|sup|u|wbr"
-INLINE_TAG = re.compile(rf"</?(?:{INLINE})\b[^<>]*>", re.I)
 
 
 def plain(text: str) -> str:

@@ -104,8 +104,6 @@ DAY = re.compile(r"(?:^|/)((?:19|20)\d\d)[/-](\d\d)[/-](\d\d)[-/](?=[^/]*$)")
 NUMBERED = re.compile(r"\d+[-_. ]+(?=\D)")
 LANGUAGE = re.compile(r"[a-z]{2}(?:[-_][A-Za-z]{2,4})?$")
 CODES = {*OTHER_CODES.values(), "en"}
-SLUGS = re.compile(r"[\w./-]+(?:\s*,\s*[\w./-]+)+")
-OF_LINK = re.compile(r"\{\{?[%<]?\s*(?:post_url|link|ref|relref)?\s*|[%>]?\}?\}")
 WIKI = re.compile(r"\[\[([^\]|#]+)[^\]]*\]\]")
 
 
