@@ -16,6 +16,7 @@ into the one error shape.
     ├── EditorialError       the editors' rules have a faulty line
     ├── TrainingError        there is nothing to train on
     ├── BundleError          a bundle is missing, damaged or of an unknown layout
+    ├── ExperimentError      an experiment cannot be started, read or stopped
     ├── CalibrationError     a log does not identify how likely clicks are
     ├── EvaluationError      there is nothing to judge
     └── MissingExtra         an optional dependency is not installed
@@ -93,6 +94,10 @@ class TrainingError(RecommenderError):
 
 class BundleError(RecommenderError):
     """A bundle is missing, damaged, half-written or of an unknown layout."""
+
+
+class ExperimentError(RecommenderError):
+    """An experiment cannot be started, read or stopped."""
 
 
 class CalibrationError(RecommenderError):

@@ -20,7 +20,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -363,13 +363,13 @@ def rollback(models: Path, *, trial: Callable[[Path], object]) -> str:
     return name
 
 
-def prune(models: Path, *, keep: int) -> list[str]:
-    """Delete all but the newest ``keep`` bundles, never the live one nor the one that
-    ``rollback`` would go to; returns what went.
+def prune(models: Path, *, keep: int, frozen: Collection[str] = ()) -> list[str]:
+    """Delete all but the newest ``keep`` bundles, never the live one, the one that ``rollback``
+    would go to, nor those that are ``frozen`` (``experiments.frozen``); returns what went.
     """
     if keep < 1:
         raise BundleError(f"keep {keep}: at least one bundle must stay")
-    needed = {current(models), _before(models)}
+    needed = {current(models), _before(models), *frozen}
     gone = [name for name in names(models)[:-keep] if name not in needed]
     for name in gone:
         # Renamed first: a deletion that is cut short leaves no half bundle under a plain name.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recommender.bundle import activation, registry
+from recommender.bundle import activation, experiments, registry
 from recommender.bundle.registry import Manifest
 from recommender.cli.output import COUNT, as_json, here, moment, now, warn
 from recommender.config import Settings, names_in
@@ -360,7 +360,8 @@ def models_prune(keep: int) -> None:
     example:
       recommender models prune --keep 5
     """
-    gone = registry.prune(here().models, keep=keep)
+    models = here().models
+    gone = registry.prune(models, keep=keep, frozen=experiments.frozen(models))
     say(f"{len(gone)} bundles deleted", *(f"deleted: {name}" for name in gone))
 
 
