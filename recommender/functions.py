@@ -12,16 +12,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recommender import arguments
 from recommender.articles.article import Article
-from recommender.bundle.bundle import Bundle, load_bundle
+from recommender.bundle.bundle import Bundle, bundle_of, load_bundle
 from recommender.config import WORDS
-from recommender.errors import EvaluationError
+from recommender.errors import EditorialError, EvaluationError
 from recommender.evaluation import compare as comparing
 from recommender.evaluation.compare import Comparison
 from recommender.evaluation.evaluate import Report, end_of_data, judge
 from recommender.evaluation.offpolicy import Lists, OffPolicy, estimate, lists_of
 from recommender.events.event import latest_at
-from recommender.frames.loading import Paths, add_events, article_batch
+from recommender.frames.loading import (
+    Paths,
+    add_events,
+    article_batch,
+    checked_articles,
+    checked_events,
+)
 from recommender.frames.site import Site
 from recommender.lists import editorial
 from recommender.progress import Progress
@@ -35,21 +42,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def connect(database: str = "sqlite:///recommender.db") -> Site:
-    """Open a site's store, any database URL, to read from it alone: the right to read is enough.
-    ``StoreError`` if it cannot be reached, or there is no store.
+def connect(database: str | Path = "sqlite:///recommender.db") -> Site:
+    """Open a site's store, any database URL or the path of a file of SQLite, to read from it alone:
+    the right to read is enough. ``StoreError`` if it cannot be reached, or there is no store.
     """
+    if isinstance(database, Path):
+        database = f"sqlite:///{database}"
+    arguments.text("database", database, what="a database URL, such as sqlite:///recommender.db")
     return Site(Store(database, writing=False))
 
 
 def load(models: str | Path = "models", *, editorial_file: str | Path | None = None) -> Bundle:
     """The live bundle below ``models``, or the bundle ``models`` itself.
 
-    With ``editorial_file``, the editors' pins and blocks in force now are applied to its lists.
+    With ``editorial_file``, the editors' pins and blocks in force now are applied to its lists;
+    ``EditorialError`` if there is no such file.
     """
     if editorial_file is None:
         return load_bundle(models)
-    return load_bundle(models, rules=editorial.load(Path(editorial_file)), now=datetime.now(UTC))
+    file = arguments.path("editorial_file", editorial_file)
+    if not file.exists():
+        raise EditorialError(f"{file}: there is no such file; name the editors' rules, or none")
+    return load_bundle(models, rules=editorial.load(file), now=datetime.now(UTC))
 
 
 def train(
@@ -72,8 +86,12 @@ def train(
     ``listings`` is ``on`` if pages that are mere lists of others may be recommended.
     """
     for name, word in (("languages", languages), ("listings", listings)):
-        if word not in WORDS[name]:
-            raise ValueError(f"{name}: {word!r} is not {' or '.join(WORDS[name])}")
+        arguments.one_of(name, word, WORDS[name])
+    checked_articles(articles)
+    if events is not None:
+        checked_events(events)
+    folder, seed = arguments.path("models", models), arguments.seed(seed)
+    now = None if now is None else arguments.moment("now", now)
     # Read when scikit-learn is loaded: threads that spin while they wait make two shared cores
     # twenty times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -83,7 +101,7 @@ def train(
             add_events(store, events, now=datetime.now(UTC))
         moment = now or datetime.now(UTC)
         options = Options(seed=seed, languages=languages, listings=listings)
-        return build(store, Path(models), now=moment, options=options, progress=progress)
+        return build(store, folder, now=moment, options=options, progress=progress)
 
 
 def evaluate(
@@ -101,6 +119,9 @@ def evaluate(
     none. A connected site has the ``articles`` too, from which hand-picked lists, dates and the
     names of categories are read; beside files of events they may be handed over.
     """
+    bundle, k, seed = bundle_of("bundle", bundle), arguments.whole("k", k), arguments.seed(seed)
+    if articles is not None and _store_of(articles) is None:
+        checked_articles(articles)
     store, end = _store_of(events), end_of_data(bundle)
     lists = bundle.lists
     addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
@@ -119,6 +140,23 @@ def evaluate(
     return report
 
 
+def _lists(name: str, value: Any) -> Bundle | Lists:
+    """What an argument names that is a bundle, its path, a mapping or a frame of lists."""
+    if isinstance(value, Mapping):
+        return {
+            arguments.article_id(name, id): arguments.texts(f"{name}[{id!r}]", ids)
+            for id, ids in value.items()
+        }
+    if hasattr(value, "columns"):
+        return lists_of(value)
+    if isinstance(value, Bundle | str | Path):
+        return bundle_of(name, value)
+    raise TypeError(
+        f"{name}: {arguments.given(value)} is given; give a bundle, its path, a mapping from a "
+        "page's id to ids, or a frame with columns source_id, position, id"
+    )
+
+
 def _store_of(events: Any) -> Store | None:
     """A connected site's, None for files and frames."""
     store = events.store if isinstance(events, Site) else events
@@ -131,6 +169,7 @@ def _log(events: Any, end: int, addresses: Iterable[tuple[str, str]] | None = No
     """
     if (site := _store_of(events)) is not None:
         return impressions.read(site, after=end, latest=latest_at(datetime.now(UTC)))
+    checked_events(events, of_site="it")
     with Store("sqlite://") as store:
         add_events(store, events, addresses, now=datetime.now(UTC))
         return impressions.read(store)
@@ -183,8 +222,9 @@ def off_policy(
     positions the estimators with a model take, by default the candidate. ``EvaluationError`` if
     there is no view to judge by.
     """
-    lists = candidate if isinstance(candidate, Bundle | Mapping) else lists_of(candidate)
-    known = [bundle for bundle in (candidate, model) if isinstance(bundle, Bundle)]
+    lists, k = _lists("candidate", candidate), arguments.whole("k", k)
+    model = None if model is None else bundle_of("model", model)
+    known = [bundle for bundle in (lists, model) if isinstance(bundle, Bundle)]
     end = max(map(end_of_data, known), default=-1)
     log = _log(events, end)
     found = estimate(log, lists, k=k, model=model)
@@ -205,8 +245,13 @@ def compare(
     ``source_id``, ``position``, ``id``. A connected ``site`` has the names of categories, and the
     titles of what no bundle knows.
     """
-    old, new = (each if isinstance(each, Bundle | Mapping) else lists_of(each) for each in (a, b))
+    old, new, k = _lists("a", a), _lists("b", b), arguments.whole("k", k)
     store, articles = _store_of(site), None
+    if site is not None and store is None:
+        raise TypeError(
+            f"site: {arguments.given(site)} is given; give a site, as recommender.connect returns "
+            "it"
+        )
     if store is not None:
         articles = Site(store).articles(columns=["id", "title", "category"])
     return comparing.compare(old, new, k, articles=articles)

@@ -10,16 +10,17 @@ opened on first use.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from datetime import datetime
 from functools import cached_property
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from recommender import arguments
 from recommender.array_fields import Numbers
 from recommender.bundle import registry
 from recommender.bundle.arrays import load, load_array
@@ -29,11 +30,13 @@ from recommender.bundle.published import Lists
 from recommender.bundle.registry import Manifest
 from recommender.errors import CalibrationError
 from recommender.escaping import terminal
+from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import slate_of
 
 if TYPE_CHECKING:
     from recommender.clicks.influence import Weights
+    from recommender.frames.site import Site
     from recommender.ranking.calibration import Calibration
     from recommender.ranking.features import History
     from recommender.ranking.handpicked import HandpickedModel
@@ -66,12 +69,16 @@ class Bundle:
             f"Bundle({self.name!r}, {n_articles:,} articles, decided by {self.decided_by})"
         )
 
-    def beside(self, store: Store, *, whole: bool = True) -> Self:
+    def beside(self, store: Store | Site, *, whole: bool = True) -> Self:
         """The bundle with the articles that came, changed and went in a store since it was built,
         as a server has them; scores stay those of the bundle. Without ``whole`` the work is bounded
         to a second: of very many new articles some may not stand in others' lists yet.
         """
-        pending = since_built(self.lists, store)
+        of_site: Any = store
+        held: Store = getattr(of_site, "store", of_site)
+        if not hasattr(held, "articles"):
+            raise TypeError(f"store: {arguments.given(store)} is given; give a site or its store")
+        pending = since_built(self.lists, held)
         patch, is_done = pending.patched(self.lists, now=self.now)
         while whole and not is_done:
             patch, is_done = pending.patched(self.lists, patch, now=self.now)
@@ -120,11 +127,16 @@ class Bundle:
         exclude: Collection[str] = (),
         variant: int | None = None,
     ) -> list[Link]:
-        """The list of an article, best link first. ``KeyError`` for an unknown id or a stub.
+        """The list of an article, best link first, of ``k`` links at most, without those to
+        ``exclude``. ``KeyError`` for an unknown id or a stub.
 
         ``variant``, 0 to 99, asks for what a page that drew it would show.
         """
-        row = self.shelf.row(id)
+        k = arguments.whole("k", k)
+        if variant is not None:
+            variant = arguments.whole("variant", variant, least=0, most=N_VARIANTS - 1)
+        exclude = arguments.texts("exclude", exclude, ordered=False)
+        row = self.shelf.row(arguments.article_id("id", id))
         if row is None:
             raise KeyError(id)
         slate = BEST_SLATE if variant is None else slate_of(variant, self.lists.share)
@@ -138,6 +150,11 @@ class Bundle:
         """The list of a text that is not stored. ``language`` is a tag such as ``en-GB``; without,
         it is detected where the site has several.
         """
+        arguments.text("title", title)
+        arguments.text("body", body)
+        if language is not None:
+            arguments.text("language", language, what="a tag such as en-GB")
+        k = arguments.whole("k", k)
         return self.shelf.related_to_text(
             title, body, language=language, k=k, rules=self.rules, now=self.now
         )
@@ -163,6 +180,12 @@ class Bundle:
         """
         from recommender.ranking.features import BLOCK
 
+        sources = arguments.texts("sources", sources)
+        lists = _several("lists", lists)
+        if len(sources) != len(lists):
+            raise ValueError(
+                f"lists: {len(lists):,} are given for {len(sources):,} sources; give one for each"
+            )
         row = {id: self._row(id) for id in dict.fromkeys(sources)}
         item = {id: self._item(id) for id in dict.fromkeys(chain.from_iterable(lists))}
         n = len(self.lists.stub)
@@ -185,6 +208,7 @@ class Bundle:
         is examined: ``(n,)``, strictly increasing in ``score``. ``CalibrationError`` gives the
         reason if the log does not identify it.
         """
+        candidates = arguments.texts("candidates", candidates)
         chance = self.calibration.chance
         return chance(np.full(len(candidates), self._row(id)), self.score(id, candidates))
 
@@ -192,6 +216,8 @@ class Bundle:
         """Clicks to be expected of one view of the article's list: the sum of its links' chances,
         each times that of being examined where it stands, in ``layout`` or in the mean over all.
         """
+        if layout is not None:
+            arguments.text("layout", layout)
         shown = [link.id for link in self.related(id, k)]
         examined = self.calibration.examination(layout)
         place = np.minimum(np.arange(1, len(shown) + 1), len(examined) - 1)
@@ -219,7 +245,8 @@ class Bundle:
 
     def why(self, id: str, candidate: str) -> str:
         """One sentence an editor can read on what speaks for a link of the article's list."""
-        row = self.lists.row(id)
+        row = self.lists.row(arguments.article_id("id", id))
+        arguments.article_id("candidate", candidate)
         if row is not None and (found := self.lists.why(row, candidate)):
             return str(found)
         rules = self.rules.about(id, self.now) if self.rules and self.now else []
@@ -232,7 +259,7 @@ class Bundle:
         return "not in the list the bundle prepared"
 
     def _row(self, id: str) -> int:
-        row = self.lists.row(id)
+        row = self.lists.row(arguments.article_id("id", id))
         if row is None:
             raise KeyError(id)
         return row
@@ -247,6 +274,7 @@ class Bundle:
         """Rows of the article and of each candidate, ``(n_pairs,)`` both; ``KeyError`` names an
         unknown id.
         """
+        candidates = arguments.texts("candidates", candidates)
         source, items = self._row(id), [self._item(candidate) for candidate in candidates]
         return np.full(len(items), source, dtype=np.int64), np.array(items, dtype=np.int64)
 
@@ -322,4 +350,25 @@ def load_bundle(
 
     Raises ``BundleError`` if there is none, or it is damaged or of an unknown layout.
     """
-    return Bundle(registry.resolve(Path(models)), rules=rules, now=now)
+    return Bundle(registry.resolve(arguments.path("models", models)), rules=rules, now=now)
+
+
+def bundle_of(name: str, value: Any) -> Bundle:
+    """The bundle that an argument ``name`` names: a bundle, or the path of one, or of the models
+    among which it is live. ``TypeError`` if it is neither, ``BundleError`` if none is there.
+    """
+    if isinstance(value, Bundle):
+        return value
+    if isinstance(value, str | Path):
+        return load_bundle(value)
+    raise TypeError(
+        f"{name}: {arguments.given(value)} is given; give a bundle, as recommender.load returns "
+        "it, or the path of one"
+    )
+
+
+def _several(name: str, lists: Any) -> list[list[str]]:
+    """Lists of ids, each checked."""
+    if isinstance(lists, str | bytes) or not isinstance(lists, Iterable):
+        raise TypeError(f"{name}: {arguments.given(lists)} is given; give a list of lists of ids")
+    return [arguments.texts(f"{name}[{place}]", each) for place, each in enumerate(lists)]

@@ -317,6 +317,8 @@ def current(models: Path) -> str | None:
 
 def resolve(models: Path) -> Path:
     """The bundle meant by ``models``: itself if it is one, else the live one below it."""
+    if models.is_file():
+        raise BundleError(f"{models}: a file; bundles are folders, and so is what holds them")
     if (models / MANIFEST).is_file():
         return models
     name = current(models)

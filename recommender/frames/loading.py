@@ -4,12 +4,14 @@ a store.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recommender import arguments
 from recommender.articles.addresses import Finder
 from recommender.articles.batch import Batch
 from recommender.articles.reader import add_record, read_articles
@@ -25,6 +27,52 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Paths = str | Path | Sequence[str | Path]
+# How a file of SQLite begins.
+SQLITE = b"SQLite format 3\0"
+OWN_EVENTS = "[site.impressions(), site.clicks()]"
+
+
+def checked_articles(articles: Any) -> None:
+    """``TypeError`` or ``ValueError`` unless these are a frame of articles, or paths of files."""
+    _checked("articles", articles, "a DataFrame", "site.articles()")
+
+
+def checked_events(events: Any, *, of_site: str = OWN_EVENTS) -> None:
+    """``TypeError`` or ``ValueError`` unless these are a frame of events, several, or paths of
+    files; ``of_site`` is what is to be given of a connected site.
+    """
+    _checked("events", events, "a DataFrame, several", of_site)
+
+
+def _checked(name: str, value: Any, frames: str, of_site: str) -> None:
+    expected = f"give {frames}, or paths of files"
+    is_list = isinstance(value, list | tuple)
+    entries = value if is_list else [value]
+    if len(entries) == 0:
+        raise ValueError(f"{name}: an empty list is given; {expected}")
+    for each in entries:
+        if isinstance(each, str | Path):
+            if _is_database(each):
+                raise ValueError(
+                    f"{name}: {arguments.given(each)} is a database; of the site that "
+                    f"recommender.connect opens, give {of_site}"
+                )
+        elif not hasattr(each, "to_dict") or (is_list and "several" not in frames):
+            site = f"; of a site, {of_site}" if hasattr(each, "impressions") else ""
+            what = f"a list with {arguments.given(each)}" if is_list else arguments.given(value)
+            raise TypeError(f"{name}: {what} is given; {expected}{site}")
+    if len({isinstance(each, str | Path) for each in entries}) > 1:
+        raise TypeError(f"{name}: frames and paths are given together; give one or the other")
+
+
+def _is_database(path: str | Path) -> bool:
+    if re.match(r"(sqlite|postgres\w*)(\+\w+)?:", str(path)):
+        return True
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(16) == SQLITE
+    except (OSError, ValueError):
+        return False
 
 
 def article_batch(articles: pd.DataFrame | Paths) -> Batch:

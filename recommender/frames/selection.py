@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from recommender import arguments
 from recommender.articles.article import parse_timestamp
 from recommender.errors import InputError
 from recommender.events.event import DAY_MS, MILLISECOND
@@ -101,14 +102,25 @@ def selection(
     for name, moment in (("since", since), ("until", until)):
         if moment is not None:
             values[name] = _milliseconds(name, moment)
-    for name, texts in (("sources", source), ("layouts", layout), ("lists", list)):
+    if values.keys() == {"since", "until"} and values["since"] > values["until"]:
+        raise InputError(f"since: {since} is later than until, {until}")
+    for name, texts in (("source", source), ("layout", layout), ("list", list)):
         if texts is not None:
-            values[name] = [texts] if isinstance(texts, str) else [str(text) for text in texts]
+            values[f"{name}s"] = names_of(name, texts)
     return Selection(values)
+
+
+def names_of(name: str, value: Any, *, what: str = "a name, or a list of names") -> list[str]:
+    """One name or several; ``TypeError`` if it is neither."""
+    if isinstance(value, str):
+        return [value]
+    return arguments.texts(name, value, what=what, ordered=False)
 
 
 def _milliseconds(name: str, moment: Moment) -> int:
     try:
+        if moment != moment:
+            raise ValueError  # Not a time of pandas, or of numpy.
         if not isinstance(moment, datetime):
             moment = parse_timestamp(str(moment))
         found = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

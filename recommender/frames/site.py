@@ -16,16 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
 
+from recommender import arguments
 from recommender.articles.article import Article
 from recommender.clicks import position_bias
 from recommender.clicks.position_bias import Examination
 from recommender.errors import InputError
 from recommender.frames.daily_counts import daily_counts
-from recommender.frames.selection import Moment, Selection, selection
+from recommender.frames.selection import Moment, Selection, names_of, selection
 from recommender.frames.tables import (
     CLICKS,
     SLATES,
@@ -68,6 +69,11 @@ class Site:
     """A site's articles and log. ``store`` is where they are."""
 
     def __init__(self, store: Store) -> None:
+        if not isinstance(store, Store):
+            raise TypeError(
+                f"store: {arguments.given(store)} is given; recommender.connect opens a site by "
+                "its database URL"
+            )
         self.store = store
 
     def articles(
@@ -84,7 +90,7 @@ class Site:
         import pandas as pd
 
         names = _chosen(columns, tuple(Article.__slots__))
-        wanted = None if ids is None else [ids] if isinstance(ids, str) else ids
+        wanted = None if ids is None else names_of("ids", ids, what="an id, or a list of ids")
         rows = self.store.articles(with_body="body" in names, ids=wanted)
         found = {}
         for name in names:
@@ -161,7 +167,7 @@ class Site:
         Limits are those of ``impressions``; with one on time or layout only slates that were seen
         then and there are in it, and only those views are counted.
         """
-        return _whole(slates(self.store, selection(**limits), _chosen(columns, SLATES), ROWS))
+        return _whole(slates(self.store, _limited(limits), _chosen(columns, SLATES), ROWS))
 
     def daily_counts(self, **limits: Unpack[Limits]) -> pd.DataFrame:
         """What the learner sees: how often each link was shown and followed, by day.
@@ -175,7 +181,7 @@ class Site:
         those of ``impressions``, in whole days: every day the time from ``since`` to ``until``
         touches.
         """
-        return _whole(daily_counts(self.store, selection(**limits).by_days()))
+        return _whole(daily_counts(self.store, _limited(limits).by_days()))
 
     def examination(
         self, *, layout: Names | None = None, list: Names | None = None, seed: int = 0
@@ -184,16 +190,17 @@ class Site:
         of one layout or list, or several, if they are named. ``recommender.frames.curves`` draws
         it.
         """
+        seed = arguments.seed(seed)
         with self.store.reading() as connection:
             ids = [*ids_by_key(connection).values()]
         log = counts.count(self.store, ids)
         keep = np.ones(len(log.source), dtype=bool)
-        for names, known, number in (
-            (layout, log.layouts, log.layout),
-            (list, log.lists, log.list),
+        for what, names, known, number in (
+            ("layout", layout, log.layouts, log.layout),
+            ("list", list, log.lists, log.list),
         ):
             if names is not None:
-                wanted = {names} if isinstance(names, str) else {*names}
+                wanted = {*names_of(what, names)}
                 keep &= np.isin(number, [at for at, name in enumerate(known) if name in wanted])
         return position_bias.estimate(_only(log, keep), seed=seed)
 
@@ -210,10 +217,22 @@ def _only(log: Log, slates: np.ndarray) -> Log:
 def _chosen(columns: Columns, known: tuple[str, ...]) -> tuple[str, ...]:
     if columns is None:
         return known
-    chosen = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns))
+    chosen = (columns,) if isinstance(columns, str) else _names(columns)
     if strange := [name for name in chosen if name not in known]:
         raise InputError(f"columns: {strange[0]!r} is none; there are {', '.join(known)}")
     return chosen
+
+
+def _limited(limits: Limits) -> Selection:
+    known = Limits.__annotations__
+    if strange := [name for name in limits if name not in known]:
+        raise TypeError(f"{strange[0]} is no limit here; there are {', '.join(known)}")
+    return selection(**limits)
+
+
+def _names(columns: Any) -> tuple[str, ...]:
+    what = "a list of names of columns"
+    return tuple(dict.fromkeys(arguments.texts("columns", columns, what=what)))
 
 
 def _asked(
@@ -225,9 +244,10 @@ def _asked(
     limits: Limits,
 ) -> pd.DataFrame | Iterator[pd.DataFrame]:
     """The rows that are wanted, in pieces if they are wanted so."""
-    names, chosen = _chosen(columns, known), selection(**limits)
+    names, chosen = _chosen(columns, known), _limited(limits)
     if chunk_size is None:
         return _whole(read(store, chosen, names, ROWS))
+    chunk_size = arguments.whole("chunk_size", chunk_size, least=None)
     if chunk_size < 1:
         raise InputError(f"chunk_size: {chunk_size} rows are no piece")
     return read(store, chosen, names, chunk_size)

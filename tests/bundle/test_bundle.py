@@ -114,7 +114,7 @@ def test_of_many_slates_the_unknown_id_is_named(learned: Bundle, by_text: Bundle
             learned.score_many([known, source], [[known], [known, candidate]])
     with pytest.raises(KeyError, match=stub_ids(learned)[0]):
         learned.score_many(stub_ids(learned)[:1], [[known]])
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="1 are given for 2 sources"):
         learned.score_many([known, SHOWN], [[known]])
     (near, far), (back,) = by_text.score_many(["knee", "hip"], [["hip", "sleep"], ["knee"]])
     assert near == back > far == 0

@@ -1,0 +1,132 @@
+"""What callers hand over in Python, checked at the door.
+
+What is wrong is one sentence: which argument, what was given, what is expected. Whole numbers may
+be numpy's, paths ``pathlib``'s, several texts a list, an array or a Series; true and false are no
+numbers, and one text is not several.
+
+>>> whole("k", 10), texts("candidates", ("gout", "hip"))
+(10, ['gout', 'hip'])
+>>> whole("k", 0)
+Traceback (most recent call last):
+    ...
+ValueError: k: 0 is given; give a whole number of 1 or more
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Collection, Iterable, Mapping, Set
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from recommender.errors import InputError
+from recommender.escaping import terminal
+
+# Letters of a text that are quoted: more is no longer one sentence.
+QUOTED = 60
+# What numpy's random numbers and scikit-learn take for a seed.
+MOST_SEED = 2**32 - 1
+
+
+def whole(name: str, value: Any, *, least: int | None = 1, most: int | None = None) -> int:
+    """A whole number from ``least``, if any, to ``most``, if any, both included. ``TypeError`` if
+    it is none, ``ValueError`` if it is out of range.
+    """
+    span = "" if least is None else f" of {least:,} or more"
+    if least is not None and most is not None:
+        span = f" from {least:,} to {most:,}"
+    try:
+        # True is an int to Python, and to nobody else.
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise TypeError(f"{name}: {given(value)} is given; give a whole number{span}")
+    if (least is not None and number < least) or (most is not None and number > most):
+        raise ValueError(f"{name}: {number} is given; give a whole number{span}")
+    return number
+
+
+def seed(value: Any) -> int:
+    """What settles every draw."""
+    return whole("seed", value, least=0, most=MOST_SEED)
+
+
+def text(name: str, value: Any, *, what: str = "a text") -> str:
+    """One text; ``TypeError`` if it is none."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: {given(value)} is given; give {what}")
+    return value
+
+
+def article_id(name: str, value: Any) -> str:
+    """The id of an article, known or not."""
+    return text(name, value, what="an article's id, which is a text")
+
+
+def texts(name: str, value: Any, *, what: str = "a list of ids", ordered: bool = True) -> list[str]:
+    """Several texts, in their order; ``TypeError`` if they are none, or have no order where they
+    are to be ``ordered``.
+    """
+    alone = isinstance(value, str | bytes | Mapping) or hasattr(value, "columns")
+    if alone or not isinstance(value, Iterable):
+        raise TypeError(f"{name}: {given(value)} is given; give {what}")
+    if ordered and isinstance(value, Set):
+        raise TypeError(f"{name}: a set is given, which has no order; give {what}")
+    found = list(value)
+    for place, each in enumerate(found):
+        if not isinstance(each, str):
+            raise TypeError(f"{name}: {given(each)} stands at place {place}; give {what}")
+    return found
+
+
+def path(name: str, value: Any) -> Path:
+    """A path, there or not; ``TypeError`` if it is none."""
+    if not isinstance(value, str | PathLike):
+        raise TypeError(f"{name}: {given(value)} is given; give a path")
+    return Path(value)
+
+
+def moment(name: str, value: Any) -> datetime:
+    """A moment, in UTC if it does not say; ``TypeError`` if it is none."""
+    # Not a time of pandas is a datetime to Python.
+    if not isinstance(value, datetime) or value != value:
+        raise TypeError(f"{name}: {given(value)} is given; give a datetime")
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def one_of(name: str, value: Any, words: Collection[str]) -> str:
+    """One of some words; ``ValueError`` names them if it is none."""
+    if not isinstance(value, str) or value not in words:
+        raise ValueError(f"{name}: {given(value)} is not {' or '.join(words)}")
+    return value
+
+
+def frame(name: str, value: Any, columns: Collection[str] = ()) -> Any:
+    """A data frame with at least some ``columns``; ``TypeError`` if it is none, ``InputError``
+    names the columns that are missing.
+    """
+    if not hasattr(value, "columns"):
+        raise TypeError(f"{name}: {given(value)} is given; give a DataFrame")
+    if missing := [column for column in columns if column not in value.columns]:
+        raise InputError(
+            f"{name}: a frame with columns {', '.join(columns)} is expected, and "
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        )
+    return value
+
+
+def given(value: Any) -> str:
+    """How a sentence names what was given: plain values as they are written, others by their
+    type.
+
+    >>> given("10"), given([1, 2]), given(None), given(object())
+    ("'10'", 'a list', 'None', 'an object')
+    """
+    if value is None or isinstance(value, str | bytes | int | float | PathLike):
+        written = terminal(repr(value))
+        return written if len(written) <= QUOTED else f"{written[: QUOTED - 1]}…"
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
