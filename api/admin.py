@@ -28,7 +28,7 @@ from recommender.store.group_commit import BEYOND
 from recommender_api.http import check_key
 from recommender_api.live import Live
 from recommender_api.metrics import Metrics, gauge, gauges
-from recommender_api.routes import ADMIN, documented
+from recommender_api.routes import ADMIN, documented, model_of
 from recommender_api.schemas import Model, Put, Refusal, Removed, no_store
 from recommender_api.store_connection import Stored
 
@@ -159,7 +159,7 @@ def _activation(app: FastAPI, live: Live, needed: list[Any]) -> None:
         about = live.bundle().about
         if about.name != name:  # it went, or was changed, between being tried and being served
             raise Refusal(409, "damaged_model", str(live.fault))
-        return Model.model_validate(about, from_attributes=True)
+        return model_of(live)
 
 
 class Figures:

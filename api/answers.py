@@ -143,7 +143,7 @@ class Answers:
         """The links of an article as prepared; the usual ten are copied as they are."""
         if k == DEFAULT_K and slate == BEST_SLATE:
             return bytes(self._data[self._heads[row] : self._heads[row + 1]])
-        return self._items(lists.composed(row, k=k, slate=slate))
+        return self.items(lists.composed(row, k=k, slate=slate))
 
     def of(
         self,
@@ -240,7 +240,7 @@ class Answers:
         if tail is None:
             tail = lists.tail(row, placed, slate, seal.key) if seal else b""
             keep(self._tails, (row, k, slate), tail, at_most=MAX_TAILS)
-        return self._items(placed), tail
+        return self.items(placed), tail
 
     def _token(self, variant: int | None, tail: bytes) -> str | None:
         """What the page names the slate by; without a store there is none."""
@@ -249,7 +249,7 @@ class Answers:
         head = self._token_heads[N_VARIANTS if variant is None else variant]
         return self.seal.signer.seal(head, tail)
 
-    def _items(self, placed: list[Placed]) -> bytes:
+    def items(self, placed: list[Placed]) -> bytes:
         """Links as they are sent; their beginnings stand in the bundle."""
         lists, n = self.lists, self._n_prepared
         links = [
@@ -279,7 +279,7 @@ class Answers:
                 if exclude or k > DEPTH:
                     brought = self.shelf.brought(row, placed, rules=rules, now=now, slate=slate)
                 tail = self.shelf.packed(row, placed, chances, self.seal.key, brought)
-            composed = self._items(placed), tail
+            composed = self.items(placed), tail
             if not exclude:
                 keep(self._composed, key, composed, at_most=MAX_COMPOSED)
         return composed

@@ -189,7 +189,7 @@ class Events:
         """Wait until the events are on disk; which of them were new, None for those of another
         store.
         """
-        tallies = {"received": len(accepted) + len(rejected)}
+        tallies = {"received": len(accepted) + len(rejected), **self.live.latencies.drained()}
         if rejected:
             tallies |= Counter(f"{REJECTED}{fault.reason}" for _, fault in rejected)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()

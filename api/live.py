@@ -18,16 +18,18 @@ from pathlib import Path
 
 import numpy as np
 
-from recommender.bundle import registry
+from recommender.bundle import experiments, registry
 from recommender.bundle.activation import tried
 from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.overlay import MOST_COMPARED, Patched, Pending
 from recommender.bundle.published import Lists
 from recommender.errors import RecommenderError, StoreError
 from recommender.lists import editorial
+from recommender.lists.arms import Experiment
 from recommender.lists.editorial import Rules
 from recommender.store.database import Store
 from recommender_api.answers import Answers, Seal
+from recommender_api.experiments import Latencies, Trial
 from recommender_api.schemas import Refusal
 from recommender_api.store_connection import Stored
 
@@ -71,6 +73,9 @@ class Live:
     """What is being served now. ``answers`` is None until there is a bundle, or articles in the
     store; ``fault`` is what could not be loaded, ``behind`` why articles that came or went have to
     wait. ``mended`` is called for every list that could not be composed (``Answers``).
+
+    ``trial`` is the experiment that runs, None while there is none; each of its arms is looked
+    after like the live bundle.
     """
 
     def __init__(
@@ -86,6 +91,8 @@ class Live:
         self.rules_file = rules_file
         self.stored = stored
         self.answers: Answers | None = None
+        self.trial: Trial | None = None
+        self.latencies = Latencies()
         self.fault: str | None = None
         self.behind: str | None = None
         self.ticks = ticks
@@ -103,6 +110,8 @@ class Live:
         self._last_stamp: object = None
         self._ticks = 0
         self._loading = threading.Lock()
+        self._experiment: Experiment | None = None
+        self._arms: list[Live] = []
         self.refresh()
 
     def current(self) -> Answers:
@@ -132,6 +141,7 @@ class Live:
         """Everything that is not as it should be, also where lists are served all the same."""
         found = [self.fault, self.stored.fault, self.behind]
         found.append(None if self.has_slates() else NO_SLATES)
+        found += [arm.behind for arm in self._arms]
         return "; ".join(dict.fromkeys(each for each in found if each)) or None
 
     def refresh(self) -> None:
@@ -141,6 +151,7 @@ class Live:
             self._stamp = self._stamps()
             faults = [fault for fault in (self._load_lists(), self._load_rules()) if fault]
             self._serve(self._rules or NO_RULES)
+            faults += [fault for fault in [self._load_experiment()] if fault]
             fault = "; ".join(faults) or None
             if fault and fault != self.fault:
                 logger.error("%s (%s)", fault, self._served())
@@ -150,9 +161,13 @@ class Live:
         """Take notice of articles that came or went a moment ago. ``StoreError`` if the store is
         out of reach.
         """
-        store, added = self.stored.store, self._added
-        if store is not None and (added is None or added.seen != self._state(store)):
+        store = self.stored.store
+        if store is not None and any(each.is_behind(store) for each in (self, *self._arms)):
             self.refresh()
+
+    def is_behind(self, store: Store) -> bool:
+        """Have articles come or gone that are not served yet?"""
+        return self._added is None or self._added.seen != self._state(store)
 
     def poll(self) -> float:
         """Refresh if the pointer or the rules were written, or after a fault; seconds to wait."""
@@ -234,8 +249,52 @@ class Live:
             )
 
     def _stamps(self) -> object:
-        """Something that differs whenever the pointer or the rules have been written."""
-        return [_stamp(self.models / registry.CURRENT), _stamp(self.rules_file)]
+        """Something that differs whenever a pointer or the rules have been written."""
+        pointers = (registry.CURRENT, experiments.RUNNING)
+        return [*(_stamp(self.models / name) for name in pointers), _stamp(self.rules_file)]
+
+    def _load_experiment(self) -> str | None:
+        """Serve the experiment that runs now, if all of its arms can be served."""
+        try:
+            experiment = experiments.running(self.models)
+            if experiment != self._experiment:
+                self._arms = [] if experiment is None else self._opened(experiment)
+                self._experiment = experiment
+                logger.info("experiment: %s", experiment.name if experiment else "none runs")
+            else:
+                for arm in self._arms:
+                    arm.refresh()
+        except RecommenderError as exc:
+            return f"{exc}; {self._tried()}"
+        if experiment is None:
+            self.trial = None
+            return None
+        faults = []
+        for about, arm in zip(experiment.arms, self._arms, strict=True):
+            if arm.answers is None or arm.answers.lists is None:
+                faults.append(f"arm {about.name}: {arm.fault}")
+        if faults:
+            self.trial = None
+            return f"experiment {experiment.name}: {'; '.join(faults)}; {self._tried()}"
+        answers = tuple(arm.answers for arm in self._arms if arm.answers is not None)
+        before = self.trial
+        if before is None or before.experiment != experiment or before.answers != answers:
+            self.trial = Trial(experiment, answers)
+        return None
+
+    def _opened(self, experiment: Experiment) -> list[Live]:
+        """Each arm's bundle, looked after like the live one; opened once if arms share it."""
+        opened: dict[str, Live] = {}
+        for arm in experiment.arms:
+            if arm.bundle not in opened:
+                folder = registry.inside(self.models, arm.bundle)
+                opened[arm.bundle] = Live(
+                    folder, self.rules_file, self.stored, ticks=self.ticks, mended=self._mended
+                )
+        return [opened[arm.bundle] for arm in experiment.arms]
+
+    def _tried(self) -> str:
+        return "views are shown its arms as before" if self.trial else "views are outside it"
 
     # What the store adds
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,7 @@ from recommender_api.answers import (
     keep,
     tag_of,
 )
+from recommender_api.experiments import Trial
 from recommender_api.http import Headers, Reply, cached, check_key, not_stored
 from recommender_api.live import Live, Round, Watcher
 from recommender_api.metrics import Metrics
@@ -81,9 +83,10 @@ class Related:
 
     async def __call__(self, query: bytes, headers: Headers) -> Reply:
         """The reply; ``Refusal`` if the query makes no sense or nothing is live."""
-        answers = self.live.current()
+        since = time.perf_counter()
+        answers, trial = self.live.current(), self.live.trial
         question = answers.questions.get(query)
-        if question is not None:
+        if question is not None and (trial is None or question.variant is None):
             return self._again(answers, question, headers)
         asked = parse(query, explainable=bool(self.admin_key))
         if asked.explain:
@@ -91,9 +94,40 @@ class Related:
         found = answers.find(id=asked.id, url=asked.url)
         # Perhaps the article came a moment ago and the store knows of it.
         if (found.row is None or found.assumed) and await self._consulted():
-            answers = self.live.current()
+            answers, trial = self.live.current(), self.live.trial
             found = answers.find(id=asked.id, url=asked.url)
+        if trial is not None and asked.variant is not None and found.row is not None:
+            reply = self._tried(answers, trial, asked, asked.variant, found, headers)
+            self.live.latencies.took(trial.label_of(asked.variant), time.perf_counter() - since)
+            return reply
         return self._first(answers, asked, found, query, headers)
+
+    def _tried(
+        self,
+        answers: Answers,
+        trial: Trial,
+        asked: Asked,
+        variant: int,
+        found: Found,
+        headers: Headers,
+    ) -> Reply:
+        """The reply to a view of a page while an experiment runs."""
+        row, now = found.rows[0], self.clock()
+        id = answers.shelf.id_of(row)
+        sent, by = None, answers
+        try:
+            sent = trial.of(id, now, k=asked.k, exclude=asked.exclude, variant=variant)
+            by = trial.arm_of(variant) if sent is not None else answers
+        except Exception as exc:  # noqa: BLE001 - as in Answers.of
+            answers.note(exc)
+        if sent is None:  # outside the experiment: no variant, so that it is nobody's view
+            sent = answers.of(row, now, k=asked.k, exclude=asked.exclude)
+        sent = sent.guessed(found.assumed)
+        self.metrics.answered(is_fallback=sent.is_fallback)
+        body = sent.body()
+        if asked.explain:
+            return not_stored(by.explained(by.shelf.row(id), body))
+        return not_stored(body) if sent.is_spare else cached(body, tag_of(body), headers)
 
     async def _consulted(self) -> bool:
         """Has the thread that watches the store looked into it just now? All who wait share one

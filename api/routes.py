@@ -30,6 +30,7 @@ from recommender_api.schemas import (
     Results,
     Taken,
     TextQuestion,
+    Variant,
 )
 
 # Of a text that is not stored so much is ranked by, since the work grows with it: some 0.4 seconds
@@ -141,7 +142,7 @@ def _models(app: FastAPI, live: Live) -> None:
     @app.get("/v1/model", tags=["model"], summary="The live bundle", responses=documented(503))
     async def model() -> Model:
         """What it was built from, what decided its lists, and how it scored."""
-        return Model.model_validate(live.bundle().about, from_attributes=True)
+        return model_of(live)
 
 
 def _events(app: FastAPI, events: Events) -> None:
@@ -178,6 +179,15 @@ def _widget(app: FastAPI) -> None:
         coding = [(b"content-encoding", b"gzip")] if packs else []
         length = (b"content-length", b"%d" % len(body))
         return response(Reply(200, [script_type, length, *coding, *same], body))
+
+
+def model_of(live: Live) -> Model:
+    """The live bundle, and what each variant means now: while an experiment runs, its arms."""
+    model = Model.model_validate(live.bundle().about, from_attributes=True)
+    if (trial := live.trial) is not None:
+        model.experiment = trial.experiment.name
+        model.variants = [Variant.model_validate(row) for row in trial.experiment.table()]
+    return model
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

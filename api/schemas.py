@@ -129,7 +129,10 @@ class Variant(BaseModel):
 
     first: int = Field(alias="from")
     last: int = Field(alias="to")
-    arm: str = Field(description="which policy chose the slate: best or explore")
+    arm: str = Field(
+        description="which policy chose the slate: best or explore; in an experiment its name and "
+        "that of the arm"
+    )
     slate: int = Field(description="0 is the best slate, each other one explores")
 
 
@@ -164,6 +167,7 @@ class Model(BaseModel):
     scores: dict[str, Any]
     n_articles: int
     variants: list[Variant] = Field(description="what each variant, 0 to 99, means")
+    experiment: str | None = Field(default=None, description="the experiment that runs, if any")
 
 
 class Alive(BaseModel):

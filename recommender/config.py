@@ -102,7 +102,7 @@ def settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
         for name, value in environment.items()
         if name.startswith(PREFIX)
     ]
-    return Settings(**{key: _checked(key, *rest) for key, *rest in given})
+    return Settings(**{key: checked(key, *rest) for key, *rest in given})
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ def _in_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: {exc}") from exc
 
 
-def _checked(key: str, written: str, where: str, value: Any) -> Any:
+def checked(key: str, written: str, where: str, value: Any) -> Any:
     """The value of a setting, which is ``written`` so in the place ``where``."""
     known = [each.name for each in fields(Settings)]
     if key not in known:

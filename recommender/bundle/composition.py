@@ -213,7 +213,7 @@ class Shelf(ABC):
         """
         number = self.languages.number(self.languages.of_text(language, title, body))
         near = self.near_text(title, body, number)
-        return self.links(self._arranged(None, near, k, (), rules, now, MIN_LINKS, language=number))
+        return self.links(self.arranged(None, near, k, (), rules, now, MIN_LINKS, language=number))
 
     def links(self, placed: Iterable[Placed]) -> list[Link]:
         """Rows as the page shows them."""
@@ -236,7 +236,7 @@ class Shelf(ABC):
         listed = [] if row is None else self.prepared(row, slate, at_most=k if free else None)
         if free and len(listed) >= min(k, least):
             return listed[:k]
-        return self._arranged(row, listed, k, exclude, rules, now, least)
+        return self.arranged(row, listed, k, exclude, rules, now, least)
 
     def with_chances(
         self, row: int | None, *, slate: int = BEST_SLATE, **options: Any
@@ -290,7 +290,7 @@ class Shelf(ABC):
             mark=mark_of(map(self.id_of, rows)),
         )
 
-    def _arranged(
+    def arranged(
         self,
         source: int | None,
         listed: Sequence[Placed],

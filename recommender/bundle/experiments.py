@@ -65,7 +65,7 @@ def read(models: Path, name: str) -> Experiment:
 
 
 def begin(models: Path, experiment: Experiment) -> None:
-    """Have pages show it. ``ExperimentError`` if another runs, one had its name, or it has faults."""
+    """Have pages show it. ``ExperimentError`` if it is faulty, another runs or had its name."""
     if fault := experiment.fault():
         raise ExperimentError(fault)
     if (other := running_name(models)) is not None:

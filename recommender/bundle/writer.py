@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shutil
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +39,7 @@ from recommender.bundle.published import (
     Texts,
 )
 from recommender.bundle.registry import Manifest
-from recommender.candidates import EMPTY
+from recommender.candidates import EMPTY, Candidates
 from recommender.clicks.influence import Evidence
 from recommender.clicks.position_bias import Examination
 from recommender.lists.editions import EDITION
@@ -49,6 +50,7 @@ from recommender.lists.rerank import SAME_TOPIC, Finished
 from recommender.progress import Progress
 from recommender.ragged import at, find, ranks
 from recommender.ranking.calibration import Calibrated
+from recommender.ranking.features import History
 from recommender.ranking.handpicked import Outcome
 from recommender.ranking.ranker import Learned
 from recommender.store.counts import Log
@@ -179,6 +181,29 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
     return Bundle(bundle)
 
 
+def write_with_lists(base: Bundle, models: Path, prepared: Prepared, *, card: str) -> Bundle:
+    """A bundle that shows other lists beside the articles of ``base``, and knows of them what that
+    knows; its name and manifest are those of ``prepared``.
+    """
+    with registry.scratch_folder(models, prepared.name) as folder:
+        save(folder, LISTS, with_bytes(prepared), leave=("about", "name", "share"))
+        (folder / CARD).write_text(card, encoding="utf-8")
+        for name in base.about.files:
+            if name != CARD and not name.startswith((f"{LISTS}_", f"{LISTS}.")):
+                # Bundles never change, so they can share files.
+                try:
+                    (folder / name).hardlink_to(base.folder / name)
+                except OSError:
+                    shutil.copyfile(base.folder / name, folder / name)
+        return Bundle(registry.publish(folder, models, prepared.about))
+
+
+def with_bytes(prepared: Prepared) -> Lists:
+    """With what answers are made of, worked out for every article."""
+    parts = {field.name: getattr(prepared, field.name) for field in fields(Prepared)}
+    return Lists(**{**parts, **ready(prepared)})
+
+
 def lists_of(built: Built, about: Manifest) -> Lists:
     """What the web process reads."""
     articles, lists, history = built.articles, built.finished.lists, built.learned.history
@@ -220,12 +245,11 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         items=lists.items.astype(np.int32),
         scores=np.where(lists.used, lists.scores, 0).astype(np.float32),
         origins=built.finished.origins,
-        evidence=_evidence(built),
+        evidence=evidence_of(lists, built.site, history, built.finished.following),
         slates=built.slates,
         texts=texts_of(built.text),
     )
-    parts = {field.name: getattr(prepared, field.name) for field in fields(prepared)}
-    return Lists(**{**parts, **ready(prepared)})
+    return with_bytes(prepared)
 
 
 def all_shown(built: Built) -> list[Shown]:
@@ -282,9 +306,12 @@ def popular(
     }
 
 
-def _evidence(built: Built) -> np.ndarray:
-    """``published.Evidence`` of every link, ``(n_articles, list_size, n_figures)``; else zeros."""
-    lists, site, history = built.finished.lists, built.site, built.learned.history
+def evidence_of(
+    lists: Candidates, site: Corpus, history: History, following: np.ndarray
+) -> np.ndarray:
+    """``published.Evidence`` of every link, ``(n_articles, list_size, n_figures)``; else zeros.
+    ``following``, ``(n_articles,)``, is the next part of each article's series.
+    """
     sources, slots = np.nonzero(lists.used)
     items = lists.items[sources, slots].astype(np.int64)
     pair = history.pairs.find(sources, items)
@@ -295,7 +322,7 @@ def _evidence(built: Built) -> np.ndarray:
         "expected": at(history.clicks.expected, pair),
         "visits": at(history.reading.together, history.reading.find(sources, items)),
         "hand_picked": find(site.picked, sources * site.n_articles + items) >= 0,
-        "next_part": items == built.finished.following[sources],
+        "next_part": items == following[sources],
         "subject": alike[:, 4],
         "topic": np.where(topic >= SAME_TOPIC, topic, 0),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recommender.bundle.registry import Sent
     from recommender.store.click_filters import Caps
     from recommender.store.database import Store
+    from recommender.training.pipeline import Options
 
 
 DAYS = click.IntRange(1, 36_500)  # a century: before it no log began
@@ -49,6 +50,21 @@ def caps_of(settings: Settings) -> Caps:
     from recommender.store.click_filters import Caps
 
     return Caps(settings.session_clicks, settings.pair_clicks)
+
+
+def options_of(settings: Settings) -> Options:
+    """How to build, by the settings."""
+    from recommender.training.pipeline import Options
+
+    return Options(
+        explore=settings.explore,
+        caps=caps_of(settings),
+        languages=settings.languages,
+        oldest_days=settings.oldest_days,
+        ceiling=settings.ceiling,
+        ageing=names_in(settings.ageing),
+        listings=settings.listings,
+    )
 
 
 @click.command("validate")
@@ -123,20 +139,14 @@ def train(
     if no_activate and promote_if_better:
         raise click.UsageError("give --no-activate or --promote-if-better, not both")
     from recommender.store.database import Store
-    from recommender.training.pipeline import Options, build
+    from recommender.training.pipeline import build
 
     settings = here()
-    options = Options(
+    options = replace(
+        options_of(settings),
         until=int(until.timestamp() * 1000) if until else None,
         jobs=jobs,
         activate=not no_activate,
-        explore=settings.explore,
-        caps=caps_of(settings),
-        languages=settings.languages,
-        oldest_days=settings.oldest_days,
-        ceiling=settings.ceiling,
-        ageing=names_in(settings.ageing),
-        listings=settings.listings,
     )
     editorial.load(settings.editorial)  # a faulty line is better known before than after
     with Shown() as progress, Store(settings.database, create=False) as store:

@@ -38,16 +38,9 @@ class Means:
     p: np.ndarray
 
 
-def means(
-    columns: Sequence[np.ndarray],
-    session: np.ndarray,
-    random: np.random.Generator,
-    *,
-    weights: np.ndarray | None = None,
-) -> Means:
+def means(columns: Sequence[np.ndarray], session: np.ndarray, random: np.random.Generator) -> Means:
     """The mean of each column over views, ``(n_views,)`` each, of which NaN is left out;
-    ``session``, ``(n_views,)``, is the visit of each view, a number from 0. With ``weights``,
-    ``(n_views,)``, above 0, some views count more than others.
+    ``session``, ``(n_views,)``, is the visit of each view, a number from 0.
 
     Intervals are percentile intervals, and ``p`` inverts them: it is the level at which the
     interval would end at 0, twice the smaller share of draws on one side of it (Efron & Tibshirani,
@@ -56,14 +49,11 @@ def means(
     """
     cluster = session % MAX_CLUSTERS
     n_clusters = int(cluster.max()) + 1
-    weights = np.ones(len(session)) if weights is None else weights
     masks = [~np.isnan(column) for column in columns]
     totals, counts = (
         np.column_stack(
             [
-                np.bincount(
-                    cluster[mask], weights=amounts[mask] * weights[mask], minlength=n_clusters
-                )
+                np.bincount(cluster[mask], weights=amounts[mask], minlength=n_clusters)
                 for mask, amounts in zip(masks, summed, strict=True)
             ]
         )
@@ -77,26 +67,19 @@ def means(
         part[:] = np.nan
         np.divide(times @ totals, n_views, out=part, where=n_views > 0)
     found = [
-        _one(column[mask], weights[mask], draws)
+        _one(column[mask], draws)
         for column, mask, draws in zip(columns, masks, drawn.T, strict=True)
     ]
     return Means(*np.array(found).reshape(-1, 4).T)
 
 
-def _one(
-    values: np.ndarray, weights: np.ndarray, draws: np.ndarray
-) -> tuple[float, float, float, float]:
+def _one(values: np.ndarray, draws: np.ndarray) -> tuple[float, float, float, float]:
     draws = draws[~np.isnan(draws)]
     if len(values) == 0 or len(draws) == 0:
         return np.nan, np.nan, np.nan, np.nan
     low, high = np.quantile(draws, [0.025, 0.975])
     side = 1 + min((draws <= 0).sum(), (draws >= 0).sum())
-    return (
-        float(np.average(values, weights=weights)),
-        float(low),
-        float(high),
-        min(1.0, 2 * side / (1 + len(draws))),
-    )
+    return float(values.mean()), float(low), float(high), min(1.0, 2 * side / (1 + len(draws)))
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -47,6 +47,9 @@ OTHER = "other"
 FOLDED = "folded"
 # What the tallies of refused events begin with; the reason follows.
 REJECTED = "rejected "
+# ... of how long answers of an experiment's arm took: its label and the bound of a bucket, in
+# seconds, follow.
+SECONDS = "seconds "
 TALLY = sql.text(
     "INSERT INTO tallies (day, name, n) VALUES (:day, :name, :n) "
     "ON CONFLICT (day, name) DO UPDATE SET n = tallies.n + excluded.n"

@@ -775,6 +775,7 @@ def test_the_model_says_where_it_comes_from(client: Client, lists: Lists):
 
     assert [*about] == [
         "name", "built", "data_window", "decided_by", "reason", "scores", "n_articles", "variants",
+        "experiment",
     ]  # fmt: skip
     assert (about["name"], about["n_articles"]) == (lists.name, 13)
     assert (about["built"], about["decided_by"]) == (NOW.isoformat(), "text")

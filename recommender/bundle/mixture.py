@@ -1,0 +1,150 @@
+"""What an experiment shows beside a page: the slates of all its arms, and the chance of each link.
+
+The logging policy of an experiment is the mixture of its arms, so the action propensity of a link
+at a position is the share of the hundred variants, of whatever arm, that hold it there. What one
+arm shows is therefore evidence on the other's lists too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from recommender.bundle.composition import Placed, Shelf
+from recommender.candidates import MIN_LINKS
+from recommender.events.slate_token import N_VARIANTS
+from recommender.lists.arms import INTERLEAVED, NEITHER, TEAMS, Experiment, Shown, team_draft
+from recommender.lists.editorial import Rules
+from recommender.lists.exploration import DEPTH
+
+# Why a link stands in a slate whoever's turn it is.
+BY_NO_ARM = ("pinned", "fallback")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page asks for: ``k`` links without those to ``exclude``, under the editors' rules in
+    force at ``now``, if there are any.
+    """
+
+    k: int
+    now: datetime
+    exclude: Collection[str] = frozenset()
+    with_rules: bool = False
+
+
+class Sent(NamedTuple):
+    """A slate of an experiment: its ``arm``, by place; the label it has in the log; its links by
+    the rows of that arm's shelf, the chance of each, and which of them only the request brought.
+    """
+
+    arm: int
+    label: str
+    placed: list[Placed]
+    chances: list[float]
+    brought: list[bool]
+
+
+class Mixture:
+    """What the variants of an experiment show. ``shelves`` and ``rules`` are those of its arms, the
+    rules by the ids of the shelf.
+    """
+
+    def __init__(
+        self, experiment: Experiment, shelves: Sequence[Shelf], rules: Sequence[Rules]
+    ) -> None:
+        self.experiment = experiment
+        self.shelves = shelves
+        self.rules = rules
+        shown = [experiment.shown(variant) for variant in range(N_VARIANTS)]
+        # The different slates that the variants show, with how many show each.
+        self.shows = Counter(shown)
+        self.by_variant = tuple(shown)
+
+    def rows(self, id: str) -> tuple[int, ...] | None:
+        """The row of a page in each arm; None if it is not a page of all of them, and so outside
+        the experiment.
+        """
+        found = [shelf.row(id) for shelf in self.shelves]
+        return None if None in found else tuple(row for row in found if row is not None)
+
+    def sent(self, rows: tuple[int, ...], asked: Asked) -> dict[Shown, Sent]:
+        """All slates beside a page, by what variants show."""
+        slates = {shown: self.composed(rows, shown, asked) for shown in self.shows}
+        ids = {
+            shown: [self.shelves[shown.arm].id_of(each.row) for each in placed]
+            for shown, (placed, _) in slates.items()
+        }
+        agree: Counter[tuple[str, int]] = Counter()
+        for shown, n in self.shows.items():
+            for place, id in enumerate(ids[shown]):
+                agree[id, place] += n
+        return {
+            shown: Sent(
+                shown.arm,
+                self._label(shown, teams),
+                placed,
+                [agree[id, place] / N_VARIANTS for place, id in enumerate(ids[shown])],
+                self._brought(rows, shown, placed, asked),
+            )
+            for shown, (placed, teams) in slates.items()
+        }
+
+    def composed(
+        self, rows: tuple[int, ...], shown: Shown, asked: Asked
+    ) -> tuple[list[Placed], str]:
+        """One of the slates, and in an interleaved experiment who picked each link."""
+        shelf, row = self.shelves[shown.arm], rows[shown.arm]
+        rules = self.rules[shown.arm] if asked.with_rules else None
+        if self.experiment.kind != INTERLEAVED:
+            placed = shelf.composed(
+                row, k=asked.k, exclude=asked.exclude, rules=rules, now=asked.now, slate=shown.slate
+            )
+            return placed, ""
+        listed, team_of = self._drafted(rows, shown)
+        placed = shelf.arranged(
+            row, listed, asked.k, asked.exclude, rules, asked.now, least=MIN_LINKS
+        )
+        teams = (
+            NEITHER if each.origin in BY_NO_ARM else team_of.get(each.row, NEITHER)
+            for each in placed
+        )
+        return placed, "".join(teams)
+
+    def _drafted(self, rows: tuple[int, ...], shown: Shown) -> tuple[list[Placed], dict[int, str]]:
+        """The draft of both arms' lists by the rows of the first, and who picked each row. What the
+        first arm does not know cannot be shown.
+        """
+        first, second = self.shelves
+        mine = first.prepared(rows[0], shown.slate)
+        others = [
+            each._replace(row=known)
+            for each in second.prepared(rows[1], shown.slate)
+            if (known := first.find(second.id_of(each.row))) is not None
+        ]
+        # By the number that near-duplicates and namesakes share, of which a slate holds one.
+        by_text = [{first.text_of(each.row): each for each in listed} for listed in (mine, others)]
+        order, teams = team_draft(
+            (list(by_text[0]), list(by_text[1])), shown.coins, len(mine) + len(others)
+        )
+        picked = [by_text[TEAMS.index(team)][text] for text, team in zip(order, teams, strict=True)]
+        return picked, {each.row: team for each, team in zip(picked, teams, strict=True)}
+
+    def _label(self, shown: Shown, teams: str) -> str:
+        experiment = self.experiment
+        if experiment.kind == INTERLEAVED:
+            return experiment.team_label(teams)
+        return experiment.label(experiment.arms[shown.arm])
+
+    def _brought(
+        self, rows: tuple[int, ...], shown: Shown, placed: Sequence[Placed], asked: Asked
+    ) -> list[bool]:
+        """As ``Shelf.brought``; empty for a list as everybody is shown it."""
+        if not asked.exclude and asked.k <= DEPTH:
+            return []
+        usual, _ = self.composed(rows, shown, Asked(DEPTH, asked.now, (), asked.with_rules))
+        known = {each.row for each in usual}
+        return [each.row not in known and each.origin != "pinned" for each in placed]

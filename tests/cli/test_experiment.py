@@ -1,0 +1,111 @@
+"""Experiments from the command line."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from sites import random_articles
+
+from recommender.bundle import experiments, registry
+from recommender.cli.main import main
+
+ARMS = ["--arm", "old=hand-picked", "--arm", "new=live"]
+
+
+@pytest.fixture
+def site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Path:
+    """A working folder with articles, of which some have hand-picked lists, and a bundle."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("RECOMMENDER_")]:
+        monkeypatch.delenv(name)
+    names = ("id", "title", "body", "url", "category", "recommended")
+    lines = [
+        json.dumps({name: getattr(article, name) for name in names})
+        for article in random_articles(30, seed=4) if not article.stub
+    ]  # fmt: skip
+    (tmp_path / "articles.jsonl").write_text("\n".join(lines))
+    assert main(["import", "articles", "articles.jsonl"]) == 0
+    assert main(["train"]) == 0
+    capfd.readouterr()
+    return tmp_path
+
+
+def test_an_experiment_from_start_to_stop(site: Path, capfd: pytest.CaptureFixture[str]):
+    """The arms and their variants are shown; stopping can make a winner live."""
+    assert main(["experiment", "start", "autumn", *ARMS]) == 0
+    out = capfd.readouterr().out
+    assert "0 to 49" in out
+    assert "50 to 99" in out
+    assert "experiment autumn runs" in out
+    running = experiments.running(site / "models")
+    assert running is not None
+    live = registry.current(site / "models")
+    assert [(arm.shows, arm.bundle == live) for arm in running.arms] == [
+        ("hand-picked", False),
+        ("live", True),
+    ]
+
+    assert main(["train"]) == 0
+    assert main(["models", "prune", "--keep", "1"]) == 0
+    assert {arm.bundle for arm in running.arms} <= set(registry.names(site / "models"))
+    capfd.readouterr()
+
+    assert main(["experiment", "stop", "--activate", "new", "--json"]) == 0
+    ended = json.loads(capfd.readouterr().out)
+    assert ended["live"] == live == registry.current(site / "models")
+    assert ended["stopped"] > ended["started"]
+    assert experiments.running(site / "models") is None
+
+
+def test_shares_and_interleaving_are_asked_for(site: Path, capfd: pytest.CaptureFixture[str]):
+    """As the help has it."""
+    arms = ["--arm", "old=hand-picked@90", "--arm", "new=live@10", "--json"]
+    assert main(["experiment", "start", "careful", *arms]) == 0
+    planned = json.loads(capfd.readouterr().out)
+    assert [(arm["first"], arm["last"]) for arm in planned["arms"]] == [(0, 89), (90, 99)]
+    assert main(["experiment", "stop"]) == 0
+    assert main(["experiment", "start", "quick", *ARMS, "--interleave", "--json"]) == 0
+    planned = json.loads(capfd.readouterr().out.split("\n", 2)[2])
+    assert (planned["kind"], planned["share"]) == ("interleaved", 20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["a", "--arm", "old"], 2, "give NAME=WHAT"),
+        (["a", "--arm", "old=live"], 1, "1 arms; it takes at least two arms"),
+        (["a", "--arm", "old=live", "--arm", "new=2026"], 1, "there is no bundle 2026"),
+        (["a", "--arm", "old=live", "--arm", "new=live+colour=red"], 1, "'colour' is no setting"),
+        (["a", "--arm", "old=live", "--arm", "new=live+ceiling=0"], 1, "no whole number from 1"),
+        (["a", "--arm", "old=live@50", "--arm", "new=live"], 1, "all arms a share, or none"),
+        (["a", "--arm", "old=live@51", "--arm", "new=live@49"], 1, "multiples of 5"),
+        (["a", "--arm", "old=live@50", "--arm", "new=live@40"], 1, "all of the hundred variants"),
+        (["A B", *ARMS], 1, "no name for an experiment"),
+        (["a", "--arm", "x=hand-picked", "--arm", "y=hand-picked"], 1, "one arm, not two"),
+        (["a", "--arm", "x=live@50", "--arm", "y=live@50", "--interleave"], 1, "have no shares"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_made(
+    site: Path, capfd: pytest.CaptureFixture[str], arguments, status, says
+):
+    """One sentence; no bundle is left behind and nothing runs."""
+    before = registry.names(site / "models")
+
+    assert main(["experiment", "start", *arguments]) == status
+
+    assert says in " ".join(capfd.readouterr().err.replace("│", " ").split())
+    assert registry.names(site / "models") == before
+    assert experiments.running(site / "models") is None
+
+
+def test_stopping_what_does_not_run_is_an_error(site: Path, capfd: pytest.CaptureFixture[str]):
+    """In one sentence; so is an arm that the experiment has not."""
+    assert main(["experiment", "stop"]) == 1
+    assert "no experiment runs" in capfd.readouterr().err
+    assert main(["experiment", "start", "autumn", *ARMS]) == 0
+    assert main(["experiment", "stop", "--activate", "nobody"]) == 1
+    assert "has no arm 'nobody'; it has old, new" in capfd.readouterr().err
+    assert experiments.running(site / "models") is not None
