@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from recommender.bundle.bundle import Bundle
     from recommender.bundle.composition import Link
     from recommender.errors import RecommenderError
+    from recommender.evaluation.audit import Audit
     from recommender.evaluation.compare import Comparison
     from recommender.evaluation.evaluate import Report
     from recommender.evaluation.offpolicy import OffPolicy
     from recommender.frames.site import Site
-    from recommender.functions import compare, connect, evaluate, load, off_policy, train
+    from recommender.functions import audit, compare, connect, evaluate, load, off_policy, train
 
 __version__ = "0.1.0"
 __all__ = [
     "Article",
+    "Audit",
     "Bundle",
     "Comparison",
     "Link",
@@ -35,6 +37,7 @@ __all__ = [
     "RecommenderError",
     "Report",
     "Site",
+    "audit",
     "compare",
     "connect",
     "evaluate",
@@ -45,6 +48,7 @@ __all__ = [
 
 _HOMES = {
     "Article": "articles.article",
+    "Audit": "evaluation.audit",
     "Bundle": "bundle.bundle",
     "Comparison": "evaluation.compare",
     "Link": "bundle.composition",
@@ -52,7 +56,9 @@ _HOMES = {
     "RecommenderError": "errors",
     "Report": "evaluation.evaluate",
     "Site": "frames.site",
-    **dict.fromkeys(["compare", "connect", "evaluate", "load", "off_policy", "train"], "functions"),
+    **dict.fromkeys(
+        ["audit", "compare", "connect", "evaluate", "load", "off_policy", "train"], "functions"
+    ),
 }
 
 

@@ -4,7 +4,8 @@ Titles, ids, names of layouts, lists, files and sessions are anybody's, and so a
 them. A terminal obeys what it is sent: an escape sequence moves the cursor, clears what was
 written, or sets the title of the window, and marks of direction make a line read otherwise than it
 is. In Markdown a bar ends a cell, and HTML and links are what they are on a page. (HTML itself is
-made by templates that escape by themselves, and of CSV nothing is written.)
+made by templates that escape by themselves.) A spreadsheet takes a cell of CSV that begins like one
+for a formula, which may fetch addresses and start programs.
 
 >>> terminal("gout\\x1b[2J\\r\\nPASS"), markdown("a|b <i> [x](http://e.org)")
 ('gout\\\\x1b[2J  PASS', 'a\\\\|b \\\\<i\\\\> \\\\[x\\\\](http\\\\://e.org)')
@@ -25,6 +26,8 @@ UNSAFE = re.compile(f"{BREAKS.pattern}|{CONTROLS.pattern}")
 MARKS = re.compile(r"[\\`*{}\[\]<>|~&#$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=\w)@(?=\w)")
 # ... and at the beginning of a line: lists, headings, quotations, numbers.
 BEGINNINGS = re.compile(r"^(\s*)(?=[-+=])|^(\s*\d+)(?=[.)](?:\s|$))")
+# How formulas begin in spreadsheets, in full-width characters too.
+FORMULA = re.compile(r"\s*[-=+@\uff0d\uff1d\uff0b\uff20]")
 # Addresses that become links without any mark.
 BARE = re.compile(r"\b(www)\.", re.IGNORECASE)
 
@@ -42,6 +45,18 @@ def markdown(text: str) -> str:
     """One line that is text in Markdown wherever it stands, in a cell of a table too."""
     escaped = MARKS.sub(r"\\\g<0>", terminal(text).strip())
     return BEGINNINGS.sub(r"\g<0>\\", BARE.sub(r"\1\\.", escaped))
+
+
+def spreadsheet(text: str) -> str:
+    """A cell of CSV that no spreadsheet takes for a formula: one that begins like it gets an
+    apostrophe in front, which spreadsheets do not show (OWASP, "CSV Injection"); full-width signs
+    count, and those behind spaces, which some programs strip. Controls are written out.
+
+    >>> spreadsheet("=1+1"), spreadsheet("-5 kilos in a week"), spreadsheet("E = mc²")
+    ("'=1+1", "'-5 kilos in a week", 'E = mc²')
+    """
+    text = terminal(text)
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def json_text(text: str) -> str:

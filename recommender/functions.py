@@ -1,4 +1,4 @@
-"""The front door for analysts: connect, load, train, evaluate, compare.
+"""The front door for analysts: connect, load, train, evaluate, compare, audit.
 
 Like the command line, this is an edge of the library: it may read the clock, where a caller does
 not give the time.
@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from recommender import arguments
 from recommender.articles.article import Article
+from recommender.articles.dates import dates_of, day_number
 from recommender.bundle.bundle import Bundle, bundle_of, load_bundle
+from recommender.clicks.influence import limited
 from recommender.config import WORDS
 from recommender.errors import EditorialError, EvaluationError
+from recommender.evaluation import audit as auditing
 from recommender.evaluation import compare as comparing
+from recommender.evaluation.audit import Audit
 from recommender.evaluation.compare import Comparison
 from recommender.evaluation.evaluate import Report, end_of_data, judge
 from recommender.evaluation.offpolicy import Lists, OffPolicy, estimate, lists_of
@@ -32,8 +36,8 @@ from recommender.frames.loading import (
 from recommender.frames.site import Site
 from recommender.lists import editorial
 from recommender.progress import Progress
-from recommender.store import impressions
-from recommender.store.counts import n_ahead
+from recommender.store import counts, impressions
+from recommender.store.counts import Log, n_ahead
 from recommender.store.database import Store
 from recommender.store.impressions import Impressions
 from recommender.training.pipeline import Options, build
@@ -255,3 +259,49 @@ def compare(
     if store is not None:
         articles = Site(store).articles(columns=["id", "title", "category"])
     return comparing.compare(old, new, k, articles=articles)
+
+
+def audit(
+    bundle: Bundle,
+    site: Site | Store | pd.DataFrame | Paths,
+    *,
+    oldest_days: int | None = None,
+    now: datetime | None = None,
+    seed: int = 0,
+) -> Audit:
+    """Grade every hand-picked link of a site, with reasons, and name what the bundle would show
+    instead.
+
+    Of a connected ``site`` the log is asked too whether links are followed; of articles in a frame
+    or in files, texts alone. What was published more than ``oldest_days`` before ``now`` is
+    outdated (0: nothing is), by default as long as the bundle was built with. ``EvaluationError``
+    if no page has a hand-picked list.
+    """
+    bundle, seed = bundle_of("bundle", bundle), arguments.seed(seed)
+    moment = datetime.now(UTC) if now is None else arguments.moment("now", now)
+    if oldest_days is not None:
+        oldest_days = arguments.whole("oldest_days", oldest_days, least=0)
+    store, log = _store_of(site), None
+    if store is None:
+        checked_articles(site)
+    if store is not None:
+        articles = store.articles(with_body=False)
+        log = _counted(store, [article.id for article in articles], moment)
+    else:
+        articles = list((_by_id(site) or {}).values())
+    return auditing.audit(
+        bundle,
+        articles,
+        date=moment.astimezone(UTC).date().isoformat(),
+        today=day_number(moment),
+        published=dates_of(articles, moment).day,
+        oldest_days=oldest_days,
+        log=log,
+        seed=seed,
+    )
+
+
+def _counted(store: Store, ids: Sequence[str], now: datetime) -> Log | None:
+    """The store's log up to ``now``, less what does not count; None if nothing was seen."""
+    log = counts.count(store, ids, until=latest_at(now) + 1).shown_to_all()
+    return limited(log, len(ids)).weigh(log) if len(log.n_views) else None

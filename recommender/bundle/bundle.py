@@ -235,6 +235,25 @@ class Bundle:
             return self._ranker.score(self.site, sources, items)
         return handpicked.score(self.site, self._handpicked, sources, items)
 
+    def listed(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray | None:
+        """Log odds that an editor lists each item, as if its page had no list, ``(n_pairs,)``, for
+        pairs given by the articles' rows, ``sources`` in runs; minus infinity for what is in no
+        list of a related page, nor lists the source; None if lists taught nothing.
+        """
+        from recommender.ranking.handpicked_features import NAMES
+
+        model = self._handpicked
+        if model is None:
+            return None
+        if len(items) == 0:
+            return np.zeros(0)
+        seen = model.features(self.site, sources, items)
+        nearest, back = (
+            seen[:, NAMES.index(name)] for name in ("listed_by_nearest", "lists_source")
+        )
+        proposed = (nearest >= self.about.relevance_floor**2) | (back > 0)
+        return np.where(proposed, model.trees.predict(seen), -np.inf)
+
     def features(self, id: str, candidates: Sequence[str]) -> dict[str, np.ndarray]:
         """What the ranker sees of each pair, by feature; every array is ``(n,)``."""
         from recommender.ranking.features import NAMES, features

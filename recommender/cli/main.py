@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import click
 
 from recommender import __version__
-from recommender.cli import analysts, experiment, operators
+from recommender.cli import analysts, audit, experiment, operators
 from recommender.errors import RecommenderError
 from recommender.terminal import remark
 
@@ -65,6 +65,7 @@ for command in (
     analysts.export,
     analysts.evaluate,
     analysts.compare,
+    audit.audit,
     experiment.experiment,
     operators.models,
     operators.serve,

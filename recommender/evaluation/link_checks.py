@@ -1,0 +1,622 @@
+"""What can be wrong with a hand-picked link: one check a kind, each over all links at once.
+
+A check takes ``Links`` and returns what it ``Found``. What a reader notices at once (a link that
+leads nowhere, to the page itself or to the same page twice) is ``BROKEN``; what does not belong
+there is ``POOR``; what an editor should look at is ``DOUBTFUL``. A link may be found by several
+checks; those on texts leave alone what is broken anyway.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import gammainc
+
+from recommender.articles.addresses import url_key
+from recommender.articles.article import Article, title_key
+from recommender.articles.language import primary_subtag
+from recommender.bundle.bundle import Bundle
+from recommender.candidates import EMPTY
+from recommender.clicks.choice_model import USUAL
+from recommender.clicks.gamma_poisson import fitted_weight, posterior_rate
+from recommender.clicks.intervention_harvesting import MAX_POSITION
+from recommender.clicks.position_bias import Examination
+from recommender.evaluation.two_groups import TwoGroups, as_sure, by_likeness, with_clicks
+from recommender.lists.editions import EDITION
+from recommender.lists.rerank import MIN_READ_COSINE, MIN_VISITS
+from recommender.ragged import at, find
+from recommender.ranking.handpicked import SURE
+from recommender.store.counts import UNKNOWN, Log
+from recommender.text.corpus import LATENT
+from recommender.text.neighbours import NEAR_DUPLICATE, NEAR_TITLE
+from recommender.text.tfidf import SAME_SUBJECT
+
+# How bad a link is.
+GOOD, DOUBTFUL, POOR, BROKEN = range(4)
+GRADES = ("good", "doubtful", "poor", "broken")
+# From such chances on a link is off-topic, or may be. Not tuned: what they find and what they get
+# wrong is in benchmarks/README.md, "The audit".
+OFF_TOPIC, MAYBE_OFF_TOPIC = 0.8, 0.5
+# Where a larger share of all links is no more alike than pages drawn by chance, texts do not tell
+# which are off-topic. Not tuned.
+MOST_ANYWHERE = 0.9
+# Texts as much alike have a subject in common, whatever readers do. Not tuned: on the sample site
+# links that readers want have .1 to .2.
+ALIKE = 0.2
+# Distinct terms a text needs before likeness says anything of it. Not tuned.
+MIN_WORDS = 30
+# Pairs drawn by chance, and of each article, to learn what it has in common with any other.
+N_DRAWN, N_OF_EACH = 50_000, 32
+# A link is hardly followed below such a part of the usual rate of its page: rates differ tenfold
+# among good links, and half the usual is usual. Not tuned.
+HARDLY = 1 / 3
+# The weight of a page's rate for its links, in clicks, is this at most: where rates are all alike,
+# a link that nobody wants is an outlier, which a firm prior would explain away. Not tuned.
+MOST_WEIGHT = 2.0
+# Of all that are called so such a share is wrong at most, and each is that sure. Not tuned.
+ERROR, LEAST_SURE = 0.05, 0.9
+# Days of a year, for ages in words.
+YEAR_DAYS = 365.25
+YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinkClicks:
+    """What readers did, of each link, ``(n_links,)``: ``views`` that showed it, its ``clicks``, and
+    those ``expected`` of any link of the site shown as often at these places (``of_site``) and of
+    the other links of its page (``of_page``). ``is_corrected`` is true if places count by how
+    likely they are examined, false if by how often links there are followed.
+    """
+
+    views: np.ndarray
+    clicks: np.ndarray
+    of_site: np.ndarray
+    of_page: np.ndarray
+    is_corrected: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """The hand-picked links of a site. Articles are numbers into ``articles``, those of the store.
+
+    Of links, page by page in the order of their lists, ``(n_links,)``: ``source``, the page;
+    ``target``, an article, or a number beyond them for an id that the store has not; ``place``,
+    from 1. ``row`` is the bundle's number of each article, ``(n_articles,)``, ``EMPTY`` if it does
+    not know it. ``published`` is the day of each article since 1970, NaN where unknown, and
+    ``today`` that of the audit; older than ``oldest_days`` is too old (0: nothing is).
+    """
+
+    articles: Sequence[Article]
+    bundle: Bundle
+    source: np.ndarray
+    target: np.ndarray
+    place: np.ndarray
+    row: np.ndarray
+    published: np.ndarray
+    today: float
+    oldest_days: int
+    clicks: LinkClicks | None
+    seed: int = 0
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """True for links to an article of the store, stubs too."""
+        return self.target < len(self.articles)
+
+    @cached_property
+    def stub(self) -> np.ndarray:
+        """True for articles known by their title alone, ``(n_articles,)``."""
+        return np.array([article.stub for article in self.articles], dtype=bool)
+
+    @cached_property
+    def leads_to_page(self) -> np.ndarray:
+        """True for links to an article that has a page."""
+        return self.known & ~self.stub[np.where(self.known, self.target, 0)]
+
+    @cached_property
+    def page(self) -> np.ndarray:
+        """The number of each article's page, ``(n_articles,)``: the first of those at its address,
+        itself without one.
+        """
+        involved = np.unique(np.concatenate([self.source, self.target[self.known]]))
+        page, first = np.arange(len(self.articles)), dict[str, int]()
+        for number in involved.tolist():
+            if url := self.articles[number].url:
+                page[number] = first.setdefault(url_key(url), number)
+        return page
+
+    @cached_property
+    def leads_to_itself(self) -> np.ndarray:
+        """True for links to their own page."""
+        found = self.known & (self.source == self.target)
+        pages = self.leads_to_page
+        found[pages] |= self.page[self.source[pages]] == self.page[self.target[pages]]
+        return found
+
+    @cached_property
+    def earlier(self) -> np.ndarray:
+        """The first link of the same list that leads to the same page, itself if it is that."""
+        leads_to = self.target.copy()
+        leads_to[self.known] = self.page[self.target[self.known]]
+        width = int(leads_to.max(initial=0)) + 1
+        return _first_of(self.source.astype(np.int64) * width + leads_to)
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """True for links to another page, for the first time in their list."""
+        others = self.leads_to_page & ~self.leads_to_itself
+        return others & (self.earlier == np.arange(len(self.source)))
+
+    @cached_property
+    def sound(self) -> np.ndarray:
+        """The links whose texts are compared: to another page, for the first time, as far as the
+        bundle knows both; numbers of links.
+        """
+        rows = np.flatnonzero(self.first)
+        both = (self.row[self.source[rows]] != EMPTY) & (self.row[self.target[rows]] != EMPTY)
+        return rows[both]
+
+    @cached_property
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """The bundle's numbers of both ends of the ``sound`` links."""
+        sources, targets = self.source[self.sound], self.target[self.sound]
+        return self.row[sources].astype(np.int64), self.row[targets].astype(np.int64)
+
+    @cached_property
+    def alike(self) -> np.ndarray:
+        """What both ends of the ``sound`` links have in common, ``Corpus.overlaps``."""
+        return self.bundle.site.overlaps(*self.pairs)
+
+    @cached_property
+    def is_compared(self) -> np.ndarray:
+        """True for the ``sound`` links of which both texts are long enough to be compared."""
+        words = self.bundle.site.words
+        return np.minimum(*(words[rows] for rows in self.pairs)) >= MIN_WORDS
+
+    @cached_property
+    def groups(self) -> TwoGroups:
+        """The chance of each of the ``sound`` links that it leads anywhere; 0 where that cannot be
+        asked, and for links above the floor of relevance (where readers agree, for those clearly
+        alike), or that other lists or readers speak for.
+        """
+        return _groups(self)
+
+    def title(self, number: int) -> str:
+        """The title of an article."""
+        return self.articles[number].title
+
+    def date(self, number: int) -> str:
+        """The date of an article as it was given, to the day."""
+        article = self.articles[number]
+        return (article.published_at or article.updated_at or "")[:10]
+
+
+class Found(NamedTuple):
+    """What a check found: numbers of links, and of each its grade, how ``sure`` that is, from 0 to
+    1, a reason, and the article that should stand there instead, ``EMPTY`` for any; all
+    ``(n_found,)``.
+    """
+
+    links: np.ndarray
+    grade: np.ndarray
+    sure: np.ndarray
+    reasons: list[str]
+    instead: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        links: np.ndarray,
+        grade: np.ndarray | int,
+        reason: Callable[[int], str],
+        *,
+        sure: np.ndarray | float = 1.0,
+        instead: np.ndarray | int = EMPTY,
+    ) -> Found:
+        """With the ``reason`` of each link, by its number."""
+        n = len(links)
+        return cls(
+            links,
+            np.broadcast_to(np.asarray(grade, dtype=np.int8), n),
+            np.broadcast_to(np.asarray(sure, dtype=np.float64), n),
+            [reason(link) for link in links.tolist()],
+            np.broadcast_to(np.asarray(instead, dtype=np.int64), n),
+        )
+
+
+def dead(links: Links) -> Found:
+    """Links to no page: of an id that the store has not, or of a title that is on no page."""
+
+    def reason(link: int) -> str:
+        if not links.known[link]:
+            return "no article of this id is known: it was deleted, or never imported"
+        return "known by this title alone: no page of that title was imported"
+
+    return Found.of(np.flatnonzero(~links.leads_to_page), BROKEN, reason)
+
+
+def itself(links: Links) -> Found:
+    """Links to the page they stand on, by its id or another one at its address."""
+
+    def reason(link: int) -> str:
+        other = links.source[link] != links.target[link]
+        return "leads to its own page" + (", by another id at the same address" if other else "")
+
+    return Found.of(np.flatnonzero(links.leads_to_itself), BROKEN, reason)
+
+
+def duplicate(links: Links) -> Found:
+    """Links that their list holds already: the same, or to a reader the same."""
+    again = np.flatnonzero(links.earlier != np.arange(len(links.source)))
+    # Of those left, near-duplicates and namesakes.
+    rows = links.pairs[1]
+    same = links.bundle.lists.same
+    width = len(same)
+    first = _first_of(links.source[links.sound].astype(np.int64) * width + same[rows])
+    later = np.flatnonzero(first != np.arange(len(first)))
+    alike = links.bundle.site.overlaps(rows[first[later]], rows[later])
+    is_copy = (alike[:, 0] >= NEAR_DUPLICATE) & (alike[:, 1] >= NEAR_TITLE)
+    named = [title_key(links.title(number)) for number in links.target[links.sound[later]]]
+    before = [title_key(links.title(number)) for number in links.target[links.sound[first[later]]]]
+    is_named = np.array([a == b for a, b in zip(named, before, strict=True)], dtype=bool)
+    kept = is_copy | is_named
+    later, is_copy, first = later[kept], is_copy[kept], first[later[kept]]
+    of = dict(zip(again.tolist(), links.earlier[again].tolist(), strict=True))
+    of |= dict(zip(links.sound[later].tolist(), links.sound[first].tolist(), strict=True))
+    grade = np.concatenate([np.full(len(again), BROKEN), np.where(is_copy, POOR, DOUBTFUL)])
+    copies = set(links.sound[later[is_copy]].tolist())
+    exact = set(again.tolist())
+
+    def reason(link: int) -> str:
+        there = f"the link at place {links.place[of[link]]}"
+        if link in exact:
+            same_id = links.target[link] == links.target[of[link]]
+            return f"leads where {there} does" if same_id else f"has the address of {there}"
+        if link in copies:
+            return f"its text is that of {there}, “{links.title(links.target[of[link]])}”"
+        return f"has the title of {there}"
+
+    return Found.of(np.concatenate([again, links.sound[later]]), grade, reason)
+
+
+def copy(links: Links) -> Found:
+    """Links to a near-duplicate of their page, or to one of its title."""
+    is_copy = (links.alike[:, 0] >= NEAR_DUPLICATE) & (links.alike[:, 1] >= NEAR_TITLE)
+    same = links.bundle.lists.same
+    near = is_copy | (same[links.pairs[0]] == same[links.pairs[1]])
+    kept = [
+        place
+        for place in np.flatnonzero(near).tolist()
+        if is_copy[place] or title_key(links.title(links.source[links.sound[place]]))
+        == title_key(links.title(links.target[links.sound[place]]))
+    ]  # fmt: skip
+    found = np.array(kept, dtype=np.int64)
+    copies = set(links.sound[found[is_copy[found]]].tolist())
+
+    def reason(link: int) -> str:
+        return "its text is that of the page" if link in copies else "has the title of the page"
+
+    grade = np.where(is_copy[found], POOR, DOUBTFUL)
+    return Found.of(links.sound[found], grade, reason)
+
+
+def language(links: Links) -> Found:
+    """Links to a page in another language than theirs, as far as both are known."""
+    lists = links.bundle.lists
+    one, other = (np.asarray(lists.language)[rows] for rows in links.pairs)
+    found = links.sound[(one != other) & (one != EMPTY) & (other != EMPTY)]
+    codes = lists.languages.codes
+
+    def both(link: int) -> tuple[int, int]:
+        return int(links.source[link]), int(links.target[link])
+
+    def is_given(link: int) -> bool:
+        return all(primary_subtag(links.articles[number].language) for number in both(link))
+
+    def reason(link: int) -> str:
+        page, target = (codes[lists.language[links.row[number]]] for number in both(link))
+        how = "" if is_given(link) else ", by the texts"
+        return f"in {target}, and the page in {page}{how}"
+
+    grade = np.array([POOR if is_given(link) else DOUBTFUL for link in found.tolist()], dtype=int)
+    return Found.of(found, grade, reason)
+
+
+def off_topic(links: Links) -> Found:
+    """Links that are as if they had been drawn by chance, see ``two_groups``."""
+    chance, clicks = links.groups.chance, links.clicks
+    places = np.flatnonzero(chance >= MAYBE_OFF_TOPIC)
+    place_of = dict(zip(links.sound[places].tolist(), places.tolist(), strict=True))
+
+    def reason(link: int) -> str:
+        cosine = float(links.alike[place_of[link], 0])
+        words = f"texts {_percent(cosine)} alike, as any two articles may be"
+        if clicks is not None and clicks.of_site[link] >= 1 and links.groups.rates:
+            words += f"; followed {_times(clicks.clicks[link])}"
+            words += f" where {clicks.of_site[link]:,.0f} were usual"
+        return f"{words} ({_percent(float(chance[place_of[link]]))} sure)"
+
+    sure = chance[places]
+    return Found.of(
+        links.sound[places], np.where(sure >= OFF_TOPIC, POOR, DOUBTFUL), reason, sure=sure
+    )
+
+
+def outdated(links: Links) -> Found:
+    """Links to what has a newer edition, or is older than the site recommends."""
+    instead: dict[int, int] = {}
+    number_of = _inverse(links.row, len(links.bundle.lists.stub))
+    newest = np.asarray(links.bundle.lists.newest)[links.pairs[1]]
+    for place in np.flatnonzero(newest != links.pairs[1]).tolist():
+        heir = int(number_of[newest[place]])
+        if heir != EMPTY and links.page[heir] != links.page[links.source[links.sound[place]]]:
+            instead[int(links.sound[place])] = heir
+    instead |= {link: heir for link, heir in _of_later_year(links).items() if link not in instead}
+    age = np.full(len(links.source), np.nan)
+    pages = links.leads_to_page
+    age[pages] = links.today - links.published[links.target[pages]]
+    too_old = np.flatnonzero(age > links.oldest_days) if links.oldest_days else np.zeros(0, int)
+    found = np.array(sorted({*instead, *too_old.tolist()}), dtype=np.int64)
+
+    def reason(link: int) -> str:
+        heir = instead.get(link)
+        if heir is None:
+            years = age[link] / YEAR_DAYS
+            return f"published {links.date(links.target[link])}, {years:,.1f} years ago"
+        date = links.date(heir)
+        return f"there is a newer edition: “{links.title(heir)}”" + (f" ({date})" if date else "")
+
+    heirs = np.array([instead.get(link, EMPTY) for link in found.tolist()], dtype=np.int64)
+    return Found.of(found, DOUBTFUL, reason, instead=heirs)
+
+
+def hardly_followed(links: Links) -> Found:
+    """Links that were seen often and are followed far less than the others of their page would be
+    at their places. Rates are gamma distributed around the page's, and how widely is found by
+    empirical Bayes; of the posterior chances so many are taken that few are wrong.
+    """
+    clicks = links.clicks
+    if clicks is None:
+        return Found.of(np.zeros(0, dtype=np.int64), DOUBTFUL, str)
+    shown = np.flatnonzero(links.first & (clicks.of_page > 0))
+    got, due = clicks.clicks[shown], clicks.of_page[shown]
+    weight = min(fitted_weight(got, due, USUAL), MOST_WEIGHT)
+    sure = gammainc(got + weight, (due + weight) * HARDLY)
+    kept = as_sure(sure, error=ERROR, least=LEAST_SURE)
+    found = shown[kept]
+
+    def reason(link: int) -> str:
+        return (
+            f"seen {clicks.views[link]:,.0f} times and followed {_times(clicks.clicks[link])}, "
+            f"where {clicks.of_page[link]:,.1f} were usual on its page and at its place"
+        )
+
+    return Found.of(found, DOUBTFUL, reason, sure=sure[kept])
+
+
+def listing(links: Links) -> Found:
+    """Links to pages that only list others."""
+    rows = links.pairs[1]
+    barred = np.asarray(links.bundle.lists.barred)[rows].astype(bool)
+    dates, lists = links.bundle.about.dates, links.bundle.lists
+    if dates.oldest_days:  # what is too old is barred as well
+        built = np.nanmax(lists.published) if np.isfinite(lists.published).any() else 0.0
+        barred &= ~(built - np.asarray(lists.published)[rows] > dates.oldest_days)
+    return Found.of(links.sound[barred], DOUBTFUL, lambda link: "a page that only lists others")
+
+
+def blocked(links: Links) -> Found:
+    """Links that the editors' own rules keep out of the list."""
+    rules, now = links.bundle.rules, links.bundle.now
+    why: dict[int, str] = {}
+    if rules is not None and now is not None:
+        of_page: dict[str, dict[str, str]] = {}
+        for link in np.flatnonzero(links.known).tolist():
+            source, target = (links.articles[int(n[link])].id for n in (links.source, links.target))
+            if source not in of_page:
+                found = [rule for rule in rules.about(source, now) if rule.action == "block"]
+                of_page[source] = {rule.target: rule.reason for rule in found}
+            if target in of_page[source]:
+                reason = of_page[source][target]
+                why[link] = "the editors' rules block it" + (f": {reason}" if reason else "")
+    return Found.of(np.array([*why], dtype=np.int64), POOR, why.__getitem__)
+
+
+class Check(NamedTuple):
+    """A kind of fault: its ``name``, what finds it, and what it means."""
+
+    name: str
+    find: Callable[[Links], Found]
+    meaning: str
+
+
+# A new kind is a function above and a row here, the worst first; tables and pages follow from it.
+CHECKS = (
+    Check("dead", dead, "leads to no page: deleted, never imported, or known by its title alone"),
+    Check("itself", itself, "leads to the page it stands on"),
+    Check("duplicate", duplicate, "leads where another link of the list does, or to its copy"),
+    Check("copy of the page", copy, "its text, or its title, is that of the page"),
+    Check("other language", language, "in another language than the page"),
+    Check("blocked", blocked, "kept out of the list by the editors' own rules"),
+    Check(
+        "off-topic",
+        off_topic,
+        "as if drawn by chance: no more alike than any two articles, and not followed either",
+    ),
+    Check("outdated", outdated, "there is a newer edition, or it is older than the site allows"),
+    Check("listing page", listing, "only lists other articles"),
+    Check(
+        "hardly followed",
+        hardly_followed,
+        "seen often, and followed less than a third as often as the other links of its page would "
+        "be at its place",
+    ),
+)
+
+
+def clicks_of(links: Links, log: Log, examination: Examination) -> LinkClicks | None:
+    """What readers did on the links; None if none was ever followed. The log counts articles by
+    their numbers in ``links.articles``.
+    """
+    shown, clicked = log.shown_and_clicked()
+    n = len(links.articles)
+    known = (log.link_source != UNKNOWN) & (log.item != UNKNOWN) & (shown > 0)
+    if clicked[known].sum() == 0:
+        return None
+    is_corrected = examination.identified_somewhere
+    if is_corrected:
+        examined = examination.of(log)
+        rate = clicked[known].sum() / (shown * examined)[known].sum()
+        expected = shown * examined * rate
+    else:
+        # What is followed at each place is then both examination and the usual merit of what
+        # stands there; either way it is what is usual.
+        place = np.minimum(log.position, MAX_POSITION)
+        seen, got = (
+            np.bincount(place[known], weights=of[known], minlength=MAX_POSITION + 1)
+            for of in (shown, clicked)
+        )
+        expected = shown * (got / np.maximum(seen, 1e-12))[place]
+    keys, pair = np.unique(
+        log.link_source[known].astype(np.int64) * n + log.item[known], return_inverse=True
+    )
+    views, clicks, due = (
+        np.bincount(pair, weights=of[known], minlength=len(keys))
+        for of in (shown, clicked, expected)
+    )
+    page = keys // n
+    made, made_due = (np.bincount(page, weights=of, minlength=n) for of in (clicks, due))
+    weight = fitted_weight(made, made_due, USUAL)
+    # A link is no measure of itself: the level of its page is that of the others.
+    level = posterior_rate(made[page] - clicks, made_due[page] - due, weight)
+    wanted = np.where(links.known, links.source.astype(np.int64) * n + links.target, EMPTY)
+    place = find(keys, wanted)
+    return LinkClicks(
+        views=at(views, place),
+        clicks=at(clicks, place),
+        of_site=at(due, place),
+        of_page=at(due * level, place),
+        is_corrected=is_corrected,
+    )
+
+
+def _groups(links: Links) -> TwoGroups:
+    site, random = links.bundle.site, np.random.default_rng(links.seed)
+    compared = np.flatnonzero(links.is_compared)
+    sources, targets = (rows[compared] for rows in links.pairs)
+    chance = np.zeros(len(links.sound))
+    if len(compared) == 0:
+        return TwoGroups(chance, 0.0)
+    pages = np.flatnonzero((np.asarray(links.bundle.lists.stub) == 0) & (site.words >= MIN_WORDS))
+    usual = np.zeros(site.n_articles)
+    involved = np.unique(np.concatenate([sources, targets]))
+    ends = np.repeat(involved, N_OF_EACH), random.choice(pages, len(involved) * N_OF_EACH)
+    alike = np.where(ends[0] == ends[1], np.nan, _likeness(links, *ends)).reshape(-1, N_OF_EACH)
+    usual[involved] = np.where(
+        np.isnan(alike), 0.0, alike
+    ).sum(axis=1) / np.maximum((~np.isnan(alike)).sum(axis=1), 1)  # fmt: skip
+
+    def beyond(sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        return _likeness(links, sources, targets) - usual[sources] - usual[targets]
+
+    # The same pages and targets, shuffled.
+    drawn = random.choice(sources, N_DRAWN), random.choice(targets, N_DRAWN)
+    others = drawn[0] != drawn[1]
+    groups = by_likeness(beyond(sources, targets), beyond(drawn[0][others], drawn[1][others]))
+    if groups.share > MOST_ANYWHERE:
+        return TwoGroups(chance, groups.share)
+    if links.clicks is not None:
+        at_links = links.sound[compared]
+        groups = with_clicks(groups, links.clicks.clicks[at_links], links.clicks.of_site[at_links])
+    # On a site of one subject any two articles belong together.
+    alike, floor = links.alike[compared], links.bundle.about.relevance_floor
+    relevant = alike[:, 0] >= (max(ALIKE, floor) if groups.rates else floor)
+    relevant |= (alike[:, 4] >= SAME_SUBJECT) | _spoken_for(links, sources, targets)
+    chance[compared] = np.where(relevant, 0.0, groups.chance)
+    return TwoGroups(chance, groups.share, groups.rates)
+
+
+def _likeness(links: Links, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """How alike texts, subjects and topics are, ``(n_pairs,)``."""
+    site = links.bundle.site
+    alike = site.overlaps(sources, targets)
+    return alike[:, 0] + alike[:, 4] + LATENT * np.maximum(site.topic(sources, targets), 0)
+
+
+def _spoken_for(links: Links, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """True where visits that read both, or editors' lists of other pages, show that a link belongs
+    beside its page, ``(n_pairs,)``.
+    """
+    reading = links.bundle.history.reading
+    pair = reading.find(sources, targets)
+    good = at(reading.together, pair) >= MIN_VISITS
+    good &= at(reading.cosine, pair) >= MIN_READ_COSINE
+    listed = links.bundle.listed(sources, targets)
+    return good if listed is None else good | (listed >= SURE)
+
+
+def _of_later_year(links: Links) -> dict[int, int]:
+    """Links to an article whose title names a year, by number, and the one that has the same title
+    but for a later year, and much the same text. A page of that year means it.
+    """
+    named: dict[str, list[tuple[int, int]]] = {}
+    for number, article in enumerate(links.articles):
+        if not article.stub and links.row[number] != EMPTY and (year := _year(article.title)):
+            key = title_key(YEAR.sub("#", article.title))
+            named.setdefault(key, []).append((year, number))
+    heir: dict[int, int] = {}
+    for series in named.values():
+        if len(series) > 1:
+            latest, number = max(series)
+            heir |= {other: number for year, other in series if year < latest}
+    pairs = [
+        (int(link), heir[int(target)])
+        for link, source, target in zip(
+            links.sound, links.source[links.sound], links.target[links.sound], strict=True
+        )
+        if int(target) in heir
+        and heir[int(target)] != source
+        and str(_year(links.title(int(target)))) not in YEAR.findall(links.title(int(source)))
+    ]
+    if not pairs:
+        return {}
+    found, heirs = np.array(pairs).T
+    alike = links.bundle.site.cosine(
+        links.row[links.target[found]].astype(np.int64), links.row[heirs].astype(np.int64)
+    )
+    return {link: number for (link, number), cosine in zip(pairs, alike, strict=True)
+            if cosine >= EDITION}  # fmt: skip
+
+
+def _year(title: str) -> int:
+    """The one year that a title names, 0 for none or several."""
+    years = {int(year) for year in YEAR.findall(title)}
+    return years.pop() if len(years) == 1 else 0
+
+
+def _first_of(keys: np.ndarray) -> np.ndarray:
+    """The first entry of the same key, ``(n,)``."""
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    return first[group]
+
+
+def _inverse(row: np.ndarray, n_rows: int) -> np.ndarray:
+    """The article of each of the bundle's rows, ``(n_rows,)``, ``EMPTY`` for none."""
+    number = np.full(n_rows, EMPTY)
+    known = np.flatnonzero(row != EMPTY)
+    number[row[known]] = known
+    return number
+
+
+def _times(clicks: float) -> str:
+    n = round(float(clicks))
+    return "never" if n == 0 else "once" if n == 1 else f"{n:,} times"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

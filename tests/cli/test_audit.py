@@ -1,0 +1,73 @@
+"""The command that audits: what it prints, writes and keeps."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from recommender.cli.main import main
+
+RECORDS = [
+    {"id": "knee", "title": "Knee", "body": "knee joint stairs", "recommended": ["hip", "gone"]},
+    {"id": "hip", "title": "=Hip\x1b[2J", "body": "hip joint", "recommended": ["knee", "hip"]},
+    {"id": "nap", "title": "Nap", "body": "noon dream bed pillow couch"},
+]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, without settings in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("RECOMMENDER_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def trained(folder: Path, records: list[dict[str, object]]) -> None:
+    path = folder / "articles.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    assert main(["import", "articles", str(path)]) == 0
+    assert main(["train", "--now", "2026-11-22T10:15:00Z"]) == 0
+
+
+def test_the_worst_are_shown_written_and_kept(here: Path, capfd: pytest.CaptureFixture[str]):
+    """A table and three sentences; CSV, JSON and HTML where asked; the worst beside the bundles."""
+    trained(here, RECORDS)
+    capfd.readouterr()
+
+    words = ["audit", "--csv", "a.csv", "--json", "a.json", "--html", "a.html"]
+    assert main(words) == 0
+
+    out = capfd.readouterr().out
+    assert "Of 4 hand-picked links on 2 pages 50.0 % are good." in out
+    assert "\x1b[2J" not in out
+    whole = json.loads((here / "a.json").read_text(encoding="utf-8"))
+    assert {row["kinds"] for row in whole["worst"]} == {"dead", "itself"}
+    kept = json.loads((here / "models" / "audit.json").read_text(encoding="utf-8"))
+    assert kept == whole
+    rows = (here / "a.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert len(rows) == 5
+    assert any("'=Hip" in row for row in rows)
+    assert "<h1>50.0 % of the hand-picked links are good</h1>" in (here / "a.html").read_text()
+
+
+def test_nothing_is_kept_if_that_is_wanted(here: Path):
+    """``--no-save`` leaves the folder of the bundles alone, and so does a site without lists."""
+    trained(here, RECORDS)
+
+    assert main(["audit", "--no-save", "--worst", "1"]) == 0
+
+    assert not (here / "models" / "audit.json").exists()
+
+
+def test_without_hand_picked_lists_it_is_said(here: Path, capfd: pytest.CaptureFixture[str]):
+    """In one line, with exit status 1."""
+    trained(here, [{**record, "recommended": []} for record in RECORDS])
+    capfd.readouterr()
+
+    assert main(["audit"]) == 1
+
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("recommender: no page has a hand-picked list")
+    assert not (here / "models" / "audit.json").exists()

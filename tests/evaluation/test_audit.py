@@ -1,0 +1,301 @@
+"""The audit of hand-picked lists finds what was planted, and leaves good links alone."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sites import NOW, built, click, stored, view
+
+import recommender
+from recommender.articles.article import Article, stub_for
+from recommender.bundle.bundle import Bundle
+from recommender.demo.readers import appeal, truth
+from recommender.errors import EvaluationError
+from recommender.evaluation.audit import Audit
+from recommender.lists import editorial
+from recommender.store.database import Store
+
+TOPICS = {
+    "bees": "hive honey queen swarm comb wax drone pollen nectar smoker frame brood",
+    "boats": "keel mast sail rudder tiller anchor hull deck rope bilge mooring harbour",
+    "bread": "dough yeast oven crust flour knead loaf rye crumb starter proof bake",
+    "chess": "rook bishop pawn castle gambit opening endgame check mate board clock fork",
+}
+COMMON = "people often ask what helps most and which steps are easy"
+
+
+def article(topic: str, number: int, **more: object) -> Article:
+    """An article on a topic, of 40 distinct words, ten of them its own."""
+    words = TOPICS[topic].split()
+    own = [f"{topic}{number}x{at}" for at in range(15)]
+    body = " ".join([*own, *words[number % 12 :], *words, *COMMON.split()])
+    title = f"{words[number % 12]} {words[(number + 1 + number // 12) % 12]} {number}"
+    url = f"https://example.org/{topic}/{number}"
+    values = {"title": title, "body": body, "url": url, "language": "en", **more}
+    return Article(f"{topic}-{number}", **values)  # type: ignore[arg-type]
+
+
+def ids(topic: str, *numbers: int) -> tuple[str, ...]:
+    return tuple(f"{topic}-{number}" for number in numbers)
+
+
+def site(**lists: Sequence[str]) -> list[Article]:
+    """Four topics of thirty articles each, whose lists lead to the next three of the topic, but for
+    those that are given, by ids with underscores.
+    """
+    found = []
+    for topic in TOPICS:
+        for number in range(30):
+            usual = ids(topic, *((number + step) % 30 for step in (1, 2, 3)))
+            picked = lists.get(f"{topic}_{number}", usual)
+            found.append(article(topic, number, recommended=tuple(picked)))
+    return found
+
+
+def audited(folder: Path, articles: Sequence[Article], events: Sequence = (), **more) -> Audit:
+    """The audit of these articles, by a bundle that was trained on them."""
+    bundle = built(folder, articles, events)
+    with Store("sqlite://") as store:
+        stored(store, articles, events)
+        return recommender.audit(bundle, store, now=NOW, **more)
+
+
+def of(found: Audit, source: str) -> list[tuple[str, str]]:
+    """Grade and kinds of a page's links, in their order."""
+    rows = found.table[found.table["source_id"] == source].sort_values("position")
+    return list(zip(rows["grade"], rows["kinds"], strict=True))
+
+
+def test_every_kind_of_fault_is_found(tmp_path: Path):
+    """Each planted once, beside good links that stay good."""
+    stub = stub_for("Which pillow is best for bees?")
+    articles = site(
+        bees_0=["gone", "bees-1", stub.id, "bees-2"],
+        bees_1=["bees-1", "bees-2", "bees-3"],
+        bees_2=["bees-3", "bees-4", "bees-3"],
+        bees_3=["bees-4", "twin"],
+        bees_4=["bees-5", "copy-of-5", "bees-6"],
+        bees_5=["copy-of-5", "bees-7"],
+        bees_6=["german", "bees-7"],
+        **{f"bees_{n}": [f"boats-{n}", f"bees-{n + 1}"] for n in range(16, 29)},
+        bees_12=["fair-2019", "bees-13"],
+    )
+    by_id = {each.id: each for each in articles}
+    five, nine = by_id["bees-5"], by_id["bees-9"]
+    german = "die bienen und der honig mit dem wachs sind im stock, wenn es nicht zu kalt ist " * 3
+    articles += [
+        stub,
+        Article("twin", "Another title", nine.body, url="https://example.org/bees/4"),
+        Article("copy-of-5", five.title, five.body, url="https://example.org/copy"),
+        Article("german", "Bienen und Honig", german, language="de"),
+        article("bees", 40, title="The honey fair 2019"),
+        article("bees", 41, title="The honey fair 2026"),
+    ]
+    articles[-2:] = [
+        Article("fair-2019", "The honey fair 2019", nine.body + " stalls", language="en"),
+        Article("fair-2026", "The honey fair 2026", nine.body + " stalls", language="en"),
+    ]
+
+    found = audited(tmp_path, articles)
+
+    assert of(found, "bees-0") == [
+        ("broken", "dead"), ("good", ""), ("broken", "dead"), ("good", ""),
+    ]  # fmt: skip
+    assert of(found, "bees-1")[0] == ("broken", "itself")
+    assert of(found, "bees-2")[2] == ("broken", "duplicate")
+    assert of(found, "bees-3")[1] == ("broken", "duplicate")  # another id at one address
+    assert of(found, "bees-4") == [("good", ""), ("poor", "duplicate"), ("good", "")]
+    assert of(found, "bees-5")[0] == ("poor", "copy of the page")
+    assert of(found, "bees-6")[0] == ("poor", "other language")
+    off_topic = [of(found, f"bees-{n}") for n in range(16, 29)]
+    assert sum(kinds == "off-topic" for ((_, kinds), _) in off_topic) >= 11
+    assert {grade for (_, (grade, _)) in off_topic} == {"good"}
+    assert of(found, "bees-12")[0] == ("doubtful", "outdated")
+    usual = found.table[found.table["source_id"].str.startswith("boats")]
+    assert set(usual["grade"]) == {"good"}
+
+
+def test_what_stands_instead_is_the_products_own_and_not_there_yet(tmp_path: Path):
+    """The newer edition of an old one; else the first of the product's list that the page has not,
+    each once; the mended list has as many links.
+    """
+    articles = site(bees_0=["gone", "bees-1", "lost", "bees-0"])
+
+    found = audited(tmp_path, articles)
+
+    rows = found.table[found.table["source_id"] == "bees-0"]
+    named = rows["instead_id"].dropna().tolist()
+    assert len(set(named)) == len(named) == 3
+    assert not {*named} & {"bees-0", "bees-1"}
+    assert all(id.startswith("bees") for id in named)
+    page = found.pages.set_index("source_id").loc["bees-0"]
+    assert page["mended"][1] == "bees-1"
+    assert sorted(page["mended"]) == sorted([*named, "bees-1"])
+    assert page["is_short"]
+    assert found.pages.iloc[0]["source_id"] == "bees-0"
+
+
+def test_editors_rules_and_age_are_heeded(tmp_path: Path):
+    """A link that a rule blocks is poor; one older than the site allows is doubtful."""
+    articles = site()
+    articles[1] = article("bees", 1, published_at="2001-01-01", recommended=ids("bees", 2, 3, 4))
+    with Store("sqlite://") as store:
+        stored(store, articles)
+        folder = built(tmp_path, articles).folder
+        rules = editorial.parse("action,source,target\nblock,bees-5,bees-6\n", where="e.csv")
+        bundle = Bundle(folder, rules=rules, now=NOW)
+
+        found = recommender.audit(bundle, store, now=NOW, oldest_days=3_000)
+
+    assert of(found, "bees-5")[0] == ("poor", "blocked")
+    assert of(found, "bees-0")[0] == ("doubtful", "outdated")
+    assert "25.9 years ago" in found.table.set_index("source_id").loc["bees-0", "reasons"].iloc[0]
+
+
+def test_links_seen_often_and_hardly_followed_are_named(tmp_path: Path):
+    """And not for standing low: every place has the same fall, and one link is never followed."""
+    random = np.random.default_rng(3)
+    events = []
+    articles = [each for each in site() if each.id.startswith("bees")]
+    for number in range(6_000):
+        page = articles[number % 30]
+        order = random.permutation(3)
+        shown = [page.recommended[at] for at in order]
+        name = f"v{number}"
+        events.append(view(name, page.id, *shown, day=20_000 + number / 500))
+        for place, id in enumerate(shown):
+            liked = 0.005 if (page.id, id) == ("bees-0", "bees-2") else 0.3
+            if random.random() < liked / (place + 1):
+                events.append(click(name, id, day=20_000 + number / 500))
+
+    found = audited(tmp_path, articles, events)
+
+    assert "hardly followed" in of(found, "bees-0")[1][1]
+    assert (found.table["grade"] != "good").sum() == 1
+    assert "seen 200 times and followed " in found.worst.iloc[0]["reasons"]
+
+
+def test_a_site_without_hand_picked_lists_has_nothing_to_audit(tmp_path: Path):
+    """Said in a sentence."""
+    articles = [article("bees", number) for number in range(4)]
+
+    with pytest.raises(EvaluationError, match="no page has a hand-picked list"):
+        audited(tmp_path, articles)
+
+
+def test_links_given_as_addresses_are_graded_and_counted(tmp_path: Path):
+    """Records may name targets so; training does not know them, and the audit notes it."""
+    articles = site(bees_0=["https://example.org/bees/1", "bees-2", "bees-3"])
+
+    found = audited(tmp_path, articles)
+
+    assert of(found, "bees-0")[0] == ("good", "")
+    assert any("1 links are given as addresses" in note for note in found.notes)
+
+
+def test_articles_that_came_after_the_bundle_are_graded_as_far_as_possible(tmp_path: Path):
+    """A dead link is dead; texts wait for the next training, and a note says so."""
+    bundle = built(tmp_path, site())
+    late = article("bees", 50, recommended=("bees-1", "gone"))
+    with Store("sqlite://") as store:
+        stored(store, [*site(bees_0=["bees-50", "bees-1"]), late])
+
+        found = recommender.audit(bundle, store, now=NOW)
+
+    assert of(found, "bees-50") == [("good", ""), ("broken", "dead")]
+    assert of(found, "bees-0")[0] == ("good", "")
+    assert any("2 links are of articles that came after" in note for note in found.notes)
+
+
+def test_csv_is_no_formula_and_html_no_markup(tmp_path: Path):
+    """Titles are anybody's."""
+    evil = '=HYPERLINK("http://evil.example","x")'
+    articles = site(bees_0=["bees-1", "bees-0", "gone<b>"])
+    articles[0] = article(
+        "bees", 0, title=evil, url="javascript:alert(1)",
+        recommended=("bees-1", "bees-0", "<script>alert(1)</script>"),
+    )  # fmt: skip
+
+    found = audited(tmp_path, articles)
+
+    rows = list(csv.reader(io.StringIO(found.to_csv())))
+    assert len(rows) == found.n_links + 1
+    assert "'" + evil in {cell for row in rows for cell in row}
+    assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
+    page = found.to_html()
+    assert "<script>" not in page
+    assert 'href="javascript' not in page
+
+
+def test_the_audit_travels_as_json(tmp_path: Path):
+    """With all that is not good, or the worst of it."""
+    found = audited(tmp_path, site(bees_0=["gone", "bees-1", "bees-0"]))
+
+    whole, small = json.loads(found.to_json()), json.loads(found.to_json(1))
+
+    assert whole["grades"] == {"broken": 2, "poor": 0, "doubtful": 0, "good": 358}
+    assert [row["target_id"] for row in whole["worst"]] == ["gone", "bees-0"]
+    assert len(small["worst"]) == 1
+    assert small["summary"] == found.summary()
+    assert "are broken" in found.summary() or "is broken" in found.summary()
+
+
+@pytest.mark.slow
+def test_every_planted_fault_of_the_sample_site_is_found(sample: Path):
+    """Dead and double links all, off-topic ones but for a few in a hundred, and of links that
+    readers want hardly any is called poor.
+    """
+    with Store(f"sqlite:///{sample / 'site.db'}", writing=False) as store:
+        found = recommender.audit(recommender.load(sample / "models"), store, now=NOW)
+
+    table = found.table.sort_values(["source_id", "position"])
+    table = table.assign(again=table.duplicated(["source_id", "target_id"]))
+    table["truth"] = [planted(*row) for row in zip(
+        table["source_id"], table["target_id"], table["again"], strict=True
+    )]  # fmt: skip
+    graded = pd.crosstab(table["truth"], table["grade"], normalize="index")
+    assert graded.loc["dead", "broken"] == graded.loc["double", "broken"] == 1
+    off = table[table["truth"] == "off-topic"]
+    assert off["kinds"].str.contains("off-topic|hardly followed").mean() > 0.97
+    assert graded.loc["wanted", "poor"] < 0.03
+    hardly = table[table["kinds"].str.contains("hardly followed")]
+    usual = table[table["truth"].isin(["wanted", "same topic", "off-topic"])].copy()
+    usual["appeal"] = [
+        appeal(source, target)
+        for source, target in zip(usual["source_id"], usual["target_id"], strict=True)
+    ]
+    level = usual.groupby("source_id")["appeal"].transform("mean")
+    wrong = (usual["appeal"] / level).loc[hardly.index] > 1 / 3
+    assert wrong.mean() < 0.08
+
+
+def planted(source: str, target: str, again: bool) -> str:
+    """What the site's generator made of a link."""
+    if again:
+        return "double"
+    if target not in truth():
+        return "dead"
+    if target in truth()[source].next:
+        return "wanted"
+    same = truth()[source].topic == truth()[target].topic
+    return "same topic" if same else "off-topic"
+
+
+def test_pages_that_only_list_others_are_named(tmp_path: Path):
+    """A page that only lists others is no link to pick."""
+    articles = site()
+    named = [f"The {word} and the bees that are next door" for word in TOPICS["chess"].split()]
+    bees = [replace(each, title=title) for each, title in zip(articles, named, strict=False)]
+    lines = "\n\n".join(f"{each.title}\n\n{each.body[:80]} ..." for each in bees)
+    bees[0] = replace(bees[0], recommended=("bees-1", "all-bees", "bees-2"))
+    home = Article("all-bees", "All about them", lines, language="en")
+
+    found = audited(tmp_path, [*bees, *articles[len(bees) :], home])
+
+    assert ("doubtful", "listing page") in of(found, "bees-0")
