@@ -23,8 +23,18 @@ if TYPE_CHECKING:
     from recommender.evaluation.compare import Comparison
     from recommender.evaluation.evaluate import Report
     from recommender.evaluation.offpolicy import OffPolicy
+    from recommender.experiments.readout import ReadOut
     from recommender.frames.site import Site
-    from recommender.functions import audit, compare, connect, evaluate, load, off_policy, train
+    from recommender.functions import (
+        audit,
+        compare,
+        connect,
+        evaluate,
+        experiment,
+        load,
+        off_policy,
+        train,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +44,7 @@ __all__ = [
     "Comparison",
     "Link",
     "OffPolicy",
+    "ReadOut",
     "RecommenderError",
     "Report",
     "Site",
@@ -41,6 +52,7 @@ __all__ = [
     "compare",
     "connect",
     "evaluate",
+    "experiment",
     "load",
     "off_policy",
     "train",
@@ -53,11 +65,13 @@ _HOMES = {
     "Comparison": "evaluation.compare",
     "Link": "bundle.composition",
     "OffPolicy": "evaluation.offpolicy",
+    "ReadOut": "experiments.readout",
     "RecommenderError": "errors",
     "Report": "evaluation.evaluate",
     "Site": "frames.site",
     **dict.fromkeys(
-        ["audit", "compare", "connect", "evaluate", "load", "off_policy", "train"], "functions"
+        ["audit", "compare", "connect", "evaluate", "experiment", "load", "off_policy", "train"],
+        "functions",
     ),
 }
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from recommender import arguments
 from recommender.articles.article import Article
 from recommender.articles.dates import dates_of, day_number
+from recommender.bundle import experiments
 from recommender.bundle.bundle import Bundle, bundle_of, load_bundle
 from recommender.clicks.influence import limited
 from recommender.config import WORDS
-from recommender.errors import EditorialError, EvaluationError
+from recommender.errors import EditorialError, EvaluationError, ExperimentError
 from recommender.evaluation import audit as auditing
 from recommender.evaluation import compare as comparing
 from recommender.evaluation.audit import Audit
@@ -26,6 +27,7 @@ from recommender.evaluation.compare import Comparison
 from recommender.evaluation.evaluate import Report, end_of_data, judge
 from recommender.evaluation.offpolicy import Lists, OffPolicy, estimate, lists_of
 from recommender.events.event import latest_at
+from recommender.experiments.readout import ReadOut, read_out
 from recommender.frames.loading import (
     Paths,
     add_events,
@@ -305,3 +307,30 @@ def _counted(store: Store, ids: Sequence[str], now: datetime) -> Log | None:
     """The store's log up to ``now``, less what does not count; None if nothing was seen."""
     log = counts.count(store, ids, until=latest_at(now) + 1).shown_to_all()
     return limited(log, len(ids)).weigh(log) if len(log.n_views) else None
+
+
+def experiment(
+    models: str | Path = "models",
+    site: Site | Store | None = None,
+    name: str | None = None,
+    *,
+    alpha: float = 0.05,
+) -> ReadOut:
+    """What came of an experiment whose arms are below ``models``, by the log of a connected
+    ``site``: by default of the one that runs, else of the last. Intervals are at level 1 -
+    ``alpha``. ``ExperimentError`` if there was none.
+    """
+    folder, store = arguments.path("models", models), _store_of(site)
+    if store is None:
+        raise TypeError(
+            f"site: {arguments.given(site)} is given; give a site, as recommender.connect returns "
+            "it, whose log is read"
+        )
+    if isinstance(alpha, bool) or not isinstance(alpha, float) or not 0 < alpha < 1:
+        raise ValueError(f"alpha: {arguments.given(alpha)} is given; give a number between 0 and 1")
+    if name is None:
+        name = experiments.running_name(folder) or next(reversed(experiments.names(folder)), None)
+    if name is None:
+        raise ExperimentError(f"{folder}: no experiment was started yet")
+    about = experiments.read(folder, arguments.text("name", name))
+    return read_out(store, about, now=datetime.now(UTC), models=folder, alpha=alpha)

@@ -1,12 +1,15 @@
 """README and docs are true: examples run, links lead somewhere, no command is missing."""
 
+import json
 import os
 import re
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 import pytest
+from trials import split
 
 from recommender.cli.main import commands as command_line
 
@@ -83,9 +86,15 @@ def test_pages_of_examples_have_some():
 def test_python_examples_run(
     path: Path, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """One after the other, in a folder with a store and a live bundle of the sample site."""
+    """One after the other, in a folder with a store, a live bundle and an experiment of the sample
+    site.
+    """
     (tmp_path / "recommender.db").symlink_to(sample / "site.db")
-    (tmp_path / "models").symlink_to(sample / "models")
+    (tmp_path / "models" / "experiments" / "autumn").mkdir(parents=True)
+    for each in (sample / "models").iterdir():
+        (tmp_path / "models" / each.name).symlink_to(each)
+    about = tmp_path / "models" / "experiments" / "autumn" / "experiment.json"
+    about.write_text(json.dumps(asdict(split(50, 50))), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "readme"}
 

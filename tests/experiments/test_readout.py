@@ -1,0 +1,403 @@
+"""What came of an experiment, on logs in which the truth is planted."""
+
+import json
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sql
+from trials import PAGES, START, View, drawn_views, interleaved, split, store_of
+
+import recommender
+from recommender.errors import ExperimentError
+from recommender.experiments import readout
+from recommender.experiments.readout import ReadOut, read_out
+from recommender.store.retention import forget_session
+
+NOW = START + timedelta(days=11)
+RATES = dict(zip(PAGES, (0.1, 0.2, 0.4, 0.8, 0.3), strict=True))
+
+
+def gains(**gain):
+    """Readers who follow links of an arm so much more often, by page."""
+    return lambda arm, page: RATES[page] * (1 + gain.get(arm, 0.0))
+
+
+@pytest.fixture(scope="module")
+def won():
+    """The read-out of an experiment whose new arm wins a quarter more."""
+    trial = split(50, 50)
+    views = drawn_views(trial, 12_000, gains(new=0.25), before=3_000)
+    return read_out(store_of(views), trial, now=NOW), views
+
+
+def test_counts_are_those_of_the_log(won):
+    """Views, clicks, clicked views and links of each arm, by hand."""
+    found, views = won
+    new = [view for view in views if view.arm == "new"]
+
+    row = found.arms.loc["new"]
+
+    assert row["views"] == len(new)
+    assert row["clicks"] == sum(view.clicks for view in new)
+    assert row["followed"] == sum(view.clicks > 0 for view in new)
+    assert row["links"] == 4 * len(new)
+    assert row["clicks per page view"] == pytest.approx(row["clicks"] / row["views"])
+    assert row["clicks per link shown"] == pytest.approx(row["clicks"] / row["links"])
+
+
+def test_a_planted_gain_is_found_and_the_verdict_has_the_command(won):
+    """The interval holds it, and the sentence has what to do."""
+    found, _ = won
+
+    row = found.differences.query("metric == 'clicks per page view'").iloc[0]
+
+    assert row["relative low"] < 0.25 < row["relative high"] and row["low"] > 0
+    assert (found.decision, found.arm) == ("activate", "new")
+    assert found.verdict.startswith("new wins ")
+    assert found.verdict.endswith("run: recommender experiment stop --activate new.")
+
+
+def test_what_pages_won_before_makes_it_surer(won):
+    """Pages differ a lot here; the note has by how much."""
+    found, _ = won
+
+    assert 0.75 < found.adjustment["kept"]["new"] < 0.95
+    assert any("is taken off: the variance is " in note for note in found.notes)
+
+
+def test_each_day_has_its_figure(won):
+    """Ten days, of which the last is the final figure."""
+    found, _ = won
+    row = found.differences.query("metric == 'clicks per page view'").iloc[0]
+
+    assert found.daily["number"].tolist() == list(range(1, 11))
+    assert found.daily.iloc[-1]["value"] == row["difference"]
+    assert found.daily["views"].is_monotonic_increasing
+
+
+def test_it_travels_as_json_and_as_one_page(won):
+    """What was written is read, and the page has the verdict and a picture."""
+    found, _ = won
+
+    again = ReadOut.from_json(found.to_json())
+    page = found.to_html()
+
+    assert again == found and again.to_html() == page
+    assert f"<h1>{found.verdict}</h1>" in page
+    assert (
+        "<svg" in page and "<script" not in page and "http" not in page.replace("http://www.w3", "")
+    )
+
+
+def test_what_is_no_read_out_is_refused():
+    with pytest.raises(ExperimentError, match="no read-out"):
+        ReadOut.from_json('{"views": 3}')
+
+
+def test_without_a_difference_it_says_how_long_one_would_take():
+    trial = split(50, 50)
+    store = store_of(drawn_views(trial, 6_000, gains(), seed=2))
+
+    found = read_out(store, trial, now=NOW)
+
+    assert found.decision == "wait"
+    assert found.verdict.startswith("No difference to old can be seen yet (new ")
+    assert "one of 5 % would show after about" in found.verdict
+    assert found.days_left > 10
+
+
+def test_an_arm_that_loses_is_left():
+    trial = split(50, 50)
+    store = store_of(drawn_views(trial, 12_000, gains(new=-0.3)))
+
+    found = read_out(store, trial, now=NOW)
+
+    assert (found.decision, found.arm) == ("keep", "old")
+    assert "fewer clicks per page view than old" in found.verdict
+    assert found.verdict.endswith("run: recommender experiment stop.")
+
+
+def test_when_it_is_over_the_sentence_has_another_command():
+    trial = replace(split(50, 50), stopped=NOW.isoformat())
+    store = store_of(drawn_views(trial, 12_000, gains(new=0.3)))
+
+    found = read_out(store, trial, now=NOW)
+
+    assert found.verdict.endswith("run: recommender models activate b1.")
+
+
+def test_of_three_arms_each_is_compared_with_the_first():
+    trial = split(34, 33, 33)
+    store = store_of(drawn_views(trial, 18_000, gains(new=0.02, other=0.4)))
+
+    found = read_out(store, trial, now=NOW)
+
+    assert found.differences["arm"].unique().tolist() == ["new", "other"]
+    assert found.arm == "other"
+    assert any("level 0.025 (Bonferroni)" in note for note in found.notes)
+
+
+def test_views_that_go_missing_in_one_arm_are_not_trusted():
+    """One in ten views of the new arm never arrives."""
+    trial = split(50, 50)
+    random = np.random.default_rng(1)
+    views = drawn_views(trial, 12_000, gains(new=0.25))
+    kept = [view for view in views if view.arm != "new" or random.random() > 0.1]
+
+    found = read_out(store_of(kept), trial, now=NOW)
+
+    assert found.decision == "distrust" and found.mismatch["found"]
+    assert found.verdict.startswith("Do not trust the figures: arms were not seen as often")
+
+
+def test_one_variant_that_is_drawn_too_often_is_not_trusted():
+    """A cache that sends one variant to everybody, now and then."""
+    trial = split(50, 50)
+    views = drawn_views(trial, 12_000, gains())
+    views += [View("old", "knee", 10 * at / 900, 7, 0, "b0") for at in range(900)]
+
+    found = read_out(store_of(views), trial, now=NOW)
+
+    assert found.mismatch["most deviating variant"] == 7
+    assert found.decision == "distrust"
+
+
+def sticky_views(*, keeps, seed=0, gain=0.0):
+    """Readers of five views, each of whom follows a lot or hardly anything; with ``keeps`` all
+    views of a visit have one variant.
+    """
+    trial, random, views = split(50, 50), np.random.default_rng(seed), []
+    for visit in range(2_400):
+        habit = random.gamma(0.5, 2)
+        variant = int(random.integers(100))
+        for at in range(5):
+            variant = variant if keeps else int(random.integers(100))
+            arm = trial.arms[trial.shown(variant).arm].name
+            rate = 0.2 * habit * (1 + gain * (arm == "new"))
+            day = visit / 240 + at / 2_000
+            bundle = "b1" if arm == "new" else "b0"
+            clicks = min(4, int(random.poisson(rate)))
+            views.append(View(arm, "knee", day, variant, clicks, bundle, f"s{visit}"))
+    return trial, views
+
+
+def test_a_variant_for_each_visit_is_found_and_visits_stand_in_its_place():
+    """Intervals are wider then, by what visits hang together."""
+    trial, views = sticky_views(keeps=True)
+    _, others = sticky_views(keeps=False)
+
+    kept, drawn = (read_out(store_of(each), trial, now=NOW) for each in (views, others))
+
+    assert kept.drawing["keeps"] and not drawn.drawing["keeps"]
+    assert drawn.drawing["holds"] and not kept.drawing["holds"]
+    assert not kept.mismatch["found"]
+    width = [
+        each.differences.iloc[0]["high"] - each.differences.iloc[0]["low"] for each in (kept, drawn)
+    ]
+    assert 1.2 < width[0] / width[1] < 2.5
+    assert any("visits, " in note for note in kept.notes)
+
+
+def test_a_variant_for_each_reader_is_found_where_no_visit_is_known():
+    """By how the numbers of variants vary from hour to hour; variances are widened."""
+    trial, views = sticky_views(keeps=True)
+    for view in views:
+        view.session = ""
+
+    found = read_out(store_of(views), trial, now=NOW)
+
+    assert not found.drawing["holds"]
+    assert 3 < found.drawing["inflated"] < 6
+    assert not found.mismatch["found"]
+    assert any("Some views share a variant" in note for note in found.notes)
+
+
+def test_an_arm_with_short_lists_is_stopped():
+    """One page in five has two links there, and readers follow more of them."""
+    trial = split(50, 50)
+    views = drawn_views(trial, 8_000, gains(new=0.3))
+    for view in views:
+        if view.arm == "new" and view.page == "nap":
+            view.links, view.clicks = 2, min(2, view.clicks)
+
+    found = read_out(store_of(views), trial, now=NOW)
+
+    broken = found.guardrails.query("status == 'broken'")
+    assert broken["guardrail"].tolist() == ["short lists"]
+    assert found.decision == "stop"
+    assert "page views with fewer than 3 links" in found.verdict
+    assert any("Lists differ in length" in note for note in found.notes)
+
+
+def test_slow_answers_break_a_guardrail():
+    """They are counted by the servers, in the store's tallies."""
+    trial = split(50, 50)
+    store = store_of(drawn_views(trial, 8_000, gains()))
+    rows = [("old 0.001", 9_000), ("old 0.25", 10), ("new 0.001", 8_000), ("new inf", 900)]
+    with store.transaction() as connection:
+        for name, n in rows:
+            connection.execute(
+                sql.text("INSERT INTO tallies (day, name, n) VALUES (1, :name, :n)"),
+                {"name": f"seconds autumn/{name}", "n": n},
+            )
+
+    found = read_out(store, trial, now=NOW)
+
+    assert found.guardrails.query("status == 'broken'")["guardrail"].tolist() == ["slow answers"]
+    assert {row["arm"]: row["p99"] for row in found.latency_rows} == {"new": -1.0, "old": 0.001}
+    assert ReadOut.from_json(found.to_json()) == found
+
+
+def test_lists_of_another_bundle_are_not_trusted():
+    trial = split(50, 50)
+    views = drawn_views(trial, 4_000, gains())
+    for view in views[::10]:
+        view.list = "b9"
+
+    found = read_out(store_of(views), trial, now=NOW)
+
+    assert found.decision == "distrust" and "most of them of b9" in found.verdict
+
+
+def test_what_is_outside_and_what_is_forgotten_is_counted():
+    trial = split(50, 50)
+    views = drawn_views(trial, 3_000, gains())
+    views += [View("", "knee", 1 + at / 100, 0, 0) for at in range(50)]
+    for view in views[:20]:
+        view.session = "s"
+    store = store_of(views)
+    forget_session(store, "s")
+
+    found = read_out(store, trial, now=NOW)
+
+    assert found.views == 2_980
+    assert any(note.startswith("50 views of these days are outside") for note in found.notes)
+    assert any(note.startswith("20 views of these days were forgotten") for note in found.notes)
+
+
+def test_pages_on_which_arms_show_the_same_are_left_out(monkeypatch):
+    """What remains has the whole effect, where all pages dilute it."""
+    trial = split(50, 50)
+    same = {"ankle", "sleep", "nap"}
+    views = drawn_views(
+        trial, 16_000, lambda arm, page: 0.3 * (1.3 if arm == "new" and page not in same else 1)
+    )
+    monkeypatch.setattr(readout, "pages_alike", lambda models, experiment: same)
+
+    found = read_out(store_of(views), trial, now=NOW, models=Path())
+
+    rows = found.differences.query("metric == 'clicks per page view'").set_index("pages")
+    narrow, wide = rows.loc["pages where arms differ"], rows.loc["all pages"]
+    assert narrow["relative low"] < 0.3 < narrow["relative high"]
+    assert wide["relative"] < 0.2
+    assert "on pages where they differ" in found.verdict
+    assert any("What decides are pages where the arms differ" in note for note in found.notes)
+
+
+def test_before_the_first_view_there_is_nothing_to_say():
+    trial = split(50, 50)
+
+    found = read_out(store_of([]), trial, now=NOW)
+
+    assert found.decision == "wait" and found.views == 0
+    assert found.verdict == "No view of experiment autumn is in the log yet."
+    assert "<h1>" in found.to_html()
+    assert ReadOut.from_json(found.to_json()) == found
+
+
+def test_with_few_clicks_nothing_is_concluded():
+    trial = split(50, 50)
+
+    found = read_out(store_of(drawn_views(trial, 60, gains())), trial, now=NOW)
+
+    assert found.decision == "wait" and found.verdict.startswith("Too little is known yet")
+    assert found.differences["low"].isna().all()
+    assert "<h1>" in found.to_html()
+
+
+def mixed_views(n, *, first, second, seed=0):
+    """Views of two links of each arm, in turn; links of the arms are followed at such rates."""
+    random, views = np.random.default_rng(seed), []
+    for at in range(n):
+        variant = int(random.integers(100))
+        teams = "1221" if variant % 2 else "2112"
+        rates = np.where(np.array([*teams]) == "1", first, second)
+        followed = np.flatnonzero(random.random(4) < rates)
+        views.append((teams, variant, 10 * at / n, followed))
+    return views
+
+
+def interleaved_store(drawn):
+    """A store of such views."""
+    views = [View(teams, "knee", day, variant, 0, "mixed") for teams, variant, day, _ in drawn]
+    store = store_of(views, experiment="mixed")
+    with store.transaction() as connection:
+        keys = dict(connection.execute(sql.text("SELECT id, key FROM ids")).all())
+        rows = [
+            {"view": f"v{number:07d}", "item": keys["abcd"[place]]}
+            for number, (_, _, _, followed) in enumerate(drawn)
+            for place in followed.tolist()
+        ]
+        connection.execute(
+            sql.text("INSERT INTO clicks (view_id, item, ts, live) "
+                     "SELECT :view, :item, ts + 5000, 1 FROM views WHERE view_id = :view"),
+            rows,
+        )  # fmt: skip
+    return store
+
+
+def test_clicks_are_credited_to_the_arm_that_picked_the_link():
+    """Counted by hand, and the better arm is preferred."""
+    drawn = mixed_views(4_000, first=0.08, second=0.12)
+    trial = interleaved()
+
+    found = read_out(interleaved_store(drawn), trial, now=NOW)
+
+    one = sum(teams[place] == "1" for teams, _, _, clicks in drawn for place in clicks)
+    two = sum(teams[place] == "2" for teams, _, _, clicks in drawn for place in clicks)
+    assert found.interleaving["clicks"] == [one, two]
+    assert found.interleaving["share"] == pytest.approx(two / (one + two))
+    assert found.interleaving["low"] > 0.5
+    assert (found.decision, found.arm) == ("activate", "new")
+    assert found.verdict.startswith("Readers prefer new to old")
+    assert "<h1>" in found.to_html() and ReadOut.from_json(found.to_json()) == found
+
+
+def test_without_a_preference_none_is_seen():
+    found = read_out(
+        interleaved_store(mixed_views(3_000, first=0.1, second=0.1)), interleaved(), now=NOW
+    )
+
+    assert found.decision == "wait"
+    assert found.interleaving["low"] < 0.5 < found.interleaving["high"]
+    assert found.verdict.startswith("No preference can be seen yet")
+
+
+def test_the_front_door_reads_the_experiment_that_runs_or_the_last(tmp_path):
+    """By name, too; and says so if there was none."""
+    trial = split(50, 50)
+    site = recommender.Site(store_of(drawn_views(trial, 2_000, gains())))
+    with pytest.raises(ExperimentError, match="no experiment was started yet"):
+        recommender.experiment(tmp_path, site)
+    for experiment in (trial, replace(trial, name="before", started="2026-01-01T00:00:00+00:00")):
+        folder = tmp_path / "experiments" / experiment.name
+        folder.mkdir(parents=True)
+        (folder / "experiment.json").write_text(json.dumps(asdict(experiment)))
+
+    found = recommender.experiment(tmp_path, site)
+
+    assert (found.name, found.views) == ("autumn", 2_000)
+    assert recommender.experiment(tmp_path, site, "before").views == 0
+    assert any("A bundle of the arms is no longer there" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [(("models",), "site: None is given"), (("models", "site"), "site: 'site' is given")],
+)
+def test_the_front_door_wants_a_site(arguments, fault):
+    with pytest.raises(TypeError, match=fault):
+        recommender.experiment(*arguments)
