@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recommender.evaluation.audit import Audit
     from recommender.evaluation.compare import Comparison
     from recommender.evaluation.evaluate import Report
+    from recommender.evaluation.joint import JointReport
     from recommender.evaluation.offpolicy import OffPolicy
     from recommender.experiments.readout import ReadOut
     from recommender.frames.site import Site
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         experiment,
         load,
         off_policy,
+        run_of,
         train,
     )
 
@@ -42,6 +44,7 @@ __all__ = [
     "Audit",
     "Bundle",
     "Comparison",
+    "JointReport",
     "Link",
     "OffPolicy",
     "ReadOut",
@@ -55,6 +58,7 @@ __all__ = [
     "experiment",
     "load",
     "off_policy",
+    "run_of",
     "train",
 ]
 
@@ -63,6 +67,7 @@ _HOMES = {
     "Audit": "evaluation.audit",
     "Bundle": "bundle.bundle",
     "Comparison": "evaluation.compare",
+    "JointReport": "evaluation.joint",
     "Link": "bundle.composition",
     "OffPolicy": "evaluation.offpolicy",
     "ReadOut": "experiments.readout",
@@ -70,7 +75,17 @@ _HOMES = {
     "Report": "evaluation.evaluate",
     "Site": "frames.site",
     **dict.fromkeys(
-        ["audit", "compare", "connect", "evaluate", "experiment", "load", "off_policy", "train"],
+        [
+            "audit",
+            "compare",
+            "connect",
+            "evaluate",
+            "experiment",
+            "load",
+            "off_policy",
+            "run_of",
+            "train",
+        ],
         "functions",
     ),
 }

@@ -7,10 +7,11 @@ not give the time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from recommender import arguments
 from recommender.articles.article import Article
@@ -19,13 +20,17 @@ from recommender.bundle import experiments
 from recommender.bundle.bundle import Bundle, bundle_of, load_bundle
 from recommender.clicks.influence import limited
 from recommender.config import WORDS
-from recommender.errors import EditorialError, EvaluationError, ExperimentError
+from recommender.errors import EditorialError, EvaluationError, ExperimentError, InputError
 from recommender.evaluation import audit as auditing
 from recommender.evaluation import compare as comparing
 from recommender.evaluation.audit import Audit
 from recommender.evaluation.compare import Comparison
 from recommender.evaluation.evaluate import Report, end_of_data, judge
-from recommender.evaluation.offpolicy import Lists, OffPolicy, estimate, lists_of
+from recommender.evaluation.given_lists import HAND_PICKED, Lists, lists_of, picked, read_lists
+from recommender.evaluation.joint import JointReport, judge_jointly
+from recommender.evaluation.offpolicy import OffPolicy, estimate
+from recommender.evaluation.outcomes import between
+from recommender.evaluation.runs import run_of_lists
 from recommender.events.event import latest_at
 from recommender.experiments.readout import ReadOut, read_out
 from recommender.frames.loading import (
@@ -46,6 +51,10 @@ from recommender.training.pipeline import Options, build
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    # A side of a comparison.
+    Candidate: TypeAlias = Bundle | Lists | pd.DataFrame | str | Path
+    Events: TypeAlias = Site | Store | pd.DataFrame | Sequence[pd.DataFrame] | Paths
 
 
 def connect(database: str | Path = "sqlite:///recommender.db") -> Site:
@@ -110,28 +119,58 @@ def train(
         return build(store, folder, now=moment, options=options, progress=progress)
 
 
+@overload
 def evaluate(
     bundle: Bundle,
-    events: Site | Store | pd.DataFrame | Sequence[pd.DataFrame] | Paths,
+    events: Events,
     k: int = 10,
     *,
     articles: Site | Store | pd.DataFrame | Paths | None = None,
     seed: int = 0,
-) -> Report:
-    """Judge a bundle by views it has not seen.
+) -> Report: ...
+
+
+@overload
+def evaluate(
+    bundle: Sequence[Candidate],
+    events: Events,
+    k: int = 10,
+    *,
+    articles: Site | Store | pd.DataFrame | Paths | None = None,
+    seed: int = 0,
+) -> Report | JointReport: ...
+
+
+def evaluate(
+    bundle: Bundle | Sequence[Candidate],
+    events: Events,
+    k: int = 10,
+    *,
+    articles: Site | Store | pd.DataFrame | Paths | None = None,
+    seed: int = 0,
+) -> Report | JointReport:
+    """Judge a bundle by views it has not seen, or several by the same views.
 
     ``events`` are files or frames of held-out events, all of which are judged; or a connected
     site, of which the views after the bundle's data window are. ``EvaluationError`` if there are
     none. A connected site has the ``articles`` too, from which hand-picked lists, dates and the
     names of categories are read; beside files of events they may be handed over.
+
+    Of a list of several bundles, or lists as ``compare`` takes them, comes a ``JointReport``: each
+    with intervals, and what lies between it and the first, from views after the latest data window.
     """
-    bundle, k, seed = bundle_of("bundle", bundle), arguments.whole("k", k), arguments.seed(seed)
+    k, seed = arguments.whole("k", k), arguments.seed(seed)
     if articles is not None and _store_of(articles) is None:
         checked_articles(articles)
+    if isinstance(bundle, list | tuple):
+        if len(bundle) > 1:
+            return _evaluate_jointly(bundle, events, k, articles=articles, seed=seed)
+        if not bundle:
+            raise ValueError("bundle: an empty list is given; give a bundle, or several")
+        bundle = bundle[0]
+    bundle = bundle_of("bundle", bundle)
     store, end = _store_of(events), end_of_data(bundle)
-    lists = bundle.lists
-    addresses = ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
-    log = _log(events, end, addresses)
+    log = _log(events, end, _addresses(bundle))
     ahead = _on_ahead(_n_ahead(store))
     if store is not None and len(log.slate) == 0:
         noted = "".join(f"; {each}" for each in ahead)
@@ -146,8 +185,47 @@ def evaluate(
     return report
 
 
-def _lists(name: str, value: Any) -> Bundle | Lists:
-    """What an argument names that is a bundle, its path, a mapping or a frame of lists."""
+def _addresses(bundle: Bundle) -> Iterator[tuple[str, str]]:
+    """Ids and addresses of its articles."""
+    lists = bundle.lists
+    return ((lists.id_of(row), lists.addresses[row]) for row in range(len(lists.stub)))
+
+
+def _evaluate_jointly(
+    given: Sequence[Candidate],
+    events: Events,
+    k: int,
+    *,
+    articles: Site | Store | pd.DataFrame | Paths | None,
+    seed: int,
+) -> JointReport:
+    store = _store_of(events)
+    source = store if store is not None else _store_of(articles)
+    sides: dict[str, Bundle | Lists] = {}
+    for number, each in enumerate(given, start=1):
+        side = _lists(f"bundle[{number - 1}]", each, source)
+        name = _name_of(each, side, f"lists {number}")
+        sides[name if name not in sides else f"{name} ({number})"] = side
+    bundles = [side for side in sides.values() if isinstance(side, Bundle)]
+    end = max(map(end_of_data, bundles), default=-1)
+    log = _log(events, end, _addresses(bundles[-1]) if bundles else None)
+    ahead = _on_ahead(_n_ahead(store))
+    if store is not None and len(log.slate) == 0:
+        noted = "".join(f"; {each}" for each in ahead)
+        raise EvaluationError(
+            f"no view to judge {', '.join(sides)} by: the store holds none after the data of all "
+            f"of them{noted}"
+        )
+    known = _by_id(articles if store is None else store)
+    report = judge_jointly(sides, log, k=k, seed=seed, articles=known)
+    report.notes.extend([*_on_lists(*sides.values()), *_on_old_views(log, end), *ahead])
+    return report
+
+
+def _lists(name: str, value: Any, store: Store | None = None) -> Bundle | Lists:
+    """What an argument names that is a bundle, its path, or lists as a mapping, a frame, a file or
+    those that the editors of a ``store`` picked.
+    """
     if isinstance(value, Mapping):
         return {
             arguments.article_id(name, id): arguments.texts(f"{name}[{id!r}]", ids)
@@ -155,12 +233,31 @@ def _lists(name: str, value: Any) -> Bundle | Lists:
         }
     if hasattr(value, "columns"):
         return lists_of(value)
+    if _is_picked(value):
+        if store is None:
+            raise InputError(f"{name}: {HAND_PICKED} lists are those of a site's store: give it")
+        return picked(store.articles(with_body=False))
+    if isinstance(value, str | Path) and Path(value).is_file():
+        return read_lists(Path(value))
     if isinstance(value, Bundle | str | Path):
         return bundle_of(name, value)
     raise TypeError(
         f"{name}: {arguments.given(value)} is given; give a bundle, its path, a mapping from a "
-        "page's id to ids, or a frame with columns source_id, position, id"
+        "page's id to ids, a frame with columns source_id, position, id, or a file of one"
     )
+
+
+def _is_picked(value: Any) -> bool:
+    return isinstance(value, str) and value == HAND_PICKED
+
+
+def _name_of(value: Any, lists: Bundle | Lists, otherwise: str) -> str:
+    """What a side is called: hand-picked, as its file, as its bundle."""
+    if isinstance(lists, Bundle):
+        return lists.name
+    if isinstance(value, str | Path):
+        return HAND_PICKED if _is_picked(value) else Path(value).name
+    return otherwise
 
 
 def _store_of(events: Any) -> Store | None:
@@ -240,27 +337,99 @@ def off_policy(
 
 
 def compare(
-    a: Bundle | pd.DataFrame | Lists,
-    b: Bundle | pd.DataFrame | Lists,
+    a: Candidate,
+    b: Candidate,
     site: Site | Store | None = None,
     k: int = comparing.K,
+    *,
+    events: Site | Store | pd.DataFrame | Sequence[pd.DataFrame] | Paths | None = None,
+    models: str | Path | None = None,
+    seed: int = 0,
 ) -> Comparison:
-    """What changed from ``a`` to ``b`` in the first ``k`` links of each page, and where most.
+    """What changed from ``a`` to ``b`` in the first ``k`` links of each page, where most, and which
+    is better.
 
-    Each is a bundle, a mapping from a page's id to the ids of its list, or a frame with columns
-    ``source_id``, ``position``, ``id``. A connected ``site`` has the names of categories, and the
-    titles of what no bundle knows.
+    Each is a bundle, a mapping from a page's id to the ids of its list, a frame with columns
+    ``source_id``, ``position``, ``id``, a file of such a table (CSV, JSON Lines, Parquet), or
+    ``"hand-picked"``, the editors' lists of the ``site``. A connected site also has the names of
+    categories, the titles of what no bundle knows, and the log: by views that neither bundle
+    learned from both are judged, or by those of ``events``, files or frames. Experiments are looked
+    for in ``models``, by default the folder a bundle is in.
     """
-    old, new, k = _lists("a", a), _lists("b", b), arguments.whole("k", k)
-    store, articles = _store_of(site), None
+    store, k, seed = _store_of(site), arguments.whole("k", k), arguments.seed(seed)
     if site is not None and store is None:
         raise TypeError(
             f"site: {arguments.given(site)} is given; give a site, as recommender.connect returns "
             "it"
         )
+    old, new = _lists("a", a, store), _lists("b", b, store)
+    articles = None
     if store is not None:
         articles = Site(store).articles(columns=["id", "title", "category"])
-    return comparing.compare(old, new, k, articles=articles)
+    names = comparing.names_of(old, new)
+    called = _name_of(a, old, names[0]), _name_of(b, new, names[1])
+    names = called if called[0] != called[1] else names
+    found = comparing.compare(old, new, k, articles=articles, names=names)
+    found = _with_experiments(found, (a, b), (old, new), models)
+    log = events if events is not None else store
+    if log is None:
+        return _unjudged(found, "no log was handed over")
+    end = max(end_of_data(each) if isinstance(each, Bundle) else -1 for each in (old, new))
+    views = _log(log, end)
+    views = views.only(views.ts > end)
+    ahead = _on_ahead(_n_ahead(_store_of(log)))
+    if len(views.slate) == 0:
+        ends = [each.about.data_window[1] for each in (old, new) if isinstance(each, Bundle)]
+        last = max(filter(None, ends), default=None)
+        return _unjudged(
+            found,
+            f"there is no view after the data that a bundle here learned from, which ends {last}"
+            if last
+            else "the log has no view",
+            *ahead,
+        )
+    known = None if store is None else _by_id(store)
+    found = comparing.judged(found, old, new, views, seed=seed, articles=known)
+    if found.offline is not None:
+        found.offline.notes.extend([*_on_lists(old, new), *ahead])
+    return found
+
+
+def _unjudged(found: Comparison, reason: str, *more: str) -> Comparison:
+    """A comparison without figures on which is better."""
+    why = f"Which is better is not judged: {reason}."
+    return replace(found, missing=(*found.missing, why, *more))
+
+
+def _with_experiments(
+    found: Comparison,
+    given: tuple[Candidate, Candidate],
+    sides: tuple[Bundle | Lists, Bundle | Lists],
+    models: str | Path | None,
+) -> Comparison:
+    """The comparison with what came of experiments between the two."""
+    folders = {Path(models)} if models is not None else set()
+    if not folders:
+        folders = {each.folder.resolve().parent for each in sides if isinstance(each, Bundle)}
+    names = [
+        [each.name] if isinstance(each, Bundle) else [HAND_PICKED] if _is_picked(side) else []
+        for each, side in zip(sides, given, strict=True)
+    ]
+    for folder in sorted(folders):
+        outcomes, faults = between(folder, *names)
+        found = replace(
+            found,
+            experiments=(*found.experiments, *outcomes),
+            missing=(*found.missing, *faults),
+        )
+    return found
+
+
+def _on_lists(*sides: Bundle | Lists) -> list[str]:
+    """What is to be noted of lists: nobody knows from what they were made."""
+    if all(isinstance(side, Bundle) for side in sides):
+        return []
+    return ["If the lists given were made from these views, the figures flatter them."]
 
 
 def audit(
@@ -334,3 +503,24 @@ def experiment(
         raise ExperimentError(f"{folder}: no experiment was started yet")
     about = experiments.read(folder, arguments.text("name", name))
     return read_out(store, about, now=datetime.now(UTC), models=folder, alpha=alpha)
+
+
+def run_of(
+    lists: Candidate,
+    k: int = 10,
+    *,
+    pages: Iterable[str] | None = None,
+    name: str | None = None,
+    site: Site | Store | None = None,
+) -> pd.DataFrame:
+    """The first ``k`` links of every page, or of those ``pages``, as a run whose queries are pages,
+    for ranx, ir_measures and trec_eval: columns ``query_id``, ``doc_id``, ``score`` (falling by 1),
+    ``rank`` and ``run``, its ``name``. ``lists`` are those of a side of ``compare``.
+
+    A report's ``run`` and ``qrels`` have the views it judged. ``InputError`` names a page without a
+    list of its own.
+    """
+    side, k = _lists("lists", lists, _store_of(site)), arguments.whole("k", k)
+    wanted = None if pages is None else arguments.texts("pages", pages)
+    called = name or _name_of(lists, side, "lists")
+    return run_of_lists(side, k, pages=wanted, name=called)

@@ -23,7 +23,9 @@ from recommender.terminal import Cell, Table, below, say, say_json, show, styled
 if TYPE_CHECKING:
     from recommender.bundle.bundle import Bundle
     from recommender.evaluation.compare import Comparison, Side
+    from recommender.evaluation.joint import JointReport
     from recommender.evaluation.offpolicy import OffPolicy
+    from recommender.evaluation.report.report import Report
     from recommender.store.articles import Changes
 
 
@@ -380,40 +382,77 @@ def export(folder: Path, format: str, k: int) -> None:
 
 
 @click.command("evaluate")
-@click.option("--bundle", "name", metavar="NAME", help="instead of the live one")
+@click.option(
+    "--bundle",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="instead of the live one; of several, all are judged by the same views",
+)
 @click.option("--events", type=PATH, metavar="PATH", help="instead of the store's log")
 @click.option("-k", type=COUNT, default=10, metavar="N", help="links that count")
 @click.option("--json", "as_json", type=PATH, metavar="FILE", help="write the report as JSON")
 @click.option("--html", "as_html", type=PATH, metavar="FILE", help="write the report as a page")
 def evaluate(
-    name: str | None, events: Path | None, k: int, as_json: Path | None, as_html: Path | None
+    names: tuple[str, ...], events: Path | None, k: int, as_json: Path | None, as_html: Path | None
 ) -> None:
-    """Judge a bundle by views it has not seen.
+    """Judge a bundle by views it has not seen, or several by views that none of them has.
 
     \b
     example:
       recommender evaluate --events held-out.jsonl.gz --html report.html
     """
-    from recommender.bundle.bundle import Bundle, load_bundle
-    from recommender.evaluation.report.text import p_value
+    from recommender.evaluation.joint import JointReport
     from recommender.functions import evaluate as judge
     from recommender.store.database import Store
 
     settings = here()
     models = settings.models
-    bundle = Bundle(registry.inside(models, name)) if name else load_bundle(models)
+    bundles = [_side_of(models, name, named=True) for name in names or ("live",)]
     # Judging by a file leaves no empty store behind.
     if events and _is_absent(settings.database):
-        report = judge(bundle, events, k=k)
+        report = judge(bundles, events, k=k)
     else:
         with Store(settings.database, writing=False) as store:
             articles = store if store.n_articles() else None
-            report = judge(bundle, events or store, k=k, articles=articles)
+            report = judge(bundles, events or store, k=k, articles=articles)
     if as_json:
         as_json.write_text(report.to_json() + "\n", encoding="utf-8")
     if as_html:
         as_html.write_text(report.to_html(), encoding="utf-8")
-    table = Table(f"bundle {bundle.name}", is_plain=True)
+    if isinstance(report, JointReport):
+        show(_joint_table(report))
+        say(report.verdict)
+    else:
+        _print_report(report)
+    for note in report.notes:
+        say(f"- {note}")
+    if not isinstance(report, JointReport) and report.off_policy:
+        _print_off_policy(report.off_policy)
+
+
+def _joint_table(report: JointReport) -> Table:
+    from recommender.evaluation.report.text import p_value
+
+    table = Table(f"beside {report.names[0]}", is_plain=True)
+    table.add_column("bundle", overflow="fold")
+    names = [*dict.fromkeys((report.metric, report.metric.partition(",")[0], "MRR"))]
+    for name in (*names, "gain", "p"):
+        table.add_column(name, justify="right", overflow="fold")
+    for bundle, row in report.table.iterrows():
+        cells: list[Cell] = [
+            below(f"{row[n]:.3f}", f"{row[n + ' low']:.3f}-{row[n + ' high']:.3f}") for n in names
+        ]
+        gain = below(f"{row['gain']:+.3f}", f"{row['gain low']:+.3f} to {row['gain high']:+.3f}")
+        cells += ["", ""] if bundle == report.names[0] else [gain, p_value(row["gain p"])]
+        table.add_row(str(bundle), *cells)
+    return table
+
+
+def _print_report(report: Report) -> None:
+    from recommender.evaluation.report.text import p_value
+
+    table = Table(f"bundle {report.bundle}", is_plain=True)
     table.add_column("order of the links", no_wrap=True)
     names = (report.metric, "MRR")
     for name in (*names, "model's gain", "p"):
@@ -428,10 +467,6 @@ def evaluate(
     show(table)
     say(report.headline)
     say(report.verdict)
-    for note in report.notes:
-        say(f"- {note}")
-    if report.off_policy:
-        _print_off_policy(report.off_policy)
 
 
 def _print_off_policy(found: OffPolicy) -> None:
@@ -471,48 +506,69 @@ def _print_off_policy(found: OffPolicy) -> None:
 @click.argument("new", metavar="B")
 @click.option("-k", type=LENGTH, default=10, metavar="N", help="links of a list that count")
 @click.option("--most", type=COUNT, default=10, metavar="N", help="rows of what changed most")
+@click.option("--events", type=PATH, metavar="PATH", help="judge by these, not the store's log")
+@click.option("--html", "as_html", type=PATH, metavar="FILE", help="write it as a page")
 @as_json
-def compare(old: str, new: str, k: int, most: int, as_json: bool) -> None:
-    """Show what changed from bundle A to bundle B, and where most.
+def compare(
+    old: str,
+    new: str,
+    k: int,
+    most: int,
+    events: Path | None,
+    as_html: Path | None,
+    as_json: bool,
+) -> None:
+    """Show what changed from A to B, where most, and which is better.
 
-    A and B are names as `models list` shows them, `live`, or folders. Lists are as the bundles made
-    them, without editors' rules.
+    A and B are names of bundles as `models list` shows them, `live`, or folders; `hand-picked`, the
+    editors' lists; or a file with a link a record, of source_id, position and id (CSV, JSON Lines,
+    Parquet). Lists of bundles are as they made them, without editors' rules. Which is better is
+    judged by views that no bundle here learned from.
 
     \b
     example:
-      recommender compare live 20261122-101500-3f2a9c
+      recommender compare live 20261122-101500-3f2a9c --html changes.html
     """
     from recommender.functions import compare as between
     from recommender.store.database import Store
 
     settings = here()
-    before, after = (_bundle_of(settings.models, name) for name in (old, new))
+    models = settings.models
+    before, after = (_side_of(models, name) for name in (old, new))
     # Comparing leaves no empty store behind; without one, categories go by a title.
     if _is_absent(settings.database):
-        found = between(before, after, k=k)
+        found = between(before, after, k=k, events=events, models=models)
     else:
         with Store(settings.database, writing=False) as store:
-            found = between(before, after, store if store.n_articles() else None, k=k)
+            site = store if store.n_articles() else None
+            found = between(before, after, site, k=k, events=events, models=models)
+    if as_html:
+        as_html.write_text(found.to_html(most), encoding="utf-8")
     if as_json:
         say_json(found.to_dict(most))
         return
     _print_comparison(found, most)
 
 
-def _bundle_of(models: Path, name: str) -> Bundle:
-    """A bundle by its name below ``models``, ``live``, or a folder as ``load_bundle`` takes it."""
+def _side_of(models: Path, name: str, *, named: bool = False) -> Bundle | str:
+    """A bundle by its name below ``models``, ``live``, or, if it need not be ``named``, a folder as
+    ``load_bundle`` takes it; the name of lists stays one.
+    """
     from recommender.bundle.bundle import Bundle, load_bundle
+    from recommender.evaluation.given_lists import HAND_PICKED
 
+    if name == HAND_PICKED or (not named and Path(name).is_file()):
+        return name
     if name == "live":
         return load_bundle(models)
     path = Path(name)
-    if path.name == name:
+    if named or path.name == name:
         return Bundle(registry.inside(models, name))
     return load_bundle(path) if path.is_dir() else Bundle(path)
 
 
 def _print_comparison(found: Comparison, most: int) -> None:
-    from recommender.evaluation.report.text import number
+    from recommender.evaluation.report.text import number, span
 
     def percent(share: float) -> str:
         return number(share, ".1%")
@@ -583,7 +639,22 @@ def _print_comparison(found: Comparison, most: int) -> None:
             {"article": "left", "lists before": "right", "after": "right"},
             [(row.title, f"{row.before:,}", f"{row.after:,}") for row in articles.itertuples()],
         )
+    if found.offline is not None:
+        show(styled("Which orders the links shown better", "italic"), _joint_table(found.offline))
+    if (won := found.off_policy) is not None and not won.reason:
+        parts = (*((side.name, part) for side, part in zip(sides, (won.old, won.new), strict=True)),
+                 ("the difference, paired", won.gain))  # fmt: skip
+        section(
+            f"Clicks a page view, had the lists been shown ({won.estimator})",
+            {"": "left", "clicks": "right"},
+            [(name, span(part.value, part.low, part.high)) for name, part in parts],
+        )
+    for each in found.experiments:
+        say(f"- {each.sentence}")
+    for note in (*(found.offline.notes if found.offline else ()), *found.missing):
+        say(f"- {note}")
     say(found.summary())
+    say(found.verdict)
 
 
 def _is_absent(database: str) -> bool:

@@ -71,6 +71,13 @@ class Case:
         return ranks(self.slate, score, tie)[np.searchsorted(self.link, self.views.click_link)]
 
 
+def judged_links(views: Impressions) -> tuple[np.ndarray, np.ndarray]:
+    """The links of the slates of ``views``, and the slate of each, ``(n_judged,)``, ascending."""
+    used = np.unique(views.slate)
+    link, nth = expand(views.heads[used], views.size[used])
+    return link, used[nth]
+
+
 def case_of(
     bundle: Bundle, log: Impressions, articles: Mapping[str, Article] | None = None
 ) -> Case:
@@ -78,9 +85,7 @@ def case_of(
     found = map(bundle.lists.find, log.ids)
     row = np.array([-1 if number is None else number for number in found], dtype=np.int64)
     views = log.followed()
-    used = np.unique(views.slate)
-    link, nth = expand(views.heads[used], views.size[used])
-    slate = used[nth]
+    link, slate = judged_links(views)
     source, item = row[views.source[slate]], row[views.item[link]]
     both = (source >= 0) & (item >= 0)
     n_articles = max(len(bundle.lists.stub), 1)

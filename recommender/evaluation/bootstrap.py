@@ -38,9 +38,16 @@ class Means:
     p: np.ndarray
 
 
-def means(columns: Sequence[np.ndarray], session: np.ndarray, random: np.random.Generator) -> Means:
+def means(
+    columns: Sequence[np.ndarray],
+    session: np.ndarray,
+    random: np.random.Generator,
+    *,
+    weights: Sequence[np.ndarray] | None = None,
+) -> Means:
     """The mean of each column over views, ``(n_views,)`` each, of which NaN is left out;
-    ``session``, ``(n_views,)``, is the visit of each view, a number from 0.
+    ``session``, ``(n_views,)``, is the visit of each view, a number from 0, and ``weights``, of the
+    shape of ``columns``, what each view counts; 1 without them.
 
     Intervals are percentile intervals, and ``p`` inverts them: it is the level at which the
     interval would end at 0, twice the smaller share of draws on one side of it (Efron & Tibshirani,
@@ -50,6 +57,8 @@ def means(columns: Sequence[np.ndarray], session: np.ndarray, random: np.random.
     cluster = session % MAX_CLUSTERS
     n_clusters = int(cluster.max()) + 1
     masks = [~np.isnan(column) for column in columns]
+    counted = [np.ones(len(column)) for column in columns] if weights is None else weights
+    products = [column * each for column, each in zip(columns, counted, strict=True)]
     totals, counts = (
         np.column_stack(
             [
@@ -57,7 +66,7 @@ def means(columns: Sequence[np.ndarray], session: np.ndarray, random: np.random.
                 for mask, amounts in zip(masks, summed, strict=True)
             ]
         )
-        for summed in (columns, masks)
+        for summed in (products, counted)
     )
     drawn = np.empty((N_DRAWS, len(columns)))
     for start in range(0, N_DRAWS, BLOCK):
@@ -67,19 +76,22 @@ def means(columns: Sequence[np.ndarray], session: np.ndarray, random: np.random.
         part[:] = np.nan
         np.divide(times @ totals, n_views, out=part, where=n_views > 0)
     found = [
-        _one(column[mask], draws)
-        for column, mask, draws in zip(columns, masks, drawn.T, strict=True)
+        _one(column[mask], each[mask], draws)
+        for column, each, mask, draws in zip(columns, counted, masks, drawn.T, strict=True)
     ]
     return Means(*np.array(found).reshape(-1, 4).T)
 
 
-def _one(values: np.ndarray, draws: np.ndarray) -> tuple[float, float, float, float]:
+def _one(
+    values: np.ndarray, weights: np.ndarray, draws: np.ndarray
+) -> tuple[float, float, float, float]:
     draws = draws[~np.isnan(draws)]
-    if len(values) == 0 or len(draws) == 0:
+    if weights.sum() == 0 or len(draws) == 0:
         return np.nan, np.nan, np.nan, np.nan
     low, high = np.quantile(draws, [0.025, 0.975])
     side = 1 + min((draws <= 0).sum(), (draws >= 0).sum())
-    return float(values.mean()), float(low), float(high), min(1.0, 2 * side / (1 + len(draws)))
+    mean = float((values * weights).sum() / weights.sum())
+    return mean, float(low), float(high), min(1.0, 2 * side / (1 + len(draws)))
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -1,9 +1,12 @@
-"""What changed between two bundles, or a bundle and lists, and where most.
+"""What changed between two bundles, or a bundle and lists, where most, and which is better.
 
-Whether the new lists are better is not asked here: views say that (``evaluate``, ``promotion``).
 This is what an editor or operator reads before or after a switch. Rows of two bundles have nothing
 to do with one another, so both sides are brought to one numbering, that of all their ids in order;
 whatever ties comes in the order of the ids.
+
+Which is better, three can tell, the surest first: an experiment that showed both; the log, of what
+both would have won, where links stood at their places by known chances (``offpolicy``); and the
+order in which each puts the links of views that neither learned from (``joint``).
 
 >>> found = compare({"knee": ["hip", "gout"]}, {"knee": ["gout", "salt"]})
 >>> found.first_changed, found.new_links
@@ -12,18 +15,29 @@ whatever ties comes in the order of the ids.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY, MIN_LINKS
+from recommender.errors import EvaluationError
 from recommender.escaping import terminal
-from recommender.evaluation.offpolicy import Lists
+from recommender.evaluation.given_lists import Lists
+from recommender.evaluation.joint import JointReport, about_zero, judge_jointly
+from recommender.evaluation.metrics import METRICS
+from recommender.evaluation.offpolicy import Difference, difference
+from recommender.evaluation.outcomes import Outcome
+from recommender.evaluation.report.picture import TEMPLATES, Picture, Row, intervals
 from recommender.evaluation.report.text import number as written
+from recommender.evaluation.report.text import span
 from recommender.evaluation.slices import named_by_title
+from recommender.evaluation.tidy import PAGE_VIEWS, PAGES, figure, frame
+from recommender.store.impressions import Impressions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +97,12 @@ class Comparison:
     articles: pd.DataFrame
     only_old: tuple[str, ...]
     only_new: tuple[str, ...]
+    before: np.ndarray
+    after: np.ndarray
+    offline: JointReport | None = None
+    off_policy: Difference | None = None
+    experiments: tuple[Outcome, ...] = ()
+    missing: tuple[str, ...] = ()
 
     # Shares are of the pages that both have; NaN if there is none.
 
@@ -152,6 +172,133 @@ class Comparison:
         """An article's title, its id where that is not known; nothing for what is missing."""
         return str(self.articles["title"].get(id, id)) if isinstance(id, str) else ""
 
+    def lists(self, page: str) -> pd.DataFrame:
+        """The two lists of a page beside one another, a row a place: ``position``, ``before``,
+        ``after`` (ids, missing where a list ends), their titles, ``title_before`` and
+        ``title_after``, and whether the link is in one list only, ``is_lost`` and ``is_new``.
+        ``KeyError`` if it is no page of both.
+        """
+        import pandas as pd
+
+        at = np.flatnonzero((self.table["page"] == page).to_numpy())
+        if len(at) == 0:
+            raise KeyError(page)
+        ids = np.array([*self.articles.index, None], dtype=object)
+        titles = np.array([*self.articles["title"], None], dtype=object)
+        old, new = self.before[at[0]], self.after[at[0]]
+        found = pd.DataFrame(
+            {
+                "position": np.arange(1, self.k + 1),
+                "before": ids[old],
+                "after": ids[new],
+                "title_before": titles[old],
+                "title_after": titles[new],
+                "is_lost": (old != EMPTY) & ~np.isin(old, new),
+                "is_new": (new != EMPTY) & ~np.isin(new, old),
+            }
+        )
+        return found[(old != EMPTY) | (new != EMPTY)]
+
+    # Which is better
+
+    @property
+    def verdict(self) -> str:
+        """One sentence on which is better, and by what that is known."""
+        old, new = self.old.name, self.new.name
+        found = [(judged, words) for judged, words in self._evidence() if judged]
+        told = [*(each.sentence for each in self.experiments)]
+        if not found:
+            if told:
+                return "; ".join(told).rstrip(".") + "."
+            reasons = "; ".join(each.removesuffix(".") for each in self.missing)
+            return f"Nothing tells whether {new} is better than {old}: {reasons}."
+        judged = next((kind for kind, _ in found if kind != "unclear"), "unclear")
+        opposite = {"better": "worse", "worse": "better"}.get(judged)
+        lead = {
+            "better": f"{new} is better than {old}",
+            "worse": f"{new} is worse than {old}",
+            "unclear": f"There is no clear difference between {old} and {new}",
+        }[judged]
+        by = [words for kind, words in found if kind == judged]
+        rest = [words for kind, words in found if kind == "unclear" and judged != "unclear"]
+        against = [words for kind, words in found if kind == opposite]
+        sentence = f"{lead}: {', and '.join(by)}"
+        if rest:
+            sentence += f"; no clear difference by {', and '.join(rest)}"
+        if against:
+            sentence += f"; but {', and '.join(against)} speaks for the other"
+        return "; ".join([sentence, *told]).rstrip(".") + "."
+
+    def _evidence(self) -> Iterator[tuple[str, str]]:
+        """What figures tell, the surest first: ``better``, ``worse`` or ``unclear`` and in words;
+        empty where there is none.
+        """
+        if (won := self.off_policy) is not None and not won.reason:
+            gain = won.gain
+            judged = "better" if gain.low > 0 else "worse" if gain.high < 0 else "unclear"
+            if gain.low == gain.high:
+                judged = "unclear"
+            clicks = span(gain.value, gain.low, gain.high, sign=True)
+            yield judged, f"what the lists would have won, {clicks} clicks a page view"
+        if (offline := self.offline) is not None:
+            name = offline.names[1]
+            yield (
+                offline.judgement(name),
+                f"the order of links shown, {offline.gain(name)}, {offline.n_views:,} clicked "
+                "views",
+            )
+
+    @property
+    def tidy(self) -> pd.DataFrame:
+        """Every figure in a row of its own; columns are those of ``tidy.Figure``."""
+        old, new = self.old.name, self.new.name
+        none = np.nan, np.nan
+        found = [
+            figure(new, name, (share, *none), len(self.table), against=old, denominator=PAGES)
+            for name, share in self._shares().items()
+        ]
+        if (won := self.off_policy) is not None and not won.reason:
+            metric = f"clicks a page view, {won.estimator}"
+            for name, part, against in (
+                (old, won.old, ""),
+                (new, won.new, ""),
+                (new, won.gain, old),
+            ):
+                found.append(
+                    figure(
+                        name, metric, (part.value, part.low, part.high), won.n_views,
+                        against=against, denominator=PAGE_VIEWS,
+                    )
+                )  # fmt: skip
+        return frame([*found, *(self.offline.figures() if self.offline else ())])
+
+    def _shares(self) -> dict[str, float]:
+        names = ("first_changed", "new_links", "same_order", "same_links")
+        return {name: float(getattr(self, name)) for name in names}
+
+    def plot(self) -> Picture | None:
+        """The gain of the new one by every figure there is, with its interval; None if there is
+        none.
+        """
+        rows = self.offline.gain_rows() if self.offline else []
+        sides = f"{self.old.name} better", f"{self.new.name} better"
+        return about_zero(rows, sides) if rows else None
+
+    def plot_off_policy(self) -> Picture | None:
+        """What both would have won and the difference; None if the log does not support it."""
+        if (won := self.off_policy) is None or won.reason:
+            return None
+        rows = []
+        for name, part in ((self.old.name, won.old), (self.new.name, won.new)):
+            words = span(part.value, part.low, part.high)
+            rows.append(Row(name, part.value, part.low, part.high, words, "bar"))
+        return intervals(rows, most=1.02 * max(won.old.high, won.new.high) or 1.0)
+
+    def to_html(self, n: int = N_MOST) -> str:
+        """One self-contained page, the verdict first; ``n`` rows of what changed most."""
+        template = TEMPLATES.get_template("comparison.html.j2")
+        return template.render(found=self, n=n, METRICS=METRICS)
+
     def summary(self) -> str:
         """A sentence or two for who reads one or two."""
         old, new, n_pages = self.old.name, self.new.name, len(self.table)
@@ -177,15 +324,18 @@ class Comparison:
     def __str__(self) -> str:
         return terminal(self.summary())
 
+    def _repr_html_(self) -> str:
+        return f"<p><b>{html.escape(self.verdict)}</b></p><p>{html.escape(self.summary())}</p>"
+
     def to_dict(self, n: int = N_MOST) -> dict[str, Any]:
         """All but the table as JSON has it, ``n`` rows of what changed most; None for NaN."""
-        shares = ("first_changed", "new_links", "same_order", "same_links")
         return {
+            "verdict": self.verdict,
             "k": self.k,
             "n_pages": len(self.table),
             "n_only_old": len(self.only_old),
             "n_only_new": len(self.only_new),
-            **{name: _plain(getattr(self, name)) for name in shares},
+            **{name: _plain(share) for name, share in self._shares().items()},
             "old": asdict(self.old) | {"most_listed_share": _plain(self.old.most_listed_share)},
             "new": asdict(self.new) | {"most_listed_share": _plain(self.new.most_listed_share)},
             "most_lost": _records(self.most_lost(n)),
@@ -193,18 +343,27 @@ class Comparison:
             "gained": _records(self.gained(n)),
             "lost": _records(self.lost(n)),
             "summary": self.summary(),
+            "offline": self.offline and self.offline.to_dict(),
+            "off_policy": self.off_policy and self.off_policy.to_dict(),
+            "experiments": [asdict(each) for each in self.experiments],
+            "missing": [*self.missing],
         }
 
 
 def compare(
-    old: Bundle | Lists, new: Bundle | Lists, k: int = K, *, articles: pd.DataFrame | None = None
+    old: Bundle | Lists,
+    new: Bundle | Lists,
+    k: int = K,
+    *,
+    articles: pd.DataFrame | None = None,
+    names: tuple[str, str] | None = None,
 ) -> Comparison:
     """What changed from one bundle, or mapping from a page's id to the ids of its list, to another.
 
     The first ``k`` links count. Of a bundle, a page is an article with a list of its own; editors'
     rules are applied if it was opened with them. ``articles``, with columns ``id``, ``title`` and
     ``category``, names categories and what no bundle knows; without it a category goes by the title
-    of its most read article.
+    of its most read article. ``names`` are what the sides are called.
     """
     import pandas as pd
 
@@ -241,7 +400,7 @@ def compare(
         },
         index=pd.Index(ids, name="id", dtype=object),
     )
-    names = _names(old, new)
+    names = names or names_of(old, new)
     return Comparison(
         old=_side(old, before, names[0], ids),
         new=_side(new, after, names[1], ids),
@@ -250,7 +409,34 @@ def compare(
         articles=found,
         only_old=tuple(name[np.flatnonzero(before.is_page & ~after.is_page)]),
         only_new=tuple(name[np.flatnonzero(after.is_page & ~before.is_page)]),
+        before=a,
+        after=b,
     )
+
+
+def judged(
+    found: Comparison,
+    old: Bundle | Lists,
+    new: Bundle | Lists,
+    log: Impressions,
+    *,
+    seed: int = 0,
+    articles: Mapping[str, Article] | None = None,
+) -> Comparison:
+    """The comparison with which is better, by the views of a log that neither has learned from;
+    ``missing`` has why a figure is not given.
+    """
+    sides = {found.old.name: old, found.new.name: new}
+    missing = [*found.missing]
+    offline = None
+    try:
+        offline = judge_jointly(sides, log, k=found.k, seed=seed, articles=articles)
+    except EvaluationError as exc:
+        missing.append(f"The orders of links shown are not judged: {exc}.")
+    won = difference(log, old, new, k=found.k)
+    if won.reason:
+        missing.append(f"What the lists would have won is not estimated: {won.reason}.")
+    return replace(found, offline=offline, off_policy=won, missing=tuple(missing))
 
 
 def changed_first(old: Bundle, new: Bundle) -> float:
@@ -353,11 +539,11 @@ def _side(side: Bundle | Lists, lists: Numbered, name: str, ids: Sequence[str]) 
     )
 
 
-def _names(old: Bundle | Lists, new: Bundle | Lists) -> tuple[str, str]:
-    """What the sides are called; lists have no name."""
+def names_of(old: Bundle | Lists, new: Bundle | Lists) -> tuple[str, str]:
+    """What the sides are called, each otherwise; lists have no name."""
     if isinstance(old, Bundle) or isinstance(new, Bundle):
         a, b = (side.name if isinstance(side, Bundle) else "the lists" for side in (old, new))
-        return a, b
+        return (f"{a} (old)", f"{b} (new)") if a == b else (a, b)
     return "the old lists", "the new lists"
 
 

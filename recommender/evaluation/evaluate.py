@@ -23,9 +23,10 @@ from recommender.evaluation.examples import example_table
 from recommender.evaluation.list_quality import list_figures
 from recommender.evaluation.offpolicy import estimate
 from recommender.evaluation.report.report import Report
+from recommender.evaluation.runs import Ranked
 from recommender.evaluation.slices import slice_table
 from recommender.events.event import latest_at
-from recommender.ragged import at, find
+from recommender.ragged import at, find, ranks
 from recommender.ranking.calibration import Reliability, reliability
 from recommender.store.impressions import Impressions
 from recommender.times import parse_time
@@ -72,8 +73,9 @@ def judge(
             f"no view to judge bundle {bundle.name} by: of {len(log.slate):,} views none was "
             "followed by a click on one of at least two links shown"
         )
-    values, left_out = _values(case, k, random)
+    values, ranked, left_out = _values(case, k, random)
     metric = f"nDCG@{k}"
+    counts = {name: int((~np.isnan(each)).sum()) for name, each in values[MODEL].items()}
     for order in values:
         values[order]["gain"] = values[MODEL][metric] - values[order][metric]
     table = _table(values, views.session, random)
@@ -101,23 +103,27 @@ def judge(
         against=against,
         window=_window(case),
         off_policy=off_policy,
+        counts=counts,
+        ranked=ranked,
     )
 
 
-def _values(case: Case, k: int, random: np.random.Generator) -> tuple[Values, list[str]]:
-    """Each metric of each order, ``(n_views,)``, and why orders are left out."""
+def _values(case: Case, k: int, random: np.random.Generator) -> tuple[Values, Ranked, list[str]]:
+    """Each metric of each order, ``(n_views,)``, how it ranked, and why orders are left out."""
     views = case.views
     sizes = views.size[views.slate]
     tie = random.random(len(case.link))
     scored, left_out = scores(case)
     found: Values = {}
+    ranked: dict[str, np.ndarray] = {}
+    followed = np.searchsorted(case.link, views.click_link)
     for order, score in scored.items():
-        ranks = case.ranks(score, tie)
+        ranked[order] = ranks(case.slate, score, tie)
         found[order] = {
-            name: metric(ranks, views.click_view, sizes)
+            name: metric(ranked[order][followed], views.click_view, sizes)
             for name, metric in metrics.columns(k).items()
         }
-    return found, left_out
+    return found, Ranked(views, case.link, case.slate, ranked), left_out
 
 
 def _table(values: Values, session: np.ndarray, random: np.random.Generator) -> pd.DataFrame:

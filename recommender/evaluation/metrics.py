@@ -31,6 +31,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recommender.clicks.position_bias import click_weights
+from recommender.store.impressions import Impressions
+
 
 def reciprocal_rank(ranks: np.ndarray, view: np.ndarray, size: np.ndarray) -> np.ndarray:
     """1 over the place of the best-placed followed link, ``(n_views,)``; 0 if there is none."""
@@ -93,6 +96,22 @@ def hit_rate(ranks: np.ndarray, view: np.ndarray, size: np.ndarray, *, k: int) -
     """1 if a followed link stands among the first ``k``, else 0, ``(n_views,)``."""
     found = np.bincount(view, weights=ranks <= k, minlength=len(size))
     return (found > 0).astype(np.float64)
+
+
+def view_weights(views: Impressions, examined: np.ndarray) -> np.ndarray:
+    """What each followed view counts if an order is not to gain by the places it had when it was
+    shown, ``(n_views,)``: the mean, over its clicks, of one over the examination of their places
+    (``click_weights``). ``examined`` is ``(n_layouts, n_places)``, the last of each for what comes
+    behind it; a view whose order is unknown counts 1.
+    """
+    of_place = np.array([click_weights(layout) for layout in examined])
+    slate = views.slate[views.click_view]
+    layout = np.minimum(views.layout[slate], len(of_place) - 1)
+    place = np.minimum(views.place[views.click_link], of_place.shape[1] - 1)
+    each = np.where(views.ordered[slate], of_place[layout, place], 1.0)
+    n_views = len(views.slate)
+    clicks = np.bincount(views.click_view, minlength=n_views)
+    return np.bincount(views.click_view, weights=each, minlength=n_views) / np.maximum(clicks, 1)
 
 
 class Metric(NamedTuple):

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY
-from recommender.errors import CalibrationError, EvaluationError, InputError
+from recommender.errors import CalibrationError, EvaluationError
+from recommender.evaluation.given_lists import Lists
 from recommender.evaluation.offpolicy_estimators import (
     Interval,
     Matched,
@@ -52,9 +53,8 @@ POSITIONS = (
     "estimates; the interval leaves out how sure that is"
 )
 UNIDENTIFIED = "but the bundle's log does not identify the examination of positions"
-# By page, the ids it would show, best first.
-Lists = Mapping[str, Sequence[str]]
 REFUSED = "not given: "
+UNLOGGED = "no view in the log has the chances of its links"
 COLUMNS = (
     "estimate", "low", "high", "gain", "gain low", "gain high", "effective sample", "top 1 %",
     "unsupported", "depends on model", "summary",
@@ -143,14 +143,8 @@ def estimate(
     """Judge the candidate's first ``k`` links by a log. ``EvaluationError`` if there is no view."""
     import pandas as pd
 
-    notes = []
-    if unordered := int((~log.ordered[log.slate]).sum()):
-        notes.append(f"{unordered:,} views are left out: the positions of their links are unknown.")
-        log = log.views_of(log.ordered)
+    log, notes = usable(log)
     randomised = bool(log.randomised[log.slate].any())
-    if randomised and (unknown := int((~log.randomised[log.slate]).sum())):
-        notes.append(f"{unknown:,} views are left out: the chances of their links are not logged.")
-        log = log.views_of(log.randomised)
     lists, beside = lists_beside(log, candidate, k)
     wanted = numbered(log, lists, k)
     listed = (wanted != EMPTY).any(axis=1)[log.source]
@@ -179,9 +173,133 @@ def estimate(
     )  # fmt: skip
 
 
+def usable(log: Impressions) -> tuple[Impressions, list[str]]:
+    """The views whose positions are known, and of these those whose chances are, if any are; with
+    notes on what is left out.
+    """
+    notes = []
+    if unordered := int((~log.ordered[log.slate]).sum()):
+        notes.append(f"{unordered:,} views are left out: the positions of their links are unknown.")
+        log = log.views_of(log.ordered)
+    randomised = log.randomised
+    unknown = int((~randomised[log.slate]).sum())
+    if unknown and randomised[log.slate].any():
+        notes.append(f"{unknown:,} views are left out: the chances of their links are not logged.")
+        log = log.views_of(randomised)
+    return log, notes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    """By how many clicks a page view one candidate's lists would win more than another's, both
+    estimated from the same views: ``old``, ``new`` and ``gain``, new less old, each with its
+    interval, by an ``estimator``. If the log does not support it they are NaN, and ``reason`` is a
+    sentence without capital or full stop.
+    """
+
+    estimator: str
+    old: Interval
+    new: Interval
+    gain: Interval
+    reason: str
+    notes: list[str]
+    n_views: int
+    n_sessions: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """For programs; a figure that is refused is null."""
+        found: dict[str, Any] = {
+            name: {part: _known(getattr(getattr(self, name), part)) for part in Interval.__slots__}
+            for name in ("old", "new", "gain")
+        }
+        about = {"estimator": self.estimator, "reason": self.reason, "notes": self.notes}
+        return {**about, **found, "views": self.n_views, "sessions": self.n_sessions}
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def difference(log: Impressions, old: Bundle | Lists, new: Bundle | Lists, *, k: int) -> Difference:
+    """Judge the first ``k`` links of two candidates by the same views, those of pages for which
+    both have a list. Of the estimators the first that the log supports for both is taken, without
+    one that depends on a model of clicks.
+    """
+    log, notes = usable(log)
+    sides = [lists_beside(log, each, k) for each in (old, new)]
+    wanted = [numbered(log, lists, k) for lists, _ in sides]
+    both = np.logical_and(*((each != EMPTY).any(axis=1)[log.source] for each in wanted))
+    if alone := int((~both[log.slate]).sum()):
+        notes.append(f"{alone:,} views are left out: one of the two has no list for their page.")
+        log = log.views_of(both)
+    names = [each.name if isinstance(each, Bundle) else "the lists" for each in (old, new)]
+    notes += [
+        f"{name}: {note}" for name, (_, more) in zip(names, sides, strict=True) for note in more
+    ]
+    nothing = Interval(np.nan, np.nan, np.nan)
+    refused = Difference(
+        "", nothing, nothing, nothing, "no view in the log has a page of which both have a list",
+        notes, len(log.slate), log.n_sessions,
+    )  # fmt: skip
+    if len(log.slate) == 0:
+        return refused
+    shown = [Matched.of(log, each) for each in wanted]
+    reasons = []
+    if log.randomised[log.slate].any():
+        estimates = [(snips(each), weight_of(each)) for each in shown]
+        reason = _against(shown, estimates)
+        if not reason:
+            return _of_terms(refused, SNIPS, log, [terms for terms, _ in estimates])
+        reasons.append(f"{SNIPS}: {reason}")
+    else:
+        reasons.append(UNLOGGED)
+    examined = examined_by(log, (new, old))
+    if examined is None:
+        reasons.append(f"{PBM}: no bundle here has identified how positions are examined")
+    else:
+        estimates = [position_based(each, examined) for each in shown]
+        reason = _against(shown, estimates)
+        if not reason:
+            notes.append(f"The {PBM} estimate is {POSITIONS}.")
+            return _of_terms(refused, PBM, log, [terms for terms, _ in estimates])
+        reasons.append(f"{PBM}: {reason}")
+    return replace(refused, reason="; ".join(reasons))
+
+
+def _against(shown: list[Matched], estimates: list[tuple[Terms, Weight]]) -> str:
+    """Why a difference is not given, empty if it is."""
+    found = (too_little(each, *its) for each, its in zip(shown, estimates, strict=True))
+    return next(filter(None, found), "")
+
+
+def _of_terms(empty: Difference, name: str, log: Impressions, terms: list[Terms]) -> Difference:
+    old, new = (each.interval(log, least=0.0) for each in terms)
+    gain = (terms[1] - terms[0]).interval(log)
+    return replace(empty, estimator=name, old=old, new=new, gain=gain, reason="")
+
+
+def examined_by(log: Impressions, sides: Sequence[Bundle | Lists]) -> np.ndarray | None:
+    """How likely each place is examined, ``(n_layouts, n_places)``, by the first of the bundles
+    whose log identifies it; None if none does.
+    """
+    for side in sides:
+        if not isinstance(side, Bundle):
+            continue
+        about = side.about.examination
+        if not (about.identified or any(each.identified for each in about.layouts)):
+            continue
+        try:
+            calibration = side.calibration
+        except CalibrationError:
+            continue
+        layouts = log.layouts or [""]
+        return np.array([calibration.examination(layout)[1:] for layout in layouts])
+    return None
+
+
 def _rows(shown: Matched, was: Terms, model: Model, randomised: bool) -> dict[str, tuple[Any, ...]]:
     """The table, row by row."""
-    unknown = "" if randomised else "no view in the log has the chances of its links"
+    unknown = "" if randomised else UNLOGGED
     nothing = Weight(np.nan, np.nan, np.nan)
     weight = weight_of(shown) if randomised else nothing
     lacking = weight.unsupported > MENTIONED
@@ -310,14 +428,3 @@ def numbered(log: Impressions, lists: Lists, k: int) -> np.ndarray:
         links = [number.get(link, len(number)) for link in lists.get(id, ())][:k]
         wanted[at, : len(links)] = links
     return wanted
-
-
-def lists_of(table: pd.DataFrame) -> Lists:
-    """Lists given as a table: ``source_id``, ``position`` (from 1), ``id``."""
-    if missing := {"source_id", "position", "id"} - set(table.columns):
-        raise InputError(f"a table of lists takes columns {', '.join(sorted(missing))}")
-    ordered = table.sort_values(["source_id", "position"], kind="stable")
-    return {
-        str(source): [str(id) for id in part["id"]]
-        for source, part in ordered.groupby("source_id", sort=False)
-    }

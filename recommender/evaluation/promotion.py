@@ -22,7 +22,6 @@ import numpy as np
 from recommender.bundle import activation, registry
 from recommender.bundle.bundle import Bundle
 from recommender.clicks.influence import weights_at
-from recommender.clicks.position_bias import click_weights
 from recommender.errors import BundleError, CalibrationError
 from recommender.evaluation import metrics
 from recommender.evaluation.baselines import case_of
@@ -200,10 +199,7 @@ def _order(new: Bundle, live: Bundle, log: Impressions) -> Interval:
         ranks = case.ranks(case.of_links(case.score), tie)
         views = case.views
         found.append(metrics.ndcg(ranks, views.click_view, views.size[views.slate], k=K))
-    of_place = click_weights(_examined(live))
-    each = of_place[np.minimum(views.place[views.click_link], len(of_place) - 1)]
-    each = np.where(views.ordered[views.slate[views.click_view]], each, 1.0)
-    weight = np.bincount(views.click_view, weights=each) / np.bincount(views.click_view)
+    weight = metrics.view_weights(views, _examined(live)[None])
     gain = (found[0] - found[1]) * weight
     return of_visits(
         np.bincount(views.session, weights=gain), np.bincount(views.session, weights=weight)

@@ -1,19 +1,30 @@
 """What changed between two bundles or lists, by hand."""
 
-from dataclasses import replace
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from judging import ARTICLES, bundle, silent_bundle
-from sites import NOW, built
+from browser import chromium
+from judging import ARTICLES, BY_ID, JUDGED, bundle, follow, log_of, silent_bundle
+from sites import NOW, built, click, view
 
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY
-from recommender.evaluation.compare import Comparison, changed_first, compare, shown
+from recommender.evaluation.compare import Comparison, changed_first, compare, judged, shown
+from recommender.evaluation.joint import JointReport
+from recommender.evaluation.offpolicy import PBM, SNIPS, Difference, difference
+from recommender.evaluation.offpolicy_estimators import Interval
+from recommender.evaluation.outcomes import Outcome, between
+from recommender.evaluation.tidy import Figure
+from recommender.events.event import Event
+from recommender.lists.arms import Arm, Experiment
 from recommender.lists.editorial import load
 
 # Four pages both have; of the first three links, by page: none changed; another order; two of
@@ -216,3 +227,253 @@ def test_bundles_without_a_common_page_have_no_share(tmp_path: Path):
     others = [replace(article, id=f"x{article.id}", recommended=()) for article in ARTICLES]
 
     assert np.isnan(changed_first(bundle(), built(tmp_path, others)))
+
+
+# Which is better
+
+NOTHING = Interval(np.nan, np.nan, np.nan)
+SURE = Interval(0.1, 0.05, 0.15)
+
+
+def won(gain: Interval, reason: str = "") -> Difference:
+    """What both lists would have won, given or refused."""
+    old = NOTHING if reason else Interval(0.4, 0.35, 0.45)
+    new = NOTHING if reason else Interval(0.5, 0.45, 0.55)
+    name = "" if reason else SNIPS
+    return Difference(name, old, new, gain, reason, ["a <note>"], 400, 300)
+
+
+@pytest.fixture(scope="module")
+def better() -> Comparison:
+    """From the bundle to the editors' lists: 30 of 42 readers want what the editors have first."""
+    picked = {id: page.recommended for id, page in BY_ID.items() if page.recommended}
+    log = log_of([*follow("knee", "nap", 30), *follow("knee", "hip", 12)])
+    found = compare(bundle(), picked, names=("the bundle", "the editors"))
+    return judged(found, bundle(), picked, log, articles=BY_ID)
+
+
+def test_the_order_of_links_shown_is_judged(better: Comparison):
+    """By views of both; what the log does not support is refused with the reason."""
+    assert better.offline is not None
+    assert better.offline.n_views == 42
+    assert better.off_policy is not None
+    assert "no view in the log has the chances of its links" in better.off_policy.reason
+    assert better.verdict.startswith(
+        "the editors is better than the bundle: the order of links shown, +0.252 (+0."
+    )
+    assert "What the lists would have won is not estimated" in better.missing[0]
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [
+        (SURE, "the editors is better than the bundle: what the lists would have won, +0.100"),
+        (Interval(-0.1, -0.15, -0.05), "the editors is worse than the bundle: what the lists"),
+        (Interval(0.01, -0.1, 0.1), "is better than the bundle: the order of links shown"),
+    ],
+)
+def test_what_the_lists_would_have_won_decides_where_it_is_sure(
+    better: Comparison, gain: Interval, words: str
+):
+    """Before the order of links shown, which then agrees, or speaks for the other."""
+    verdict = replace(better, off_policy=won(gain)).verdict
+
+    assert words in verdict
+    assert ("speaks for the other" in verdict) == (gain.high < 0)
+    assert ("no clear difference by what the lists" in verdict) == (gain.low < 0 < gain.high)
+
+
+def test_without_any_figure_the_verdict_says_why(found: Comparison):
+    """No log; a log that supports nothing."""
+    nothing = replace(found, missing=("No log was handed over.",))
+
+    assert nothing.verdict == (
+        "Nothing tells whether the new lists is better than the old lists: No log was handed over."
+    )
+    assert replace(nothing, off_policy=won(NOTHING, "no view")).verdict == nothing.verdict
+    unclear = replace(nothing, off_policy=won(Interval(0.0, -0.1, 0.1)))
+    assert unclear.verdict.startswith("There is no clear difference between the old lists and")
+
+
+def test_an_experiment_is_part_of_the_verdict(better: Comparison, found: Comparison):
+    """As its read-out has it."""
+    outcome = Outcome("autumn", "2026-11-01T08:00:00+00:00", "2026-11-20T08:00:00+00:00", "b wins.")
+
+    assert replace(better, experiments=(outcome,)).verdict.endswith(
+        "; experiment autumn (from 2026-11-01 to 2026-11-20): b wins."
+    )
+    assert replace(found, experiments=(outcome,)).verdict == f"{outcome.sentence}"
+    assert replace(outcome, stopped=None, verdict=None).sentence == (
+        "experiment autumn (from 2026-11-01, still running) has no read-out yet"
+    )
+
+
+def experiment(
+    models: Path, name: str, shows: dict[str, str], started: str = "2026-11-01T08:00:00+00:00"
+) -> Path:
+    """An experiment on disk, with two arms that show something as a bundle."""
+    folder = models / "experiments" / name
+    folder.mkdir(parents=True)
+    arms = tuple(
+        Arm(f"arm{at}", shown, bundle, 50 * at, 50 * at + 49)
+        for at, (shown, bundle) in enumerate(shows.items())
+    )
+    made = Experiment(name, started, "split", 20, arms)
+    (folder / "experiment.json").write_text(json.dumps(asdict(made)))
+    return folder
+
+
+def test_experiments_are_found_by_what_their_arms_show(tmp_path: Path):
+    """By the name of a bundle or by what was asked for; others are not meant, and no folder at all
+    means that there was none.
+    """
+    assert between(tmp_path, ["b1"], ["b2"]) == ([], [])
+    folder = experiment(tmp_path, "one", {"live": "b1", "hand-picked": "b9"})
+    experiment(tmp_path, "two", {"live": "b1", "b2": "b2"}, started="2026-11-10T08:00:00+00:00")
+    (folder / "readout.json").write_text('{"verdict": "stay", "arms": []}')
+
+    (picked,), _ = between(tmp_path, ["b1"], ["hand-picked"])
+    assert (picked.name, picked.verdict) == ("one", "stay")
+    assert [each.name for each in between(tmp_path, ["b2"], ["b1"])[0]] == ["two"]
+    assert between(tmp_path, ["b2"], ["hand-picked"]) == ([], [])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"verdict": 3}'])
+def test_a_read_out_that_cannot_be_read_is_named(tmp_path: Path, text: str):
+    """And the comparison goes on."""
+    folder = experiment(tmp_path, "one", {"a": "b1", "b": "b2"})
+    (folder / "readout.json").write_text(text)
+
+    found, faults = between(tmp_path, ["b1"], ["b2"])
+
+    assert found == []
+    assert "An experiment is passed over" in faults[0]
+    assert "readout.json" in faults[0]
+
+
+def test_two_lists_of_a_page_stand_side_by_side(found: Comparison):
+    """With titles, and what is in one of them only."""
+    rows = found.lists("sleep")
+
+    assert rows["before"].tolist() == ["nap", "knee", "hip"]
+    assert rows["title_after"].tolist() == ["ankle", "Nap", "Dreams"]
+    assert rows["is_lost"].tolist() == [False, True, True]
+    assert rows["is_new"].tolist() == [True, False, True]
+    assert found.lists("nap")["after"].isna().all()
+    with pytest.raises(KeyError):
+        found.lists("gone")
+
+
+def test_the_tidy_frame_has_every_figure(better: Comparison):
+    """Shares of pages, what lists would have won, the order of links: each with what it is of."""
+    tidy = replace(better, off_policy=won(SURE)).tidy
+
+    assert [*tidy] == [*Figure._fields]
+    assert {*tidy["denominator"]} == {"pages", "page views", "clicked views"}
+    assert tidy[tidy["metric"] == "first_changed"]["estimate"].item() == better.first_changed
+    clicks = tidy[tidy["denominator"] == "page views"]
+    assert clicks["against"].tolist() == ["", "", "the bundle"]
+    assert clicks["estimate"].tolist() == [0.4, 0.5, 0.1]
+    assert isinstance(better.offline, JointReport)
+    assert len(tidy) == 4 + 3 + len(better.offline.tidy)
+
+
+def test_programs_read_all_of_it(better: Comparison, found: Comparison):
+    """JSON without NaN."""
+    for each in (better, found, replace(better, off_policy=won(SURE))):
+        content = json.loads(json.dumps(each.to_dict(), allow_nan=False))
+        assert content["verdict"] == each.verdict
+    assert content["offline"]["views"] == 42
+    assert content["off_policy"]["gain"] == {"value": 0.1, "low": 0.05, "high": 0.15}
+
+
+def test_the_page_has_the_verdict_the_gain_and_both_lists(better: Comparison):
+    """A picture of each figure there is; titles are text."""
+    page = replace(better, off_policy=won(SURE)).to_html()
+
+    places = [
+        page.index(words)
+        for words in (
+            "<h1>", "Which is better", "Where it is better, and where not", "What changed on the",
+            "Pages that lost most", "What is compared", "Every metric", "What to keep in mind",
+        )
+    ]  # fmt: skip
+    assert places == sorted(places)
+    assert page.count("<svg") == better.to_html().count("<svg") + 1 == 3
+    assert "Knee &lt;b&gt;pain&lt;/b&gt; &amp; stairs" in page
+    assert "a &lt;note&gt;" in page
+    assert not re.search(r"<b>|<script|<link|\bsrc=|\bhref=", page)
+
+
+def test_without_a_log_the_page_says_so(found: Comparison):
+    """No picture, no heading without content."""
+    page = replace(found, missing=("No log was handed over.",)).to_html()
+
+    assert "<svg" not in page
+    assert "No log was handed over." in page
+    assert "Every metric" not in page
+    assert "no links" in page
+
+
+def test_names_of_any_kind_are_text_on_the_page():
+    """A file's name, a title, a category."""
+    evil = "<i>&'"
+    known = pd.DataFrame({"id": ["knee"], "title": [evil], "category": [evil]})
+    found = compare({"knee": ["a"]}, {"knee": [evil]}, articles=known, names=(evil, "b"))
+
+    assert "<i>" not in found.to_html() + found._repr_html_()
+
+
+@pytest.mark.slow
+def test_it_fits_a_phone_and_a_desk(better: Comparison):
+    """Nothing sticks out to the right."""
+    long = replace(better.new, name="20261122-101500-3f2a9c-with-a-name-that-is-long-and-unbroken")
+    page = replace(better, off_policy=won(SURE), new=long).to_html()
+    with chromium() as browser:
+        for width in (390, 1280):
+            shown = browser.new_page(viewport={"width": width, "height": 900})
+            shown.set_content(page)
+
+            assert shown.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def drawn(n: int) -> Iterator[Event]:
+    """Views of two links in an order that a coin chose. Nap is followed whenever it is first, hip
+    every other time.
+    """
+    for number in range(n):
+        first = "nap" if number % 2 else "hip"
+        order = [first, "hip" if first == "nap" else "nap"]
+        yield view(f"v{number}", "knee", *order, day=JUDGED, propensities=(0.5, 0.5))
+        if number % 4:
+            yield click(f"v{number}", first, day=JUDGED)
+
+
+def test_lists_are_told_apart_by_the_chances_of_links():
+    """By the views that showed each: half a click a view lies between them."""
+    hip, nap = {"knee": ["hip", "nap"]}, {"knee": ["nap", "hip"]}
+    log = log_of([*drawn(400)])
+
+    found = difference(log, hip, nap, k=2)
+
+    assert (found.estimator, found.reason) == (SNIPS, "")
+    assert (found.old.value, found.new.value) == (0.5, 1)
+    assert found.gain.value == 0.5
+    assert found.gain.low > 0
+    assert difference(log, nap, hip, k=2).gain.value == -0.5
+    assert difference(log, nap, nap, k=2).gain == Interval(0, 0, 0)
+
+
+def test_a_log_that_supports_nothing_is_refused_with_the_reason():
+    """Too few views; no chances; no page of both; and places nobody knows."""
+    hip, nap = {"knee": ["hip", "nap"]}, {"knee": ["nap", "hip"]}
+
+    few = difference(log_of([*drawn(40)]), hip, nap, k=2)
+    assert f"{SNIPS}: the log is as informative as" in few.reason
+    assert f"{PBM}: no bundle here has identified how positions are examined" in few.reason
+    assert np.isnan(few.gain.value)
+    plain = difference(log_of(follow("knee", "nap", 5)), hip, nap, k=2)
+    assert "no view in the log has the chances of its links" in plain.reason
+    none = difference(log_of(follow("hip", "nap", 5)), hip, nap, k=2)
+    assert none.reason == "no view in the log has a page of which both have a list"
+    assert none.notes == ["5 views are left out: one of the two has no list for their page."]

@@ -25,9 +25,12 @@ from rich.console import Console
 from rich.text import Text
 
 from recommender.escaping import terminal
+from recommender.evaluation.report import text
 
 BLUE, RED, GREY = "#0072b2", "#d55e00", "#9a9a9a"
 COLOURS = (BLUE, RED, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+# What the mark of a difference is, by what it means.
+MARKS = {"better": "disc", "worse": "square", "unclear": "ring"}
 # How many letters of a name fit beside a number of views on a phone.
 NAME = 40
 # Heights of a row's first line, of each further one, and of the line with the mark; in pixels.
@@ -40,6 +43,12 @@ TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+TEMPLATES.filters |= {
+    "number": text.number,
+    "span": text.span,
+    "p_value": text.p_value,
+    "capitalized": text.capitalized,
+}
 
 
 @dataclass(frozen=True, slots=True)

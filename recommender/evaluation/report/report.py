@@ -16,6 +16,7 @@ from recommender.evaluation.list_quality import FIGURES
 from recommender.evaluation.metrics import METRICS
 from recommender.evaluation.report import text
 from recommender.evaluation.report.picture import (
+    MARKS,
     TEMPLATES,
     Axis,
     Picture,
@@ -24,15 +25,14 @@ from recommender.evaluation.report.picture import (
     chart,
     intervals,
 )
+from recommender.evaluation.runs import Ranked
 from recommender.evaluation.slices import KNOWN
+from recommender.evaluation.tidy import PAGE_VIEWS, ends, figure, frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from recommender.evaluation.offpolicy import OffPolicy
-
-MARKS = {"better": "disc", "worse": "square", "unclear": "ring"}
-TEMPLATES.filters |= {"number": text.number, "span": text.span, "p_value": text.p_value}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,8 @@ class Report:
     simple orders, where the views are cut by what is known of them; ``examples`` some pages' old
     lists beside their new ones; ``window`` the stretches of the log that the bundle saw and is
     judged by; ``off_policy`` what the bundle's lists would have won, None if the log has no order
-    of links.
+    of links. ``counts`` are the views each metric is a mean of; ``run`` and ``qrels`` are what was
+    judged, for other tools.
     """
 
     table: pd.DataFrame
@@ -67,6 +68,8 @@ class Report:
     against: str
     window: dict[str, Any]
     off_policy: OffPolicy | None
+    counts: dict[str, int]
+    ranked: Ranked
 
     @property
     def k(self) -> int:
@@ -108,6 +111,53 @@ class Report:
         if judgement == "unclear":
             return f"No clear difference between the model and {best}: {sure}."
         return f"The model orders links {judgement} than {best}: {sure}."
+
+    @property
+    def tidy(self) -> pd.DataFrame:
+        """Every figure in a row of its own; columns are those of ``tidy.Figure``. The gain of the
+        model is against each other order.
+        """
+        found = []
+        for order, row in self.table.iterrows():
+            found += [
+                figure(str(order), name, ends(row, name), self.counts[name])
+                for name in self.columns
+            ]
+            if order != MODEL:
+                found.append(
+                    figure(MODEL, self.metric, ends(row, "gain"), self.n_views,
+                           against=str(order), p=row["gain p"])
+                )  # fmt: skip
+        for _, row in self.slices.iterrows():
+            of = row["by"], row["slice"]
+            found += [
+                figure(MODEL, self.metric, ends(row, self.metric), row["views"], part=of),
+                figure(MODEL, self.metric, ends(row, "gain"), row["views"],
+                       against=self.against, p=row["gain p"], part=of),
+            ]  # fmt: skip
+        if self.off_policy is not None:
+            n_views, table = self.off_policy.n_views, self.off_policy.table
+            for name, row in table[table["estimate"].notna()].iterrows():
+                metric = f"clicks a page view, {name}"
+                won = row["estimate"], row["low"], row["high"]
+                found += [
+                    figure(MODEL, metric, won, n_views, denominator=PAGE_VIEWS),
+                    figure(MODEL, metric, ends(row, "gain"), n_views, against="what was shown",
+                           denominator=PAGE_VIEWS),
+                ]  # fmt: skip
+        return frame(found)
+
+    def run(self, order: str = MODEL) -> pd.DataFrame:
+        """How an order ranked the links of each judged view, for ranx, ir_measures and trec_eval:
+        columns ``query_id`` (the view's number), ``doc_id``, ``score``, ``rank`` and ``run``.
+        """
+        return self.ranked.run(order)
+
+    def qrels(self) -> pd.DataFrame:
+        """What the links of each judged view were worth, 1 if followed: columns ``query_id``,
+        ``doc_id``, ``relevance`` and ``iteration``.
+        """
+        return self.ranked.qrels()
 
     def to_json(self) -> str:
         """The report for programs."""

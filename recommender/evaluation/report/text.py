@@ -35,6 +35,11 @@ def p_value(p: float, name: str = "") -> str:
     return (f"{name}= " if name else "") + number(p, ".3f" if p < 0.1 else ".2f")
 
 
+def capitalized(sentence: str) -> str:
+    """With a large first letter, the others as they are."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def judgement(low: float, high: float, p: float) -> str:
     """``better``, ``worse`` or ``unclear``, by the corrected p-value."""
     if not p < LEVEL:
