@@ -11,7 +11,7 @@ import recommender
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.registry import read
 from recommender.errors import BundleError, EventError, InputError, StoreError, TooManyBadRecords
-from recommender.frames.loading import add_events
+from recommender.frames.loading import add_events, article_batch
 from recommender.store.database import Store
 
 RECORDS = [
@@ -147,6 +147,86 @@ def test_a_bundle_is_compared_with_lists_or_frames(
     assert found.table["category"].tolist() == ["joints"]
     assert found.summary() == recommender.compare(frame, from_files, site.store, k=3).summary()
     site.store.close()
+
+
+def test_which_is_better_is_judged_by_views_that_no_bundle_learned_from(
+    files: tuple[Path, Path], from_files: Bundle, tmp_path: Path
+):
+    """Of a site none is later at first, and the verdict says so; then one is. Of files, what is no
+    later is left out too.
+    """
+    site = connected(files, tmp_path)
+    lists = {"knee": ["nap", "hip"]}
+
+    before = recommender.compare(lists, from_files, site)
+    assert before.offline is None
+    assert "there is no view after the data that a bundle here learned from" in before.verdict
+    by_file = recommender.compare(lists, from_files, events=files[1])
+    assert "there is no view after the data" in by_file.verdict
+    late = pd.DataFrame(events(1)).assign(ts="2026-11-25", view_id="late")
+    with Store(site.store.url) as store:
+        add_events(store, late)
+    after = recommender.compare(lists, from_files, site)
+    assert after.offline is not None
+    assert after.offline.n_views == 1
+    assert any("If the lists given were made from" in note for note in after.offline.notes)
+    assert "no log was handed over" in recommender.compare(lists, from_files).verdict
+    site.store.close()
+
+
+def test_the_editors_lists_and_a_file_are_sides(
+    files: tuple[Path, Path], from_files: Bundle, tmp_path: Path
+):
+    """By a word and by a path, and each is called so."""
+    (tmp_path / "lists.csv").write_text("source_id,position,id\nknee,1,hip\n")
+    picked = [{**RECORDS[0], "recommended": ["hip"]}, *RECORDS[1:]]
+    with Store(f"sqlite:///{tmp_path / 'picked.db'}") as store:
+        store.apply(article_batch(pd.DataFrame(picked)))
+        url = store.url
+    site = recommender.connect(url)
+
+    found = recommender.compare("hand-picked", tmp_path / "lists.csv", site)
+
+    assert (found.old.name, found.new.name) == ("hand-picked", "lists.csv")
+    assert found.first_changed == (0 if RECORDS[0]["id"] == "knee" else 1)
+    run = recommender.run_of("hand-picked", site=site)
+    assert run[["doc_id", "rank", "run"]].to_numpy().tolist() == [["hip", 1, "hand-picked"]]
+    with pytest.raises(InputError, match="hand-picked lists are those of a site's store"):
+        recommender.compare("hand-picked", from_files)
+    site.store.close()
+
+
+def test_several_bundles_are_judged_by_the_same_views(
+    files: tuple[Path, Path], from_files: Bundle, tmp_path: Path
+):
+    """Those after the latest data; one in a list is as one alone; two of a name are told apart."""
+    both = recommender.evaluate([from_files, from_files, {"knee": ["nap", "hip"]}], files[1])
+
+    assert both.names == [from_files.name, f"{from_files.name} (2)", "lists 3"]
+    assert both.table.loc[f"{from_files.name} (2)", "gain"] == 0
+    assert any("the figures flatter" in note for note in both.notes)
+    alone = recommender.evaluate(from_files, files[1])
+    assert recommender.evaluate([from_files], files[1]).to_json() == alone.to_json()
+    site = connected(files, tmp_path)
+    with pytest.raises(recommender.RecommenderError, match="holds none after the data of all of"):
+        recommender.evaluate([from_files, from_files], site)
+    with pytest.raises(ValueError, match="bundle: an empty list is given"):
+        recommender.evaluate([], site)
+    site.store.close()
+
+
+def test_whole_lists_are_a_run(from_files: Bundle):
+    """A query is a page, and its documents are its list in order; a page nobody knows is named."""
+    run = recommender.run_of(from_files, k=2, pages=["knee"], name="new")
+
+    assert run["doc_id"].tolist() == [link.id for link in from_files.related("knee", 2)]
+    assert run["rank"].tolist() == [1, 2]
+    assert {*run["run"]} == {"new"}
+    assert {*recommender.run_of(from_files)["query_id"]} == {row["id"] for row in RECORDS}
+    with pytest.raises(InputError, match="nobody: no such article"):
+        recommender.run_of(from_files, pages=["nobody"])
+    with pytest.raises(InputError, match="nobody: no list of this page"):
+        recommender.run_of({"knee": ["hip"]}, pages=["nobody"])
 
 
 def test_bad_records_are_told(tmp_path: Path):

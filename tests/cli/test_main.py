@@ -357,6 +357,42 @@ def test_compare_shows_what_changed_and_where_most(
     assert "no list changed" in capfd.readouterr().out
 
 
+def test_compare_judges_lists_and_bundles_by_what_came_after(
+    site: Path, capfd: pytest.CaptureFixture[str]
+):
+    """A file of lists, the page of HTML, and why nothing tells before a view came."""
+    (site / "lists.csv").write_text("source_id,position,id\nhip,1,nap\nhip,2,knee/1\n")
+
+    assert main(["compare", "lists.csv", "live"]) == 0
+    assert "Which is better is not judged" in capfd.readouterr().out.replace("\n", " ")
+    log = write(site / "e.jsonl", events())
+    words = ["compare", "lists.csv", "live", "--events", log, "--html", "c.html", "--json"]
+    assert main(words) == 0
+
+    found = json.loads(capfd.readouterr().out)
+    assert found["offline"]["views"] == 1
+    assert found["old"]["name"] == "lists.csv"
+    assert found["verdict"].split(": ")[0] in (site / "c.html").read_text().replace("&#39;", "'")
+    assert main(["compare", "lists.csv", "live", "--events", log]) == 0
+    assert "Which orders the links shown better" in capfd.readouterr().out
+    assert "no article of the store has a hand-picked" in failure(
+        ["compare", "hand-picked", "live"], capfd
+    )
+
+
+def test_several_bundles_are_evaluated_at_once(site: Path, capfd: pytest.CaptureFixture[str]):
+    """One table, and programs and people read it."""
+    (first,) = bundles(site)
+    log = write(site / "e.jsonl", events())
+    words = ["evaluate", "--bundle", first, "--bundle", "live", "--events", log]
+
+    assert main([*words, "--json", "r.json", "--html", "r.html"]) == 0
+
+    assert "not clearly apart from" in capfd.readouterr().out.replace("\n", " ")
+    assert [*json.loads((site / "r.json").read_text())["bundles"]] == [first, f"{first} (2)"]
+    assert "<svg" in (site / "r.html").read_text()
+
+
 def test_comparing_needs_no_store(site: Path, capfd: pytest.CaptureFixture[str]):
     """And leaves none behind."""
     (site / "recommender.db").unlink()
