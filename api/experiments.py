@@ -18,11 +18,13 @@ from recommender.bundle.mixture import Asked, Mixture
 from recommender.events.slate_token import head_of
 from recommender.lists.arms import BETWEEN, INTERLEAVED, Experiment, Shown
 from recommender.store.event_writer import SECONDS
-from recommender_api.answers import MAX_TAILS, Answers, Sent, keep
+from recommender_api.answers import MAX_COMPOSED, MAX_TAILS, Answers, Sent, keep
 from recommender_api.metrics import SECONDS as BOUNDS
 
 # What chose a slate, in the log, where an arm shows the lists that editors picked.
 HAND_PICKED = "hand-picked"
+# A page by its id, how many links, which slate, and the lines of the rules in force.
+Key = tuple[str, int, Shown, tuple[int, ...]]
 
 
 class Trial:
@@ -35,7 +37,8 @@ class Trial:
         self.answers = tuple(answers)
         shelves, rules = [each.shelf for each in answers], [each.rules for each in answers]
         self.mixture = Mixture(experiment, shelves, rules)
-        self._tails: dict[tuple[str, int, Shown, tuple[int, ...]], tuple[str, bytes]] = {}
+        self._tails: dict[Key, tuple[str, bytes]] = {}
+        self._items: dict[Key, bytes] = {}
 
     def of(
         self,
@@ -69,12 +72,16 @@ class Trial:
                     keep(self._tails, (id, k, each, key[-1]), found[each], at_most=MAX_TAILS)
             known = found[shown]
         answers = self.answers[shown.arm]
-        placed, _ = self.mixture.composed(rows, shown, asked)
+        items = None if exclude else self._items.get(key)
+        if items is None:
+            items = answers.items(self.mixture.composed(rows, shown, asked)[0])
+            if not exclude:
+                keep(self._items, key, items, at_most=MAX_COMPOSED)
         token = None
         if answers.seal is not None:
             head = head_of(self._list_of(shown.arm), variant, known[0])
             token = answers.seal.signer.seal(head, known[1])
-        return Sent(head_json(id, answers.shelf.name, token), answers.items(placed))
+        return Sent(head_json(id, answers.shelf.name, token), items)
 
     def _list_of(self, arm: int) -> str:
         """What the log names as what chose the slate."""

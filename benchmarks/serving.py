@@ -18,7 +18,9 @@ import numpy as np
 from benchmarks.corpus import synthetic, table
 from recommender.articles.article import Article
 from recommender.articles.batch import Batch
+from recommender.bundle import experiments
 from recommender.config import Settings
+from recommender.lists.arms import INTERLEAVED, SPLIT, Arm, Experiment
 from recommender.store.database import Store
 from recommender.training.pipeline import build
 
@@ -54,6 +56,15 @@ def run() -> None:
         first = asyncio.run(_rate(app, new))
         fast = asyncio.run(_rate(app, queries))
         routed = asyncio.run(_rate(app.by_route, queries[:3_000]))  # type: ignore[attr-defined]
+        variants = np.random.default_rng(1).integers(0, 100, N_REQUESTS).tolist()
+        drawn = [query + b"&variant=%d" % at for query, at in zip(queries, variants, strict=True)]
+        outside = asyncio.run(_rate(app, drawn))
+        tried = []
+        for kind in (SPLIT, INTERLEAVED):
+            experiments.begin(Path(folder) / "models", _experiment(kind, bundle.name))
+            app.live.refresh()
+            tried.append([asyncio.run(_rate(app, drawn)) for _ in range(2)])
+            experiments.end(Path(folder) / "models", now=NOW)
         start = time.perf_counter()
         for number in range(200):
             bundle.related_to_text(titles[number], bodies[number] + " new")
@@ -68,6 +79,14 @@ def run() -> None:
                 f"{fast / routed:.1f}",
             ),
             ("recommender, a page for the first time", f"{first:,.0f}", f"{first / routed:.1f}"),
+            ("recommender, variants drawn", f"{outside:,.0f}", f"{outside / routed:.1f}"),
+            *(
+                (f"{what}, {times} time", f"{rate:,.0f}", f"{rate / routed:.1f}")
+                for what, rates in zip(
+                    ("an experiment of two arms", "interleaved"), tried, strict=True
+                )
+                for times, rate in zip(("the first", "the second"), rates, strict=True)
+            ),
             ("the same through FastAPI's routing", f"{routed:,.0f}", "1"),
             ("floor: ASGI that sends one constant", f"{bare:,.0f}", f"{bare / routed:.1f}"),
         ],
@@ -76,6 +95,15 @@ def run() -> None:
         f"A new text among {N_ARTICLES:,}: {1000 * text:.1f} ms. "
         f"Peak memory with training: {peak:,.0f} MB."
     )
+
+
+def _experiment(kind: str, bundle: str) -> Experiment:
+    """Two arms that show the same bundle: half of the views each, or both in one slate."""
+    ends = ((0, 49), (50, 99)) if kind == SPLIT else ((0, 99), (0, 99))
+    arms = tuple(
+        Arm(name, bundle, bundle, *runs) for name, runs in zip(("one", "two"), ends, strict=True)
+    )
+    return Experiment(kind, NOW.isoformat(), kind, 20, arms)
 
 
 def _bare(body: bytes) -> Callable[..., Awaitable[None]]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from recommender.bundle import activation, experiments, registry
-from recommender.cli.operators import options_of
+from recommender.cli.operators import caps_of, options_of
 from recommender.cli.output import as_json, here, now, warn
-from recommender.errors import ExperimentError
+from recommender.errors import ExperimentError, StoreError
 from recommender.lists.arms import INTERLEAVED, SPLIT, Experiment
 from recommender.progress import Shown
-from recommender.terminal import Table, say, say_json, show
+from recommender.terminal import Cell, Table, below, say, say_json, show
 
+if TYPE_CHECKING:
+    from recommender.experiments.readout import ReadOut
+
+# The rates that are shown, as the read-out names them.
+METRICS = ("clicks per page view", "clicked views", "clicks per link shown")
 PATH = click.Path(path_type=Path)
 ARM = re.compile(r"(?P<name>[^=]+)=(?P<shows>[^@]+)(@(?P<share>\d{1,3}))?")
 
@@ -93,6 +99,66 @@ def start(name: str, arms: tuple[str, ...], interleave: bool, as_json: bool) -> 
     )
 
 
+@experiment.command("status")
+@click.argument("name", metavar="NAME", required=False)
+@click.option("--html", "as_html", type=PATH, metavar="FILE", help="write the read-out as a page")
+@as_json
+def status(name: str | None, as_html: Path | None, as_json: bool) -> None:
+    """What came of an experiment so far: by default the one that runs, else the last.
+
+    Look as often as you like: the intervals hold at all looks together. The read-out is stored
+    beside the experiment, where the notebooks and `compare` find it.
+
+    \b
+    example:
+      recommender experiment status --html experiment.html
+    """
+    models = here().models
+    about = experiments.read(models, name or latest(models))
+    found = _read(about)
+    if as_html:
+        as_html.write_text(found.to_html(), encoding="utf-8")
+    if as_json:
+        say_json(found.to_dict())
+        return
+    show(table_of(about))
+    since = f"runs since {about.started[:16]}" if about.stopped is None else (
+        f"ran from {about.started[:16]} to {about.stopped[:16]}"
+    )  # fmt: skip
+    say(f"experiment {about.name} {since} (UTC); {found.views:,} page views")
+    _print_rates(found)
+    say(found.verdict)
+    for note in found.notes:
+        say(f"- {note}")
+
+
+def _read(about: Experiment) -> ReadOut:
+    """What came of an experiment, and store it beside it."""
+    from recommender.experiments.readout import read_out
+    from recommender.store.database import Store
+
+    settings = here()
+    models = settings.models
+    with Shown() as progress, Store(settings.database, writing=False) as store:
+        progress.stage("reading the log")
+        found = read_out(store, about, models=models, now=now(), caps=caps_of(settings))
+    file = experiments.folder_of(models, about.name) / experiments.READOUT
+    registry.replace_file(file, found.to_json() + "\n")
+    return found
+
+
+def latest(models: Path) -> str:
+    """The experiment that runs, else the one that was started last."""
+    if (name := experiments.running_name(models)) is not None:
+        return name
+    known = experiments.names(models)
+    if not known:
+        raise ExperimentError(
+            f"{models}: no experiment was started yet; recommender experiment start --help"
+        )
+    return known[-1]
+
+
 @experiment.command("stop")
 @click.option("--activate", "winner", metavar="ARM", help="make the bundle of this arm live")
 @as_json
@@ -115,11 +181,18 @@ def stop(winner: str | None, as_json: bool) -> None:
     if chosen is not None:
         activation.activate(models, chosen.bundle)
     live = registry.current(models)
+    # It is stopped whatever becomes of its last figures.
+    verdict = None
+    try:
+        verdict = _read(ended).verdict
+    except StoreError as exc:
+        warn([f"{exc}; what came of it: recommender experiment status {ended.name}"])
     if as_json:
-        say_json({**asdict(ended), "live": live})
+        say_json({**asdict(ended), "live": live, "verdict": verdict})
         return
     say(f"experiment {ended.name} is stopped; pages show bundle {live}")
-    say(f"what came of it: recommender experiment status {ended.name}")
+    if verdict:
+        say(verdict, f"all of it: recommender experiment status {ended.name}")
 
 
 def table_of(experiment: Experiment) -> Table:
@@ -140,3 +213,55 @@ def table_of(experiment: Experiment) -> Table:
             f"{exploring}",
         )
     return table
+
+
+def _print_rates(found: ReadOut) -> None:
+    """What each arm won, and by how much more than the first; guardrails that are not fine."""
+    table = Table("what readers followed", is_plain=True)
+    table.add_column("arm", overflow="fold")
+    for column in ("page views", "clicks"):
+        table.add_column(column, justify="right")
+    if found.is_interleaved:
+        for row in found.arm_rows:
+            table.add_row(row["arm"], f"{row['views']:,}", f"{row['clicks credited']:,}")
+        show(table)
+        return
+    for metric in METRICS:
+        table.add_column(metric, justify="right")
+    for row in found.arm_rows:
+        cells: list[Cell] = [row["arm"], f"{row['views']:,}", f"{row['clicks']:,}"]
+        cells += [_estimate(row[each], row[f"{each} low"], row[f"{each} high"]) for each in METRICS]
+        table.add_row(*cells)
+    show(table)
+    gains = Table(f"more than the first arm, {found.primary}", is_plain=True)
+    gains.add_column("arm", overflow="fold")
+    for metric in METRICS:
+        gains.add_column(metric, justify="right")
+    of = {
+        (row["arm"], row["metric"]): row
+        for row in found.difference_rows if row["pages"] == found.primary
+    }  # fmt: skip
+    for arm in dict.fromkeys(name for name, _ in of):
+        figures = (of[arm, each] for each in METRICS)
+        gains.add_row(arm, *(
+            _estimate(row["relative"], row["relative low"], row["relative high"], share=True)
+            for row in figures
+        ))  # fmt: skip
+    if gains.row_count:
+        show(gains)
+    rails = [row for row in found.guardrail_rows if row["status"] == "broken"]
+    warn([
+        f"guardrail: {row['guardrail']} of arm {row['arm']}: {row['value']:.1%} of {row['of']}"
+        for row in rails
+    ])  # fmt: skip
+
+
+def _estimate(
+    value: float | None, low: float | None, high: float | None, *, share: bool = False
+) -> Cell:
+    """A figure with its interval below; nothing for what is not known."""
+    if value is None:
+        return ""
+    form = "+.1%" if share else ".4f"
+    ends = "" if low is None or high is None else f"{low:{form}} to {high:{form}}"
+    return below(f"{value:{form}}".replace("%", " %"), ends.replace("%", " %"))

@@ -67,8 +67,9 @@ def test_shares_and_interleaving_are_asked_for(site: Path, capfd: pytest.Capture
     planned = json.loads(capfd.readouterr().out)
     assert [(arm["first"], arm["last"]) for arm in planned["arms"]] == [(0, 89), (90, 99)]
     assert main(["experiment", "stop"]) == 0
+    capfd.readouterr()
     assert main(["experiment", "start", "quick", *ARMS, "--interleave", "--json"]) == 0
-    planned = json.loads(capfd.readouterr().out.split("\n", 2)[2])
+    planned = json.loads(capfd.readouterr().out)
     assert (planned["kind"], planned["share"]) == ("interleaved", 20)
 
 
@@ -109,3 +110,28 @@ def test_stopping_what_does_not_run_is_an_error(site: Path, capfd: pytest.Captur
     assert main(["experiment", "stop", "--activate", "nobody"]) == 1
     assert "has no arm 'nobody'; it has old, new" in capfd.readouterr().err
     assert experiments.running(site / "models") is not None
+
+
+def test_what_came_of_it_is_shown_and_stored(site: Path, capfd: pytest.CaptureFixture[str]):
+    """By name, or the one that runs, or the last; as a table, JSON and a page."""
+    assert main(["experiment", "status"]) == 1
+    assert "no experiment was started yet" in capfd.readouterr().err
+    assert main(["experiment", "start", "autumn", *ARMS]) == 0
+    capfd.readouterr()
+
+    assert main(["experiment", "status", "--html", "page.html"]) == 0
+
+    out = capfd.readouterr().out
+    stored = json.loads((site / "models" / "experiments" / "autumn" / "readout.json").read_text())
+    assert stored["views"] == 0
+    assert stored["verdict"] in out
+    assert "old" in out
+    assert "0 page views" in out
+    assert stored["verdict"].split()[0] in (site / "page.html").read_text()
+    assert main(["experiment", "stop"]) == 0
+    assert stored["verdict"].split()[0] in capfd.readouterr().out
+    assert main(["experiment", "status", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["experiment"]["stopped"] is not None
+    assert main(["experiment", "status", "nobody"]) == 1
+    assert "there is no experiment 'nobody'; there are autumn" in capfd.readouterr().err
