@@ -353,7 +353,7 @@ def activate(models: Path, name: str, *, trial: Callable[[Path], object]) -> Non
 
 def rollback(models: Path, *, trial: Callable[[Path], object]) -> str:
     """Make the bundle live that was live before, if it stands the ``trial``; returns its name."""
-    name = _before(models)
+    name = before(models)
     if name is None:
         raise BundleError(f"{models}: no bundle was live before this one")
     verify(models / name)
@@ -371,7 +371,7 @@ def prune(models: Path, *, keep: int, frozen: Collection[str] = ()) -> list[str]
     """
     if keep < 1:
         raise BundleError(f"keep {keep}: at least one bundle must stay")
-    needed = {current(models), _before(models), *frozen}
+    needed = {current(models), before(models), *frozen}
     gone = [name for name in names(models)[:-keep] if name not in needed]
     for name in gone:
         # Renamed first: a deletion that is cut short leaves no half bundle under a plain name.
@@ -390,7 +390,7 @@ def new_name(models: Path, now: datetime, digest: str) -> str:
     return next(name for n in range(2, 10_000) if (name := f"{base}-{n}") not in taken)
 
 
-def _before(models: Path) -> str | None:
+def before(models: Path) -> str | None:
     """The newest bundle that was live before the one that is, and is still there."""
     live = current(models)
     there = set(names(models)) - {live}

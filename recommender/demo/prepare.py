@@ -38,7 +38,7 @@ NOTEBOOK_SEED = 7
 DAYS, LEARNED_DAYS = 42, 28
 VISITS_A_DAY = 500  # not tuned: enough clicks for intervals that are of use
 LAYOUTS = ("bottom", "sidebar")
-N_SHOWN, N_NEAREST, SHARE_RANDOMISED = 10, 12, 0.25
+N_SHOWN, N_NEAREST, SHARE_RANDOMISED = 10, 16, 0.33
 
 
 def prepare(folder: Path, *, now: datetime, progress: Progress | None = None) -> Settings:
@@ -149,10 +149,10 @@ def sample_site(folder: Path | str = "sample-site") -> Settings:
     """Where the database and the models of the notebooks' site are; they are made, in half a
     minute, if ``folder`` is not there yet.
 
-    For six weeks its pages show their hand-picked lists, at the bottom or in the margin. A quarter
+    For six weeks its pages show their hand-picked lists, at the bottom or in the margin. A third
     of the views draws from the page's list and the texts nearest to it, and every view logs the
-    chances. A bundle learns from the first four weeks; the last two, which it has not seen, can
-    judge it.
+    chances. A bundle was made before, by text alone; the one that is live learned from the first
+    four weeks, and the last two, which it has not seen, can judge it.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -171,7 +171,7 @@ def sample_site(folder: Path | str = "sample-site") -> Settings:
 
 
 def _make(folder: Path) -> None:
-    until = readers.FIRST_DAY + timedelta(days=LEARNED_DAYS)
+    moments = readers.FIRST_DAY, readers.FIRST_DAY + timedelta(days=LEARNED_DAYS)
     with Store(f"sqlite:///{folder / 'site.db'}") as store:
         store.apply(read_articles([PAGES], url="https://example.org/{id}"))
         lists = _pools(store.articles())
@@ -180,8 +180,9 @@ def _make(folder: Path) -> None:
             share=SHARE_RANDOMISED,
         )  # fmt: skip
         store.add_events(log)
-        options = Options(seed=NOTEBOOK_SEED, until=int(until.timestamp() * 1000))
-        build(store, folder / "models", now=until, options=options)
+        for until in moments:
+            options = Options(seed=NOTEBOOK_SEED, until=int(until.timestamp() * 1000))
+            build(store, folder / "models", now=until, options=options)
 
 
 def _pools(articles: list[Article]) -> dict[str, list[str]]:

@@ -18,10 +18,10 @@ import numpy as np
 
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
-from recommender.bundle.composition import Placed
 from recommender.bundle.published import Evidence
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.evaluation.baselines import Case
+from recommender.events.event import ORIGINS
 from recommender.lists.rerank import LEAST_FLOOR, MIN_PAIR_CLICKS
 from recommender.text.tfidf import SAME_SUBJECT
 
@@ -71,28 +71,43 @@ class Lists:
 
 
 def list_figures(case: Case, *, k: int) -> pd.DataFrame:
+    """``figures_of`` the bundle that is judged, by the page views of the whole log."""
+    return figures_of(case.bundle, case.articles, page_views(case), k=k)
+
+
+def figures_of(
+    bundle: Bundle, articles: Mapping[str, Article] | None, seen: np.ndarray, *, k: int
+) -> pd.DataFrame:
     """The model's lists, the editors' and those by text alone, a row each, with a column for each
-    of ``FIGURES``. What is not known is NaN.
+    of ``FIGURES``. What is not known is NaN. ``seen``, ``(n_articles,)``, is how often the page of
+    each article was; ``articles``, by id, have the editors' lists.
     """
     import pandas as pd
 
-    bundle, articles = case.bundle, case.articles
-    lists = bundle.lists
-    real = np.asarray(lists.stub) == 0
-    made, fallback = final_lists(bundle, k)
-    found: dict[str, tuple[np.ndarray, np.ndarray | None]] = {MODEL: (made, fallback)}
+    real = np.asarray(bundle.lists.stub) == 0
+    site = seen, bundle.history.clicks.target_clicks, bundle.lists.same, real
+    rows = {}
+    for name, (items, fills_up) in lists_by_origin(bundle, articles, k).items():
+        these = Lists(bundle, items, fills_up, *site)
+        rows[name] = {figure.name: figure.value(these) for figure in FIGURES}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lists")
+
+
+def lists_by_origin(
+    bundle: Bundle, articles: Mapping[str, Article] | None, k: int
+) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    """The model's lists, the editors' if there are any, and those by text alone: ``items``, and
+    which of them only fill up (None: not known), ``(n_articles, k)`` both.
+    """
+    real = np.asarray(bundle.lists.stub) == 0
+    found: dict[str, tuple[np.ndarray, np.ndarray | None]] = {MODEL: final_lists(bundle, k)}
     if articles is not None:
         picked = picked_lists(bundle, articles, k)
         if (picked != EMPTY).any():
             found[HAND_PICKED] = picked, None
     near = bundle.site.near[:, :k].astype(np.int64)
     found[TEXT] = np.where(real[:, None] & (near != EMPTY) & real[near], near, EMPTY), None
-    site = page_views(case), bundle.history.clicks.target_clicks, lists.same, real
-    rows = {}
-    for name, (items, fills_up) in found.items():
-        these = Lists(bundle, items, fills_up, *site)
-        rows[name] = {figure.name: figure.value(these) for figure in FIGURES}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lists")
+    return found
 
 
 def pages(lists: Lists) -> float:
@@ -240,26 +255,46 @@ def final_lists(bundle: Bundle, k: int) -> tuple[np.ndarray, np.ndarray]:
     ``(n_articles, k)``.
     """
     lists = bundle.lists
-    items = np.full((len(lists.stub), k), EMPTY, dtype=np.int64)
-    fallback = np.zeros(items.shape, dtype=bool)
-    for row in np.flatnonzero(np.asarray(lists.stub) == 0).tolist():
+    real = np.asarray(lists.stub) == 0
+    items = np.full((len(real), k), EMPTY, dtype=np.int64)
+    origins = np.full(items.shape, EMPTY, dtype=np.int64)
+    prepared = np.where(real[:, None], np.asarray(lists.items)[:, :k], EMPTY)
+    width = prepared.shape[1]
+    items[:, :width] = prepared
+    origins[:, :width] = np.where(prepared != EMPTY, np.asarray(lists.origins)[:, :k], EMPTY)
+    # As prepared, but for what editors arrange and lists that are filled up.
+    short = (items != EMPTY).sum(axis=1) < min(k, MIN_LINKS)
+    arranged = np.flatnonzero(real if bundle.rules is not None else real & short)
+    for row in arranged.tolist():
         placed = lists.composed(row, k=k, rules=bundle.rules, now=bundle.now)
-        for place, link in enumerate(placed):
-            items[row, place] = link.row
-            fallback[row, place] = _fills_up(bundle, row, link, len(placed))
-    return items, fallback
+        items[row], origins[row] = EMPTY, EMPTY
+        items[row, : len(placed)] = [link.row for link in placed]
+        origins[row, : len(placed)] = [ORIGINS.index(link.origin) for link in placed]
+    return items, _fills_up(bundle, items, origins)
 
 
-def _fills_up(bundle: Bundle, row: int, link: Placed, n_links: int) -> bool:
-    """Is the link there for want of better ones? (``rerank.filled``, ``Shelf``'s chain)"""
-    if link.origin != "text" or bundle.learned_from is not None:
-        return link.origin in ("text", "fallback", "hand-picked")
+def _fills_up(bundle: Bundle, items: np.ndarray, origins: np.ndarray) -> np.ndarray:
+    """Is the link there for want of better ones? ``(n_articles, k)``; see ``rerank.filled`` and
+    the chain of a ``Shelf``.
+    """
+    text, others = ORIGINS.index("text"), map(ORIGINS.index, ("fallback", "hand-picked"))
+    fills_up = np.isin(origins, [*others])
+    if bundle.learned_from is not None:
+        return fills_up | (origins == text)
     # Where text decides, fillers have its origin: those that pass neither by text nor by readers.
-    known = bundle.lists.why(row, bundle.lists.id_of(link.row)) or Evidence()
-    followed = max(known.clicked, known.visits) >= MIN_PAIR_CLICKS
-    alike = known.cosine >= bundle.about.relevance_floor or known.subject >= SAME_SUBJECT
-    alike |= known.topic > 0 and known.cosine >= LEAST_FLOOR
-    return n_links <= MIN_LINKS and not (alike or followed)
+    sizes = (items != EMPTY).sum(axis=1)
+    row, place = np.nonzero((origins == text) & (sizes <= MIN_LINKS)[:, None])
+    # In which slot of its prepared list each of these links stands.
+    in_slot = np.asarray(bundle.lists.items)[row] == items[row, place][:, None]
+    known = np.asarray(bundle.lists.evidence)[row, in_slot.argmax(axis=1)]
+    known = np.where(in_slot.any(axis=1)[:, None], known.astype(np.float64), 0.0)
+    of = dict(zip(Evidence._fields, known.T, strict=True))
+    followed = np.maximum(of["clicked"], of["visits"]) >= MIN_PAIR_CLICKS
+    alike = of["cosine"] >= bundle.about.relevance_floor
+    alike |= of["subject"] >= SAME_SUBJECT
+    alike |= (of["topic"] > 0) & (of["cosine"] >= LEAST_FLOOR)
+    fills_up[row, place] = ~(alike | followed)
+    return fills_up
 
 
 def picked_lists(bundle: Bundle, articles: Mapping[str, Article], k: int) -> np.ndarray:

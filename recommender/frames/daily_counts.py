@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,9 +20,12 @@ from recommender.store.slates import read as read_slates
 if TYPE_CHECKING:
     import pandas as pd
 
+# Links of days that are put together at once, in some 50 MB.
+AT_ONCE = 200_000
+
 
 def daily_counts(store: Store, chosen: Selection) -> Iterator[pd.DataFrame]:
-    """The daily counts of the whole days that are wanted, a frame a day."""
+    """The daily counts of the whole days that are wanted, in frames of a few days each."""
     with store.snapshot() as connection:
         values = {**chosen.values, **limits(connection, Caps())}
         seen, past = chosen.views, chosen.past
@@ -56,30 +60,33 @@ def _days(
     arm_of, arms = _in_order(dict(enumerate(names["arm"])))
     held = ~np.isnan(clicked["rank"])
     clicked = {name: column[held] for name, column in clicked.items()}
-    days = np.unique(shown["day"])
-    for day in days if len(days) else [0]:
-        of_day, followed = (
-            {name: column[slice(*np.searchsorted(table["day"], [day, day + 1]))]
+    every, known = texts(text_of), {"list": lists, "layout": layouts, "arm": arms}
+    size = np.diff(slates.heads)[slates.rows(shown["slate"])]
+    for first, last in _stretches(shown["day"], size):
+        of_days, followed = (
+            {name: column[slice(*np.searchsorted(table["day"], [first, last]))]
              for name, column in table.items()}
             for table in (shown, clicked)
         )  # fmt: skip
-        row = slates.rows(of_day["slate"])
+        row = slates.rows(of_days["slate"])
         heads, links = slates.links_of(row)
         keys, wanted = (
-            (table["slate"] * len(layouts) + table["layout"]) * len(arms) + table["arm"]
-            for table in (of_day, followed)
-        )
+            ((table["day"] * len(slates.number) + slates.rows(table["slate"])) * len(layouts)
+             + table["layout"]) * len(arms) + table["arm"]
+            for table in (of_days, followed)
+        )  # fmt: skip
         order = np.argsort(keys)
         at = order[np.searchsorted(keys[order], wanted)]
         made = np.zeros(len(links), dtype=np.int64)
         np.add.at(made, heads[at] + followed["rank"].astype(np.int64) - 1, followed["n"])
         # From here on numbers are in the order of what they stand for.
         of_row = {
+            "day": of_days["day"],
             "source_id": of_slate[row],
             "list": list_of[slates.list[row]],
-            "layout": layout_of[of_day["layout"]],
-            "arm": arm_of[of_day["arm"]],
-            "shown": of_day["n"],
+            "layout": layout_of[of_days["layout"]],
+            "arm": arm_of[of_days["arm"]],
+            "shown": of_days["n"],
         }
         of_link = {name: np.repeat(column, np.diff(heads)) for name, column in of_row.items()}
         of_link |= {
@@ -87,21 +94,33 @@ def _days(
             "position": slates.position[links].astype(np.int16),
             "clicked": made,
         }
-        yield _day(day, of_link, text_of, {"list": lists, "layout": layouts, "arm": arms})
+        yield _frame(of_link, every, known)
 
 
-def _day(
-    day: int, of_link: dict[str, np.ndarray], ids: list[str], names: dict[str, list[str]]
-) -> pd.DataFrame:
-    """Links that were the same in different slates become one row."""
+def _stretches(day: np.ndarray, size: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Days, the last not included, that hold some ``AT_ONCE`` links together, or are one day. What
+    is put together is a day, but a frame for each would cost more than what is in it. ``day`` and
+    ``size`` are of each count, ``(n_counts,)``, in the order of days. There is always one.
+    """
+    days, start = np.unique(day, return_index=True)
+    if len(days) == 0:
+        yield 0, 1
+        return
+    before = np.concatenate([[0], np.cumsum(size)])[start]
+    stretch = before // AT_ONCE
+    begins = np.flatnonzero(np.diff(stretch, prepend=-1))
+    yield from pairwise([*days[begins].tolist(), int(days[-1]) + 1])
+
+
+def _frame(of_link: dict[str, np.ndarray], ids: Any, names: dict[str, list[str]]) -> pd.DataFrame:
+    """Links that were the same in different slates of a day become one row."""
     import pandas as pd
 
-    keys = ["source_id", "target_id", "list", "layout", "arm", "position"]
+    keys = ["day", "source_id", "target_id", "list", "layout", "arm", "position"]
     table = pd.DataFrame(of_link).groupby(keys, sort=True).sum().reset_index()
-    frame = {"day": moments(np.full(len(table), day * DAY_MS))}
-    every = texts(ids)
+    frame = {"day": moments(table["day"].to_numpy() * DAY_MS)}
     for name in ("source_id", "target_id"):
-        frame[name] = every.take(table[name].to_numpy())
+        frame[name] = ids.take(table[name].to_numpy())
     for name, known in names.items():
         frame[name] = categories(table[name].to_numpy(), known)
     place = table["position"].to_numpy()

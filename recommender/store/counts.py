@@ -284,6 +284,19 @@ def n_clicks(store: Store, *, until: int | None = None, caps: Caps | None = None
         return sum(int(row.n) for row in rows if row.rank is not None)
 
 
+def n_logged(store: Store) -> tuple[int, int]:
+    """How many views and clicks the log holds, doubtful ones too, and those since forgotten."""
+    with store.reading() as connection:
+        views, clicks = (
+            sum(int(connection.scalar(sql.text(query)) or 0) for query in queries)
+            for queries in (
+                ("SELECT COUNT(*) FROM views", "SELECT SUM(n) FROM past_views"),
+                ("SELECT COUNT(*) FROM clicks", "SELECT SUM(n) FROM past_clicks"),
+            )
+        )
+    return views, clicks
+
+
 def n_ahead(store: Store, latest: int) -> int:
     """How many views are later than ``latest`` (milliseconds since 1970, UTC)."""
     with store.reading() as connection:
