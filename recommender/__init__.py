@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         run_of,
         train,
     )
+    from recommender.notebooks.place import Here, here
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Audit",
     "Bundle",
     "Comparison",
+    "Here",
     "JointReport",
     "Link",
     "OffPolicy",
@@ -56,6 +58,7 @@ __all__ = [
     "connect",
     "evaluate",
     "experiment",
+    "here",
     "load",
     "off_policy",
     "run_of",
@@ -67,6 +70,7 @@ _HOMES = {
     "Audit": "evaluation.audit",
     "Bundle": "bundle.bundle",
     "Comparison": "evaluation.compare",
+    "Here": "notebooks.place",
     "JointReport": "evaluation.joint",
     "Link": "bundle.composition",
     "OffPolicy": "evaluation.offpolicy",
@@ -74,6 +78,7 @@ _HOMES = {
     "RecommenderError": "errors",
     "Report": "evaluation.evaluate",
     "Site": "frames.site",
+    "here": "notebooks.place",
     **dict.fromkeys(
         [
             "audit",

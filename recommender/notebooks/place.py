@@ -3,6 +3,9 @@
 A notebook rarely stands where the site's commands are run. So settings are those of the environment
 and of the nearest ``recommender.toml``, in the folder of the notebook or above it, and what that
 file names is beside it.
+
+    here = recommender.here()
+    here.site, here.bundle
 """
 
 from __future__ import annotations
