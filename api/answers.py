@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from recommender.articles.addresses import NOTHING, Found
 from recommender.bundle.answer_bytes import answer, as_json, ending, guessed, head_json, items_json
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed
+from recommender.bundle.explanation import Kept, Placing, explain_links
 from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.overlay import Patched
 from recommender.bundle.published import Lists
@@ -327,15 +329,31 @@ class Answers:
             return self.spare(None, now, k=k).body()
         return answer(head_json(None, self.shelf.name, None), items_json(links))
 
-    def explained(self, row: int | None, body: bytes) -> bytes:
-        """An answer with the figures behind each link that readers or texts have chosen."""
+    @cached_property
+    def _kept(self) -> Kept | None:
+        return None if self.lists is None else Kept.of(self.lists)
+
+    def explained(self, row: int | None, body: bytes, now: datetime) -> bytes:
+        """An answer with the figures behind each link that readers or texts have chosen, and with
+        what explains every link of a known page.
+        """
         content = json.loads(body)
         lists = self.lists if row is not None and row < self._n_prepared else None
-        for link in content["items"]:
-            link["why"] = None
+        links = content["items"]
+        for link in links:
+            link["why"] = link["explanation"] = None
             if lists is not None and row is not None and link["origin"] not in BY_HAND:
                 found = lists.why(row, link["id"])
                 link["why"] = found and found._asdict()
+        if row is not None and self.lists is not None and not isinstance(self.shelf, FallbackLists):
+            explained = explain_links(
+                self.lists, self.shelf, row,
+                [(link["id"], Placing(link["position"], link["origin"])) for link in links],
+                kept=self._kept, rules=self.rules, now=now,
+            )  # fmt: skip
+            by_id = {each.candidate_id: each.as_json() for each in explained}
+            for link in links:
+                link["explanation"] = by_id.get(link["id"])
         return as_json(content)
 
 

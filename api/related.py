@@ -126,7 +126,7 @@ class Related:
         self.metrics.answered(is_fallback=sent.is_fallback)
         body = sent.body()
         if asked.explain:
-            return not_stored(by.explained(by.shelf.row(id), body))
+            return not_stored(by.explained(by.shelf.row(id), body, now))
         return not_stored(body) if sent.is_spare else cached(body, tag_of(body), headers)
 
     async def _consulted(self) -> bool:
@@ -176,7 +176,7 @@ class Related:
         sent = answers.of(row, now, k=asked.k, exclude=exclude, variant=asked.variant)
         sent = sent if row is None else sent.guessed(found.assumed)
         if asked.explain:
-            return not_stored(answers.explained(row, sent.body()))
+            return not_stored(answers.explained(row, sent.body(), now))
         if row is None or sent.is_spare:
             self.metrics.answered(is_fallback=True)
             return not_stored(sent.body())

@@ -70,6 +70,11 @@ class Link(BaseModel):
     why: dict[str, float] | None = Field(
         default=None, description="the figures behind the link, only if asked to explain"
     )
+    explanation: dict[str, Any] | None = Field(
+        default=None,
+        description="why the link is there, only if asked to explain: the contributions that add "
+        "up to its score, shared terms, readers, the editors' rule, and a sentence",
+    )
 
 
 class Answer(BaseModel):

@@ -24,17 +24,20 @@ from recommender import arguments
 from recommender.array_fields import Numbers
 from recommender.bundle import registry
 from recommender.bundle.arrays import load, load_array
-from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K, Link
-from recommender.bundle.overlay import Patched, since_built
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K, Link, Placed
+from recommender.bundle.overlay import Patched, dot, since_built
 from recommender.bundle.published import Lists
 from recommender.bundle.registry import Manifest
+from recommender.candidates import EMPTY
 from recommender.errors import CalibrationError
 from recommender.escaping import terminal
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import slate_of
+from recommender.text.tfidf import SAME_SUBJECT
 
 if TYPE_CHECKING:
+    from recommender.bundle.explanation import Explanation, Figures, Steps
     from recommender.clicks.influence import Weights
     from recommender.frames.site import Site
     from recommender.ranking.calibration import Calibration
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 RANKER, HANDPICKED, CALIBRATION = "ranker", "handpicked", "calibration"
 TERM_COUNTS, WEIGHTS = "term_counts", "weights"
 CARD = "MODEL_CARD.md"
+# What is opened on first use.
+PARTS = ("weights", "site", "term_counts", "history", "ranker", "handpicked", "steps")
 
 
 class Bundle:
@@ -231,9 +236,9 @@ class Bundle:
 
         if len(items) == 0:
             return np.zeros(0)
-        if self._ranker is not None:
-            return self._ranker.score(self.site, sources, items)
-        return handpicked.score(self.site, self._handpicked, sources, items)
+        if self.ranker is not None:
+            return self.ranker.score(self.site, sources, items)
+        return handpicked.score(self.site, self.handpicked, sources, items)
 
     def listed(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray | None:
         """Log odds that an editor lists each item, as if its page had no list, ``(n_pairs,)``, for
@@ -242,7 +247,7 @@ class Bundle:
         """
         from recommender.ranking.handpicked_features import NAMES
 
-        model = self._handpicked
+        model = self.handpicked
         if model is None:
             return None
         if len(items) == 0:
@@ -259,7 +264,7 @@ class Bundle:
         from recommender.ranking.features import NAMES, features
 
         sources, items = self._pairs(id, candidates)
-        seen = features(self.site, self._handpicked, self.history, sources, items)
+        seen = features(self.site, self.handpicked, self.history, sources, items)
         return dict(zip(NAMES, seen.T, strict=True))
 
     def why(self, id: str, candidate: str) -> str:
@@ -276,6 +281,149 @@ class Bundle:
         if None in known and candidate in {link.id for link in self.related(id, MAX_K)}:
             return "alike by their texts; one of them came after the bundle was built"
         return "not in the list the bundle prepared"
+
+    def explain(self, id: str, candidate: str) -> Explanation:
+        """Why a link to a candidate stands in the article's list, or why it does not: the ladder of
+        its score, the terms that both share, what readers did, the editors' rule, and a sentence.
+
+        Of any pair, shown or not, as the lists are now: under the editors' rules and beside the
+        store, if the bundle stands beside one. ``KeyError`` names an unknown id.
+        """
+        row = self.shelf.row(arguments.article_id("id", id))
+        item = self.shelf.find(arguments.article_id("candidate", candidate))
+        if row is None or item is None:
+            raise KeyError(id if row is None else candidate)
+        placed = self.shelf.composed(row, k=MAX_K, rules=self.rules, now=self.now)
+        return self._explained(row, [item], placed)[0]
+
+    def explain_list(self, id: str, k: int = DEFAULT_K) -> list[Explanation]:
+        """``explain`` of each link of the article's list, in its order."""
+        k, row = arguments.whole("k", k), self.shelf.row(arguments.article_id("id", id))
+        if row is None:
+            raise KeyError(id)
+        placed = self.shelf.composed(row, k=k, rules=self.rules, now=self.now)
+        return self._explained(row, [each.row for each in placed], placed)
+
+    def _explained(
+        self, row: int, items: Sequence[int], placed: Sequence[Placed]
+    ) -> list[Explanation]:
+        """Of links to ``items``; ``placed`` is the page's list."""
+        from recommender.bundle.explanation import SCALES, Desk, Placing, explain
+
+        desk = Desk(self.lists, self.shelf)
+        desk.read([row, *items])
+        figures = self._figures(row, items, placed)
+        at = {each.row: Placing(place, each.origin) for place, each in enumerate(placed, start=1)}
+        n, changed = len(self.lists.stub), getattr(self.shelf, "rewritten", ())
+        found = []
+        for item in items:
+            is_new = max(row, item) >= n or row in changed or item in changed
+            scale = SCALES[None if is_new else self.learned_from]
+            found.append(
+                explain(
+                    desk, row, item, at.get(item, Placing()), figures[item], scale=scale,
+                    rules=self.rules, now=self.now, listed_rows=placed,
+                )
+            )  # fmt: skip
+        return found
+
+    def _figures(
+        self, row: int, items: Sequence[int], placed: Sequence[Placed]
+    ) -> dict[int, Figures]:
+        """What the model knows of links, by the rows of their targets."""
+        from recommender.bundle.explanation import Figures, is_sought, readers_of
+        from recommender.lists.rerank import SAME_TOPIC
+        from recommender.ragged import at, find
+        from recommender.ranking.handpicked import SURE
+        from recommender.ranking.ladder import ladder, rungs_of
+
+        n, changed = len(self.lists.stub), getattr(self.shelf, "rewritten", ())
+        old = [] if row >= n or row in changed else [i for i in items if i < n and i not in changed]
+        found = {item: self._by_text(row, item, placed) for item in items if item not in old}
+        if not old:
+            return found
+        ends = np.full(len(old), row, dtype=np.int64), np.array(old, dtype=np.int64)
+        names = rungs_of(self.ranker, self.handpicked)
+        steps = ladder(self.site, self.ranker, self.handpicked, *ends)
+        history, kept = self.history, self.steps
+        weight = history.plain.weight
+        pair, read = history.pairs.find(*ends), history.reading.find(*ends)
+        due = at(history.plain.expected, pair) / history.plain.strength[ends[1]]
+        clicks, visits = at(history.clicks.clicked, pair), at(history.reading.together, read)
+        views = None if kept is None else at(kept.views, pair)
+        passed = self._passed(row, ends[1])
+        if self.learned_from == "lists":
+            passed |= steps.sum(axis=1) >= SURE
+        picked = find(self.site.picked, ends[0] * n + ends[1]) >= 0
+        topic = self.site.topic(*ends) >= SAME_TOPIC
+        for place, item in enumerate(old):
+            seen = self.lists.why(row, self.lists.id_of(item))
+            readers = None
+            if pair[place] >= 0 or visits[place]:
+                readers = readers_of(
+                    float(clicks[place]), float(due[place]), weight=weight,
+                    visits=float(visits[place]),
+                    views=None if views is None else float(views[place]),
+                )  # fmt: skip
+            found[item] = Figures(
+                steps=dict(zip(names, steps[place].tolist(), strict=True)),
+                readers=readers,
+                is_picked=bool(picked[place]),
+                is_next=bool(seen and seen.next_part),
+                is_topic=bool(topic[place]),
+                read_cosine=float(at(history.reading.cosine, read)[place]),
+                is_sought=is_sought(
+                    history.clicks.target_clicks[item], history.clicks.target_expected[item], weight
+                ),
+                is_relevant=bool(passed[place]),
+            )
+        return found
+
+    def _passed(self, row: int, items: np.ndarray) -> np.ndarray:
+        """Whether links pass the floor of relevance, ``(n_items,)``."""
+        from recommender.candidates import Candidates
+        from recommender.lists.rerank import passes_floor
+
+        one = Candidates(
+            np.full((row + 1, len(items)), EMPTY), np.full((row + 1, len(items)), -np.inf)
+        )
+        one.items[row], one.scores[row] = items, 0.0
+        history = self.history if self.ranker is not None else None
+        return passes_floor(self.site, one, history, self.about.relevance_floor)[row]
+
+    def _by_text(self, row: int, item: int, placed: Sequence[Placed]) -> Figures:
+        """What is known of a link of which one end came after the build: how alike the texts are,
+        and where the list puts it.
+        """
+        from recommender.bundle.explanation import Desk, Figures
+
+        desk = Desk(self.lists, self.shelf)
+        one, other = desk.words(row), desk.words(item)
+        alike = dot(one.terms, other.terms) + dot(one.subject, other.subject)
+        steps = {"text": alike}
+        n = len(self.lists.stub)
+        if row >= n and item < n:
+            steps["target"] = alike * (float(self.lists.target_factor[item]) - 1)
+        for each in placed:
+            if each.row == item and each.origin not in ("pinned", "fallback"):
+                steps["place"] = each.score - sum(steps.values())
+        if abs(steps.get("place", 1.0)) < 1e-6:
+            steps["target"] = steps.get("target", 0.0) + steps.pop("place")
+        floor = self.about.relevance_floor
+        is_relevant = (
+            dot(one.terms, other.terms) >= floor or dot(one.subject, other.subject) >= SAME_SUBJECT
+        )
+        return Figures(steps=steps, is_relevant=is_relevant)
+
+    @cached_property
+    def steps(self) -> Steps | None:
+        """What was kept for the web process; None in bundles of earlier releases."""
+        from recommender.bundle.explanation import STEPS, Steps
+
+        if f"{STEPS}.json" not in self.about.files:
+            return None
+        sizes = {**self._sizes, "n_pairs": len(self.history.pairs.item)}
+        return load(self.folder, STEPS, Steps, sizes=sizes)
 
     def _row(self, id: str) -> int:
         row = self.lists.row(arguments.article_id("id", id))
@@ -301,7 +449,7 @@ class Bundle:
         """The bundle, with all of it opened and checked. ``BundleError`` names a file that is of no
         use.
         """
-        for part in ("weights", "site", "term_counts", "history", "_ranker", "_handpicked"):
+        for part in PARTS:
             getattr(self, part)
         if self.about.calibration.slope is not None:
             _ = self.calibration
@@ -345,16 +493,18 @@ class Bundle:
         return load(self.folder, "history", History, sizes=self._sizes)
 
     @cached_property
-    def _ranker(self) -> Ranker | None:
+    def ranker(self) -> Ranker | None:
+        """What was learned from clicks, None if they do not decide."""
         if f"{RANKER}.json" not in self.about.files:
             return None
         from recommender.ranking.ranker import Ranker
 
-        given = {"history": self.history, "handpicked": self._handpicked}
+        given = {"history": self.history, "handpicked": self.handpicked}
         return load(self.folder, RANKER, Ranker, given, sizes=self._sizes)
 
     @cached_property
-    def _handpicked(self) -> HandpickedModel | None:
+    def handpicked(self) -> HandpickedModel | None:
+        """What was learned from hand-picked lists, None if they taught nothing."""
         if f"{HANDPICKED}.json" not in self.about.files:
             return None
         from recommender.ranking.handpicked import HandpickedModel

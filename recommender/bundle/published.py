@@ -452,18 +452,19 @@ class Prepared(Shelf):
 @dataclass(frozen=True, eq=False)
 class Lists(Prepared):
     """A published bundle, opened for looking up: mapped, and with the bytes that answers are made
-    of (``answer_bytes.ready``), by row.
+    of (``answer_bytes.ready``), by row; and the ``folder``, None before it is published.
     """
 
     answers: Annotated[Pieces, BY_ARTICLE]
     fragments: Annotated[Pieces, BY_ARTICLE]
     tails: Annotated[Pieces, BY_ARTICLE]
+    folder: Path | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Lists:
         """The bundle in ``folder``; ``BundleError`` names what is wrong with it."""
         about = registry.read(folder)
-        given = {"about": about, "name": about.name, "share": about.explore}
+        given = {"about": about, "name": about.name, "share": about.explore, "folder": folder}
         sizes = {
             "n_articles": about.n_articles + about.n_stubs,
             "n_languages": len(about.languages.known),

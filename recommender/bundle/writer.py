@@ -29,6 +29,7 @@ from recommender.bundle.bundle import (
 )
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import DEFAULT_K, Shown, shown_of
+from recommender.bundle.explanation import STEPS, Steps
 from recommender.bundle.published import (
     LISTS,
     Addresses,
@@ -50,10 +51,11 @@ from recommender.lists.rerank import SAME_TOPIC, Finished
 from recommender.progress import Progress
 from recommender.ragged import at, find, ranks
 from recommender.ranking.calibration import Calibrated
-from recommender.ranking.features import History
-from recommender.ranking.handpicked import Outcome
-from recommender.ranking.ranker import Learned
-from recommender.store.counts import Log
+from recommender.ranking.features import BLOCK, History
+from recommender.ranking.handpicked import HandpickedModel, Outcome
+from recommender.ranking.ladder import ladder, rungs_of
+from recommender.ranking.ranker import Learned, Ranker
+from recommender.store.counts import UNKNOWN, Log
 from recommender.text.corpus import Corpus
 from recommender.text.tfidf import Text
 
@@ -154,12 +156,13 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
     with registry.scratch_folder(models, name) as folder:
         lists = lists_of(built, about)
         progress.advance()
-        save(folder, LISTS, lists, leave=("about", "name", "share"))
+        save(folder, LISTS, lists, leave=("about", "name", "share", "folder"))
         progress.advance()
         save(folder, "site", built.site)
         save(folder, TERM_COUNTS, built.text.counts)
         save(folder, "history", built.learned.history)
         save(folder, WEIGHTS, built.evidence.weights())
+        save(folder, STEPS, steps_of(built))
         if calibration := built.calibrated.calibration:
             save(folder, CALIBRATION, calibration)
         if ranker := built.learned.ranker:
@@ -186,10 +189,17 @@ def write_with_lists(base: Bundle, models: Path, prepared: Prepared, *, card: st
     knows; its name and manifest are those of ``prepared``.
     """
     with registry.scratch_folder(models, prepared.name) as folder:
-        save(folder, LISTS, with_bytes(prepared), leave=("about", "name", "share"))
+        save(folder, LISTS, with_bytes(prepared), leave=("about", "name", "share", "folder"))
+        if (kept := base.steps) is not None:
+            scores = np.where(prepared.items == EMPTY, -np.inf, prepared.scores)
+            lists = Candidates(prepared.items, scores)
+            counted = {"views": kept.views, "due": kept.due, "weight": kept.weight}
+            steps = _steps(base.site, base.ranker, base.handpicked, lists, **counted)
+            save(folder, STEPS, steps)
         (folder / CARD).write_text(card, encoding="utf-8")
+        own = tuple(f"{part}{end}" for part in (LISTS, STEPS) for end in "_.")
         for name in base.about.files:
-            if name != CARD and not name.startswith((f"{LISTS}_", f"{LISTS}.")):
+            if name != CARD and not name.startswith(own):
                 # Bundles never change, so they can share files.
                 try:
                     (folder / name).hardlink_to(base.folder / name)
@@ -330,6 +340,43 @@ def evidence_of(
     names = published.Evidence._fields
     evidence[sources, slots] = np.column_stack([columns[name] for name in names])
     return evidence
+
+
+def steps_of(built: Built) -> Steps:
+    """How the scores of all links came about, and how often each pair was seen."""
+    learned, log = built.learned, built.log
+    pairs, plain = learned.history.pairs, learned.history.plain
+    known = (log.link_source != UNKNOWN) & (log.item != UNKNOWN)
+    pair = pairs.find(log.link_source[known], log.item[known])
+    shown, _ = log.shown_and_clicked()
+    views = np.bincount(pair[pair >= 0], shown[known][pair >= 0], minlength=len(pairs.item))
+    return _steps(
+        built.site,
+        learned.ranker,
+        built.taught.model,
+        built.finished.lists,
+        views=views.astype(np.float32),
+        due=(plain.expected / plain.strength[pairs.item]).astype(np.float32),
+        weight=plain.weight,
+    )
+
+
+def _steps(
+    site: Corpus,
+    ranker: Ranker | None,
+    model: HandpickedModel | None,
+    lists: Candidates,
+    **counted: Any,
+) -> Steps:
+    names = rungs_of(ranker, model)
+    sources, slots = np.nonzero(lists.used)
+    items = lists.items[sources, slots].astype(np.int64)
+    steps = np.zeros((*lists.items.shape, len(names)))
+    for start in range(0, len(items), BLOCK):
+        block = slice(start, start + BLOCK)
+        ends = sources[block], items[block]
+        steps[sources[block], slots[block]] = ladder(site, ranker, model, *ends)
+    return Steps.of(names, steps, np.where(lists.used, lists.scores, 0.0), **counted)
 
 
 def texts_of(text: Text) -> Texts:

@@ -22,6 +22,7 @@ from recommender.terminal import Cell, Table, below, say, say_json, show, styled
 
 if TYPE_CHECKING:
     from recommender.bundle.bundle import Bundle
+    from recommender.bundle.explanation import Explanation
     from recommender.evaluation.compare import Comparison, Side
     from recommender.evaluation.joint import JointReport
     from recommender.evaluation.offpolicy import OffPolicy
@@ -284,28 +285,41 @@ def import_events(
 @click.argument("id", metavar="ID")
 @click.option("-k", type=LENGTH, default=10, metavar="N", help="links to show")
 @click.option("--explain", is_flag=True, help="with the reason for each link")
+@click.option(
+    "--why", metavar="CANDIDATE", help="why this article is in the list, or why it is not"
+)
 @as_json
-def related(id: str, k: int, explain: bool, as_json: bool) -> None:
-    """Show the list of an article, by its id or its address.
+def related(id: str, k: int, explain: bool, why: str | None, as_json: bool) -> None:
+    """Show the list of an article, by its id or its address; or explain one link, listed or not.
 
     \b
-    example:
+    examples:
       recommender related why-does-my-knee-click -k 5 --explain
+      recommender related why-does-my-knee-click --why gout
     """
     bundle = _edited_bundle(whole=False)
     row = bundle.shelf.row(id)
     if row is None:
-        found = bundle.shelf.at_address(id)
-        if (row := found.row) is None:
-            raise RecommenderError(_no_such_article(id, bundle))
-        address, id = id, bundle.shelf.id_of(row)
-        if found.assumed:
-            warn([f"{address} is taken for {id} (assumed: {found.assumed})"])
+        row, id = _at_address(bundle, id)
+    if why is not None:
+        if bundle.shelf.find(why) is None:
+            why = _at_address(bundle, why)[1]
+        explanation = bundle.explain(id, why)
+        if as_json:
+            content = {"article_id": id, "model": bundle.name, **explanation.as_json()}
+            say_json(content)
+        else:
+            _show_explanation(explanation)
+        return
     links = bundle.related(id, k)
+    explanations = bundle.explain_list(id, k) if explain else []
     if as_json:
         items = [asdict(link) for link in links]
         if explain:
-            items = [{**item, "why": bundle.why(id, item["id"])} for item in items]
+            items = [
+                {**item, "why": bundle.why(id, item["id"]), "explanation": each.as_json()}
+                for item, each in zip(items, explanations, strict=True)
+            ]
         say_json({"article_id": id, "model": bundle.name, "items": items})
         return
     table = Table(bundle.shelf.link(Placed(row, 0.0, ""), 0).title)
@@ -315,11 +329,57 @@ def related(id: str, k: int, explain: bool, as_json: bool) -> None:
     table.add_column("origin")
     if explain:
         table.add_column("why", overflow="fold")
-    for link in links:
+    for place, link in enumerate(links):
         cells = [f"{link.position}", link.title, f"{link.score:.3f}", link.origin]
-        cells += [bundle.why(id, link.id)] if explain else []
+        cells += [_reason(explanations[place])] if explain else []
         table.add_row(*cells)
     show(table)
+
+
+def _at_address(bundle: Bundle, address: str) -> tuple[int, str]:
+    """The row and the id of the article at an address."""
+    found = bundle.shelf.at_address(address)
+    if found.row is None:
+        raise RecommenderError(_no_such_article(address, bundle))
+    id = bundle.shelf.id_of(found.row)
+    if found.assumed:
+        warn([f"{address} is taken for {id} (assumed: {found.assumed})"])
+    return found.row, id
+
+
+def _reason(explanation: Explanation) -> str:
+    return f"{explanation} (texts {explanation.alike:.0%} alike)".replace("%", " %")
+
+
+def _show_explanation(explanation: Explanation) -> None:
+    """The sentence, then the figures behind it."""
+    place = "not in the list"
+    if explanation.position is not None:
+        place = f"place {explanation.position}, {explanation.origin}"
+    say(f"{explanation.title} ({explanation.candidate_id}): {place}", f"{explanation}.")
+    if explanation.contributions:
+        table = Table(f"score {explanation.score:.3f}, {explanation.scale}")
+        table.add_column("adds", justify="right")
+        table.add_column("from")
+        table.add_column("which is", overflow="fold")
+        for each in explanation.contributions:
+            table.add_row(f"{round(each.value, 3) + 0.0:+.3f}", each.name, each.meaning)
+        show(table)
+    if explanation.terms:
+        say(
+            f"texts {explanation.alike:.0%} alike; most of it: ".replace("%", " %")
+            + ", ".join(f"{each.term} {each.weight:.3f}" for each in explanation.terms)
+        )
+    readers = explanation.readers
+    if readers is None or not (readers.views or readers.expected or readers.visits):
+        say("readers: it was never shown here, and no visit read both")
+    else:
+        views = "" if readers.views is None else f"{readers.views:,.0f} views, "
+        say(
+            f"readers: {views}{readers.clicks:,.0f} clicks where {readers.expected:,.1f} are to be "
+            f"expected of an ordinary link: {readers.rate:.2f} times as often, 95 % within "
+            f"{readers.low:.2f} and {readers.high:.2f}; {readers.visits:,.0f} visits read both"
+        )
 
 
 def _edited_bundle(*, whole: bool = True) -> Bundle:

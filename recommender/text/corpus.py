@@ -195,11 +195,18 @@ def text_score(corpus: Corpus, seen: np.ndarray, items: np.ndarray) -> np.ndarra
     subjects and topics are, more so in one category and under the same tags, as far as those agree
     with the texts, and if the target is full and new.
     """
+    return text_stages(corpus, seen, items)[-1]
+
+
+def text_stages(corpus: Corpus, seen: np.ndarray, items: np.ndarray) -> list[np.ndarray]:
+    """How ``text_score`` comes about, ``(n_pairs,)`` each: of texts alone, with categories and
+    tags, and with what the target is.
+    """
     cosine, subject, topic, same, tags, full = (seen[:, column] for column in DECIDING)
     of_category, of_tags, _ = corpus.agreement
     alike = cosine + subject + LATENT * np.maximum(topic, 0)
-    given = 1 + of_category * same + of_tags * tags
-    return alike * given * full * corpus.freshness[items]
+    given = alike * (1 + of_category * same + of_tags * tags)
+    return [alike, given, given * full * corpus.freshness[items]]
 
 
 def _agreements(

@@ -545,6 +545,26 @@ def test_an_explanation_gives_figures(client_of: Any):
     assert tuple(items[1]["why"]) == Evidence._fields
 
 
+def test_every_link_is_explained(client_of: Any):
+    """By what any program can read: contributions that add up, and a sentence; of a pin its
+    reason.
+    """
+    client = client_of("action,source,target,reason\npin,knee-1,alone,Ask the editor\n")
+
+    items = client.get("/v1/related?id=knee-1&explain=true", headers=BEARER).json()["items"]
+
+    pinned, best = (item["explanation"] for item in items[:2])
+    assert pinned["sentence"] == "An editor pinned it here: Ask the editor (line 2 of the rules)"
+    assert (pinned["position"], pinned["origin"], pinned["rule"]["line"]) == (1, "pinned", 2)
+    assert (best["article_id"], best["candidate_id"]) == ("knee-1", items[1]["id"])
+    assert (best["position"], best["origin"]) == (2, items[1]["origin"])
+    total = sum(each["value"] for each in best["contributions"])
+    assert total == pytest.approx(items[1]["score"], abs=1e-5)
+    assert best["sentence"]
+    nobody = client.get("/v1/related?id=nobody&explain=true", headers=BEARER).json()["items"]
+    assert [item["explanation"] for item in nobody] == [None] * len(nobody)
+
+
 def test_an_explanation_is_not_kept(client: Client):
     """It is not for everybody."""
     answer = client.get("/v1/related?id=knee-1&explain=true", headers=BEARER)

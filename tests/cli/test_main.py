@@ -302,6 +302,20 @@ def test_the_table_says_why(site: Path, capfd):
         assert word in out
 
 
+def test_a_link_is_explained_whether_it_is_listed_or_not(site: Path, capfd):
+    """By ids, in words and as JSON; a candidate nobody knows is named."""
+    assert main(["related", "hip", "--why", "hip"]) == 0
+    assert "A page is not linked to itself." in capfd.readouterr().out
+
+    assert main(["related", "hip", "--why", "knee/1", "--json"]) == 0
+
+    found = json.loads(capfd.readouterr().out)
+    assert (found["article_id"], found["candidate_id"]) == ("hip", "knee/1")
+    total = sum(each["value"] for each in found["contributions"])
+    assert total == pytest.approx(found["score"])
+    assert "nowhere" in failure(["related", "hip", "--why", "nowhere"], capfd)
+
+
 def test_every_json_is_json(site: Path, capfd):
     """For programs."""
     for words in (

@@ -1,0 +1,899 @@
+"""Why a link stands where it stands, or why it does not: figures, and a sentence for editors.
+
+One structure for the command line, HTTP and Python (``Explanation``). What a web process can look
+up is worked out here, from mapped arrays: the shared terms, the editors' rules, languages, copies.
+What takes the model is handed over (``Figures``): in Python of any pair, over HTTP of the links
+that were prepared, as they were written down when the bundle was built (``Steps``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from difflib import SequenceMatcher
+from functools import cached_property
+from itertools import pairwise
+from math import sqrt
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+
+from recommender.array_fields import LARGE, Keys, Values, Within
+from recommender.articles.article import parse_timestamp
+from recommender.articles.dates import day_number
+from recommender.bundle.arrays import load, load_array
+from recommender.bundle.composition import DEFAULT_K, Placed
+from recommender.bundle.overlay import Patched
+from recommender.bundle.published import Evidence, Lists
+from recommender.candidates import EMPTY
+from recommender.errors import BundleError
+from recommender.escaping import terminal
+from recommender.lists.editorial import Rule, Rules
+from recommender.ragged import find
+from recommender.text.terms import FUNCTION_WORDS, IS_UNSPACED, fold, is_run, terms, words
+from recommender.text.tfidf import is_number, is_subject, naming
+
+# What each rung of a ladder stands for (``ranking.ladder``).
+RUNGS = {
+    "start": "two articles with nothing in common, of which nobody knows anything",
+    "text": "what texts and titles have in common",
+    "groups": "one category, one folder, tags in common",
+    "lists": "editors' lists: the page's own, and those of other pages",
+    "kinds": "from which kinds of titles and categories to which readers go",
+    "target": "the article linked to: how full and how new it is, how often it is followed",
+    "reading": "what visitors read who read both",
+    "pair": "clicks on this very link",
+    "place": "where the list puts it, beyond what it scores",
+}
+# What a score is, by what the bundle learned from.
+SCALES = {
+    "clicks": "log odds of being chosen",
+    "lists": "log odds of being listed by an editor",
+    None: "likeness of the texts",
+}
+# Terms that are named at most; of those behind them few matter. Not tuned.
+N_TERMS, N_NAMED = 6, 3
+# A word in a larger share of the texts of a language carries sentences, and is no subject: of
+# English these are left out anyway. In both titles it may be in more. Not tuned.
+COMMON, COMMON_IN_TITLES = 0.25, 0.6
+# Two titles are about one thing if half of what they name is the same (as ``tfidf.SAME_SUBJECT``).
+ABOUT = 0.5
+# Titles of other articles that are looked at for how a word is written within a sentence.
+N_TITLES = 30
+# Of a Poisson count and its gamma prior: 95 % lie within so many standard deviations.
+NORMAL_95 = 1.959964
+# Texts less alike have stray words in common, and none is named (``rerank.LEAST_FLOOR``).
+LEAST_ALIKE = 0.03
+# Followed so many times as often as expected, a target is one that readers look for. Not tuned.
+SOUGHT = 1.3
+# A part of the score that an editor would notice: the odds once and a half. Not tuned.
+NOTABLE = 0.4
+# Visits that read both, and their cosine, from which on readers make a link relevant (``rerank``).
+MIN_VISITS, MIN_READ_COSINE = 3, 0.05
+# Beside the weightiest words that two titles share, others of less than half their weight are
+# "syndrome" and "type". Not tuned.
+BESIDE = 0.5
+# What belongs to the name before it: "type 2", "factor V", "vitamin C".
+QUALIFIER = re.compile(r"\d+(?:[.,]\d+)*|[IVX]+|[A-Z]\d?")
+TOKEN = re.compile(r"[^\W_]+(?:['’.·-][^\W_]+)*")
+# English words that say nothing of what a text is about, beside ``terms.FUNCTION_WORDS``, which no
+# term is: they may bear on likeness, but no sentence names them.
+PLAIN = frozenset(
+    """
+    about above across after again against all almost alone along already also although always among
+    another any anyone anything around away back because become becomes before begin begins behind
+    being below best better between beyond both bring brings call called calls cause caused causes
+    certain change changes come comes common cannot day days describe described different due each
+    early easily either else end enough especially even ever every everyone everything example far
+    feel feels few find first following found full further general get gets getting give given gives
+    go goes going good great group half hand help helps high however important include included
+    includes including instead just keep keeps kept kind kinds know known large larger last late
+    later least less let like likely little long longer look looks lot low lower made main mainly
+    make makes making many mean means more most much must name named near need needs never new next
+    no normal not nothing now number of off often old once one only other others otherwise out over
+    own part parts people perhaps person place possible provide put quite rather really reason right
+    same say says second see seem seems seen several show shown shows side similar since small so
+    some someone something sometimes soon start still such sure take taken takes tell tells thing
+    things think though three through time times together too took toward towards try turn two under
+    until up upon use used useful uses using usually various very want wants way ways well went
+    whether while whole within without work works world would year years yet
+    """.split()  # noqa: SIM905 - a paragraph is easier to read than a column
+)
+MOMENT = timedelta(microseconds=1)
+STEPS = "steps"
+# Arrays of the history that are looked up one by one: what reads it whole, learns.
+PAIR_KEYS, PAIR_CLICKS = "history_pairs_keys", "history_clicks_clicked"
+READS = "history_reading_reads"
+TARGET_CLICKS, TARGET_EXPECTED = "history_clicks_target_clicks", "history_clicks_target_expected"
+PRIOR_READS = 3.0  # that of clicks.cooccurrence
+# Steps are kept as whole numbers of two bytes: of scores about ten the last digit is a thousandth.
+MOST_STEP, NO_STEPS = 32_767, -32_768
+# Scores of lists have seven digits.
+SAME_SCORE = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one kind of evidence adds to the score."""
+
+    name: str
+    value: float
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharedTerm:
+    """A term that both have, as readers write it; the part of the cosine of the texts that it
+    makes; and whether it stands in ``both`` titles, that of the ``page``, of the ``link`` or of
+    ``neither``. ``is_run``: it is but a run of letters within words.
+    """
+
+    term: str
+    weight: float
+    in_titles: str
+    is_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What readers of the page did: ``views`` of the link (None where that was not kept), its
+    ``clicks``, those ``expected`` of an ordinary link in its places, and their ``rate``, pulled
+    towards 1 as far as links are alike, with an interval that holds 95 %; and ``visits`` that read
+    both without a step from one to the other.
+    """
+
+    views: float | None
+    clicks: float
+    expected: float
+    rate: float
+    low: float
+    high: float
+    visits: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Is the rate beyond chance?"""
+        return self.low > 1 or self.high < 1
+
+
+def readers_of(
+    clicks: float,
+    expected: float,
+    *,
+    weight: float,
+    visits: float = 0.0,
+    views: float | None = None,
+) -> Readers:
+    """The rate of a link with a gamma prior of ``weight`` clicks around 1, and its quantiles
+    (Wilson & Hilferty 1931, "The distribution of chi-square").
+    """
+    shape, rate = clicks + weight, expected + weight
+    usual, spread = 1 - 1 / (9 * shape), NORMAL_95 / (3 * sqrt(shape))
+    low, high = (shape / rate * max(usual + sign * spread, 0.0) ** 3 for sign in (-1, 1))
+    return Readers(views, clicks, expected, shape / rate, low, high, visits)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The line of the editors' rules that put a link there, or keeps it out."""
+
+    action: str
+    source: str
+    target: str
+    position: int | None
+    reason: str
+    starts: str | None
+    ends: str | None
+    line: int
+
+    @classmethod
+    def of(cls, rule: Rule) -> Ruling:
+        """What is to be seen of a rule."""
+        place = (rule.action, rule.source, rule.target, rule.position)
+        return cls(*place, rule.reason, _minute(rule.starts), _minute(rule.ends), rule.line)
+
+
+def _minute(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="minutes")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a link to a ``candidate`` stands beside a page at a ``position``, with an ``origin``, or
+    at none, and then ``absent`` names why.
+
+    The ``score`` is on a ``scale`` and the sum of the ``contributions``; both are None or empty for
+    what no model scores. ``alike`` is the cosine of the texts, ``subject`` what the subjects of the
+    titles add; ``terms`` are those that make most of it. ``sentence`` says the same in words.
+    """
+
+    article_id: str
+    candidate_id: str
+    title: str
+    position: int | None
+    origin: str | None
+    absent: str | None
+    score: float | None
+    scale: str | None
+    contributions: tuple[Contribution, ...]
+    alike: float
+    subject: float
+    terms: tuple[SharedTerm, ...]
+    readers: Readers | None
+    rule: Ruling | None
+    sentence: str
+
+    def __str__(self) -> str:
+        return terminal(self.sentence)
+
+    def as_json(self) -> dict[str, Any]:
+        """As HTTP and ``--json`` have it."""
+        return asdict(self)
+
+
+class Figures(NamedTuple):
+    """What takes the model: the steps of the score by rung, what readers did, and whether the link
+    stands in the page's hand-picked list, is the next part of its series, is of one topic, and
+    passes the floor of relevance; and whether readers follow the target
+    elsewhere more than is to be expected. ``read_cosine`` is how far the same visitors read both.
+    """
+
+    steps: Mapping[str, float] = {}
+    readers: Readers | None = None
+    is_picked: bool = False
+    is_next: bool = False
+    is_topic: bool = False
+    read_cosine: float = 0.0
+    is_sought: bool = False
+    is_relevant: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """What a web process cannot work out, as it is kept. ``steps`` are those of the score of each
+    prepared link, but for the last of the ``rungs``, which is what is missing to the score; whole
+    numbers of a ``unit``, and ``NO_STEPS`` where the list gave a link another score than its own.
+    Of each pair that was shown ``views``, and the clicks ``due`` to an ordinary link in its places,
+    ``(n_pairs,)``; ``weight`` is that of the prior of a pair's rate, in clicks.
+    """
+
+    rungs: tuple[str, ...]
+    unit: Annotated[float, Within(0, LARGE)]
+    steps: Annotated[np.ndarray, Values("n_articles, list_size, n_steps")]
+    views: Annotated[np.ndarray, Values("n_pairs", least=0)]
+    due: Annotated[np.ndarray, Values("n_pairs", least=0)]
+    weight: Annotated[float, Within(0, LARGE)]
+
+    def fault(self) -> str | None:
+        """What is wrong with steps that were read, or None."""
+        if self.steps.shape[2] != len(self.rungs) - 1 or not RUNGS.keys() >= {*self.rungs}:
+            return f"rungs: {len(self.rungs)} for {self.steps.shape[2]} steps"
+        return None
+
+    @classmethod
+    def of(
+        cls, rungs: tuple[str, ...], ladder: np.ndarray, scores: np.ndarray, **counted: Any
+    ) -> Steps:
+        """Of a ``ladder``, ``(n_articles, list_size, n_rungs)``, and the ``scores`` of the lists,
+        ``(n_articles, list_size)``.
+        """
+        own = np.abs(ladder.sum(axis=2) - scores) <= SAME_SCORE * (1 + np.abs(scores))
+        unit = float(np.abs(ladder).max(initial=0.0)) / MOST_STEP or 1.0
+        steps = np.where(own[:, :, None], np.round(ladder[:, :, :-1] / unit), NO_STEPS)
+        return cls(rungs, unit, steps.astype(np.int16), **counted)
+
+    def at(self, row: int, slot: int, score: float) -> dict[str, float]:
+        """The steps of a prepared link with this ``score``, by rung; empty if they are not kept."""
+        kept = self.steps[row, slot].tolist()
+        if NO_STEPS in kept:
+            return {}
+        known = [value * self.unit for value in kept]
+        return dict(zip(self.rungs, [*known, score - sum(known)], strict=True))
+
+
+class Kept(NamedTuple):
+    """The ``steps`` of a bundle with what is looked up beside them: which pairs were shown, as
+    sorted ``keys``, how often each was ``clicked``, and of articles how many visits ``reads`` are
+    of each, and how often it was followed and expected to be, as a target.
+    """
+
+    steps: Steps
+    keys: np.ndarray
+    clicked: np.ndarray
+    reads: np.ndarray
+    got: np.ndarray
+    due: np.ndarray
+
+    @classmethod
+    def of(cls, lists: Lists) -> Kept | None:
+        """Those of a bundle; None of one that has none, or is gone from the disk."""
+        if lists.folder is None or f"{STEPS}.json" not in lists.about.files:
+            return None
+        sizes = {"n_articles": len(lists.stub), "list_size": lists.items.shape[1]}
+        folder = lists.folder
+        try:
+            keys = load_array(folder, PAIR_KEYS, Keys("n_pairs", pairs_of="n_articles"), sizes)
+            sizes["n_pairs"] = len(keys)
+            clicked = load_array(folder, PAIR_CLICKS, Values("n_pairs", least=0), sizes)
+            of_articles = [
+                load_array(folder, name, Values("n_articles", least=0), sizes)
+                for name in (READS, TARGET_CLICKS, TARGET_EXPECTED)
+            ]
+            return cls(load(folder, STEPS, Steps, sizes=sizes), keys, clicked, *of_articles)
+        except BundleError:
+            return None
+
+    def figures(self, lists: Lists, row: int, item: int) -> Figures:
+        """Those of a link of a prepared list; of what is not in it, none."""
+        slots = np.flatnonzero(lists.items[row] == item)
+        if len(slots) == 0:
+            return Figures()
+        seen = Evidence(*map(float, lists.evidence[row, slots[0]]))
+        score = float(lists.scores[row, slots[0]])
+        at = int(find(self.keys, np.array([row * len(lists.stub) + item]))[0])
+        readers = None
+        if at >= 0 or seen.visits:
+            clicks, due, views = (
+                float(of[at]) if at >= 0 else 0.0
+                for of in (self.clicked, self.steps.due, self.steps.views)
+            )
+            weight = self.steps.weight
+            readers = readers_of(clicks, due, weight=weight, visits=seen.visits, views=views)
+        return Figures(
+            steps=self.steps.at(row, int(slots[0]), score),
+            readers=readers,
+            is_picked=bool(seen.hand_picked),
+            is_next=bool(seen.next_part),
+            is_topic=bool(seen.topic),
+            read_cosine=read_cosine(seen.visits, *self.reads[[row, item]].tolist()),
+            is_sought=is_sought(self.got[item], self.due[item], self.steps.weight),
+        )
+
+
+def is_sought(clicks: float, expected: float, weight: float) -> bool:
+    """Is an article followed clearly more often than is to be expected, beside whatever page?"""
+    known = readers_of(float(clicks), float(expected), weight=weight)
+    return known.low > 1 and known.rate >= SOUGHT
+
+
+def read_cosine(visits: float, reads: float, others: float) -> float:
+    """Visits that read both over those that read either (``clicks.cooccurrence``)."""
+    return visits / sqrt((reads + PRIOR_READS) * (others + PRIOR_READS))
+
+
+class Words(NamedTuple):
+    """A text's terms with their weights, and those of the subject of its title."""
+
+    terms: dict[int, float]
+    subject: dict[int, float]
+
+
+class Desk:
+    """Explains links of a shelf; ``lists`` are those of the bundle below it."""
+
+    def __init__(self, lists: Lists, shelf: Lists | Patched) -> None:
+        self.lists, self.shelf = lists, shelf
+        self.texts = lists.texts
+        self._words: dict[int, Words] = {}
+
+    # Texts
+
+    def read(self, rows: Sequence[int]) -> None:
+        """Look the words of several articles up at once: matrices are turned round, and one way
+        through them does for all.
+        """
+        new = [row for row in dict.fromkeys(rows) if row not in self._words]
+        fresh = self.shelf.compared if isinstance(self.shelf, Patched) else {}
+        for row in new:
+            if row in fresh:
+                self._words[row] = Words(fresh[row].terms, fresh[row].subject)
+        old = [row for row in new if row not in fresh and row < len(self.lists.stub)]
+        wanted = np.zeros(len(self.lists.stub), dtype=bool)
+        wanted[old] = True
+        found: list[dict[int, dict[int, float]]] = []
+        for postings in (self.texts.texts, self.texts.subjects):
+            at = np.flatnonzero(wanted[postings.rows])
+            term = np.searchsorted(postings.heads, at, side="right") - 1
+            rows_of, weights = postings.rows[at].tolist(), postings.weights[at].tolist()
+            table: dict[int, dict[int, float]] = {row: {} for row in old}
+            for row, number, weight in zip(rows_of, term.tolist(), weights, strict=True):
+                table[row][number] = weight
+            found.append(table)
+        for row in old:
+            self._words[row] = Words(found[0][row], found[1][row])
+
+    def words(self, row: int) -> Words:
+        """Those of an article; none of one that was not compared."""
+        if row not in self._words:
+            self.read([row])
+        return self._words.get(row, Words({}, {}))
+
+    def term(self, number: int) -> str:
+        """A term by its number."""
+        return self.texts.vocabulary.column[number]
+
+    def title(self, row: int) -> str:
+        """An article's title."""
+        return self.shelf.link(Placed(row, 0.0, ""), 0).title
+
+    def share(self, number: int, row: int) -> float:
+        """Of the texts in an article's language, the share that has a term."""
+        posts = self.texts.texts
+        rows = posts.rows[posts.heads[number] : posts.heads[number + 1]]
+        spoken = self.shelf.language_at(row)
+        of_language = self._n_in.get(spoken, 0)
+        if not of_language:
+            return len(rows) / max(1, len(self.lists.stub))
+        return float((self.lists.language[rows] == spoken).sum()) / of_language
+
+    @cached_property
+    def _n_in(self) -> dict[int, int]:
+        known = self.lists.language[self.lists.language != EMPTY]
+        numbers, counts = np.unique(known, return_counts=True)
+        return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+    def may_name(self, number: int, source: int, *, most: float) -> bool:
+        """Does a term say what a text is about: neither the form of a title nor a bare number, and
+        not in most texts?
+        """
+        term = self.term(number)
+        return (
+            len(term) > 1
+            and term not in PLAIN
+            and is_subject(term, self.texts.forms.n_titles)
+            and self.share(number, source) <= most
+        )
+
+    def shared(self, source: int, item: int) -> tuple[SharedTerm, ...]:
+        """The terms that make most of the likeness of two texts."""
+        one, other = self.words(source), self.words(item)
+        weights = {
+            number: weight * other.terms[number]
+            for number, weight in one.terms.items()
+            if number in other.terms
+        }
+        found: list[SharedTerm] = []
+        titles = self.title(source), self.title(item)
+        named = [{*terms(title)} for title in titles]
+        for number in sorted(weights, key=lambda number: -weights[number]):
+            term = self.term(number)
+            plain = all(part in PLAIN for part in term.split(" "))
+            if plain or is_number(term) or term in self.texts.forms.n_titles or len(term) < 2:
+                continue
+            is_part = is_run(term)
+            parts = term.split(" ")
+            inside = [all(part in words for part in parts) for words in named]
+            if not is_part and not all(inside) and self.share(number, source) > COMMON:
+                continue
+            where = ("both" if inside[1] else "page") if inside[0] else "neither"
+            where = "link" if inside[1] and not inside[0] else where
+            shown = f"{term.lstrip('~')}…" if is_part else self.written(term, source, item)
+            found.append(SharedTerm(shown, round(weights[number], 6), where, is_part))
+            if len(found) == N_TERMS:
+                break
+        return tuple(found)
+
+    def written(self, term: str, source: int, item: int) -> str:
+        """A term as readers know it: as titles and teasers write it within a sentence."""
+        if " " in term:
+            return " ".join(self.written(part, source, item) for part in term.split(" "))
+        if IS_UNSPACED.match(term):
+            return term
+        texts = [text for row in (item, source) for text in self._shown(row)]
+        forms = [form for text in texts for form in forms_of(term, text)]
+        inner = [form for form, is_first in forms if not is_first]
+        if inner:
+            return inner[0]
+        if usual := self._usual(term):
+            return usual
+        for form, _ in forms:
+            # A title without a sentence around it is a name, and written as it is.
+            if any(form in text and self._is_name(text) for text in texts[::2]):
+                return form
+            return form[:1].lower() + form[1:] if form[1:].islower() else form
+        return term
+
+    def _is_name(self, title: str) -> bool:
+        """Is a title a name alone, without a word of a form or a sentence?"""
+        forms = self.texts.forms.n_titles
+        return not any(word in FUNCTION_WORDS or word in forms for word in words(title))
+
+    def _shown(self, row: int) -> tuple[str, str]:
+        link = self.shelf.link(Placed(row, 0.0, ""), 0)
+        return link.title, link.teaser
+
+    def _usual(self, term: str) -> str | None:
+        """As titles and teasers of other articles write it within a sentence."""
+        number = self.texts.vocabulary.find(term)
+        if number is None:
+            return None
+        lists, posts = self.lists, self.texts.texts
+        rows = posts.rows[posts.heads[number] : posts.heads[number + 1]][:N_TITLES]
+        texts = [text for row in rows.tolist() for text in (lists.titles[row], lists.teasers[row])]
+        forms = Counter(form for text in texts for form, first in forms_of(term, text) if not first)
+        return forms.most_common(1)[0][0] if forms else None
+
+    def phrases(self, source: int, item: int, numbers: set[int]) -> list[str]:
+        """What terms of both titles come to: words that stand together in both stay together."""
+        wanted = {self.term(number) for number in numbers}
+        titles = self.title(source), self.title(item)
+        if any(IS_UNSPACED.search(title) for title in titles):
+            folded = [fold(title) for title in titles]
+            match = SequenceMatcher(a=folded[0], b=folded[1], autojunk=False)
+            blocks = [folded[0][at : at + n] for at, _, n in match.get_matching_blocks()]
+            spans = [span.strip() for block in blocks for span in UNSPACED_SPAN.findall(block)]
+            return [span for span in spans if any(term in span for term in wanted)]
+        page, link = (TOKEN.findall(title) for title in titles)
+        together = {*pairwise(map(fold, page))}
+        alone = {*map(fold, page)}
+        found: list[list[str]] = []
+        before = ""
+        for token in link:
+            key, within = fold(token), [term for term in terms(token) if term in wanted]
+            is_next = (before, key) in together
+            if key in alone and (within or (is_next and QUALIFIER.fullmatch(token))):
+                found[-1:] = [[*found[-1], token]] if is_next else [*found[-1:], [token]]
+                before = key
+            else:
+                before = ""
+        weight = {self.term(number): float(self.texts.idf[number]) for number in numbers}
+        total = [
+            sum(weight.get(term, 0.0) for token in row for term in terms(token)) for row in found
+        ]
+        # Whichever weighs most comes first, and what is but a kind of word beside it goes.
+        order = sorted(range(len(found)), key=lambda at: -total[at])
+        kept = [found[at] for at in order if total[at] >= BESIDE * total[order[0]]]
+        named = [" ".join(self._in_sentence(token, source, item) for token in row) for row in kept]
+        return list(dict.fromkeys(named))
+
+    def _in_sentence(self, token: str, source: int, item: int) -> str:
+        """A word of a title as it is written within a sentence."""
+        found = terms(token)
+        if len(found) != 1 or not token[:1].isupper() or token.isupper():
+            return token
+        return self.written(found[0], source, item)
+
+    # Sentences
+
+    def on_texts(
+        self, source: int, item: int, shared: Sequence[SharedTerm], alike: float, *, topic: bool
+    ) -> str:
+        """What the texts have in common, which are so far ``alike``, without an end; empty for
+        nothing.
+        """
+        one, other = self.words(source), self.words(item)
+        both = {
+            number: weight * other.subject[number]
+            for number, weight in one.subject.items()
+            if number in other.subject and self.may_name(number, source, most=COMMON_IN_TITLES)
+        }
+        kinds = [self.texts.forms.kind_of(self.title(row)) for row in (source, item)]
+        whole = sqrt(naming(kinds[0]) * naming(kinds[1]))
+        is_about = sum(both.values()) >= ABOUT * whole
+        if not is_about:
+            both = {at: both[at] for at in both if self.may_name(at, source, most=COMMON)}
+        if both and (phrases := self.phrases(source, item, {*both})[:N_NAMED]):
+            if is_about:
+                return f"both are about {listed(phrases)}"
+            return f"both titles mention {listed([quoted(phrase) for phrase in phrases])}"
+        if name := self._named(item, one):
+            return f"this page speaks of {name}"
+        if name := self._named(source, other):
+            return f"it speaks of {name}, as this page does"
+        whole_words = [each for each in shared if not each.is_run and " " not in each.term]
+        whole_words.sort(key=lambda each: each.in_titles == "neither")
+        found = list(dict.fromkeys(each.term for each in whole_words))[:N_NAMED]
+        if alike < LEAST_ALIKE:
+            return "their texts are of one topic" if topic else ""
+        if len(found) > 1:
+            return f"their texts share the words {listed([quoted(word) for word in found])}"
+        if topic:
+            return "their texts are of one topic"
+        if any(each.is_run for each in shared):
+            return "words of their texts resemble each other"
+        return f"their texts share the word {quoted(found[0])}" if found else ""
+
+    def _named(self, row: int, text: Words) -> str:
+        """What the title of an article names, if all of it stands in a text; empty for nothing, and
+        for a title that is a sentence of no known form: what it is about is not known.
+        """
+        title, known = self.title(row), self.texts.vocabulary
+        if self.texts.forms.kind_of(title) == EMPTY and not self._is_name(title):
+            return ""
+        tokens = TOKEN.findall(title)
+        at = [place for place, token in enumerate(tokens) if self._is_naming(token, row)]
+        parts = [term for place in at for term in terms(tokens[place])]
+        if not at or not all(known.find(term) in text.terms for term in parts):
+            return ""
+        if IS_UNSPACED.search(title):
+            return quoted(title)
+        span = tokens[at[0] : at[-1] + 1]
+        inner = {*range(at[0], at[-1] + 1)} - {*at}
+        if any(not is_number(fold(tokens[place])) for place in inner):
+            return ""
+        return " ".join(
+            self.written(fold(token), row, row) if at[0] == 0 and place == 0 else token
+            for place, token in enumerate(span)
+        )
+
+    def _is_naming(self, token: str, row: int) -> bool:
+        """Is a word of a title one that names its subject?"""
+        forms = self.texts.forms.n_titles
+        found = terms(token)
+        return bool(found) and not is_number(found[0]) and not any(each in forms for each in found)
+
+
+UNSPACED_SPAN = re.compile(rf"{IS_UNSPACED.pattern}{{2,}}")
+
+
+def forms_of(term: str, text: str) -> list[tuple[str, bool]]:
+    """How a text writes a term, and whether it begins a sentence there."""
+    found = []
+    for match in TOKEN.finditer(text):
+        if match[0] and terms(match[0]) == [term]:
+            before = text[: match.start()].rstrip(" \"'“‘(¿¡")
+            word = re.sub(r"['’]s$", "", match[0])
+            found.append((word, not before or before[-1] in ".!?:;–—-|"))
+    return found
+
+
+def listed(words: Sequence[str]) -> str:
+    """
+    >>> listed(["gout"]), listed(["gout", "diet", "salt"])
+    ('gout', 'gout, diet and salt')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def quoted(word: str) -> str:
+    return f'"{word}"'
+
+
+def times(rate: float) -> str:
+    """
+    >>> times(0.48), times(1.3), times(2.1), times(7.4)
+    ('half as often', '1.3 times as often', 'twice as often', '7 times as often')
+    """
+    for most, word in ((0.29, "a quarter as often"), (0.4, "a third as often"),
+                       (0.58, "half as often")):  # fmt: skip
+        if rate <= most:
+            return word
+    if 1.8 <= rate < 2.25:
+        return "twice as often"
+    number = f"{rate:.0f}" if rate >= 5 else f"{rate:.1f}".removesuffix(".0")
+    return f"{number} times as often"
+
+
+def follow(readers: Readers, *, is_placed: bool) -> str:
+    """How often readers follow a link, in words; to be used of sure rates alone. ``is_placed``: it
+    is known how places are examined.
+    """
+    than = "its place explains" if is_placed else "an ordinary link of the page"
+    rate = readers.rate
+    if rate < 0.1:
+        return f"readers of this page hardly ever follow it, far less than {than}"
+    if 0.87 < rate < 1.15:
+        word = "more" if rate > 1 else "less"
+        return f"readers of this page follow it a little {word} often than {than}"
+    return f"readers of this page follow it {times(rate)} as {than}"
+
+
+class Placing(NamedTuple):
+    """Where a link stands: its position in a list, or None, and its origin."""
+
+    position: int | None = None
+    origin: str | None = None
+
+
+def explain(
+    desk: Desk,
+    source: int,
+    item: int,
+    placing: Placing,
+    figures: Figures,
+    *,
+    scale: str | None,
+    rules: Rules | None = None,
+    now: datetime | None = None,
+    listed_rows: Sequence[Placed] = (),
+) -> Explanation:
+    """Why an article, by its row, stands beside a page or does not; ``listed_rows`` are the links
+    of the page's list.
+    """
+    shelf, lists = desk.shelf, desk.lists
+    ids = shelf.id_of(source), shelf.id_of(item)
+    one, other = desk.words(source), desk.words(item)
+    alike = sum(weight * other.terms.get(term, 0.0) for term, weight in one.terms.items())
+    subject = sum(weight * other.subject.get(term, 0.0) for term, weight in one.subject.items())
+    shared = desk.shared(source, item)
+    rule = _rule_of(ids, rules, now, placing.origin)
+    score = sum(figures.steps.values()) if figures.steps else None
+    texts = desk.on_texts(source, item, shared, alike, topic=figures.is_topic)
+    absent, why = None, ""
+    if placing.position is None:
+        absent, why = _absence(
+            desk, source, item, figures, rule, listed_rows, score=score, alike=alike
+        )  # fmt: skip
+        clauses = [why]
+        if absent in ("lower", "apart", "floor") and texts:
+            clauses.append(texts)
+    else:
+        clauses = _clauses(lists, placing, figures, rule, texts)
+    sentence = "; ".join(clauses)
+    return Explanation(
+        article_id=ids[0],
+        candidate_id=ids[1],
+        title=desk.title(item),
+        position=placing.position,
+        origin=placing.origin,
+        absent=absent,
+        score=score,
+        scale=scale if figures.steps else None,
+        contributions=tuple(
+            Contribution(name, value, RUNGS[name]) for name, value in figures.steps.items()
+        ),
+        alike=round(alike, 6),
+        subject=round(subject, 6),
+        terms=shared,
+        readers=figures.readers,
+        rule=None if rule is None else Ruling.of(rule),
+        sentence=sentence[:1].upper() + sentence[1:],
+    )
+
+
+def _clauses(
+    lists: Lists, placing: Placing, figures: Figures, rule: Rule | None, texts: str
+) -> list[str]:
+    """What speaks for a link that is there; what decides it comes first."""
+    if rule is not None:
+        return [f"an editor pinned it here{_reason(rule)}"]
+    clauses = []
+    if placing.origin in ("fallback", "hand-picked"):
+        clauses.append("it fills up a list that would be too short")
+    if placing.origin == "explored":
+        clauses.append("it stands here to be tried")
+    if figures.is_next:
+        clauses.append("it is the next part of the series")
+    if texts:
+        clauses.append(texts)
+    readers = figures.readers
+    if readers is not None and readers.is_sure:
+        found = follow(readers, is_placed=lists.about.examination.identified)
+        clauses.append(found if readers.rate > 1 or not clauses else f"but {found}")
+    elif figures.is_picked:
+        clauses.append("it stands in the page's hand-picked list")
+    elif (
+        readers is not None
+        and readers.visits >= MIN_VISITS
+        and figures.read_cosine >= MIN_READ_COSINE
+    ):
+        clauses.append(f"{readers.visits:,.0f} visits read both pages")
+    elif figures.steps.get("lists", 0.0) >= NOTABLE and lists.about.learned_from is not None:
+        clauses.append("editors' lists on other pages speak for it")
+    elif figures.is_sought:
+        clauses.append("readers follow it on other pages more than the links beside it")
+    return clauses or ["many small signs speak for it, and none of them alone"]
+
+
+def _absence(
+    desk: Desk,
+    source: int,
+    item: int,
+    figures: Figures,
+    rule: Rule | None,
+    listed_rows: Sequence[Placed],
+    *,
+    score: float | None,
+    alike: float,
+) -> tuple[str, str]:
+    """A code and a clause on why an article is not in a list."""
+    shelf, lists = desk.shelf, desk.lists
+    about, n_base = lists.about, len(lists.stub)
+    if item == source:
+        return "self", "a page is not linked to itself"
+    if rule is not None:
+        return "blocked", f"an editor blocked it here{_reason(rule)}"
+    if item < n_base and lists.stub[item] and not _is_new(shelf, item):
+        return "stub", "it is known by its title alone, and has no page to lead to"
+    if shelf.is_barred(item):
+        days = _age(desk, item)
+        if about.dates.oldest_days and days is not None and days > about.dates.oldest_days:
+            return "old", f"it is {days:,.0f} days old, more than {about.dates.oldest_days:,}"
+        return "listing", "it is a mere list of other articles, and recommended beside nothing"
+    if not shelf.may_show(item, shelf.language_at(source)):
+        spoken = [shelf.language_code(row) or "another language" for row in (item, source)]
+        return (
+            "language",
+            f"it is in {spoken[0]} and the page in {spoken[1]}, and links stay in one language",
+        )
+    if shelf.text_of(item) == shelf.text_of(source):
+        return "copy", "it has the text or the title of the page itself"
+    for placed in listed_rows:
+        if placed.row != item and shelf.text_of(placed.row) == shelf.text_of(item):
+            other = quoted(desk.title(placed.row))
+            if item < n_base and lists.newest[item] == placed.row:
+                return "edition", f"a newer edition of it, {other}, stands in its place"
+            return "copy", f"it has the text or the title of {other}, which is in the list"
+    if not figures.is_relevant:
+        common = f"its text is {_percent(alike)} like the page's"
+        return "floor", f"{common}, below the {_percent(about.relevance_floor)} that links need"
+    scores = [placed.score for placed in listed_rows if placed.origin in ("model", "text")]
+    if score is not None and len(scores) >= DEFAULT_K:
+        better = sum(each > score for each in scores)
+        if better >= len(scores):
+            return "lower", f"it scores {score:.2f}, and the last of the list {min(scores):.2f}"
+        n_in = int((lists.items[:, :DEFAULT_K] == item).any(axis=1).sum())
+        if n_in >= about.concentration.ceiling:
+            return "often", f"it stands in {n_in:,} lists, as many as one article may"
+        return (
+            "apart",
+            f"it scores {score:.2f}, as place {better + 1} of the list does, and was not compared: "
+            "neither texts nor readers nor lists lead from the page to it",
+        )
+    return "apart", "it was not compared: neither texts nor readers nor lists lead to it"
+
+
+def _rule_of(
+    ids: tuple[str, str], rules: Rules | None, now: datetime | None, origin: str | None
+) -> Rule | None:
+    """The rule that put a link there, or keeps it out; the page's own before one for all pages."""
+    if rules is None or now is None:
+        return None
+    action = "block" if origin is None else "pin" if origin == "pinned" else None
+    found = [
+        rule for rule in rules.about(ids[0], now) if rule.target == ids[1] and rule.action == action
+    ]
+    return max(found, key=lambda rule: rule.source == ids[0], default=None)
+
+
+def _reason(rule: Rule) -> str:
+    where = f"line {rule.line} of the rules"
+    # A rule ends when its last day does.
+    until = f", until {rule.ends - MOMENT:%Y-%m-%d}" if rule.ends else ""
+    return f": {rule.reason} ({where}{until})" if rule.reason else f" ({where}{until})"
+
+
+def _is_new(shelf: Lists | Patched, row: int) -> bool:
+    return isinstance(shelf, Patched) and row in shelf.read
+
+
+def _age(desk: Desk, row: int) -> float | None:
+    """Days between an article's publication and the build; None if unknown."""
+    shelf = desk.shelf
+    day = shelf.day_of(row) if isinstance(shelf, Patched) else float(desk.lists.published[row])
+    return None if np.isnan(day) else day_number(parse_timestamp(desk.lists.about.built)) - day
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
+
+
+def explain_links(
+    lists: Lists,
+    shelf: Lists | Patched,
+    row: int,
+    links: Sequence[tuple[str, Placing]],
+    *,
+    kept: Kept | None,
+    rules: Rules,
+    now: datetime,
+) -> list[Explanation]:
+    """Of the links of a page, by ids, what can be looked up: without the model."""
+    desk = Desk(lists, shelf)
+    items = [(item, place) for id, place in links if (item := shelf.find(id)) is not None]
+    desk.read([row, *(item for item, _ in items)])
+    n, found = len(lists.stub), []
+    changed = shelf.rewritten if isinstance(shelf, Patched) else ()
+    for item, placing in items:
+        is_old = max(row, item) < n and row not in changed and item not in changed
+        figures = kept.figures(lists, row, item) if kept and is_old else Figures()
+        found.append(
+            explain(
+                desk, row, item, placing, figures,
+                scale=SCALES[lists.about.learned_from], rules=rules, now=now,
+            )
+        )  # fmt: skip
+    return found

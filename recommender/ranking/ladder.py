@@ -1,0 +1,140 @@
+"""How a score comes about: what each kind of evidence adds, in the order in which it is asked.
+
+A rung is the difference that one kind of evidence makes to the score once those before it are
+known, and those behind it are as they are where nothing is known: no click on the pair, nobody who
+read both, a target that nobody has met, no editor's list near. Such pairs exist and were learned
+from, so nothing is asked of curves or trees that they have not seen; and since each rung begins
+where the last one ended, they add up to the score whatever the model is. Differences of one fixed
+order are one of the orders over which Shapley values are means (Lundberg & Lee 2017, "A unified
+approach to interpreting model predictions"): a single order is that of the levels themselves, costs
+one prediction a rung, and is the same for every link.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recommender.ragged import find
+from recommender.ranking.features import CONTENT, LEAST_TEXT, NAMES, features
+from recommender.ranking.handpicked import HandpickedModel, editors_word
+from recommender.ranking.handpicked_features import NAMES as LISTED
+from recommender.ranking.handpicked_features import OF_GROUPS, TEXTS, as_if_unknown
+from recommender.ranking.ranker import LEVELS, Ranker
+from recommender.text.corpus import Corpus, signals, text_stages
+
+# The rungs of each kind of score, in their order (``bundle.explanation.RUNGS`` has their meaning).
+BY_CLICKS = ("start", "text", "groups", "lists", "kinds", "target", "reading", "pair")
+CAUTIOUS = ("start", "text", "groups", "lists", "target", "pair")
+BY_LISTS = ("start", "text", "lists")
+BY_TEXT = ("text", "groups", "target", "lists")
+# What is not known before a rung is: the features it brings, and what they are until then.
+UNKNOWN = {
+    "text": (
+        "cosine", "title_cosine", "target_title_in_source", "source_title_in_target", "subject",
+        "latent_cosine", "same_kind",
+    ),
+    "groups": ("same_category", "same_folder", "shared_tags"),
+    "lists": ("hand_picked", "times_listed", "listed_back"),
+    "kinds": ("kinds", "categories"),
+    "target": ("strength", "target_clicks", "target_expected", "target_age", "newer"),
+    "reading": ("co_read", "co_read_cosine", "readers_alike"),
+    "pair": ("chances", "clicked", "over_text", "lift"),
+}  # fmt: skip
+USUALLY_FULL = 1.0
+AT = {name: place for place, name in enumerate(NAMES)}
+
+
+def rungs_of(ranker: Ranker | None, model: HandpickedModel | None) -> tuple[str, ...]:
+    """The names of the rungs of what decides."""
+    if ranker is None:
+        return BY_TEXT if model is None else BY_LISTS
+    return CAUTIOUS if ranker.cautious else BY_CLICKS
+
+
+def ladder(
+    corpus: Corpus,
+    ranker: Ranker | None,
+    model: HandpickedModel | None,
+    sources: np.ndarray,
+    items: np.ndarray,
+) -> np.ndarray:
+    """What each rung adds to the score of pairs, ``(n_pairs, n_rungs)``, float64, of ``rungs_of``;
+    ``sources`` and ``items`` are ``(n_pairs,)``, ``sources`` in runs. A row adds up to the score.
+    """
+    picked = find(corpus.picked, np.asarray(sources, dtype=np.int64) * corpus.n_articles + items)
+    if ranker is not None:
+        stages = _of_ranker(corpus, ranker, sources, items, picked >= 0)
+    else:
+        word = np.where(picked >= 0, editors_word(corpus), 1.0)
+        if model is None:
+            seen = signals(corpus, sources, items)
+            stages = [each.astype(np.float64) for each in text_stages(corpus, seen, items)]
+            stages.append(word * stages[-1])
+        else:
+            stages = _of_lists(corpus, model, sources, items)
+            stages[-1] = np.log(word) + stages[-1]
+    return np.diff(np.column_stack([np.zeros(len(items)), *stages]), axis=1)
+
+
+def _of_lists(
+    corpus: Corpus, model: HandpickedModel, sources: np.ndarray, items: np.ndarray
+) -> list[np.ndarray]:
+    """Log odds that an editor lists the item: of texts with nothing in common, of these texts, and
+    with what other pages' lists show.
+    """
+    seen = model.features(corpus, sources, items)
+    everywhere = np.ones(len(seen), dtype=bool)
+    base = model.rates.log_base(sources)
+    unknown = as_if_unknown(seen, base, near=everywhere, group=everywhere)
+    apart = unknown.copy()
+    apart[:, [LISTED.index(name) for name in TEXTS]] = 0.0
+    apart[:, [LISTED.index(name) for name in ("near_place", "near_place_back")]] = (
+        corpus.near.shape[1]
+    )
+    apart[:, [LISTED.index(name) for name in ("added", "change")]] = base[:, None]
+    apart[:, OF_GROUPS] = base[:, None]
+    return [model.trees.predict(each) for each in (apart, unknown, seen)]
+
+
+def _of_ranker(
+    corpus: Corpus, ranker: Ranker, sources: np.ndarray, items: np.ndarray, picked: np.ndarray
+) -> list[np.ndarray]:
+    """The score of pairs with more and more of it known; the last is ``ranker.score``."""
+    ends = np.asarray(sources, dtype=np.int64), np.asarray(items, dtype=np.int64)
+    seen = features(corpus, ranker.handpicked, ranker.history, *ends)
+    texts = _texts(corpus, ranker, *ends)
+    names = CAUTIOUS if ranker.cautious else BY_CLICKS
+    found = [ranker.predict(seen)]
+    left = seen.copy()
+    # From the top down: each step forgets what one rung brought.
+    for rung, below in zip(names[:0:-1], names[-2::-1], strict=True):
+        left[:, [AT[name] for name in UNKNOWN[rung]]] = 0.0
+        if rung == "target":
+            left[:, AT["fullness"]] = USUALLY_FULL
+        if rung == "lists":
+            picked = np.zeros_like(picked)
+        left[:, AT["text"]] = texts[below]
+        content = left[:, [AT[name] for name in CONTENT]].astype(np.float64)
+        levels = ranker.history.content.predict(content)
+        left[:, AT["content"]] = levels + np.where(picked, 0.0, ranker.history.unchosen)
+        left[:, AT["score"]] = left[:, [AT[name] for name in LEVELS]].sum(axis=1, dtype=np.float64)
+        found.append(ranker.predict(left))
+    return found[::-1]
+
+
+def _texts(
+    corpus: Corpus, ranker: Ranker, sources: np.ndarray, items: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The feature ``text`` once each rung is known, ``(n_pairs,)``."""
+    if ranker.handpicked is not None:
+        apart, unknown, known = _of_lists(corpus, ranker.handpicked, sources, items)
+        found = {"start": apart, "text": unknown, "groups": unknown}
+        return {**dict.fromkeys(BY_CLICKS, known), **found}
+    seen = signals(corpus, sources, items)
+    alike, given, whole = (
+        np.log(np.maximum(each.astype(np.float64), LEAST_TEXT))
+        for each in text_stages(corpus, seen, items)
+    )
+    nothing = np.full(len(items), np.log(LEAST_TEXT))
+    first, last = {"start": nothing, "text": alike}, ("target", "reading", "pair")
+    return {**dict.fromkeys(BY_CLICKS, given), **first, **dict.fromkeys(last, whole)}

@@ -1,0 +1,278 @@
+"""Any link is explained: figures that add up, the terms both share, and a sentence that is true."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import gamma
+from sites import NOW, built, click, stored, view
+
+from recommender.articles.article import Article
+from recommender.bundle.bundle import Bundle
+from recommender.bundle.explanation import (
+    PRIOR_READS,
+    RUNGS,
+    Kept,
+    Placing,
+    explain_links,
+    follow,
+    readers_of,
+)
+from recommender.clicks import cooccurrence
+from recommender.lists import editorial
+from recommender.lists.editorial import Rules
+from recommender.store.database import Store
+from recommender.training.pipeline import Options, build
+
+WORDS = "stairs cartilage joint swelling bandage"
+NEW = "kneecap ligament brace physiotherapy"
+
+
+def health() -> list[Article]:
+    """Pages on knees and on sleep, whose titles have a form, and others to fill the site."""
+    known = [
+        ("knee-symptoms", "What are the symptoms of knee arthritis?", "knee arthritis", "en"),
+        ("knee-treatment", "What are the treatments for knee arthritis?", "knee arthritis", "en"),
+        ("knee-copy", "What are the symptoms of knee arthritis?", "knee arthritis", "en"),
+        ("knie", "Was hilft bei Arthrose im Knie?", "Arthrose im Knie und das Gelenk", "de"),
+        ("gout-symptoms", "What are the symptoms of gout?", "gout crystals toe", "en"),
+        ("gout-treatment", "What are the treatments for gout?", "gout crystals toe", "en"),
+    ]
+    articles = [
+        Article(id=id, title=title, body=f"{body}. {WORDS} {body}", language=language)
+        for id, title, body, language in known
+    ]
+    for number in range(20):
+        for form in ("symptoms of", "treatments for"):
+            body = " ".join(f"thing{number}x{word}" for word in range(8))
+            title = f"What are the {form} illness{number}?"
+            articles.append(
+                Article(id=f"{form[:4]}-{number}", title=title, body=body, language="en")
+            )
+    return articles
+
+
+@pytest.fixture(scope="module")
+def by_text(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return built(tmp_path_factory.mktemp("explained"), health())
+
+
+def adds_up(explanation: object) -> bool:
+    score = explanation.score  # type: ignore[attr-defined]
+    steps = [each.value for each in explanation.contributions]  # type: ignore[attr-defined]
+    return bool(steps) and abs(sum(steps) - score) < 1e-9
+
+
+@pytest.mark.parametrize("kind", ["learned", "text"])
+def test_what_adds_up_is_the_score(kind: str, learned: Bundle, by_text: Bundle):
+    """Of listed links, of others, of a page with itself and of a stub, in both kinds of bundle."""
+    bundle = learned if kind == "learned" else by_text
+    ids = bundle.lists.ids.column
+    source = bundle.lists.id_of(bundle.shelf.pages_with_lists()[0])
+    for candidate in list(ids)[:60]:
+        found = bundle.explain(source, candidate)
+
+        assert adds_up(found)
+        assert found.score == pytest.approx(bundle.score(source, [candidate])[0], abs=1e-9)
+        assert {each.name for each in found.contributions} <= set(RUNGS)
+        assert found.sentence
+        assert (found.position is None) == (found.absent is not None)
+
+
+def test_a_list_is_explained_in_its_order(learned: Bundle):
+    """As one link at a time, with the origins of its links."""
+    id = "pain-after-miscarriage"
+
+    found = learned.explain_list(id, 5)
+
+    links = learned.related(id, 5)
+    assert [each.candidate_id for each in found] == [link.id for link in links]
+    assert [each.origin for each in found] == [link.origin for link in links]
+    alone = learned.explain(id, links[1].id)
+    assert found[1].score == pytest.approx(alone.score)
+    assert (found[1].sentence, found[1].terms) == (alone.sentence, alone.terms)
+
+
+def test_an_unknown_id_is_named(by_text: Bundle):
+    """The page or the candidate."""
+    with pytest.raises(KeyError, match="nowhere"):
+        by_text.explain("nowhere", "knie")
+    with pytest.raises(KeyError, match="nowhere"):
+        by_text.explain("gout-symptoms", "nowhere")
+
+
+def test_both_are_about_what_both_titles_name(by_text: Bundle):
+    """In the readers' words, without the words of the form."""
+    found = by_text.explain("knee-symptoms", "knee-treatment")
+
+    assert found.sentence == "Both are about knee arthritis"
+    assert {each.term for each in found.terms[:2]} <= {"knee", "arthritis", "knee arthritis"}
+    assert all(each.in_titles == "both" for each in found.terms[:2])
+    assert not {"symptoms", "treatments", "what"} & {each.term for each in found.terms}
+
+
+@pytest.mark.parametrize(
+    ("source", "candidate", "absent", "words"),
+    [
+        ("gout-symptoms", "gout-symptoms", "self", "a page is not linked to itself"),
+        ("knee-symptoms", "knee-copy", "copy", "the text or the title of the page itself"),
+        ("knee-symptoms", "knie", "language", "it is in de and the page in en"),
+        ("knee-symptoms", "symp-3", "floor", "below the"),
+    ],
+)
+def test_why_a_link_is_not_there(
+    by_text: Bundle, source: str, candidate: str, absent: str, words: str
+):
+    """A reason for people and one for programs."""
+    found = by_text.explain(source, candidate)
+
+    assert (found.position, found.absent) == (None, absent)
+    assert words in found.sentence[:1].lower() + found.sentence[1:]
+
+
+def ruled(bundle: Bundle, text: str) -> Bundle:
+    rules: Rules = editorial.parse(text, where="e.csv")
+    return Bundle(bundle.folder, rules=rules, now=datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def test_an_editors_own_reason_is_given(by_text: Bundle):
+    """With its line, until its last day; the reason for all pages where the page has none."""
+    bundle = ruled(
+        by_text,
+        "action,source,target,position,until,reason\n"
+        "pin,knee-symptoms,gout-symptoms,1,2026-12-24,Week of the toe\n"
+        "block,*,knee-treatment,,,Out of date\n",
+    )
+
+    pinned = bundle.explain("knee-symptoms", "gout-symptoms")
+    blocked = bundle.explain("knee-symptoms", "knee-treatment")
+
+    assert pinned.sentence == (
+        "An editor pinned it here: Week of the toe (line 2 of the rules, until 2026-12-24)"
+    )
+    assert (pinned.position, pinned.origin) == (1, "pinned")
+    assert pinned.rule is not None
+    assert (pinned.rule.action, pinned.rule.ends) == ("pin", "2026-12-25T00:00+00:00")
+    assert blocked.sentence == "An editor blocked it here: Out of date (line 3 of the rules)"
+    assert (blocked.absent, adds_up(blocked)) == ("blocked", True)
+
+
+def test_a_text_of_others_is_safe_in_a_terminal(tmp_path: Path):
+    """Reasons, titles and terms are anybody's."""
+    articles = [
+        Article(id="a", title="Gout\x1b[2J toe", body="gout toe crystals"),
+        Article(id="b", title="Gout\x1b[2J diet", body="gout toe crystals"),
+        Article(id="c", title="Sleep", body="night dream"),
+    ]
+    bundle = ruled(built(tmp_path, articles), "action,source,target,reason\nblock,a,c,\x1b[2Jno\n")
+
+    for candidate in ("b", "c"):
+        assert "\x1b" not in str(bundle.explain("a", candidate))
+
+
+def test_a_link_that_came_after_the_build_is_explained(tmp_path: Path):
+    """As a source and as a candidate; what adds up is the score of the list."""
+    with Store("sqlite://") as store:
+        stored(store, health())
+        bundle = build(store, tmp_path / "models", now=NOW, options=Options())
+        body = f"knee arthritis. {NEW} joint swelling {NEW}"
+        title = "What are the causes of knee arthritis?"
+        stored(store, [Article(id="new", title=title, body=body, language="en")])
+        beside = bundle.beside(store)
+
+        for source, candidate in (("new", "knee-treatment"), ("knee-treatment", "new")):
+            found = beside.explain(source, candidate)
+            links = {link.id: link.score for link in beside.related(source, 10)}
+
+            assert found.position is not None
+            assert adds_up(found)
+            assert found.score == pytest.approx(links[candidate], abs=1e-5)
+            assert found.sentence == "Both are about knee arthritis"
+
+
+def test_within_chance_nothing_is_claimed_of_readers():
+    """The interval is that of the gamma distribution; a rate is claimed beyond it alone."""
+    for clicks, expected, weight in ((0, 3.0, 2.0), (9, 3.0, 2.0), (40, 80.0, 1.5), (3, 2.0, 4.0)):
+        found = readers_of(clicks, expected, weight=weight)
+        low, high = gamma.ppf([0.025, 0.975], clicks + weight, scale=1 / (expected + weight))
+
+        assert found.rate == pytest.approx((clicks + weight) / (expected + weight))
+        assert (found.low, found.high) == pytest.approx((low, high), rel=0.05, abs=0.02)
+        assert found.is_sure == (low > 1 or high < 1)
+
+
+@pytest.mark.parametrize(
+    ("clicks", "expected", "words"),
+    [
+        (40, 20, "readers of this page follow it twice as often as its place explains"),
+        (20, 40, "readers of this page follow it half as often as its place explains"),
+        (1100, 1000, "readers of this page follow it a little more often than its place explains"),
+        (0, 400, "readers of this page hardly ever follow it, far less than its place explains"),
+    ],
+)
+def test_a_rate_is_put_in_words(clicks: float, expected: float, words: str):
+    """Places explain nothing where it is not known how they are examined."""
+    readers = readers_of(clicks, expected, weight=0.5)
+
+    assert readers.is_sure
+    assert follow(readers, is_placed=True) == words
+    assert "an ordinary link" in follow(readers, is_placed=False)
+
+
+def test_what_readers_did_is_counted(tmp_path: Path):
+    """Views and clicks of the pair; a link followed as often as others is not praised."""
+    shown, events = ["hip", "gout", "rash"], []
+    for number in range(300):
+        name = f"v{number}"
+        events.append(view(name, "knee", *shown, day=20_000 + number % 9, ordered=False))
+        if number % 3 == 0:
+            events.append(click(name, "gout", day=20_000 + number % 9))
+    ids = ("knee", "hip", "gout", "rash", "cold")
+    articles = [Article(id=id, title=f"{id} matters", body=f"{id} text {id}") for id in ids]
+    bundle = built(tmp_path, articles, events)
+
+    liked, other = (bundle.explain("knee", id) for id in ("gout", "hip"))
+
+    assert liked.readers is not None
+    assert (liked.readers.views, liked.readers.clicks) == (300, 100)
+    assert liked.readers.low > 1
+    assert "follow it" in liked.sentence
+    assert other.readers is not None
+    assert (other.readers.views, other.readers.clicks) == (300, 0)
+    assert "often as" not in other.sentence
+
+
+def test_what_a_web_process_looks_up_is_what_the_model_works_out(learned: Bundle):
+    """Rungs, readers, terms and sentences of prepared links, to a thousandth of the score."""
+    lists, now = learned.lists, datetime(2026, 11, 22, tzinfo=UTC)
+    kept = Kept.of(lists)
+    assert kept is not None
+    for row in learned.shelf.pages_with_lists()[::12]:
+        known = learned.explain_list(lists.id_of(row), 10)
+        links = [(each.candidate_id, Placing(each.position, each.origin)) for each in known]
+
+        found = explain_links(lists, lists, row, links, kept=kept, rules=Rules(), now=now)
+
+        for one, other in zip(found, known, strict=True):
+            assert one.sentence == other.sentence
+            assert (one.terms, one.alike, one.position) == (
+                other.terms,
+                other.alike,
+                other.position,
+            )
+            if one.contributions:
+                steps = [[each.value for each in of.contributions] for of in (one, other)]
+                np.testing.assert_allclose(*steps, atol=2e-3)
+                assert adds_up(one)
+            assert (one.readers is None) == (other.readers is None)
+            if one.readers is not None and other.readers is not None:
+                assert one.readers.rate == pytest.approx(other.readers.rate, rel=1e-5)
+                assert one.readers.views == other.readers.views
+
+
+def test_constants_are_those_of_what_is_explained():
+    """What a web process may not load is written down once more."""
+    assert PRIOR_READS == cooccurrence.PRIOR_READS
