@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks import (
     attacks,
+    audit,
     dates,
     events,
     exploration,
@@ -46,6 +47,7 @@ BENCHMARKS = {
     "limits": limits.run,
     "texts": texts.run,
     "offpolicy": offpolicy.run,
+    "audit": audit.run,
     "exploration": exploration.run,
     "frames": frames.run,
     "kills": kills.run,

@@ -105,6 +105,17 @@ class Audit:
         """The rows of ``table`` that are not good."""
         return self.table[: self.n_faulty]
 
+    @cached_property
+    def _titles(self) -> dict[str, str]:
+        """Titles of what links lead to, now or in the mended lists."""
+        known: dict[str, str] = {}
+        for name in ("target", "instead", "source"):
+            ids, titles = self.table[f"{name}_id"], self.table[f"{name}_title"]
+            known |= {
+                id: title for id, title in zip(ids, titles, strict=True) if isinstance(title, str)
+            }
+        return known
+
     def summary(self) -> str:
         """Three sentences for who reads no table."""
         grades = self.grades
@@ -122,9 +133,10 @@ class Audit:
         second = f"{_joined(parts)}." if parts else "Nothing was found against any."
         n_instead = int(self.worst["instead_id"].notna().sum())
         n_pages = int((self.pages["good"] < self.pages["links"]).sum())
+        those = "all" if n_instead == self.n_faulty else f"{n_instead:,}"
         third = (
-            f"For {n_instead:,} of these {self.n_faulty:,}, on {n_pages:,} pages, the recommender "
-            "has another link to show."
+            f"For {those} of these {self.n_faulty:,}, on {n_pages:,} pages, the recommender has "
+            "another link to show."
             if self.n_faulty
             else "There is nothing to do."
         )
@@ -183,13 +195,20 @@ class Audit:
 
     def to_html(self) -> str:
         """One self-contained page, the worst links first."""
-        shown = self.worst[:N_SHOWN]
-        pages = [
-            (part.iloc[0], list(part.to_dict("records")))
-            for _, part in shown.groupby("source_id", sort=False)
-        ]
+        of_page = self.worst.groupby("source_id", sort=False)
+        pages: list[tuple[Any, list[Any], list[str]]] = []
+        n_shown = 0
+        mended = dict(zip(self.pages["source_id"], self.pages["mended"], strict=True))
+        titles = self._titles
+        # Pages in the order of their worst link, each whole.
+        for id, part in of_page:
+            if n_shown >= N_SHOWN:
+                break
+            rows = part.sort_values("position").to_dict("records")
+            pages.append((rows[0], rows, [titles.get(link, link) for link in mended[id]]))
+            n_shown += len(rows)
         return TEMPLATES.get_template("audit.html.j2").render(
-            audit=self, pages=pages, n_shown=len(shown), GRADES=GRADES[::-1], percent=_share,
+            audit=self, pages=pages, n_shown=n_shown, GRADES=GRADES[::-1], percent=_share,
             is_link=lambda url: isinstance(url, str) and leads_to_page(url),
             is_given=lambda value: value is not None and value == value,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -48,8 +48,14 @@ MOST_ANYWHERE = 0.9
 # Texts as much alike have a subject in common, whatever readers do. Not tuned: on the sample site
 # links that readers want have .1 to .2.
 ALIKE = 0.2
+# Of all links so many are meant although text does not show it: on a site whose editors picked with
+# care (va) .1 to .2 are no more alike than chance, and by eye they belong. So it takes more of such
+# links, or readers, to call one off-topic.
+MEANT = 0.1
+# A page that has nearly all of the target's title in its text names it. Not tuned.
+NAMED = 0.8
 # Distinct terms a text needs before likeness says anything of it. Not tuned.
-MIN_WORDS = 30
+MIN_WORDS = 15
 # Pairs drawn by chance, and of each article, to learn what it has in common with any other.
 N_DRAWN, N_OF_EACH = 50_000, 32
 # A link is hardly followed below such a part of the usual rate of its page: rates differ tenfold
@@ -339,7 +345,7 @@ def off_topic(links: Links) -> Found:
         if clicks is not None and clicks.of_site[link] >= 1 and links.groups.rates:
             words += f"; followed {_times(clicks.clicks[link])}"
             words += f" where {clicks.of_site[link]:,.0f} were usual"
-        return f"{words} ({_percent(float(chance[place_of[link]]))} sure)"
+        return f"{words} ({_sure(float(chance[place_of[link]]))} sure)"
 
     sure = chance[places]
     return Found.of(
@@ -530,22 +536,48 @@ def _groups(links: Links) -> TwoGroups:
     groups = by_likeness(beyond(sources, targets), beyond(drawn[0][others], drawn[1][others]))
     if groups.share > MOST_ANYWHERE:
         return TwoGroups(chance, groups.share)
+    # What an editor meant may be unlike in text, and what many other pages list as well was hardly
+    # drawn by chance.
+    by_text = groups.chance * max(1 - MEANT / max(groups.share, 1e-9), 0.0)
+    popularity = np.maximum(_popularity(links, targets), 1)
+    by_text = by_text / (by_text + np.maximum(1 - by_text, 1e-9) * popularity)
+    groups = replace(groups, chance=by_text)
     if links.clicks is not None:
         at_links = links.sound[compared]
         groups = with_clicks(groups, links.clicks.clicks[at_links], links.clicks.of_site[at_links])
     # On a site of one subject any two articles belong together.
     alike, floor = links.alike[compared], links.bundle.about.relevance_floor
     relevant = alike[:, 0] >= (max(ALIKE, floor) if groups.rates else floor)
-    relevant |= (alike[:, 4] >= SAME_SUBJECT) | _spoken_for(links, sources, targets)
+    relevant |= (alike[:, 4] >= SAME_SUBJECT) | (alike[:, 2] >= NAMED)
+    relevant |= _spoken_for(links, sources, targets)
     chance[compared] = np.where(relevant, 0.0, groups.chance)
     return TwoGroups(chance, groups.share, groups.rates)
 
 
 def _likeness(links: Links, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """How alike texts, subjects and topics are, ``(n_pairs,)``."""
+    """How alike texts, subjects and topics are, more so in one category and under the same tags, as
+    far as those agree with texts, ``(n_pairs,)``: ``text_score`` without what it has of the target.
+    """
     site = links.bundle.site
     alike = site.overlaps(sources, targets)
-    return alike[:, 0] + alike[:, 4] + LATENT * np.maximum(site.topic(sources, targets), 0)
+    whole = alike[:, 0] + alike[:, 4] + LATENT * np.maximum(site.topic(sources, targets), 0)
+    of_category, of_tags, _ = site.agreement
+    category = site.category[sources]
+    same = (category == site.category[targets]) & (category != EMPTY)
+    return whole * (1 + of_category * same + of_tags * site.shared_tags(sources, targets))
+
+
+def _popularity(links: Links, targets: np.ndarray) -> np.ndarray:
+    """How many times likelier each target is picked than any page, by the lists of other pages,
+    ``(n_pairs,)``: as gamma-Poisson rates around 1, pulled there as far as targets are found to be
+    picked alike. A list that was drawn by chance has no favourites.
+    """
+    rows = links.pairs[1]
+    listed = np.bincount(rows, minlength=links.bundle.site.n_articles)
+    pages = np.asarray(links.bundle.lists.stub) == 0
+    usual = len(rows) / max(int(pages.sum()), 1)
+    weight = fitted_weight(listed[pages], np.full(int(pages.sum()), usual), USUAL)
+    return posterior_rate(listed[targets] - 1, np.full(len(targets), usual), weight)
 
 
 def _spoken_for(links: Links, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -616,6 +648,11 @@ def _inverse(row: np.ndarray, n_rows: int) -> np.ndarray:
 def _times(clicks: float) -> str:
     n = round(float(clicks))
     return "never" if n == 0 else "once" if n == 1 else f"{n:,} times"
+
+
+def _sure(chance: float) -> str:
+    """A chance that is never all."""
+    return "over 99 %" if chance > 0.99 else _percent(chance)
 
 
 def _percent(share: float) -> str:

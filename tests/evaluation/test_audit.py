@@ -83,7 +83,6 @@ def test_every_kind_of_fault_is_found(tmp_path: Path):
         bees_4=["bees-5", "copy-of-5", "bees-6"],
         bees_5=["copy-of-5", "bees-7"],
         bees_6=["german", "bees-7"],
-        **{f"bees_{n}": [f"boats-{n}", f"bees-{n + 1}"] for n in range(16, 29)},
         bees_12=["fair-2019", "bees-13"],
     )
     by_id = {each.id: each for each in articles}
@@ -113,12 +112,30 @@ def test_every_kind_of_fault_is_found(tmp_path: Path):
     assert of(found, "bees-4") == [("good", ""), ("poor", "duplicate"), ("good", "")]
     assert of(found, "bees-5")[0] == ("poor", "copy of the page")
     assert of(found, "bees-6")[0] == ("poor", "other language")
-    off_topic = [of(found, f"bees-{n}") for n in range(16, 29)]
-    assert sum(kinds == "off-topic" for ((_, kinds), _) in off_topic) >= 11
-    assert {grade for (_, (grade, _)) in off_topic} == {"good"}
     assert of(found, "bees-12")[0] == ("doubtful", "outdated")
     usual = found.table[found.table["source_id"].str.startswith("boats")]
     assert set(usual["grade"]) == {"good"}
+
+
+def test_links_drawn_by_chance_are_named_where_many_are(tmp_path: Path):
+    """Of lists that hold one link of the topic and one of any other, the right ones; where a site
+    has but a few such links, its editors may have meant them.
+    """
+    topics = list(TOPICS)
+    mixed = {
+        f"{topic}_{n}": [f"{topic}-{(n + 1) % 30}", f"{topics[(at + 1 + n % 3) % 4]}-{7 * n % 30}"]
+        for at, topic in enumerate(topics)
+        for n in range(30)
+    }
+
+    found = audited(tmp_path, site(**mixed))
+
+    named = found.table["kinds"] == "off-topic"
+    is_other = found.table["position"] == 2
+    assert named[is_other].mean() > 0.7
+    assert named[~is_other].mean() < 0.05
+    few = {f"bees_{n}": mixed[f"bees_{n}"] for n in range(8)}
+    assert audited(tmp_path / "few", site(**few)).n_faulty == 0
 
 
 def test_what_stands_instead_is_the_products_own_and_not_there_yet(tmp_path: Path):
@@ -262,7 +279,7 @@ def test_every_planted_fault_of_the_sample_site_is_found(sample: Path):
     graded = pd.crosstab(table["truth"], table["grade"], normalize="index")
     assert graded.loc["dead", "broken"] == graded.loc["double", "broken"] == 1
     off = table[table["truth"] == "off-topic"]
-    assert off["kinds"].str.contains("off-topic|hardly followed").mean() > 0.97
+    assert off["kinds"].str.contains("off-topic|hardly followed").mean() > 0.95
     assert graded.loc["wanted", "poor"] < 0.03
     hardly = table[table["kinds"].str.contains("hardly followed")]
     usual = table[table["truth"].isin(["wanted", "same topic", "off-topic"])].copy()
