@@ -108,16 +108,22 @@ def read_run(path: Path | str) -> pd.DataFrame:
     return _checked(pd.DataFrame(rows, columns=list(RUN)), RUN, RUN, where=f"{path}: ")
 
 
-def read_qrels(path: Path | str) -> pd.DataFrame:
+def read_qrels(path: Path | str, *, grades: range | None = None) -> pd.DataFrame:
     """Qrels as a frame with columns ``QRELS``, in the order of the file: texts, but for
-    ``relevance`` (int). ``InputError`` names the line that is none.
+    ``relevance`` (int). ``InputError`` names the line that is none, or whose relevance is not among
+    ``grades``.
     """
     import pandas as pd
 
     rows = []
     for where, fields in _lines(Path(path), "query iteration document relevance", 4):
-        query, iteration, doc, grade = fields
-        rows.append((unescaped(query), unescaped(doc), _whole(grade, where), unescaped(iteration)))
+        query, iteration, doc, written = fields
+        grade = _whole(written, where)
+        if grades is not None and grade not in grades:
+            raise InputError(
+                f"{where}: relevance {grade} is not {grades.start} to {grades.stop - 1}"
+            )
+        rows.append((unescaped(query), unescaped(doc), grade, unescaped(iteration)))
     return _checked(pd.DataFrame(rows, columns=list(QRELS)), QRELS, QRELS, where=f"{path}: ")
 
 

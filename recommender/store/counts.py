@@ -22,9 +22,11 @@ from recommender.store.queries import (
     CLICKS_OF_VISITS,
     DAILY_CLICKS,
     DAILY_VIEWS,
+    PAGE_VIEWS,
     PAST_PAIRS,
     PAST_READS,
     READINGS,
+    VIEWS_OF_PAGES,
     WINDOW,
     Names,
     columns,
@@ -295,6 +297,21 @@ def n_logged(store: Store) -> tuple[int, int]:
             )
         )
     return views, clicks
+
+
+def readings_of_pages(store: Store, *, caps: Caps | None = None) -> dict[str, int]:
+    """How often each page was read, by id, less what is flagged: the views of its lists, or its
+    page views where these are more, since sites log the one, the other, or both.
+    """
+    with store.snapshot() as connection:
+        limit = {**_until(None), **limits(connection, caps or Caps())}
+        known = ids_by_key(connection)
+        found: dict[str, int] = {}
+        for statement in (VIEWS_OF_PAGES, PAGE_VIEWS):
+            for row in connection.execute(query(statement, limit), limit):
+                id = known[row.article]
+                found[id] = max(found.get(id, 0), int(row.n))
+    return found
 
 
 def n_ahead(store: Store, latest: int) -> int:

@@ -113,6 +113,25 @@ def readings(views: str, pages: str) -> str:
 READINGS = SOUND + readings("v.ts < :until", "p.ts < :until")
 PAST_READS = "SELECT day, article, n FROM past_reads WHERE day < :until_day"
 PAST_PAIRS = "SELECT day, article, other, n FROM past_pairs WHERE day < :until_day"
+# How often each page was read: views of its lists, and page views of its own.
+VIEWS_OF_PAGES = (
+    SOUND
+    + """
+    SELECT article, SUM(n) AS n FROM (
+        SELECT s.source AS article, COUNT(*) AS n
+        FROM sound v JOIN slates s ON s.slate = v.slate GROUP BY s.source
+        UNION ALL SELECT s.source, SUM(p.n)
+        FROM past_views p JOIN slates s ON s.slate = p.slate GROUP BY s.source
+    ) k GROUP BY article
+"""
+)
+PAGE_VIEWS = f"""
+    SELECT article, SUM(n) AS n FROM (
+        SELECT p.article AS article, COUNT(*) AS n FROM pageviews p
+        WHERE p.live <= {BY_READER} GROUP BY p.article
+        UNION ALL SELECT article, SUM(n) FROM past_reads GROUP BY article
+    ) k GROUP BY article
+"""
 WINDOW = "SELECT MIN(ts), MAX(ts) FROM views WHERE ts < :until"
 
 

@@ -175,7 +175,25 @@ def _pieces(connection: Connection) -> None:
         connection.execute(sql.text(statement))
 
 
-STEPS = (_first, _pages, _live, _layouts, _forgeable, _images, _pieces)
+def _grades(connection: Connection) -> None:
+    """What people think of links beside a page, and the pages that were drawn for them to judge.
+
+    Ends of a link are numbers of ``ids``, as in the log: an article that goes keeps its grades.
+    """
+    tight = "" if connection.dialect.name == "postgresql" else "WITHOUT ROWID"
+    for statement in f"""
+        CREATE TABLE grades (
+            source INTEGER NOT NULL, item INTEGER NOT NULL, judge TEXT NOT NULL,
+            grade INTEGER NOT NULL, at BIGINT NOT NULL, note TEXT NOT NULL,
+            PRIMARY KEY (source, item, judge)) {tight};
+        CREATE TABLE drawn_pages (
+            place INTEGER PRIMARY KEY, source INTEGER NOT NULL UNIQUE,
+            size DOUBLE PRECISION NOT NULL, priority DOUBLE PRECISION NOT NULL)
+    """.split(";"):
+        connection.execute(sql.text(statement))
+
+
+STEPS = (_first, _pages, _live, _layouts, _forgeable, _images, _pieces, _grades)
 # Any number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK = 7_263_550_142
 

@@ -20,6 +20,15 @@ def number(value: float, form: str = ".3f") -> str:
     return f"{value:{form}}".replace("-", MINUS).replace("%", " %")
 
 
+def count(n: int, name: str) -> str:
+    """A number of things by their name.
+
+    >>> count(1, "page"), count(2_000, "page")
+    ('1 page', '2,000 pages')
+    """
+    return f"1 {name}" if n == 1 else f"{n:,} {name}s"
+
+
 def span(mean: float, low: float, high: float, *, sign: bool = False) -> str:
     """A mean with its interval, a dash for NaN."""
     if mean != mean:
