@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from recommender.evaluation.compare import Comparison
     from recommender.evaluation.evaluate import Report
     from recommender.evaluation.joint import JointReport
+    from recommender.evaluation.judgements import Judged
     from recommender.evaluation.offpolicy import OffPolicy
     from recommender.experiments.readout import ReadOut
     from recommender.frames.site import Site
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         connect,
         evaluate,
         experiment,
+        judged,
         load,
         off_policy,
         run_of,
@@ -47,6 +49,7 @@ __all__ = [
     "Comparison",
     "Here",
     "JointReport",
+    "Judged",
     "Link",
     "OffPolicy",
     "ReadOut",
@@ -59,6 +62,7 @@ __all__ = [
     "evaluate",
     "experiment",
     "here",
+    "judged",
     "load",
     "off_policy",
     "run_of",
@@ -72,6 +76,7 @@ _HOMES = {
     "Comparison": "evaluation.compare",
     "Here": "notebooks.place",
     "JointReport": "evaluation.joint",
+    "Judged": "evaluation.judgements",
     "Link": "bundle.composition",
     "OffPolicy": "evaluation.offpolicy",
     "ReadOut": "experiments.readout",
@@ -86,6 +91,7 @@ _HOMES = {
             "connect",
             "evaluate",
             "experiment",
+            "judged",
             "load",
             "off_policy",
             "run_of",

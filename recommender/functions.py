@@ -25,9 +25,10 @@ from recommender.evaluation import audit as auditing
 from recommender.evaluation import compare as comparing
 from recommender.evaluation.audit import Audit
 from recommender.evaluation.compare import Comparison
-from recommender.evaluation.evaluate import Report, end_of_data, judge
+from recommender.evaluation.evaluate import MODEL, Report, end_of_data, judge
 from recommender.evaluation.given_lists import HAND_PICKED, Lists, lists_of, picked, read_lists
 from recommender.evaluation.joint import JointReport, judge_jointly
+from recommender.evaluation.judgements import Judged, judged_in
 from recommender.evaluation.offpolicy import OffPolicy, estimate
 from recommender.evaluation.outcomes import between
 from recommender.evaluation.runs import run_of_lists
@@ -154,7 +155,8 @@ def evaluate(
     ``events`` are files or frames of held-out events, all of which are judged; or a connected
     site, of which the views after the bundle's data window are. ``EvaluationError`` if there are
     none. A connected site has the ``articles`` too, from which hand-picked lists, dates and the
-    names of categories are read; beside files of events they may be handed over.
+    names of categories are read; beside files of events they may be handed over. Where a connected
+    site has grades of people, the report's ``judged`` is what they make of whole lists.
 
     Of a list of several bundles, or lists as ``compare`` takes them, comes a ``JointReport``: each
     with intervals, and what lies between it and the first, from views after the latest data window.
@@ -182,7 +184,31 @@ def evaluate(
     report = judge(bundle, log, k=k, seed=seed, articles=known)
     report.notes.extend(_on_old_views(log, end))
     report.notes.extend(ahead)
-    return report
+    graded_in = store or _store_of(articles)
+    return replace(
+        report, judged=judged_in(graded_in, {MODEL: bundle}, articles=known, k=k, seed=seed)
+    )
+
+
+def judged(
+    bundles: Bundle | Sequence[Bundle], site: Site | Store, k: int = 10, *, seed: int = 0
+) -> Judged:
+    """How good the lists of one or several bundles are by the grades that people gave links in a
+    connected site, the first beside the others, hand-picked lists, and lists by text alone; views
+    are not needed. ``EvaluationError`` if the store holds no grades.
+    """
+    store = _store_of(site)
+    if store is None:
+        raise InputError("site must be a connected site, as recommender.connect opens one")
+    given = [bundles] if isinstance(bundles, Bundle | str | Path) else [*bundles]
+    known = [bundle_of("bundles", each) for each in given]
+    if not known:
+        raise InputError("bundles must be one bundle or several")
+    found = judged_in(store, {each.name: each for each in known},
+                      k=arguments.whole("k", k), seed=arguments.seed(seed))  # fmt: skip
+    if found is None:
+        raise EvaluationError(f"{store.name}: nobody has graded a link yet; recommender judge asks")
+    return found
 
 
 def _addresses(bundle: Bundle) -> Iterator[tuple[str, str]]:
@@ -219,7 +245,7 @@ def _evaluate_jointly(
     known = _by_id(articles if store is None else store)
     report = judge_jointly(sides, log, k=k, seed=seed, articles=known)
     report.notes.extend([*_on_lists(*sides.values()), *_on_old_views(log, end), *ahead])
-    return report
+    return replace(report, judged=judged_in(source, sides, articles=known, k=k, seed=seed))
 
 
 def _lists(name: str, value: Any, store: Store | None = None) -> Bundle | Lists:

@@ -7,18 +7,30 @@ Results go to stdout, remarks to stderr, a line each. Nobody else prints or make
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
+import click
 from rich.box import HEAVY_HEAD, SIMPLE_HEAD
 from rich.console import Console
+from rich.constrain import Constrain
+from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from recommender.escaping import json_text, terminal
 
+try:
+    import termios
+    import tty
+except ImportError:  # not on Windows
+    termios = None  # type: ignore[assignment]
+
 Cell = str | Text
+# Longer lines are tiring to read.
+MAX_WIDTH = 88
 
 
 def say(*lines: object) -> None:
@@ -78,7 +90,74 @@ class Table(RichTable):
         super().add_row(*map(_shown, cells), **options)
 
 
-def show(*parts: Table | Text) -> None:
+def passage(text: str, *, style: str = "", indent: int = 0) -> Constrain:
+    """A text, line by line, in a style of ours, no wider than it reads well."""
+    lines = Text("\n").join(styled(line, style) for line in text.splitlines())
+    return Constrain(Padding(lines, (0, 0, 0, indent), expand=False), MAX_WIDTH)
+
+
+class Keys:
+    """Keys as they are pressed, while it is open; those pressed ahead wait for their turn. Of what
+    is no terminal, each line is a key.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
+        self.is_terminal = sys.stdin.isatty()
+        self._before: list[Any] | None = None
+
+    def __enter__(self) -> Self:
+        # For as long as keys are read: in between, those pressed ahead would be lost.
+        if self.is_terminal and termios is not None:
+            self._before = termios.tcgetattr(sys.stdin)
+            tty.setcbreak(sys.stdin, termios.TCSADRAIN)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
+            self._before = None
+
+    def next(self, prompt: str) -> str:
+        """The next key, ``Enter`` being none. ``EOFError`` at the end."""
+        print(terminal(prompt), end=" ", flush=True)
+        if not self.is_terminal:
+            line = sys.stdin.readline()
+            print()
+            if not line:
+                raise EOFError
+            return line.strip()[:1]
+        if not self.waiting:
+            # Arrows and the like are several signs, and one key.
+            pressed = self._pressed()
+            self.waiting = [pressed] if pressed.startswith("\x1b") else [*pressed]
+        key = self.waiting.pop(0)
+        print(key if key.isprintable() else "")
+        if key == "\x04":
+            raise EOFError
+        return key.strip()
+
+    def _pressed(self) -> str:
+        if self._before is None:
+            return click.getchar()
+        read = os.read(sys.stdin.fileno(), 64)
+        if not read:
+            raise EOFError
+        return read.decode(errors="replace")
+
+    def line(self, prompt: str) -> str:
+        """A line that is written."""
+        if not self.is_terminal:
+            print(terminal(prompt))
+            return sys.stdin.readline().strip()
+        self.__exit__()
+        try:
+            return input(f"{terminal(prompt)} ").strip()
+        finally:
+            self.__enter__()
+
+
+def show(*parts: Table | Text | Constrain) -> None:
     """Tables, and texts between them, on stdout."""
     Console().print(*parts, sep="\n")
 

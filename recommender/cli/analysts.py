@@ -13,8 +13,9 @@ import click
 from recommender.articles.formats.detect import FORMATS as ARTICLE_FORMATS
 from recommender.bundle import registry
 from recommender.bundle.composition import MAX_K, Placed
+from recommender.cli.judge import show_grades, show_judged
 from recommender.cli.output import COUNT, as_json, here, moment, now, warn
-from recommender.errors import RecommenderError, StoreError
+from recommender.errors import EvaluationError, RecommenderError, StoreError
 from recommender.events.formats.detect import FORMATS
 from recommender.lists import editorial
 from recommender.progress import Shown
@@ -475,7 +476,11 @@ def evaluate(
     else:
         with Store(settings.database, writing=False) as store:
             articles = store if store.n_articles() else None
-            report = judge(bundles, events or store, k=k, articles=articles)
+            try:
+                report = judge(bundles, events or store, k=k, articles=articles)
+            except EvaluationError:  # without views; grades need none
+                show_grades(store, bundles, k=k)
+                raise
     if as_json:
         as_json.write_text(report.to_json() + "\n", encoding="utf-8")
     if as_html:
@@ -489,6 +494,8 @@ def evaluate(
         say(f"- {note}")
     if not isinstance(report, JointReport) and report.off_policy:
         _print_off_policy(report.off_policy)
+    if report.judged:
+        show_judged(report.judged)
 
 
 def _joint_table(report: JointReport) -> Table:

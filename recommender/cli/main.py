@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import click
 
 from recommender import __version__
-from recommender.cli import analysts, audit, experiment, notebooks, operators
+from recommender.cli import analysts, audit, experiment, judge, notebooks, operators
 from recommender.errors import RecommenderError
 from recommender.terminal import remark
 
@@ -67,6 +67,7 @@ for command in (
     analysts.compare,
     audit.audit,
     experiment.experiment,
+    judge.judge,
     notebooks.notebooks,
     operators.models,
     operators.serve,

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,11 @@ class Agreement:
             else "Judges disagree a lot, so talk about what the grades mean"
         )
         return f"{word}: {found}, over {where}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """For programs; what is not known is null."""
+        found = {name: None if value != value else value for name, value in asdict(self).items()}
+        return {**found, "verdict": self.verdict}
 
 
 def agreement(links: Iterable[tuple[str, Mapping[str, int]]], *, seed: int) -> Agreement:

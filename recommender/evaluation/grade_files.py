@@ -25,6 +25,7 @@ from typing import Any
 from recommender.errors import InputError
 from recommender.evaluation import trec
 from recommender.evaluation.judgements import HIGHEST, LOWEST, mean_grades
+from recommender.evaluation.judging import MAX_NOTE
 from recommender.fields import FieldError, identifier, text
 from recommender.files import Problem, read_records, unpacked
 from recommender.store.grades import Grade
@@ -34,9 +35,9 @@ COLUMNS = ("source_id", "id", "grade", "by", "at", "note")
 CSV, QRELS = ".csv", (".qrels", ".qrel")
 # What spreadsheets begin formulas with, in full width too (OWASP, "CSV injection"), behind
 # apostrophes, so that taking one off gives back what stood there.
-FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
-# A name is written beside every grade; a note is a remark, not a text.
-MAX_NAME, MAX_NOTE = 100, 2_000
+FORMULA = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@＝＋－＠])")
+# Characters of a name, which is written beside every grade.
+MAX_NAME = 100
 # Grades from 0 to 3, which spreadsheets may write as fractions.
 WHOLE = re.compile(r"\s*([0-9])(?:[.,]0+)?\s*")
 AHEAD = timedelta(days=1)

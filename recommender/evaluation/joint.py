@@ -34,6 +34,8 @@ from recommender.store.impressions import Impressions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from recommender.evaluation.judgements import Judged
+
 WEIGHED = ", places weighed"
 # From this share of views on it is noted that what was shown was one side's own order. Not tuned.
 MENTIONED = 0.1
@@ -50,6 +52,7 @@ class JointReport:
     ``difference`` with ``low`` and ``high``, ``p``, corrected for the number of bundles, and ``n``
     views. ``slices`` has the gain of each other over the first where the views are cut by what is
     known of them, behind ``bundle`` the columns of a report's; it is empty where no bundle judges.
+    ``judged`` is what people's grades make of whole lists, None if there are none.
     """
 
     table: pd.DataFrame
@@ -63,6 +66,7 @@ class JointReport:
     since: int
     until: int
     ranked: Ranked
+    judged: Judged | None = None
 
     @property
     def names(self) -> list[str]:
@@ -151,7 +155,10 @@ class JointReport:
             name: json.loads(getattr(self, name).to_json(orient="records", double_precision=15))
             for name in ("differences", "slices")
         }
-        about = {"verdict": self.verdict, "metric": self.metric, "views": self.n_views}
+        about: dict[str, Any] = {"verdict": self.verdict, "metric": self.metric}
+        about["views"] = self.n_views
+        if self.judged is not None:
+            about["judged"] = self.judged.to_dict()
         return {
             **about,
             "sessions": self.n_sessions,

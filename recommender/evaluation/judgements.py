@@ -19,7 +19,7 @@ import html
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +31,8 @@ from recommender.evaluation import bootstrap, page_sampling
 from recommender.evaluation.agreement import Agreement, agreement
 from recommender.evaluation.report import text
 from recommender.evaluation.report.picture import Picture, Row, intervals
-from recommender.store.grades import Draw, Grade
+from recommender.store.database import Store
+from recommender.store.grades import Draw, Grade, drawn, read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +46,10 @@ GRADES = (
 )
 LOWEST, HIGHEST = 0, len(GRADES) - 1
 HAND_PICKED, TEXT = "hand-picked", "nearest texts"
-# Below this share of graded links a figure says more about the pool than about the list. Not tuned.
-FEW_GRADED = 0.5
+# Lists with a smaller share of graded links are not compared in words: closing them up flatters
+# lists that were not judged (Sakai & Kando, "On information retrieval metrics designed for
+# evaluation with incomplete relevance assessments", 2008). Not tuned.
+FEW_GRADED = 0.8
 GRADED, AS_0, MEAN = "graded", "ungraded as 0", "mean grade"
 
 
@@ -141,7 +144,7 @@ class Judged:
         verdict = f"{judges} on {pages}: {first} {self.metric} {text.number(score)}"
         found: dict[str, list[str]] = {"better": [], "worse": [], "unclear": []}
         for name, row in self.table.iloc[1:].iterrows():
-            if row["gain"] == row["gain"]:
+            if row["gain"] == row["gain"] and not self._is_poor(str(name)):
                 judgement = text.judgement(row["gain low"], row["gain high"], row["gain p"])
                 found[judgement].append(f"{name} ({text.number(row['gain'], '+.3f')})")
         for judgement, words in (
@@ -150,7 +153,12 @@ class Judged:
         ):  # fmt: skip
             if names := ", ".join(found[judgement]):
                 verdict += f"; {words} {names}"
+        if poor := ", ".join(filter(self._is_poor, map(str, self.table.index[1:]))):
+            verdict += f"; not compared, as too few of its links are graded: {poor}"
         return f"{verdict}."
+
+    def _is_poor(self, name: str) -> bool:
+        return bool(self.table.loc[[self.table.index[0], name], GRADED].min() < FEW_GRADED)
 
     def plot(self) -> Picture:
         """The ``nDCG@k`` of each origin's lists as a bar with its interval."""
@@ -163,18 +171,10 @@ class Judged:
 
     def to_dict(self) -> dict[str, Any]:
         """For programs; what is not known is null."""
-        lists, judges = (
-            json.loads(frame.to_json(orient="index", double_precision=15, date_format="iso"))
-            for frame in (self.table, self.judges)
-        )
-        agreed = {
-            name: None if value != value else value
-            for name, value in asdict(self.agreement).items()
-        }
-        agreed["verdict"] = self.agreement.verdict
+        lists, judges = as_records(self.table), as_records(self.judges)
         about = {"verdict": self.verdict, "metric": self.metric, "per": self.per}
         counts = {"pages": self.n_pages, "grades": self.n_grades}
-        found = {"lists": lists, "judges": judges, "agreement": agreed}
+        found = {"lists": lists, "judges": judges, "agreement": self.agreement.to_dict()}
         return {**about, **counts, **found, "notes": self.notes}
 
     def _repr_html_(self) -> str:
@@ -219,14 +219,44 @@ def judged(
         notes.append(f"The grades are of {few} only: intervals are too narrow.")
     return Judged(
         table=table,
-        judges=_judges(grades),
-        agreement=agreement(_by_judge(grades), seed=seed),
+        judges=judges_of(grades),
+        agreement=agreement_of(grades, seed=seed),
         metric=metric,
         per=per,
         n_pages=len(pages),
         n_grades=len(grades),
         notes=notes,
     )
+
+
+def judged_in(
+    store: Store | None,
+    sides: Mapping[str, Bundle | Mapping[str, Sequence[str]]],
+    *,
+    articles: Mapping[str, Article] | None = None,
+    k: int = 10,
+    seed: int = 0,
+) -> Judged | None:
+    """The lists of ``sides`` by their names, bundles or lists by page, the first beside the others,
+    those of editors and those by text alone, by the grades that a store holds. None if it holds
+    none.
+    """
+    grades = read(store) if store is not None else []
+    if store is None or not grades:
+        return None
+    if articles is None:
+        articles = {article.id: article for article in store.articles(with_body=False)}
+    lists = [
+        lists_of_bundle(side, k, name=name)
+        if isinstance(side, Bundle)
+        else lists_by_page(name, side)
+        for name, side in sides.items()
+    ]
+    lists += [lists_of_editors(articles, k)]
+    lists += [lists_by_text(side, k) for side in sides.values() if isinstance(side, Bundle)][:1]
+    named = {each.name: each for each in reversed(lists) if each.pages}
+    kept = [each for each in lists if named.get(each.name) is each]
+    return judged(kept, grades, drawn(store), k=k, seed=seed)
 
 
 def mean_grades(grades: Sequence[Grade]) -> dict[str, dict[str, float]]:
@@ -258,15 +288,15 @@ def _pages_judged(
     by_page: Mapping[str, object], draw: Draw | None
 ) -> tuple[list[str], np.ndarray, str, list[str]]:
     """The pages that count, the weight of each, what means are per, and notes."""
-    drawn = draw.pages if draw else ()
-    places = [place for place, page in enumerate(drawn) if page.source_id in by_page]
+    order = draw.pages if draw else ()
+    places = [place for place, page in enumerate(order) if page.source_id in by_page]
     if draw is None or not places:
         pages = sorted(by_page)
         note = "The pages were not drawn here: means are over those graded, each page alike."
         return pages, np.ones(len(pages)), "page", [note]
     n = places[-1] + 1
-    weights = np.array(page_sampling.weights(drawn, n))[places]
-    pages = [drawn[place].source_id for place in places]
+    weights = np.array(page_sampling.weights(order, n))[places]
+    pages = [order[place].source_id for place in places]
     per = "page view" if draw.drawn_by == page_sampling.VIEWS else "page"
     how = "by how often they are read" if draw.drawn_by == page_sampling.VIEWS else "each alike"
     notes = [
@@ -333,13 +363,15 @@ def _on_ungraded(table: pd.DataFrame, k: int) -> list[str]:
     for name, share in table[GRADED].items():
         if share < FEW_GRADED:
             notes.append(
-                f"Of the first {k} links of {name} {text.number(share, '.0%')} have a grade: its "
-                "nDCG rests on these, and judging its lists too would make it firm."
+                f"Of the first {k} links of {name} {text.number(share, '.0%')} have a grade, and "
+                "its nDCG rests on these: it is too high if the others are worse. Judging its "
+                "lists too makes it firm."
             )
     return notes
 
 
-def _judges(grades: Sequence[Grade]) -> pd.DataFrame:
+def judges_of(grades: Sequence[Grade]) -> pd.DataFrame:
+    """One row a judge, see ``Judged``."""
     import pandas as pd
 
     by: dict[str, list[Grade]] = defaultdict(list)
@@ -357,9 +389,16 @@ def _judges(grades: Sequence[Grade]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("judge")
 
 
-def _by_judge(grades: Sequence[Grade]) -> list[tuple[str, dict[str, int]]]:
-    """Each link's page, and its grade by judge."""
+def agreement_of(grades: Sequence[Grade], *, seed: int = 0) -> Agreement:
+    """How far those who gave them agree."""
     found: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for grade in grades:
         found[grade.pair][grade.by] = grade.grade
-    return [(page, given) for (page, _), given in found.items()]
+    return agreement(((page, given) for (page, _), given in found.items()), seed=seed)
+
+
+def as_records(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Rows by their names, for programs; NaN is null, a moment ISO 8601."""
+    text = frame.to_json(orient="index", double_precision=15, date_format="iso")
+    rows: dict[str, dict[str, Any]] = json.loads(text)
+    return rows

@@ -8,22 +8,40 @@ that is shown gives away which list a link is from. The terminal and the noteboo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from recommender import arguments
 from recommender.articles.article import Article
+from recommender.errors import InputError
+from recommender.escaping import terminal
+from recommender.evaluation import page_sampling
 from recommender.evaluation.judgements import HIGHEST, LOWEST, Source
 from recommender.evaluation.page_sampling import is_shared, uniform
-from recommender.store.grades import DrawnPage, Grade
+from recommender.store import grades as store_of_grades
+from recommender.store.counts import readings_of_pages
+from recommender.store.database import Store
+from recommender.store.grades import Draw, DrawnPage, Grade
 
+# Pages for all judges together: as many as intervals need (bootstrap.FEW_CLUSTERS). Links of each
+# list: what a reader sees without looking far. The share of pages that every judge is asked for.
+# The last two are not tuned.
+N_PAGES, DEPTH, OVERLAP = 30, 5, 0.2
 # Characters of a text that are shown to begin with: a few sentences.
 BEGINNING = 600
+# Characters of a note: it is a remark, not a text.
+MAX_NOTE = 2_000
+# A word that was cut, if it is none of those languages that write without spaces.
+BROKEN = re.compile(r"\s+\S{0,30}$")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a judge sees of an article: title, teaser, and the beginning of its text."""
+    """What a judge sees of an article: title, teaser, and the beginning of its text, a paragraph a
+    line.
+    """
 
     id: str
     title: str
@@ -33,8 +51,9 @@ class Shown:
 
 def shown(article: Article) -> Shown:
     """What a judge sees of an article."""
-    text = " ".join(article.body.split())
-    cut = text if len(text) <= BEGINNING else f"{text[:BEGINNING].rsplit(' ', 1)[0]} ..."
+    lines = (" ".join(line.split()) for line in article.body.splitlines())
+    text = "\n".join(line for line in lines if line)
+    cut = text if len(text) <= BEGINNING else f"{BROKEN.sub('', text[:BEGINNING])} ..."
     return Shown(article.id, article.title, article.shown_teaser, cut)
 
 
@@ -63,7 +82,7 @@ class Step:
 def candidates(
     page: str,
     lists: Iterable[Source],
-    known: Mapping[str, object],
+    known: Collection[str],
     *,
     k: int,
     by: str,
@@ -109,10 +128,116 @@ def assigned(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How judging is to be done: for ``n_pages`` pages in all, drawn by ``sampling`` with a
+    ``seed``, the first ``depth`` links of each list; every judge is asked for a share of
+    ``overlap`` of the pages. What is None is as it was, or as it is usual; ``redraw`` draws pages
+    anew.
+    """
+
+    n_pages: int = N_PAGES
+    sampling: str | None = None
+    seed: int | None = None
+    depth: int | None = None
+    overlap: float = OVERLAP
+    redraw: bool = False
+
+
+def draw_for(
+    store: Store, lists: Sequence[Source], plan: Plan, *, now: datetime
+) -> tuple[Draw, list[str]]:
+    """The store's draw of pages, made and kept if there is none, and remarks on it. ``InputError``
+    if there are no pages, or the plan is of another draw.
+    """
+    before = store_of_grades.drawn(store)
+    if before is None or plan.redraw:
+        draw, remarks = _drawn_now(store, lists, plan, now)
+        store_of_grades.keep_draw(store, draw)
+        return draw, remarks
+    asked = (plan.sampling or before.drawn_by, before.seed if plan.seed is None else plan.seed)
+    if asked != (before.drawn_by, before.seed):
+        raise InputError(
+            f"pages were drawn by {before.drawn_by} with seed {before.seed} on "
+            f"{before.at:%Y-%m-%d}; --redraw draws others, and keeps all grades"
+        )
+    if plan.depth is not None and plan.depth > before.depth:
+        before = replace(before, depth=plan.depth)
+        store_of_grades.keep_draw(store, before)
+    return before, []
+
+
+def _drawn_now(
+    store: Store, lists: Sequence[Source], plan: Plan, now: datetime
+) -> tuple[Draw, list[str]]:
+    there = {article.id for article in store.articles(with_body=False) if not article.stub}
+    pages = [page for page in population(lists) if page in there]
+    if not pages:
+        beside = "lists of two kinds" if len(lists) > 1 else "a list"
+        raise InputError(f"no page of the store has {beside} to judge: name others with --list")
+    sampling, remarks = plan.sampling or page_sampling.VIEWS, []
+    sizes = dict.fromkeys(pages, 1.0)
+    if sampling == page_sampling.VIEWS:
+        readings = readings_of_pages(store)
+        read = {page: float(readings[page]) for page in pages if page in readings}
+        if read:
+            sizes = read
+        else:
+            sampling = page_sampling.PAGES
+            remarks.append("no page has been read yet, so pages are drawn each alike")
+    seed, depth = plan.seed or 0, plan.depth or DEPTH
+    order = page_sampling.draw(sizes, seed=seed)
+    return Draw(sampling, seed, len(pages), now, depth, order), remarks
+
+
+def begin(
+    store: Store,
+    lists: Sequence[Source],
+    plan: Plan,
+    *,
+    by: str,
+    clock: Callable[[], datetime],
+) -> tuple[Judging, list[str]]:
+    """A judge begins, or goes on where he stopped; and remarks for who asked him. ``InputError`` if
+    there are no pages, or the plan is of another draw than the store's.
+    """
+    draw, remarks = draw_for(store, lists, plan, now=clock())
+    order = draw.pages[: min(plan.n_pages, page_sampling.MAX_PAGES)]
+    if len(order) < plan.n_pages:
+        remarks.append(f"only {len(order):,} pages can be drawn")
+    depth = min(plan.depth or draw.depth, draw.depth)
+    known = {article.id for article in store.articles(with_body=False)}
+    given = store_of_grades.read(store)
+    own = {grade.pair: grade.grade for grade in given if grade.by == by}
+    shared = {page.source_id for place, page in enumerate(order) if is_shared(place, plan.overlap)}
+    pages = assigned(order, given, by=by, overlap=plan.overlap)
+
+    def page(number: int) -> Page | None:
+        id = pages[number]
+        links = candidates(id, lists, known, k=depth, by=by, seed=draw.seed)
+        if id not in known or not links or (id not in shared and taken(id)):
+            return None
+        found = {article.id: shown(article) for article in store.articles(ids=[id, *links])}
+        if id not in found:
+            return None
+        return Page(found[id], tuple(found[link] for link in links if link in found))
+
+    def taken(id: str) -> bool:
+        """Has somebody else begun it meanwhile, and he himself not?"""
+        by_whom = {grade.by for grade in store_of_grades.read(store, source_id=id)}
+        return bool(by_whom) and by not in by_whom
+
+    def record(grade: Grade) -> None:
+        store_of_grades.write(store, [grade])
+
+    return Judging(by, len(pages), page, own, record, clock), remarks
+
+
 @dataclass(eq=False)
 class Judging:
     """A judge at work. ``pages`` gives each page he is asked for, in order, by its number from 0;
-    None for one that is passed over, as its articles are gone. ``record`` keeps a grade at once;
+    None for one that is passed over, as its articles are gone or somebody else began it.
+    ``record`` keeps a grade at once;
     ``graded`` are his grades by page and article, of earlier days too; ``now`` is the clock.
     """
 
@@ -150,14 +275,17 @@ class Judging:
         )
 
     def grade(self, grade: int, *, note: str = "") -> None:
-        """Keep a grade for the link he is at, and go on. ``ValueError`` if it is none."""
-        if grade not in range(LOWEST, HIGHEST + 1):
-            raise ValueError(f"a grade is {LOWEST} to {HIGHEST}, not {grade!r}")
+        """Keep a grade for the link he is at, and go on. ``ValueError`` or ``TypeError`` if it is
+        none.
+        """
+        grade = arguments.whole("grade", grade, least=LOWEST, most=HIGHEST)
         step = self.step
         if step is None:
             return
         source, id = step.page.page.id, step.link.id
-        self.record(Grade(source, id, grade, self.by, self.now(), note))
+        # Terminals hand over what no database takes.
+        kept = terminal(note).encode(errors="replace").decode()[:MAX_NOTE].strip()
+        self.record(Grade(source, id, grade, self.by, self.now(), kept))
         self.graded[source, id] = grade
         self.n_given += 1
         self.skip()

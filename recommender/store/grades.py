@@ -96,11 +96,17 @@ class Draw:
     pages: Sequence[DrawnPage] = field(default=(), repr=False)
 
 
-def read(store: Store, *, by: str | None = None) -> list[Grade]:
-    """All grades, or those of one judge, in the order of pages, articles and judges."""
-    statement = f"{GRADES} WHERE g.judge = :by" if by is not None else GRADES
+def read(store: Store, *, by: str | None = None, source_id: str | None = None) -> list[Grade]:
+    """All grades, or those of one judge, or of one page, in the order of pages, articles and
+    judges.
+    """
+    limits = {"g.judge": by, "s.id": source_id}
+    wanted = {name: value for name, value in limits.items() if value is not None}
+    where = " AND ".join(f"{name} = :{name[2:]}" for name in wanted)
+    statement = f"{GRADES} WHERE {where}" if wanted else GRADES
+    values = {name[2:]: value for name, value in wanted.items()}
     with store.reading() as connection:
-        rows = connection.execute(sql.text(statement), {} if by is None else {"by": by})
+        rows = connection.execute(sql.text(statement), values)
         found = [
             Grade(row.source_id, row.id, row.grade, row.judge, _moment(row.at), row.note)
             for row in rows

@@ -32,6 +32,7 @@ from recommender.evaluation.tidy import PAGE_VIEWS, ends, figure, frame
 if TYPE_CHECKING:
     import pandas as pd
 
+    from recommender.evaluation.judgements import Judged
     from recommender.evaluation.offpolicy import OffPolicy
 
 
@@ -51,7 +52,8 @@ class Report:
     lists beside their new ones; ``window`` the stretches of the log that the bundle saw and is
     judged by; ``off_policy`` what the bundle's lists would have won, None if the log has no order
     of links. ``counts`` are the views each metric is a mean of; ``run`` and ``qrels`` are what was
-    judged, for other tools.
+    judged, for other tools. ``judged`` is what people's grades make of whole lists, None if there
+    are none.
     """
 
     table: pd.DataFrame
@@ -70,6 +72,7 @@ class Report:
     off_policy: OffPolicy | None
     counts: dict[str, int]
     ranked: Ranked
+    judged: Judged | None = None
 
     @property
     def k(self) -> int:
@@ -173,6 +176,8 @@ class Report:
         }
         about |= {"against": self.against, "lists": lists, **frames, "window": self.window}
         about["off_policy"] = self.off_policy and self.off_policy.to_dict()
+        if self.judged is not None:
+            about["judged"] = self.judged.to_dict()
         return json.dumps({**about, "notes": self.notes})
 
     def plot(self) -> Picture:
