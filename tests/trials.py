@@ -55,9 +55,11 @@ class View:
     layout: str = "bottom"
 
 
-def store_of(views: Sequence[View], *, experiment: str = "autumn") -> Store:
+def store_of(
+    views: Sequence[View], *, experiment: str = "autumn", store: Store | None = None
+) -> Store:
     """A store that holds such views; an ``arm`` without name is outside the experiment."""
-    store = Store("sqlite://")
+    store = store or Store("sqlite://")
     store.apply(Batch({id: Article(id=id, title=id.title()) for id in (*PAGES, *LINKS)}))
     events, drawn = [], []
     for number, view in enumerate(views):

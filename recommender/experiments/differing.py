@@ -47,12 +47,14 @@ def alike(lists: Sequence[Prepared]) -> set[str]:
         known = (row >= 0) & (np.asarray(other.stub)[row] == 0)
         theirs = number[np.asarray(other.items)[row]]
         same &= known & _equal(np.asarray(first.items), theirs)
-        same &= _equal(_flat(first.slates), _flat(other.slates)[row])
+        # Arms explore alike, in as many slates as the bundle with fewest has.
+        n_slates = min(first.share, other.share)
+        mine, others_slates = (
+            np.asarray(each.slates[:, :n_slates]).reshape(len(each.slates), -1)
+            for each in (first, other)
+        )
+        same &= _equal(mine, others_slates[row])
     return {ids[at] for at in np.flatnonzero(same)}
-
-
-def _flat(slates: np.ndarray) -> np.ndarray:
-    return np.asarray(slates).reshape(len(slates), -1)
 
 
 def _equal(one: np.ndarray, other: np.ndarray) -> np.ndarray:

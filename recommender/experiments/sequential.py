@@ -153,7 +153,7 @@ class Sums:
             won = (self[YY] - 2 * rate * self[YZ] + rate**2 * self[ZZ]) / per_view**2
             known = self[XX] - self[X] ** 2 / n
             both = (self[XY] - rate * self[XZ]) / per_view
-        return won * weight, np.maximum(known, 0) * weight, both * weight
+            return won * weight, np.maximum(known, 0) * weight, both * weight
 
     def single(
         self,

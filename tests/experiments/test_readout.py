@@ -14,6 +14,7 @@ import recommender
 from recommender.errors import ExperimentError
 from recommender.experiments import readout
 from recommender.experiments.readout import ReadOut, read_out
+from recommender.store.database import Store
 from recommender.store.retention import forget_session
 
 NOW = START + timedelta(days=11)
@@ -308,10 +309,11 @@ def test_before_the_first_view_there_is_nothing_to_say():
     assert ReadOut.from_json(found.to_json()) == found
 
 
-def test_with_few_clicks_nothing_is_concluded():
+@pytest.mark.parametrize("n", [1, 2, 3, 60])
+def test_with_few_clicks_nothing_is_concluded(n):
     trial = split(50, 50)
 
-    found = read_out(store_of(drawn_views(trial, 60, gains())), trial, now=NOW)
+    found = read_out(store_of(drawn_views(trial, n, gains(), before=20)), trial, now=NOW)
 
     assert found.decision == "wait" and found.verdict.startswith("Too little is known yet")
     assert found.differences["low"].isna().all()
@@ -401,3 +403,36 @@ def test_the_front_door_reads_the_experiment_that_runs_or_the_last(tmp_path):
 def test_the_front_door_wants_a_site(arguments, fault):
     with pytest.raises(TypeError, match=fault):
         recommender.experiment(*arguments)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_every_kind_of_database_counts_alike(store, keeps):
+    """Views, visits, doubtful views, what was before, what was forgotten."""
+    trial, views = sticky_views(keeps=keeps)
+    views = views[:2_000]
+    views += [View("", page, -1 - at / 9, 0, at % 3) for at in range(60) for page in PAGES]
+
+    expected, found = (
+        read_out(doubted(store_of(views, store=each)), trial, now=NOW)
+        for each in (Store("sqlite://"), store)
+    )
+
+    assert found.arm_rows == expected.arm_rows
+    assert found.guardrail_rows == expected.guardrail_rows
+    assert found.notes == expected.notes
+    assert found.difference_rows == [pytest.approx(row) for row in expected.difference_rows]
+    rows = {(row["guardrail"], row["arm"]): row["value"] for row in found.guardrail_rows}
+    assert rows["doubtful views", "old"] > 0.01
+    assert any("were forgotten" in note for note in found.notes)
+
+
+def doubted(store):
+    """The store, in which one in ten views is followed faster than a hand can be, and one session
+    is forgotten.
+    """
+    with store.transaction() as connection:
+        connection.execute(
+            sql.text("UPDATE clicks SET ts = ts - 4990, live = 1 WHERE view_id LIKE '%7'")
+        )
+    forget_session(store, "s3")
+    return store
