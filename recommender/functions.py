@@ -18,6 +18,7 @@ from recommender.articles.article import Article
 from recommender.articles.dates import dates_of, day_number
 from recommender.bundle import experiments
 from recommender.bundle.bundle import Bundle, bundle_of, load_bundle
+from recommender.bundle.composition import MAX_K
 from recommender.clicks.influence import limited
 from recommender.config import WORDS
 from recommender.errors import EditorialError, EvaluationError, ExperimentError, InputError
@@ -27,13 +28,22 @@ from recommender.evaluation.audit import Audit
 from recommender.evaluation.compare import Comparison
 from recommender.evaluation.evaluate import MODEL, Report, end_of_data, judge
 from recommender.evaluation.given_lists import HAND_PICKED, Lists, lists_of, picked, read_lists
+from recommender.evaluation.grade_files import judge_name
 from recommender.evaluation.joint import JointReport, judge_jointly
-from recommender.evaluation.judgements import Judged, judged_in
+from recommender.evaluation.judgements import (
+    Judged,
+    judged_in,
+    lists_by_page,
+    lists_of_bundle,
+)
+from recommender.evaluation.judging import N_PAGES, OVERLAP, Plan, begin
+from recommender.evaluation.judging_panel import Panel
 from recommender.evaluation.offpolicy import OffPolicy, estimate
 from recommender.evaluation.outcomes import between
 from recommender.evaluation.runs import run_of_lists
 from recommender.events.event import latest_at
 from recommender.experiments.readout import ReadOut, read_out
+from recommender.fields import FieldError
 from recommender.frames.loading import (
     Paths,
     add_events,
@@ -191,24 +201,95 @@ def evaluate(
 
 
 def judged(
-    bundles: Bundle | Sequence[Bundle], site: Site | Store, k: int = 10, *, seed: int = 0
+    bundles: Candidate | Sequence[Candidate],
+    site: Site | Store,
+    k: int = 10,
+    *,
+    seed: int = 0,
 ) -> Judged:
-    """How good the lists of one or several bundles are by the grades that people gave links in a
-    connected site, the first beside the others, hand-picked lists, and lists by text alone; views
-    are not needed. ``EvaluationError`` if the store holds no grades.
+    """How good the lists of one or several are by the grades that people gave links in a connected
+    site, the first beside the others, hand-picked lists, and lists by text alone; views are not
+    needed. ``bundles`` are bundles, or lists as ``compare`` takes them. ``EvaluationError`` if the
+    store holds no grades.
     """
-    store = _store_of(site)
-    if store is None:
-        raise InputError("site must be a connected site, as recommender.connect opens one")
-    given = [bundles] if isinstance(bundles, Bundle | str | Path) else [*bundles]
-    known = [bundle_of("bundles", each) for each in given]
-    if not known:
-        raise InputError("bundles must be one bundle or several")
-    found = judged_in(store, {each.name: each for each in known},
-                      k=arguments.whole("k", k), seed=arguments.seed(seed))  # fmt: skip
+    store = _connected(site)
+    sides, k = _sides("bundles", bundles, store), arguments.whole("k", k)
+    found = judged_in(store, sides, k=k, seed=arguments.seed(seed))
     if found is None:
         raise EvaluationError(f"{store.name}: nobody has graded a link yet; recommender judge asks")
     return found
+
+
+def judging(
+    site: Site | Store,
+    lists: Candidate | Sequence[Candidate],
+    *,
+    by: str,
+    pages: int = N_PAGES,
+    k: int | None = None,
+    sample: str | None = None,
+    seed: int | None = None,
+    overlap: float = OVERLAP,
+) -> Panel:
+    """A panel in a notebook in which a judge, ``by``, grades links without knowing which of the
+    ``lists`` they are from: bundles, or lists as ``compare`` takes them, ``"hand-picked"`` for one.
+
+    ``pages`` are for all judges together, drawn by ``sample``, ``views`` (how often they are read)
+    or ``pages`` (each alike), with a ``seed``; ``k`` links of each list; a share of ``overlap`` of
+    the pages is asked of every judge. What is None is as when pages were first drawn. Grades are
+    kept in the site's store, which takes the right to write. ``MissingExtra`` without ipywidgets,
+    ``InputError`` if pages were drawn otherwise.
+    """
+    try:
+        by = judge_name(by)
+    except FieldError as exc:
+        raise InputError(f"by: {str(exc).partition(': ')[2]}; give the judge's name") from None
+    if sample is not None:
+        arguments.one_of("sample", sample, ("views", "pages"))
+    if not 0 <= overlap <= 1:
+        raise ValueError(f"overlap: {overlap} is given; give a share from 0 to 1")
+    plan = Plan(
+        arguments.whole("pages", pages),
+        sample,
+        None if seed is None else arguments.seed(seed),
+        None if k is None else arguments.whole("k", k, most=MAX_K),
+        overlap,
+    )
+    store = _connected(site)
+    sides = _sides("lists", lists, store)
+    if not store.may_write:
+        store = Store(store.url, create=False)
+    sources = [
+        lists_of_bundle(side, MAX_K, name=name)
+        if isinstance(side, Bundle)
+        else lists_by_page(name, side)
+        for name, side in sides.items()
+    ]
+    work, remarks = begin(store, sources, plan, by=by, clock=lambda: datetime.now(UTC))
+    return Panel(work, remarks=tuple(remarks))
+
+
+def _connected(site: Any) -> Store:
+    store = _store_of(site)
+    if store is None:
+        raise TypeError(
+            f"site: {arguments.given(site)} is given; give a site, as recommender.connect returns "
+            "it"
+        )
+    return store
+
+
+def _sides(name: str, given: Any, store: Store | None) -> dict[str, Bundle | Lists]:
+    """Bundles and lists by what they are called."""
+    several = [*given] if isinstance(given, list | tuple) else [given]
+    if not several:
+        raise ValueError(f"{name}: an empty list is given; give a bundle, or several")
+    sides: dict[str, Bundle | Lists] = {}
+    for number, each in enumerate(several, start=1):
+        side = _lists(name if len(several) == 1 else f"{name}[{number - 1}]", each, store)
+        called = _name_of(each, side, f"lists {number}")
+        sides[called if called not in sides else f"{called} ({number})"] = side
+    return sides
 
 
 def _addresses(bundle: Bundle) -> Iterator[tuple[str, str]]:
@@ -227,11 +308,7 @@ def _evaluate_jointly(
 ) -> JointReport:
     store = _store_of(events)
     source = store if store is not None else _store_of(articles)
-    sides: dict[str, Bundle | Lists] = {}
-    for number, each in enumerate(given, start=1):
-        side = _lists(f"bundle[{number - 1}]", each, source)
-        name = _name_of(each, side, f"lists {number}")
-        sides[name if name not in sides else f"{name} ({number})"] = side
+    sides = _sides("bundle", given, source)
     bundles = [side for side in sides.values() if isinstance(side, Bundle)]
     end = max(map(end_of_data, bundles), default=-1)
     log = _log(events, end, _addresses(bundles[-1]) if bundles else None)

@@ -56,8 +56,8 @@ KEYS = (
     "lists",
     multiple=True,
     metavar="LIST",
-    help="live, hand-picked, text, or a bundle; more than once  [default: live and hand-picked, "
-    "or text if there are none]",
+    help="live, hand-picked, text, a bundle, or a file of lists; more than once  [default: live "
+    "and hand-picked, or text if there are none]",
 )
 @click.option("--pages", type=COUNT, default=30, metavar="N", help="pages, for all judges together")
 @click.option("-k", "depth", type=click.IntRange(1, MAX_K), metavar="N",
@@ -157,7 +157,9 @@ def _judge(store: Store, settings: Settings, names: tuple[str, ...], plan: Plan,
 
 def _sources(store: Store, settings: Settings, names: tuple[str, ...]) -> list[Source]:
     """The lists by their names, each once."""
+    from recommender.evaluation.given_lists import read_lists
     from recommender.evaluation.judgements import (
+        lists_by_page,
         lists_by_text,
         lists_of_bundle,
         lists_of_editors,
@@ -174,6 +176,8 @@ def _sources(store: Store, settings: Settings, names: tuple[str, ...]) -> list[S
             if not editors.pages:
                 raise RecommenderError("--list hand-picked: no page of the store has such a list")
             source = editors
+        elif Path(name).is_file():
+            source = lists_by_page(Path(name).name, read_lists(Path(name)))
         elif name == TEXT:
             source = lists_by_text(_bundle(settings.models, LIVE), MAX_K)
         else:

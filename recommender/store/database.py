@@ -134,6 +134,11 @@ class Store:
         self._database.file.check()
 
     @property
+    def may_write(self) -> bool:
+        """Whether it was opened for writing."""
+        return self._database.writing
+
+    @property
     def lost(self) -> bool:
         """Whether ``check`` fails for good."""
         return self._database.file.lost is not None

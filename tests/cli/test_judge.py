@@ -119,6 +119,58 @@ def test_nothing_on_the_screen_gives_a_list_away(
     assert "recommender evaluate uses the grades" in screens
 
 
+def test_foreign_texts_obey_no_terminal(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    """Titles, texts, ids, names and notes with what a terminal acts upon, in every task."""
+    odd = "\x1b[2J\x1b]0;owned\x07\u202e[red]"
+    records = [
+        {
+            "id": f"{n}{odd}", "title": f"T{n} {odd}", "body": f"knee joint stairs {odd} " * 9,
+            "recommended": [f"{(n + 1) % 6}{odd}", f"{(n + 2) % 6}{odd}"],
+        }
+        for n in range(6)
+    ]  # fmt: skip
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    (here / "a.jsonl").write_text(lines, encoding="utf-8")
+    assert main(["import", "articles", "a.jsonl"]) == 0
+    assert main(["train", "--now", "2026-11-22T10:15:00Z"]) == 0
+    capfd.readouterr()
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"m\nn\n{odd}\n3\n" + "1\n" * 99))
+    tasks = [
+        ["--by", "ann"], ["--status"], ["--status", "--json"], ["--export", "g.csv"],
+        ["--export", "g.qrels"], ["--import", "g.csv"], ["--import", "g.qrels", "--by", "b"],
+        ["--by", f"ann{odd}"], ["--import", f"no{odd}.csv"], ["--by", "c", "--list", odd],
+    ]  # fmt: skip
+    for words in tasks:
+        assert main(["judge", *words]) in (0, 1, 2)
+        seen = "".join(capfd.readouterr())
+        assert "Traceback" not in seen
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", seen), words
+    assert [grade.note for grade in stored() if grade.note] == [
+        "\\x1b[2J\\x1b]0;owned\\x07\\u202e[red]"
+    ]
+    assert main(["evaluate"]) == 1
+    assert "[red]" not in capfd.readouterr().out
+
+
+def test_a_file_of_lists_is_judged_too(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    """As compare takes it; one with a fault is refused."""
+    Path("new.csv").write_text("source_id,position,id\nknee/1,1,skin/1\nknee/1,2,diet/1\n")
+    typed(monkeypatch, "s" * 99)
+
+    assert main(["judge", "--by", "ann", "--list", "new.csv", "--list", "live", "-k", "2"]) == 0
+
+    out = capfd.readouterr().out
+    assert "page 1 of 1" in out
+    assert "About skin 1" in out
+    Path("bad.csv").write_text("source_id,position,id\nknee/1,first,skin/1\n")
+    assert main(["judge", "--by", "ann", "--list", "bad.csv", "--list", "live"]) == 1
+
+
 def test_all_is_done_once(
     site: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
