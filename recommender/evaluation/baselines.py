@@ -72,10 +72,20 @@ class Case:
 
 
 def judged_links(views: Impressions) -> tuple[np.ndarray, np.ndarray]:
-    """The links of the slates of ``views``, and the slate of each, ``(n_judged,)``, ascending."""
+    """The links of the slates of ``views``, and the slate of each, ``(n_judged,)``, ascending. A
+    link that stands twice in a slate is one, where it stands first, as clicks are credited.
+    """
     used = np.unique(views.slate)
     link, nth = expand(views.heads[used], views.size[used])
-    return link, used[nth]
+    slate = used[nth]
+    _, first = np.unique(slate * max(1, len(views.ids)) + views.item[link], return_index=True)
+    first.sort()
+    return link[first], slate[first]
+
+
+def sizes_of(slate: np.ndarray, views: Impressions) -> np.ndarray:
+    """How many links each view has among those whose ``slate`` is given, ``(n_views,)``."""
+    return np.bincount(slate, minlength=len(views.source))[views.slate]
 
 
 def case_of(

@@ -18,7 +18,7 @@ from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
 from recommender.errors import CalibrationError, EvaluationError
 from recommender.evaluation import bootstrap, metrics
-from recommender.evaluation.baselines import MODEL, Case, case_of, scores
+from recommender.evaluation.baselines import MODEL, Case, case_of, scores, sizes_of
 from recommender.evaluation.examples import example_table
 from recommender.evaluation.list_quality import list_figures
 from recommender.evaluation.offpolicy import estimate
@@ -111,7 +111,7 @@ def judge(
 def _values(case: Case, k: int, random: np.random.Generator) -> tuple[Values, Ranked, list[str]]:
     """Each metric of each order, ``(n_views,)``, how it ranked, and why orders are left out."""
     views = case.views
-    sizes = views.size[views.slate]
+    sizes = sizes_of(case.slate, views)
     tie = random.random(len(case.link))
     scored, left_out = scores(case)
     found: Values = {}

@@ -20,7 +20,7 @@ from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
 from recommender.errors import EvaluationError
 from recommender.evaluation import bootstrap, metrics
-from recommender.evaluation.baselines import case_of, judged_links
+from recommender.evaluation.baselines import case_of, judged_links, sizes_of
 from recommender.evaluation.given_lists import Lists
 from recommender.evaluation.offpolicy import examined_by
 from recommender.evaluation.report import text
@@ -253,7 +253,7 @@ def judge_jointly(
             "links shown"
         )
     link, slate = judged_links(views)
-    tie, sizes = random.random(len(link)), views.size[views.slate]
+    tie, sizes = random.random(len(link)), sizes_of(slate, views)
     followed = np.searchsorted(link, views.click_link)
     values: dict[str, dict[str, np.ndarray]] = {}
     ranked: dict[str, np.ndarray] = {}

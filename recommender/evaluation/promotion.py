@@ -24,7 +24,7 @@ from recommender.bundle.bundle import Bundle
 from recommender.clicks.influence import weights_at
 from recommender.errors import BundleError, CalibrationError
 from recommender.evaluation import metrics
-from recommender.evaluation.baselines import case_of
+from recommender.evaluation.baselines import case_of, sizes_of
 from recommender.evaluation.compare import changed_first
 from recommender.evaluation.evaluate import end_of_data
 from recommender.evaluation.offpolicy import lists_beside, numbered, too_little
@@ -198,7 +198,7 @@ def _order(new: Bundle, live: Bundle, log: Impressions) -> Interval:
         tie = np.random.default_rng(0).random(len(case.link))
         ranks = case.ranks(case.of_links(case.score), tie)
         views = case.views
-        found.append(metrics.ndcg(ranks, views.click_view, views.size[views.slate], k=K))
+        found.append(metrics.ndcg(ranks, views.click_view, sizes_of(case.slate, views), k=K))
     weight = metrics.view_weights(views, _examined(live)[None])
     gain = (found[0] - found[1]) * weight
     return of_visits(

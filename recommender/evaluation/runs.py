@@ -17,6 +17,7 @@ import numpy as np
 
 from recommender.bundle.bundle import Bundle
 from recommender.errors import InputError
+from recommender.evaluation.baselines import sizes_of
 from recommender.evaluation.given_lists import Lists
 from recommender.evaluation.trec import QRELS, RUN
 from recommender.ragged import expand
@@ -47,19 +48,18 @@ class Ranked:
             raise InputError(f"there is no run of {name!r}; there are {', '.join(self.ranks)}")
         view, judged = self._documents()
         rank = self.ranks[name][judged]
-        # A document that stands twice in a slate is one; the better of its ranks counts.
         order = np.lexsort((rank, view))
         view, judged, rank = view[order], judged[order], rank[order]
-        found = pd.DataFrame(
+        return pd.DataFrame(
             {
                 "query_id": _numbers(view),
                 "doc_id": self._ids(judged),
                 "score": -rank.astype(np.float64),
                 "rank": rank,
                 "run": name,
-            }
+            },
+            columns=[*RUN],
         )
-        return found.drop_duplicates(["query_id", "doc_id"], ignore_index=True)[[*RUN]]
 
     def qrels(self) -> pd.DataFrame:
         """What each link of each view was worth, with columns ``trec.QRELS``."""
@@ -67,23 +67,20 @@ class Ranked:
 
         view, judged = self._documents()
         followed = np.zeros(len(judged), dtype=np.int64)
+        clicked = self.views.click_view
         heads = np.searchsorted(view, np.arange(len(self.views.slate)))
         first = np.searchsorted(self.slate, self.views.slate)
-        of_click = self.views.click_view
-        place = np.searchsorted(self.link, self.views.click_link) - first[of_click]
-        followed[heads[of_click] + place] = 1
-        found = pd.DataFrame(
+        place = np.searchsorted(self.link, self.views.click_link) - first[clicked]
+        followed[heads[clicked] + place] = 1
+        return pd.DataFrame(
             {
                 "query_id": _numbers(view),
                 "doc_id": self._ids(judged),
                 "relevance": followed,
                 "iteration": "0",
-            }
+            },
+            columns=[*QRELS],
         )
-        # The copy that was followed is kept.
-        found = found.sort_values("relevance", ascending=False, kind="stable")
-        found = found.drop_duplicates(["query_id", "doc_id"]).sort_index(ignore_index=True)
-        return found[[*QRELS]]
 
     def queries(self) -> pd.DataFrame:
         """What each query is: ``query_id``, ``source_id``, the page, and ``ts``, the moment of the
@@ -100,7 +97,7 @@ class Ranked:
     def _documents(self) -> tuple[np.ndarray, np.ndarray]:
         """Of every link of every view: the view, ascending, and its place among ``link``."""
         first = np.searchsorted(self.slate, self.views.slate)
-        judged, view = expand(first, self.views.size[self.views.slate])
+        judged, view = expand(first, sizes_of(self.slate, self.views))
         return view, judged
 
     def _ids(self, judged: np.ndarray) -> np.ndarray:

@@ -129,10 +129,11 @@ def read_qrels(path: Path | str, *, grades: range | None = None) -> pd.DataFrame
 
 def for_ranx(frame: pd.DataFrame) -> pd.DataFrame:
     """A run or qrels with the columns that ranx's ``from_df`` takes: ``q_id``, ``doc_id`` and
-    ``score``.
+    ``score``; ids are objects, since it refuses the texts of pandas 3.
     """
     names = {"query_id": "q_id", "relevance": "score"}
-    return frame.rename(columns=names)[["q_id", "doc_id", "score"]]
+    found = frame.rename(columns=names)[["q_id", "doc_id", "score"]]
+    return found.astype({"q_id": object, "doc_id": object})
 
 
 def _checked(

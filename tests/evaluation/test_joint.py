@@ -208,12 +208,18 @@ def test_queries_are_views_in_the_order_of_time(report: JointReport):
 
 
 def test_a_document_that_stands_twice_is_one():
-    """In a run where it comes first, in qrels as followed."""
+    """In figures, in runs and in qrels; a click counts for the place it has first."""
     events = follow("knee", "nap", 1, shown=("hip", "nap", "hip"))
     found = judge_jointly({"a": {"knee": ["hip"]}, "b": {"knee": ["nap"]}}, log_of(events))
 
     assert found.run("b")["doc_id"].tolist() == ["nap", "hip"]
     assert found.qrels()[["doc_id", "relevance"]].to_numpy().tolist() == [["hip", 0], ["nap", 1]]
+    assert found.table["MRR"].tolist() == [1 / 2, 1]
+    twice = judge_jointly({"a": {"knee": ["nap"]}, "b": {"knee": ["hip"]}}, log_of(
+        follow("knee", "hip", 1, shown=("hip", "nap", "hip"))
+    ))  # fmt: skip
+    assert twice.table["MRR"].tolist() == [1 / 2, 1]
+    assert twice.table["AUC"].tolist() == [0, 1]
 
 
 def test_programs_and_people_read_all_of_it(report: JointReport):

@@ -180,7 +180,9 @@ def test_empty_files_have_the_columns(tmp_path: Path):
 
 
 def test_ranx_has_its_names():
-    """``q_id``, ``doc_id`` and ``score``, of runs and of qrels."""
+    """``q_id``, ``doc_id`` and ``score``, of runs and of qrels, and ids of the type it asks for."""
     qrels = pd.DataFrame({"query_id": ["q"], "doc_id": ["d"], "relevance": [1]})
+
+    assert for_ranx(qrels).dtypes.astype(str).tolist() == ["object", "object", "int64"]
 
     assert for_ranx(qrels).to_dict("records") == [{"q_id": "q", "doc_id": "d", "score": 1}]
