@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from recommender.evaluation.judgements import Judged
     from recommender.evaluation.offpolicy import OffPolicy
     from recommender.experiments.readout import ReadOut
+    from recommender.frames.arrow import to_arrow
     from recommender.frames.site import Site
     from recommender.functions import (
         audit,
@@ -68,6 +69,7 @@ __all__ = [
     "load",
     "off_policy",
     "run_of",
+    "to_arrow",
     "train",
 ]
 
@@ -86,6 +88,7 @@ _HOMES = {
     "Report": "evaluation.evaluate",
     "Site": "frames.site",
     "here": "notebooks.place",
+    "to_arrow": "frames.arrow",
     **dict.fromkeys(
         [
             "audit",

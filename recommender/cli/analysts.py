@@ -503,7 +503,7 @@ def _joint_table(report: JointReport) -> Table:
 
     table = Table(f"beside {report.names[0]}", is_plain=True)
     table.add_column("bundle", overflow="fold")
-    names = [*dict.fromkeys((report.metric, report.metric.partition(",")[0], "MRR"))]
+    names = [*dict.fromkeys((report.metric, report.metric.partition(" ")[0], "MRR"))]
     for name in (*names, "gain", "p"):
         table.add_column(name, justify="right", overflow="fold")
     for bundle, row in report.table.iterrows():

@@ -222,11 +222,11 @@ class Comparison:
         by = [words for kind, words in found if kind == judged]
         rest = [words for kind, words in found if kind == "unclear" and judged != "unclear"]
         against = [words for kind, words in found if kind == opposite]
-        sentence = f"{lead}: {', and '.join(by)}"
+        sentence = f"{lead} {', and '.join(by)}"
         if rest:
-            sentence += f"; no clear difference by {', and '.join(rest)}"
+            sentence += f"; no clear difference {', and '.join(rest)}"
         if against:
-            sentence += f"; but {', and '.join(against)} speaks for the other"
+            sentence += f"; but {', and '.join(against)}, the other is"
         return "; ".join([sentence, *told]).rstrip(".") + "."
 
     def _evidence(self) -> Iterator[tuple[str, str]]:
@@ -239,12 +239,12 @@ class Comparison:
             if gain.low == gain.high:
                 judged = "unclear"
             clicks = span(gain.value, gain.low, gain.high, sign=True)
-            yield judged, f"what the lists would have won, {clicks} clicks a page view"
+            yield judged, f"by what the lists would have won, {clicks} clicks a page view"
         if (offline := self.offline) is not None:
             name = offline.names[1]
             yield (
                 offline.judgement(name),
-                f"the order of links shown, {offline.gain(name)}, {offline.n_views:,} clicked "
+                f"by the order of links shown, {offline.gain(name)}, {offline.n_views:,} clicked "
                 "views",
             )
 
@@ -281,8 +281,7 @@ class Comparison:
         none.
         """
         rows = self.offline.gain_rows() if self.offline else []
-        sides = f"{self.old.name} better", f"{self.new.name} better"
-        return about_zero(rows, sides) if rows else None
+        return about_zero(rows, (self.old.name, self.new.name)) if rows else None
 
     def plot_off_policy(self) -> Picture | None:
         """What both would have won and the difference; None if the log does not support it."""
@@ -433,7 +432,7 @@ def judged(
         offline = judge_jointly(sides, log, k=found.k, seed=seed, articles=articles)
     except EvaluationError as exc:
         missing.append(f"The orders of links shown are not judged: {exc}.")
-    won = difference(log, old, new, k=found.k)
+    won = difference(log, old, new, k=found.k, names=(found.old.name, found.new.name))
     if won.reason:
         missing.append(f"What the lists would have won is not estimated: {won.reason}.")
     return replace(found, offline=offline, off_policy=won, missing=tuple(missing))

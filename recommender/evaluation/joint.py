@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
     from recommender.evaluation.judgements import Judged
 
-WEIGHED = ", places weighed"
+WEIGHED = " (places weighed)"
+# Letters of two names that stand beside one another above a picture on a phone.
+MAX_NAMES = 26
 # From this share of views on it is noted that what was shown was one side's own order. Not tuned.
 MENTIONED = 0.1
 
@@ -184,7 +186,7 @@ class JointReport:
         worse, ring: no clear difference.
         """
         other = self.names[1] if len(self.names) == 2 else "the other"
-        return about_zero(self.gain_rows(), (f"{self.names[0]} better", f"{other} better"))
+        return about_zero(self.gain_rows(), (self.names[0], other))
 
     def gain_rows(self) -> list[Row]:
         """The rows of that picture."""
@@ -214,7 +216,7 @@ class JointReport:
                 Row(row["slice"], gain, low, high, text.span(gain, low, high, sign=True), mark,
                     f"{row['views']:,} views", group)
             )  # fmt: skip
-        return about_zero(rows, (f"{self.names[0]} better", f"{self.names[1]} better"))
+        return about_zero(rows, (self.names[0], self.names[1]))
 
     def to_html(self) -> str:
         """One self-contained page, the verdict first."""
@@ -225,8 +227,10 @@ class JointReport:
         return f"<p><b>{html.escape(self.verdict)}</b></p>{table}"
 
 
-def about_zero(rows: list[Row], sides: tuple[str, str]) -> Picture:
-    """Differences on a line with 0 in the middle."""
+def about_zero(rows: list[Row], names: tuple[str, str]) -> Picture:
+    """Differences on a line with 0 in the middle; to its right the second of the two is better."""
+    first, second = names if len("".join(names)) <= MAX_NAMES else ("the first", "the second")
+    sides = f"{first} better", f"{second} better"
     ends = [abs(end) for row in rows for end in (row.low, row.high) if end == end]
     reach = 1.05 * max(ends, default=0.0) or 1.0
     return intervals(rows, least=-reach, most=reach, beside=0.0, sides=sides)
@@ -431,7 +435,7 @@ def _notes(log: Impressions, views: Impressions, k: int, *, is_weighed: bool) ->
     notes = [f"Means are per clicked view: {len(views.slate):,} of {len(log.slate):,} views."]
     if is_weighed:
         notes.append(
-            f"Readers look at the top of a list first; {WEIGHED[2:]}: each view counts one over "
+            "Readers look at the top of a list first; places weighed: each view counts one over "
             "the chance that the places it followed are looked at, as estimated by a bundle that "
             "is judged. That figure decides; slices count every view alike."
         )

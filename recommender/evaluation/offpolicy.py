@@ -220,10 +220,17 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def difference(log: Impressions, old: Bundle | Lists, new: Bundle | Lists, *, k: int) -> Difference:
+def difference(
+    log: Impressions,
+    old: Bundle | Lists,
+    new: Bundle | Lists,
+    *,
+    k: int,
+    names: tuple[str, str] = ("the old lists", "the new lists"),
+) -> Difference:
     """Judge the first ``k`` links of two candidates by the same views, those of pages for which
     both have a list. Of the estimators the first that the log supports for both is taken, without
-    one that depends on a model of clicks.
+    one that depends on a model of clicks; ``names`` are what notes and reasons call the two.
     """
     log, notes = usable(log)
     sides = [lists_beside(log, each, k) for each in (old, new)]
@@ -232,7 +239,6 @@ def difference(log: Impressions, old: Bundle | Lists, new: Bundle | Lists, *, k:
     if alone := int((~both[log.slate]).sum()):
         notes.append(f"{alone:,} views are left out: one of the two has no list for their page.")
         log = log.views_of(both)
-    names = [each.name if isinstance(each, Bundle) else "the lists" for each in (old, new)]
     notes += [
         f"{name}: {note}" for name, (_, more) in zip(names, sides, strict=True) for note in more
     ]
@@ -247,7 +253,7 @@ def difference(log: Impressions, old: Bundle | Lists, new: Bundle | Lists, *, k:
     reasons = []
     if log.randomised[log.slate].any():
         estimates = [(snips(each), weight_of(each)) for each in shown]
-        reason = _against(shown, estimates)
+        reason = _against(shown, estimates, names)
         if not reason:
             return _of_terms(refused, SNIPS, log, [terms for terms, _ in estimates])
         reasons.append(f"{SNIPS}: {reason}")
@@ -258,7 +264,7 @@ def difference(log: Impressions, old: Bundle | Lists, new: Bundle | Lists, *, k:
         reasons.append(f"{PBM}: no bundle here has identified how positions are examined")
     else:
         estimates = [position_based(each, examined) for each in shown]
-        reason = _against(shown, estimates)
+        reason = _against(shown, estimates, names)
         if not reason:
             notes.append(f"The {PBM} estimate is {POSITIONS}.")
             return _of_terms(refused, PBM, log, [terms for terms, _ in estimates])
@@ -266,10 +272,14 @@ def difference(log: Impressions, old: Bundle | Lists, new: Bundle | Lists, *, k:
     return replace(refused, reason="; ".join(reasons))
 
 
-def _against(shown: list[Matched], estimates: list[tuple[Terms, Weight]]) -> str:
+def _against(
+    shown: list[Matched], estimates: list[tuple[Terms, Weight]], names: tuple[str, str]
+) -> str:
     """Why a difference is not given, empty if it is."""
-    found = (too_little(each, *its) for each, its in zip(shown, estimates, strict=True))
-    return next(filter(None, found), "")
+    for each, its, name in zip(shown, estimates, names, strict=True):
+        if reason := too_little(each, *its):
+            return reason.replace("the candidate", name)
+    return ""
 
 
 def _of_terms(empty: Difference, name: str, log: Impressions, terms: list[Terms]) -> Difference:
