@@ -14,17 +14,20 @@ from datetime import datetime
 
 from recommender.bundle.answer_bytes import head_json
 from recommender.bundle.composition import DEFAULT_K
-from recommender.bundle.mixture import Asked, Mixture
+from recommender.bundle.mixture import Agreement, Asked, Mixture
 from recommender.events.slate_token import head_of
 from recommender.lists.arms import BETWEEN, INTERLEAVED, Experiment, Shown
 from recommender.store.event_writer import SECONDS
-from recommender_api.answers import MAX_COMPOSED, MAX_TAILS, Answers, Sent, keep
+from recommender_api.answers import MAX_COMPOSED, Answers, Sent, keep
 from recommender_api.metrics import SECONDS as BOUNDS
 
 # What chose a slate, in the log, where an arm shows the lists that editors picked.
 HAND_PICKED = "hand-picked"
+# Pages of which it is kept how many variants show which link: some 20 kB each.
+MAX_AGREED = 1_000
 # A page by its id, how many links, which slate, and the lines of the rules in force.
-Key = tuple[str, int, Shown, tuple[int, ...]]
+Lines = tuple[int, ...]
+Key = tuple[str, int, Shown, Lines]
 
 
 class Trial:
@@ -37,8 +40,8 @@ class Trial:
         self.answers = tuple(answers)
         shelves, rules = [each.shelf for each in answers], [each.rules for each in answers]
         self.mixture = Mixture(experiment, shelves, rules)
-        self._tails: dict[Key, tuple[str, bytes]] = {}
-        self._items: dict[Key, bytes] = {}
+        self._made: dict[Key, tuple[str, bytes, bytes]] = {}
+        self._agree: dict[tuple[str, int, Lines], Agreement] = {}
 
     def of(
         self,
@@ -57,31 +60,35 @@ class Trial:
         asked = Asked(k, now, exclude, with_rules=bool(in_force))
         shown = self.mixture.by_variant[variant]
         key = (id, k, shown, tuple(rule.line for rule in in_force))
-        known = None if exclude else self._tails.get(key)
-        if known is None:
-            found = {}
-            for each, sent in self.mixture.sent(rows, asked).items():
-                arm = self.answers[each.arm]
-                tail = b""
-                if arm.seal is not None:
-                    tail = arm.shelf.packed(
-                        rows[each.arm], sent.placed, sent.chances, arm.seal.key, sent.brought
-                    )
-                found[each] = sent.label, tail
-                if not exclude:
-                    keep(self._tails, (id, k, each, key[-1]), found[each], at_most=MAX_TAILS)
-            known = found[shown]
-        answers = self.answers[shown.arm]
-        items = None if exclude else self._items.get(key)
-        if items is None:
-            items = answers.items(self.mixture.composed(rows, shown, asked)[0])
+        made = None if exclude else self._made.get(key)
+        if made is None:
+            made = self._make(rows, shown, asked, (id, k, key[-1]))
             if not exclude:
-                keep(self._items, key, items, at_most=MAX_COMPOSED)
+                keep(self._made, key, made, at_most=MAX_COMPOSED)
+        label, tail, items = made
+        answers = self.answers[shown.arm]
         token = None
         if answers.seal is not None:
-            head = head_of(self._list_of(shown.arm), variant, known[0])
-            token = answers.seal.signer.seal(head, known[1])
+            head = head_of(self._list_of(shown.arm), variant, label)
+            token = answers.seal.signer.seal(head, tail)
         return Sent(head_json(id, answers.shelf.name, token), items)
+
+    def _make(
+        self, rows: tuple[int, ...], shown: Shown, asked: Asked, page: tuple[str, int, Lines]
+    ) -> tuple[str, bytes, bytes]:
+        """The label of a slate, what a token holds of it, and its links."""
+        agree = None if asked.exclude else self._agree.get(page)
+        if agree is None:
+            agree = self.mixture.agreement(rows, asked)
+            if not asked.exclude:
+                keep(self._agree, page, agree, at_most=MAX_AGREED)
+        sent, answers = self.mixture.sent(rows, shown, asked, agree), self.answers[shown.arm]
+        tail = b""
+        if answers.seal is not None:
+            tail = answers.shelf.packed(
+                rows[shown.arm], sent.placed, sent.chances, answers.seal.key, sent.brought
+            )
+        return sent.label, tail, answers.items(sent.placed)
 
     def _list_of(self, arm: int) -> str:
         """What the log names as what chose the slate."""

@@ -22,6 +22,8 @@ from recommender.lists.exploration import DEPTH
 
 # Why a link stands in a slate whoever's turn it is.
 BY_NO_ARM = ("pinned", "fallback")
+# Variants by the id and the place, from 0, of what they show.
+Agreement = Counter[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,10 @@ class Asked:
 
 
 class Sent(NamedTuple):
-    """A slate of an experiment: its ``arm``, by place; the label it has in the log; its links by
-    the rows of that arm's shelf, the chance of each, and which of them only the request brought.
+    """A slate of an experiment: the label it has in the log, its links by the rows of its arm's
+    shelf, the chance of each, and which of them only the request brought.
     """
 
-    arm: int
     label: str
     placed: list[Placed]
     chances: list[float]
@@ -71,27 +72,27 @@ class Mixture:
         found = [shelf.row(id) for shelf in self.shelves]
         return None if None in found else tuple(row for row in found if row is not None)
 
-    def sent(self, rows: tuple[int, ...], asked: Asked) -> dict[Shown, Sent]:
-        """All slates beside a page, by what variants show."""
-        slates = {shown: self.composed(rows, shown, asked) for shown in self.shows}
-        ids = {
-            shown: [self.shelves[shown.arm].id_of(each.row) for each in placed]
-            for shown, (placed, _) in slates.items()
-        }
-        agree: Counter[tuple[str, int]] = Counter()
+    def agreement(self, rows: tuple[int, ...], asked: Asked) -> Agreement:
+        """How many of the hundred variants show each link at each place of a page's slates."""
+        agree: Agreement = Counter()
         for shown, n in self.shows.items():
-            for place, id in enumerate(ids[shown]):
+            placed, _ = self.composed(rows, shown, asked)
+            for place, id in enumerate(self._ids(shown, placed)):
                 agree[id, place] += n
-        return {
-            shown: Sent(
-                shown.arm,
-                self._label(shown, teams),
-                placed,
-                [agree[id, place] / N_VARIANTS for place, id in enumerate(ids[shown])],
-                self._brought(rows, shown, placed, asked),
-            )
-            for shown, (placed, teams) in slates.items()
-        }
+        return agree
+
+    def sent(self, rows: tuple[int, ...], shown: Shown, asked: Asked, agree: Agreement) -> Sent:
+        """One of the slates beside a page."""
+        placed, teams = self.composed(rows, shown, asked)
+        chances = [
+            agree[id, place] / N_VARIANTS for place, id in enumerate(self._ids(shown, placed))
+        ]
+        brought = self._brought(rows, shown, placed, asked)
+        return Sent(self._label(shown, teams), placed, chances, brought)
+
+    def _ids(self, shown: Shown, placed: Sequence[Placed]) -> list[str]:
+        shelf = self.shelves[shown.arm]
+        return [shelf.id_of(each.row) for each in placed]
 
     def composed(
         self, rows: tuple[int, ...], shown: Shown, asked: Asked

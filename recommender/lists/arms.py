@@ -20,7 +20,6 @@ no arm is favoured.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Sequence
@@ -35,8 +34,9 @@ SPLIT, INTERLEAVED = "split", "interleaved"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,29}")
 # Between the name of the experiment and that of the arm, in a slate and in the log.
 BETWEEN = "/"
-# Rounds of a draft: two links each, as many as a page may ask for.
-N_ROUNDS = 25
+# Rounds of a draft: two links each, as many as a page may ask for; and after how many coins come
+# again: five rounds are the ten links that most pages ask for.
+N_ROUNDS, N_TOSSES = 25, 5
 # In the teams of an interleaved slate: a link that neither arm picked, such as a pin.
 NEITHER = "0"
 # Which arm picked a link, by the arm's place.
@@ -104,11 +104,14 @@ class Experiment:
         return Shown(at, max(0, variant - (arm.last - n_exploring)), ())
 
     def _drafted(self, variant: int) -> Shown:
-        """Neighbouring variants show the same slates with opposite coins."""
+        """Neighbouring variants show the same slates with opposite coins. There are as many
+        sequences of coins as five tosses have, so that a page has no more slates than needed.
+        """
         n_exploring = self.share // 2
-        slate = max(0, variant // 2 - (N_VARIANTS // 2 - n_exploring) + 1)
-        bits = int.from_bytes(hashlib.blake2b(b"%d" % (variant // 2), digest_size=4).digest())
-        coins = tuple(bits >> at & 1 ^ variant & 1 for at in range(N_ROUNDS))
+        pair = variant // 2
+        slate = max(0, pair - (N_VARIANTS // 2 - n_exploring) + 1)
+        tosses = 2 * (pair % 2 ** (N_TOSSES - 1))
+        coins = tuple(tosses >> at % N_TOSSES & 1 ^ variant & 1 for at in range(N_ROUNDS))
         return Shown(0, slate, coins)
 
     def table(self) -> list[dict[str, Any]]:
