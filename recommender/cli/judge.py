@@ -165,15 +165,18 @@ def _sources(store: Store, settings: Settings, names: tuple[str, ...]) -> list[S
         lists_of_editors,
     )
 
-    articles = {article.id: article for article in store.articles(with_body=False)}
-    editors = lists_of_editors(articles, MAX_K)
-    asked = dict.fromkeys(names or (LIVE, HAND_PICKED if editors.pages else TEXT))
-    if not names and not editors.pages:
+    editors = None
+    if not names or HAND_PICKED in names:
+        articles = {article.id: article for article in store.articles(with_body=False)}
+        editors = lists_of_editors(articles, MAX_K)
+        editors = editors if editors.pages else None
+    asked = dict.fromkeys(names or (LIVE, HAND_PICKED if editors else TEXT))
+    if not names and not editors:
         warn(["the store has no hand-picked lists; nearest texts are judged in their place"])
     found: dict[str, Source] = {}
     for name in asked:
         if name == HAND_PICKED:
-            if not editors.pages:
+            if editors is None:
                 raise RecommenderError("--list hand-picked: no page of the store has such a list")
             source = editors
         elif Path(name).is_file():

@@ -206,7 +206,6 @@ def begin(
     if len(order) < plan.n_pages:
         remarks.append(f"only {len(order):,} pages can be drawn")
     depth = min(plan.depth or draw.depth, draw.depth)
-    known = {article.id for article in store.articles(with_body=False)}
     given = store_of_grades.read(store)
     own = {grade.pair: grade.grade for grade in given if grade.by == by}
     shared = {page.source_id for place, page in enumerate(order) if is_shared(place, plan.overlap)}
@@ -214,13 +213,14 @@ def begin(
 
     def page(number: int) -> Page | None:
         id = pages[number]
-        links = candidates(id, lists, known, k=depth, by=by, seed=draw.seed)
-        if id not in known or not links or (id not in shared and taken(id)):
+        if id not in shared and taken(id):
             return None
-        found = {article.id: shown(article) for article in store.articles(ids=[id, *links])}
-        if id not in found:
+        union = {link for each in lists for link in list(each.links(id))[:depth]}
+        found = {article.id: shown(article) for article in store.articles(ids={id, *union})}
+        links = candidates(id, lists, found, k=depth, by=by, seed=draw.seed)
+        if id not in found or not links:
             return None
-        return Page(found[id], tuple(found[link] for link in links if link in found))
+        return Page(found[id], tuple(found[link] for link in links))
 
     def taken(id: str) -> bool:
         """Has somebody else begun it meanwhile, and he himself not?"""

@@ -213,6 +213,32 @@ def test_evaluate_shows_what_grades_make_of_lists(site: Path, capfd: pytest.Capt
     assert ">ben<" in page
 
 
+def test_several_bundles_are_judged_by_the_same_grades(
+    site: Path, capfd: pytest.CaptureFixture[str]
+):
+    """The first beside the others, on the page and in JSON; without a view in the table."""
+    assert main(["train", "--now", "2026-11-22T10:16:00Z"]) == 0
+    older, newer = sorted(path.name for path in (site / "models").glob("2*"))
+    with Store("sqlite:///recommender.db") as store:
+        judged_by(store, "ann", fair)
+    both = ["evaluate", "--bundle", older, "--bundle", newer]
+    capfd.readouterr()
+
+    assert main(both) == 1
+    out = capfd.readouterr().out
+    assert older in out
+    assert newer in out
+
+    log = site / "e.jsonl"
+    log.write_text("".join(json.dumps(event) + "\n" for event in events()), encoding="utf-8")
+    assert main([*both, "--events", str(log), "--json", "r.json", "--html", "r.html"]) == 0
+    lists = json.loads((site / "r.json").read_text())["judged"]["lists"]
+    assert [*lists] == [older, newer, "hand-picked", "nearest texts"]
+    assert lists[newer]["gain"] == 0
+    assert lists["hand-picked"]["gain low"] > 0
+    assert "What people say" in (site / "r.html").read_text()
+
+
 def events() -> list[dict[str, object]]:
     ts = "2026-11-23T10:00:00Z"
     return [
