@@ -24,6 +24,9 @@ from recommender.lists.exploration import DEPTH
 BY_NO_ARM = ("pinned", "fallback")
 # Variants by the id and the place, from 0, of what they show.
 Agreement = Counter[tuple[str, int]]
+# Both arms' links in order, by the number that near-duplicates and namesakes share, of which a
+# slate holds one.
+Listed = tuple[dict[int, Placed], dict[int, Placed]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ class Asked:
     now: datetime
     exclude: Collection[str] = frozenset()
     with_rules: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Is it the list as prepared that is wanted?"""
+        return not self.exclude and not self.with_rules
 
 
 class Sent(NamedTuple):
@@ -75,8 +83,9 @@ class Mixture:
     def agreement(self, rows: tuple[int, ...], asked: Asked) -> Agreement:
         """How many of the hundred variants show each link at each place of a page's slates."""
         agree: Agreement = Counter()
+        listed: dict[int, Listed] = {}
         for shown, n in self.shows.items():
-            placed, _ = self.composed(rows, shown, asked)
+            placed, _ = self.composed(rows, shown, asked, listed)
             for place, id in enumerate(self._ids(shown, placed)):
                 agree[id, place] += n
         return agree
@@ -95,9 +104,15 @@ class Mixture:
         return [shelf.id_of(each.row) for each in placed]
 
     def composed(
-        self, rows: tuple[int, ...], shown: Shown, asked: Asked
+        self,
+        rows: tuple[int, ...],
+        shown: Shown,
+        asked: Asked,
+        listed: dict[int, Listed] | None = None,
     ) -> tuple[list[Placed], str]:
-        """One of the slates, and in an interleaved experiment who picked each link."""
+        """One of the slates, and in an interleaved experiment who picked each link. ``listed`` are
+        the lists of this page that were looked up for other slates of it.
+        """
         shelf, row = self.shelves[shown.arm], rows[shown.arm]
         rules = self.rules[shown.arm] if asked.with_rules else None
         if self.experiment.kind != INTERLEAVED:
@@ -105,9 +120,11 @@ class Mixture:
                 row, k=asked.k, exclude=asked.exclude, rules=rules, now=asked.now, slate=shown.slate
             )
             return placed, ""
-        listed, team_of = self._drafted(rows, shown)
+        drafted, team_of = self._drafted(rows, shown, asked, {} if listed is None else listed)
+        if asked.is_plain and len(drafted) >= min(asked.k, MIN_LINKS):
+            return drafted, "".join(team_of.values())
         placed = shelf.arranged(
-            row, listed, asked.k, asked.exclude, rules, asked.now, least=MIN_LINKS
+            row, drafted, asked.k, asked.exclude, rules, asked.now, least=MIN_LINKS
         )
         teams = (
             NEITHER if each.origin in BY_NO_ARM else team_of.get(each.row, NEITHER)
@@ -115,24 +132,32 @@ class Mixture:
         )
         return placed, "".join(teams)
 
-    def _drafted(self, rows: tuple[int, ...], shown: Shown) -> tuple[list[Placed], dict[int, str]]:
-        """The draft of both arms' lists by the rows of the first, and who picked each row. What the
-        first arm does not know cannot be shown.
-        """
-        first, second = self.shelves
-        mine = first.prepared(rows[0], shown.slate)
-        others = [
-            each._replace(row=known)
-            for each in second.prepared(rows[1], shown.slate)
-            if (known := first.find(second.id_of(each.row))) is not None
-        ]
-        # By the number that near-duplicates and namesakes share, of which a slate holds one.
-        by_text = [{first.text_of(each.row): each for each in listed} for listed in (mine, others)]
-        order, teams = team_draft(
-            (list(by_text[0]), list(by_text[1])), shown.coins, len(mine) + len(others)
-        )
+    def _drafted(
+        self, rows: tuple[int, ...], shown: Shown, asked: Asked, listed: dict[int, Listed]
+    ) -> tuple[list[Placed], dict[int, str]]:
+        """The draft of both arms' lists by the rows of the first, and who picked each row."""
+        at_most = asked.k if asked.is_plain else None
+        if shown.slate not in listed:
+            listed[shown.slate] = self._listed(rows, shown.slate, at_most)
+        by_text = listed[shown.slate]
+        n = at_most or len(by_text[0]) + len(by_text[1])
+        order, teams = team_draft((list(by_text[0]), list(by_text[1])), shown.coins, n)
         picked = [by_text[TEAMS.index(team)][text] for text, team in zip(order, teams, strict=True)]
         return picked, {each.row: team for each, team in zip(picked, teams, strict=True)}
+
+    def _listed(self, rows: tuple[int, ...], slate: int, at_most: int | None) -> Listed:
+        """What was prepared in both arms, by the rows of the first; what that does not know cannot
+        be shown.
+        """
+        first, second = self.shelves
+        mine = first.prepared(rows[0], slate, at_most=at_most)
+        others = [
+            each._replace(row=known)
+            for each in second.prepared(rows[1], slate, at_most=at_most)
+            if (known := first.find(second.id_of(each.row))) is not None
+        ]
+        one, two = ({first.text_of(each.row): each for each in part} for part in (mine, others))
+        return one, two
 
     def _label(self, shown: Shown, teams: str) -> str:
         experiment = self.experiment

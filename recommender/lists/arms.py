@@ -205,6 +205,8 @@ def team_draft(
     teams: list[str] = []
     taken: set[int] = set()
     for coin in coins:
+        if len(drafted) == n:
+            break
         for team in (coin, 1 - coin):
             link = next((each for each in left[team] if each not in taken), None)
             if link is not None and len(drafted) < n:
