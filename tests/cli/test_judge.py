@@ -298,6 +298,30 @@ def test_grades_travel_both_ways(site: Path, capfd: pytest.CaptureFixture[str]):
     assert not [grade for grade in stored() if grade.by == "dora"]
 
 
+def test_a_site_on_a_server_is_judged_too(
+    here: Path,
+    postgresql_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+):
+    """From the first key to evaluate, and out and in again, with a store on PostgreSQL."""
+    monkeypatch.setenv("RECOMMENDER_DATABASE", postgresql_url)
+    lines = "".join(json.dumps(record) + "\n" for record in RECORDS)
+    (here / "a.jsonl").write_text(lines, encoding="utf-8")
+    assert main(["import", "articles", "a.jsonl"]) == 0
+    assert main(["train", "--now", "2026-11-22T10:15:00Z"]) == 0
+    typed(monkeypatch, "3210" * 50)
+
+    assert main(["judge", "--by", "ann", "--pages", "3"]) == 0
+    assert main(["judge", "--export", "g.csv"]) == 0
+    capfd.readouterr()
+    assert main(["judge", "--import", "g.csv"]) == 0
+    assert "were here already" in capfd.readouterr().out
+    assert main(["evaluate"]) == 1
+
+    assert "1 judge on 3 pages: model nDCG@5" in capfd.readouterr().out
+
+
 def test_imports_count_what_is_odd(site: Path, capfd: pytest.CaptureFixture[str]):
     """Duplicates, grades older than those here, articles nobody knows."""
     Path("one.csv").write_text("source_id,id,grade,by,at\nknee/1,hip/1,2,ann,2026-11-20\n")
