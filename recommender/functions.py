@@ -27,7 +27,14 @@ from recommender.evaluation import compare as comparing
 from recommender.evaluation.audit import Audit
 from recommender.evaluation.compare import Comparison
 from recommender.evaluation.evaluate import MODEL, Report, end_of_data, judge
-from recommender.evaluation.given_lists import HAND_PICKED, Lists, lists_of, picked, read_lists
+from recommender.evaluation.given_lists import (
+    HAND_PICKED,
+    Lists,
+    is_file_of_lists,
+    lists_of,
+    picked,
+    read_lists,
+)
 from recommender.evaluation.grade_files import judge_name
 from recommender.evaluation.joint import JointReport, judge_jointly
 from recommender.evaluation.judgements import (
@@ -340,7 +347,7 @@ def _lists(name: str, value: Any, store: Store | None = None) -> Bundle | Lists:
         if store is None:
             raise InputError(f"{name}: {HAND_PICKED} lists are those of a site's store: give it")
         return picked(store.articles(with_body=False))
-    if isinstance(value, str | Path) and Path(value).is_file():
+    if isinstance(value, str | Path) and is_file_of_lists(Path(value)):
         return read_lists(Path(value))
     if isinstance(value, Bundle | str | Path):
         return bundle_of(name, value)

@@ -622,9 +622,9 @@ def _side_of(models: Path, name: str, *, named: bool = False) -> Bundle | str:
     ``load_bundle`` takes it; the name of lists stays one.
     """
     from recommender.bundle.bundle import Bundle, load_bundle
-    from recommender.evaluation.given_lists import HAND_PICKED
+    from recommender.evaluation.given_lists import HAND_PICKED, is_file_of_lists
 
-    if name == HAND_PICKED or (not named and Path(name).is_file()):
+    if name == HAND_PICKED or (not named and is_file_of_lists(Path(name))):
         return name
     if name == "live":
         return load_bundle(models)

@@ -205,8 +205,13 @@ class Comparison:
     def verdict(self) -> str:
         """One sentence on which is better, and by what that is known."""
         old, new = self.old.name, self.new.name
-        found = [(judged, words) for judged, words in self._evidence() if judged]
+        found = [*self._evidence()]
+        doubtful = [words for kind, words in found if kind == "doubtful"]
+        found = [(kind, words) for kind, words in found if kind != "doubtful"]
         told = [*(each.sentence for each in self.experiments)]
+        if not found and doubtful:
+            lead = f"Nothing tells for sure whether {new} is better than {old}"
+            return "; ".join([f"{lead}: {doubtful[0]}", *told]).rstrip(".") + "."
         if not found:
             if told:
                 return "; ".join(told).rstrip(".") + "."
@@ -227,11 +232,11 @@ class Comparison:
             sentence += f"; no clear difference {', and '.join(rest)}"
         if against:
             sentence += f"; but {', and '.join(against)}, the other is"
-        return "; ".join([sentence, *told]).rstrip(".") + "."
+        return "; ".join([sentence, *doubtful, *told]).rstrip(".") + "."
 
     def _evidence(self) -> Iterator[tuple[str, str]]:
-        """What figures tell, the surest first: ``better``, ``worse`` or ``unclear`` and in words;
-        empty where there is none.
+        """What figures tell, the surest first: ``better``, ``worse``, ``unclear`` or ``doubtful``
+        and in words.
         """
         if (won := self.off_policy) is not None and not won.reason:
             gain = won.gain
@@ -242,11 +247,11 @@ class Comparison:
             yield judged, f"by what the lists would have won, {clicks} clicks a page view"
         if (offline := self.offline) is not None:
             name = offline.names[1]
-            yield (
-                offline.judgement(name),
-                f"by the order of links shown, {offline.gain(name)}, {offline.n_views:,} clicked "
-                "views",
-            )
+            figures = f"the order of links shown, {offline.gain(name)}, {offline.n_views:,}"
+            if offline.is_doubtful(name):
+                yield "doubtful", f"{figures} clicked views, tells little: {offline.doubt(name)}"
+            else:
+                yield offline.judgement(name), f"by {figures} clicked views"
 
     @property
     def tidy(self) -> pd.DataFrame:

@@ -53,6 +53,11 @@ def read_lists(path: Path) -> Lists:
     return _gathered(rows)
 
 
+def is_file_of_lists(path: Path) -> bool:
+    """Is it a file, or would it be one by its name?"""
+    return path.is_file() or (unpacked(path).suffix.lower() in FORMATS and not path.is_dir())
+
+
 def picked(articles: Iterable[Article]) -> Lists:
     """The editors' lists, each link once, of pages that have one. ``InputError`` if none has."""
     found = {each.id: list(dict.fromkeys(each.recommended)) for each in articles}

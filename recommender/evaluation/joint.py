@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 WEIGHED = " (places weighed)"
 # Letters of two names that stand beside one another above a picture on a phone.
 MAX_NAMES = 26
-# From this share of views on it is noted that what was shown was one side's own order. Not tuned.
-MENTIONED = 0.1
+# What was shown is nearer to the order of one than of another if it has so much more of the
+# neighbours as they stood. Not tuned.
+NEARER = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +55,8 @@ class JointReport:
     ``difference`` with ``low`` and ``high``, ``p``, corrected for the number of bundles, and ``n``
     views. ``slices`` has the gain of each other over the first where the views are cut by what is
     known of them, behind ``bundle`` the columns of a report's; it is empty where no bundle judges.
+    ``agreement`` is the share of neighbours in the slates, view by view, that each would put in the
+    order in which they were shown; NaN where no order is known.
     ``judged`` is what people's grades make of whole lists, None if there are none.
     """
 
@@ -68,6 +71,7 @@ class JointReport:
     since: int
     until: int
     ranked: Ranked
+    agreement: dict[str, float]
     judged: Judged | None = None
 
     @property
@@ -79,6 +83,26 @@ class JointReport:
         """``better``, ``worse`` or ``unclear``: one of the others beside the first."""
         row = self.table.loc[name]
         return text.judgement(row["gain low"], row["gain high"], row["gain p"])
+
+    def favoured(self, name: str) -> str | None:
+        """Which of the first and another the clicks favour since what was shown is nearer to its
+        order; None if neither, or if places are weighed.
+        """
+        first = self.names[0]
+        apart = self.agreement[name] - self.agreement[first]
+        if self.metric.endswith(WEIGHED) or not abs(apart) >= NEARER:
+            return None
+        return name if apart > 0 else first
+
+    def is_doubtful(self, name: str) -> bool:
+        """Is the one that is better the one that clicks favour?"""
+        better = {"better": name, "worse": self.names[0]}.get(self.judgement(name))
+        return better is not None and better == self.favoured(name)
+
+    def doubt(self, name: str) -> str:
+        """Why that tells little."""
+        favoured = self.favoured(name)
+        return f"what readers saw was nearer to the order of {favoured}, whose top has the clicks"
 
     def gain(self, name: str) -> str:
         """By how much one of the others is better than the first, and how sure that is."""
@@ -97,6 +121,7 @@ class JointReport:
         }
         found = [
             f"{name} orders the links {words[self.judgement(name)]} {first} ({self.gain(name)})"
+            + (f", but {self.doubt(name)}" if self.is_doubtful(name) else "")
             if self.judgement(name) != "unclear"
             else f"{name} is {words['unclear']} {first} ({self.gain(name)})"
             for name in others
@@ -261,6 +286,7 @@ def judge_jointly(
     followed = np.searchsorted(link, views.click_link)
     values: dict[str, dict[str, np.ndarray]] = {}
     ranked: dict[str, np.ndarray] = {}
+    agreement: dict[str, float] = {}
     metric = f"nDCG@{k}"
     examined = examined_by(log, [*sides.values()][::-1])
     even = np.ones(len(views.slate))
@@ -277,18 +303,13 @@ def judge_jointly(
         }
         if examined is not None:
             values[name][deciding] = values[name][metric]
-        share = _as_shown(score, slate, views)
-        if share >= MENTIONED and views.ordered[views.slate].any():
-            notes.append(
-                f"{text.number(share, '.0%')} of the judged views showed their links in the order "
-                f"of {name}, so clicks at the top favour it."
-            )
+        agreement[name] = _agreement(score, slate, views)
     table, differences = _tables(values, deciding, weights, views.session, random)
     return JointReport(
         table=table,
         differences=differences,
         slices=_slices(sides, values, log, articles, random, metric=metric),
-        notes=[*_notes(log, views, k, is_weighed=examined is not None), *notes],
+        notes=[*_notes(log, views, k, is_weighed=examined is not None), *notes, *_on(agreement)],
         metric=deciding,
         n_views=len(views.slate),
         n_log_views=len(log.slate),
@@ -296,6 +317,7 @@ def judge_jointly(
         since=int(views.ts.min()),
         until=int(views.ts.max()),
         ranked=Ranked(views, link, slate, ranked),
+        agreement=agreement,
     )
 
 
@@ -341,14 +363,26 @@ def _scores(
     return score, f"{missing:,} of {len(link):,} links shown {known} and come last in its order."
 
 
-def _as_shown(score: np.ndarray, slate: np.ndarray, views: Impressions) -> float:
-    """The share of views whose links stood in the order of the score."""
-    same = slate[1:] == slate[:-1]
-    turned = same & ~(score[:-1] > score[1:])
-    is_other = np.zeros(len(views.source), dtype=bool)
-    is_other[slate[1:][turned]] = True
-    is_other |= ~views.ordered
-    return float(1 - is_other[views.slate].mean())
+def _agreement(score: np.ndarray, slate: np.ndarray, views: Impressions) -> float:
+    """Of neighbours in slates whose order is known, the share that the score puts in that order,
+    mean over views; ties count half.
+    """
+    times = np.bincount(views.slate, minlength=len(views.source)) * views.ordered
+    before, after = score[:-1], score[1:]
+    same = np.where(before == after, 0.5, before > after)
+    weight = np.where(slate[1:] == slate[:-1], times[slate[1:]], 0)
+    return float((same * weight).sum() / weight.sum()) if weight.any() else np.nan
+
+
+def _on(agreement: Mapping[str, float]) -> list[str]:
+    """What is to be noted of it."""
+    if np.isnan([*agreement.values()]).any():
+        return []
+    shares = ", ".join(f"{text.number(share, '.0%')} {name}" for name, share in agreement.items())
+    return [
+        f"Of neighbours as they were shown, so many stand in the order of each: {shares}. Clicks "
+        "at the top favour the highest."
+    ]
 
 
 def _tables(

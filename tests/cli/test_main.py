@@ -187,6 +187,7 @@ def failure(words: list[str], capfd: pytest.CaptureFixture[str]) -> str:
         (["compare", "../x", "x"], "../x: there is no such bundle"),
         (["compare", ".x", "x"], "'.x' is no bundle's name"),
         (["compare", "x", "y"], "models/x: there is no such bundle"),
+        (["compare", "x.csv", "x.csv.gz"], "x.csv: no such file"),
         (["models", "activate", "x"], "models/x: there is no such bundle"),
         (["models", "activate", "../x"], "'../x' is no bundle's name"),
         (["models", "rollback"], "no bundle was live before this one"),

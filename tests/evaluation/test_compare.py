@@ -245,9 +245,12 @@ def won(gain: Interval, reason: str = "") -> Difference:
 
 @pytest.fixture(scope="module")
 def better() -> Comparison:
-    """From the bundle to the editors' lists: 30 of 42 readers want what the editors have first."""
+    """From the bundle to the editors' lists: 30 of 42 readers want what the editors have first,
+    though they were shown what the bundle has first.
+    """
     picked = {id: page.recommended for id, page in BY_ID.items() if page.recommended}
-    log = log_of([*follow("knee", "nap", 30), *follow("knee", "hip", 12)])
+    shown = ("hip", "ankle", "nap", "sleep")
+    log = log_of([*follow("knee", "nap", 30, shown=shown), *follow("knee", "hip", 12, shown=shown)])
     found = compare(bundle(), picked, names=("the bundle", "the editors"))
     return judged(found, bundle(), picked, log, articles=BY_ID)
 
@@ -293,6 +296,24 @@ def test_without_any_figure_the_verdict_says_why(found: Comparison):
     assert replace(nothing, off_policy=won(NOTHING, "no view")).verdict == nothing.verdict
     unclear = replace(nothing, off_policy=won(Interval(0.0, -0.1, 0.1)))
     assert unclear.verdict.startswith("There is no clear difference between the old lists and")
+
+
+def test_who_was_shown_on_top_is_not_called_better_for_that():
+    """Readers follow the first link; the same lists turned round are worse by that, and nothing is
+    known.
+    """
+    shown, turned = {"knee": ["nap", "hip"]}, {"knee": ["hip", "nap"]}
+    log = log_of(follow("knee", "nap", 40, shown=("nap", "hip")))
+
+    found = judged(compare(shown, turned), shown, turned, log)
+
+    assert found.verdict.startswith(
+        "Nothing tells for sure whether the new lists is better than the old lists: the order of "
+        "links shown, −0.369"
+    )
+    sure = replace(found, off_policy=won(SURE)).verdict
+    assert sure.startswith("the new lists is better than the old lists by what the lists would")
+    assert "tells little: what readers saw was nearer to the order of the old lists" in sure
 
 
 def test_an_experiment_is_part_of_the_verdict(better: Comparison, found: Comparison):

@@ -109,14 +109,35 @@ def test_views_of_pages_without_a_list_are_left_out_for_all_and_counted():
         judge_jointly({"a": {"nap": ["hip"]}, "b": bundle()}, log_of(events))
 
 
-def test_whose_order_was_shown_is_noted():
-    """Clicks at the top favour it."""
-    log = log_of(readers())
-    found = judge_jointly({"shown": {"knee": ["sleep", "nap", "ankle", "hip"]}, "b": PICKED}, log)
+def test_who_wins_by_the_places_it_had_is_doubted():
+    """Lists in the order shown beside the reverse: all or none of the neighbours stand so, and if
+    the first is better, that tells little; if the other one is, it does.
+    """
+    shown, turned = {"knee": ["nap", "hip"]}, {"knee": ["hip", "nap"]}
 
-    assert any("100 % of the judged views showed their links in the order of shown" in note
-               for note in found.notes)  # fmt: skip
-    assert not any("in the order of b" in note for note in found.notes)
+    for clicked, judged in (("nap", "worse"), ("hip", "better")):
+        log = log_of(follow("knee", clicked, 20, shown=("nap", "hip")))
+        found = judge_jointly({"shown": shown, "turned": turned}, log)
+
+        assert found.agreement == {"shown": 1, "turned": 0}
+        assert found.favoured("turned") == "shown"
+        assert found.judgement("turned") == judged
+        assert found.is_doubtful("turned") == (judged == "worse")
+        assert ("but what readers saw was nearer to the order of shown" in found.verdict) == (
+            judged == "worse"
+        )
+        assert "100 % shown, 0 % turned. Clicks at the top favour the highest." in found.notes[-1]
+
+
+def test_nobody_is_favoured_where_no_order_is_known():
+    """As in logs that have no positions."""
+    log = log_of(follow("knee", "nap", 20, shown=("nap", "hip"), ordered=False))
+    found = judge_jointly({"a": {"knee": ["hip", "nap"]}, "b": {"knee": ["nap", "hip"]}}, log)
+
+    assert np.isnan(found.agreement["a"])
+    assert found.favoured("b") is None
+    assert found.judgement("b") == "better"
+    assert not found.is_doubtful("b")
 
 
 def test_places_are_weighed_where_a_bundle_knows_them(monkeypatch: pytest.MonkeyPatch):
