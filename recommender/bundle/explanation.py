@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -22,7 +22,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 
 from recommender.array_fields import LARGE, Keys, Values, Within
-from recommender.articles.article import parse_timestamp
+from recommender.articles.article import parse_timestamp, title_key
 from recommender.articles.dates import day_number
 from recommender.bundle.arrays import load, load_array
 from recommender.bundle.composition import DEFAULT_K, Placed
@@ -33,7 +33,7 @@ from recommender.errors import BundleError
 from recommender.escaping import terminal
 from recommender.lists.editorial import Rule, Rules
 from recommender.ragged import find
-from recommender.text.terms import FUNCTION_WORDS, IS_UNSPACED, fold, is_run, terms, words
+from recommender.text.terms import FUNCTION_WORDS, IS_UNSPACED, MARK, fold, is_run, terms, words
 from recommender.text.tfidf import is_number, is_subject, naming
 
 # What each rung of a ladder stands for (``ranking.ladder``).
@@ -59,6 +59,9 @@ N_TERMS, N_NAMED = 6, 3
 # A word in a larger share of the texts of a language carries sentences, and is no subject: of
 # English these are left out anyway. In both titles it may be in more. Not tuned.
 COMMON, COMMON_IN_TITLES = 0.25, 0.6
+# ... of a large site in fewer: the words of a template stand on thousands of pages. Read by eye on
+# 16,000 health questions, of which a seventh name "phenotype" and "ontology".
+COMMON_OF = 3.5
 # Two titles are about one thing if half of what they name is the same (as ``tfidf.SAME_SUBJECT``).
 ABOUT = 0.5
 # Titles of other articles that are looked at for how a word is written within a sentence.
@@ -77,29 +80,51 @@ MIN_VISITS, MIN_READ_COSINE = 3, 0.05
 # "syndrome" and "type". Not tuned.
 BESIDE = 0.5
 # What belongs to the name before it: "type 2", "factor V", "vitamin C".
-QUALIFIER = re.compile(r"\d+(?:[.,]\d+)*|[IVX]+|[A-Z]\d?")
+QUALIFIER = re.compile(r"\d+(?:[.,]\d+)*|[IVX]+[A-Z]?|[A-Z]\d?")
 TOKEN = re.compile(r"[^\W_]+(?:['’.·-][^\W_]+)*")
-# English words that say nothing of what a text is about, beside ``terms.FUNCTION_WORDS``, which no
-# term is: they may bear on likeness, but no sentence names them.
+# Words that say nothing of what a text is about, of English and of languages near it, beside
+# ``terms.FUNCTION_WORDS``, which no term is: they may bear on likeness, but no sentence names them.
 PLAIN = frozenset(
-    """
-    about above across after again against all almost alone along already also although always among
-    another any anyone anything around away back because become becomes before begin begins behind
-    being below best better between beyond both bring brings call called calls cause caused causes
-    certain change changes come comes common cannot day days describe described different due each
-    early easily either else end enough especially even ever every everyone everything example far
-    feel feels few find first following found full further general get gets getting give given gives
-    go goes going good great group half hand help helps high however important include included
-    includes including instead just keep keeps kept kind kinds know known large larger last late
-    later least less let like likely little long longer look looks lot low lower made main mainly
-    make makes making many mean means more most much must name named near need needs never new next
-    no normal not nothing now number of off often old once one only other others otherwise out over
-    own part parts people perhaps person place possible provide put quite rather really reason right
-    same say says second see seem seems seen several show shown shows side similar since small so
-    some someone something sometimes soon start still such sure take taken takes tell tells thing
-    things think though three through time times together too took toward towards try turn two under
-    until up upon use used useful uses using usually various very want wants way ways well went
-    whether while whole within without work works world would year years yet
+    fold(word)
+    for word in """
+    about above across after again against all almost alone along already also although always
+    among another any anyone anything around away back because become becomes before begin
+    begins behind being below best better between beyond both bring brings call called calls
+    cause caused causes certain change changes come comes common cannot day days describe
+    described different due each early easily either else end enough especially even ever
+    every everyone everything example far feel feels few find first following found full
+    further general get gets getting give given gives go goes going good great group half hand
+    help helps high however important include included includes including instead just keep
+    keeps kept kind kinds know known large larger last late later least less let like likely
+    little long longer look looks lot low lower made main mainly make makes making many mean
+    means more most much must name named near need needs never new next no normal not nothing
+    now number of off often old once one only other others otherwise out over own part parts
+    people perhaps person place possible provide put quite rather really reason right same say
+    says second see seem seems seen several show shown shows side similar since small so some
+    someone something sometimes soon start still such sure take taken takes tell tells thing
+    things think though three through time times together too took toward towards try turn two
+    under until up upon use used useful uses using usually various very want wants way ways
+    well went whether while whole within without work works world would year years yet avoid
+    ease eases per prevent problem problems sign signs stop term terms treat treated treating
+    truly aber als am auch auf aus bei beim bis das dass dem den der des die doch durch ein
+    eine einem einen einer eines er es für gegen hat haben hilft ihr ihre im ist kann mehr mit
+    nach nicht noch nur oder ohne sein sich sie sind über um und unter vom von vor war was
+    wenn werden wie wird zu zum zur au aux avec ce ces cette comme comment contre dans de du
+    elle en est et être il ils je la le les leur lors lui mais même ne nous ou où par pas plus
+    pour qu que quel quelle quels qui quoi sa sans se ses son sont sur un une vous al algo
+    como con contra cual cuando cómo del desde donde el ella entre era esta este fue hace
+    hasta hay las lo los más muy o para pero por porque qué ser si sin sobre su sus también
+    tras tu una uno y ya che chi cosa da dal dalla dei della delle di e gli ha i in ma nel
+    nella non perché più quali quando quanto questo sono sua sul ao as com do dos em foi mas
+    na nas não nos os pela pelo qual sem seu são uma aan bij dan dat deze dit door een het hoe
+    hun is maar met naar niet nog om ook op te tegen tot uit van voor waar wat we wel wordt
+    zijn zo att av blir det där efter eller ett från för har hur inte kan med men mot när och
+    på sig som så till vad var vid vilka är af at dette fra hvad hvor hvordan ikke mod når og
+    skal til ved være ei eli ennen että ja jo joka jos kanssa kuin kuinka kun kuten mikä miksi
+    mikäli mitä miten mukaan mutta myös niin noin nyt ole oli on ovat sekä sen siitä sitä tai
+    tämä voi voivat yli ale aby albo bez być co czy dla gdy ich jak jako jest już które który
+    lub może nad nie niż od oraz po pod przed przez przy są się tak tego ten to tylko w więc z
+    za ze że
     """.split()  # noqa: SIM905 - a paragraph is easier to read than a column
 )
 MOMENT = timedelta(microseconds=1)
@@ -435,6 +460,11 @@ class Desk:
         numbers, counts = np.unique(known, return_counts=True)
         return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
+    @cached_property
+    def _most(self) -> float:
+        """In a larger share of texts than this a word is no subject."""
+        return min(COMMON, COMMON_OF / sqrt(max(1, len(self.lists.stub))))
+
     def may_name(self, number: int, source: int, *, most: float) -> bool:
         """Does a term say what a text is about: neither the form of a title nor a bare number, and
         not in most texts?
@@ -455,33 +485,68 @@ class Desk:
             for number, weight in one.terms.items()
             if number in other.terms
         }
-        found: list[SharedTerm] = []
         titles = self.title(source), self.title(item)
         named = [{*terms(title)} for title in titles]
+        found: dict[str, SharedTerm] = {}
         for number in sorted(weights, key=lambda number: -weights[number]):
             term = self.term(number)
-            plain = all(part in PLAIN for part in term.split(" "))
+            parts = term.split(" ")
+            plain = "'" in term or all(part in PLAIN for part in parts)
             if plain or is_number(term) or term in self.texts.forms.n_titles or len(term) < 2:
                 continue
-            is_part = is_run(term)
-            parts = term.split(" ")
-            inside = [all(part in words for part in parts) for words in named]
-            if not is_part and not all(inside) and self.share(number, source) > COMMON:
+            if len(parts) > 1 and IS_UNSPACED.match(term):
                 continue
+            if is_part := is_run(term):
+                shown = self._alike(term.lstrip(MARK), source, item) or f"{term.lstrip(MARK)}…"
+                inside = [
+                    any(term.lstrip(MARK) in fold(title) for title in [each]) for each in titles
+                ]
+            else:
+                inside = [all(part in words for part in parts) for words in named]
+                if not all(inside) and self.share(number, source) > self._most:
+                    continue
+                shown = self.written(term, source, item)
             where = ("both" if inside[1] else "page") if inside[0] else "neither"
             where = "link" if inside[1] and not inside[0] else where
-            shown = f"{term.lstrip('~')}…" if is_part else self.written(term, source, item)
-            found.append(SharedTerm(shown, round(weights[number], 6), where, is_part))
-            if len(found) == N_TERMS:
-                break
-        return tuple(found)
+            key = fold(shown)
+            before = found.get(key, SharedTerm(shown, 0.0, where, is_part))
+            weight = round(before.weight + weights[number], 6)
+            found[key] = SharedTerm(before.term, weight, before.in_titles, before.is_run)
+        for key, part in [*found.items()]:
+            # A piece of a word that is named is no more than that word.
+            if not part.term.endswith("…"):
+                continue
+            entire = [each for each, other in found.items() if not other.term.endswith("…")]
+            if whole := [each for each in entire if part.term[:-1] in each]:
+                of = found[whole[0]]
+                found[whole[0]] = replace(of, weight=round(of.weight + part.weight, 6))
+                del found[key]
+        kept: list[SharedTerm] = []
+        for each in sorted(found.values(), key=lambda each: -each.weight):
+            # A word and the same one in another form are one.
+            if not any({*each.term.split(" / ")} & {*other.term.split(" / ")} for other in kept):
+                kept.append(each)
+        return tuple(kept[:N_TERMS])
+
+    def _alike(self, run: str, source: int, item: int) -> str:
+        """The words of both that have a run of letters, as far as titles and teasers show them."""
+        found = []
+        for row in (source, item):
+            tokens = [token for text in self._shown(row) for token in TOKEN.findall(text)]
+            having = [token for token in tokens if run in fold(token) and fold(token) not in PLAIN]
+            # The stem is where a word begins, or where it does within another that is put together.
+            having.sort(key=lambda token: not fold(token).startswith(run))
+            found += having[:1]
+        if len(found) < 2 or not any(fold(token).startswith(run) for token in found):
+            return ""
+        return found[1] if fold(found[0]) == fold(found[1]) else " / ".join(found)
 
     def written(self, term: str, source: int, item: int) -> str:
         """A term as readers know it: as titles and teasers write it within a sentence."""
         if " " in term:
             return " ".join(self.written(part, source, item) for part in term.split(" "))
         if IS_UNSPACED.match(term):
-            return term
+            return self._span(term, source, item)
         texts = [text for row in (item, source) for text in self._shown(row)]
         forms = [form for text in texts for form in forms_of(term, text)]
         inner = [form for form, is_first in forms if not is_first]
@@ -500,6 +565,18 @@ class Desk:
         """Is a title a name alone, without a word of a form or a sentence?"""
         forms = self.texts.forms.n_titles
         return not any(word in FUNCTION_WORDS or word in forms for word in words(title))
+
+    def _span(self, term: str, source: int, item: int) -> str:
+        """The longest that titles and teasers of both have in common around a pair of characters:
+        where no spaces part words, terms are pieces of them.
+        """
+        one, other = (fold(" ".join(self._shown(row))) for row in (source, item))
+        blocks = SequenceMatcher(a=one, b=other, autojunk=False).get_matching_blocks()
+        spans = [
+            span for at, _, n in blocks for span in UNSPACED_SPAN.findall(one[at : at + n])
+            if term in span
+        ]  # fmt: skip
+        return max(spans, key=len, default=term)
 
     def _shown(self, row: int) -> tuple[str, str]:
         link = self.shelf.link(Placed(row, 0.0, ""), 0)
@@ -527,27 +604,46 @@ class Desk:
             spans = [span.strip() for block in blocks for span in UNSPACED_SPAN.findall(block)]
             return [span for span in spans if any(term in span for term in wanted)]
         page, link = (TOKEN.findall(title) for title in titles)
-        together = {*pairwise(map(fold, page))}
-        alone = {*map(fold, page)}
-        found: list[list[str]] = []
+        keys = [*map(fold, page)]
+        together = {*pairwise(keys)}
+        # What may stand in a name: words that both titles are about, and what joins them.
+        beside = {self.term(number) for number in self._beside(source, item)} | wanted
+        runs: list[list[str]] = []
         before = ""
         for token in link:
-            key, within = fold(token), [term for term in terms(token) if term in wanted]
-            is_next = (before, key) in together
-            if key in alone and (within or (is_next and QUALIFIER.fullmatch(token))):
-                found[-1:] = [[*found[-1], token]] if is_next else [*found[-1:], [token]]
-                before = key
-            else:
+            key, within = fold(token), beside.intersection(terms(token))
+            is_next = bool(runs) and (before, key) in together
+            joins = is_next and (QUALIFIER.fullmatch(token) or key in FUNCTION_WORDS)
+            if key not in keys or not (within or joins):
+                # "type 1" and "type 2" are no type that they share.
+                if is_next_of(before, keys) and QUALIFIER.fullmatch(token) and len(runs[-1]) > 1:
+                    runs[-1].pop()
                 before = ""
+                continue
+            runs[-1:] = [[*runs[-1], token]] if is_next else [*runs[-1:], [token]]
+            before = key
+        runs = [row for row in map(trimmed, runs) if row]
+        runs = [row for row in runs if any(wanted.intersection(terms(token)) for token in row)]
         weight = {self.term(number): float(self.texts.idf[number]) for number in numbers}
         total = [
-            sum(weight.get(term, 0.0) for token in row for term in terms(token)) for row in found
+            sum(weight.get(term, 0.0) for token in row for term in terms(token)) for row in runs
         ]
         # Whichever weighs most comes first, and what is but a kind of word beside it goes.
-        order = sorted(range(len(found)), key=lambda at: -total[at])
-        kept = [found[at] for at in order if total[at] >= BESIDE * total[order[0]]]
-        named = [" ".join(self._in_sentence(token, source, item) for token in row) for row in kept]
+        order = sorted(range(len(runs)), key=lambda at: -total[at])
+        kept = [at for at in order if total[at] >= BESIDE * total[order[0]]]
+        if sum(total[at] for at in kept) < BESIDE * sum(weight.values()):
+            heaviest = max(wanted, key=lambda term: (weight[term], term))
+            return [self.written(heaviest, source, item)]
+        named = [
+            " ".join(self._in_sentence(token, source, item) for token in row)
+            for row in map(runs.__getitem__, kept)
+        ]
         return list(dict.fromkeys(named))
+
+    def _beside(self, source: int, item: int) -> set[int]:
+        """The terms that both titles are about, however many texts have them."""
+        one, other = self.words(source).subject, self.words(item).subject
+        return {number for number in one.keys() & other.keys() if self.term(number) not in PLAIN}
 
     def _in_sentence(self, token: str, source: int, item: int) -> str:
         """A word of a title as it is written within a sentence."""
@@ -574,7 +670,7 @@ class Desk:
         whole = sqrt(naming(kinds[0]) * naming(kinds[1]))
         is_about = sum(both.values()) >= ABOUT * whole
         if not is_about:
-            both = {at: both[at] for at in both if self.may_name(at, source, most=COMMON)}
+            both = {at: both[at] for at in both if self.may_name(at, source, most=self._most)}
         if both and (phrases := self.phrases(source, item, {*both})[:N_NAMED]):
             if is_about:
                 return f"both are about {listed(phrases)}"
@@ -582,19 +678,22 @@ class Desk:
         if name := self._named(item, one):
             return f"this page speaks of {name}"
         if name := self._named(source, other):
-            return f"it speaks of {name}, as this page does"
-        whole_words = [each for each in shared if not each.is_run and " " not in each.term]
-        whole_words.sort(key=lambda each: each.in_titles == "neither")
-        found = list(dict.fromkeys(each.term for each in whole_words))[:N_NAMED]
+            return f"it speaks of {name}, which this page is about"
         if alike < LEAST_ALIKE:
             return "their texts are of one topic" if topic else ""
+        known = [each for each in shared if "…" not in each.term]
+        singles = [each for each in known if " " not in each.term or each.is_run] or known
+        singles.sort(key=lambda each: each.in_titles == "neither")
+        found = [quoted(each.term) for each in singles[:N_NAMED]]
+        if any(each.is_run for each in singles[:N_NAMED]):
+            return f"words of both are alike: {listed(found)}"
         if len(found) > 1:
-            return f"their texts share the words {listed([quoted(word) for word in found])}"
+            return f"their texts share the words {listed(found)}"
         if topic:
             return "their texts are of one topic"
-        if any(each.is_run for each in shared):
-            return "words of their texts resemble each other"
-        return f"their texts share the word {quoted(found[0])}" if found else ""
+        if not found and shared:
+            return "words of their texts are alike"
+        return f"their texts share the word {found[0]}" if found else ""
 
     def _named(self, row: int, text: Words) -> str:
         """What the title of an article names, if all of it stands in a text; empty for nothing, and
@@ -627,6 +726,31 @@ class Desk:
 
 
 UNSPACED_SPAN = re.compile(rf"{IS_UNSPACED.pattern}{{2,}}")
+
+
+def is_next_of(key: str, keys: Sequence[str]) -> bool:
+    """Does a number or a letter follow on a word of a title?"""
+    at = keys.index(key) + 1 if key in keys else len(keys)
+    return at < len(keys) and QUALIFIER.fullmatch(keys[at].upper()) is not None
+
+
+def trimmed(row: Sequence[str]) -> list[str]:
+    """Words of a title without what joins others at either end.
+
+    >>> trimmed(["of", "the", "heart", "and", "lung", "in"]), trimmed(["in", "2"])
+    (['heart', 'and', 'lung'], [])
+    """
+    kept = [
+        at
+        for at, token in enumerate(row)
+        if fold(token) not in FUNCTION_WORDS and not QUALIFIER.fullmatch(token)
+    ]
+    if not kept:
+        return []
+    last = kept[-1] + 1
+    while last < len(row) and QUALIFIER.fullmatch(row[last]):
+        last += 1
+    return [*row[kept[0] : last]]
 
 
 def forms_of(term: str, text: str) -> list[tuple[str, bool]]:
@@ -751,8 +875,10 @@ def _clauses(
     if rule is not None:
         return [f"an editor pinned it here{_reason(rule)}"]
     clauses = []
-    if placing.origin in ("fallback", "hand-picked"):
+    if placing.origin == "fallback":
         clauses.append("it fills up a list that would be too short")
+    if placing.origin == "hand-picked":
+        clauses.append("it fills up a list that would be too short, by the page's hand-picked one")
     if placing.origin == "explored":
         clauses.append("it stands here to be tried")
     if figures.is_next:
@@ -763,7 +889,7 @@ def _clauses(
     if readers is not None and readers.is_sure:
         found = follow(readers, is_placed=lists.about.examination.identified)
         clauses.append(found if readers.rate > 1 or not clauses else f"but {found}")
-    elif figures.is_picked:
+    elif figures.is_picked and placing.origin != "hand-picked":
         clauses.append("it stands in the page's hand-picked list")
     elif (
         readers is not None
@@ -810,13 +936,13 @@ def _absence(
             f"it is in {spoken[0]} and the page in {spoken[1]}, and links stay in one language",
         )
     if shelf.text_of(item) == shelf.text_of(source):
-        return "copy", "it has the text or the title of the page itself"
+        return "copy", f"it has {_same(desk, item, source)} as the page itself"
     for placed in listed_rows:
         if placed.row != item and shelf.text_of(placed.row) == shelf.text_of(item):
             other = quoted(desk.title(placed.row))
             if item < n_base and lists.newest[item] == placed.row:
                 return "edition", f"a newer edition of it, {other}, stands in its place"
-            return "copy", f"it has the text or the title of {other}, which is in the list"
+            return "copy", f"it has {_same(desk, item, placed.row)} as {other}, which is listed"
     if not figures.is_relevant:
         common = f"its text is {_percent(alike)} like the page's"
         return "floor", f"{common}, below the {_percent(about.relevance_floor)} that links need"
@@ -856,6 +982,11 @@ def _reason(rule: Rule) -> str:
     return f": {rule.reason} ({where}{until})" if rule.reason else f" ({where}{until})"
 
 
+def _same(desk: Desk, one: int, other: int) -> str:
+    is_named = title_key(desk.title(one)) == title_key(desk.title(other))
+    return "the same title" if is_named else "nearly the same text"
+
+
 def _is_new(shelf: Lists | Patched, row: int) -> bool:
     return isinstance(shelf, Patched) and row in shelf.read
 
@@ -868,7 +999,7 @@ def _age(desk: Desk, row: int) -> float | None:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %")
+    return f"{share:.1%}".replace("%", " %")
 
 
 def explain_links(

@@ -106,35 +106,47 @@ def _of_ranker(
     names = CAUTIOUS if ranker.cautious else BY_CLICKS
     found = [ranker.predict(seen)]
     left = seen.copy()
-    # From the top down: each step forgets what one rung brought.
+    # From the top down: each step forgets what one rung brought, of the pairs that have any of it.
     for rung, below in zip(names[:0:-1], names[-2::-1], strict=True):
-        left[:, [AT[name] for name in UNKNOWN[rung]]] = 0.0
+        known = [AT[name] for name in UNKNOWN[rung]]
+        changed = (left[:, known] != 0).any(axis=1) | (left[:, AT["text"]] != texts[below])
         if rung == "target":
-            left[:, AT["fullness"]] = USUALLY_FULL
+            changed |= left[:, AT["fullness"]] != USUALLY_FULL
         if rung == "lists":
+            changed |= picked
             picked = np.zeros_like(picked)
-        left[:, AT["text"]] = texts[below]
-        content = left[:, [AT[name] for name in CONTENT]].astype(np.float64)
-        levels = ranker.history.content.predict(content)
-        left[:, AT["content"]] = levels + np.where(picked, 0.0, ranker.history.unchosen)
-        left[:, AT["score"]] = left[:, [AT[name] for name in LEVELS]].sum(axis=1, dtype=np.float64)
-        found.append(ranker.predict(left))
+        rows = left[changed]
+        rows[:, known] = 0.0
+        rows[:, AT["text"]] = texts[below][changed]
+        if rung == "target":
+            rows[:, AT["fullness"]] = USUALLY_FULL
+        content = rows[:, [AT[name] for name in CONTENT]].astype(np.float64)
+        unchosen = np.where(picked[changed], 0.0, ranker.history.unchosen)
+        rows[:, AT["content"]] = ranker.history.content.predict(content) + unchosen
+        rows[:, AT["score"]] = rows[:, [AT[name] for name in LEVELS]].sum(axis=1, dtype=np.float64)
+        left[changed] = rows
+        score = found[-1].copy()
+        if len(rows):
+            score[changed] = ranker.predict(rows)
+        found.append(score)
     return found[::-1]
 
 
 def _texts(
     corpus: Corpus, ranker: Ranker, sources: np.ndarray, items: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The feature ``text`` once each rung is known, ``(n_pairs,)``."""
+    """The feature ``text`` once each rung is known, ``(n_pairs,)``, float32 as features are."""
     if ranker.handpicked is not None:
-        apart, unknown, known = _of_lists(corpus, ranker.handpicked, sources, items)
+        apart, unknown, known = (
+            each.astype(np.float32) for each in _of_lists(corpus, ranker.handpicked, sources, items)
+        )
         found = {"start": apart, "text": unknown, "groups": unknown}
         return {**dict.fromkeys(BY_CLICKS, known), **found}
     seen = signals(corpus, sources, items)
     alike, given, whole = (
-        np.log(np.maximum(each.astype(np.float64), LEAST_TEXT))
+        np.log(np.maximum(each.astype(np.float64), LEAST_TEXT)).astype(np.float32)
         for each in text_stages(corpus, seen, items)
     )
-    nothing = np.full(len(items), np.log(LEAST_TEXT))
+    nothing = np.full(len(items), np.log(LEAST_TEXT), dtype=np.float32)
     first, last = {"start": nothing, "text": alike}, ("target", "reading", "pair")
     return {**dict.fromkeys(BY_CLICKS, given), **first, **dict.fromkeys(last, whole)}

@@ -118,7 +118,7 @@ def test_both_are_about_what_both_titles_name(by_text: Bundle):
     ("source", "candidate", "absent", "words"),
     [
         ("gout-symptoms", "gout-symptoms", "self", "a page is not linked to itself"),
-        ("knee-symptoms", "knee-copy", "copy", "the text or the title of the page itself"),
+        ("knee-symptoms", "knee-copy", "copy", "it has the same title as the page itself"),
         ("knee-symptoms", "knie", "language", "it is in de and the page in en"),
         ("knee-symptoms", "symp-3", "floor", "below the"),
     ],
@@ -131,6 +131,70 @@ def test_why_a_link_is_not_there(
 
     assert (found.position, found.absent) == (None, absent)
     assert words in found.sentence[:1].lower() + found.sentence[1:]
+
+
+def titled(tmp_path: Path, *titles: str, body: str = "") -> Bundle:
+    """Pages of one text under these titles, and others, of which a third know syndromes."""
+    own = [f"{title} {body} own{number} words{number}" for number, title in enumerate(titles)]
+    others = [f"filler{n} thing{n} other{n} {'syndrome' * (n % 3 == 0)}" for n in range(30)]
+    return built(
+        tmp_path,
+        [
+            *(Article(id=f"{n}", title=title, body=own[n]) for n, title in enumerate(titles)),
+            *(Article(id=f"x{n}", title=f"Filler{n}", body=body) for n, body in enumerate(others)),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "phrase"),
+    [
+        ("Spastic paraplegia type 8", "Spastic paraplegia type 11", "spastic paraplegia"),
+        ("Citrullinemia type II", "Causes of citrullinemia type II", "citrullinemia type ii"),
+        ("X-linked myopathy", "Living with X-linked myopathy", "x-linked myopathy"),
+        ("Cancer of the breast", "Who gets cancer of the breast", "cancer of the breast"),
+        ("Coffin-Lowry syndrome", "Lowry Wood syndrome", "lowry"),
+        ("流感疫苗接种", "儿童流感疫苗", "流感疫苗"),
+    ],
+)
+def test_names_are_put_together_as_titles_have_them(
+    page: str, link: str, phrase: str, tmp_path: Path
+):
+    """Numbers and joining words within, kinds of words left out, in any script."""
+    bundle = titled(tmp_path, page, link, body="common ground")
+
+    found = bundle.explain("0", "1").sentence.lower().replace('"', "")
+
+    assert found in (f"both are about {phrase}", f"both titles mention {phrase}")
+
+
+def test_forms_of_a_word_are_named_as_titles_have_them(tmp_path: Path):
+    """Where runs of letters are compared; endings, stop words and pieces are not named."""
+    titles = (
+        "Mitä sokeri tekee hampaille?",
+        "Kuinka paljon sokeria saa syödä?",
+        "Miten hampaita harjataan?",
+        "Übungen bei Kniearthrose",
+        "Honig bei Husten",
+        "Bewegung bei Arthrose",
+        "Polven kuntoutus päivässä",
+    )
+    articles = [
+        Article(id=f"{n}", title=title, body=f"{title} ääni{n} öljy{n}")
+        for n, title in enumerate(titles)
+    ]
+    bundle = built(tmp_path, articles)
+
+    named = {
+        ids: bundle.explain(*ids).sentence
+        for ids in (("0", "1"), ("0", "2"), ("3", "5"), ("3", "4"))
+    }
+
+    assert 'alike: "sokeri / sokeria"' in named["0", "1"]
+    assert 'alike: "hampaille / hampaita"' in named["0", "2"]
+    assert 'alike: "Kniearthrose / Arthrose"' in named["3", "5"]
+    assert '"bei"' not in named["3", "4"]
+    assert "keri…" not in [each.term for each in bundle.explain("0", "1").terms]
 
 
 def ruled(bundle: Bundle, text: str) -> Bundle:
