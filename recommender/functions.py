@@ -562,22 +562,31 @@ def audit(
     moment = datetime.now(UTC) if now is None else arguments.moment("now", now)
     if oldest_days is not None:
         oldest_days = arguments.whole("oldest_days", oldest_days, least=0)
-    store, log = _store_of(site), None
-    if store is None:
-        checked_articles(site)
-    if store is not None:
-        articles = store.articles(with_body=False)
-        log = _counted(store, [article.id for article in articles], moment)
-    else:
-        articles = list((_by_id(site) or {}).values())
+    if (store := _store_of(site)) is not None:
+        return _audited(bundle, store, moment, oldest_days, seed)
+    checked_articles(site)
+    with Store("sqlite://") as scratch:
+        scratch.apply(article_batch(site))
+        return _audited(bundle, scratch, moment, oldest_days, seed)
+
+
+def _audited(
+    bundle: Bundle, store: Store, now: datetime, oldest_days: int | None, seed: int
+) -> Audit:
+    articles = store.articles(with_body=False)
+
+    def texts(ids: Sequence[str]) -> dict[str, str]:
+        return {article.id: article.text for article in store.articles(ids=ids)}
+
     return auditing.audit(
         bundle,
         articles,
-        date=moment.astimezone(UTC).date().isoformat(),
-        today=day_number(moment),
-        published=dates_of(articles, moment).day,
+        date=now.astimezone(UTC).date().isoformat(),
+        today=day_number(now),
+        published=dates_of(articles, now).day,
+        texts=texts,
         oldest_days=oldest_days,
-        log=log,
+        log=_counted(store, [article.id for article in articles], now),
         seed=seed,
     )
 

@@ -33,6 +33,7 @@ from recommender.evaluation.link_checks import (
     GRADES,
     MOST_ANYWHERE,
     Links,
+    Texts,
     clicks_of,
 )
 from recommender.evaluation.report import text
@@ -229,14 +230,16 @@ def audit(
     date: str,
     today: float,
     published: np.ndarray,
+    texts: Texts,
     oldest_days: int | None = None,
     log: Log | None = None,
     seed: int = 0,
 ) -> Audit:
     """Grade every hand-picked link of the ``articles``, stubs included, by what a ``bundle`` knows.
 
-    ``published``, ``(n_articles,)``, and ``today`` are days since 1970; ``log`` counts articles by
-    their numbers in ``articles``; what was published more than ``oldest_days`` ago is outdated, by
+    ``published``, ``(n_articles,)``, and ``today`` are days since 1970; ``texts`` gives the
+    texts of articles by id, of which few are asked for; ``log`` counts articles by their numbers in
+    ``articles``; what was published more than ``oldest_days`` ago is outdated, by
     default as long as the bundle was built with. ``EvaluationError`` if no page has a hand-picked
     list.
     """
@@ -252,7 +255,7 @@ def audit(
         dtype=np.int64,
     )
     days = bundle.about.dates.oldest_days if oldest_days is None else oldest_days
-    parts = (articles, bundle, source, target, place, row, published, today, days)
+    parts = (articles, bundle, source, target, place, row, published, today, days, texts)
     links = Links(*parts, None, seed)
     notes = []
     if log is not None:

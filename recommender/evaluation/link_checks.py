@@ -9,12 +9,14 @@ checks; those on texts leave alone what is broken anyway.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from rapidfuzz import fuzz
 from scipy.special import gammainc
 
 from recommender.articles.addresses import url_key
@@ -33,7 +35,7 @@ from recommender.ragged import at, find
 from recommender.ranking.handpicked import SURE
 from recommender.store.counts import UNKNOWN, Log
 from recommender.text.corpus import LATENT
-from recommender.text.neighbours import NEAR_DUPLICATE, NEAR_TITLE
+from recommender.text.neighbours import NEAR_DUPLICATE
 from recommender.text.tfidf import SAME_SUBJECT
 
 # How bad a link is.
@@ -41,21 +43,25 @@ GOOD, DOUBTFUL, POOR, BROKEN = range(4)
 GRADES = ("good", "doubtful", "poor", "broken")
 # From such chances on a link is off-topic, or may be. Not tuned: what they find and what they get
 # wrong is in benchmarks/README.md, "The audit".
-OFF_TOPIC, MAYBE_OFF_TOPIC = 0.8, 0.5
+OFF_TOPIC, MAYBE_OFF_TOPIC = 0.8, 0.4
 # Where a larger share of all links is no more alike than pages drawn by chance, texts do not tell
 # which are off-topic. Not tuned.
 MOST_ANYWHERE = 0.9
 # Texts as much alike have a subject in common, whatever readers do. Not tuned: on the sample site
 # links that readers want have .1 to .2.
 ALIKE = 0.2
-# Of all links so many are meant although text does not show it: on a site whose editors picked with
-# care (va) .1 to .2 are no more alike than chance, and by eye they belong. So it takes more of such
-# links, or readers, to call one off-topic.
-MEANT = 0.1
+# So many of all links are taken to be meant although they are no more alike than chance, and of
+# those that are no more alike so many at most: by eye nearly all of va's, whose editors picked with
+# care (.16 of its links), and one in twelve of the sample site's, whose lists are bad (.49).
+MEANT, MOST_MEANT = 0.1, 0.5
 # A page that has nearly all of the target's title in its text names it. Not tuned.
 NAMED = 0.8
 # Distinct terms a text needs before likeness says anything of it. Not tuned.
-MIN_WORDS = 15
+MIN_WORDS = 20
+# Words from which on the same text is no accident; and those from which on texts that differ in one
+# word of a hundred (``ALL_BUT``, in percent) are one. Read by eye on msdocs: below it, and under
+# titles that differ in a number, they are parts of a reference.
+MIN_SAID, MIN_COPIED, ALL_BUT = 15, 100, 99.0
 # Pairs drawn by chance, and of each article, to learn what it has in common with any other.
 N_DRAWN, N_OF_EACH = 50_000, 32
 # A link is hardly followed below such a part of the usual rate of its page: rates differ tenfold
@@ -66,9 +72,15 @@ HARDLY = 1 / 3
 MOST_WEIGHT = 2.0
 # Of all that are called so such a share is wrong at most, and each is that sure. Not tuned.
 ERROR, LEAST_SURE = 0.05, 0.9
+# A page is about both of two editions if it is so nearly as much like the newer one. Read by eye on
+# msdocs: where it is less, both are current, such as two interfaces to one structure.
+AS_ALIKE = 0.8
 # Days of a year, for ages in words.
 YEAR_DAYS = 365.25
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+
+
+Texts = Callable[[Sequence[str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +106,8 @@ class Links:
     ``target``, an article, or a number beyond them for an id that the store has not; ``place``,
     from 1. ``row`` is the bundle's number of each article, ``(n_articles,)``, ``EMPTY`` if it does
     not know it. ``published`` is the day of each article since 1970, NaN where unknown, and
-    ``today`` that of the audit; older than ``oldest_days`` is too old (0: nothing is).
+    ``today`` that of the audit; older than ``oldest_days`` is too old (0: nothing is). ``texts``
+    gives the texts of articles by id.
     """
 
     articles: Sequence[Article]
@@ -106,6 +119,7 @@ class Links:
     published: np.ndarray
     today: float
     oldest_days: int
+    texts: Texts
     clicks: LinkClicks | None
     seed: int = 0
 
@@ -265,11 +279,9 @@ def duplicate(links: Links) -> Found:
     width = len(same)
     first = _first_of(links.source[links.sound].astype(np.int64) * width + same[rows])
     later = np.flatnonzero(first != np.arange(len(first)))
-    alike = links.bundle.site.overlaps(rows[first[later]], rows[later])
-    is_copy = (alike[:, 0] >= NEAR_DUPLICATE) & (alike[:, 1] >= NEAR_TITLE)
-    named = [title_key(links.title(number)) for number in links.target[links.sound[later]]]
-    before = [title_key(links.title(number)) for number in links.target[links.sound[first[later]]]]
-    is_named = np.array([a == b for a, b in zip(named, before, strict=True)], dtype=bool)
+    ends = links.target[links.sound[later]], links.target[links.sound[first[later]]]
+    is_named = _named_alike(links, *ends)
+    is_copy = _copies(links, *ends, is_named)
     kept = is_copy | is_named
     later, is_copy, first = later[kept], is_copy[kept], first[later[kept]]
     of = dict(zip(again.tolist(), links.earlier[again].tolist(), strict=True))
@@ -292,23 +304,19 @@ def duplicate(links: Links) -> Found:
 
 def copy(links: Links) -> Found:
     """Links to a near-duplicate of their page, or to one of its title."""
-    is_copy = (links.alike[:, 0] >= NEAR_DUPLICATE) & (links.alike[:, 1] >= NEAR_TITLE)
     same = links.bundle.lists.same
-    near = is_copy | (same[links.pairs[0]] == same[links.pairs[1]])
-    kept = [
-        place
-        for place in np.flatnonzero(near).tolist()
-        if is_copy[place] or title_key(links.title(links.source[links.sound[place]]))
-        == title_key(links.title(links.target[links.sound[place]]))
-    ]  # fmt: skip
-    found = np.array(kept, dtype=np.int64)
-    copies = set(links.sound[found[is_copy[found]]].tolist())
+    near = np.flatnonzero(same[links.pairs[0]] == same[links.pairs[1]])
+    ends = links.source[links.sound[near]], links.target[links.sound[near]]
+    is_named = _named_alike(links, *ends)
+    is_copy = _copies(links, *ends, is_named)
+    kept = is_copy | is_named
+    found, is_copy = near[kept], is_copy[kept]
+    copies = set(links.sound[found[is_copy]].tolist())
 
     def reason(link: int) -> str:
         return "its text is that of the page" if link in copies else "has the title of the page"
 
-    grade = np.where(is_copy[found], POOR, DOUBTFUL)
-    return Found.of(links.sound[found], grade, reason)
+    return Found.of(links.sound[found], np.where(is_copy, POOR, DOUBTFUL), reason)
 
 
 def language(links: Links) -> Found:
@@ -359,10 +367,14 @@ def outdated(links: Links) -> Found:
     number_of = _inverse(links.row, len(links.bundle.lists.stub))
     newest = np.asarray(links.bundle.lists.newest)[links.pairs[1]]
     for place in np.flatnonzero(newest != links.pairs[1]).tolist():
-        heir = int(number_of[newest[place]])
-        if heir != EMPTY and links.page[heir] != links.page[links.source[links.sound[place]]]:
-            instead[int(links.sound[place])] = heir
+        link, heir = int(links.sound[place]), int(number_of[newest[place]])
+        source, target = int(links.source[link]), int(links.target[link])
+        if heir in (EMPTY, source) or _plain(links.title(heir)) != _plain(links.title(target)):
+            continue
+        if not _is_of_branch(links, source, target, heir):
+            instead[link] = heir
     instead |= {link: heir for link, heir in _of_later_year(links).items() if link not in instead}
+    instead = _missed(links, instead)
     age = np.full(len(links.source), np.nan)
     pages = links.leads_to_page
     age[pages] = links.today - links.published[links.target[pages]]
@@ -538,7 +550,8 @@ def _groups(links: Links) -> TwoGroups:
         return TwoGroups(chance, groups.share)
     # What an editor meant may be unlike in text, and what many other pages list as well was hardly
     # drawn by chance.
-    by_text = groups.chance * max(1 - MEANT / max(groups.share, 1e-9), 0.0)
+    meant = min(MEANT / max(groups.share, 1e-9), MOST_MEANT)
+    by_text = groups.chance * (1 - meant)
     popularity = np.maximum(_popularity(links, targets), 1)
     by_text = by_text / (by_text + np.maximum(1 - by_text, 1e-9) * popularity)
     groups = replace(groups, chance=by_text)
@@ -590,6 +603,84 @@ def _spoken_for(links: Links, sources: np.ndarray, targets: np.ndarray) -> np.nd
     good &= at(reading.cosine, pair) >= MIN_READ_COSINE
     listed = links.bundle.listed(sources, targets)
     return good if listed is None else good | (listed >= SURE)
+
+
+def _plain(title: str) -> str:
+    """A text but for case and spaces: signs tell "C" from "C++"."""
+    return " ".join(unicodedata.normalize("NFKC", title).casefold().split())
+
+
+def _named_alike(links: Links, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """True where two articles have one title to a reader, ``(n_pairs,)``."""
+    pairs = zip(one.tolist(), other.tolist(), strict=True)
+    return np.array([_plain(links.title(a)) == _plain(links.title(b)) for a, b in pairs], bool)
+
+
+def _copies(links: Links, one: np.ndarray, other: np.ndarray, is_named: np.ndarray) -> np.ndarray:
+    """True where two articles are one text, ``(n_pairs,)``: word by word, or nearly under one
+    title, or all but a word in a hundred in a long text under titles that differ in no number.
+    Texts of a reference are alike whatever they are about, and then a word is all.
+    """
+    if len(one) == 0:
+        return np.zeros(0, dtype=bool)
+    rows = links.row[one].astype(np.int64), links.row[other].astype(np.int64)
+    near = links.bundle.site.overlaps(*rows)[:, 0] >= NEAR_DUPLICATE
+    involved = np.unique(np.concatenate([one[near], other[near]])).tolist()
+    texts = links.texts([links.articles[number].id for number in involved])
+    words = {
+        number: _plain(texts.get(links.articles[number].id, "")).split() for number in involved
+    }
+    found = np.zeros(len(one), dtype=bool)
+    for pair in np.flatnonzero(near).tolist():
+        left, right = words[int(one[pair])], words[int(other[pair])]
+        if is_named[pair]:
+            found[pair] = True
+        elif left == right:
+            found[pair] = len(left) >= MIN_SAID
+        elif min(len(left), len(right)) >= MIN_COPIED:
+            titles = (set(_plain(links.title(int(each[pair]))).split()) for each in (one, other))
+            differ = set.symmetric_difference(*titles)
+            same = fuzz.ratio(left, right) >= ALL_BUT
+            found[pair] = same and not any(any(map(str.isdigit, word)) for word in differ)
+    return found
+
+
+def _missed(links: Links, instead: Mapping[int, int]) -> dict[int, int]:
+    """Newer editions, by link, but for those that the list has already, those that the page is less
+    about than about the older one, and where the page came out with the older one.
+    """
+    if not instead:
+        return {}
+    found, heirs = np.array([*instead.items()], dtype=np.int64).T
+    n = len(links.articles)
+    has = (
+        find(
+            np.unique(links.source.astype(np.int64) * n + links.target),
+            links.source[found] * n + heirs,
+        )
+        >= 0
+    )
+    source, old, new = (
+        links.row[of].astype(np.int64) for of in (links.source[found], links.target[found], heirs)
+    )
+    site = links.bundle.site
+    about = site.cosine(source, new) >= AS_ALIKE * site.cosine(source, old)
+    # What came out on one day belongs together.
+    apart = np.abs(links.published[links.source[found]] - links.published[links.target[found]])
+    kept = about & ~has & ~(apart < 1)
+    return dict(zip(found[kept].tolist(), heirs[kept].tolist(), strict=True))
+
+
+def _is_of_branch(links: Links, source: int, target: int, heir: int) -> bool:
+    """Whether a page stands in the same branch of a site as the older of two editions, in folders
+    that the newer one does not: manuals of several releases, each of which links to its own.
+    """
+    at = [set(_folders(links.articles[number].url)) for number in (source, target, heir)]
+    return bool((at[1] - at[2]) & at[0])
+
+
+def _folders(url: str | None) -> list[str]:
+    return url_key(url).partition("?")[0].split("/")[:-1] if url else []
 
 
 def _of_later_year(links: Links) -> dict[int, int]:
