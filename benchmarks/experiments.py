@@ -10,7 +10,7 @@ experiment is looked at once a day.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ from recommender.experiments.checks import MISMATCH, drawn_anew
 from recommender.experiments.counting import PAGES
 from recommender.experiments.interleaving import preferred
 from recommender.experiments.sequential import ALPHA, VIEWS, Difference, Sums, p_value
-from recommender.lists.arms import INTERLEAVED, Arm, Experiment, team_draft
+from recommender.lists.arms import INTERLEAVED, Arm, Experiment, credited, team_draft
 from recommender.store.database import Store
 from recommender.training.pipeline import build
 
@@ -308,15 +308,15 @@ def beside(n: int = 60) -> None:
 
 
 def pairs() -> Iterator[tuple[str, Pair]]:
-    """Bundles by text, by hand-picked lists' clicks of a week, and of two months; and the best
-    possible lists beside the same with their first links out of order.
+    """Hand-picked lists and bundles: by text, by a month of clicks and by two; and the best
+    possible lists beside the same with their first three links out of order.
     """
     with tempfile.TemporaryDirectory() as folder, Store(f"sqlite:///{folder}/site.db") as store:
         pages = pages_in(store)
         picked = {page.id: page.recommended for page in store.articles() if not page.stub}
         text = lists_of(build(store, Path(folder), now=readers.FIRST_DAY), pages)
         made = {}
-        for days in (7, readers.DAYS):
+        for days in (readers.DAYS // 2, readers.DAYS):
             with Store(f"sqlite:///{folder}/{days}.db") as log:
                 pages_in(log)
                 log.add_events(readers.visits(picked, seed=SEED, days=days))
@@ -324,14 +324,17 @@ def pairs() -> Iterator[tuple[str, Pair]]:
                 made[days] = lists_of(build(log, Path(folder), now=now), pages)
     best = {page: readers.best_list(page, 10) for page in pages}
     turned = {page: [*reversed(links[:3]), *links[3:]] for page, links in best.items()}
-    last = made[readers.DAYS]
+    first, last = made.values()
+    yield "hand-picked, and by text", _pair(pages, picked, text)
     yield "by text, and by two months of clicks", _pair(pages, text, last)
-    yield "by a week of clicks, and by two months", _pair(pages, made[7], last)
+    yield "by a month of clicks, and by two", _pair(pages, first, last)
     yield "two months, and the best possible", _pair(pages, last, best)
     yield "the best three out of order, and the best possible", _pair(pages, turned, best)
 
 
-def _pair(pages: Sequence[str], old: dict[str, list[str]], new: dict[str, list[str]]) -> Pair:
+def _pair(
+    pages: Sequence[str], old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]
+) -> Pair:
     interest = np.array([readers.truth()[page].interest for page in pages])
     coins = [mixed().shown(at).coins for at in range(N_VARIANTS)]
     lists = tuple(np.stack([_chances(page, each[page]) for page in pages]) for each in (old, new))
@@ -341,7 +344,10 @@ def _pair(pages: Sequence[str], old: dict[str, list[str]], new: dict[str, list[s
     for row, page in enumerate(pages):
         both = tuple([number[id] for id in each[page] if id in number] for each in (old, new))
         for at in range(N_VARIANTS):
-            links, picked = team_draft((both[0], both[1]), coins[at], 10)
+            n = sum(map(len, both))
+            links, picked = team_draft((both[0], both[1]), coins[at], n)
+            _, turned = team_draft((both[0], both[1]), [1 - coin for coin in coins[at]], n)
+            links, picked = links[:10], credited(picked, turned)[:10]
             drafts[row, at] = _chances(page, [ids[link] for link in links])
             teams[row, at, : len(picked)] = [int(each) for each in picked]
     return Pair(interest / interest.sum(), (lists[0], lists[1]), drafts, teams)

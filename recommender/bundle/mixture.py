@@ -16,7 +16,15 @@ from typing import NamedTuple
 from recommender.bundle.composition import Placed, Shelf
 from recommender.candidates import MIN_LINKS
 from recommender.events.slate_token import N_VARIANTS
-from recommender.lists.arms import INTERLEAVED, NEITHER, TEAMS, Experiment, Shown, team_draft
+from recommender.lists.arms import (
+    INTERLEAVED,
+    NEITHER,
+    TEAMS,
+    Experiment,
+    Shown,
+    credited,
+    team_draft,
+)
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import DEPTH
 
@@ -136,14 +144,19 @@ class Mixture:
         self, rows: tuple[int, ...], shown: Shown, asked: Asked, listed: dict[int, Listed]
     ) -> tuple[list[Placed], dict[int, str]]:
         """The draft of both arms' lists by the rows of the first, and who picked each row."""
-        at_most = asked.k if asked.is_plain else None
+        # Whole rounds, so that it is seen whether both arms had a link for the last.
+        at_most = asked.k + asked.k % 2 if asked.is_plain else None
         if shown.slate not in listed:
             listed[shown.slate] = self._listed(rows, shown.slate, at_most)
         by_text = listed[shown.slate]
         n = at_most or len(by_text[0]) + len(by_text[1])
-        order, teams = team_draft((list(by_text[0]), list(by_text[1])), shown.coins, n)
+        lists = list(by_text[0]), list(by_text[1])
+        order, teams = team_draft(lists, shown.coins, n)
+        _, turned = team_draft(lists, [1 - coin for coin in shown.coins], n)
         picked = [by_text[TEAMS.index(team)][text] for text, team in zip(order, teams, strict=True)]
-        return picked, {each.row: team for each, team in zip(picked, teams, strict=True)}
+        drafted = list(zip(picked, credited(teams, turned), strict=True))
+        drafted = drafted[: asked.k] if asked.is_plain else drafted
+        return [each for each, _ in drafted], {each.row: team for each, team in drafted}
 
     def _listed(self, rows: tuple[int, ...], slate: int, at_most: int | None) -> Listed:
         """What was prepared in both arms, by the rows of the first; what that does not know cannot

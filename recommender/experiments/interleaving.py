@@ -10,8 +10,9 @@ arm among the clicks that are credited has an interval that holds at every look
 How much more an arm would win alone is not known from it: the better links of both stand in one
 list, and the first to be followed may end the search.
 
->>> bool(preference([0, 1], [60, 80], [90, 120], [600, 800]).high[-1] > 0.5)
-True
+>>> found = preference([0, 0, 1, 1], [1, 0, 1, 0], [0, 1, 0, 1], [300, 420, 280, 400])
+>>> round(float(found.estimate[-1]), 2), bool(found.low[-1] > 0.5)
+(0.59, True)
 """
 
 from __future__ import annotations

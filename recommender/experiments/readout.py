@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import jinja2
 import numpy as np
 
+from recommender.bundle import registry
 from recommender.errors import ExperimentError
 from recommender.evaluation.report import picture, text
 from recommender.evaluation.report.picture import (
@@ -37,7 +38,7 @@ from recommender.experiments.counting import Trial, Visits, count, rates_before,
 from recommender.experiments.differing import pages_alike
 from recommender.experiments.interleaving import preferred
 from recommender.experiments.sequential import ALPHA, Difference, Sums, Z, views_to_find
-from recommender.lists.arms import INTERLEAVED, TEAMS, Experiment
+from recommender.lists.arms import INTERLEAVED, NEITHER, TEAMS, Experiment
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
 from recommender.store.queries import ids_by_key
@@ -279,7 +280,7 @@ class _Analysis:
         self.experiment, self.seen = trial.experiment, trial.seen
         self.interleaved = self.experiment.kind == INTERLEAVED
         self.names = [arm.name for arm in self.experiment.arms]
-        self.alpha = alpha
+        self.alpha, self.models = alpha, models
         self.level = alpha if self.interleaved else alpha / (len(self.names) - 1)
         self.notes: list[str] = []
         self.arm_of = self._arms_of_labels()
@@ -300,7 +301,7 @@ class _Analysis:
     def _arms_of_labels(self) -> np.ndarray:
         """The arm of each label, by place; 0 for the teams of an interleaved slate, -1 for none."""
         if self.interleaved:
-            known = set(TEAMS) | {"0"}
+            known = {*TEAMS, NEITHER}
             return np.array([0 if set(each) <= known else -1 for each in self.seen.labels],
                             dtype=np.int64)  # fmt: skip
         place = {name: at for at, name in enumerate(self.names)}
@@ -473,13 +474,21 @@ class _Analysis:
                         kept[self.names[arm]] = rows[-1]["kept"]
                         daily += self._days(seen, self.names[arm])
                         found.append(self._found(sums, seen, arm))
-        bundles = {arm.name: arm.bundle for arm in self.experiment.arms}
         decided = verdict.compared(
-            found, self.names[0], bundles=bundles, where=self._where(),
+            found, self.names[0], activate=self._activating(), where=self._where(),
             stopped=self.experiment.stopped is not None,
         )  # fmt: skip
         days = [each.days for each in found if each.days is not None]
         return rows, daily, decided, max(days, default=None), kept
+
+    def _activating(self) -> dict[str, str]:
+        """What to do to make each arm's bundle live."""
+        live = None if self.models is None else registry.current(self.models)
+        stopped = self.experiment.stopped is not None
+        return {
+            arm.name: verdict.activating(arm.name, arm.bundle, stopped=stopped, live=live)
+            for arm in self.experiment.arms
+        }
 
     def _where(self) -> str:
         return " on pages where they differ" if self.primary == DIFFERING else ""
@@ -551,8 +560,7 @@ class _Analysis:
         names = (self.names[0], self.names[1])
         decided = verdict.preferred(
             share, low, high, one + two, arms=names, days=days, where=self._where(),
-            bundles={arm.name: arm.bundle for arm in self.experiment.arms},
-            stopped=self.experiment.stopped is not None,
+            activate=self._activating(), stopped=self.experiment.stopped is not None,
         )  # fmt: skip
         views = int(self.seen.n[mine].sum())
         found = {
@@ -656,7 +664,10 @@ class _Analysis:
 
     def _on_known(self, adjustment: Mapping[str, Any]) -> list[str]:
         if self.interleaved:
-            return []
+            return [
+                "A click counts for the arm that picked the link, as long as both had links left. "
+                "How much more an arm would win by itself cannot be seen from this."
+            ]
         if self.visits is not None:
             return ["What pages won before is not taken off, since visits stand in their place."]
         kept = [each for each in (adjustment["kept"] or {}).values() if each is not None]

@@ -27,7 +27,7 @@ boundary leaves room for; ``benchmarks/experiments.py`` counts how often it is c
 
 >>> round(float(MIXING(0.05)), 2)
 8.21
->>> bool(log_bayes_factor(np.array([520, 480]), np.array([0.5, 0.5])) < 0)
+>>> bool(log_bayes_factor(np.array([505, 495]), np.array([0.5, 0.5])) < 0)
 True
 """
 

@@ -69,10 +69,10 @@ def nothing_seen(name: str) -> Verdict:
 
 
 def compared(
-    found: Sequence[Found], control: str, *, bundles: Mapping[str, str], stopped: bool, where: str
+    found: Sequence[Found], control: str, *, activate: Mapping[str, str], stopped: bool, where: str
 ) -> Verdict:
-    """Of arms beside the control; ``bundles`` are those of the arms, ``where`` says which pages
-    count.
+    """Of arms beside the control; ``activate`` is what to do to activate each, ``where`` says which
+    pages count.
     """
     winners = [each for each in found if each.better and each.relative is not None]
     if winners:
@@ -82,7 +82,7 @@ def compared(
         what = (
             f"{best.arm} wins {_span(best)} more clicks per page view than {control}{where}{also}"
         )
-        return Verdict(ACTIVATE, best.arm, f"{what}; {_activate(best.arm, bundles, stopped)}.")
+        return Verdict(ACTIVATE, best.arm, f"{what}; {activate[best.arm]}.")
     unknown = [each for each in found if each.low is None]
     if unknown:
         return Verdict(
@@ -123,7 +123,7 @@ def preferred(
     clicks: int,
     *,
     arms: tuple[str, str],
-    bundles: Mapping[str, str],
+    activate: Mapping[str, str],
     days: float | None,
     stopped: bool,
     where: str,
@@ -141,22 +141,24 @@ def preferred(
             share, low, high = 1 - share, 1 - high, 1 - low
         what = (
             f"Readers prefer {best} to {other}: it picked {number(share, '.1%')} "
-            f"({number(low, '.1%')} to {number(high, '.1%')}) of the {clicks:,} links followed"
+            f"({number(100 * low, '.1f')} to {number(high, '.1%')}) of the {clicks:,} links "
+            "followed"
         )
-        done = _activate(best, bundles, stopped)
+        done = activate[best]
         return Verdict(ACTIVATE, best, f"{what}{where}; {done}.")
     what = (
         f"No preference can be seen {'' if stopped else 'yet '}({arms[1]} picked "
-        f"{number(share, '.1%')} of the {clicks:,} links followed, {number(low, '.1%')} to "
+        f"{number(share, '.1%')} of the {clicks:,} links followed, {number(100 * low, '.1f')} to "
         f"{number(high, '.1%')}){where}"
     )
     return Verdict(WAIT, None, f"{what}." if stopped else f"{what}: {_wait([days])}.")
 
 
-def _activate(arm: str, bundles: Mapping[str, str], stopped: bool) -> str:
-    if stopped:
-        return f"run: recommender models activate {bundles[arm]}"
-    return f"run: {STOP} --activate {arm}"
+def activating(arm: str, bundle: str, *, stopped: bool, live: str | None) -> str:
+    """What to do to make the bundle of an arm live, where ``live`` is the one that is now."""
+    if not stopped:
+        return f"run: {STOP} --activate {arm}"
+    return "it is live" if bundle == live else f"run: recommender models activate {bundle}"
 
 
 def _wait(days: Sequence[float | None]) -> str:

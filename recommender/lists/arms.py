@@ -37,7 +37,7 @@ BETWEEN = "/"
 # Rounds of a draft: two links each, as many as a page may ask for; and after how many coins come
 # again: five rounds are the ten links that most pages ask for.
 N_ROUNDS, N_TOSSES = 25, 5
-# In the teams of an interleaved slate: a link that neither arm picked, such as a pin.
+# In the teams of an interleaved slate: a link that is neither arm's, such as a pin.
 NEITHER = "0"
 # Which arm picked a link, by the arm's place.
 TEAMS = "12"
@@ -214,3 +214,22 @@ def team_draft(
                 teams.append(TEAMS[team])
                 taken.add(link)
     return drafted, "".join(teams)
+
+
+def credited(teams: str, turned: str) -> str:
+    """Who is credited with clicks on the links of a whole draft, beside that with all coins
+    ``turned``: as long as both arms pick, whichever the coins, each its own; from where one has
+    nothing left nobody, or the longer list would win by its length.
+
+    >>> credited("211222", "122122"), credited("12", "2")
+    ('211200', '00')
+    """
+    end = min(map(_both_pick, (teams, turned)))
+    return teams[:end] + NEITHER * (len(teams) - end)
+
+
+def _both_pick(teams: str) -> int:
+    """How many links of a draft are of rounds in which both arms pick."""
+    rounds = range(0, len(teams), len(TEAMS))
+    alone = (at for at in rounds if {*teams[at : at + len(TEAMS)]} != {*TEAMS})
+    return next(alone, len(teams))

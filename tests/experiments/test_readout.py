@@ -130,6 +130,16 @@ def test_when_it_is_over_the_sentence_has_another_command():
     assert found.verdict.endswith("run: recommender models activate b1.")
 
 
+def test_what_is_live_already_needs_no_command(tmp_path):
+    trial = replace(split(50, 50), stopped=NOW.isoformat())
+    (tmp_path / "CURRENT").write_text("b1\n")
+    store = store_of(drawn_views(trial, 12_000, gains(new=0.3)))
+
+    found = read_out(store, trial, now=NOW, models=tmp_path)
+
+    assert found.verdict.endswith("than old; it is live.")
+
+
 def test_of_three_arms_each_is_compared_with_the_first():
     trial = split(34, 33, 33)
     store = store_of(drawn_views(trial, 18_000, gains(new=0.02, other=0.4)))

@@ -14,6 +14,7 @@ from recommender.lists.arms import (
     TEAMS,
     Arm,
     Experiment,
+    credited,
     shared_out,
     team_draft,
     unit,
@@ -136,3 +137,18 @@ def test_equal_lists_are_shown_as_they_are():
     for variant in range(100):
         order, _ = team_draft(([5, 3, 8, 1], [5, 3, 8, 1]), BOTH.shown(variant).coins, 4)
         assert order == [5, 3, 8, 1]
+
+
+def test_a_longer_list_wins_nothing_by_its_length():
+    """Where all links are followed alike, both arms are credited alike over all coins, also where
+    the shorter list is a part of the longer one.
+    """
+    for lists in (([1, 2], [3, 4, 5, 6, 7]), ([1, 2], [1, 2, 3, 4]), ([9], [9, 1]), ([], [1, 2])):
+        credit = Counter()
+        for variant in range(100):
+            coins = BOTH.shown(variant).coins
+            _, teams = team_draft(lists, coins, 10)
+            _, turned = team_draft(lists, [1 - coin for coin in coins], 10)
+            credit.update(enumerate(credited(teams, turned)))
+
+        assert all(credit[place, "1"] == credit[place, "2"] for place in range(10))
