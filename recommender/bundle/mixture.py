@@ -143,7 +143,9 @@ class Mixture:
     def _drafted(
         self, rows: tuple[int, ...], shown: Shown, asked: Asked, listed: dict[int, Listed]
     ) -> tuple[list[Placed], dict[int, str]]:
-        """The draft of both arms' lists by the rows of the first, and who picked each row."""
+        """The draft of both arms' lists by the rows of the first, and who is credited with each
+        row.
+        """
         # Whole rounds, so that it is seen whether both arms had a link for the last.
         at_most = asked.k + asked.k % 2 if asked.is_plain else None
         if shown.slate not in listed:

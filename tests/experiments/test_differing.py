@@ -1,14 +1,17 @@
 """Where arms show the same, by their frozen bundles."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 from sites import BODIES, NOW, built
-from trials import split
+from trials import interleaved, split
 
 from recommender.articles.article import Article
+from recommender.bundle.mixture import Asked, Mixture
 from recommender.experiments.differing import alike, pages_alike
 from recommender.experiments.freezing import hand_picked
+from recommender.lists.editorial import Rules
 
 PICKED = {"knee": ("nap", "sleep")}
 SITE = [
@@ -64,3 +67,22 @@ def test_a_bundle_that_is_gone_says_nothing(arms):
     models, _, _ = arms
 
     assert pages_alike(models, split(50, 50)) is None
+
+
+@pytest.mark.parametrize("k", [3, 4])
+def test_a_short_list_of_editors_loses_nothing_by_its_length(arms, k):
+    """Of an interleaved slate each arm is credited at each place equally often."""
+    _, bundle, picked = arms
+    rules = Rules(())
+    mixture = Mixture(interleaved(), [picked.lists, bundle.lists], [rules, rules])
+    rows = mixture.rows("knee")
+    credit, drafted = Counter(), 0
+
+    for variant in range(100):
+        placed, teams = mixture.composed(rows, mixture.by_variant[variant], Asked(k, NOW))
+        credit.update(enumerate(teams))
+        drafted += len(placed)
+
+    assert drafted == 100 * k
+    assert credit[0, "1"] > 0
+    assert all(credit[place, "1"] == credit[place, "2"] for place in range(k))
