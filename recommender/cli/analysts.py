@@ -294,7 +294,7 @@ def related(id: str, k: int, explain: bool, why: str | None, as_json: bool) -> N
     """Show the list of an article, by its id or its address; or explain one link, listed or not.
 
     \b
-    examples:
+    example:
       recommender related why-does-my-knee-click -k 5 --explain
       recommender related why-does-my-knee-click --why gout
     """
