@@ -507,7 +507,7 @@ def compare(
 
 def _unjudged(found: Comparison, reason: str, *more: str) -> Comparison:
     """A comparison without figures on which is better."""
-    why = f"Which is better is not judged: {reason}."
+    why = f"{comparing.UNJUDGED}{reason}."
     return replace(found, missing=(*found.missing, why, *more))
 
 

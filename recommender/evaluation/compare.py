@@ -49,6 +49,8 @@ N_MOST = 10
 # A category of a smaller share of the pages is not among those that changed most, where a single
 # page would stand first. Not tuned.
 MIN_CATEGORY = 0.01
+# How a reason begins why neither figure is given.
+UNJUDGED = "Which is better is not judged: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,8 @@ class Comparison:
         if not found:
             if told:
                 return "; ".join(told).rstrip(".") + "."
-            reasons = "; ".join(each.removesuffix(".") for each in self.missing)
+            found_none = (each.removeprefix(UNJUDGED).removesuffix(".") for each in self.missing)
+            reasons = "; ".join(found_none)
             return f"Nothing tells whether {new} is better than {old}: {reasons}."
         judged = next((kind for kind, _ in found if kind != "unclear"), "unclear")
         opposite = {"better": "worse", "worse": "better"}.get(judged)

@@ -233,6 +233,7 @@ def difference(
     one that depends on a model of clicks; ``names`` are what notes and reasons call the two.
     """
     log, notes = usable(log)
+    is_placed = len(log.slate) > 0
     sides = [lists_beside(log, each, k) for each in (old, new)]
     wanted = [numbered(log, lists, k) for lists, _ in sides]
     both = np.logical_and(*((each != EMPTY).any(axis=1)[log.source] for each in wanted))
@@ -244,7 +245,9 @@ def difference(
     ]
     nothing = Interval(np.nan, np.nan, np.nan)
     refused = Difference(
-        "", nothing, nothing, nothing, "no view in the log has a page of which both have a list",
+        "", nothing, nothing, nothing, "no view in the log has a page of which both have a list"
+        if is_placed
+        else "of no view in the log the positions of links are known",
         notes, len(log.slate), log.n_sessions,
     )  # fmt: skip
     if len(log.slate) == 0:

@@ -495,6 +495,8 @@ def test_a_log_that_supports_nothing_is_refused_with_the_reason():
     assert np.isnan(few.gain.value)
     plain = difference(log_of(follow("knee", "nap", 5)), hip, nap, k=2)
     assert "no view in the log has the chances of its links" in plain.reason
+    nowhere = difference(log_of(follow("knee", "nap", 5, ordered=False)), hip, nap, k=2)
+    assert nowhere.reason == "of no view in the log the positions of links are known"
     none = difference(log_of(follow("hip", "nap", 5)), hip, nap, k=2)
     assert none.reason == "no view in the log has a page of which both have a list"
     assert none.notes == ["5 views are left out: one of the two has no list for their page."]
