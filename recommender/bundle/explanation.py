@@ -755,9 +755,11 @@ def trimmed(row: Sequence[str]) -> list[str]:
 
 def forms_of(term: str, text: str) -> list[tuple[str, bool]]:
     """How a text writes a term, and whether it begins a sentence there."""
-    found = []
+    found: list[tuple[str, bool]] = []
+    if term not in fold(text):
+        return found
     for match in TOKEN.finditer(text):
-        if match[0] and terms(match[0]) == [term]:
+        if term in fold(match[0]) and terms(match[0]) == [term]:
             before = text[: match.start()].rstrip(" \"'“‘(¿¡")
             word = re.sub(r"['’]s$", "", match[0])
             found.append((word, not before or before[-1] in ".!?:;–—-|"))
