@@ -189,7 +189,7 @@ class Audit:
                 f"{row[grade]:,} {grade}" for grade in GRADES[:GOOD:-1] if row[grade]
             )
             n = float(row["links"])
-            figures = f"{row['links']:,} links"
+            figures = f"{row['links']:,} {'link' if n == 1 else 'links'}"
             is_worst = row["broken"] + row["poor"] > 0
             rows.append(Row(row["kind"], n, n, n, figures, "bar", graded, own=bool(is_worst)))
         return intervals(rows, most=1.02 * most)
