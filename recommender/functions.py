@@ -192,10 +192,11 @@ def evaluate(
     log = _log(events, end, _addresses(bundle))
     ahead = _on_ahead(_n_ahead(store))
     if store is not None and len(log.slate) == 0:
-        noted = "".join(f"; {each}" for each in ahead)
+        noted, last = "".join(f"; {each}" for each in ahead), bundle.about.data_window[1]
         raise EvaluationError(
-            f"no view to judge bundle {bundle.name} by: the store holds none after the "
-            f"bundle's data, which ends {bundle.about.data_window[1]}{noted}"
+            f"no view to judge bundle {bundle.name} by: the store holds none"
+            + (f" after the bundle's data, which ends {last}" if last else "")
+            + noted
         )
     known = _by_id(articles if store is None else store)
     report = judge(bundle, log, k=k, seed=seed, articles=known)

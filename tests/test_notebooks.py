@@ -125,7 +125,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]
 
 def test_there_are_notebooks():
     """An empty folder would pass every other test here."""
-    assert [path.stem[0] for path in NOTEBOOKS] == ["1", "2", "3", "4"]
+    assert [path.stem[0] for path in NOTEBOOKS] == ["1", "2", "3", "4", "5"]
 
 
 @pytest.mark.slow
@@ -152,6 +152,7 @@ def test_on_other_sites_they_say_what_is_lacking_and_go_on(
     assert "No list was picked by hand" in books["2"]
     assert "How strong position is cannot be known here" in books["3"]
     assert "no view has come since it was learned" in books["4"]
+    assert "recommender experiment start autumn" in books["5"]
     lacking = {
         "clicks": ("does not know at which position", "`ordered` is false", "measured instead"),
         "texts": ("has been logged", "has been logged", "Nothing was measured offline"),
@@ -159,6 +160,15 @@ def test_on_other_sites_they_say_what_is_lacking_and_go_on(
     assert [phrase in books[number] for number, phrase in zip("134", lacking, strict=True)] == [
         True
     ] * 3
+
+
+@pytest.mark.slow
+def test_the_experiment_of_the_sample_has_an_answer(ran: dict[tuple[str, str], Path]):
+    """It is planted: readers of the sample like the bundle's lists more than the editors'."""
+    book = shown(ran["sample", "5"])
+
+    assert "**new wins " in book
+    assert "Experiment `autumn`" in book
 
 
 @pytest.mark.slow

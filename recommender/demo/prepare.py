@@ -19,7 +19,7 @@ from recommender.articles.article import Article
 from recommender.articles.reader import read_articles
 from recommender.bundle.bundle import Bundle
 from recommender.config import Settings
-from recommender.demo import readers
+from recommender.demo import readers, trial
 from recommender.demo.readers import PAGES, truth
 from recommender.events.event import Click, Event, Impression
 from recommender.events.reader import EventReader
@@ -35,7 +35,7 @@ URL = "/pages/{id}"
 # The site of the notebooks: days, and those a bundle learns from; views of randomised lists
 # draw ``N_SHOWN`` links, as many as a page has room for, from its list and the ``N_NEAREST`` texts.
 NOTEBOOK_SEED = 7
-DAYS, LEARNED_DAYS = 42, 28
+DAYS, LEARNED_DAYS, TRIAL_DAYS = 42, 28, 14
 VISITS_A_DAY = 500  # not tuned: enough clicks for intervals that are of use
 LAYOUTS = ("bottom", "sidebar")
 N_SHOWN, N_NEAREST, SHARE_RANDOMISED = 10, 16, 0.33
@@ -152,7 +152,8 @@ def sample_site(folder: Path | str = "sample-site") -> Settings:
     For six weeks its pages show their hand-picked lists, at the bottom or in the margin. A third
     of the views draws from the page's list and the texts nearest to it, and every view logs the
     chances. A bundle was made before, by text alone; the one that is live learned from the first
-    four weeks, and the last two, which it has not seen, can judge it.
+    four weeks, and the last two, which it has not seen, can judge it. Then an experiment shows, for
+    two weeks more, half of the readers the hand-picked lists and half the live bundle's.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -183,6 +184,10 @@ def _make(folder: Path) -> None:
         for until in moments:
             options = Options(seed=NOTEBOOK_SEED, until=int(until.timestamp() * 1000))
             build(store, folder / "models", now=until, options=options)
+        trial.run(
+            store, folder / "models", start=readers.FIRST_DAY + timedelta(days=DAYS),
+            days=TRIAL_DAYS, a_day=VISITS_A_DAY, seed=NOTEBOOK_SEED,
+        )  # fmt: skip
 
 
 def _pools(articles: list[Article]) -> dict[str, list[str]]:

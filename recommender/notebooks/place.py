@@ -18,11 +18,11 @@ from pathlib import Path
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from recommender.bundle import registry
+from recommender.bundle import experiments, registry
 from recommender.bundle.bundle import Bundle, load_bundle
 from recommender.config import FILE, PREFIX, Settings, settings
 from recommender.demo.prepare import sample_site
-from recommender.errors import BundleError
+from recommender.errors import BundleError, ExperimentError
 from recommender.escaping import markdown, terminal
 from recommender.frames.site import Site
 from recommender.functions import connect
@@ -32,9 +32,10 @@ from recommender.store.counts import n_logged
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """A site and its bundles, as a notebook shows them.
+    """A site and the folder of its ``models``, as a notebook shows them.
 
-    ``bundle`` is the one in question: the newest, live or not; None where none can be read.
+    ``bundle`` is the one in question: the newest, live or not, arms of experiments aside; None
+    where none can be read.
     ``before`` is the one it would take the place of, or took it of; None where there is none.
     ``events`` are files of views that are kept apart from the site's log, None for no such.
     ``is_sample`` is true of the built-in site, whose readers are simulated. ``about`` are
@@ -42,6 +43,7 @@ class Here:
     """
 
     site: Site
+    models: Path
     bundle: Bundle | None
     before: Bundle | None
     events: Path | None
@@ -75,6 +77,7 @@ def here(database: str = "", models: str | Path = "", events: str | Path = "") -
     first = "the built-in sample site, whose readers are simulated" if is_sample else _code(where)
     return Here(
         site,
+        given.models,
         bundle,
         before,
         apart,
@@ -150,14 +153,14 @@ def _bundles(models: Path) -> tuple[Bundle | None, Bundle | None, str]:
             return alone, None, f"{_named(alone)}, named by itself."
         live = registry.current(models)
         names = registry.names(models)
-    except BundleError as exc:
+        newest = _newest(models, names, live) if names else ""
+    except (BundleError, ExperimentError) as exc:
         return None, None, f"none can be read: {markdown(str(exc))}."
     if not names:
         return None, None, (
             f"none in {_code(str(models))}: run `recommender train`. "
             "What takes a bundle is left out below."
         )  # fmt: skip
-    newest = names[-1]
     other = registry.before(models) if newest == live else live
     try:
         bundle = Bundle(models / newest)
@@ -173,6 +176,18 @@ def _bundles(models: Path) -> tuple[Bundle | None, Bundle | None, str]:
         return bundle, None, f"{text} The one before cannot be read: {markdown(str(exc))}."
     role = "Live before it" if newest == live else "Live"
     return bundle, before, f"{text} {role}: {_named(before)}."
+
+
+def _newest(models: Path, names: list[str], live: str | None) -> str:
+    """The newest bundle that was trained to go live: what arms of experiments show is frozen as a
+    bundle too.
+    """
+    arms = {
+        arm.bundle
+        for name in experiments.names(models)
+        for arm in experiments.read(models, name).arms
+    }
+    return max((name for name in names if name == live or name not in arms), default=names[-1])
 
 
 def _named(bundle: Bundle) -> str:

@@ -6,9 +6,10 @@ import pytest
 from sites import BODIES, NOW, bundle_in, click, once, stored, view
 
 from recommender.articles.article import Article
-from recommender.bundle import activation, registry
+from recommender.bundle import activation, experiments, registry
 from recommender.config import FILE
 from recommender.errors import StoreError
+from recommender.lists.arms import SPLIT, Arm, Experiment
 from recommender.notebooks.place import here, in_force, without_password
 from recommender.store.database import Store
 from recommender.training.pipeline import Options, build
@@ -58,6 +59,21 @@ def test_a_new_bundle_that_is_not_live_is_the_one_in_question(tmp_path: Path):
     assert found.before is not None
     assert (found.before.name, found.bundle.name) == (older, newer)
     assert "not live" in found._repr_markdown_()
+
+
+def test_what_an_experiment_froze_is_not_the_bundle_in_question(tmp_path: Path):
+    """However new it is."""
+    make(tmp_path)
+    older, newer = registry.names(tmp_path / "models")
+    activation.activate(tmp_path / "models", older)
+    arms = (Arm("old", "live", older, 0, 49), Arm("new", "live+ceiling=5", newer, 50, 99))
+    trial = Experiment("autumn", NOW.isoformat(), SPLIT, 0, arms)
+    experiments.begin(tmp_path / "models", trial)
+
+    found = here(f"sqlite:///{tmp_path / 'site.db'}", tmp_path / "models")
+
+    assert found.bundle is not None
+    assert found.bundle.name == older
 
 
 def test_a_single_bundle_may_be_named(folder: Path):
