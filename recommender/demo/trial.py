@@ -49,9 +49,14 @@ def visits(
 ) -> Iterator[Event]:
     """Impressions and clicks in order of time; every view draws a variant of its own."""
     random = np.random.default_rng(seed)
-    pages = sorted(id for id in readers.truth() if mixture.rows(id) is not None)
+    rows = {id: found for id in readers.truth() if (found := mixture.rows(id)) is not None}
+    pages, asked = sorted(rows), Asked(N_SHOWN, start)
     interest = np.array([readers.truth()[id].interest for id in pages])
-    sent = {id: mixture.sent(mixture.rows(id) or (), Asked(N_SHOWN, start)) for id in pages}
+    agree = {id: mixture.agreement(rows[id], asked) for id in pages}
+    sent = {
+        id: {each: mixture.sent(rows[id], each, asked, agree[id]) for each in mixture.shows}
+        for id in pages
+    }
     bundle_of = [arm.bundle for arm in mixture.experiment.arms]
     for number in range(days * a_day):
         day, second = divmod(int(readers.DAY_SECONDS * number / a_day), readers.DAY_SECONDS)
@@ -61,12 +66,12 @@ def visits(
         while page in sent:
             view += 1
             name = f"{NAME}{number}-{view}"
-            slate = sent[page][mixture.by_variant[int(random.integers(N_VARIANTS))]]
-            shelf = mixture.shelves[slate.arm]
+            drawn = mixture.by_variant[int(random.integers(N_VARIANTS))]
+            slate, shelf = sent[page][drawn], mixture.shelves[drawn.arm]
             shown = tuple(shelf.id_of(each.row) for each in slate.placed)
             yield Impression(
                 name, ts, page, shown, session_id=f"{NAME}{number}", layout=LAYOUT,
-                list=bundle_of[slate.arm], arm=slate.label, propensities=tuple(slate.chances),
+                list=bundle_of[drawn.arm], arm=slate.label, propensities=tuple(slate.chances),
             )  # fmt: skip
             links = readers.followed(page, shown, random, LAYOUT)
             for link in links:
