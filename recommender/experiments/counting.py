@@ -93,10 +93,13 @@ STEPS = f"""
     ) k WHERE before IS NOT NULL AND variant IS NOT NULL
     GROUP BY CASE WHEN variant = before THEN 1 ELSE 0 END
 """
+# Each view once, whatever speaks against it.
 FLAGGED = f"""{SOUND}
-    SELECT v.arm AS arm, f.reason AS reason, COUNT(DISTINCT f.view_id) AS n
-    FROM flagged f JOIN views v ON v.view_id = f.view_id
-    WHERE {OF_TRIAL} AND v.ts <= :latest GROUP BY v.arm, f.reason
+    SELECT arm, reason, COUNT(*) AS n FROM (
+        SELECT v.arm AS arm, f.view_id AS view_id, MIN(f.reason) AS reason
+        FROM flagged f JOIN views v ON v.view_id = f.view_id
+        WHERE {OF_TRIAL} AND v.ts <= :latest GROUP BY v.arm, f.view_id
+    ) k GROUP BY arm, reason
 """
 ENDS = f"SELECT MIN(v.ts), MAX(v.ts) FROM views v WHERE {OF_TRIAL} AND v.ts <= :latest"
 OUTSIDE = f"""

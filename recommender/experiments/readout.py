@@ -648,7 +648,13 @@ class _Analysis:
             "draws a variant anew for every view, and if what a view showed does not change what "
             "the reader does with later ones (no carry-over).",
         ]
-        if self.drawn.holds and self.trial.shares.n.sum():
+        shares = self.trial.shares
+        if unknown := int(shares.n[shares.variant < 0].sum()):
+            notes.append(
+                f"Of {unknown:,} views the log does not have the variant, so that they are in no "
+                "check of how variants are drawn."
+            )
+        if self.drawn.holds and (shares.variant >= 0).any():
             of_visits = (
                 f"; of {self.drawn.steps:,} steps from view to view of a visit {self.drawn.same:,} "
                 "kept the variant, one in a hundred is expected"
@@ -677,12 +683,12 @@ class _Analysis:
             return []
         saved = 1 - float(np.mean(kept))
         helps = (
-            f"the variance is {saved:.1%} smaller" if saved >= 0.001 else "it does not help here"
+            f"the variance is {text.number(saved, '.1%')} smaller, as if there were "
+            f"{1 / (1 - saved):.2f} times as many views"
         )
         return [
             f"What was to be expected of a page and place by {self.n_before:,} views before the "
-            f"experiment is taken off: {helps}, as if there were {1 / (1 - saved):.2f} times as "
-            "many views."
+            f"experiment is taken off: {helps if saved >= 0.005 else 'it does not help here'}."
         ]
 
     def _on_the_rest(self, strange: Mapping[str, int]) -> list[str]:

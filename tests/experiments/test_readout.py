@@ -262,6 +262,20 @@ def test_slow_answers_break_a_guardrail():
     assert ReadOut.from_json(found.to_json()) == found
 
 
+def test_views_without_a_variant_are_named():
+    """Imported ones, whose arm another system wrote down: they count, but nothing is checked."""
+    trial = split(50, 50)
+    store = store_of(drawn_views(trial, 3_000, gains()))
+    with store.transaction() as connection:
+        connection.execute(sql.text("UPDATE views SET variant = NULL"))
+
+    found = read_out(store, trial, now=NOW)
+
+    assert found.views == 3_000 and not found.mismatch["found"]
+    assert any(note.startswith("Of 3,000 views the log does not have") for note in found.notes)
+    assert not any("Nothing speaks against" in note for note in found.notes)
+
+
 def test_lists_of_another_bundle_are_not_trusted():
     trial = split(50, 50)
     views = drawn_views(trial, 4_000, gains())
