@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -289,8 +289,11 @@ def import_events(
 @click.option(
     "--why", metavar="CANDIDATE", help="why this article is in the list, or why it is not"
 )
+@click.option("--html", "as_html", type=PATH, metavar="FILE", help="write the reasons as a page")
 @as_json
-def related(id: str, k: int, explain: bool, why: str | None, as_json: bool) -> None:
+def related(
+    id: str, k: int, explain: bool, why: str | None, as_html: Path | None, as_json: bool
+) -> None:
     """Show the list of an article, by its id or its address; or explain one link, listed or not.
 
     \b
@@ -306,6 +309,7 @@ def related(id: str, k: int, explain: bool, why: str | None, as_json: bool) -> N
         if bundle.shelf.find(why) is None:
             why = _at_address(bundle, why)[1]
         explanation = bundle.explain(id, why)
+        _write_reasons(as_html, bundle, row, [explanation])
         if as_json:
             content = {"article_id": id, "model": bundle.name, **explanation.as_json()}
             say_json(content)
@@ -313,7 +317,8 @@ def related(id: str, k: int, explain: bool, why: str | None, as_json: bool) -> N
             _show_explanation(explanation)
         return
     links = bundle.related(id, k)
-    explanations = bundle.explain_list(id, k) if explain else []
+    explanations = bundle.explain_list(id, k) if explain or as_html else []
+    _write_reasons(as_html, bundle, row, explanations)
     if as_json:
         items = [asdict(link) for link in links]
         if explain:
@@ -335,6 +340,17 @@ def related(id: str, k: int, explain: bool, why: str | None, as_json: bool) -> N
         cells += [_reason(explanations[place])] if explain else []
         table.add_row(*cells)
     show(table)
+
+
+def _write_reasons(
+    file: Path | None, bundle: Bundle, row: int, explanations: Sequence[Explanation]
+) -> None:
+    """The reasons as a page, if one is wanted."""
+    if file is not None:
+        from recommender.evaluation.explained import page_of
+
+        title = bundle.shelf.link(Placed(row, 0.0, ""), 0).title
+        file.write_text(page_of(title, bundle.name, explanations), encoding="utf-8")
 
 
 def _at_address(bundle: Bundle, address: str) -> tuple[int, str]:
