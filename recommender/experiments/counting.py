@@ -83,6 +83,10 @@ SHARES = f"""
     GROUP BY v.ts / {HOUR_MS}, v.arm, COALESCE(v.variant, -1)
     ORDER BY hour, arm, variant
 """
+IN_VISITS = f"""
+    SELECT COUNT(*) FROM views v
+    WHERE {OF_TRIAL} AND v.session <> '' AND v.ts <= :latest AND v.live <= {BY_READER}
+"""
 # Of every two views of a visit, one after the other: whether they drew the same variant.
 STEPS = f"""
     SELECT CASE WHEN variant = before THEN 1 ELSE 0 END AS same, COUNT(*) AS n FROM (
@@ -181,14 +185,15 @@ class Visits:
 @dataclass(frozen=True, slots=True, eq=False)
 class Shares:
     """How often each variant was drawn: by ``hour`` (since 1970), ``label`` and ``variant`` (-1 for
-    none), ``(n_rows,)``, and of how many ``steps`` from view to view in a visit it was the ``same``
-    again.
+    none), ``(n_rows,)``; how many of the views are of a known visit (``in_visits``); and of how
+    many ``steps`` from view to view in one it was the ``same`` again.
     """
 
     hour: np.ndarray
     label: np.ndarray
     variant: np.ndarray
     n: np.ndarray
+    in_visits: int
     steps: int
     same: int
 
@@ -231,6 +236,7 @@ def count(store: Store, experiment: Experiment, *, latest: int, caps: Caps | Non
         slates = columns(connection, SLATES, values, texts={"list": lists.of})
         shares = columns(connection, SHARES, values, texts={"arm": label_of})
         steps = columns(connection, STEPS, values)
+        in_visits = int(connection.scalar(query(IN_VISITS, values), values) or 0)
         flagged = {
             (row.arm.removeprefix(prefix), row.reason): int(row.n)
             for row in connection.execute(query(FLAGGED, values), values)
@@ -258,7 +264,7 @@ def count(store: Store, experiment: Experiment, *, latest: int, caps: Caps | Non
         experiment,
         seen,
         Shares(shares["hour"], shares["arm"], shares["variant"], shares["n"],
-               sum(drawn.values()), drawn.get(1, 0)),
+               in_visits, sum(drawn.values()), drawn.get(1, 0)),
         flagged, seconds, first, last, outside, forgotten,
     )  # fmt: skip
 

@@ -309,10 +309,11 @@ class _Analysis:
 
     def _widen(self, store: Store, latest: int, caps: Caps | None) -> None:
         """Views share variants: let visits stand in their place, where they are known, or widen."""
-        drawn, seen = self.drawn, self.seen
-        found = visits(store, self.trial, latest=latest, caps=caps)
-        total = int(seen.n.sum())
-        if drawn.keeps:
+        drawn, shares = self.drawn, self.trial.shares
+        known = shares.in_visits >= checks.KNOWN_VISITS * shares.n.sum()
+        if drawn.keeps and known:
+            found = visits(store, self.trial, latest=latest, caps=caps)
+            total = int(self.seen.n.sum())
             self.visits = found
             self.inflated = drawn.beyond_visits
             self.notes.append(

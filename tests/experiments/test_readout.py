@@ -226,6 +226,18 @@ def test_a_variant_for_each_reader_is_found_where_no_visit_is_known():
     assert any("Some views share a variant" in note for note in found.notes)
 
 
+def test_where_few_visits_are_known_they_do_not_stand_for_all():
+    """One reader in five agrees to be known: variances are widened for all."""
+    trial, views = sticky_views(keeps=True)
+    for view in views:
+        view.session = view.session if view.session.endswith(("3", "7")) else ""
+
+    found = read_out(store_of(views), trial, now=NOW)
+
+    assert found.drawing["keeps"] and found.drawing["inflated"] > 3
+    assert not any("stand in the place" in note for note in found.notes)
+
+
 def test_an_arm_with_short_lists_is_stopped():
     """One page in five has two links there, and readers follow more of them."""
     trial = split(50, 50)
