@@ -7,20 +7,25 @@ without a variant.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from recommender.bundle.answer_bytes import head_json
+from recommender.bundle.answer_bytes import as_json, head_json
 from recommender.bundle.composition import DEFAULT_K
 from recommender.bundle.mixture import Agreement, Asked, Mixture
+from recommender.bundle.mixture import Sent as Slate
 from recommender.events.slate_token import head_of
 from recommender.lists.arms import BETWEEN, INTERLEAVED, Experiment, Shown
 from recommender.store.event_writer import SECONDS
-from recommender_api.answers import MAX_COMPOSED, Answers, Sent, keep
+from recommender_api.answers import Answers, Sent, keep
 from recommender_api.metrics import SECONDS as BOUNDS
 
+# Slates that are kept as they are sent, some 7 kB each; a page has 22 of two arms.
+MAX_MADE = 4_000
 # What chose a slate, in the log, where an arm shows the lists that editors picked.
 HAND_PICKED = "hand-picked"
 # Pages of which it is kept how many variants show which link: some 20 kB each.
@@ -28,6 +33,17 @@ MAX_AGREED = 1_000
 # A page by its id, how many links, which slate, and the lines of the rules in force.
 Lines = tuple[int, ...]
 Key = tuple[str, int, Shown, Lines]
+
+
+class Made(NamedTuple):
+    """A slate as it is sent: what chose it and its label in the log, what a token holds of it, and
+    its links.
+    """
+
+    list: str
+    label: str
+    tail: bytes
+    items: bytes
 
 
 class Trial:
@@ -40,7 +56,7 @@ class Trial:
         self.answers = tuple(answers)
         shelves, rules = [each.shelf for each in answers], [each.rules for each in answers]
         self.mixture = Mixture(experiment, shelves, rules)
-        self._made: dict[Key, tuple[str, bytes, bytes]] = {}
+        self._made: dict[Key, Made] = {}
         self._agree: dict[tuple[str, int, Lines], Agreement] = {}
 
     def of(
@@ -64,19 +80,18 @@ class Trial:
         if made is None:
             made = self._make(rows, shown, asked, (id, k, key[-1]))
             if not exclude:
-                keep(self._made, key, made, at_most=MAX_COMPOSED)
-        label, tail, items = made
+                keep(self._made, key, made, at_most=MAX_MADE)
         answers = self.answers[shown.arm]
         token = None
         if answers.seal is not None:
-            head = head_of(self._list_of(shown.arm), variant, label)
-            token = answers.seal.signer.seal(head, tail)
-        return Sent(head_json(id, answers.shelf.name, token), items)
+            head = head_of(made.list, variant, made.label)
+            token = answers.seal.signer.seal(head, made.tail)
+        return Sent(head_json(id, answers.shelf.name, token), made.items)
 
     def _make(
         self, rows: tuple[int, ...], shown: Shown, asked: Asked, page: tuple[str, int, Lines]
-    ) -> tuple[str, bytes, bytes]:
-        """The label of a slate, what a token holds of it, and its links."""
+    ) -> Made:
+        """One of the slates of a page."""
         agree = None if asked.exclude else self._agree.get(page)
         if agree is None:
             agree = self.mixture.agreement(rows, asked)
@@ -88,18 +103,31 @@ class Trial:
             tail = answers.shelf.packed(
                 rows[shown.arm], sent.placed, sent.chances, answers.seal.key, sent.brought
             )
-        return sent.label, tail, answers.items(sent.placed)
+        return Made(self._list_of(shown, sent), sent.label, tail, answers.items(sent.placed))
 
-    def _list_of(self, arm: int) -> str:
+    def _list_of(self, shown: Shown, sent: Slate) -> str:
         """What the log names as what chose the slate."""
         if self.experiment.kind == INTERLEAVED:
             return self.experiment.name
-        about = self.experiment.arms[arm]
-        return HAND_PICKED if about.shows == HAND_PICKED else about.bundle
+        by_hand = any(each.origin == HAND_PICKED for each in sent.placed)
+        about = self.experiment.arms[shown.arm]
+        return HAND_PICKED if by_hand and about.shows == HAND_PICKED else about.bundle
 
-    def arm_of(self, variant: int) -> Answers:
-        """What serves the arm of a variant."""
-        return self.answers[self.mixture.by_variant[variant].arm]
+    def explained(self, id: str, variant: int, body: bytes, now: datetime) -> bytes:
+        """An answer with the reasons of its links, by the bundle of the arm; of an interleaved
+        slate by that which has the link, the first if both do.
+        """
+        arms = (
+            self.answers
+            if self.experiment.kind == INTERLEAVED
+            else [self.answers[self.mixture.by_variant[variant].arm]]
+        )
+        first, *others = (json.loads(arm.explained(arm.shelf.row(id), body, now)) for arm in arms)
+        for other in others:
+            for at, link in enumerate(other["items"]):
+                if first["items"][at]["why"] is None:
+                    first["items"][at] = link
+        return as_json(first)
 
     def label_of(self, variant: int) -> str:
         """The arm of a variant, as figures on it are named."""

@@ -265,7 +265,14 @@ class Live:
                 for arm in self._arms:
                     arm.refresh()
         except RecommenderError as exc:
-            return f"{exc}; {self._tried()}"
+            # Articles come and go all the same.
+            for arm in self._arms:
+                arm.refresh()
+            return f"{exc}; {self._trial_of(self._experiment) or self._tried()}"
+        return self._trial_of(experiment)
+
+    def _trial_of(self, experiment: Experiment | None) -> str | None:
+        """Serve an experiment whose arms are looked after; what keeps it from being served."""
         if experiment is None:
             self.trial = None
             return None

@@ -114,19 +114,21 @@ class Related:
         """The reply to a view of a page while an experiment runs."""
         row, now = found.rows[0], self.clock()
         id = answers.shelf.id_of(row)
-        sent, by = None, answers
+        sent = None
         try:
             sent = trial.of(id, now, k=asked.k, exclude=asked.exclude, variant=variant)
-            by = trial.arm_of(variant) if sent is not None else answers
         except Exception as exc:  # noqa: BLE001 - as in Answers.of
             answers.note(exc)
-        if sent is None:  # outside the experiment: no variant, so that it is nobody's view
+        outside = sent is None
+        if sent is None:  # without a variant, so that it is nobody's view
             sent = answers.of(row, now, k=asked.k, exclude=asked.exclude)
         sent = sent.guessed(found.assumed)
         self.metrics.answered(is_fallback=sent.is_fallback)
         body = sent.body()
+        if asked.explain and outside:
+            return not_stored(answers.explained(row, body, now))
         if asked.explain:
-            return not_stored(by.explained(by.shelf.row(id), body, now))
+            return not_stored(trial.explained(id, variant, body, now))
         return not_stored(body) if sent.is_spare else cached(body, tag_of(body), headers)
 
     async def _consulted(self) -> bool:

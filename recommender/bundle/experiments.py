@@ -6,12 +6,13 @@
         └── autumn/            experiment.json, and what came of it: readout.json
 
 One experiment runs at a time. The bundles of its arms are frozen: no build replaces what an arm
-shows, and none of them is pruned until the experiment is stopped.
+shows, and none of them is pruned until another experiment is started.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,31 +65,56 @@ def read(models: Path, name: str) -> Experiment:
     return experiment
 
 
-def begin(models: Path, experiment: Experiment) -> None:
-    """Have pages show it. ``ExperimentError`` if it is faulty, another runs or had its name."""
-    if fault := experiment.fault():
-        raise ExperimentError(fault)
+def check_free(models: Path, name: str) -> None:
+    """``ExperimentError`` if an experiment of this name cannot be started now."""
+    if (models / MANIFEST).is_file():
+        raise ExperimentError(
+            f"{models}: this is a bundle; experiments stand beside the bundles, in the folder above"
+        )
     if (other := running_name(models)) is not None:
         raise ExperimentError(
             f"experiment {other} runs, and one runs at a time; run: recommender experiment stop"
         )
-    folder = folder_of(models, experiment.name)
-    if (folder / ABOUT).exists():
+    if folder_of(models, name).exists():
         raise ExperimentError(
-            f"there was an experiment {experiment.name} already, and its views are in the log: "
+            f"there was an experiment {name} already, and its views are in the log: "
             "choose another name"
         )
+
+
+def begin(models: Path, experiment: Experiment) -> None:
+    """Have pages show it. ``ExperimentError`` if it is faulty, another runs or had its name."""
+    if fault := experiment.fault():
+        raise ExperimentError(fault)
+    check_free(models, experiment.name)
     for arm in experiment.arms:
         if not (inside(models, arm.bundle) / MANIFEST).is_file():
             raise ExperimentError(f"arm {arm.name}: there is no bundle {arm.bundle} in {models}")
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder, experiment)
-    replace_file(models / RUNNING, experiment.name + "\n")
+    folder = folder_of(models, experiment.name)
+    folder.parent.mkdir(exist_ok=True)
+    try:
+        # Of two that start at once, one is refused.
+        folder.mkdir()
+        _write(folder, experiment)
+        with (models / RUNNING).open("x", encoding="utf-8") as file:
+            file.write(experiment.name + "\n")
+    except FileExistsError as exc:
+        if Path(str(exc.filename)) != folder:
+            shutil.rmtree(folder)
+        raise ExperimentError(
+            f"another experiment was started at this moment: {running_name(models)}"
+        ) from None
 
 
 def end(models: Path, *, now: datetime) -> Experiment:
-    """Have pages show the live bundle again. ``ExperimentError`` if no experiment runs."""
-    experiment = running(models)
+    """Have pages show the live bundle again. ``ExperimentError`` if no experiment runs, or nobody
+    can read what it was; then it is stopped all the same.
+    """
+    try:
+        experiment = running(models)
+    except ExperimentError as exc:
+        (models / RUNNING).unlink()
+        raise ExperimentError(f"{exc}; the experiment is stopped all the same") from exc
     if experiment is None:
         raise ExperimentError("no experiment runs")
     stopped = now.astimezone(UTC).isoformat(timespec="milliseconds")
@@ -99,8 +125,12 @@ def end(models: Path, *, now: datetime) -> Experiment:
 
 
 def frozen(models: Path) -> set[str]:
-    """The bundles that must stay since arms of a running experiment show them."""
+    """The bundles that must stay: those of the experiment that runs, or of the last one, whose
+    winner may not be live yet.
+    """
     experiment = running(models)
+    if experiment is None and (known := names(models)):
+        experiment = read(models, known[-1])
     return set() if experiment is None else {arm.bundle for arm in experiment.arms}
 
 

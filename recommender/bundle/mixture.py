@@ -48,11 +48,6 @@ class Asked:
     exclude: Collection[str] = frozenset()
     with_rules: bool = False
 
-    @property
-    def is_plain(self) -> bool:
-        """Is it the list as prepared that is wanted?"""
-        return not self.exclude and not self.with_rules
-
 
 class Sent(NamedTuple):
     """A slate of an experiment: the label it has in the log, its links by the rows of its arm's
@@ -129,8 +124,8 @@ class Mixture:
             )
             return placed, ""
         drafted, team_of = self._drafted(rows, shown, asked, {} if listed is None else listed)
-        if asked.is_plain and len(drafted) >= min(asked.k, MIN_LINKS):
-            return drafted, "".join(team_of.values())
+        if not asked.with_rules and len(drafted) >= min(asked.k, MIN_LINKS):
+            return drafted[: asked.k], "".join([*team_of.values()][: asked.k])
         placed = shelf.arranged(
             row, drafted, asked.k, asked.exclude, rules, asked.now, least=MIN_LINKS
         )
@@ -147,9 +142,9 @@ class Mixture:
         row.
         """
         # Whole rounds, so that it is seen whether both arms had a link for the last.
-        at_most = asked.k + asked.k % 2 if asked.is_plain else None
+        at_most = None if asked.with_rules else asked.k + asked.k % 2
         if shown.slate not in listed:
-            listed[shown.slate] = self._listed(rows, shown.slate, at_most)
+            listed[shown.slate] = self._listed(rows, shown.slate, at_most, asked.exclude)
         by_text = listed[shown.slate]
         n = at_most or len(by_text[0]) + len(by_text[1])
         lists = list(by_text[0]), list(by_text[1])
@@ -157,21 +152,27 @@ class Mixture:
         _, turned = team_draft(lists, [1 - coin for coin in shown.coins], n)
         picked = [by_text[TEAMS.index(team)][text] for text, team in zip(order, teams, strict=True)]
         drafted = list(zip(picked, credited(teams, turned), strict=True))
-        drafted = drafted[: asked.k] if asked.is_plain else drafted
         return [each for each, _ in drafted], {each.row: team for each, team in drafted}
 
-    def _listed(self, rows: tuple[int, ...], slate: int, at_most: int | None) -> Listed:
-        """What was prepared in both arms, by the rows of the first; what that does not know cannot
-        be shown.
+    def _listed(
+        self, rows: tuple[int, ...], slate: int, at_most: int | None, exclude: Collection[str]
+    ) -> Listed:
+        """What was prepared in both arms, without what is to ``exclude``, by the rows of the first;
+        what that does not know cannot be shown.
         """
         first, second = self.shelves
+        at_most = None if exclude else at_most
         mine = first.prepared(rows[0], slate, at_most=at_most)
         others = [
             each._replace(row=known)
             for each in second.prepared(rows[1], slate, at_most=at_most)
             if (known := first.find(second.id_of(each.row))) is not None
         ]
-        one, two = ({first.text_of(each.row): each for each in part} for part in (mine, others))
+        left_out = {*map(first.find, exclude)}
+        one, two = (
+            {first.text_of(each.row): each for each in part if each.row not in left_out}
+            for part in (mine, others)
+        )
         return one, two
 
     def _label(self, shown: Shown, teams: str) -> str:

@@ -348,7 +348,7 @@ class Patched(Shelf):
     def prepared(
         self, row: int, slate: int = BEST_SLATE, *, at_most: int | None = None
     ) -> list[Placed]:
-        if row >= self.n_base or row in self.rewritten:
+        if row >= self.n_base or (row in self.rewritten and not self.base.is_by_hand(row)):
             if row not in self._by_text:
                 read = self.read[row]
                 language, article = self.language_at(row), read.article
@@ -371,6 +371,8 @@ class Patched(Shelf):
             ends = [placed.score for placed in listed[max(0, place - 1) : place + 1]]
             score = sum(ends) / len(ends) if ends else 0.0
             listed.insert(place, Placed(new, score, "text"))
+        if row < self.n_base and self.base.is_by_hand(row):
+            return listed
         return self._succeeded(row, listed, language)
 
     def _explored(self, row: int, slate: int) -> list[Placed]:
@@ -537,6 +539,7 @@ class Patched(Shelf):
                 if (
                     place < DEFAULT_K
                     and not is_double
+                    and not self.base.is_by_hand(row)
                     and row not in self.gone
                     and self.may_show(new, self.language_at(row))
                     and not any(self._are_like(new, other) for other in changed)

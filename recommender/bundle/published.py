@@ -36,6 +36,8 @@ from recommender.text.terms import fingerprint
 from recommender.text.tfidf import SAME_SUBJECT, count, is_subject, naming, unseen, weigh
 from recommender.text.titles import Forms
 
+# What decided the lists of a bundle that shows editors' lists, and the origin of their links.
+BY_HAND = "hand-picked"
 # The name of the files that a bundle is looked up in.
 LISTS = "lists"
 
@@ -381,6 +383,13 @@ class Prepared(Shelf):
                 origin = "explored" if explored else ORIGINS[origins[slot]]
                 listed.append(Placed(items[slot], scores[slot], origin))
         return listed
+
+    def is_by_hand(self, row: int) -> bool:
+        """Is it a page that shows what editors picked, in a bundle that shows nothing else there?
+        What comes later does not join its list, nor take anything's place in it.
+        """
+        by_hand = self.about.decided_by == BY_HAND
+        return by_hand and ORIGINS[self.origins[row, 0]] == BY_HAND
 
     def tail(self, row: int, placed: Sequence[Placed], slate: int, key: Key) -> bytes:
         """What a token holds of a prepared slate; ``key`` is the store's number of a row. What

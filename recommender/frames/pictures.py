@@ -90,7 +90,8 @@ def round_ticks(least: float, most: float, n: int = N_TICKS) -> list[float]:
     step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough * 0.999)
     first = np.ceil(least / step - 1e-9)
     last = np.floor(most / step + 1e-9)
-    return [float(round(step * at, 12)) for at in np.arange(first, last + 1)]
+    # A zero without a sign.
+    return [float(round(step * at, 12)) + 0.0 for at in np.arange(first, last + 1)]
 
 
 def _named_apart(series: list[Series], most: float) -> list[Series]:

@@ -32,6 +32,8 @@ from recommender.lists.exploration import BEST, EXPLORE
 SPLIT, INTERLEAVED = "split", "interleaved"
 # Names travel in every slate token.
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,29}")
+# What the log calls slates, and what chose them, outside experiments.
+TAKEN = frozenset((BEST, EXPLORE, "hand-picked", "other"))
 # Between the name of the experiment and that of the arm, in a slate and in the log.
 BETWEEN = "/"
 # Rounds of a draft: two links each, as many as a page may ask for; and after how many coins come
@@ -143,8 +145,8 @@ class Experiment:
             )
         if len(set(names[1:])) < len(self.arms):
             return "two arms have one name"
-        if {BEST, EXPLORE} & set(names[1:]):
-            return f"arms cannot be called {BEST} or {EXPLORE}"
+        if taken := TAKEN & set(names):
+            return f"{min(taken)!r} means something else in the log; choose another name"
         if self.kind not in (SPLIT, INTERLEAVED):
             return f"{self.kind!r} is no kind of experiment"
         if len(self.arms) < 2 or (self.kind == INTERLEAVED and len(self.arms) > 2):

@@ -17,6 +17,7 @@ from sites import once, random_articles, stored
 from recommender.bundle import activation, experiments, registry
 from recommender.bundle.bundle import Bundle
 from recommender.config import Settings
+from recommender.errors import ExperimentError
 from recommender.events.slate_token import Slate
 from recommender.experiments.freezing import Wanted, plan
 from recommender.lists.arms import INTERLEAVED, SPLIT
@@ -155,7 +156,9 @@ def test_every_variant_is_shown_its_arm(app, settings):
             arm = running.arms[variant // 50]
             assert slate.arm == arm_of[variant] == f"autumn/{arm.name}"
             assert slate.variant == variant
-            assert slate.list == ("hand-picked" if arm.name == "arm0" else arm.bundle)
+            # Page 35 has no hand-picked list.
+            by_hand = arm.name == "arm0" and at == 0
+            assert slate.list == ("hand-picked" if by_hand else arm.bundle)
             assert model == arm.bundle
 
 
@@ -301,6 +304,52 @@ def test_the_log_knows_the_arm_of_a_view(app, settings):
         assert bound == "inf" or float(bound) > 0
         by_arm[label] += n
     assert by_arm == {"autumn/arm0": 2, "autumn/arm1": 1}
+
+
+def test_what_comes_later_does_not_join_hand_picked_lists(app):
+    """Nor does a page that is rewritten lose its own: the arm shows what editors picked."""
+    client = Client(app)
+    before = {at: seen(app, page(app, at))[0][0] for at in range(30)}
+    changed = [
+        {"id": "new", "title": "New words", "body": " ".join(f"w{n}x1" for n in range(6))},
+        {"id": page(app, 2), "title": "Rewritten", "body": "w1x1 w1x2 w1x3 c1 c2"},
+    ]
+    client.request("PUT", "/v1/articles", json=changed, headers=BEARER)
+
+    assert {at: seen(app, page(app, at))[0][0] for at in range(30)} == before
+
+
+def test_reasons_of_an_interleaved_slate_are_of_the_bundle_that_has_the_link(settings):
+    """Of each link some."""
+    begin(settings, bundles(settings)[1], "live", kind=INTERLEAVED)
+    app = app_of(settings)
+    try:
+        for at in (3, 8):
+            path = f"/v1/related?id={page(app, at)}&variant=7&explain=true"
+            answer = Client(app).get(path, headers=BEARER).json()
+            assert all(item["why"] for item in answer["items"] if item["origin"] != "fallback")
+            assert all(item["explanation"] for item in answer["items"])
+    finally:
+        app.stored.close()
+
+
+def test_a_file_that_nobody_can_read_changes_nothing_but_the_probe(app, settings):
+    """Articles still come and go in every arm; stopping ends it all the same."""
+    file = settings.models / "experiments" / "autumn" / "experiment.json"
+    whole = file.read_text()
+    file.write_text("{")
+    gone = seen(app, page(app, 0))[0][0][0]
+    Client(app).request("DELETE", f"/v1/articles?id={gone}", headers=BEARER)
+
+    shown = seen(app, page(app, 0))
+
+    assert all(gone not in links for links, _, _ in shown)
+    assert {slate.arm for _, slate, _ in shown} == {"autumn/arm0", "autumn/arm1"}
+    assert "as before" in Client(app).get("/health/ready").json()["fault"]
+    with pytest.raises(ExperimentError, match="is stopped all the same"):
+        experiments.end(settings.models, now=NOW)
+    assert experiments.running(settings.models) is None
+    file.write_text(whole)
 
 
 def test_an_interleaved_slate_knows_who_picked_each_link(settings):

@@ -1,5 +1,6 @@
 """Experiments beside the bundles that they show."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -58,8 +59,38 @@ def test_pruning_spares_the_arms(models):
     gone = registry.prune(models, keep=1, frozen=experiments.frozen(models))
 
     assert gone == ["b3"]
+    # The winner may not be live yet.
     experiments.end(models, now=NOON)
+    assert registry.prune(models, keep=1, frozen=experiments.frozen(models)) == []
+    later = replace(
+        AUTUMN, name="winter", started="2026-12-30T08:00:00.000+00:00",
+        arms=tuple(replace(arm, bundle="b4") for arm in AUTUMN.arms),
+    )  # fmt: skip
+    experiments.begin(models, later)
     assert registry.prune(models, keep=1, frozen=experiments.frozen(models)) == ["b1", "b2"]
+
+
+def test_of_two_that_start_at_once_one_is_refused(models):
+    """Whoever comes second is not given the name of the first."""
+    names = [f"e{at}" for at in range(6)]
+
+    def start(name: str) -> str | None:
+        try:
+            experiments.begin(models, replace(AUTUMN, name=name))
+        except ExperimentError:
+            return None
+        return name
+
+    with ThreadPoolExecutor(6) as pool:
+        started = [name for name in pool.map(start, names) if name]
+
+    assert started == [experiments.running_name(models)] == experiments.names(models)
+
+
+def test_a_folder_that_is_a_bundle_has_no_experiments(models):
+    """They stand beside the bundles."""
+    with pytest.raises(ExperimentError, match="this is a bundle"):
+        experiments.begin(models / "b1", AUTUMN)
 
 
 @pytest.mark.parametrize("name", ["", "../b1", ".hidden", "nobody"])
