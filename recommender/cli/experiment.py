@@ -12,7 +12,7 @@ import click
 from recommender.bundle import activation, experiments, registry
 from recommender.cli.operators import caps_of, options_of
 from recommender.cli.output import as_json, here, now, warn
-from recommender.errors import ExperimentError, StoreError
+from recommender.errors import ExperimentError, RecommenderError
 from recommender.lists.arms import INTERLEAVED, SPLIT, Experiment
 from recommender.progress import Shown
 from recommender.terminal import Cell, Table, below, say, say_json, show
@@ -133,8 +133,10 @@ def status(name: str | None, as_html: Path | None, as_json: bool) -> None:
 
 
 def _read(about: Experiment) -> ReadOut:
-    """What came of an experiment, and store it beside it."""
-    from recommender.experiments.readout import read_out
+    """What came of an experiment, and keep it beside it. Of one that has ended the read-out that
+    rests on most views is kept, and given: views are forgotten, and arms pruned.
+    """
+    from recommender.experiments.readout import ReadOut, read_out
     from recommender.store.database import Store
 
     settings = here()
@@ -143,6 +145,14 @@ def _read(about: Experiment) -> ReadOut:
         progress.stage("reading the log")
         found = read_out(store, about, models=models, now=now(), caps=caps_of(settings))
     file = experiments.folder_of(models, about.name) / experiments.READOUT
+    if about.stopped is not None and file.exists():
+        kept = ReadOut.from_json(file.read_text(encoding="utf-8"))
+        if kept.views > found.views:
+            warn([
+                f"the log has {found.views:,} of its {kept.views:,} views by now; shown is the "
+                f"read-out of {kept.made[:16]}"
+            ])  # fmt: skip
+            return kept
     registry.replace_file(file, found.to_json() + "\n")
     return found
 
@@ -177,15 +187,15 @@ def stop(winner: str | None, as_json: bool) -> None:
     if winner is not None and chosen is None:
         names = ", ".join(arm.name for arm in running.arms)
         raise ExperimentError(f"experiment {running.name} has no arm {winner!r}; it has {names}")
-    ended = experiments.end(models, now=now())
-    if chosen is not None:
+    if chosen is not None:  # before anything ends: a bundle that cannot be live is refused
         activation.activate(models, chosen.bundle)
+    ended = experiments.end(models, now=now())
     live = registry.current(models)
     # It is stopped whatever becomes of its last figures.
     verdict = None
     try:
         verdict = _read(ended).verdict
-    except StoreError as exc:
+    except (RecommenderError, OSError) as exc:
         warn([f"{exc}; what came of it: recommender experiment status {ended.name}"])
     if as_json:
         say_json({**asdict(ended), "live": live, "verdict": verdict})

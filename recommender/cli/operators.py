@@ -185,6 +185,8 @@ def train(
     say(bundle.about.languages)
     say(bundle.about.listings)
     say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
+    if live:
+        _warn_of_experiment(settings.models)
 
 
 def _sent(settings: Settings) -> Sent | None:
@@ -348,6 +350,7 @@ def models_activate(name: str) -> None:
     Bundle(registry.inside(models, name)).opened()
     activation.activate(models, name)
     say(f"{name} is live")
+    _warn_of_experiment(models)
 
 
 @models.command("rollback")
@@ -358,7 +361,18 @@ def models_rollback() -> None:
     example:
       recommender models rollback
     """
-    say(f"{activation.rollback(here().models)} is live")
+    models = here().models
+    say(f"{activation.rollback(models)} is live")
+    _warn_of_experiment(models)
+
+
+def _warn_of_experiment(models: Path) -> None:
+    """What is live is not what most pages show, while an experiment runs."""
+    if name := experiments.running_name(models):
+        warn([
+            f"experiment {name} runs: pages that draw a variant, as the widget does, show its arms "
+            "until it is stopped (recommender experiment stop)"
+        ])  # fmt: skip
 
 
 @models.command("prune")

@@ -20,7 +20,9 @@ import numpy as np
 
 from recommender.articles.article import Article
 from recommender.bundle import registry
+from recommender.bundle.activation import tried
 from recommender.bundle.bundle import Bundle
+from recommender.bundle.experiments import check_free
 from recommender.bundle.published import Prepared
 from recommender.bundle.writer import evidence_of, write_with_lists
 from recommender.candidates import EMPTY, Candidates
@@ -71,6 +73,7 @@ def plan(
     """
     progress = progress or Silent()
     # What can be refused is refused before anything is built.
+    check_free(models, name)
     share = _share_of(wanted, models, options)
     _checked(name, wanted, [""] * len(wanted), now, kind, share)
     by_hand = [each.shows == HAND_PICKED for each in wanted]
@@ -86,7 +89,8 @@ def plan(
         beside = Bundle(registry.inside(models, next(iter(names.values()), _live(models))))
         articles = store.articles(with_body=False)
         names[by_hand.index(True)] = hand_picked(beside, articles, models, now=now).name
-    shares = [Bundle(registry.inside(models, each)).about.explore for each in names.values()]
+    # A server would find out, and show none of the arms.
+    shares = [tried(registry.inside(models, each)).share for each in names.values()]
     bundles = [names[at] for at in range(len(wanted))]
     return _checked(name, wanted, bundles, now, kind, min(shares))
 
@@ -174,10 +178,9 @@ def _checked(
         share -= share % 2  # every slate that explores is shown with the coins either way round
         ends = [(0, N_VARIANTS - 1)] * len(wanted)
     else:
-        if len(wanted) > 1 and None in given and given.count(None) < len(given):
-            raise ExperimentError("give all arms a share, or none of them")
-        sizes = [each or 0 for each in given] if None not in given else []
-        sizes = sizes or shared_out(max(1, len(wanted)), share)
+        left = N_VARIANTS - sum(each or 0 for each in given)
+        others = iter(shared_out(given.count(None), share, n_variants=left))
+        sizes = [next(others) if each is None else each for each in given]
         lasts = (np.cumsum(sizes) - 1).tolist()
         ends = list(zip([0, *(last + 1 for last in lasts)], lasts, strict=False))
     arms = tuple(

@@ -160,9 +160,6 @@ class Experiment:
 
     def _fault_of(self, runs: Sequence[tuple[int, int]]) -> str | None:
         """Whether the arms have all variants, one after the other, and can explore alike."""
-        ends = [-1, *(last for _, last in runs)]
-        if [first for first, _ in runs] != [end + 1 for end in ends[:-1]] or ends[-1] != 99:
-            return "the arms do not have all of the hundred variants, each once"
         step = unit(self.share)
         if uneven := [arm for arm in self.arms if arm.n_variants < 1 or arm.n_variants % step]:
             return (
@@ -170,6 +167,9 @@ class Experiment:
                 f"{self.share} of a hundred views explore, in every arm alike, it can have "
                 f"multiples of {step}"
             )
+        ends = [-1, *(last for _, last in runs)]
+        if [first for first, _ in runs] != [end + 1 for end in ends[:-1]] or ends[-1] != 99:
+            return "the arms do not have all of the hundred variants, each once"
         return None
 
 
@@ -182,14 +182,14 @@ def unit(share: int) -> int:
     return N_VARIANTS // math.gcd(N_VARIANTS, share)
 
 
-def shared_out(n_arms: int, share: int) -> list[int]:
-    """How many variants each of so many arms has, as equal as can be.
+def shared_out(n_arms: int, share: int, *, n_variants: int = N_VARIANTS) -> list[int]:
+    """How many of the variants each of so many arms has, as equal as can be.
 
-    >>> shared_out(3, 20)
-    [35, 35, 30]
+    >>> shared_out(3, 20), shared_out(2, 20, n_variants=90)
+    ([35, 35, 30], [45, 45])
     """
     step = unit(share)
-    n_units, left = divmod(N_VARIANTS // step, n_arms)
+    n_units, left = divmod(max(0, n_variants) // step, max(1, n_arms))
     return [(n_units + (at < left)) * step for at in range(n_arms)]
 
 

@@ -62,7 +62,7 @@ def test_an_experiment_from_start_to_stop(site: Path, capfd: pytest.CaptureFixtu
 
 def test_shares_and_interleaving_are_asked_for(site: Path, capfd: pytest.CaptureFixture[str]):
     """As the help has it."""
-    arms = ["--arm", "old=hand-picked@90", "--arm", "new=live@10", "--json"]
+    arms = ["--arm", "old=hand-picked", "--arm", "new=live@10", "--json"]
     assert main(["experiment", "start", "careful", *arms]) == 0
     planned = json.loads(capfd.readouterr().out)
     assert [(arm["first"], arm["last"]) for arm in planned["arms"]] == [(0, 89), (90, 99)]
@@ -81,7 +81,8 @@ def test_shares_and_interleaving_are_asked_for(site: Path, capfd: pytest.Capture
         (["a", "--arm", "old=live", "--arm", "new=2026"], 1, "there is no bundle 2026"),
         (["a", "--arm", "old=live", "--arm", "new=live+colour=red"], 1, "'colour' is no setting"),
         (["a", "--arm", "old=live", "--arm", "new=live+ceiling=0"], 1, "no whole number from 1"),
-        (["a", "--arm", "old=live@50", "--arm", "new=live"], 1, "all arms a share, or none"),
+        (["a", "--arm", "old=live@99", "--arm", "new=live"], 1, "multiples of 5"),
+        (["a", "--arm", "old=live@100", "--arm", "new=live"], 1, "multiples of 5"),
         (["a", "--arm", "old=live@51", "--arm", "new=live@49"], 1, "multiples of 5"),
         (["a", "--arm", "old=live@50", "--arm", "new=live@40"], 1, "all of the hundred variants"),
         (["A B", *ARMS], 1, "no name for an experiment"),
@@ -135,3 +136,66 @@ def test_what_came_of_it_is_shown_and_stored(site: Path, capfd: pytest.CaptureFi
     assert found["experiment"]["stopped"] is not None
     assert main(["experiment", "status", "nobody"]) == 1
     assert "there is no experiment 'nobody'; there are autumn" in capfd.readouterr().err
+
+
+def test_a_name_comes_once_and_is_refused_before_anything_is_built(
+    site: Path, capfd: pytest.CaptureFixture[str]
+):
+    """No bundle is left behind that nobody asked for."""
+    assert main(["experiment", "start", "autumn", *ARMS]) == 0
+    assert main(["experiment", "stop"]) == 0
+    before = registry.names(site / "models")
+
+    assert main(["experiment", "start", "autumn", *ARMS]) == 1
+
+    assert "choose another name" in capfd.readouterr().err
+    assert registry.names(site / "models") == before
+
+
+def test_an_emergency_is_not_over_while_an_experiment_runs(
+    site: Path, capfd: pytest.CaptureFixture[str]
+):
+    """Who activates another bundle is warned that pages go on showing the arms."""
+    assert main(["experiment", "start", "autumn", *ARMS]) == 0
+    name = experiments.running(site / "models").arms[0].bundle
+    for command in (["models", "activate", name], ["models", "rollback"], ["train"]):
+        capfd.readouterr()
+        assert main(command) == 0
+        assert "experiment autumn runs" in capfd.readouterr().err
+    assert main(["experiment", "stop"]) == 0
+    capfd.readouterr()
+    assert main(["models", "rollback"]) == 0
+    assert "experiment" not in capfd.readouterr().err
+
+
+def test_a_winner_that_cannot_be_live_ends_nothing(site: Path, capfd: pytest.CaptureFixture[str]):
+    """The experiment goes on; the reason is given."""
+    assert main(["experiment", "start", "autumn", *ARMS]) == 0
+    folder = site / "models" / experiments.running(site / "models").arms[0].bundle
+    (folder / "site_picked.npy").unlink()
+    capfd.readouterr()
+
+    assert main(["experiment", "stop", "--activate", "old"]) == 1
+
+    assert "the bundle is damaged" in capfd.readouterr().err
+    assert experiments.running(site / "models") is not None
+    assert main(["experiment", "stop"]) == 0
+
+
+def test_the_read_out_of_what_has_ended_outlives_the_log(
+    site: Path, capfd: pytest.CaptureFixture[str]
+):
+    """Looked at again when views are forgotten, what was known is shown, and kept."""
+    assert main(["experiment", "start", "autumn", *ARMS]) == 0
+    assert main(["experiment", "stop"]) == 0
+    file = site / "models" / "experiments" / "autumn" / "readout.json"
+    kept = json.loads(file.read_text()) | {"views": 4_384, "verdict": "new wins."}
+    file.write_text(json.dumps(kept))
+    capfd.readouterr()
+
+    assert main(["experiment", "status", "--json"]) == 0
+
+    shown = capfd.readouterr()
+    assert json.loads(shown.out)["verdict"] == "new wins."
+    assert "the log has 0 of its 4,384 views by now" in shown.err
+    assert json.loads(file.read_text()) == kept
