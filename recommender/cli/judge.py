@@ -429,5 +429,6 @@ def show_judged(found: Judged) -> None:
     say(
         *(f"- {note}" for note in found.notes),
         f"- gain: how much better {first} is; grade: the mean, of 0 to 3; graded: the share of the "
-        f"first {found.k} links with a grade, over which lists are closed up.",
+        f"first {found.k} links with a grade; links without one are taken out before lists are "
+        "cut.",
     )

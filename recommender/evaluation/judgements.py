@@ -3,10 +3,12 @@
 A link's grade is the mean of its judges', from 0 (off-topic) to 3 (exactly what a reader wants
 next). Each page's list is scored by nDCG with the grade as gain; the ideal list has the best of all
 links graded beside the page. Grades were given to the lists of some day, so another list may hold
-links without a grade: the list is closed up over them (Sakai, "Alternatives to bpref", SIGIR 2007),
-and beside that figure stand the share of its links that have a grade and what the figure would be
-if those without one were off-topic. Both are those of TREC's ``trec_eval``, with and without
-``-J``. Pages count as they were drawn, see ``page_sampling``.
+links without a grade: the whole list is closed up over them, and then its first ``k`` links count
+(Sakai, "Alternatives to bpref", SIGIR 2007). Beside that figure stand the share of the first ``k``
+links that have a grade and what the figure would be if those without one were off-topic. Both are
+those of TREC's ``trec_eval``, with and without ``-J``. Closing up errs either way: up, as links
+that nobody graded are more often poor; down, where a list runs out of graded links before ``k``.
+Pages count as they were drawn, see ``page_sampling``.
 
 >>> grades = {"hip": 3.0, "gout": 1.0, "salt": 0.0}
 >>> [round(float(ndcg(order, grades, k=3)), 3) for order in (["hip", "gout"], ["salt", "hip"])]
@@ -26,6 +28,7 @@ import numpy as np
 
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
+from recommender.bundle.composition import MAX_K
 from recommender.candidates import EMPTY
 from recommender.evaluation import bootstrap, page_sampling
 from recommender.evaluation.agreement import Agreement, agreement
@@ -48,9 +51,10 @@ LOWEST, HIGHEST = 0, len(GRADES) - 1
 HAND_PICKED, TEXT = "hand-picked", "nearest texts"
 # Lists with a smaller share of graded links are not compared in words: closing them up flatters
 # lists that were not judged (Sakai & Kando, "On information retrieval metrics designed for
-# evaluation with incomplete relevance assessments", 2008). Not tuned.
+# evaluation with incomplete relevance assessments", 2008). Nor are those that run out of graded
+# links before ``k`` on more pages than this leaves: they look worse than they are. Not tuned.
 FEW_GRADED = 0.8
-GRADED, AS_0, MEAN = "graded", "ungraded as 0", "mean grade"
+GRADED, AS_0, MEAN, SHORT = "graded", "ungraded as 0", "mean grade", "runs out"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,10 +116,12 @@ class Judged:
     """What came of grades. ``table`` has a row for each of the lists, the first being that the
     others are compared with: the mean ``nDCG@k`` over judged pages with its 95 % interval (``nDCG@k
     low``, ``nDCG@k high``), of the pages that have such a list and a grade in it, ``pages`` in
-    number; ``ungraded as 0``, the same with links without a grade for off-topic ones; the ``mean
-    grade`` of a page's first ``k`` links, and the share of them that is ``graded``; and how much
-    better the first lists are, ``gain``, paired by page, with interval and ``gain p``, corrected
-    for the number of lists. Means are ``per`` page view or page, as the pages were drawn.
+    number; ``ungraded as 0``, the same of the first ``k`` links as they stand, those without a
+    grade for off-topic ones; the ``mean grade`` of a page's first ``k`` graded links; the share of
+    its first ``k`` links that is ``graded``; the share of pages whose list ``runs out`` of graded
+    links before ``k`` because of links without a grade; and how much better the first lists are,
+    ``gain``, paired by page, with interval and ``gain p``, corrected for the number of lists.
+    Means are ``per`` page view or page, as the pages were drawn.
 
     ``judges`` has a row a judge: how many ``grades`` he gave, on how many ``pages``, their ``mean``
     and when the ``last`` was given; ``agreement`` is how far they agree.
@@ -154,11 +160,12 @@ class Judged:
             if names := ", ".join(found[judgement]):
                 verdict += f"; {words} {names}"
         if poor := ", ".join(filter(self._is_poor, map(str, self.table.index[1:]))):
-            verdict += f"; not compared, as too few of its links are graded: {poor}"
+            verdict += f"; not compared, as too few links are graded: {poor}"
         return f"{verdict}."
 
     def _is_poor(self, name: str) -> bool:
-        return bool(self.table.loc[[self.table.index[0], name], GRADED].min() < FEW_GRADED)
+        both = self.table.loc[[self.table.index[0], name]]
+        return bool(min(both[GRADED].min(), 1 - both[SHORT].max()) < FEW_GRADED)
 
     def plot(self) -> Picture:
         """The ``nDCG@k`` of each origin's lists as a bar with its interval."""
@@ -191,8 +198,9 @@ def judged(
     k: int = 10,
     seed: int = 0,
 ) -> Judged | None:
-    """Score ``lists`` by ``grades``, as far down as ``k`` links, or as they were judged; the first
-    is compared with the others. None if there are no grades.
+    """Score ``lists`` by ``grades``, as far down as ``k`` graded links, or as they were judged; the
+    first is compared with the others. None if there are no grades. Lists are to be longer than
+    ``k``, so that something is left when links without a grade are taken out.
 
     ``draw`` is how the pages were drawn, if they were.
     """
@@ -247,13 +255,13 @@ def judged_in(
     if articles is None:
         articles = {article.id: article for article in store.articles(with_body=False)}
     lists = [
-        lists_of_bundle(side, k, name=name)
+        lists_of_bundle(side, MAX_K, name=name)
         if isinstance(side, Bundle)
         else lists_by_page(name, side)
         for name, side in sides.items()
     ]
-    lists += [lists_of_editors(articles, k)]
-    lists += [lists_by_text(side, k) for side in sides.values() if isinstance(side, Bundle)][:1]
+    lists += [lists_of_editors(articles, MAX_K)]
+    lists += [lists_by_text(side, MAX_K) for side in sides.values() if isinstance(side, Bundle)][:1]
     named = {each.name: each for each in reversed(lists) if each.pages}
     kept = [each for each in lists if named.get(each.name) is each]
     return judged(kept, grades, drawn(store), k=k, seed=seed)
@@ -288,13 +296,20 @@ def _pages_judged(
     by_page: Mapping[str, object], draw: Draw | None
 ) -> tuple[list[str], np.ndarray, str, list[str]]:
     """The pages that count, the weight of each, what means are per, and notes."""
-    order = draw.pages if draw else ()
-    places = [place for place, page in enumerate(order) if page.source_id in by_page]
-    if draw is None or not places:
+    if draw is None:
         pages = sorted(by_page)
         note = "The pages were not drawn here: means are over those graded, each page alike."
         return pages, np.ones(len(pages)), "page", [note]
-    n = places[-1] + 1
+    order = draw.pages
+    n = _n_judged(draw, by_page)
+    places = [place for place in range(n) if order[place].source_id in by_page]
+    if not places:
+        pages = sorted(by_page)
+        note = (
+            "No page of the draw has been judged so far: means are over those that have grades, "
+            "each page alike, and stand for no others."
+        )
+        return pages, np.ones(len(pages)), "page", [note]
     weights = np.array(page_sampling.weights(order, n))[places]
     pages = [order[place].source_id for place in places]
     per = "page view" if draw.drawn_by == page_sampling.VIEWS else "page"
@@ -305,27 +320,45 @@ def _pages_judged(
     ]
     if n_gaps := n - len(places):
         gaps = text.count(n_gaps, "page")
-        notes.append(f"Without a grade: {gaps} drawn before the last one that was judged.")
+        notes.append(f"Without a grade: {gaps} of the first {n:,} drawn, as far as was judged.")
     if n_others := len(by_page) - len(pages):
         others = text.count(n_others, "page")
-        notes.append(f"Grades on {others} that were not drawn count for the agreement alone.")
+        notes.append(
+            f"Grades on {others} beside these, of another draw or from a file, count for the "
+            "agreement alone."
+        )
     return pages, weights, per, notes
+
+
+def _n_judged(draw: Draw, by_page: Collection[str]) -> int:
+    """How many pages of a draw, from its first, are the sample. Grades of an earlier draw, or from
+    a file, fall on pages anywhere in it, mostly on those that are read much, so where they stand
+    says nothing: all that were asked for are the sample once each has a grade, and till then those
+    as far as judges came.
+    """
+    asked = draw.pages[: draw.n_asked]
+    if all(page.source_id in by_page for page in asked):
+        return len(asked)
+    return min(draw.n_reached, len(draw.pages))
 
 
 def _values(
     source: Source, pages: Sequence[str], by_page: Mapping[str, Mapping[str, float]], k: int
 ) -> dict[str, np.ndarray]:
     """What each page's list reaches, ``(n_pages,)``; NaN where there is no list, or no grade."""
-    found: dict[str, list[float]] = {f"nDCG@{k}": [], AS_0: [], MEAN: [], GRADED: []}
+    found: dict[str, list[float]] = {f"nDCG@{k}": [], AS_0: [], MEAN: [], GRADED: [], SHORT: []}
     for page in pages:
         grades = by_page[page]
-        links = list(source.links(page))[:k]
-        known = [id for id in links if id in grades]
+        whole = list(dict.fromkeys(source.links(page)))
+        # Taken out before the list is cut: a link nobody graded must not cost one that is graded.
+        links, known = whole[:k], [id for id in whole if id in grades][:k]
         given = [grades[id] for id in known]
         found[f"nDCG@{k}"].append(ndcg(known, grades, k=k) if known else np.nan)
         found[AS_0].append(ndcg(links, grades, k=k) if links else np.nan)
         found[MEAN].append(float(np.mean(given)) if given else np.nan)
-        found[GRADED].append(len(known) / len(links) if links else np.nan)
+        share = np.mean([id in grades for id in links]) if links else np.nan
+        found[GRADED].append(float(share))
+        found[SHORT].append(float(len(known) < len(links)) if links else np.nan)
     return {name: np.array(values, dtype=np.float64) for name, values in found.items()}
 
 
@@ -347,7 +380,7 @@ def _table(
     rows: dict[str, dict[str, float]] = {name: {} for name in names}
     for number, (name, column) in enumerate(cells):
         rows[name][column] = float(found.mean[number])
-        if column not in (GRADED, AS_0):
+        if column not in (GRADED, AS_0, SHORT):
             rows[name][f"{column} low"] = float(found.low[number])
             rows[name][f"{column} high"] = float(found.high[number])
     for name, sure in zip(names, [np.nan, *corrected], strict=True):
@@ -360,12 +393,14 @@ def _table(
 
 def _on_ungraded(table: pd.DataFrame, k: int) -> list[str]:
     notes = []
-    for name, share in table[GRADED].items():
-        if share < FEW_GRADED:
+    for name, row in table.iterrows():
+        graded, short = float(row[GRADED]), float(row[SHORT])
+        if graded < FEW_GRADED or short > 1 - FEW_GRADED:
             notes.append(
-                f"Of the first {k} links of {name} {text.number(share, '.0%')} have a grade, and "
-                "its nDCG rests on these: it is too high if the others are worse. Judging its "
-                "lists too makes it firm."
+                f"Of the first {k} links of {name} {text.number(graded, '.0%')} have a grade, and "
+                f"on {text.number(short, '.0%')} of its pages fewer than {k} graded links are "
+                "left: its nDCG is too high if links without a grade are worse than the others, "
+                "and too low where too few are left. Judging its lists too makes it firm."
             )
     return notes
 

@@ -161,10 +161,11 @@ def draw_for(
             f"pages were drawn by {before.drawn_by} with seed {before.seed} on "
             f"{before.at:%Y-%m-%d}; --redraw draws others, and keeps all grades"
         )
-    if plan.depth is not None and plan.depth > before.depth:
-        before = replace(before, depth=plan.depth)
-        store_of_grades.keep_draw(store, before)
-    return before, []
+    n_asked = max(before.n_asked, min(plan.n_pages, page_sampling.MAX_PAGES, len(before.pages)))
+    wider = replace(before, depth=max(before.depth, plan.depth or 0), n_asked=n_asked)
+    if (wider.depth, wider.n_asked) != (before.depth, before.n_asked):
+        store_of_grades.keep_draw(store, wider)
+    return wider, []
 
 
 def _drawn_now(
@@ -187,7 +188,8 @@ def _drawn_now(
             remarks.append("no page has been read yet, so pages are drawn each alike")
     seed, depth = plan.seed or 0, plan.depth or DEPTH
     order = page_sampling.draw(sizes, seed=seed)
-    return Draw(sampling, seed, len(pages), now, depth, order), remarks
+    n_asked = min(plan.n_pages, page_sampling.MAX_PAGES, len(order))
+    return Draw(sampling, seed, len(pages), now, depth, n_asked, pages=order), remarks
 
 
 def begin(
@@ -227,10 +229,23 @@ def begin(
         by_whom = {grade.by for grade in store_of_grades.read(store, source_id=id)}
         return bool(by_whom) and by not in by_whom
 
+    place = {page.source_id: place for place, page in enumerate(order)}
+    reached = 0
+
+    def came_through(n: int) -> None:
+        nonlocal reached
+        if n > reached:
+            reached = n
+            store_of_grades.keep_reached(store, draw, n)
+
     def record(grade: Grade) -> None:
         store_of_grades.write(store, [grade])
+        came_through(place[grade.source_id] + 1)
 
-    return Judging(by, len(pages), page, own, record, clock), remarks
+    judging = Judging(by, len(pages), page, own, record, clock)
+    if judging.step is None:
+        came_through(len(order))
+    return judging, remarks
 
 
 @dataclass(eq=False)

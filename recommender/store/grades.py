@@ -21,6 +21,7 @@ from recommender.times import EPOCH, MICROSECOND
 
 # Where the store keeps how pages were drawn.
 DRAW = "judged_pages"
+HOW = ("drawn_by", "seed", "n_pages", "depth", "n_asked", "n_reached")
 MILLISECOND = 1_000 * MICROSECOND
 GRADES = """
     SELECT s.id AS source_id, i.id AS id, g.grade AS grade, g.judge AS judge, g.at AS at,
@@ -85,7 +86,8 @@ class DrawnPage:
 class Draw:
     """Pages in the order in which they are judged, drawn out of ``n_pages`` by ``views`` or by
     ``pages`` (see ``evaluation.page_sampling``) with a ``seed``, ``at`` a moment; lists are judged
-    as deep as ``depth`` links.
+    as deep as ``depth`` links. Grades were asked for on the first ``n_asked`` pages, and judges
+    came through the first ``n_reached``.
     """
 
     drawn_by: str
@@ -93,6 +95,8 @@ class Draw:
     n_pages: int
     at: datetime
     depth: int
+    n_asked: int = 0
+    n_reached: int = 0
     pages: Sequence[DrawnPage] = field(default=(), repr=False)
 
 
@@ -176,7 +180,7 @@ def drawn(store: Store) -> Draw | None:
 
 def keep_draw(store: Store, draw: Draw) -> None:
     """Keep which pages are to be judged, in place of those drawn before."""
-    how = {name: getattr(draw, name) for name in ("drawn_by", "seed", "n_pages", "depth")}
+    how = {name: getattr(draw, name) for name in HOW}
     text = json.dumps({**how, "at": _milliseconds(draw.at)})
     with store.transaction() as connection:
         _lock(connection)
@@ -190,6 +194,20 @@ def keep_draw(store: Store, draw: Draw) -> None:
         ]  # fmt: skip
         upsert(connection, "drawn_pages", rows, key="place")
         upsert(connection, "meta", [{"name": DRAW, "value": text}], key="name")
+
+
+def keep_reached(store: Store, draw: Draw, n_pages: int) -> None:
+    """Keep that judges came through the first ``n_pages`` of a draw, unless they were farther, or
+    pages were drawn anew meanwhile.
+    """
+    named = {"name": DRAW}
+    with store.transaction() as connection:
+        _lock(connection)
+        about = connection.scalar(sql.text("SELECT value FROM meta WHERE name = :name"), named)
+        how = json.loads(about) if about else {}
+        if how.get("at") == _milliseconds(draw.at) and how.get("n_reached", 0) < n_pages:
+            text = json.dumps({**how, "n_reached": n_pages})
+            upsert(connection, "meta", [{**named, "value": text}], key="name")
 
 
 def _lock(connection: Connection) -> None:

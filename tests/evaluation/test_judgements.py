@@ -133,7 +133,7 @@ def test_means_are_per_page_view_where_pages_were_drawn_so():
     for seed in range(60):
         for drawn_by, weigh in (("views", sizes), ("pages", dict.fromkeys(sizes, 1.0))):
             pages = page_sampling.draw(weigh, seed=seed)
-            draw = Draw(drawn_by, seed, len(sizes), NOON, 2, pages)
+            draw = Draw(drawn_by, seed, len(sizes), NOON, 2, 40, pages=pages)
             graded = [
                 Grade(page.source_id, id, grade, "ann", NOON)
                 for page in pages[:40]
@@ -199,7 +199,7 @@ def test_grades_beside_the_drawn_pages_and_gaps_are_noted():
     """Only drawn pages make the means; the first page drawn was passed over."""
     pages = page_sampling.draw({"knee": 5, "nap": 4, "hip": 3}, seed=0)
     names = [page.source_id for page in pages]
-    draw = Draw("views", 0, 3, NOON, 5, pages)
+    draw = Draw("views", 0, 3, NOON, 5, 3, 2, pages)
     grades = given("ann", **{names[1]: {"x": 3, "y": 0}}, elsewhere={"x": 0, "y": 3})
     lists = [lists_by_page("new", {names[1]: ["x", "y"], "elsewhere": ["x", "y"]})]
 
@@ -207,8 +207,84 @@ def test_grades_beside_the_drawn_pages_and_gaps_are_noted():
 
     assert result.table["nDCG@5"].iloc[0] == 1
     assert result.n_pages == 1
-    assert any("1 page drawn before" in note for note in result.notes)
-    assert any("not drawn count for the agreement" in note for note in result.notes)
+    assert any("1 page of the first 2 drawn" in note for note in result.notes)
+    assert any("count for the agreement alone" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(("asked", "reached"), [(30, 0), (60, 30)])
+def test_grades_of_an_earlier_draw_do_not_bend_the_means_of_a_later_one(asked: int, reached: int):
+    """Pages were judged as they are read, mostly those that are read much, which have good lists;
+    then pages are drawn each alike. What was graded before lies anywhere in the second draw: means
+    are still those of all pages, whether all that were asked for are judged or half of them.
+    """
+    random = np.random.default_rng(0)
+    sizes = {f"p{n}": float(size) for n, size in enumerate(random.pareto(1.0, 150) * 20 + 1)}
+    good = {page for page, size in sizes.items() if size > 60}
+    links = [("x", 3), ("y", 0)]
+    lists = lists_by_page("new", {p: ["x"] if p in good else ["y", "x"] for p in sizes})
+    truth = np.mean([1.0 if page in good else 1 / np.log2(3) for page in sizes])
+    means = []
+    for seed in range(60):
+        before = page_sampling.draw(sizes, seed=seed)[:30]
+        pages = page_sampling.draw(dict.fromkeys(sizes, 1.0), seed=1000 + seed)
+        draw = Draw("pages", seed, len(sizes), NOON, 2, asked, reached, pages)
+        graded = {page.source_id for page in [*before, *pages[:30]]}
+        grades = [Grade(page, id, g, "ann", NOON) for page in graded for id, g in links]
+        result = found([lists], grades, draw)
+        means.append(result.table["nDCG@2"].iloc[0])
+        assert result.n_pages == 30
+
+    assert np.mean(means) == pytest.approx(truth, abs=0.012)
+
+
+def test_pages_graded_before_the_draw_was_judged_stand_for_no_others():
+    """A draw that nobody has begun: every graded page counts alike, and a note says so."""
+    pages = page_sampling.draw({"knee": 5, "nap": 4, "hip": 3}, seed=0)
+    draw = Draw("views", 0, 3, NOON, 5, 3, 0, pages)
+    grades = given("ann", **{pages[2].source_id: {"x": 3, "y": 0}})
+
+    result = found([lists_by_page("new", {pages[2].source_id: ["x"]})], grades, draw)
+
+    assert result.per == "page"
+    assert any("No page of the draw has been judged" in note for note in result.notes)
+
+
+def test_a_link_without_a_grade_costs_no_link_that_has_one():
+    """The same five links, behind a new one that nobody graded: closed up, the lists are the same,
+    and neither is better.
+    """
+    pages = [f"p{n}" for n in range(40)]
+    grades = given("ann", **{page: dict.fromkeys("abcde", 3) for page in pages})
+    lists = [
+        lists_by_page("old", dict.fromkeys(pages, (*"abcde",))),
+        lists_by_page("new", dict.fromkeys(pages, (*"xabcde",))),
+    ]
+
+    result = found(lists, grades, k=5)
+
+    row = result.table.loc["new"]
+    assert row["nDCG@5"] == pytest.approx(1)
+    assert row["gain"] == 0
+    assert row["graded"] == pytest.approx(0.8)
+    assert row["ungraded as 0"] < 1
+    assert "no clear difference to new" in result.verdict
+
+
+def test_a_list_that_runs_out_of_graded_links_is_not_called_worse():
+    """Four links of five have a grade, and none is left to close up with."""
+    pages = [f"p{n}" for n in range(40)]
+    grades = given("ann", **{page: dict.fromkeys("abcde", 3) for page in pages})
+    lists = [
+        lists_by_page("old", dict.fromkeys(pages, (*"abcde",))),
+        lists_by_page("new", dict.fromkeys(pages, (*"xabcd",))),
+    ]
+
+    result = found(lists, grades, k=5)
+
+    assert result.table.loc["new", "runs out"] == 1
+    assert "not compared" in result.verdict
+    assert "better" not in result.verdict
+    assert any("too low where too few are left" in note for note in result.notes)
 
 
 def test_a_hand_picked_list_is_judged_as_readers_can_follow_it():

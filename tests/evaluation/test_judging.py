@@ -266,6 +266,26 @@ def test_another_draw_takes_a_word(asked: Store):
     draw = grades.drawn(asked)
     assert draw is not None
     assert (draw.drawn_by, draw.seed, draw.n_pages) == ("pages", 4, N)
+    assert (draw.n_asked, draw.n_reached) == (2, 0)
+
+
+def test_how_far_judges_came_is_kept_with_the_draw(asked: Store):
+    """Eight links a page; who asks for fewer pages, or is not as far, takes nothing back."""
+    answered(judge(asked, n_pages=4), 9)
+    draw = grades.drawn(asked)
+    assert draw is not None
+    assert (draw.n_asked, draw.n_reached) == (4, 2)
+
+    answered(judge(asked, by="ben", n_pages=3, overlap=1.0), 1)
+    draw = grades.drawn(asked)
+    assert draw is not None
+    assert (draw.n_asked, draw.n_reached) == (4, 2)
+
+    answered(judge(asked, n_pages=6))
+    judge(asked, n_pages=6)
+    draw = grades.drawn(asked)
+    assert draw is not None
+    assert (draw.n_asked, draw.n_reached) == (6, 6)
 
 
 def test_without_readings_pages_are_drawn_alike_and_it_is_stated():

@@ -74,11 +74,11 @@ def test_drawn_pages_come_back_in_order_and_give_way_to_the_next_draw(store: Sto
     pages = [DrawnPage("b", 2.0, 9.5), DrawnPage("a", 7.25, 8.0)]
     assert grades.drawn(store) is None
 
-    grades.keep_draw(store, Draw("views", 5, 40, NOON, 10, pages))
+    grades.keep_draw(store, Draw("views", 5, 40, NOON, 10, pages=pages))
 
-    assert grades.drawn(store) == Draw("views", 5, 40, NOON, 10, pages)
-    grades.keep_draw(store, Draw("pages", 6, 40, NOON, 5, pages[1:]))
-    assert grades.drawn(store) == Draw("pages", 6, 40, NOON, 5, pages[1:])
+    assert grades.drawn(store) == Draw("views", 5, 40, NOON, 10, pages=pages)
+    grades.keep_draw(store, Draw("pages", 6, 40, NOON, 5, 3, 2, pages[1:]))
+    assert grades.drawn(store) == Draw("pages", 6, 40, NOON, 5, 3, 2, pages[1:])
 
 
 def test_readings_are_views_of_lists_or_page_views_whichever_are_more(store: Store):
