@@ -1,6 +1,7 @@
 """What callers hand over in Python, checked at the door.
 
-What is wrong is one sentence: which argument, what was given, what is expected. Whole numbers may
+What is wrong is one sentence: which argument, what was given, what is expected; a ``TypeError`` if
+it is of a wrong kind, an ``ArgumentError``, which is a ``ValueError``, if its value is. Whole numbers may
 be numpy's, paths ``pathlib``'s, several texts a list, an array or a Series; true and false are no
 numbers, and one text is not several.
 
@@ -9,7 +10,7 @@ numbers, and one text is not several.
 >>> whole("k", 0)
 Traceback (most recent call last):
     ...
-ValueError: k: 0 is given; give a whole number of 1 or more
+recommender.errors.ArgumentError: k: 0 is given; give a whole number of 1 or more
 """
 
 from __future__ import annotations
@@ -17,22 +18,26 @@ from __future__ import annotations
 import operator
 from collections.abc import Collection, Iterable, Mapping, Set
 from datetime import UTC, datetime
+from difflib import get_close_matches
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from recommender.errors import InputError
+from recommender.errors import ArgumentError
 from recommender.escaping import terminal
 
 # Letters of a text that are quoted: more is no longer one sentence.
 QUOTED = 60
+# Names that a sentence gives in full; of more, those most like the one given.
+FEW_NAMES = 12
 # What numpy's random numbers and scikit-learn take for a seed.
 MOST_SEED = 2**32 - 1
 
 
 def whole(name: str, value: Any, *, least: int | None = 1, most: int | None = None) -> int:
     """A whole number from ``least``, if any, to ``most``, if any, both included. ``TypeError`` if
-    it is none, ``ValueError`` if it is out of range.
+    it is none, ``ArgumentError`` if it is out of range.
     """
     span = "" if least is None else f" of {least:,} or more"
     if least is not None and most is not None:
@@ -45,7 +50,7 @@ def whole(name: str, value: Any, *, least: int | None = 1, most: int | None = No
     if number is None:
         raise TypeError(f"{name}: {given(value)} is given; give a whole number{span}")
     if (least is not None and number < least) or (most is not None and number > most):
-        raise ValueError(f"{name}: {number} is given; give a whole number{span}")
+        raise ArgumentError(f"{name}: {number} is given; give a whole number{span}")
     return number
 
 
@@ -90,28 +95,60 @@ def path(name: str, value: Any) -> Path:
 
 
 def moment(name: str, value: Any) -> datetime:
-    """A moment, in UTC if it does not say; ``TypeError`` if it is none."""
-    # Not a time of pandas is a datetime to Python.
-    if not isinstance(value, datetime) or value != value:
+    """A moment, in UTC if it does not say; ``TypeError`` if it is none, ``ArgumentError`` for what
+    pandas has for a missing one.
+    """
+    # It is a datetime to Python.
+    if isinstance(value, datetime) and value != value:
+        raise ArgumentError(f"{name}: NaT is given; give a datetime")
+    if not isinstance(value, datetime):
         raise TypeError(f"{name}: {given(value)} is given; give a datetime")
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def one_of(name: str, value: Any, words: Collection[str]) -> str:
-    """One of some words; ``ValueError`` names them if it is none."""
+    """One of some words; ``TypeError`` if it is no text, ``ArgumentError`` if it is another; both
+    name them.
+    """
     if not isinstance(value, str) or value not in words:
-        raise ValueError(f"{name}: {given(value)} is not {' or '.join(words)}")
+        kind = ArgumentError if isinstance(value, str) else TypeError
+        raise kind(f"{name}: {given(value)} is not {' or '.join(words)}")
     return value
 
 
+def share(name: str, value: Any, *, ends: bool = True) -> float:
+    """A number from 0 to 1, itself neither without its ``ends``. ``TypeError`` if it is no number,
+    ``ArgumentError`` if it is out of range.
+    """
+    span = "a share from 0 to 1" if ends else "a number between 0 and 1"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name}: {given(value)} is given; give {span}")
+    if not (0 <= value <= 1 if ends else 0 < value < 1):
+        raise ArgumentError(f"{name}: {given(value)} is given; give {span}")
+    return float(value)
+
+
+def known(name: str, value: str, names: Collection[str], *, what: str) -> str:
+    """A name that is among ``names``; ``ArgumentError`` says ``what`` there is none of, with those
+    most like it, or all if they are few.
+    """
+    if value in names:
+        return value
+    there = sorted(names) if len(names) <= FEW_NAMES else get_close_matches(value, names)
+    hint = f"; there are {', '.join(map(repr, there))}" if there else ""
+    if len(names) > FEW_NAMES and there:
+        hint = f"; near it: {', '.join(there)}"
+    raise ArgumentError(f"{name}: {given(value)}: there is no such {what}{hint}")
+
+
 def frame(name: str, value: Any, columns: Collection[str] = ()) -> Any:
-    """A data frame with at least some ``columns``; ``TypeError`` if it is none, ``InputError``
+    """A data frame with at least some ``columns``; ``TypeError`` if it is none, ``ArgumentError``
     names the columns that are missing.
     """
-    if not hasattr(value, "columns"):
+    if not (hasattr(value, "columns") and hasattr(value, "to_dict")):
         raise TypeError(f"{name}: {given(value)} is given; give a DataFrame")
     if missing := [column for column in columns if column not in value.columns]:
-        raise InputError(
+        raise ArgumentError(
             f"{name}: a frame with columns {', '.join(columns)} is expected, and "
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         )

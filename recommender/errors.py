@@ -7,6 +7,7 @@ into the one error shape.
     RecommenderError
     ├── SettingsError        a setting is unknown or has no meaning
     ├── InputError           a file cannot be read at all
+    │   └── ArgumentError    an argument in Python has a value that will not do
     ├── ArticleError         an article record or page cannot be understood
     ├── EventError           an event cannot be understood
     ├── TooManyBadRecords    an import was refused as a whole
@@ -20,6 +21,10 @@ into the one error shape.
     ├── CalibrationError     a log does not identify how likely clicks are
     ├── EvaluationError      there is nothing to judge
     └── MissingExtra         an optional dependency is not installed
+
+An argument of a wrong kind in Python is a ``TypeError``; one of the right kind whose value will not
+do is an ``ArgumentError``, which is a ``ValueError`` too. What is asked for by name and is not in a
+bundle is a ``KeyError``.
 """
 
 from __future__ import annotations
@@ -42,6 +47,10 @@ class SettingsError(RecommenderError):
 
 class InputError(RecommenderError):
     """A file cannot be read: missing, wrong encoding, damaged compression."""
+
+
+class ArgumentError(InputError, ValueError):
+    """An argument in Python is of the right kind, and its value will not do."""
 
 
 class ArticleError(RecommenderError):

@@ -21,7 +21,7 @@ from recommender.bundle.bundle import Bundle, bundle_of, load_bundle
 from recommender.bundle.composition import MAX_K
 from recommender.clicks.influence import limited
 from recommender.config import WORDS
-from recommender.errors import EditorialError, EvaluationError, ExperimentError, InputError
+from recommender.errors import ArgumentError, EditorialError, EvaluationError, ExperimentError
 from recommender.evaluation import audit as auditing
 from recommender.evaluation import compare as comparing
 from recommender.evaluation.audit import Audit
@@ -185,7 +185,7 @@ def evaluate(
         if len(bundle) > 1:
             return _evaluate_jointly(bundle, events, k, articles=articles, seed=seed)
         if not bundle:
-            raise ValueError("bundle: an empty list is given; give a bundle, or several")
+            raise ArgumentError("bundle: an empty list is given; give a bundle, or several")
         bundle = bundle[0]
     bundle = bundle_of("bundle", bundle)
     store, end = _store_of(events), end_of_data(bundle)
@@ -246,22 +246,20 @@ def judging(
     or ``pages`` (each alike), with a ``seed``; ``k`` links of each list; a share of ``overlap`` of
     the pages is asked of every judge. What is None is as when pages were first drawn. Grades are
     kept in the site's store, which takes the right to write. ``MissingExtra`` without ipywidgets,
-    ``InputError`` if pages were drawn otherwise.
+    ``ArgumentError`` if pages were drawn otherwise.
     """
     try:
-        by = judge_name(by)
+        by = judge_name(arguments.text("by", by, what="the judge's name"))
     except FieldError as exc:
-        raise InputError(f"by: {str(exc).partition(': ')[2]}; give the judge's name") from None
+        raise ArgumentError(f"by: {str(exc).partition(': ')[2]}; give the judge's name") from None
     if sample is not None:
         arguments.one_of("sample", sample, ("views", "pages"))
-    if not 0 <= overlap <= 1:
-        raise ValueError(f"overlap: {overlap} is given; give a share from 0 to 1")
     plan = Plan(
         arguments.whole("pages", pages),
         sample,
         None if seed is None else arguments.seed(seed),
         None if k is None else arguments.whole("k", k, most=MAX_K),
-        overlap,
+        arguments.share("overlap", overlap),
     )
     store = _connected(site)
     sides = _sides("lists", lists, store)
@@ -291,7 +289,7 @@ def _sides(name: str, given: Any, store: Store | None) -> dict[str, Bundle | Lis
     """Bundles and lists by what they are called."""
     several = [*given] if isinstance(given, list | tuple) else [given]
     if not several:
-        raise ValueError(f"{name}: an empty list is given; give a bundle, or several")
+        raise ArgumentError(f"{name}: an empty list is given; give a bundle, or several")
     sides: dict[str, Bundle | Lists] = {}
     for number, each in enumerate(several, start=1):
         side = _lists(name if len(several) == 1 else f"{name}[{number - 1}]", each, store)
@@ -346,10 +344,15 @@ def _lists(name: str, value: Any, store: Store | None = None) -> Bundle | Lists:
         return lists_of(value)
     if _is_picked(value):
         if store is None:
-            raise InputError(f"{name}: {HAND_PICKED} lists are those of a site's store: give it")
+            raise ArgumentError(f"{name}: {HAND_PICKED} lists are those of a site's store: give it")
         return picked(store.articles(with_body=False))
     if isinstance(value, str | Path) and is_file_of_lists(Path(value)):
         return read_lists(Path(value))
+    if isinstance(value, str | Path) and not Path(value).exists():
+        raise ArgumentError(
+            f"{name}: {arguments.given(str(value))}: there is no such folder or file; give a "
+            f"bundle, its path, a file of lists, or {HAND_PICKED!r} for the editors' lists"
+        )
     if isinstance(value, Bundle | str | Path):
         return bundle_of(name, value)
     raise TypeError(
@@ -422,7 +425,7 @@ def _by_id(articles: Site | Store | pd.DataFrame | Paths | None) -> dict[str, Ar
 
 
 def off_policy(
-    candidate: Bundle | pd.DataFrame | Lists,
+    candidate: Candidate,
     events: Site | Store | pd.DataFrame | Sequence[pd.DataFrame] | Paths,
     k: int = 10,
     *,
@@ -431,19 +434,20 @@ def off_policy(
     """What a candidate's lists would have won had they been shown, estimated from the log.
 
     ``candidate`` is a bundle, a mapping from a page's id to the ids of its list, or a frame with
-    columns ``source_id``, ``position``, ``id``. ``events`` as in ``evaluate``: of a connected site,
-    the views after the data window of the bundle. ``model`` is the bundle whose chances and
+    columns ``source_id``, ``position``, ``id``, a file of such a table, or ``"hand-picked"``, the
+    editors' lists of a connected site. ``events`` as in ``evaluate``: of a connected site, the views after the data window of the bundle. ``model`` is the bundle whose chances and
     positions the estimators with a model take, by default the candidate. ``EvaluationError`` if
     there is no view to judge by.
     """
-    lists, k = _lists("candidate", candidate), arguments.whole("k", k)
+    store, k = _store_of(events), arguments.whole("k", k)
+    lists = _lists("candidate", candidate, store)
     model = None if model is None else bundle_of("model", model)
     known = [bundle for bundle in (lists, model) if isinstance(bundle, Bundle)]
     end = max(map(end_of_data, known), default=-1)
     log = _log(events, end)
     found = estimate(log, lists, k=k, model=model)
     found.notes.extend(_on_old_views(log, end))
-    found.notes.extend(_on_ahead(_n_ahead(_store_of(events))))
+    found.notes.extend(_on_ahead(_n_ahead(store)))
     return found
 
 
@@ -615,8 +619,7 @@ def experiment(
             f"site: {arguments.given(site)} is given; give a site, as recommender.connect returns "
             "it, whose log is read"
         )
-    if isinstance(alpha, bool) or not isinstance(alpha, float) or not 0 < alpha < 1:
-        raise ValueError(f"alpha: {arguments.given(alpha)} is given; give a number between 0 and 1")
+    alpha = arguments.share("alpha", alpha, ends=False)
     if name is None:
         name = experiments.running_name(folder) or next(reversed(experiments.names(folder)), None)
     if name is None:
@@ -637,8 +640,8 @@ def run_of(
     for ranx, ir_measures and trec_eval: columns ``query_id``, ``doc_id``, ``score`` (falling by 1),
     ``rank`` and ``run``, its ``name``. ``lists`` are those of a side of ``compare``.
 
-    A report's ``run`` and ``qrels`` have the views it judged. ``InputError`` names a page without a
-    list of its own.
+    A report's ``run`` and ``qrels`` have the views it judged. ``ArgumentError`` names a page without
+    a list of its own.
     """
     side, k = _lists("lists", lists, _store_of(site)), arguments.whole("k", k)
     wanted = None if pages is None else arguments.texts("pages", pages)

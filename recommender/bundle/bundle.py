@@ -29,7 +29,7 @@ from recommender.bundle.overlay import Patched, dot, since_built
 from recommender.bundle.published import Lists
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
-from recommender.errors import CalibrationError
+from recommender.errors import ArgumentError, BundleError, CalibrationError
 from recommender.escaping import terminal
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.editorial import Rules
@@ -57,9 +57,16 @@ PARTS = ("weights", "site", "term_counts", "history", "ranker", "handpicked", "s
 class Bundle:
     """A published bundle. ``rules`` are the editors', applied to every list at ``now``."""
 
-    def __init__(self, folder: Path, *, rules: Rules | None = None, now: datetime | None = None):
+    def __init__(
+        self, folder: str | Path, *, rules: Rules | None = None, now: datetime | None = None
+    ):
         if rules is not None and now is None:
-            raise ValueError("rules are in force at a time: give now")
+            raise ArgumentError("rules are in force at a time: give now")
+        folder = arguments.path("folder", folder)
+        if not (folder / registry.MANIFEST).is_file() and registry.current(folder) is not None:
+            raise BundleError(
+                f"{folder}: holds bundles and is none; recommender.load opens a live one"
+            )
         self.lists = Lists.open(folder)
         # Its lists, and what came and went since, if it stands beside a store.
         self.shelf: Lists | Patched = self.lists
@@ -181,14 +188,14 @@ class Bundle:
         scores of its candidates, those at the same place of ``lists``, in their order.
 
         Sources come in any order, the same ones several times too. ``KeyError`` names an unknown
-        id; ``ValueError`` if there are not as many lists as sources.
+        id; ``ArgumentError`` if there are not as many lists as sources.
         """
         from recommender.ranking.features import BLOCK
 
         sources = arguments.texts("sources", sources)
         lists = _several("lists", lists)
         if len(sources) != len(lists):
-            raise ValueError(
+            raise ArgumentError(
                 f"lists: {len(lists):,} are given for {len(sources):,} sources; give one for each"
             )
         row = {id: self._row(id) for id in dict.fromkeys(sources)}
@@ -529,6 +536,11 @@ def bundle_of(name: str, value: Any) -> Bundle:
     if isinstance(value, Bundle):
         return value
     if isinstance(value, str | Path):
+        if not Path(value).exists():
+            raise BundleError(
+                f"{name}: {arguments.given(str(value))}: there is no such folder; give a bundle, as "
+                "recommender.load returns it, or the path of one"
+            )
         return load_bundle(value)
     raise TypeError(
         f"{name}: {arguments.given(value)} is given; give a bundle, as recommender.load returns "

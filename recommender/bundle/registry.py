@@ -325,7 +325,8 @@ def resolve(models: Path) -> Path:
     if name is None:
         if models.is_dir() and models.parent.joinpath(CURRENT).is_file():
             raise BundleError(f"{models}: half-written: it has no manifest")
-        raise BundleError(f"{models}: no bundle is live there yet; run: recommender train")
+        there = "" if models.is_dir() else "there is no such folder, so "
+        raise BundleError(f"{models}: {there}no bundle is live there yet; run: recommender train")
     return inside(models, name)
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recommender import arguments
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY, MIN_LINKS
@@ -136,6 +137,7 @@ class Comparison:
         """Rows of ``table``: the pages that lost the largest share of their links, the largest
         number of them first where shares tie.
         """
+        n = _rows(n)
         table = self.table[self.table["n_lost"] > 0]
         share = table["n_lost"] / table["n_before"]
         order = np.lexsort((-table["n_lost"].to_numpy(), -share.to_numpy()))
@@ -155,7 +157,7 @@ class Comparison:
         )
         found = found[found["pages"] >= MIN_CATEGORY * len(self.table)]
         found = found.sort_values("new_links", ascending=False, kind="stable").reset_index()
-        return found[["category", "pages", "new_links", "first_changed"]].head(n)
+        return found[["category", "pages", "new_links", "first_changed"]].head(_rows(n))
 
     def gained(self, n: int = N_MOST) -> pd.DataFrame:
         """Rows of ``articles``: those that came into most lists."""
@@ -167,7 +169,7 @@ class Comparison:
 
     def _moved(self, n: int, sign: int) -> pd.DataFrame:
         more = sign * (self.articles["after"] - self.articles["before"]).to_numpy()
-        order = np.argsort(-more, kind="stable")[:n]
+        order = np.argsort(-more, kind="stable")[: _rows(n)]
         return self.articles.iloc[order[more[order] > 0]].reset_index()
 
     def title(self, id: object) -> str:
@@ -303,7 +305,7 @@ class Comparison:
 
     def to_html(self, n: int = N_MOST) -> str:
         """One self-contained page, the verdict first; ``n`` rows of what changed most."""
-        template = TEMPLATES.get_template("comparison.html.j2")
+        n, template = _rows(n), TEMPLATES.get_template("comparison.html.j2")
         return template.render(found=self, n=n, METRICS=METRICS)
 
     def summary(self) -> str:
@@ -578,6 +580,11 @@ def _known(
             if number >= 0
         }
     return titles, categories
+
+
+def _rows(n: Any) -> int:
+    """How many rows are wanted, none too."""
+    return arguments.whole("n", n, least=0)
 
 
 def _percent(share: float) -> str:

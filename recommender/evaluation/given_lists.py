@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recommender.articles.article import Article
-from recommender.errors import InputError
+from recommender.errors import ArgumentError, InputError
 from recommender.files import Problem, read_records, unpacked
 
 if TYPE_CHECKING:
@@ -22,13 +22,16 @@ FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl
 
 
 def lists_of(table: pd.DataFrame) -> Lists:
-    """Lists given as a table: ``source_id``, ``position`` (from 1), ``id``. ``InputError`` names a
+    """Lists given as a table: ``source_id``, ``position`` (from 1), ``id``. ``ArgumentError`` names a
     missing column, and the row of a position that is no number or of a missing id.
     """
     if missing := set(COLUMNS) - set(table.columns):
-        raise InputError(f"a table of lists takes columns {', '.join(sorted(missing))}")
+        raise ArgumentError(f"a table of lists takes columns {', '.join(sorted(missing))}")
     rows = zip(*(table[name].tolist() for name in COLUMNS), strict=True)
-    return _gathered((f"row {number}", *row) for number, row in enumerate(rows, start=1))
+    try:
+        return _gathered((f"row {number}", *row) for number, row in enumerate(rows, start=1))
+    except InputError as exc:
+        raise ArgumentError(str(exc)) from None
 
 
 def read_lists(path: Path) -> Lists:

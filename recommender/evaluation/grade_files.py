@@ -85,9 +85,13 @@ def _of_qrels(path: Path, now: datetime, by: str | None) -> tuple[list[Grade], l
     if by is None:
         raise InputError(f"{path}: qrels name no judge; name him with --by")
     frame = trec.read_qrels(path, grades=range(LOWEST, HIGHEST + 1))
-    grades = [
-        Grade(row.query_id, row.doc_id, int(row.relevance), by, now) for row in frame.itertuples()
-    ]
+    grades = []
+    for row in frame.itertuples():
+        try:
+            pair = _pair({"source_id": row.query_id, "id": row.doc_id})
+        except FieldError as exc:
+            raise InputError(f"{path}: query {row.query_id}, document {row.doc_id}: {exc}") from exc
+        grades.append(Grade(*pair, int(row.relevance), by, now))
     return grades, []
 
 
@@ -112,9 +116,7 @@ def _of_csv(path: Path, now: datetime, by: str | None) -> tuple[list[Grade], lis
 
 
 def _grade(fields: Mapping[str, str], now: datetime, by: str | None) -> Grade:
-    source, id = identifier(fields, "source_id"), identifier(fields, "id")
-    if source == id:
-        raise FieldError("id", "the page itself")
+    source, id = _pair(fields)
     written = text(fields, "grade", needed=True)
     match = WHOLE.fullmatch(written)
     if not match or not LOWEST <= int(match[1]) <= HIGHEST:
@@ -124,6 +126,14 @@ def _grade(fields: Mapping[str, str], now: datetime, by: str | None) -> Grade:
     if "\x00" in note:
         raise FieldError("note", "holds a NUL byte")
     return Grade(source, id, int(match[1]), judge, _moment(fields, now), note)
+
+
+def _pair(fields: Mapping[str, Any]) -> tuple[str, str]:
+    """A page and a link of it, which is another."""
+    source, id = identifier(fields, "source_id"), identifier(fields, "id")
+    if source == id:
+        raise FieldError("id", "the page itself")
+    return source, id
 
 
 def _moment(fields: Mapping[str, str], now: datetime) -> datetime:

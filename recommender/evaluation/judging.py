@@ -15,7 +15,7 @@ from datetime import datetime
 
 from recommender import arguments
 from recommender.articles.article import Article
-from recommender.errors import InputError
+from recommender.errors import ArgumentError, InputError
 from recommender.escaping import terminal
 from recommender.evaluation import page_sampling
 from recommender.evaluation.judgements import HIGHEST, LOWEST, Source
@@ -157,7 +157,7 @@ def draw_for(
         return draw, remarks
     asked = (plan.sampling or before.drawn_by, before.seed if plan.seed is None else plan.seed)
     if asked != (before.drawn_by, before.seed):
-        raise InputError(
+        raise ArgumentError(
             f"pages were drawn by {before.drawn_by} with seed {before.seed} on "
             f"{before.at:%Y-%m-%d}; --redraw draws others, and keeps all grades"
         )
@@ -290,8 +290,8 @@ class Judging:
         )
 
     def grade(self, grade: int, *, note: str = "") -> None:
-        """Keep a grade for the link he is at, and go on. ``ValueError`` or ``TypeError`` if it is
-        none.
+        """Keep a grade for the link he is at, and go on. ``ArgumentError`` or ``TypeError`` if it
+        is none.
         """
         grade = arguments.whole("grade", grade, least=LOWEST, most=HIGHEST)
         step = self.step

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.bundle.bundle import Bundle
-from recommender.errors import InputError
+from recommender.errors import ArgumentError
 from recommender.evaluation.baselines import sizes_of
 from recommender.evaluation.given_lists import Lists
 from recommender.evaluation.trec import QRELS, RUN
@@ -39,13 +39,13 @@ class Ranked:
     ranks: Mapping[str, np.ndarray]
 
     def run(self, name: str) -> pd.DataFrame:
-        """The run of one of them, with columns ``trec.RUN``. ``InputError`` if there is none of
+        """The run of one of them, with columns ``trec.RUN``. ``ArgumentError`` if there is none of
         this name.
         """
         import pandas as pd
 
         if name not in self.ranks:
-            raise InputError(f"there is no run of {name!r}; there are {', '.join(self.ranks)}")
+            raise ArgumentError(f"there is no run of {name!r}; there are {', '.join(self.ranks)}")
         view, judged = self._documents()
         rank = self.ranks[name][judged]
         order = np.lexsort((rank, view))
@@ -114,7 +114,7 @@ def run_of_lists(
     lists: Bundle | Lists, k: int, *, pages: Iterable[str] | None, name: str
 ) -> pd.DataFrame:
     """The first ``k`` links of every page's list, or of those ``pages``, as a run with columns
-    ``trec.RUN``, whose queries are pages. ``InputError`` names a page that has no list of its own.
+    ``trec.RUN``, whose queries are pages. ``ArgumentError`` names a page that has no list of its own.
     """
     import pandas as pd
 
@@ -131,11 +131,11 @@ def _lists(
     if not isinstance(lists, Bundle):
         for page in lists if pages is None else pages:
             if page not in lists:
-                raise InputError(f"{page}: no list of this page was given")
+                raise ArgumentError(f"{page}: no list of this page was given")
             yield page, [*lists[page]]
         return
     shelf = lists.shelf
     for page in map(shelf.id_of, shelf.pages_with_lists()) if pages is None else pages:
         if shelf.row(page) is None:
-            raise InputError(f"{page}: no such article in bundle {lists.name}")
+            raise ArgumentError(f"{page}: no such article in bundle {lists.name}")
         yield page, [link.id for link in lists.related(page, k)]

@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recommender.errors import InputError
+from recommender import arguments
+from recommender.errors import ArgumentError, InputError
 from recommender.files import decode, opened
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ def unescaped(field: str) -> str:
 
 def write_run(path: Path | str, run: pd.DataFrame) -> None:
     """Write a frame with ``query_id``, ``doc_id``, ``score`` and perhaps ``rank`` (from 1, else by
-    score) and ``run``, its name, best first in each query. ``InputError`` names a missing column,
+    score) and ``run``, its name, best first in each query. ``ArgumentError`` names a missing column,
     an empty id, a score that is no number, or a document that stands twice in a query.
     """
-    run = _checked(run, RUN[:3], RUN)
+    run = _given(run, RUN, "run")
     if "rank" not in run:
         order = run.sort_values("score", ascending=False, kind="stable").groupby("query_id")
         run = run.assign(rank=order.cumcount() + 1)
@@ -76,10 +77,10 @@ def write_run(path: Path | str, run: pd.DataFrame) -> None:
 
 def write_qrels(path: Path | str, qrels: pd.DataFrame) -> None:
     """Write a frame with ``query_id``, ``doc_id``, ``relevance`` (whole numbers) and perhaps
-    ``iteration``, a text that trec_eval passes over, by default 0. ``InputError`` names a missing
+    ``iteration``, a text that trec_eval passes over, by default 0. ``ArgumentError`` names a missing
     column, an empty id, a relevance that is no whole number, or a pair that stands twice.
     """
-    qrels = _checked(qrels, QRELS[:3], QRELS)
+    qrels = _given(qrels, QRELS, "qrels")
     iteration = qrels["iteration"] if "iteration" in qrels else ["0"] * len(qrels)
     rows = zip(qrels["query_id"], iteration, qrels["doc_id"], qrels["relevance"], strict=True)
     _write(
@@ -99,7 +100,9 @@ def read_run(path: Path | str) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for where, fields in _lines(Path(path), "query Q0 document rank score name", 6):
+    for where, fields in _lines(
+        arguments.path("path", path), "query Q0 document rank score name", 6
+    ):
         query, _, doc, rank, score, name = fields
         if not re.fullmatch(r"-?[0-9]+", rank):
             raise InputError(f"{where}: rank {rank} is no whole number")
@@ -116,7 +119,9 @@ def read_qrels(path: Path | str, *, grades: range | None = None) -> pd.DataFrame
     import pandas as pd
 
     rows = []
-    for where, fields in _lines(Path(path), "query iteration document relevance", 4):
+    for where, fields in _lines(
+        arguments.path("path", path), "query iteration document relevance", 4
+    ):
         query, iteration, doc, written = fields
         grade = _whole(written, where)
         if grades is not None and grade not in grades:
@@ -131,9 +136,20 @@ def for_ranx(frame: pd.DataFrame) -> pd.DataFrame:
     """A run or qrels with the columns that ranx's ``from_df`` takes: ``q_id``, ``doc_id`` and
     ``score``; ids are objects, since it refuses the texts of pandas 3.
     """
+    arguments.frame("frame", frame, RUN[:2])
     names = {"query_id": "q_id", "relevance": "score"}
+    if not {"score", "relevance"} & {*frame.columns}:
+        raise ArgumentError("frame: a column score or relevance is expected, and both are missing")
     found = frame.rename(columns=names)[["q_id", "doc_id", "score"]]
     return found.astype({"q_id": object, "doc_id": object})
+
+
+def _given(frame: pd.DataFrame, known: tuple[str, ...], name: str) -> pd.DataFrame:
+    """A frame to write, checked."""
+    try:
+        return _checked(arguments.frame(name, frame), known[:3], known)
+    except InputError as exc:
+        raise ArgumentError(str(exc)) from None
 
 
 def _checked(
@@ -176,8 +192,12 @@ def _whole(grade: object, where: str) -> int:
 
 def _write(path: Path | str, lines: Iterator[str]) -> None:
     # All lines are made before the file is: one that is refused leaves what was there.
-    text = "".join(f"{line}\n" for line in lines)
-    Path(path).write_text(text, encoding="utf-8", newline="\n")
+    file = arguments.path("path", path)
+    try:
+        text = "".join(f"{line}\n" for line in lines)
+    except InputError as exc:
+        raise ArgumentError(str(exc)) from None
+    file.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _lines(path: Path, meant: str, n_fields: int) -> Iterator[tuple[str, list[str]]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recommender import arguments
 from recommender.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
     other columns are as pandas has them: texts ``large_string``, moments ``timestamp[ms, UTC]``,
     categories ``dictionary``.
     """
+    arguments.frame("frame", frame)
     try:
         import pyarrow as pa
     except ImportError as exc:

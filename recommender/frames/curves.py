@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recommender import arguments
 from recommender.clicks.intervention_harvesting import Curve
 from recommender.clicks.position_bias import Examination
 from recommender.evaluation.report.picture import COLOURS, Axis, Picture, Series, chart
@@ -24,6 +25,11 @@ N_POSITIONS = 10
 
 def named(examination: Examination) -> dict[str, Curve]:
     """The curves by layout; the site's, if it has no others."""
+    if not isinstance(examination, Examination):
+        raise TypeError(
+            f"examination: {arguments.given(examination)} is given; give what site.examination() "
+            "returns"
+        )
     curves = {layout or "(unnamed)": curve for layout, curve in examination.layouts.items()}
     return curves or {SITE: examination}
 
@@ -35,6 +41,7 @@ def table(examination: Examination, *, positions: int = N_POSITIONS) -> pd.DataF
     """
     import pandas as pd
 
+    positions = arguments.whole("positions", positions)
     rows: list[dict[str, object]] = []
     for name, curve in named(examination).items():
         about = {"layout": name, "clicks": curve.n_clicks, "reason": curve.reason}
@@ -59,7 +66,7 @@ def plot(
     """Each curve with its interval, on a logarithmic scale; ``known`` gives the true chance of a
     position in a layout, where there is such a thing, drawn as rings.
     """
-    place = np.arange(1, positions + 1)
+    place = np.arange(1, arguments.whole("positions", positions) + 1)
     series, missing, least = [], [], 0.5
     for number, (name, curve) in enumerate(named(examination).items()):
         if not curve.identified:

@@ -9,11 +9,12 @@ texts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recommender.bundle.bundle import Bundle
+from recommender import arguments
+from recommender.bundle.bundle import Bundle, bundle_of
 from recommender.candidates import EMPTY
 from recommender.evaluation.list_quality import (
     FIGURES,
@@ -50,6 +51,8 @@ def table(bundle: Bundle | None, site: Site, *, k: int = K) -> pd.DataFrame:
     """
     import pandas as pd
 
+    k, site = arguments.whole("k", k), _site(site)
+    bundle = None if bundle is None else bundle_of("bundle", bundle)
     articles = site.articles(columns=["id", "title", "recommended"])
     parts = [_picked(articles, bundle, k)]
     if bundle is not None:
@@ -70,6 +73,7 @@ def figures(bundle: Bundle, site: Site, *, k: int = K) -> pd.DataFrame:
     ``list_quality.FIGURES``). A page counts as often as it was seen in the log; where there is no
     view, each once.
     """
+    bundle, k, site = bundle_of("bundle", bundle), arguments.whole("k", k), _site(site)
     slates = site.slates(columns=["source_id", "views"])
     views = slates.groupby("source_id")["views"].sum()
     ids = _ids(bundle)
@@ -89,6 +93,15 @@ def in_words(figures: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame.from_dict(rows, orient="index", columns=[*map(str, figures.index)])
     table["what it is"] = [of[name].meaning for name in table.index]
     return table
+
+
+def _site(site: Any) -> Site:
+    if not isinstance(site, Site):
+        raise TypeError(
+            f"site: {arguments.given(site)} is given; give a site, as recommender.connect returns "
+            "it"
+        )
+    return site
 
 
 def _ids(bundle: Bundle) -> list[str]:

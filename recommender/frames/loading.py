@@ -15,7 +15,7 @@ from recommender import arguments
 from recommender.articles.addresses import Finder
 from recommender.articles.batch import Batch
 from recommender.articles.reader import add_record, read_articles
-from recommender.errors import InputError
+from recommender.errors import ArgumentError
 from recommender.escaping import terminal
 from recommender.events.event import Event, parse
 from recommender.events.reader import EventReader
@@ -33,12 +33,12 @@ OWN_EVENTS = "[site.impressions(), site.clicks()]"
 
 
 def checked_articles(articles: Any) -> None:
-    """``TypeError`` or ``ValueError`` unless these are a frame of articles, or paths of files."""
+    """``TypeError`` or ``ArgumentError`` unless these are a frame of articles, or paths of files."""
     _checked("articles", articles, "a DataFrame", "site.articles()")
 
 
 def checked_events(events: Any, *, of_site: str = OWN_EVENTS) -> None:
-    """``TypeError`` or ``ValueError`` unless these are a frame of events, several, or paths of
+    """``TypeError`` or ``ArgumentError`` unless these are a frame of events, several, or paths of
     files; ``of_site`` is what is to be given of a connected site.
     """
     _checked("events", events, "a DataFrame, several", of_site)
@@ -49,11 +49,11 @@ def _checked(name: str, value: Any, frames: str, of_site: str) -> None:
     is_list = isinstance(value, list | tuple)
     entries = value if is_list else [value]
     if len(entries) == 0:
-        raise ValueError(f"{name}: an empty list is given; {expected}")
+        raise ArgumentError(f"{name}: an empty list is given; {expected}")
     for each in entries:
         if isinstance(each, str | Path):
             if _is_database(each):
-                raise ValueError(
+                raise ArgumentError(
                     f"{name}: {arguments.given(each)} is a database; of the site that "
                     f"recommender.connect opens, give {of_site}"
                 )
@@ -101,7 +101,7 @@ def add_events(
     now: datetime | None = None,
 ) -> None:
     """Add the events of frames or files to a store; ``addresses``, ids and addresses of articles,
-    are for files that name pages by them, where the store has none. ``InputError`` if a frame has
+    are for files that name pages by them, where the store has none. ``ArgumentError`` if a frame has
     no events, ``EventError`` if one of its rows is none; a warning counts bad records of files.
     In files, times later than a day after ``now`` are such; frames may be of simulated times.
     """
@@ -137,7 +137,7 @@ def _frame_events(frame: pd.DataFrame) -> Iterator[Event]:
     types = {"shown": "impression", "clicked": "click", "article_id": "pageview"}
     type = next((types[column] for column in types if column in columns), None)
     if "type" not in columns and type is None:
-        raise InputError("a frame of events takes a column type, shown, clicked or article_id")
+        raise ArgumentError("a frame of events takes a column type, shown, clicked or article_id")
     for number, record in enumerate(_records(frame), start=1):
         # What the site's own frames mark as doubtful, its training leaves out.
         if not record.get("flagged"):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recommender import arguments
 from recommender.evaluation.report.picture import COLOURS, Axis, Picture, Series, chart
 from recommender.evaluation.report.text import number
 
@@ -29,7 +30,7 @@ def lines(table: pd.DataFrame, *, x: str = "", title: str = "", points: bool = F
     """Each column over the index, which is of numbers or of moments; ``x`` names the index. With
     ``points`` every value has a dot.
     """
-    index = table.index
+    index = arguments.frame("table", table).index
     dated = hasattr(index, "tz")
     place = np.arange(len(index)) if dated else index.to_numpy(dtype=float)
     series = []

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
+import sqlalchemy as sql
+
 from recommender import arguments
 from recommender.articles.article import parse_timestamp
-from recommender.errors import InputError
+from recommender.errors import ArgumentError
 from recommender.events.event import DAY_MS, MILLISECOND
+from recommender.store.database import Store
 from recommender.times import EPOCH
 
 Moment = datetime | date | str
@@ -20,6 +24,15 @@ Moment = datetime | date | str
 SLATE = {
     "sources": "s.source IN (SELECT key FROM ids WHERE id IN :sources)",
     "lists": "s.list IN :lists",
+}
+# Where a store has names of what may be limited, and in which column.
+NAMED = {
+    "source": (("SELECT id FROM ids", "id"), ("SELECT id FROM articles", "id")),
+    "layout": (
+        ("SELECT DISTINCT layout FROM views", "layout"),
+        ("SELECT DISTINCT layout FROM past_views", "layout"),
+    ),
+    "list": (("SELECT DISTINCT list FROM slates", "list"),),
 }
 
 
@@ -96,18 +109,38 @@ def selection(
     list: str | Sequence[str] | None = None,
 ) -> Selection:
     """What the arguments of a frame limit: times from ``since``, included, to ``until``, not
-    included. ``InputError`` names one that is of no use.
+    included. ``TypeError`` or ``ArgumentError`` names one that is of no use.
     """
     values: dict[str, Any] = {}
     for name, moment in (("since", since), ("until", until)):
         if moment is not None:
             values[name] = _milliseconds(name, moment)
     if values.keys() == {"since", "until"} and values["since"] > values["until"]:
-        raise InputError(f"since: {since} is later than until, {until}")
+        raise ArgumentError(f"since: {since} is later than until, {until}")
     for name, texts in (("source", source), ("layout", layout), ("list", list)):
         if texts is not None:
             values[f"{name}s"] = names_of(name, texts)
     return Selection(values)
+
+
+def check_names(store: Store, chosen: Selection) -> None:
+    """``ArgumentError`` for an article, a layout or a list that the store does not know, with the
+    names it has: a word misspelt is no empty frame.
+    """
+    with store.reading() as connection:
+        for name, what in (("source", "article"), ("layout", "layout"), ("list", "list")):
+            for text in chosen.values.get(f"{name}s", ()):
+                if not any(
+                    connection.execute(sql.text(f"{query} WHERE {name_of} = :text LIMIT 1"),
+                                       {"text": text}).first()
+                    for query, name_of in NAMED[name]
+                ):  # fmt: skip
+                    names = {
+                        str(found)
+                        for query, _ in NAMED[name]
+                        for (found,) in connection.execute(sql.text(query))
+                    }
+                    arguments.known(name, text, names, what=what)
 
 
 def names_of(name: str, value: Any, *, what: str = "a name, or a list of names") -> list[str]:
@@ -118,6 +151,8 @@ def names_of(name: str, value: Any, *, what: str = "a name, or a list of names")
 
 
 def _milliseconds(name: str, moment: Moment) -> int:
+    if not isinstance(moment, date | str | np.datetime64):
+        raise TypeError(f"{name}: {arguments.given(moment)} is no moment; 2026-11-22 is one")
     try:
         if moment != moment:
             raise ValueError  # Not a time of pandas, or of numpy.
@@ -127,7 +162,7 @@ def _milliseconds(name: str, moment: Moment) -> int:
         # A limit between two milliseconds leaves out the one before.
         return -((EPOCH - found) // MILLISECOND)
     except (ValueError, TypeError, OverflowError) as exc:
-        raise InputError(f"{name}: {moment!r} is no moment; 2026-11-22 is one") from exc
+        raise ArgumentError(f"{name}: {moment!r} is no moment; 2026-11-22 is one") from exc
 
 
 def _all(conditions: Any) -> str:

@@ -24,9 +24,9 @@ from recommender import arguments
 from recommender.articles.article import Article
 from recommender.clicks import position_bias
 from recommender.clicks.position_bias import Examination
-from recommender.errors import InputError
+from recommender.errors import ArgumentError
 from recommender.frames.daily_counts import daily_counts
-from recommender.frames.selection import Moment, Selection, names_of, selection
+from recommender.frames.selection import Moment, Selection, check_names, names_of, selection
 from recommender.frames.tables import (
     CLICKS,
     SLATES,
@@ -55,7 +55,8 @@ class Limits(TypedDict, total=False):
     """What part of the log a frame is of; without a limit, or with None, all of it.
 
     ``since`` (included) and ``until`` (not) are moments, as datetime or ISO 8601, in UTC if they do
-    not say; ``source``, ``layout`` and ``list`` are one name or several.
+    not say; ``source``, ``layout`` and ``list`` are one name or several, and ``ArgumentError`` names
+    one that neither the log nor the articles know.
     """
 
     since: Moment | None
@@ -167,7 +168,9 @@ class Site:
         Limits are those of ``impressions``; with one on time or layout only slates that were seen
         then and there are in it, and only those views are counted.
         """
-        return _whole(slates(self.store, _limited(limits), _chosen(columns, SLATES), ROWS))
+        return _whole(
+            slates(self.store, _limited(self.store, limits), _chosen(columns, SLATES), ROWS)
+        )
 
     def daily_counts(self, **limits: Unpack[Limits]) -> pd.DataFrame:
         """What the learner sees: how often each link was shown and followed, by day.
@@ -181,7 +184,7 @@ class Site:
         those of ``impressions``, in whole days: every day the time from ``since`` to ``until``
         touches.
         """
-        return _whole(daily_counts(self.store, _limited(limits).by_days()))
+        return _whole(daily_counts(self.store, _limited(self.store, limits).by_days()))
 
     def examination(
         self, *, layout: Names | None = None, list: Names | None = None, seed: int = 0
@@ -191,6 +194,7 @@ class Site:
         it.
         """
         seed = arguments.seed(seed)
+        check_names(self.store, selection(layout=layout, list=list))
         with self.store.reading() as connection:
             ids = [*ids_by_key(connection).values()]
         log = counts.count(self.store, ids)
@@ -219,15 +223,17 @@ def _chosen(columns: Columns, known: tuple[str, ...]) -> tuple[str, ...]:
         return known
     chosen = (columns,) if isinstance(columns, str) else _names(columns)
     if strange := [name for name in chosen if name not in known]:
-        raise InputError(f"columns: {strange[0]!r} is none; there are {', '.join(known)}")
+        raise ArgumentError(f"columns: {strange[0]!r} is none; there are {', '.join(known)}")
     return chosen
 
 
-def _limited(limits: Limits) -> Selection:
+def _limited(store: Store, limits: Limits) -> Selection:
     known = Limits.__annotations__
     if strange := [name for name in limits if name not in known]:
         raise TypeError(f"{strange[0]} is no limit here; there are {', '.join(known)}")
-    return selection(**limits)
+    chosen = selection(**limits)
+    check_names(store, chosen)
+    return chosen
 
 
 def _names(columns: Any) -> tuple[str, ...]:
@@ -244,12 +250,12 @@ def _asked(
     limits: Limits,
 ) -> pd.DataFrame | Iterator[pd.DataFrame]:
     """The rows that are wanted, in pieces if they are wanted so."""
-    names, chosen = _chosen(columns, known), _limited(limits)
+    names, chosen = _chosen(columns, known), _limited(store, limits)
     if chunk_size is None:
         return _whole(read(store, chosen, names, ROWS))
     chunk_size = arguments.whole("chunk_size", chunk_size, least=None)
     if chunk_size < 1:
-        raise InputError(f"chunk_size: {chunk_size} rows are no piece")
+        raise ArgumentError(f"chunk_size: {chunk_size} rows are no piece")
     return read(store, chosen, names, chunk_size)
 
 
