@@ -32,6 +32,9 @@ BY_CHANCE = 1 / N_VARIANTS
 KNOWN_VISITS = 0.95
 # A guardrail's level, shared by all of an arm's.
 GUARD = 0.01
+# How near the published shares those are that a guardrail looks for, as ``CONCENTRATION`` is for
+# shares of arms: as if ten views with it had been seen. Harm is mostly all in one arm. Not tuned.
+HARM = 10.0
 # Answers that take longer than this, in seconds, are slow. Not tuned; the server takes a hundredth
 # of it.
 SLOW = 0.1
@@ -69,18 +72,25 @@ class Drawing:
 
 
 class Guardrail(NamedTuple):
-    """A figure that must not get worse by more than ``limit``, as a share of ``what``."""
+    """A figure that must not get worse by more than ``limit``: the share of a ``noun`` that ``has``
+    something, a verb and what follows.
+    """
 
     name: str
-    what: str
+    noun: str
+    has: str
     limit: float
 
+    @property
+    def what(self) -> str:
+        return f"{self.noun} that {self.has}"
 
-SHORT = Guardrail("short lists", f"page views with fewer than {MIN_LINKS} links", 0.01)
-FALLBACK = Guardrail("fallback links", "page views with a link that only fills up", 0.05)
-FLAGGED = Guardrail("doubtful views", "page views that are flagged and left out", 0.01)
-SLOW_ANSWERS = Guardrail("slow answers", f"answers that took longer than {SLOW:g} s", 0.01)
-GUARDRAILS = (SHORT, FALLBACK, FLAGGED, SLOW_ANSWERS)
+
+SHORT = Guardrail("short lists", "page views", f"have fewer than {MIN_LINKS} links", 0.01)
+FALLBACK = Guardrail("fallback links", "page views", "have a link that only fills up", 0.05)
+DOUBTFUL = Guardrail("doubtful clicks", "clicks", "are doubtful and left out", 0.02)
+SLOW_ANSWERS = Guardrail("slow answers", "answers", f"took longer than {SLOW:g} s", 0.01)
+GUARDRAILS = (SHORT, FALLBACK, DOUBTFUL, SLOW_ANSWERS)
 
 
 def drawing(shares: Shares) -> Drawing:
@@ -139,8 +149,7 @@ def mismatch(trial: Trial, drawn: Drawing) -> dict[str, Any]:
     share. Where views share variants, counts are taken for that many fewer.
     """
     shares, experiment = trial.shares, trial.experiment
-    fewer = max(drawn.by_hour, drawn.by_day) if not drawn.holds else 1.0
-    fewer = max(1.0, fewer)
+    fewer = drawn.inflated
     variants = by_variant(shares)
     p_variants = _p(variants[None] / fewer, np.full(N_VARIANTS, 1 / N_VARIANTS))
     found: dict[str, Any] = {"arms": [], "p arms": None}
@@ -177,67 +186,87 @@ def _p(counts: np.ndarray, shares: np.ndarray) -> float:
     return float(p_value(counts, shares)[-1]) if counts.sum() else 1.0
 
 
-def guardrails(trial: Trial, arm_of: np.ndarray) -> list[dict[str, Any]]:
+class _Counted(NamedTuple):
+    """By arm: how many of ``n`` have it, ``(n_arms,)`` each, how many ``together`` at a time, and
+    the part of it that an arm has if it is no worse, ``(n_arms,)``.
+    """
+
+    events: np.ndarray
+    n: np.ndarray
+    together: float
+    due: np.ndarray
+
+
+def guardrails(trial: Trial, arm_of: np.ndarray, drawn: Drawing) -> list[dict[str, Any]]:
     """Each guardrail of each arm beside the control's; ``arm_of`` is the arm of each label, -1 for
     none, ``(n_labels,)``. An interleaved experiment has one row each, with nothing beside it.
 
     A figure is ``worse`` if the arm surely has more of it, ``broken`` if besides it is beyond the
     limit. Of views with it, an arm has its published share if it is no worse (as shares of arms
-    are tested).
+    are tested); of doubtful clicks, its part of the clicks. Where views share variants, or clicks a
+    view, counts are taken for that many fewer.
     """
     experiment = trial.experiment
     counted = {each: _counts(each, trial, arm_of) for each in GUARDRAILS}
     rows: list[dict[str, Any]] = []
     arms = [experiment.name] if experiment.kind == INTERLEAVED else _names(experiment)
-    for each, (events, n) in counted.items():
+    for each, found in counted.items():
         for at, name in enumerate(arms):
-            value = float(events[at] / n[at]) if n[at] else None
-            row = {"guardrail": each.name, "of": each.what, "arm": name, "value": value,
-                   "n": int(n[at]), "control": None, "limit": each.limit, "p": None,
+            n = int(found.n[at])
+            row = {"guardrail": each.name, "of": each.what, "noun": each.noun, "has": each.has,
+                   "arm": name, "value": float(found.events[at] / n) if n else None,
+                   "n": n, "control": None, "limit": each.limit, "p": None,
                    "status": "control" if len(arms) > 1 else "shown"}  # fmt: skip
             if at:
-                row |= _judged(each, experiment, at, events, n)
+                row |= _judged(each, found, at, len(arms), drawn.inflated)
             rows.append(row)
     return rows
 
 
 def _judged(
-    each: Guardrail, experiment: Experiment, at: int, events: np.ndarray, n: np.ndarray
+    each: Guardrail, found: _Counted, at: int, n_arms: int, inflated: float
 ) -> dict[str, Any]:
     """An arm's figure beside the control's."""
+    events, n = found.events, found.n
     if not (n[0] and n[at]):
         return {"status": "not known"}
-    sizes = np.array([experiment.arms[0].n_variants, experiment.arms[at].n_variants])
-    pair = events[[0, at]]
-    p = float(p_value(pair[None], sizes / sizes.sum())[-1]) if pair.sum() else 1.0
+    due = found.due[[0, at]]
+    pair = events[[0, at]] / (found.together * inflated)
+    p = float(p_value(pair[None], due / due.sum(), concentration=HARM)[-1]) if pair.sum() else 1.0
     control, value = events[0] / n[0], events[at] / n[at]
-    level = GUARD / (len(GUARDRAILS) * (len(experiment.arms) - 1))
+    level = GUARD / (len(GUARDRAILS) * (n_arms - 1))
     sure = p < level and value > control
     status = ("broken" if value > control + each.limit else "worse") if sure else "fine"
     return {"control": float(control), "p": p, "status": status}
 
 
-def _counts(each: Guardrail, trial: Trial, arm_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """By arm: how many views, or answers, have it, and of how many; ``(n_arms,)``."""
+def _counts(each: Guardrail, trial: Trial, arm_of: np.ndarray) -> _Counted:
+    """How many views, clicks or answers of each arm have it."""
     experiment, seen = trial.experiment, trial.seen
     single = experiment.kind == INTERLEAVED
     n_arms = 1 if single else len(experiment.arms)
+    published = np.array([arm.n_variants for arm in experiment.arms[:n_arms]], dtype=np.float64)
     if each is SLOW_ANSWERS:
-        return _slow(trial, n_arms)
-    use = np.ones(len(seen.n), dtype=bool) if single else arm_of[seen.label] >= 0
-    arm = np.zeros(len(seen.n), dtype=np.int64) if single else arm_of[seen.label]
-    n = np.bincount(arm[use], weights=seen.n[use], minlength=n_arms)
-    if each is FLAGGED:
-        flagged = np.zeros(n_arms)
-        for (label, _), times in trial.flagged.items():
+        return _Counted(*_slow(trial, n_arms), 1.0, published)
+    if each is DOUBTFUL:
+        squares = 0
+        events: np.ndarray = np.zeros(n_arms)
+        n: np.ndarray = np.zeros(n_arms)
+        for label, clicks in trial.doubtful.items():
             at = 0 if single else _place(experiment, label)
             if at is not None:
-                flagged[at] += times
-        return flagged, n + flagged
+                events[at] += clicks.n
+                n[at] += clicks.clicks
+                squares += clicks.squares
+        # An arm that is followed more has more doubtful clicks, too.
+        return _Counted(events, n, max(1.0, squares / max(events.sum(), 1)), n)
+    use = np.ones(len(seen.n), dtype=bool) if single else arm_of[seen.label] >= 0
     use &= ~made_to_order(seen)
+    arm = np.zeros(len(seen.n), dtype=np.int64) if single else arm_of[seen.label]
     n = np.bincount(arm[use], weights=seen.n[use], minlength=n_arms)
     has = (seen.links < MIN_LINKS if each is SHORT else seen.fallback > 0) & use
-    return np.bincount(arm[has], weights=seen.n[has], minlength=n_arms), n
+    events = np.bincount(arm[has], weights=seen.n[has], minlength=n_arms)
+    return _Counted(events, n, 1.0, published)
 
 
 def _slow(trial: Trial, n_arms: int) -> tuple[np.ndarray, np.ndarray]:

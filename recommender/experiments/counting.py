@@ -1,15 +1,17 @@
 """What the log has of an experiment, counted where it lies: views by day, arm, slate and clicks.
 
-A view belongs to the experiment if its slate did: it has the name in front of its arm. Doubtful
-views are left out of what was won, but counted by arm, since an arm that draws them is no better.
-Shares of arms are counted of all views but those of crawlers and of origins that sent too much:
-whether a click was too fast is known only after the arm has been shown.
+A view belongs to the experiment if its slate did: it has the name in front of its arm. Views of
+crawlers, and of origins that sent too much, are left out of everything: no arm can bring them. A
+click that is doubtful is left out, but not its view: which views have one depends on what is
+clicked, and without them the arm that is clicked more would lose more views. Doubtful clicks are
+counted by arm, since an arm that draws them is no better.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -19,7 +21,7 @@ from recommender.events.event import DAY_MS
 from recommender.events.ingest import BY_READER
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.arms import BETWEEN, Experiment
-from recommender.store.click_filters import NAMED, SOUND, Caps, limits
+from recommender.store.click_filters import FLAGGED, NAMED, SOUND, Caps, limits
 from recommender.store.database import Store
 from recommender.store.event_writer import OTHER
 from recommender.store.queries import Names, columns, query
@@ -29,15 +31,16 @@ HOUR_MS = 3_600_000
 # Wide: a site's pages may differ hardly or a lot.
 PAGES = Usual(weight=5.0, factor=4.0, least=0.05, most=5_000.0)
 OF_TRIAL = "SUBSTR(v.arm, 1, :length) = :prefix"
-TRIAL = f"""{SOUND}, trial AS (
-        SELECT v.view_id AS view_id, v.ts / {DAY_MS} AS day, v.slate AS slate, v.layout AS layout,
-            v.arm AS arm, v.session AS session
-        FROM sound v WHERE {OF_TRIAL} AND v.ts <= :latest
+TRIAL = f"""{FLAGGED.rstrip()}, trial AS (
+        SELECT v.view_id AS view_id, v.ts / {DAY_MS} AS day, v.slate AS slate,
+            {NAMED.format("v")} AS layout, v.arm AS arm, v.session AS session
+        FROM views v WHERE {OF_TRIAL} AND v.ts <= :latest AND v.live <= {BY_READER}
     ), followed AS (
         SELECT t.view_id AS view_id, SUBSTR(t.arm, :length + MIN(l.rank), 1) AS team
-        FROM trial t JOIN clicks c ON c.view_id = t.view_id
+        FROM trial t JOIN clicks c ON c.view_id = t.view_id AND c.live <= {BY_READER}
             JOIN slate_links l ON l.slate = t.slate AND l.item = c.item
-        GROUP BY t.view_id, t.arm, c.item
+            LEFT JOIN doubtful d ON d.view_id = c.view_id AND d.item = c.item
+        WHERE d.view_id IS NULL GROUP BY t.view_id, t.arm, c.item
     ), won AS (
         SELECT view_id, COUNT(*) AS clicks, SUM(CASE WHEN team = '1' THEN 1 ELSE 0 END) AS one,
             SUM(CASE WHEN team = '2' THEN 1 ELSE 0 END) AS two
@@ -97,13 +100,20 @@ STEPS = f"""
     ) k WHERE before IS NOT NULL AND variant IS NOT NULL
     GROUP BY CASE WHEN variant = before THEN 1 ELSE 0 END
 """
-# Each view once, whatever speaks against it.
-FLAGGED = f"""{SOUND}
-    SELECT arm, reason, COUNT(*) AS n FROM (
-        SELECT v.arm AS arm, f.view_id AS view_id, MIN(f.reason) AS reason
-        FROM flagged f JOIN views v ON v.view_id = f.view_id
-        WHERE {OF_TRIAL} AND v.ts <= :latest GROUP BY v.arm, f.view_id
-    ) k GROUP BY arm, reason
+# Doubtful clicks, of how many that readers sent, and the squares of their numbers in each view.
+DOUBTFUL = f"""{FLAGGED}
+    SELECT arm, SUM(clicks) AS clicks, SUM(doubtful) AS doubtful,
+        SUM(doubtful * doubtful) AS squares
+    FROM (
+        SELECT v.arm AS arm, COUNT(*) AS clicks, COUNT(d.view_id) AS doubtful
+        FROM views v JOIN clicks c ON c.view_id = v.view_id AND c.live <= {BY_READER}
+            LEFT JOIN doubtful d ON d.view_id = c.view_id AND d.item = c.item
+        WHERE {OF_TRIAL} AND v.ts <= :latest AND v.live <= {BY_READER}
+        GROUP BY v.arm, v.view_id
+    ) k GROUP BY arm
+"""
+BY_STRANGERS = f"""
+    SELECT COUNT(*) FROM views v WHERE {OF_TRIAL} AND v.ts <= :latest AND v.live > {BY_READER}
 """
 ENDS = f"SELECT MIN(v.ts), MAX(v.ts) FROM views v WHERE {OF_TRIAL} AND v.ts <= :latest"
 OUTSIDE = f"""
@@ -198,22 +208,35 @@ class Shares:
     same: int
 
 
+class Doubtful(NamedTuple):
+    """How many of so many ``clicks`` are doubtful (``n``), and the sum over views of the squares of
+    their numbers.
+    """
+
+    clicks: int
+    n: int
+    squares: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """All that the log has of an experiment. Moments ``first`` and ``last`` of its views are
-    milliseconds since 1970, None if there are none; ``flagged`` are doubtful views by label and
-    reason, ``seconds`` answers by label and the upper end of what they took, ``outside`` views in
-    its time that were none of its own, ``forgotten`` those of its days whose arm nobody knows any
-    more.
+    milliseconds since 1970, None if there are none; it ``began`` with its first view, or when it
+    was started where earlier views were forgotten. ``doubtful`` are clicks by label, ``seconds``
+    answers by label and the upper end of what they took, ``by_strangers`` views of crawlers and
+    of origins that sent too much, ``outside`` views in its time that were none of its own,
+    ``forgotten`` those of its days whose arm nobody knows any more.
     """
 
     experiment: Experiment
     seen: Seen
     shares: Shares
-    flagged: dict[tuple[str, str], int]
+    doubtful: dict[str, Doubtful]
     seconds: dict[str, dict[float, int]]
     first: int | None
     last: int | None
+    began: int
+    by_strangers: int
     outside: int
     forgotten: int
 
@@ -237,17 +260,25 @@ def count(store: Store, experiment: Experiment, *, latest: int, caps: Caps | Non
         shares = columns(connection, SHARES, values, texts={"arm": label_of})
         steps = columns(connection, STEPS, values)
         in_visits = int(connection.scalar(query(IN_VISITS, values), values) or 0)
-        flagged = {
-            (row.arm.removeprefix(prefix), row.reason): int(row.n)
-            for row in connection.execute(query(FLAGGED, values), values)
+        doubtful = {
+            row.arm.removeprefix(prefix): Doubtful(
+                int(row.clicks), int(row.doubtful), int(row.squares)
+            )
+            for row in connection.execute(query(DOUBTFUL, values), values)
         }
+        by_strangers = int(connection.scalar(query(BY_STRANGERS, values), values) or 0)
         first, last = connection.execute(query(ENDS, values), values).one()
-        outside = forgotten = 0
+        # Made-up clocks may have views before it was started.
+        started = _moment(experiment.started)
+        began = started if first is None else min(first, started)
+        until = min(latest, _moment(experiment.stopped)) if experiment.stopped else latest
+        ended = max(began, until) if last is None else last
+        outside = 0
         if first is not None:
-            ends = {**values, "first": first, "last": last}
+            ends = {**values, "first": began, "last": ended}
             outside = int(connection.scalar(query(OUTSIDE, ends), ends) or 0)
-            days = {"day": first // DAY_MS, "last_day": last // DAY_MS}
-            forgotten = int(connection.scalar(query(FORGOTTEN, days), days) or 0)
+        days = {"day": began // DAY_MS, "last_day": ended // DAY_MS}
+        forgotten = int(connection.scalar(query(FORGOTTEN, days), days) or 0)
         tallied = {"prefix": SECONDS + prefix, "length": len(SECONDS + prefix)}
         seconds: dict[str, dict[float, int]] = {}
         for row in connection.execute(query(TALLIES, tallied), tallied):
@@ -265,7 +296,7 @@ def count(store: Store, experiment: Experiment, *, latest: int, caps: Caps | Non
         seen,
         Shares(shares["hour"], shares["arm"], shares["variant"], shares["n"],
                in_visits, sum(drawn.values()), drawn.get(1, 0)),
-        flagged, seconds, first, last, outside, forgotten,
+        doubtful, seconds, first, last, began, by_strangers, outside, forgotten,
     )  # fmt: skip
 
 
@@ -293,8 +324,7 @@ def rates_before(
     layouts = Names({name: at for at, name in enumerate(seen.layouts)})
     with store.reading() as connection:
         values = _values(connection, trial.experiment, latest, caps)
-        first = values["latest"] if trial.first is None else trial.first
-        values |= {"first": first, "day": first // DAY_MS}
+        values |= {"first": trial.began, "day": trial.began // DAY_MS}
         rows = columns(connection, BEFORE, values, texts={"layout": layouts.of})
     clicks, views = rows["clicks"].astype(np.float64), rows["n"].astype(np.float64)
     n_before = int(views.sum())
@@ -315,6 +345,11 @@ def rates_before(
     at = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
     found = keys[order][at] == wanted
     return np.where(found, rate[order][at], of_layout[seen.layout]), n_before
+
+
+def _moment(text: str) -> int:
+    """Milliseconds since 1970 of a moment in ISO 8601."""
+    return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def _values(

@@ -1,11 +1,12 @@
 """What came of an interleaved experiment: for which arm's links readers had a preference.
 
 A click counts for the arm that picked the link in the team draft (Radlinski, Kurup and Joachims
-2008, section 4.2). The coins are as often one way round as the other, so if readers have no
-preference a view is as likely to credit the one as the other, whatever the readers are like, and
-the sum over views of the one's clicks less the other's is a martingale. So the share of the second
-arm among the clicks that are credited has an interval that holds at every look
-(``sequential.Sums.single``), which is beside one half where there is a preference.
+2008, "How does clickthrough data reflect retrieval quality?", on interleaved comparison). The coins
+are as often one way round as the other, so if readers have no preference a view is as likely to
+credit the one as the other, whatever the readers are like, and the sum over views of the one's
+clicks less the other's is a martingale. So the share of the second arm among the clicks that are
+credited has an interval that holds at every look (``sequential.Sums.single``), which is beside one
+half where there is a preference.
 
 How much more an arm would win alone is not known from it: the better links of both stand in one
 list, and the first to be followed may end the search.

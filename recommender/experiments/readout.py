@@ -20,7 +20,7 @@ import jinja2
 import numpy as np
 
 from recommender.bundle import registry
-from recommender.errors import ExperimentError
+from recommender.errors import BundleError, ExperimentError
 from recommender.evaluation.report import picture, text
 from recommender.evaluation.report.picture import (
     COLOURS,
@@ -49,8 +49,9 @@ if TYPE_CHECKING:
 
 PER_VIEW, CLICKED, PER_LINK = "clicks per page view", "clicked views", "clicks per link shown"
 ALL_PAGES, DIFFERING = "all pages", "pages where arms differ"
-# From so many views on that say nothing, they are left out. Not tuned.
-ALIKE = 0.02
+# From so many views on that say nothing, they are left out; and of fewer than so many that say
+# something, nothing would ever be learned: arms are as good as the same. Not tuned.
+ALIKE, SAME = 0.02, 0.005
 # Slates whose mean length differs by more are spoken of: a longer list has more to click on.
 LENGTHS = 0.02
 HAND_PICKED = "hand-picked"
@@ -292,7 +293,10 @@ class _Analysis:
             self._widen(store, latest, caps)
         before = self._known_before(store, latest, caps)
         self.x, self.n_before = before
+        # On which pages arms show the same, where they do on all of them or nearly.
+        self.same_on: str | None = None
         self.differ = self._differing(store, models)
+        self.ending = self._ending()
         # What decides: pages where arms differ, if that is known and leaves others out.
         self.primary = DIFFERING if self.differ is not None else ALL_PAGES
 
@@ -355,6 +359,10 @@ class _Analysis:
         left = self.seen.n[self.mine & ~same].sum()
         if total == 0 or left > (1 - ALIKE) * total:
             return None
+        if left < SAME * total:
+            rest = f"all but {left:,.0f} of {total:,.0f} views"
+            self.same_on = "all pages" if left == 0 else rest
+            return None
         if self.visits is not None:
             self.notes.append(
                 f"On {text.number(1 - left / total, '.0%')} of the views all arms show the same; "
@@ -414,24 +422,24 @@ class _Analysis:
         about = asdict(experiment)
         about["arms"] = [asdict(arm) for arm in experiment.arms]
         wrong = checks.mismatch(trial, self.drawn)
-        rails = checks.guardrails(trial, self.arm_of)
+        rails = checks.guardrails(trial, self.arm_of, self.drawn)
+        broken = [row for row in rails if row["status"] == "broken"]
         n_views = int(seen.n[self.mine].sum()) if len(seen.n) else 0
         interleaving: dict[str, Any] | None = None
         differences: list[dict[str, Any]] = []
         daily: list[dict[str, Any]] = []
         days_left: float | None = None
         adjustment: dict[str, Any] = {"views before": self.n_before, "kept": None}
-        decided = verdict.nothing_seen(experiment.name)
+        decided = verdict.nothing_seen(
+            experiment.name, forgotten=trial.forgotten, stopped=self.ending.stopped
+        )
         if n_views:
             if self.interleaved:
                 interleaving, daily, decided, days_left = self._interleaving()
             else:
-                differences, daily, decided, days_left, kept = self._differences()
+                differences, daily, decided, days_left, kept = self._differences(broken)
                 adjustment["kept"] = kept
-        broken = [row for row in rails if row["status"] == "broken"]
         strange = checks.strange_lists(seen, self._shown(), self.arm_of)
-        if broken:
-            decided = verdict.harmful(broken, stopped=experiment.stopped is not None)
         if reason := self._distrust(wrong, strange, n_views):
             decided = verdict.distrusted(reason)
         notes = [*self._on_drawing(), *self.notes, *self._on_known(adjustment)]
@@ -459,7 +467,7 @@ class _Analysis:
         )
 
     def _differences(
-        self,
+        self, broken: Sequence[Mapping[str, Any]]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], verdict.Verdict, float | None, Any]:
         """Rows of differences and of days, the verdict, and the days left."""
         rows, daily, found = [], [], []
@@ -475,21 +483,30 @@ class _Analysis:
                         kept[self.names[arm]] = rows[-1]["kept"]
                         daily += self._days(seen, self.names[arm])
                         found.append(self._found(sums, seen, arm))
-        decided = verdict.compared(
-            found, self.names[0], activate=self._activating(), where=self._where(),
-            stopped=self.experiment.stopped is not None,
-        )  # fmt: skip
+        if self.same_on is not None and not broken:
+            decided = verdict.checked_arms(found, self.ending, pages=self.same_on)
+        else:
+            decided = verdict.compared(found, self.ending, where=self._where(), broken=broken)
         days = [each.days for each in found if each.days is not None]
         return rows, daily, decided, max(days, default=None), kept
 
-    def _activating(self) -> dict[str, str]:
-        """What to do to make each arm's bundle live."""
-        live = None if self.models is None else registry.current(self.models)
-        stopped = self.experiment.stopped is not None
-        return {
-            arm.name: verdict.activating(arm.name, arm.bundle, stopped=stopped, live=live)
-            for arm in self.experiment.arms
-        }
+    def _ending(self) -> verdict.Ending:
+        """What to do at the end, by what is live."""
+        experiment, models = self.experiment, self.models
+        live = None if models is None else registry.current(models)
+        retrained = False
+        at_start = [arm.bundle for arm in experiment.arms if arm.shows == verdict.LIVE]
+        if models is not None and live and at_start and live not in [
+            arm.bundle for arm in experiment.arms
+        ]:  # fmt: skip
+            try:
+                about, before = (
+                    registry.read(registry.inside(models, name)) for name in (live, at_start[0])
+                )
+                retrained = about.decided_by != HAND_PICKED and about.built > before.built
+            except BundleError:
+                retrained = False
+        return verdict.Ending(experiment.arms, experiment.stopped is not None, live, retrained)
 
     def _where(self) -> str:
         return " on pages where they differ" if self.primary == DIFFERING else ""
@@ -498,12 +515,12 @@ class _Analysis:
         relative, low, high = (
             _number(each[-1]) for each in (seen.relative, seen.relative_low, seen.relative_high)
         )
-        better, worse = bool(seen.low[-1] > 0), bool(seen.high[-1] < 0)
+        mean, least, most = (_number(each[-1]) for each in (seen.estimate, seen.low, seen.high))
         days = None
         if not math.isnan(seen.error[-1]):
             effect = verdict.SOUGHT * float(sums.rate[-1, 0])
             days = self._days_left(seen, views_to_find(seen, effect, alpha=self.level))
-        return verdict.Found(self.names[arm], relative, low, high, better, worse, days)
+        return verdict.Found(self.names[arm], relative, low, high, mean, least, most, days)
 
     def _days_left(self, seen: Difference, needed: float) -> float | None:
         if math.isnan(needed):
@@ -559,10 +576,11 @@ class _Analysis:
             days = self._days_left(seen, views_to_find(seen, effect, alpha=self.level))
         share, low, high = (float(each[-1]) for each in (seen.estimate, seen.low, seen.high))
         names = (self.names[0], self.names[1])
-        decided = verdict.preferred(
-            share, low, high, one + two, arms=names, days=days, where=self._where(),
-            activate=self._activating(), stopped=self.experiment.stopped is not None,
-        )  # fmt: skip
+        seen_so_far = share, low, high, one + two, self.ending
+        if self.same_on is not None:
+            decided = verdict.checked_draft(*seen_so_far, pages=self.same_on)
+        else:
+            decided = verdict.preferred(*seen_so_far, days=days, where=self._where())
         views = int(self.seen.n[mine].sum())
         found = {
             "arms": list(names), "clicks": [one, two], "of neither": clicks - one - two,
@@ -639,7 +657,7 @@ class _Analysis:
             name = max(strange, key=lambda each: strange[each])
             return (
                 f"{n_strange:,} of {n_views:,} views showed lists that their arm does not have, "
-                f"most of them of {name}"
+                f"most of them of {name}; find out which server or cache shows these"
             )
         return None
 
@@ -699,8 +717,16 @@ class _Analysis:
                 f"{len(self.names) - 1} arms are compared with {self.names[0]}, each at level "
                 f"{self.level:.3g} (Bonferroni)."
             )
-        if flagged := sum(trial.flagged.values()):
-            notes.append(f"{flagged:,} doubtful views are left out (flagged).")
+        if doubtful := sum(each.n for each in trial.doubtful.values()):
+            notes.append(
+                f"{text.count(doubtful, 'doubtful click')} {'is' if doubtful == 1 else 'are'} left "
+                "out (flagged); the views count."
+            )
+        if n := trial.by_strangers:
+            notes.append(
+                f"{text.count(n, 'view')} of crawlers, or of addresses that sent too much, "
+                f"{'is' if n == 1 else 'are'} left out."
+            )
         if trial.outside:
             notes.append(
                 f"{trial.outside:,} views of these days are outside the experiment: they had no "
@@ -708,8 +734,10 @@ class _Analysis:
             )
         if trial.forgotten:
             notes.append(
-                f"{trial.forgotten:,} views of these days were forgotten; of which arm they were "
-                "is not known any more."
+                f"{text.count(trial.forgotten, 'view')} of these days "
+                f"{'was' if trial.forgotten == 1 else 'were'} forgotten; of which arm they were "
+                "is not known any more. Intervals begin anew with what is left, so that with looks "
+                "before they no longer hold together."
             )
         for name, n in sorted(strange.items()):
             notes.append(f"{n:,} views showed lists of {name}, which their arm does not have.")

@@ -14,15 +14,15 @@ variance is bounded as here: what one view would win in both arms is seen by nob
 product is left out). It is compared with the boundary of a normal mixture (Robbins 1970,
 "Statistical methods related to the law of the iterated logarithm"; Howard, Ramdas, McAuliffe and
 Sekhon 2021, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics
-49, the two-sided normal mixture), with the measured variance in the place of the known one, which
+49, on two-sided normal mixtures), with the measured variance in the place of the known one, which
 is right for large samples: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024, "Time-uniform
-central limit theory and asymptotic confidence sequences", Annals of Statistics 52, theorem 2.2 for
-independent views and the Lindeberg-type sequences of section 2 for martingales.
+central limit theory and asymptotic confidence sequences", Annals of Statistics 52, on asymptotic
+sequences for independent views and, of Lindeberg's type, for martingales.
 
 What is known of a view before its variant is drawn may be taken off what it won, times a slope that
 makes the variance least: the mean difference stays what it was (Deng, Xu, Kohavi and Walker 2013,
-"Improving the sensitivity of online controlled experiments by utilizing pre-experiment data",
-section 3). Slope and means are measured on the same views, which changes the sum by less than the
+"Improving the sensitivity of online controlled experiments by utilizing pre-experiment data", on
+CUPED). Slope and means are measured on the same views, which changes the sum by less than the
 boundary leaves room for; ``benchmarks/experiments.py`` counts how often it is crossed.
 
 >>> round(float(MIXING(0.05)), 2)
@@ -258,8 +258,8 @@ def log_bayes_factor(
 
     Shares that differ are taken to be from a Dirichlet distribution around the published ones. If
     they do not, this exceeds log(1 / alpha) at any look with a chance of at most ``alpha`` (Lindon
-    and Malek 2022, "Anytime-valid inference for multinomial count data", NeurIPS, theorem 1 and
-    section 4; Ville's inequality).
+    and Malek 2022, "Anytime-valid inference for multinomial count data", NeurIPS, on testing shares
+    of arms; Ville's inequality).
     """
     counts = np.asarray(counts, np.float64)
     prior = concentration * shares
@@ -269,9 +269,12 @@ def log_bayes_factor(
     return found - (counts * np.log(shares)).sum(axis=-1)
 
 
-def p_value(counts: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def p_value(
+    counts: np.ndarray, shares: np.ndarray, *, concentration: float = CONCENTRATION
+) -> np.ndarray:
     """The always-valid p-value of counts up to each look, ``(..., n_looks, n_cells)``, that the
     shares are the published ones; ``(..., n_looks)``.
     """
-    most = np.maximum.accumulate(log_bayes_factor(counts, shares), axis=-1)
+    found = log_bayes_factor(counts, shares, concentration=concentration)
+    most = np.maximum.accumulate(found, axis=-1)
     return np.exp(-np.maximum(most, 0))

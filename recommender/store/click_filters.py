@@ -50,7 +50,8 @@ class Caps:
         return {"in_session": self.session_clicks_an_hour, "of_pair": of_pair}
 
 
-# Common table expressions, to stand in front of a statement that reads ``flagged``. A session's
+# Common table expressions, to stand in front of a statement that reads ``flagged``, the views, or
+# ``doubtful``, the clicks that are so for what was clicked, not for who sent it. A session's
 # surplus does not use up the pair's allowance. A pair's day is that of its views, on which the
 # clicks are counted; so no day's count goes beyond the cap.
 FLAGGED = f"""
@@ -70,19 +71,21 @@ FLAGGED = f"""
             ) END AS nth_on_pair
         FROM both_halves WHERE marked = 0 AND NOT (after >= 0 AND after < {TOO_FAST_MS})
     ), moderate AS (
-        SELECT view_id, ROW_NUMBER() OVER (
+        SELECT view_id, item, ROW_NUMBER() OVER (
             PARTITION BY source, item, day ORDER BY ts, view_id) AS nth_of_pair
         FROM plausible WHERE nth_in_session <= :in_session AND nth_on_pair = 1
+    ), doubtful AS (
+        SELECT view_id, item, 'fast' AS reason FROM both_halves
+            WHERE marked = 0 AND after >= 0 AND after < {TOO_FAST_MS}
+        UNION ALL SELECT view_id, item, 'session' FROM plausible
+            WHERE nth_in_session > :in_session OR nth_on_pair > 1
+        UNION ALL SELECT view_id, item, 'pair' FROM moderate WHERE nth_of_pair > :of_pair
     ), flagged AS (
         SELECT view_id, 'crawler' AS reason FROM views WHERE live = {BY_CRAWLER}
         UNION SELECT view_id, 'crawler' FROM clicks WHERE live = {BY_CRAWLER}
         UNION SELECT view_id, 'origin' FROM views WHERE live = {BEYOND_ORIGIN}
         UNION SELECT view_id, 'origin' FROM clicks WHERE live = {BEYOND_ORIGIN}
-        UNION ALL SELECT view_id, 'fast' FROM both_halves
-            WHERE marked = 0 AND after >= 0 AND after < {TOO_FAST_MS}
-        UNION ALL SELECT view_id, 'session' FROM plausible
-            WHERE nth_in_session > :in_session OR nth_on_pair > 1
-        UNION ALL SELECT view_id, 'pair' FROM moderate WHERE nth_of_pair > :of_pair
+        UNION ALL SELECT view_id, reason FROM doubtful
     )
 """
 # The name under which a view of a layout is counted; the table is to be put in.

@@ -12,10 +12,11 @@ from trials import PAGES, START, View, drawn_views, interleaved, split, store_of
 
 import recommender
 from recommender.errors import ExperimentError
+from recommender.events.ingest import BEYOND_ORIGIN, BY_CRAWLER
 from recommender.experiments import readout
 from recommender.experiments.readout import ReadOut, read_out
 from recommender.store.database import Store
-from recommender.store.retention import forget_session
+from recommender.store.retention import forget_before, forget_session
 
 NOW = START + timedelta(days=11)
 RATES = dict(zip(PAGES, (0.1, 0.2, 0.4, 0.8, 0.3), strict=True))
@@ -118,7 +119,7 @@ def test_an_arm_that_loses_is_left():
 
     assert (found.decision, found.arm) == ("keep", "old")
     assert "fewer clicks per page view than old" in found.verdict
-    assert found.verdict.endswith("run: recommender experiment stop.")
+    assert found.verdict.endswith("run: recommender experiment stop; what is live stays.")
 
 
 def test_when_it_is_over_the_sentence_has_another_command():
@@ -137,7 +138,7 @@ def test_what_is_live_already_needs_no_command(tmp_path):
 
     found = read_out(store, trial, now=NOW, models=tmp_path)
 
-    assert found.verdict.endswith("than old; it is live.")
+    assert found.verdict.endswith("than old; new is live: keep it.")
 
 
 def test_of_three_arms_each_is_compared_with_the_first():
@@ -251,8 +252,116 @@ def test_an_arm_with_short_lists_is_stopped():
     broken = found.guardrails.query("status == 'broken'")
     assert broken["guardrail"].tolist() == ["short lists"]
     assert found.decision == "stop"
-    assert "page views with fewer than 3 links" in found.verdict
+    assert "of new's page views have fewer than 3 links, 0.0 % of old's; run: " in found.verdict
     assert any("Lists differ in length" in note for note in found.notes)
+
+
+def marked(store, table, live, *, like):
+    """The store, in which views or clicks with such an id came from somebody else."""
+    with store.transaction() as connection:
+        connection.execute(
+            sql.text(f"UPDATE {table} SET live = :live WHERE view_id LIKE :like"),
+            {"live": live, "like": like},
+        )
+    return store
+
+
+@pytest.mark.parametrize("live", [BY_CRAWLER, BEYOND_ORIGIN])
+def test_a_crawler_stops_nothing(live):
+    """It drew one variant, and read two hundred pages with it: its views are left out."""
+    trial = split(50, 50)
+    views = drawn_views(trial, 4_000, gains())
+    views += [View("new", "knee", 5 + at / 1e4, 77, 1, "b1") for at in range(300)]
+    store = marked(store_of(views), "views", live, like="v0004%")
+
+    found = read_out(store, trial, now=NOW)
+
+    assert found.views == 4_000 and found.decision == "wait"
+    assert set(found.guardrails["status"]) == {"control", "fine", "not known"}
+    assert any(note.startswith("300 views of crawlers") for note in found.notes)
+
+
+def fast_views(n, *, gain, share, seed=0):
+    """Views of which each click is faster than a hand with such a chance, by arm."""
+    trial, random = split(50, 50), np.random.default_rng(seed)
+    views = drawn_views(trial, n, lambda arm, page: 0.8 * (1 + gain * (arm == "new")), seed=seed)
+    store = store_of(views)
+    with store.transaction() as connection:
+        clicks = connection.execute(sql.text(
+            "SELECT c.view_id AS view, c.item AS item, v.arm AS arm "
+            "FROM clicks c JOIN views v ON v.view_id = c.view_id"
+        )).all()  # fmt: skip
+        fast = [
+            {"view": each.view, "item": each.item}
+            for each in clicks
+            if random.random() < share[each.arm.removeprefix("autumn/")]
+        ]
+        connection.execute(sql.text("UPDATE clicks SET live = 1"))
+        connection.execute(
+            sql.text("UPDATE clicks SET ts = ts - 4900 WHERE view_id = :view AND item = :item"),
+            fast,
+        )
+    return trial, store, views, len(fast)
+
+
+def test_doubtful_clicks_are_left_out_and_their_views_are_kept():
+    """One click in six is too fast, in both arms: the rates shrink alike, so the gain stays."""
+    trial, store, views, n_fast = fast_views(8_000, gain=0.3, share={"old": 1 / 6, "new": 1 / 6})
+
+    found = read_out(store, trial, now=NOW)
+
+    assert found.views == 8_000
+    assert found.arms["clicks"].sum() == sum(view.clicks for view in views) - n_fast
+    new, old = (
+        np.mean([view.clicks for view in views if view.arm == name]) for name in ("new", "old")
+    )
+    row = found.differences.query("metric == 'clicks per page view'").iloc[0]
+    assert row["relative"] == pytest.approx(new / old - 1, abs=0.03) and row["relative low"] > 0
+    rails = found.guardrails.query("guardrail == 'doubtful clicks'").set_index("arm")
+    assert rails["value"].tolist() == [pytest.approx(1 / 6, abs=0.02)] * 2
+    assert rails.loc["new", "status"] == "fine"
+    assert found.decision == "activate"
+
+
+def test_an_arm_whose_clicks_are_doubtful_breaks_a_guardrail():
+    """A fifth of its clicks is too fast, of the control's a fiftieth."""
+    trial, store, _, _ = fast_views(2_000, gain=0.3, share={"old": 0.02, "new": 0.2})
+
+    found = read_out(store, trial, now=NOW)
+
+    assert found.guardrails.query("status == 'broken'")["guardrail"].tolist() == ["doubtful clicks"]
+    assert "of new's clicks are doubtful and left out" in found.verdict
+
+
+@pytest.mark.parametrize(("n", "harmful"), [(2_200, 100), (300, 25)])
+def test_harm_shows_in_small_numbers(n, harmful):
+    """So many views of one arm with a short list, and none of the other's."""
+    trial = split(50, 50)
+    views = drawn_views(trial, n, gains())
+    for view in [view for view in views if view.arm == "new"][:harmful]:
+        view.links, view.clicks = 2, 0
+
+    found = read_out(store_of(views), trial, now=NOW)
+
+    assert found.guardrails.query("status == 'broken'")["guardrail"].tolist() == ["short lists"]
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_readers_who_keep_a_variant_break_no_guardrail(keeps):
+    """Eight readers of the new arm met a short list, ten times each: that is eight, not eighty."""
+    trial, random, views = split(50, 50), np.random.default_rng(4), []
+    for reader in range(400):
+        variant = int(random.integers(100))
+        for at in range(10):
+            variant = variant if keeps else int(random.integers(100))
+            arm = trial.arms[trial.shown(variant).arm]
+            views.append(View(arm.name, "knee", reader / 40 + at / 3_000, variant, 0, arm.bundle))
+    for view in [view for view in views if view.arm == "new"][:80]:
+        view.links = 2
+
+    found = read_out(store_of(views), trial, now=NOW)
+
+    assert (found.guardrails["status"] == "broken").any() != keeps
 
 
 def test_slow_answers_break_a_guardrail():
@@ -334,13 +443,79 @@ def test_pages_on_which_arms_show_the_same_are_left_out(monkeypatch):
     assert any("What decides are pages where the arms differ" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("gain", [0.0, 0.5])
+def test_arms_that_show_the_same_check_the_set_up(monkeypatch, gain):
+    """No page differs: any difference is chance, and one that is no chance is not trusted."""
+    trial = split(50, 50)
+    views = drawn_views(trial, 6_000, gains(new=gain))
+    monkeypatch.setattr(readout, "pages_alike", lambda models, experiment: {*PAGES})
+
+    found = read_out(store_of(views), trial, now=NOW, models=Path())
+
+    assert found.primary == "all pages"
+    assert "he arms show the same lists on all pages" in found.verdict
+    assert found.decision == ("distrust" if gain else "equal")
+
+
+def test_arms_that_differ_on_hardly_any_page_are_taken_to_show_the_same(monkeypatch):
+    """One view in a thousand would never decide."""
+    trial = split(50, 50)
+    views = [view for view in drawn_views(trial, 9_000, gains()) if view.page != "nap"]
+    views += [View("old", "nap", 2, 3, 0), View("new", "nap", 2, 73, 0, "b1")]
+    monkeypatch.setattr(readout, "pages_alike", lambda models, experiment: {*PAGES} - {"nap"})
+
+    found = read_out(store_of(views), trial, now=NOW, models=Path())
+
+    assert found.verdict.startswith("The arms show the same lists on all but 2 of 7,")
+
+
+def test_the_loser_is_not_left_live(tmp_path):
+    """The documented set-up: hand-picked lists against what is live, which loses."""
+    trial = split(50, 50)
+    old, new = trial.arms
+    arms = replace(old, shows="hand-picked"), replace(new, shows="live")
+    (tmp_path / "CURRENT").write_text("b1\n")
+    store = store_of(drawn_views(trial, 12_000, gains(new=-0.3)))
+
+    found = read_out(store, replace(trial, arms=arms), now=NOW, models=tmp_path)
+
+    assert found.decision == "keep"
+    assert "; run: recommender experiment stop --activate old (and train" in found.verdict
+
+
+def test_what_was_forgotten_of_the_beginning_is_part_of_the_experiment():
+    """Its first days are no log from before, and the note has them."""
+    trial = split(50, 50)
+    store = store_of(drawn_views(trial, 6_000, gains(), before=1_000))
+    forget_before(store, round((START + timedelta(days=4)).timestamp() * 1000))
+
+    found = read_out(store, trial, now=NOW)
+
+    assert found.views == 3_600
+    assert found.adjustment["views before"] == 1_000
+    assert any(note.startswith("2,400 views of these days were forgotten") for note in found.notes)
+    assert any("Intervals begin anew" in note for note in found.notes)
+
+
+def test_where_all_was_forgotten_the_sentence_has_it():
+    trial = replace(split(50, 50), stopped=NOW.isoformat())
+    store = store_of(drawn_views(trial, 600, gains()))
+    forget_before(store, round(NOW.timestamp() * 1000))
+
+    found = read_out(store, trial, now=NOW + timedelta(days=90))
+
+    assert found.verdict == (
+        "No view of experiment autumn is in the log any more: 600 views of its days were forgotten."
+    )
+
+
 def test_before_the_first_view_there_is_nothing_to_say():
     trial = split(50, 50)
 
     found = read_out(store_of([]), trial, now=NOW)
 
     assert found.decision == "wait" and found.views == 0
-    assert found.verdict == "No view of experiment autumn is in the log yet."
+    assert found.verdict.startswith("No view of experiment autumn is in the log yet: see that ")
     assert "<h1>" in found.to_html()
     assert ReadOut.from_json(found.to_json()) == found
 
@@ -458,7 +633,7 @@ def test_every_kind_of_database_counts_alike(store, keeps):
     assert found.notes == expected.notes
     assert found.difference_rows == [pytest.approx(row) for row in expected.difference_rows]
     rows = {(row["guardrail"], row["arm"]): row["value"] for row in found.guardrail_rows}
-    assert rows["doubtful views", "old"] > 0.01
+    assert rows["doubtful clicks", "old"] > 0.01
     assert any("were forgotten" in note for note in found.notes)
 
 
