@@ -26,11 +26,12 @@ from recommender.bundle import registry
 from recommender.bundle.arrays import load, load_array
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K, Link, Placed
 from recommender.bundle.overlay import Patched, dot, since_built
-from recommender.bundle.published import Lists
+from recommender.bundle.published import BY_HAND, Lists
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.errors import ArgumentError, BundleError, CalibrationError
 from recommender.escaping import terminal
+from recommender.events.event import ORIGINS
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import slate_of
@@ -176,7 +177,8 @@ class Bundle:
 
         Scores compare candidates of one source. They are log odds of being chosen where clicks
         were learned from, of being listed where hand-picked lists were, and weighted cosines where
-        text alone decides (``learned_from``). Any pair has one, shown or not. ``KeyError`` names
+        text alone decides (``learned_from``); of a bundle that shows what editors picked, places in
+        their lists. Any pair has one, shown or not. ``KeyError`` names
         an unknown id.
         """
         return self.score_rows(*self._pairs(id, candidates))
@@ -239,13 +241,31 @@ class Bundle:
         """``score`` for pairs given by the articles' rows, ``(n_pairs,)``, as is what is returned;
         ``sources`` must come in runs.
         """
-        from recommender.ranking import handpicked
-
         if len(items) == 0:
             return np.zeros(0)
+        if self.decided_by == BY_HAND:
+            return self._by_hand(sources, items)
+        return self._by_model(sources, items)
+
+    def _by_model(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        from recommender.ranking import handpicked
+
         if self.ranker is not None:
             return self.ranker.score(self.site, sources, items)
         return handpicked.score(self.site, self.handpicked, sources, items)
+
+    def _by_hand(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Of a bundle that shows what editors picked: the links of their lists in their order, from
+        the list's size down to 1, and below 1 all others as the model has them.
+        """
+        scores = self._by_model(sources, items)
+        size = self.lists.items.shape[1]
+        slots = np.asarray(self.lists.items)[sources] == items[:, None]
+        picked = ORIGINS.index(BY_HAND)
+        mine = np.asarray(self.lists.origins)[sources, 0] == picked
+        others = 1 / (1 + np.exp(-np.clip(scores, -30, 30)))
+        listed = np.where(slots.any(axis=1), size - slots.argmax(axis=1), others)
+        return np.where(mine, listed, scores)
 
     def listed(self, sources: np.ndarray, items: np.ndarray) -> np.ndarray | None:
         """Log odds that an editor lists each item, as if its page had no list, ``(n_pairs,)``, for

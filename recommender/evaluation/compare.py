@@ -76,7 +76,9 @@ class Side:
         """What decided its lists, in a word or three."""
         if self.decided_by is None:
             return "not known"
-        return f"{self.decided_by}, from {self.learned_from}" if self.learned_from else "text"
+        if self.learned_from is None:
+            return self.decided_by
+        return f"{self.decided_by}, from {self.learned_from}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,6 +24,7 @@ from recommender.bundle.activation import tried
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.experiments import check_free
 from recommender.bundle.published import Prepared
+from recommender.bundle.registry import Calibration
 from recommender.bundle.writer import evidence_of, write_with_lists
 from recommender.candidates import EMPTY, Candidates
 from recommender.config import checked
@@ -151,6 +152,7 @@ def hand_picked(
         reason=reason,
         scores={},
         importance={},
+        calibration=Calibration(None, "editors' lists say nothing of chances", None),
     )
     parts: dict[str, Any] = {field.name: getattr(lists, field.name) for field in fields(Prepared)}
     parts |= {

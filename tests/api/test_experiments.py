@@ -17,7 +17,7 @@ from sites import once, random_articles, stored
 from recommender.bundle import activation, experiments, registry
 from recommender.bundle.bundle import Bundle
 from recommender.config import Settings
-from recommender.errors import ExperimentError
+from recommender.errors import CalibrationError, ExperimentError
 from recommender.events.slate_token import Slate
 from recommender.experiments.freezing import Wanted, plan
 from recommender.lists.arms import INTERLEAVED, SPLIT
@@ -434,3 +434,24 @@ def test_a_frozen_hand_picked_bundle_is_a_bundle_like_others(settings):
     bundle = Bundle(settings.models / name).opened()
     assert bundle.decided_by == "hand-picked"
     assert json.loads((bundle.folder / "manifest.json").read_text())["decided_by"] == "hand-picked"
+
+
+def test_the_hand_picked_bundle_is_judged_by_its_lists(settings):
+    """Its scores put what editors picked first, in their order, whatever a model would."""
+    begin(settings, "hand-picked", "live")
+    running = experiments.running(settings.models)
+    assert running is not None
+    mine, live = (Bundle(settings.models / arm.bundle) for arm in running.arms)
+    for at in (0, 7, 35):
+        id = mine.lists.id_of(at)
+        others = [mine.lists.id_of(row) for row in range(N_ARTICLES) if row != at]
+        by_score = [others[place] for place in (-mine.score(id, others)).argsort(kind="stable")]
+        listed = [link.id for link in mine.related(id, 8)]
+        if at == 35:  # no hand-picked list: as the live bundle has it
+            assert mine.score(id, others).tolist() == live.score(id, others).tolist()
+        else:
+            assert by_score[: len(listed)] == listed
+            rest = [other for other in others if other not in listed]
+            assert (mine.score(id, rest).argsort() == live.score(id, rest).argsort()).all()
+    with pytest.raises(CalibrationError, match="say nothing of chances"):
+        mine.chance(id, others[:1])

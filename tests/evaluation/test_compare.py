@@ -500,3 +500,16 @@ def test_a_log_that_supports_nothing_is_refused_with_the_reason():
     none = difference(log_of(follow("hip", "nap", 5)), hip, nap, k=2)
     assert none.reason == "no view in the log has a page of which both have a list"
     assert none.notes == ["5 views are left out: one of the two has no list for their page."]
+
+
+def test_an_experiment_is_between_two_arms(tmp_path: Path):
+    """None is between a bundle and itself; which side is which arm is named."""
+    folder = experiment(tmp_path, "autumn", {"hand-picked": "b1", "live": "b2"})
+    (folder / "readout.json").write_text(json.dumps({"verdict": "arm1 wins."}))
+
+    assert between(tmp_path, ["b2"], ["b2"]) == ([], [])
+    assert between(tmp_path, ["hand-picked"], ["b1"]) == ([], [])
+    assert between(tmp_path, ["hand-picked"], ["hand-picked"]) == ([], [])
+    [found], _ = between(tmp_path, ["b2"], ["hand-picked"])
+    assert (found.old, found.new) == ("arm1", "arm0")
+    assert found.sentence.endswith("still running; A is its arm arm1, B arm0): arm1 wins.")
