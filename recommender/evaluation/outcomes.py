@@ -53,9 +53,7 @@ def between(
             experiment = experiments.read(models, folder.parent.name)
             arms = [{arm.bundle, arm.shows} for arm in experiment.arms]
             # Two arms that show the same are no experiment between it and itself.
-            sides = [
-                [at for at, arm in enumerate(arms) if arm & {*names}] for names in (old, new)
-            ]
+            sides = [[at for at, arm in enumerate(arms) if arm & {*names}] for names in (old, new)]
             pairs = [(one, two) for one, two in product(*sides) if one != two]
             if not pairs or {*old} & {*new}:
                 continue
