@@ -348,7 +348,10 @@ class Answers:
         if row is not None and self.lists is not None and not isinstance(self.shelf, FallbackLists):
             explained = explain_links(
                 self.lists, self.shelf, row,
-                [(link["id"], Placing(link["position"], link["origin"])) for link in links],
+                [
+                    (link["id"], Placing(link["position"], link["origin"], link["score"]))
+                    for link in links
+                ],
                 kept=self._kept, rules=self.rules, now=now,
             )  # fmt: skip
             by_id = {each.candidate_id: each.as_json() for each in explained}

@@ -25,7 +25,7 @@ from recommender.array_fields import Numbers
 from recommender.bundle import registry
 from recommender.bundle.arrays import load, load_array
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K, Link, Placed
-from recommender.bundle.overlay import Patched, dot, since_built
+from recommender.bundle.overlay import Patched, since_built
 from recommender.bundle.published import BY_HAND, Lists
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
@@ -35,7 +35,6 @@ from recommender.events.event import ORIGINS
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import slate_of
-from recommender.text.tfidf import SAME_SUBJECT
 
 if TYPE_CHECKING:
     from recommender.bundle.explanation import Explanation, Figures, Steps
@@ -335,41 +334,50 @@ class Bundle:
         self, row: int, items: Sequence[int], placed: Sequence[Placed]
     ) -> list[Explanation]:
         """Of links to ``items``; ``placed`` is the page's list."""
-        from recommender.bundle.explanation import SCALES, Desk, Placing, explain
+        from recommender.bundle.explanation import (
+            Desk,
+            Placing,
+            by_text,
+            explain,
+            is_scored,
+            since_built,
+        )
 
         desk = Desk(self.lists, self.shelf)
         desk.read([row, *items])
-        figures = self._figures(row, items, placed)
-        at = {each.row: Placing(place, each.origin) for place, each in enumerate(placed, start=1)}
-        n, changed = len(self.lists.stub), getattr(self.shelf, "rewritten", ())
+        n = len(self.lists.stub)
+        known = self._figures(row, [item for item in items if max(row, item) < n])
+        at = {
+            each.row: Placing(place, each.origin, each.score)
+            for place, each in enumerate(placed, start=1)
+        }
         found = []
         for item in items:
-            is_new = max(row, item) >= n or row in changed or item in changed
-            scale = SCALES[None if is_new else self.learned_from]
+            placing, figures = at.get(item, Placing()), known.get(item)
+            if figures is None or not is_scored(since_built(desk, row, item)):
+                readers = figures and figures.readers
+                figures = by_text(desk, row, item, placing)._replace(readers=readers)
             found.append(
                 explain(
-                    desk, row, item, at.get(item, Placing()), figures[item], scale=scale,
+                    desk, row, item, placing, figures,
                     rules=self.rules, now=self.now, listed_rows=placed,
                 )
             )  # fmt: skip
         return found
 
-    def _figures(
-        self, row: int, items: Sequence[int], placed: Sequence[Placed]
-    ) -> dict[int, Figures]:
-        """What the model knows of links, by the rows of their targets."""
+    def _figures(self, row: int, items: Sequence[int]) -> dict[int, Figures]:
+        """What the model knows of links, by the rows of their targets: all of the bundle's own."""
         from recommender.bundle.explanation import Figures, is_sought, readers_of
         from recommender.lists.rerank import SAME_TOPIC
         from recommender.ragged import at, find
         from recommender.ranking.handpicked import SURE
         from recommender.ranking.ladder import ladder, rungs_of
 
-        n, changed = len(self.lists.stub), getattr(self.shelf, "rewritten", ())
-        old = [] if row >= n or row in changed else [i for i in items if i < n and i not in changed]
-        found = {item: self._by_text(row, item, placed) for item in items if item not in old}
-        if not old:
+        found: dict[int, Figures] = {}
+        if not items:
             return found
-        ends = np.full(len(old), row, dtype=np.int64), np.array(old, dtype=np.int64)
+        n = len(self.lists.stub)
+        ends = np.full(len(items), row, dtype=np.int64), np.array(items, dtype=np.int64)
         names = rungs_of(self.ranker, self.handpicked)
         steps = ladder(self.site, self.ranker, self.handpicked, *ends)
         history, kept = self.history, self.steps
@@ -377,13 +385,14 @@ class Bundle:
         pair, read = history.pairs.find(*ends), history.reading.find(*ends)
         due = at(history.plain.expected, pair) / history.plain.strength[ends[1]]
         clicks, visits = at(history.clicks.clicked, pair), at(history.reading.together, read)
+        expected = at(history.clicks.expected, pair) / history.clicks.strength[ends[1]]
         views = None if kept is None else at(kept.views, pair)
         passed = self._passed(row, ends[1])
         if self.learned_from == "lists":
             passed |= steps.sum(axis=1) >= SURE
         picked = find(self.site.picked, ends[0] * n + ends[1]) >= 0
         topic = self.site.topic(*ends) >= SAME_TOPIC
-        for place, item in enumerate(old):
+        for place, item in enumerate(items):
             seen = self.lists.why(row, self.lists.id_of(item))
             readers = None
             if pair[place] >= 0 or visits[place]:
@@ -400,7 +409,9 @@ class Bundle:
                 is_topic=bool(topic[place]),
                 read_cosine=float(at(history.reading.cosine, read)[place]),
                 is_sought=is_sought(
-                    history.clicks.target_clicks[item], history.clicks.target_expected[item], weight
+                    history.clicks.target_clicks[item] - clicks[place],
+                    history.clicks.target_expected[item] - expected[place],
+                    weight,
                 ),
                 is_relevant=bool(passed[place]),
             )
@@ -417,30 +428,6 @@ class Bundle:
         one.items[row], one.scores[row] = items, 0.0
         history = self.history if self.ranker is not None else None
         return passes_floor(self.site, one, history, self.about.relevance_floor)[row]
-
-    def _by_text(self, row: int, item: int, placed: Sequence[Placed]) -> Figures:
-        """What is known of a link of which one end came after the build: how alike the texts are,
-        and where the list puts it.
-        """
-        from recommender.bundle.explanation import Desk, Figures
-
-        desk = Desk(self.lists, self.shelf)
-        one, other = desk.words(row), desk.words(item)
-        alike = dot(one.terms, other.terms) + dot(one.subject, other.subject)
-        steps = {"text": alike}
-        n = len(self.lists.stub)
-        if row >= n and item < n:
-            steps["target"] = alike * (float(self.lists.target_factor[item]) - 1)
-        for each in placed:
-            if each.row == item and each.origin not in ("pinned", "fallback"):
-                steps["place"] = each.score - sum(steps.values())
-        if abs(steps.get("place", 1.0)) < 1e-6:
-            steps["target"] = steps.get("target", 0.0) + steps.pop("place")
-        floor = self.about.relevance_floor
-        is_relevant = (
-            dot(one.terms, other.terms) >= floor or dot(one.subject, other.subject) >= SAME_SUBJECT
-        )
-        return Figures(steps=steps, is_relevant=is_relevant)
 
     @cached_property
     def steps(self) -> Steps | None:

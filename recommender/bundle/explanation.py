@@ -26,7 +26,7 @@ from recommender.articles.article import parse_timestamp, title_key
 from recommender.articles.dates import day_number
 from recommender.bundle.arrays import load, load_array
 from recommender.bundle.composition import DEFAULT_K, Placed
-from recommender.bundle.overlay import Patched
+from recommender.bundle.overlay import Patched, dot
 from recommender.bundle.published import Evidence, Lists
 from recommender.candidates import EMPTY
 from recommender.errors import BundleError
@@ -34,7 +34,7 @@ from recommender.escaping import terminal
 from recommender.lists.editorial import Rule, Rules
 from recommender.ragged import find
 from recommender.text.terms import FUNCTION_WORDS, IS_UNSPACED, MARK, fold, is_run, terms, words
-from recommender.text.tfidf import is_number, is_subject, naming
+from recommender.text.tfidf import SAME_SUBJECT, is_number, is_subject, naming
 
 # What each rung of a ladder stands for (``ranking.ladder``).
 RUNGS = {
@@ -44,9 +44,10 @@ RUNGS = {
     "lists": "editors' lists: the page's own, and those of other pages",
     "kinds": "from which kinds of titles and categories to which readers go",
     "target": "the article linked to: how full and how new it is, how often it is followed",
-    "reading": "what visitors read who read both",
-    "pair": "clicks on this very link",
-    "place": "where the list puts it, beyond what it scores",
+    "reading": "visits that read both, and whether readers of each read the same other pages",
+    "shown": "that it was shown here: what an ordinary link's clicks in its places make of it",
+    "pair": "clicks on this very link, beyond or below those of an ordinary link in its places",
+    "place": "where the list puts it: beside links of such scores, or in an older edition's place",
 }
 # What a score is, by what the bundle learned from.
 SCALES = {
@@ -131,6 +132,8 @@ MOMENT = timedelta(microseconds=1)
 STEPS = "steps"
 # Arrays of the history that are looked up one by one: what reads it whole, learns.
 PAIR_KEYS, PAIR_CLICKS = "history_pairs_keys", "history_clicks_clicked"
+PAIR_EXPECTED, STRENGTH = "history_clicks_expected", "history_clicks_strength"
+READ_KEYS, READ_TOGETHER = "history_reading_keys", "history_reading_together"
 READS = "history_reading_reads"
 TARGET_CLICKS, TARGET_EXPECTED = "history_clicks_target_clicks", "history_clicks_target_expected"
 PRIOR_READS = 3.0  # that of clicks.cooccurrence
@@ -138,6 +141,9 @@ PRIOR_READS = 3.0  # that of clicks.cooccurrence
 MOST_STEP, NO_STEPS = 32_767, -32_768
 # Scores of lists have seven digits.
 SAME_SCORE = 1e-5
+# What came, or became another article, since the bundle was built.
+PAGE_CAME, LINK_CAME = "page came", "link came"
+PAGE_CHANGED, LINK_CHANGED = "page changed", "link changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +237,9 @@ class Explanation:
     at none, and then ``absent`` names why.
 
     The ``score`` is on a ``scale`` and the sum of the ``contributions``; both are None or empty for
-    what no model scores. ``alike`` is the cosine of the texts, ``subject`` what the subjects of the
-    titles add; ``terms`` are those that make most of it. ``sentence`` says the same in words.
+    what no model scores. ``since`` has what came or changed after the build (``PAGE_CAME`` and the
+    others). ``alike`` is the cosine of the texts, ``subject`` what the subjects of the titles add;
+    ``terms`` are those that make most of it. ``sentence`` says the same in words.
     """
 
     article_id: str
@@ -244,6 +251,7 @@ class Explanation:
     score: float | None
     scale: str | None
     contributions: tuple[Contribution, ...]
+    since: tuple[str, ...]
     alike: float
     subject: float
     terms: tuple[SharedTerm, ...]
@@ -264,6 +272,7 @@ class Figures(NamedTuple):
     stands in the page's hand-picked list, is the next part of its series, is of one topic, and
     passes the floor of relevance; and whether readers follow the target
     elsewhere more than is to be expected. ``read_cosine`` is how far the same visitors read both.
+    ``is_by_text``: the steps are of how alike the texts are, whatever the bundle learned from.
     """
 
     steps: Mapping[str, float] = {}
@@ -274,6 +283,7 @@ class Figures(NamedTuple):
     read_cosine: float = 0.0
     is_sought: bool = False
     is_relevant: bool = True
+    is_by_text: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -321,16 +331,22 @@ class Steps:
 
 class Kept(NamedTuple):
     """The ``steps`` of a bundle with what is looked up beside them: which pairs were shown, as
-    sorted ``keys``, how often each was ``clicked``, and of articles how many visits ``reads`` are
-    of each, and how often it was followed and expected to be, as a target.
+    sorted ``keys``, how often each was ``clicked`` and ``expected`` to be; which were read by one
+    visit, as sorted ``read_keys``, and by how many ``together``; and of articles how many visits
+    ``reads`` are of each, how often it was followed, ``got``, and expected to be, ``due``, as a
+    target, and its ``strength``.
     """
 
     steps: Steps
     keys: np.ndarray
     clicked: np.ndarray
+    expected: np.ndarray
+    read_keys: np.ndarray
+    together: np.ndarray
     reads: np.ndarray
     got: np.ndarray
     due: np.ndarray
+    strength: np.ndarray
 
     @classmethod
     def of(cls, lists: Lists) -> Kept | None:
@@ -342,45 +358,64 @@ class Kept(NamedTuple):
         try:
             keys = load_array(folder, PAIR_KEYS, Keys("n_pairs", pairs_of="n_articles"), sizes)
             sizes["n_pairs"] = len(keys)
-            clicked = load_array(folder, PAIR_CLICKS, Values("n_pairs", least=0), sizes)
-            of_articles = [
+            clicked, expected = (
+                load_array(folder, name, Values("n_pairs", least=0), sizes)
+                for name in (PAIR_CLICKS, PAIR_EXPECTED)
+            )
+            read_keys = load_array(folder, READ_KEYS, Keys("n_read", pairs_of="n_articles"), sizes)
+            sizes["n_read"] = len(read_keys)
+            together = load_array(folder, READ_TOGETHER, Values("n_read", least=0), sizes)
+            reads, got, due, strength = (
                 load_array(folder, name, Values("n_articles", least=0), sizes)
-                for name in (READS, TARGET_CLICKS, TARGET_EXPECTED)
-            ]
-            return cls(load(folder, STEPS, Steps, sizes=sizes), keys, clicked, *of_articles)
+                for name in (READS, TARGET_CLICKS, TARGET_EXPECTED, STRENGTH)
+            )
+            return cls(
+                load(folder, STEPS, Steps, sizes=sizes), keys, clicked, expected, read_keys,
+                together, reads, got, due, strength,
+            )  # fmt: skip
         except BundleError:
             return None
 
     def figures(self, lists: Lists, row: int, item: int) -> Figures:
-        """Those of a link of a prepared list; of what is not in it, none."""
+        """Those of a link of a prepared list; of what is not in it, what readers did."""
+        key = np.array([row * len(lists.stub) + item])
+        at, read = int(find(self.keys, key)[0]), int(find(self.read_keys, key)[0])
+        visits = float(self.together[read]) if read >= 0 else 0.0
+        clicks, due, views, expected = (
+            float(of[at]) if at >= 0 else 0.0
+            for of in (self.clicked, self.steps.due, self.steps.views, self.expected)
+        )
+        readers, weight = None, self.steps.weight
+        if at >= 0 or visits:
+            readers = readers_of(clicks, due, weight=weight, visits=visits, views=views)
+        figures = Figures(
+            readers=readers,
+            read_cosine=read_cosine(visits, *self.reads[[row, item]].tolist()),
+            is_sought=is_sought(
+                self.got[item] - clicks,
+                self.due[item] - expected / self.strength[item],
+                weight,
+            ),
+        )
         slots = np.flatnonzero(lists.items[row] == item)
         if len(slots) == 0:
-            return Figures()
+            return figures
         seen = Evidence(*map(float, lists.evidence[row, slots[0]]))
         score = float(lists.scores[row, slots[0]])
-        at = int(find(self.keys, np.array([row * len(lists.stub) + item]))[0])
-        readers = None
-        if at >= 0 or seen.visits:
-            clicks, due, views = (
-                float(of[at]) if at >= 0 else 0.0
-                for of in (self.clicked, self.steps.due, self.steps.views)
-            )
-            weight = self.steps.weight
-            readers = readers_of(clicks, due, weight=weight, visits=seen.visits, views=views)
-        return Figures(
+        return figures._replace(
             steps=self.steps.at(row, int(slots[0]), score),
-            readers=readers,
             is_picked=bool(seen.hand_picked),
             is_next=bool(seen.next_part),
             is_topic=bool(seen.topic),
-            read_cosine=read_cosine(seen.visits, *self.reads[[row, item]].tolist()),
-            is_sought=is_sought(self.got[item], self.due[item], self.steps.weight),
         )
 
 
 def is_sought(clicks: float, expected: float, weight: float) -> bool:
-    """Is an article followed clearly more often than is to be expected, beside whatever page?"""
-    known = readers_of(float(clicks), float(expected), weight=weight)
+    """Is an article followed clearly more often than is to be expected? ``clicks`` and those
+    ``expected`` are those beside other pages than the one that is explained.
+    """
+    clicks, expected = (max(float(each), 0.0) for each in (clicks, expected))
+    known = readers_of(clicks, expected, weight=weight)
     return known.low > 1 and known.rate >= SOUGHT
 
 
@@ -778,15 +813,29 @@ def quoted(word: str) -> str:
     return f'"{word}"'
 
 
+# Up to which rate which share is the nearest, as a ratio: between two shares is their geometric
+# mean, above a half that of it and of two thirds, which has no short name.
+AS_OFTEN = (
+    (sqrt(1 / 10 * 1 / 5), "a tenth"),
+    (sqrt(1 / 5 * 1 / 4), "a fifth"),
+    (sqrt(1 / 4 * 1 / 3), "a quarter"),
+    (sqrt(1 / 3 * 1 / 2), "a third"),
+    (sqrt(1 / 2 * 2 / 3), "half"),
+)
+
+
 def times(rate: float) -> str:
+    """How often, of a rate of a tenth or more.
+
+    >>> times(0.1), times(0.15), times(0.25), times(0.3), times(0.48)
+    ('a tenth as often', 'a fifth as often', 'a quarter as often', 'a third as often', \
+'half as often')
+    >>> times(0.6), times(1.3), times(2.1), times(7.4)
+    ('0.6 times as often', '1.3 times as often', 'twice as often', '7 times as often')
     """
-    >>> times(0.48), times(1.3), times(2.1), times(7.4)
-    ('half as often', '1.3 times as often', 'twice as often', '7 times as often')
-    """
-    for most, word in ((0.29, "a quarter as often"), (0.4, "a third as often"),
-                       (0.58, "half as often")):  # fmt: skip
-        if rate <= most:
-            return word
+    for most, word in AS_OFTEN:
+        if rate < most:
+            return f"{word} as often"
     if 1.8 <= rate < 2.25:
         return "twice as often"
     number = f"{rate:.0f}" if rate >= 5 else f"{rate:.1f}".removesuffix(".0")
@@ -808,10 +857,57 @@ def follow(readers: Readers, *, is_placed: bool) -> str:
 
 
 class Placing(NamedTuple):
-    """Where a link stands: its position in a list, or None, and its origin."""
+    """Where a link stands: its position in a list, or None, its origin, and its score there."""
 
     position: int | None = None
     origin: str | None = None
+    score: float | None = None
+
+
+def since_built(desk: Desk, row: int, item: int) -> tuple[str, ...]:
+    """What of a page and a link came or changed after the bundle was built."""
+    n, changed = len(desk.lists.stub), getattr(desk.shelf, "rewritten", ())
+    ends = ((row, PAGE_CAME, PAGE_CHANGED), (item, LINK_CAME, LINK_CHANGED))
+    found = [came if at >= n else again for at, came, again in ends if at >= n or at in changed]
+    return tuple(found)
+
+
+def is_scored(since: Sequence[str]) -> bool:
+    """Does the bundle's own score decide? A link that was rewritten keeps it until the next
+    training, a page that was has a list by its text.
+    """
+    return not {*since} - {LINK_CHANGED}
+
+
+def by_text(desk: Desk, row: int, item: int, placing: Placing) -> Figures:
+    """What is known of a link that the bundle has not scored: how alike the texts are, and where
+    the list puts it. Beside a page of the bundle a new link's score is that of those beside it, or
+    that of the older edition: on the list's scale, and no sum of anything.
+    """
+    one, other = desk.words(row), desk.words(item)
+    alike = dot(one.terms, other.terms) + dot(one.subject, other.subject)
+    about, n = desk.lists.about, len(desk.lists.stub)
+    since = since_built(desk, row, item)
+    is_listed = placing.score is not None and placing.origin not in UNSCORED
+    is_own_list = PAGE_CAME not in since and PAGE_CHANGED not in since
+    is_relevant = (
+        dot(one.terms, other.terms) >= about.relevance_floor
+        or dot(one.subject, other.subject) >= SAME_SUBJECT
+    )
+    if is_own_list and is_listed and about.learned_from is not None:
+        return Figures(steps={"place": float(placing.score or 0.0)}, is_relevant=is_relevant)
+    steps = {"text": alike}
+    if not is_own_list and item < n and LINK_CHANGED not in since:
+        steps["target"] = alike * (float(desk.lists.target_factor[item]) - 1)
+    if is_listed and placing.score is not None:
+        steps["place"] = placing.score - sum(steps.values())
+    if abs(steps.get("place", 1.0)) < 1e-6:
+        steps["target"] = steps.get("target", 0.0) + steps.pop("place")
+    return Figures(steps=steps, is_relevant=is_relevant, is_by_text=True)
+
+
+# Origins of links whose score is none, or not what put them there.
+UNSCORED = ("pinned", "fallback", "hand-picked")
 
 
 def explain(
@@ -821,7 +917,6 @@ def explain(
     placing: Placing,
     figures: Figures,
     *,
-    scale: str | None,
     rules: Rules | None = None,
     now: datetime | None = None,
     listed_rows: Sequence[Placed] = (),
@@ -837,7 +932,11 @@ def explain(
     shared = desk.shared(source, item)
     rule = _rule_of(ids, rules, now, placing.origin)
     score = sum(figures.steps.values()) if figures.steps else None
-    texts = desk.on_texts(source, item, shared, alike, topic=figures.is_topic)
+    scale = SCALES[None if figures.is_by_text else lists.about.learned_from]
+    since = since_built(desk, source, item)
+    texts = desk.on_texts(
+        source, item, shared, alike, topic=figures.is_topic and LINK_CHANGED not in since
+    )  # fmt: skip
     absent, why = None, ""
     if placing.position is None:
         absent, why = _absence(
@@ -847,7 +946,7 @@ def explain(
         if absent in ("lower", "apart", "floor") and texts:
             clauses.append(texts)
     else:
-        clauses = _clauses(lists, placing, figures, rule, texts)
+        clauses = _clauses(lists, placing, figures, rule, texts, since)
     sentence = "; ".join(clauses)
     return Explanation(
         article_id=ids[0],
@@ -861,6 +960,7 @@ def explain(
         contributions=tuple(
             Contribution(name, value, RUNGS[name]) for name, value in figures.steps.items()
         ),
+        since=since,
         alike=round(alike, 6),
         subject=round(subject, 6),
         terms=shared,
@@ -871,19 +971,31 @@ def explain(
 
 
 def _clauses(
-    lists: Lists, placing: Placing, figures: Figures, rule: Rule | None, texts: str
+    lists: Lists,
+    placing: Placing,
+    figures: Figures,
+    rule: Rule | None,
+    texts: str,
+    since: Sequence[str],
 ) -> list[str]:
     """What speaks for a link that is there; what decides it comes first."""
     if rule is not None:
         return [f"an editor pinned it here{_reason(rule)}"]
     clauses = []
+    if not is_scored(since):
+        if texts and placing.origin not in UNSCORED:
+            clauses.append(texts)
+        if placing.origin in ("fallback", "hand-picked"):
+            clauses.append("it fills up a list that would be too short")
+        # Whatever the page, it has one such list: a sentence with a reason leaves that out.
+        return clauses if clauses and LINK_CAME not in since else [*clauses, *_later(since)]
     if placing.origin == "fallback":
         clauses.append("it fills up a list that would be too short")
     if placing.origin == "hand-picked":
         clauses.append("it fills up a list that would be too short, by the page's hand-picked one")
     if placing.origin == "explored":
         clauses.append("it stands here to be tried")
-    if figures.is_next:
+    if figures.is_next and LINK_CHANGED not in since:
         clauses.append("it is the next part of the series")
     if texts:
         clauses.append(texts)
@@ -903,7 +1015,20 @@ def _clauses(
         clauses.append("editors' lists on other pages speak for it")
     elif figures.is_sought:
         clauses.append("readers follow it on other pages more than the links beside it")
+    if since:
+        clauses += _later(since)
     return clauses or ["many small signs speak for it, and none of them alone"]
+
+
+def _later(since: Sequence[str]) -> list[str]:
+    """What came after the build, and what that means for a link that is there."""
+    if LINK_CAME in since:
+        return ["it came after the bundle was built, and no reader is known to have met it"]
+    if PAGE_CAME in since:
+        return ["this page came after the bundle was built, and its list is made by its text"]
+    if PAGE_CHANGED in since:
+        return ["this page was rewritten after the bundle was built, and its list is made anew"]
+    return ["it was rewritten after the bundle was built, and stands where its old text did"]
 
 
 def _absence(
@@ -945,6 +1070,17 @@ def _absence(
             if item < n_base and lists.newest[item] == placed.row:
                 return "edition", f"a newer edition of it, {other}, stands in its place"
             return "copy", f"it has {_same(desk, item, placed.row)} as {other}, which is listed"
+    since = since_built(desk, source, item)
+    if {PAGE_CAME, PAGE_CHANGED}.isdisjoint(since) and since:
+        if LINK_CHANGED in since:
+            return "later", "it was rewritten after the bundle was built, which knows its old text"
+        if item not in getattr(shelf, "compared", ()):
+            return "later", "it came after the bundle was built, and was not compared with the page"
+        if figures.is_relevant:
+            return "later", (
+                "it came after the bundle was built, and by its text alone stands behind the links "
+                "of the list"
+            )
     if not figures.is_relevant:
         common = f"its text is {_percent(alike)} like the page's"
         return "floor", f"{common}, below the {_percent(about.relevance_floor)} that links need"
@@ -1019,14 +1155,38 @@ def explain_links(
     items = [(item, place) for id, place in links if (item := shelf.find(id)) is not None]
     desk.read([row, *(item for item, _ in items)])
     n, found = len(lists.stub), []
-    changed = shelf.rewritten if isinstance(shelf, Patched) else ()
     for item, placing in items:
-        is_old = max(row, item) < n and row not in changed and item not in changed
-        figures = kept.figures(lists, row, item) if kept and is_old else Figures()
-        found.append(
-            explain(
-                desk, row, item, placing, figures,
-                scale=SCALES[lists.about.learned_from], rules=rules, now=now,
-            )
-        )  # fmt: skip
+        figures = kept.figures(lists, row, item) if kept and max(row, item) < n else Figures()
+        if not is_scored(since_built(desk, row, item)):
+            figures = by_text(desk, row, item, placing)._replace(readers=figures.readers)
+        found.append(explain(desk, row, item, placing, figures, rules=rules, now=now))
     return found
+
+
+def readers_line(explanation: Explanation) -> str:
+    """What readers did, as it stands below the figures."""
+    readers, since = explanation.readers, explanation.since
+    came = [end for end, code in (("this page", PAGE_CAME), ("it", LINK_CAME)) if code in since]
+    if came:
+        return f"not known, since {came[0]} came after the bundle was built"
+    if readers is None or not (readers.views or readers.expected or readers.visits):
+        return "it was never shown here, and no visit read both"
+    views = "" if readers.views is None else f"{readers.views:,.0f} views, "
+    before = ", all before it was rewritten" if since else ""
+    return (
+        f"{views}{readers.clicks:,.0f} clicks where {readers.expected:,.1f} are to be expected of "
+        f"an ordinary link in its places: {readers.rate:.2f} times as often, 95 % within "
+        f"{readers.low:.2f} and {readers.high:.2f}; {readers.visits:,.0f} visits read both{before}"
+    )
+
+
+def terms_line(explanation: Explanation) -> str:
+    """How alike the texts are, and how much of it each shared term makes."""
+    named = ", ".join(f"{each.term} {each.weight:.3f}" for each in explanation.terms)
+    rest = explanation.alike - sum(each.weight for each in explanation.terms)
+    others = f", and {rest:.3f} of other words" if rest >= LEAST_SHOWN else ""
+    return f"{_percent(explanation.alike)} alike; of it {named}{others}"
+
+
+# What rounds to a thousandth.
+LEAST_SHOWN = 0.0005

@@ -336,7 +336,9 @@ def related(
     if explain:
         table.add_column("why", overflow="fold")
     for place, link in enumerate(links):
-        cells = [f"{link.position}", link.title, f"{link.score:.3f}", link.origin]
+        # What an editor pinned that is not in the page's list has no score of its own.
+        score = "-" if link.origin == "pinned" and link.score == 0 else f"{link.score:.3f}"
+        cells = [f"{link.position}", link.title, score, link.origin]
         cells += [_reason(explanations[place])] if explain else []
         table.add_row(*cells)
     show(table)
@@ -370,6 +372,8 @@ def _reason(explanation: Explanation) -> str:
 
 def _show_explanation(explanation: Explanation) -> None:
     """The sentence, then the figures behind it."""
+    from recommender.bundle.explanation import readers_line, terms_line
+
     place = "not in the list"
     if explanation.position is not None:
         place = f"place {explanation.position}, {explanation.origin}"
@@ -383,20 +387,8 @@ def _show_explanation(explanation: Explanation) -> None:
             table.add_row(f"{round(each.value, 3) + 0.0:+.3f}", each.name, each.meaning)
         show(table)
     if explanation.terms:
-        say(
-            f"texts {explanation.alike:.0%} alike; most of it: ".replace("%", " %")
-            + ", ".join(f"{each.term} {each.weight:.3f}" for each in explanation.terms)
-        )
-    readers = explanation.readers
-    if readers is None or not (readers.views or readers.expected or readers.visits):
-        say("readers: it was never shown here, and no visit read both")
-    else:
-        views = "" if readers.views is None else f"{readers.views:,.0f} views, "
-        say(
-            f"readers: {views}{readers.clicks:,.0f} clicks where {readers.expected:,.1f} are to be "
-            f"expected of an ordinary link: {readers.rate:.2f} times as often, 95 % within "
-            f"{readers.low:.2f} and {readers.high:.2f}; {readers.visits:,.0f} visits read both"
-        )
+        say(f"texts {terms_line(explanation)}")
+    say(f"readers: {readers_line(explanation)}")
 
 
 def _edited_bundle(*, whole: bool = True) -> Bundle:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recommender.bundle.explanation import Contribution, Explanation
+from recommender.bundle.explanation import Contribution, Explanation, readers_line, terms_line
 from recommender.evaluation.report import text
 from recommender.evaluation.report.picture import TEMPLATES, Picture, Row, intervals
 
@@ -26,7 +26,7 @@ def page_of(title: str, model: str, explanations: Sequence[Explanation]) -> str:
     meanings = {part.name: part.meaning for parts in drawn for part in parts}
     return TEMPLATES.get_template("explained.html.j2").render(
         title=title, model=model, entries=entries, meanings=meanings, start_of=start_of,
-        percent=_percent,
+        readers_line=readers_line, terms_line=terms_line,
     )  # fmt: skip
 
 
@@ -59,7 +59,3 @@ def ladder(explanation: Explanation, *, most: float | None = None) -> Picture:
         for part in parts
     ]  # fmt: skip
     return intervals(rows, least=-reach, most=reach, beside=0.0, sides=("takes away", "adds"))
-
-
-def _percent(share: float) -> str:
-    return text.number(share, ".0%")

@@ -4,7 +4,9 @@ A rung is the difference that one kind of evidence makes to the score once those
 known, and those behind it are as they are where nothing is known: no click on the pair, nobody who
 read both, a target that nobody has met, no editor's list near. Such pairs exist and were learned
 from, so nothing is asked of curves or trees that they have not seen; and since each rung begins
-where the last one ended, they add up to the score whatever the model is. Differences of one fixed
+where the last one ended, they add up to the score whatever the model is. The clicks of a pair are
+two rungs: that it was shown, followed just as an ordinary link in its places, which may be less
+than all the rest promises; and how its own clicks differ from that. Differences of one fixed
 order are one of the orders over which Shapley values are means (Lundberg & Lee 2017, "A unified
 approach to interpreting model predictions"): a single order is that of the levels themselves, costs
 one prediction a rung, and is the same for every link.
@@ -14,8 +16,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from recommender.ragged import find
-from recommender.ranking.features import CONTENT, LEAST_TEXT, NAMES, features
+from recommender.clicks.gamma_poisson import posterior_rate
+from recommender.ragged import at, find
+from recommender.ranking.features import CONTENT, LEAST_TEXT, NAMES, History, features
 from recommender.ranking.handpicked import HandpickedModel, editors_word
 from recommender.ranking.handpicked_features import NAMES as LISTED
 from recommender.ranking.handpicked_features import OF_GROUPS, TEXTS, as_if_unknown
@@ -23,8 +26,8 @@ from recommender.ranking.ranker import LEVELS, Ranker
 from recommender.text.corpus import Corpus, signals, text_stages
 
 # The rungs of each kind of score, in their order (``bundle.explanation.RUNGS`` has their meaning).
-BY_CLICKS = ("start", "text", "groups", "lists", "kinds", "target", "reading", "pair")
-CAUTIOUS = ("start", "text", "groups", "lists", "target", "pair")
+BY_CLICKS = ("start", "text", "groups", "lists", "kinds", "target", "reading", "shown", "pair")
+CAUTIOUS = ("start", "text", "groups", "lists", "target", "shown", "pair")
 BY_LISTS = ("start", "text", "lists")
 BY_TEXT = ("text", "groups", "target", "lists")
 # What is not known before a rung is: the features it brings, and what they are until then.
@@ -38,7 +41,7 @@ UNKNOWN = {
     "kinds": ("kinds", "categories"),
     "target": ("strength", "target_clicks", "target_expected", "target_age", "newer"),
     "reading": ("co_read", "co_read_cosine", "readers_alike"),
-    "pair": ("chances", "clicked", "over_text", "lift"),
+    "shown": ("chances", "clicked", "over_text", "lift"),
 }  # fmt: skip
 USUALLY_FULL = 1.0
 AT = {name: place for place, name in enumerate(NAMES)}
@@ -106,17 +109,19 @@ def _of_ranker(
     names = CAUTIOUS if ranker.cautious else BY_CLICKS
     found = [ranker.predict(seen)]
     left = seen.copy()
+    ordinary = _as_ordinary(ranker, seen, *ends)
     # From the top down: each step forgets what one rung brought, of the pairs that have any of it.
     for rung, below in zip(names[:0:-1], names[-2::-1], strict=True):
-        known = [AT[name] for name in UNKNOWN[rung]]
-        changed = (left[:, known] != 0).any(axis=1) | (left[:, AT["text"]] != texts[below])
+        known = [AT[name] for name in UNKNOWN["shown" if rung == "pair" else rung]]
+        until = ordinary if rung == "pair" else np.zeros((len(left), len(known)), dtype=left.dtype)
+        changed = (left[:, known] != until).any(axis=1) | (left[:, AT["text"]] != texts[below])
         if rung == "target":
             changed |= left[:, AT["fullness"]] != USUALLY_FULL
         if rung == "lists":
             changed |= picked
             picked = np.zeros_like(picked)
         rows = left[changed]
-        rows[:, known] = 0.0
+        rows[:, known] = until[changed]
         rows[:, AT["text"]] = texts[below][changed]
         if rung == "target":
             rows[:, AT["fullness"]] = USUALLY_FULL
@@ -130,6 +135,28 @@ def _of_ranker(
             score[changed] = ranker.predict(rows)
         found.append(score)
     return found[::-1]
+
+
+def _as_ordinary(
+    ranker: Ranker, seen: np.ndarray, sources: np.ndarray, items: np.ndarray
+) -> np.ndarray:
+    """What a pair's clicks make of it, the features ``UNKNOWN["shown"]``, if it had just the clicks
+    of an ordinary link in its places; ``(n_pairs, 4)``.
+    """
+    history = ranker.history
+    pair = history.pairs.find(sources, items)
+    got, due = at(history.clicks.clicked, pair), _due(history, pair, items)
+    # What expects the clicks over the text is not kept; the levels' own weight is near.
+    more = np.log(posterior_rate(due, got, history.clicks.weight))
+    lift = np.log(posterior_rate(due, at(history.clicks.expected, pair), history.clicks.weight))
+    chances, _, over_text, _ = (seen[:, AT[name]] for name in UNKNOWN["shown"])
+    found = np.column_stack([chances, np.log1p(due), over_text + more, lift])
+    return np.where(pair[:, None] >= 0, found, 0.0).astype(seen.dtype)
+
+
+def _due(history: History, pair: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Clicks to be expected of an ordinary link in the places of pairs, ``(n_pairs,)``."""
+    return at(history.plain.expected, pair) / history.plain.strength[items]
 
 
 def _texts(
@@ -148,5 +175,5 @@ def _texts(
         for each in text_stages(corpus, seen, items)
     )
     nothing = np.full(len(items), np.log(LEAST_TEXT), dtype=np.float32)
-    first, last = {"start": nothing, "text": alike}, ("target", "reading", "pair")
+    first, last = {"start": nothing, "text": alike}, ("target", "reading", "shown", "pair")
     return {**dict.fromkeys(BY_CLICKS, given), **first, **dict.fromkeys(last, whole)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from recommender.bundle.explanation import (
     Placing,
     explain_links,
     follow,
+    readers_line,
     readers_of,
+    terms_line,
 )
+from recommender.bundle.overlay import Patched
 from recommender.clicks import cooccurrence
 from recommender.lists import editorial
 from recommender.lists.editorial import Rules
@@ -254,7 +258,151 @@ def test_a_link_that_came_after_the_build_is_explained(tmp_path: Path):
             assert found.position is not None
             assert adds_up(found)
             assert found.score == pytest.approx(links[candidate], abs=1e-5)
-            assert found.sentence == "Both are about knee arthritis"
+            assert found.sentence.startswith("Both are about knee arthritis")
+            assert found.since == (("link came",) if candidate == "new" else ("page came",))
+
+
+def beside(bundle: Bundle, *articles: Article) -> Bundle:
+    """A bundle beside articles that came since, or have new texts."""
+    other = copy(bundle)
+    other.shelf = Patched(bundle.lists, articles, [])
+    return other
+
+
+TULIPS = "Tulips want sun and a dry bed. Plant bulbs in autumn, deep enough; compost helps."
+
+
+def test_a_link_that_was_rewritten_keeps_its_readers_and_its_score(learned: Bundle):
+    """As long as the page's list does; and what its old text was is not claimed of the new one."""
+    page, link = "pain-after-miscarriage", "grief-after-miscarriage"
+    before = learned.explain(page, link)
+    after = beside(learned, Article(id=link, title="Tulips", body=TULIPS)).explain(page, link)
+
+    assert after.since == ("link changed",)
+    assert (after.score, after.scale) == (before.score, "log odds of being chosen")
+    assert (after.contributions, after.readers) == (before.contributions, before.readers)
+    assert "it was rewritten after the bundle was built" in after.sentence
+    assert "topic" not in after.sentence
+    assert readers_line(after).endswith(", all before it was rewritten")
+
+
+def test_a_page_that_was_rewritten_has_a_list_by_its_text(learned: Bundle):
+    """On that scale; what its readers did is still known."""
+    page, link = "pain-after-miscarriage", "grief-after-miscarriage"
+    other = beside(learned, Article(id=page, title="Tulips", body=TULIPS))
+
+    found = other.explain(page, link)
+
+    assert (found.since, found.scale) == (("page changed",), "likeness of the texts")
+    assert found.readers == learned.explain(page, link).readers
+    assert adds_up(found)
+
+
+def test_a_new_link_has_the_score_of_its_place(learned: Bundle):
+    """Beside a page whose list is by clicks; and nobody is known to have met it."""
+    page = "pain-after-miscarriage"
+    title = "Pain after a miscarriage: when to call"
+    body = "Pain and bleeding after a miscarriage usually ease. Call if pain or fever gets worse."
+    other = beside(
+        learned,
+        Article(id="new", title=title, body=body),
+        Article(id="tulips", title="Tulips", body=TULIPS),
+    )
+
+    listed, absent = (other.explain(page, id) for id in ("new", "tulips"))
+
+    assert listed.position is not None
+    assert listed.score == pytest.approx(other.related(page, 10)[listed.position - 1].score)
+    assert listed.scale == "log odds of being chosen"
+    assert [part.name for part in listed.contributions] == ["place"]
+    assert "it came after the bundle was built" in listed.sentence
+    assert readers_line(listed) == "not known, since it came after the bundle was built"
+    assert (absent.absent, absent.scale) == ("floor", "likeness of the texts")
+    assert readers_line(absent) == readers_line(listed)
+
+
+def test_a_web_process_and_python_agree_on_what_came_since(learned: Bundle):
+    """Of links to what came and what was rewritten, and beside it."""
+    page, link = "pain-after-miscarriage", "grief-after-miscarriage"
+    title = "Pain after a miscarriage: when to call"
+    other = beside(
+        learned,
+        Article(id="new", title=title, body=title),
+        Article(id=link, title="Tulips", body=TULIPS),
+    )
+    kept, now = Kept.of(other.lists), datetime(2026, 11, 22, tzinfo=UTC)
+    for source in (page, link, "new"):
+        shown = other.related(source, 10)
+        links = [(each.id, Placing(each.position, each.origin, each.score)) for each in shown]
+
+        row = other.shelf.row(source)
+        assert row is not None
+        found = explain_links(
+            other.lists, other.shelf, row, links, kept=kept, rules=Rules(), now=now
+        )
+
+        for one, known in zip(found, other.explain_list(source, 10), strict=True):
+            assert (one.sentence, one.since, one.scale) == (
+                known.sentence,
+                known.since,
+                known.scale,
+            )
+            assert [part.name for part in one.contributions] == [
+                part.name for part in known.contributions
+            ]
+            assert one.score == pytest.approx(known.score, abs=1e-5)
+            assert readers_line(one) == readers_line(known)
+
+
+def test_readers_who_come_from_the_page_itself_are_none_of_other_pages(tmp_path: Path):
+    """A link that is followed beside one page alone is not sought elsewhere."""
+    shown, events = ["hip", "gout", "rash"], []
+    for number in range(400):
+        day = 20_000 + number % 9
+        events += [
+            view(f"knee{number}", "knee", *shown, day=day, ordered=False),
+            view(f"cold{number}", "cold", *shown, day=day, ordered=False),
+            click(f"knee{number}", "gout", day=day),
+            click(f"cold{number}", shown[number % 3], day=day),
+        ]
+    ids = ("knee", "hip", "gout", "rash", "cold")
+    articles = [Article(id=id, title=f"{id} matters", body=f"{id} text {id}") for id in ids]
+    bundle = built(tmp_path, articles, events)
+    knee, gout, cold = (bundle.lists.find(id) for id in ("knee", "gout", "cold"))
+    assert knee is not None and gout is not None and cold is not None
+
+    known, kept = bundle._figures(knee, [gout])[gout], Kept.of(bundle.lists)
+
+    assert kept is not None
+    assert known.readers is not None and known.readers.low > 1
+    assert not known.is_sought
+    assert not kept.figures(bundle.lists, knee, gout).is_sought
+    # Beside the other page it is.
+    assert bundle._figures(cold, [gout])[gout].is_sought
+    assert kept.figures(bundle.lists, cold, gout).is_sought
+
+
+def test_what_a_pair_adds_agrees_with_what_its_readers_did(learned: Bundle):
+    """Less where readers follow it less than an ordinary link, more where they follow it more."""
+    sure = 0
+    for row in learned.shelf.pages_with_lists():
+        for each in learned.explain_list(learned.lists.id_of(row), 10):
+            parts = {part.name: part.value for part in each.contributions}
+            if each.readers is not None and each.readers.is_sure:
+                sure += 1
+                assert (parts["pair"] > 0) == (each.readers.rate > 1)
+
+    assert sure > 20
+
+
+def test_what_is_named_of_a_likeness_is_not_called_most_of_it(by_text: Bundle):
+    """What other words make of it is stated."""
+    found = by_text.explain("knee-symptoms", "gout-symptoms")
+    named = sum(each.weight for each in found.terms)
+
+    assert found.alike > named
+    assert terms_line(found).endswith(f", and {found.alike - named:.3f} of other words")
+    assert "most" not in terms_line(found)
 
 
 def test_within_chance_nothing_is_claimed_of_readers():

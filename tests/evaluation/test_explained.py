@@ -15,8 +15,8 @@ PARTS = (
 )
 LINK = Explanation(
     article_id="knee", candidate_id="hip", title="Hips & <knees>", position=2, origin="model",
-    absent=None, score=-0.746, scale="log odds of being chosen", contributions=PARTS, alike=0.31,
-    subject=0.0, terms=(), readers=Readers(40, 9, 4.5, 1.8, 1.1, 2.9, 3), rule=None,
+    absent=None, score=-0.746, scale="log odds of being chosen", contributions=PARTS, since=(),
+    alike=0.31, subject=0.0, terms=(), readers=Readers(40, 9, 4.5, 1.8, 1.1, 2.9, 3), rule=None,
     sentence='both are about "joints"',
 )  # fmt: skip
 

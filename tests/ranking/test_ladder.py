@@ -122,11 +122,32 @@ def test_a_rung_is_of_its_own_evidence(learned: Bundle):
         for feature in features[:2]:
             with_tree = replace(ranker, beyond=Beyond(None, on(feature)))
             more = ladder(learned.site, with_tree, model, *pairs) - plain
-            elsewhere = [at for at, name in enumerate(names) if name not in (rung, "start")]
+            # What clicks make of a pair is two rungs: those of an ordinary link, and its own.
+            of_it = (rung, "start", *(["pair"] if rung == "shown" else []))
+            elsewhere = [at for at, name in enumerate(names) if name not in of_it]
             # float32 features, of which the score is a sum.
             assert np.abs(more[:, elsewhere]).max() < 1e-5
             on_it = np.round(more[:, names.index(rung)], 3)
             assert set(on_it.tolist()) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("kind", ["levels alone", "cautious"])
+def test_a_pairs_own_clicks_add_where_they_are_more_than_an_ordinary_links(
+    learned: Bundle, kind: str
+):
+    """And take away where they are fewer, whatever else is expected of the link."""
+    ranker, model = rankers(learned)[kind]
+    history = learned.history
+    pair = np.arange(len(history.pairs.item))
+    sources, items = history.pairs.source.astype(np.int64), history.pairs.item.astype(np.int64)
+    due = history.plain.expected / history.plain.strength[items]
+    names = rungs_of(ranker, model)
+
+    own = ladder(learned.site, ranker, model, sources, items)[:, names.index("pair")]
+
+    sure = np.abs(history.clicks.clicked[pair] - due) > 0.5
+    assert sure.sum() > 100
+    assert ((own > 0) == (history.clicks.clicked > due))[sure].all()
 
 
 def test_a_pair_nobody_saw_has_nothing_of_its_own(learned: Bundle):
@@ -143,5 +164,6 @@ def test_a_pair_nobody_saw_has_nothing_of_its_own(learned: Bundle):
     found = ladder(learned.site, ranker, model, sources, items)
 
     assert unseen.any()
-    assert np.abs(found[unseen][:, names.index("pair")]).max() < 1e-6  # features are float32
+    for rung in ("shown", "pair"):
+        assert np.abs(found[unseen][:, names.index(rung)]).max() < 1e-6  # features are float32
     assert np.abs(found[unread][:, names.index("reading")]).max(initial=0.0) < 1e-6
