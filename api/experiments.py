@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from recommender.bundle.answer_bytes import as_json, head_json
 from recommender.bundle.composition import DEFAULT_K
-from recommender.bundle.mixture import Agreement, Asked, Mixture
+from recommender.bundle.mixture import Asked, Mixture
 from recommender.bundle.mixture import Sent as Slate
 from recommender.events.slate_token import head_of
 from recommender.lists.arms import BETWEEN, INTERLEAVED, Experiment, Shown
@@ -28,8 +28,8 @@ from recommender_api.metrics import SECONDS as BOUNDS
 MAX_MADE = 4_000
 # What chose a slate, in the log, where an arm shows the lists that editors picked.
 HAND_PICKED = "hand-picked"
-# Pages of which it is kept how many variants show which link: some 20 kB each.
-MAX_AGREED = 1_000
+# Pages of which the chances in all of their slates are kept: some 500 bytes each.
+MAX_PAGES = 50_000
 # A page by its id, how many links, which slate, and the lines of the rules in force.
 Lines = tuple[int, ...]
 Key = tuple[str, int, Shown, Lines]
@@ -57,7 +57,7 @@ class Trial:
         shelves, rules = [each.shelf for each in answers], [each.rules for each in answers]
         self.mixture = Mixture(experiment, shelves, rules)
         self._made: dict[Key, Made] = {}
-        self._agree: dict[tuple[str, int, Lines], Agreement] = {}
+        self._chances: dict[tuple[str, int, Lines], bytes] = {}
 
     def of(
         self,
@@ -92,12 +92,12 @@ class Trial:
         self, rows: tuple[int, ...], shown: Shown, asked: Asked, page: tuple[str, int, Lines]
     ) -> Made:
         """One of the slates of a page."""
-        agree = None if asked.exclude else self._agree.get(page)
-        if agree is None:
-            agree = self.mixture.agreement(rows, asked)
+        chances = None if asked.exclude else self._chances.get(page)
+        if chances is None:
+            chances = self.mixture.hundredths(rows, asked)
             if not asked.exclude:
-                keep(self._agree, page, agree, at_most=MAX_AGREED)
-        sent, answers = self.mixture.sent(rows, shown, asked, agree), self.answers[shown.arm]
+                keep(self._chances, page, chances, at_most=MAX_PAGES)
+        sent, answers = self.mixture.sent(rows, shown, asked, chances), self.answers[shown.arm]
         tail = b""
         if answers.seal is not None:
             tail = answers.shelf.packed(

@@ -30,8 +30,6 @@ from recommender.lists.exploration import DEPTH
 
 # Why a link stands in a slate whoever's turn it is.
 BY_NO_ARM = ("pinned", "fallback")
-# Variants by the id and the place, from 0, of what they show.
-Agreement = Counter[tuple[str, int]]
 # Both arms' links in order, by the number that near-duplicates and namesakes share, of which a
 # slate holds one.
 Listed = tuple[dict[int, Placed], dict[int, Placed]]
@@ -75,6 +73,7 @@ class Mixture:
         # The different slates that the variants show, with how many show each.
         self.shows = Counter(shown)
         self.by_variant = tuple(shown)
+        self._place = {each: place for place, each in enumerate(self.shows)}
 
     def rows(self, id: str) -> tuple[int, ...] | None:
         """The row of a page in each arm; None if it is not a page of all of them, and so outside
@@ -83,22 +82,27 @@ class Mixture:
         found = [shelf.row(id) for shelf in self.shelves]
         return None if None in found else tuple(row for row in found if row is not None)
 
-    def agreement(self, rows: tuple[int, ...], asked: Asked) -> Agreement:
-        """How many of the hundred variants show each link at each place of a page's slates."""
-        agree: Agreement = Counter()
+    def hundredths(self, rows: tuple[int, ...], asked: Asked) -> bytes:
+        """Of each of a page's slates, in the order of ``shows``, ``asked.k`` bytes: how many of the
+        hundred variants show the same link at that place, 0 where the slate has ended.
+        """
         listed: dict[int, Listed] = {}
-        for shown, n in self.shows.items():
-            placed, _ = self.composed(rows, shown, asked, listed)
-            for place, id in enumerate(self._ids(shown, placed)):
-                agree[id, place] += n
-        return agree
+        slates = [
+            self._ids(shown, self.composed(rows, shown, asked, listed)[0]) for shown in self.shows
+        ]
+        agree: Counter[tuple[int, str]] = Counter()
+        for ids, n in zip(slates, self.shows.values(), strict=True):
+            for at in enumerate(ids):
+                agree[at] += n
+        return b"".join(
+            bytes(agree[at] for at in enumerate(ids)).ljust(asked.k, b"\0") for ids in slates
+        )
 
-    def sent(self, rows: tuple[int, ...], shown: Shown, asked: Asked, agree: Agreement) -> Sent:
+    def sent(self, rows: tuple[int, ...], shown: Shown, asked: Asked, hundredths: bytes) -> Sent:
         """One of the slates beside a page."""
         placed, teams = self.composed(rows, shown, asked)
-        chances = [
-            agree[id, place] / N_VARIANTS for place, id in enumerate(self._ids(shown, placed))
-        ]
+        start = self._place[shown] * asked.k
+        chances = [each / N_VARIANTS for each in hundredths[start : start + len(placed)]]
         brought = self._brought(rows, shown, placed, asked)
         return Sent(self._label(shown, teams), placed, chances, brought)
 

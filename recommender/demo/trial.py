@@ -52,9 +52,9 @@ def visits(
     rows = {id: found for id in readers.truth() if (found := mixture.rows(id)) is not None}
     pages, asked = sorted(rows), Asked(N_SHOWN, start)
     interest = np.array([readers.truth()[id].interest for id in pages])
-    agree = {id: mixture.agreement(rows[id], asked) for id in pages}
+    chances = {id: mixture.hundredths(rows[id], asked) for id in pages}
     sent = {
-        id: {each: mixture.sent(rows[id], each, asked, agree[id]) for each in mixture.shows}
+        id: {each: mixture.sent(rows[id], each, asked, chances[id]) for each in mixture.shows}
         for id in pages
     }
     bundle_of = [arm.bundle for arm in mixture.experiment.arms]
