@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recommender.bundle import registry
-from recommender.cli.output import COUNT, here, now
+from recommender.cli.output import COUNT, here, now, warn
 from recommender.errors import RecommenderError
 from recommender.lists import editorial
 from recommender.terminal import Cell, Table, say, show, stacked
@@ -54,28 +54,64 @@ def audit(
 
     settings, moment = here(), now()
     models = settings.models
-    folder = registry.inside(models, name) if name else registry.resolve(models)
+    folder = registry.inside(models, name) if name else _trained(models)
     bundle = Bundle(folder, rules=editorial.load(settings.editorial), now=moment)
     with Store(settings.database, writing=False) as store:
         found = graded(bundle, store, oldest_days=oldest_days, now=moment)
+    kept = models / FILE
+    # All of it is made before any of it is written.
+    csv = found.to_csv() if as_csv else ""
+    json = found.to_json() + "\n" if as_json else ""
+    html = found.to_html() if as_html else ""
     if as_csv:
         # Excel takes a file without this mark for one in the alphabet of its country.
-        as_csv.write_text(found.to_csv(), encoding="utf-8-sig", newline="")
+        as_csv.write_text(csv, encoding="utf-8-sig", newline="")
     if as_json:
-        as_json.write_text(found.to_json() + "\n", encoding="utf-8")
+        as_json.write_text(json, encoding="utf-8")
     if as_html:
-        as_html.write_text(found.to_html(), encoding="utf-8")
+        as_html.write_text(html, encoding="utf-8")
     if save:
         try:
-            registry.replace_file(models / FILE, found.to_json(N_STORED) + "\n")
+            registry.replace_file(kept, found.to_json(N_STORED) + "\n")
         except OSError as exc:
             raise RecommenderError(
-                f"{models / FILE}: {exc.strerror}; --no-save keeps nothing there"
+                f"{kept}: {exc.strerror}; --no-save keeps nothing there"
             ) from exc
     _print(found, worst)
 
 
+def _trained(models: Path) -> Path:
+    """The live bundle; where that shows the hand-picked lists themselves, as after an experiment,
+    the newest that does not, with a warning.
+    """
+    from recommender.evaluation.given_lists import HAND_PICKED
+
+    live = registry.resolve(models)
+    if registry.read(live).decided_by != HAND_PICKED:
+        return live
+    for name in reversed(registry.names(models)):
+        folder = registry.inside(models, name)
+        try:
+            is_trained = registry.read(folder).decided_by != HAND_PICKED
+        except RecommenderError:
+            continue  # recommender models list names it
+        if is_trained:
+            warn(
+                [
+                    f"the live bundle {live.name} shows the hand-picked lists themselves: they are "
+                    f"audited by {name}, the newest that was trained"
+                ]
+            )
+            return folder
+    raise RecommenderError(
+        f"{models}: the live bundle {live.name} shows the hand-picked lists themselves, and there "
+        "is no other; run: recommender train"
+    )
+
+
 def _print(found: Audit, n: int) -> None:
+    from recommender.evaluation.report.text import count
+
     rows = found.worst[:n]
     if len(rows):
         table = Table(f"The worst {len(rows):,} of {found.n_faulty:,}", is_plain=True)
@@ -85,7 +121,8 @@ def _print(found: Audit, n: int) -> None:
         table.add_column("grade", no_wrap=True)
         for row in rows.itertuples():
             given = isinstance(row.instead_title, str)
-            instead = f"instead: {row.instead_title}" if given else "instead: nothing"
+            nothing = "nothing better, it stays" if row.grade == "doubtful" else "nothing"
+            instead = f"instead: {row.instead_title if given else nothing}"
             title = row.target_title if isinstance(row.target_title, str) else row.target_id
             cells: list[Cell] = [
                 stacked((row.source_title, instead), style="dim"),
@@ -99,4 +136,5 @@ def _print(found: Audit, n: int) -> None:
     for note in found.notes:
         say(f"- {note}")
     if found.n_without:
-        say(f"- {found.n_without:,} pages have no hand-picked list.")
+        has = "has" if found.n_without == 1 else "have"
+        say(f"- {count(found.n_without, 'page')} {has} no hand-picked list.")

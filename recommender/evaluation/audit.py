@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,9 +27,11 @@ from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.clicks import position_bias
 from recommender.errors import EvaluationError
 from recommender.escaping import spreadsheet
+from recommender.evaluation.given_lists import HAND_PICKED
 from recommender.evaluation.link_checks import (
     BROKEN,
     CHECKS,
+    DOUBTFUL,
     GOOD,
     GRADES,
     MOST_ANYWHERE,
@@ -70,7 +73,8 @@ class Audit:
 
     ``pages`` has one row a page with a list, worst first: ``source_id``, ``title``, ``url``,
     ``links``, how many are ``broken``, ``poor``, ``doubtful`` and ``good``, ``is_short`` if fewer
-    than three are good or doubtful, and ``mended``, the ids of the list as it would be. ``kinds``
+    than three are good or doubtful, and ``mended``, the ids of the list as it would be: what is
+    doubtful stays where there is nothing to show instead, the rest goes. ``kinds``
     has one row a kind of fault: ``kind``, ``meaning``, ``links``, ``broken``, ``poor``,
     ``doubtful``, ``pages``. ``n_without`` pages have no list; ``n_wrong`` links called off-topic
     are not, as the model reckons by itself. ``bundle`` and ``date`` are what the audit rests on.
@@ -120,12 +124,13 @@ class Audit:
     def summary(self) -> str:
         """Three sentences for who reads no table."""
         grades = self.grades
+        links, pages = text.count(self.n_links, "hand-picked link"), len(self.pages)
         first = (
-            f"Of {self.n_links:,} hand-picked links on {len(self.pages):,} pages "
-            f"{_share(grades['good'], self.n_links)} are good."
+            f"Of {links} on {text.count(pages, 'page')} {_share(grades['good'], self.n_links)} "
+            f"{'is' if self.n_links == 1 else 'are'} good."
         )
         parts = []
-        gravest = self.worst["kinds"].str.partition("; ")[0]
+        gravest = self.worst["kinds"].map(lambda kinds: kinds.partition("; ")[0])
         for grade in GRADES[:GOOD:-1]:
             if n := grades[grade]:
                 of = gravest[self.worst["grade"] == grade].value_counts()
@@ -134,13 +139,18 @@ class Audit:
         second = f"{_joined(parts)}." if parts else "Nothing was found against any."
         n_instead = int(self.worst["instead_id"].notna().sum())
         n_pages = int((self.pages["good"] < self.pages["links"]).sum())
-        those = "all" if n_instead == self.n_faulty else f"{n_instead:,}"
-        third = (
-            f"For {those} of these {self.n_faulty:,}, on {n_pages:,} pages, the recommender has "
-            "another link to show."
-            if self.n_faulty
-            else "There is nothing to do."
-        )
+        if not self.n_faulty:
+            third = "There is nothing to do."
+        elif not n_instead:
+            third = "The recommender has no other link to show there."
+        elif self.n_faulty == 1:
+            third = "The recommender has another link to show there."
+        else:
+            those = "all" if n_instead == self.n_faulty else f"{n_instead:,}"
+            third = (
+                f"For {those} of these {self.n_faulty:,}, on {text.count(n_pages, 'page')}, the "
+                "recommender has another link to show."
+            )
         return " ".join((first, second[0].upper() + second[1:], third))
 
     def to_dict(self, most: int | None = None) -> dict[str, Any]:
@@ -211,7 +221,7 @@ class Audit:
         return TEMPLATES.get_template("audit.html.j2").render(
             audit=self, pages=pages, n_shown=n_shown, GRADES=GRADES[::-1], percent=_share,
             is_link=lambda url: isinstance(url, str) and leads_to_page(url),
-            is_given=lambda value: value is not None and value == value,
+            is_given=lambda value: value is not None and value == value, count=text.count,
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
@@ -241,8 +251,14 @@ def audit(
     texts of articles by id, of which few are asked for; ``log`` counts articles by their numbers in
     ``articles``; what was published more than ``oldest_days`` ago is outdated, by
     default as long as the bundle was built with. ``EvaluationError`` if no page has a hand-picked
-    list.
+    list, or if they are what the bundle shows.
     """
+    if bundle.decided_by == HAND_PICKED:
+        raise EvaluationError(
+            f"bundle {bundle.name} shows the hand-picked lists themselves, and knows nothing to "
+            "show instead: give one that was trained (recommender models list names them; in "
+            "Python recommender.load and its folder)"
+        )
     source, place, ids = _listed(articles)
     if len(source) == 0:
         raise EvaluationError(
@@ -300,8 +316,8 @@ def _notes(links: Links, ids: Sequence[str], n_by_address: int) -> list[str]:
     n_strange = int(links.first.sum()) - len(links.sound)
     if n_short:
         notes.append(
-            f"{n_short:,} links are not asked whether they are off-topic: one of the texts is too "
-            "short to tell."
+            f"It is not asked of {text.count(n_short, 'link')} whether it is off-topic: one of the "
+            "texts is too short to tell."
         )
     if links.groups.share > MOST_ANYWHERE:
         notes.append(
@@ -310,13 +326,13 @@ def _notes(links: Links, ids: Sequence[str], n_by_address: int) -> list[str]:
         )
     if n_strange:
         notes.append(
-            f"{n_strange:,} links are of articles that came after the bundle was built: their "
-            "texts are compared once there is a new one (recommender train)."
+            f"{_are(n_strange, 'link')} of articles that came after the bundle was built: texts "
+            "are compared once there is a new one (recommender train)."
         )
     if n_by_address:
         notes.append(
-            f"{n_by_address:,} links are given as addresses, not as ids: they are graded as the "
-            "articles that are there, but training does not know them."
+            f"{_are(n_by_address, 'link')} given as an address, not as an id: graded as the "
+            "article that is there, but training does not know it."
         )
     clicks = links.clicks
     if clicks is None:
@@ -331,7 +347,7 @@ def _notes(links: Links, ids: Sequence[str], n_by_address: int) -> list[str]:
         )
     n_seen = 0 if clicks is None else int((clicks.views > 0).sum())
     if clicks is not None and n_seen < len(ids):
-        notes.append(f"{len(ids) - n_seen:,} links are in no view of the log.")
+        notes.append(f"{_are(len(ids) - n_seen, 'link')} in no view of the log.")
     return notes
 
 
@@ -370,7 +386,7 @@ def _graded(links: Links, ids: Sequence[str], notes: list[str], date: str) -> Au
     mended: dict[int, list[int]] = {}
     for page, first, last in _pages(links.source):
         bad = np.flatnonzero(grade[first:last] > GOOD) + first
-        found_there, whole = _mended(links, page, first, last, bad, heir, number_of)
+        found_there, whole = _mended(links, page, first, last, grade[first:last], heir, number_of)
         instead[bad] = found_there
         mended[page] = whole
     import pandas as pd
@@ -397,26 +413,28 @@ def _mended(
     page: int,
     first: int,
     last: int,
-    bad: np.ndarray,
+    grade: np.ndarray,
     heir: np.ndarray,
     number_of: Mapping[str, int],
 ) -> tuple[list[int], list[int]]:
-    """What should stand in the place of each of the page's ``bad`` links, ``EMPTY`` where there is
-    nothing, and its list as it would be.
+    """What should stand in the place of each of the page's links that are not good by their
+    ``grade``, ``(last - first,)``, ``EMPTY`` where there is nothing, and its list as it would be.
+    What is doubtful stays unless something better is known.
     """
     bundle, row = links.bundle, int(links.row[page])
     targets = links.target[first:last].tolist()
-    wrong = set(bad.tolist())
-    kept = [target for at, target in enumerate(targets, first) if at not in wrong]
-    if not wrong:
-        return [], kept
+    bad = (np.flatnonzero(grade > GOOD) + first).tolist()
+    if not bad:
+        return [], targets
+    grades = grade.tolist()
+    kept = [target for target, each in zip(targets, grades, strict=True) if each <= DOUBTFUL]
     same = bundle.lists.same
 
     def group(number: int) -> int:
         return -1 - number if links.row[number] == EMPTY else int(same[links.row[number]])
 
     # Nothing that the list has, bad or not, nor anything like what stays.
-    taken = {group(number) for number in (page, *kept)}
+    taken = Counter(group(number) for number in (page, *kept))
     listed = set(targets)
     spare = (
         number_of.get(bundle.lists.id_of(placed.row), EMPTY)
@@ -428,8 +446,12 @@ def _mended(
         if placed.origin not in ("fallback", "hand-picked")
     )
     found, place_of = [], dict[int, int]()
-    for link in bad.tolist():
+    for link in bad:
         chosen = int(heir[link])
+        # What takes the place of a doubtful link may be like it, as a newer edition is.
+        own = group(targets[link - first]) if grades[link - first] == DOUBTFUL else None
+        if own is not None:
+            taken -= Counter([own])
         if chosen == EMPTY or chosen in listed or group(chosen) in taken:
             chosen = next(
                 (
@@ -442,11 +464,15 @@ def _mended(
             )  # fmt: skip
         found.append(chosen)
         if chosen != EMPTY:
-            taken.add(group(chosen))
+            taken[group(chosen)] += 1
             listed.add(chosen)
             place_of[link] = chosen
-    whole = [place_of.get(at, EMPTY) if at in wrong else target
-             for at, target in enumerate(targets, first)]  # fmt: skip
+        elif own is not None:
+            taken[own] += 1
+    whole = [
+        place_of.get(at, target if each <= DOUBTFUL else EMPTY)
+        for at, (target, each) in enumerate(zip(targets, grades, strict=True), first)
+    ]
     return found, [number for number in whole if number != EMPTY]
 
 
@@ -534,6 +560,11 @@ def _share(n: int, of: int) -> str:
     if 0 < share < 0.1 or 99.9 < share < 100:
         return "under 0.1 %" if share < 1 else "over 99.9 %"
     return f"{share:.{0 if share in (0, 100) else 1}f} %"
+
+
+def _are(n: int, name: str) -> str:
+    """How many there are, with their verb."""
+    return f"{text.count(n, name)} {'is' if n == 1 else 'are'}"
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Columns of lists, of all frames, and what they are lists of.
-TEXTS = ("tags", "recommended", "shown", "origins")
+TEXTS = ("tags", "recommended", "shown", "origins", "mended")
 CHANCES = ("propensities",)
 
 
@@ -35,12 +35,19 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
     except ImportError as exc:
         raise MissingExtra("Arrow tables", "parquet") from exc
     guessed = pa.Schema.from_pandas(frame, preserve_index=False)
-    types = dict.fromkeys(TEXTS, pa.list_(pa.large_string()))
-    types |= dict.fromkeys(CHANCES, pa.list_(pa.float64()))
-    fields = [
-        field.with_type(types.get(field.name, pa.large_string()))
-        if pa.types.is_null(field.type) or pa.types.is_list(field.type)
-        else field
-        for field in guessed
-    ]
+    of_texts = pa.list_(pa.large_string())
+    types = dict.fromkeys(TEXTS, of_texts) | dict.fromkeys(CHANCES, pa.list_(pa.float64()))
+
+    def typed(field: pa.Field) -> pa.Field:
+        if pa.types.is_null(field.type):
+            return field.with_type(types.get(field.name, pa.large_string()))
+        if not (pa.types.is_list(field.type) or pa.types.is_large_list(field.type)):
+            return field
+        values = field.type.value_type
+        # Whoever adds a column of lists has most likely ids in it.
+        is_text = any(is_(values) for is_ in (pa.types.is_null, pa.types.is_string,
+                                              pa.types.is_large_string))  # fmt: skip
+        return field.with_type(types.get(field.name, of_texts if is_text else field.type))
+
+    fields = [typed(field) for field in guessed]
     return pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)

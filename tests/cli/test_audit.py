@@ -2,11 +2,17 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from sites import NOW
 
+from recommender.bundle import registry
+from recommender.bundle.bundle import Bundle
 from recommender.cli.main import main
+from recommender.experiments.freezing import hand_picked
+from recommender.store.database import Store
 
 RECORDS = [
     {"id": "knee", "title": "Knee", "body": "knee joint stairs", "recommended": ["hip", "gone"]},
@@ -71,3 +77,38 @@ def test_without_hand_picked_lists_it_is_said(here: Path, capfd: pytest.CaptureF
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("recommender: no page has a hand-picked list")
     assert not (here / "models" / "audit.json").exists()
+
+
+def test_where_the_hand_picked_lists_are_live_the_newest_trained_bundle_audits(
+    here: Path, capfd: pytest.CaptureFixture[str]
+):
+    """As after an experiment that they won; alone they are refused, with what to do."""
+    trained(here, RECORDS)
+    models = here / "models"
+    (first,) = registry.names(models)
+    with Store("sqlite:///recommender.db") as store:
+        articles = store.articles()
+    by_hand = hand_picked(Bundle(models / first), articles, models, now=NOW)
+    registry.activate(models, by_hand.name, trial=lambda folder: None)
+    capfd.readouterr()
+
+    assert main(["audit", "--json", "a.json"]) == 0
+    assert json.loads((here / "a.json").read_text(encoding="utf-8"))["bundle"] == first
+    assert f"audited by {first}" in capfd.readouterr().err
+
+    assert main(["audit", "--bundle", by_hand.name]) == 1
+    assert "hand-picked lists themselves" in capfd.readouterr().err
+    shutil.rmtree(models / first)
+    assert main(["audit"]) == 1
+    assert "run: recommender train" in capfd.readouterr().err
+
+
+def test_a_site_without_a_fault_has_its_files(here: Path, capfd: pytest.CaptureFixture[str]):
+    """Every one that is asked for."""
+    trained(here, [{**record, "recommended": ["nap"]} for record in RECORDS[:2]] + RECORDS[2:])
+    capfd.readouterr()
+
+    assert main(["audit", "--csv", "a.csv", "--json", "a.json", "--html", "a.html"]) == 0
+
+    assert "Nothing was found against any." in capfd.readouterr().out
+    assert "100 % of the hand-picked links are good" in (here / "a.html").read_text()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from recommender.bundle.bundle import Bundle
 from recommender.demo.readers import appeal, truth
 from recommender.errors import EvaluationError
 from recommender.evaluation.audit import Audit
+from recommender.experiments.freezing import hand_picked
 from recommender.lists import editorial
 from recommender.store.database import Store
 
@@ -158,6 +160,67 @@ def test_what_stands_instead_is_the_products_own_and_not_there_yet(tmp_path: Pat
     assert found.pages.iloc[0]["source_id"] == "bees-0"
 
 
+def test_a_site_without_a_fault_is_graded_and_drawn(tmp_path: Path):
+    """All is good, and every form of the audit says so."""
+    found = audited(tmp_path, site())
+
+    assert found.n_faulty == 0
+    assert found.summary() == (
+        "Of 360 hand-picked links on 120 pages 100 % are good. Nothing was found against any. "
+        "There is nothing to do."
+    )
+    assert "100 % of the hand-picked links are good" in found.to_html()
+    assert json.loads(found.to_json())["worst"] == []
+    assert len(found.to_csv().splitlines()) == 361
+    assert "100 %" in found._repr_html_()
+
+
+def test_what_is_one_is_counted_as_one(tmp_path: Path):
+    """A site with a single link, dead or good."""
+    pages = [replace(each, recommended=()) for each in site()]
+
+    dead = audited(tmp_path / "dead", [replace(pages[0], recommended=("gone",)), *pages[1:]])
+    good = audited(tmp_path / "good", [replace(pages[0], recommended=("bees-1",)), *pages[1:]])
+
+    assert dead.summary() == (
+        "Of 1 hand-picked link on 1 page 0 % is good. 1 is broken (1 dead). The recommender has "
+        "another link to show there."
+    )
+    assert good.summary().startswith("Of 1 hand-picked link on 1 page 100 % is good.")
+    shown = dead.to_html() + good.to_html() + " ".join(dead.notes + good.notes)
+    assert not re.search(r"\b1 (links|pages|lists)\b", shown)
+
+
+def test_what_is_doubtful_stays_where_nothing_better_is_known(tmp_path: Path):
+    """The mended list loses what is broken or poor alone, as the count of short lists has it; the
+    page calls no list better without a doubtful link.
+    """
+    known = built(tmp_path, site())
+    late = article("bees", 50, recommended=ids("bees", 1, 2, 3), published_at="2001-01-01")
+    old = article("bees", 51, recommended=("bees-50", "gone", "bees-1", "bees-2"))
+    with Store("sqlite://") as store:
+        stored(store, [*site(), late, old])  # the bundle has no list of what came after it
+        found = recommender.audit(known, store, now=NOW, oldest_days=3_000)
+
+    page = found.pages.set_index("source_id").loc["bees-51"]
+    assert of(found, "bees-51")[:2] == [("doubtful", "outdated"), ("broken", "dead")]
+    assert found.worst["instead_id"].isna().all()
+    assert page["mended"] == ["bees-50", "bees-1", "bees-2"]
+    assert not page["is_short"]
+    assert found.to_html().count("better without it") == 1
+    assert "has no other link to show" in found.summary()
+
+
+def test_a_bundle_of_the_hand_picked_lists_audits_none(tmp_path: Path):
+    """It has nothing to show instead, and the error names what to do."""
+    bundle = hand_picked(built(tmp_path, site()), site(), tmp_path / "models", now=NOW)
+    with Store("sqlite://") as store:
+        stored(store, site())
+
+        with pytest.raises(EvaluationError, match="show instead: give one that was trained"):
+            recommender.audit(bundle, store, now=NOW)
+
+
 def test_editors_rules_and_age_are_heeded(tmp_path: Path):
     """A link that a rule blocks is poor; one older than the site allows is doubtful."""
     articles = site()
@@ -213,7 +276,7 @@ def test_links_given_as_addresses_are_graded_and_counted(tmp_path: Path):
     found = audited(tmp_path, articles)
 
     assert of(found, "bees-0")[0] == ("good", "")
-    assert any("1 links are given as addresses" in note for note in found.notes)
+    assert any("1 link is given as an address" in note for note in found.notes)
 
 
 def test_articles_that_came_after_the_bundle_are_graded_as_far_as_possible(tmp_path: Path):

@@ -54,6 +54,19 @@ def test_what_lists_hold_comes_over(site: Site):
     assert views["propensities"] == [None, [0.5]]
 
 
+def test_lists_of_any_name_come_over():
+    """Of texts as texts, of numbers as numbers; columns of one kind in full and empty frames."""
+    frame = pd.DataFrame({"mended": [["a"], []], "ours": [["b"], ["c", "d"]], "days": [[1], [2]]})
+
+    table = to_arrow(frame)
+
+    assert table.to_pydict() == frame.to_dict("list")
+    texts = pa.list_(pa.large_string())
+    assert [table.schema.field(name).type for name in ("mended", "ours")] == [texts, texts]
+    assert table.schema.field("days").type == pa.list_(pa.int64())
+    assert to_arrow(frame[:0]).schema.field("mended").type == texts
+
+
 def test_types_do_not_depend_on_what_is_in_a_frame(site: Site):
     """An empty frame and a full one have the same columns of lists, and none is of type null."""
     tables = {name: to_arrow(frame) for name, frame in frames(site).items()}
