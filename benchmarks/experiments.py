@@ -24,8 +24,16 @@ from recommender.clicks.gamma_poisson import fitted_weight, posterior_rate
 from recommender.demo import readers
 from recommender.demo.prepare import SEED
 from recommender.events.slate_token import N_VARIANTS
-from recommender.experiments.checks import MISMATCH, drawn_anew
-from recommender.experiments.counting import PAGES
+from recommender.experiments.checks import (
+    GUARD,
+    GUARDRAILS,
+    HARM,
+    KNOWN_VISITS,
+    MISMATCH,
+    Drawing,
+    drawing,
+)
+from recommender.experiments.counting import PAGES, Shares
 from recommender.experiments.interleaving import preferred
 from recommender.experiments.sequential import ALPHA, VIEWS, Difference, Sums, p_value
 from recommender.lists.arms import INTERLEAVED, Arm, Experiment, credited, team_draft
@@ -148,12 +156,17 @@ def null(n: int = N_NULL) -> None:
         ("three arms", {"sizes": (34, 33, 33), "gains": (0.0, 0.0, 0.0)}),
         ("a tenth of the views", {"a_day": A_DAY // 10}),
         ("a tenth, 90 : 10", {"a_day": A_DAY // 10, "sizes": (90, 10)}),
-        ("a variant for each visit", {"per_visit": True}),
-    )
+        *(
+            (f"{a_day:,} views a day, a variant for each visit, {100 * known:.0f} % of them known",
+             {"per_visit": True, "known": known, "a_day": a_day})
+            for a_day in (A_DAY, A_DAY // 10) for known in (0.0, 0.1, 0.5, 1.0)
+        ),
+    )  # fmt: skip
     for name, options in kinds:
         found: dict[str, list[float]] = {}
         for seed in range(n):
-            for figure, value in _checked(simulated(seed, **options), **options):
+            plan = {key: value for key, value in options.items() if key != "known"}
+            for figure, value in _checked(simulated(seed, **plan), seed=seed, **options):
                 found.setdefault(figure, []).append(value)
         rows += [(name, figure, _share(values)) for figure, values in found.items()]
     crossed = [interleaved_null(seed) for seed in range(n)]
@@ -166,7 +179,13 @@ def _share(values: Sequence[float]) -> str:
 
 
 def _checked(
-    views: Views, *, sizes: Sequence[int] = (50, 50), per_visit: bool = False, **_: object
+    views: Views,
+    *,
+    seed: int,
+    sizes: Sequence[int] = (50, 50),
+    per_visit: bool = False,
+    known: float = 0.0,
+    **_: object,
 ) -> Iterator[tuple[str, float]]:
     """What one experiment shows, wrongly: each test, and whether it ever does."""
     others = range(1, len(sizes))
@@ -180,17 +199,16 @@ def _checked(
         )
 
     if per_visit:
-        cells = views.day * N_VARIANTS + views.variant
-        n_days = int(views.day.max()) + 1
-        counts = np.bincount(cells, minlength=n_days * N_VARIANTS).reshape(n_days, N_VARIANTS)
-        drawn = drawn_anew(counts, np.arange(n_days))
-        yield "per page view, as if each view drew its own", crossed(views.sums(adjusted=False))
-        yield "the same, visits in the place of views", crossed(views.by_visits())
-        yield (
-            "the same, widened by how variants vary",
-            crossed(views.sums(adjusted=False), drawn.inflated),
-        )
-        yield "not found by how variants vary", float(drawn.holds)
+        plain = views.sums(adjusted=False)
+        yield "per page view, as if each view drew its own", crossed(plain)
+        drawn, in_visits = _drawn(views, known, seed)
+        # What the read-out does.
+        if drawn.keeps and in_visits >= KNOWN_VISITS * len(views.day):
+            yield "as the read-out has it", crossed(views.by_visits(), drawn.beyond_visits)
+        else:
+            yield "as the read-out has it", crossed(plain, drawn.inflated)
+        yield "not found", float(drawn.holds)
+        yield _RAIL, _harmed(views, sizes, seed, drawn.inflated)
         return
     plain = views.sums(adjusted=False)
     yield "clicks per page view, pages known before", crossed(views.sums())
@@ -199,11 +217,66 @@ def _checked(
     yield "clicks per link shown", crossed(views.sums("link"))
     if len(sizes) == 2:
         yield "an ordinary 95 % interval, looked at daily", float(_naive(plain.difference(1)))
+    yield _RAIL, _harmed(views, sizes, seed, 1.0)
     shares = np.array(sizes) / N_VARIANTS
     yield (
         f"shares of arms, at level {100 * MISMATCH:g} %",
         float((p_value(plain[VIEWS], shares) < MISMATCH).any()),
     )
+
+
+_RAIL = f"short lists and doubtful clicks, at level {100 * 2 * GUARD / len(GUARDRAILS):g} %"
+
+
+def _drawn(views: Views, known: float, seed: int) -> tuple[Drawing, int]:
+    """How variants were drawn, by what the log has of it, where so many (``known``) of the visits
+    have a session; and how many views those have.
+    """
+    has_session = np.random.default_rng([seed, 2]).random(int(views.visit.max()) + 1) < known
+    # Views are in the order of their steps, so those of a visit are in theirs.
+    order = np.argsort(views.visit, kind="stable")
+    visit, variant = views.visit[order], views.variant[order]
+    step = (visit[1:] == visit[:-1]) & has_session[visit[1:]]
+    same = step & (variant[1:] == variant[:-1])
+    hour = views.day * 24 + views.visit % 24
+    in_visits = int(has_session[views.visit].sum())
+    shares = Shares(hour, hour * 0, views.variant, np.ones(len(hour)), in_visits,
+                    int(step.sum()), int(same.sum()))  # fmt: skip
+    return drawing(shares), in_visits
+
+
+def _harmed(views: Views, sizes: Sequence[int], seed: int, inflated: float) -> float:
+    """Whether, at the end of any day, an arm seems to have more short lists (those of three links,
+    on the same pages in all arms) or more doubtful clicks (one in twenty).
+    """
+    random = np.random.default_rng([seed, 3])
+    fast = random.binomial(views.clicks, 0.05)
+    n_looks, n_arms = int(views.day.max()) + 1, len(sizes)
+
+    def total(values: np.ndarray) -> np.ndarray:
+        cells = np.bincount(views.day * n_arms + views.arm, values, n_looks * n_arms)
+        return cells.reshape(n_looks, n_arms).cumsum(axis=0)
+
+    shown, clicks = total(np.ones(len(views.day))), total(views.clicks)
+    short, doubtful, squares = (total(each) for each in (views.links == 3, fast, fast**2))
+    together = np.maximum(1, squares.sum(axis=1) / np.maximum(doubtful.sum(axis=1), 1))
+    published = np.broadcast_to(np.array(sizes, dtype=np.float64), shown.shape)
+    level = GUARD / (len(GUARDRAILS) * (n_arms - 1))
+    for events, n, due, at_once in (
+        (short, shown, published, np.ones(n_looks)), (doubtful, clicks, clicks, together),
+    ):  # fmt: skip
+        for look in range(n_looks):
+            for arm in range(1, n_arms):
+                pair = [0, arm]
+                if not (n[look, pair] > 0).all():
+                    continue
+                part = due[look, pair] / due[look, pair].sum()
+                counts = events[look, pair] / (at_once[look] * inflated)
+                p = p_value(counts[None], part, concentration=HARM)[-1]
+                more = events[look, arm] / n[look, arm] > events[look, 0] / n[look, 0]
+                if p < level and more:
+                    return 1.0
+    return 0.0
 
 
 def _naive(found: Difference) -> bool:
@@ -265,7 +338,7 @@ def power(n: int = N_POWER) -> None:
                  f"{middle:,.0f}" if np.isfinite(middle) else "more")
             )  # fmt: skip
     table(("gain", *(f"{each:,} views" for each in AT_VIEWS), "half found by"), rows)
-    print(f"What was known of pages before left {np.mean(kept):.1%} of the variance.\n")
+    print(f"What was known of pages before left {100 * np.mean(kept):.1f} % of the variance.\n")
 
 
 # Interleaving beside two arms

@@ -327,6 +327,13 @@ class _Analysis:
             )
         else:
             self.inflated = drawn.inflated
+            if drawn.keeps:
+                part = text.number(shares.in_visits / max(shares.n.sum(), 1), ".0%")
+                self.notes.append(
+                    f"Views of a visit often have the same variant ({drawn.same:,} of "
+                    f"{drawn.steps:,} steps from one view to the next). Only {part} of the views "
+                    "have a visit that is known, too few for visits to stand in their place."
+                )
         if self.inflated > 1:
             self.notes.append(
                 "Variants vary more than if every view drew one anew: "

@@ -8,15 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sql
+from sites import BODIES
 from trials import PAGES, START, View, drawn_views, interleaved, split, store_of
 
 import recommender
+from recommender.articles.article import Article
+from recommender.articles.batch import Batch
 from recommender.errors import ExperimentError
 from recommender.events.ingest import BEYOND_ORIGIN, BY_CRAWLER
 from recommender.experiments import readout
 from recommender.experiments.readout import ReadOut, read_out
 from recommender.store.database import Store
 from recommender.store.retention import forget_before, forget_session
+from recommender.training.pipeline import build
 
 NOW = START + timedelta(days=11)
 RATES = dict(zip(PAGES, (0.1, 0.2, 0.4, 0.8, 0.3), strict=True))
@@ -237,6 +241,7 @@ def test_where_few_visits_are_known_they_do_not_stand_for_all():
 
     assert found.drawing["keeps"] and found.drawing["inflated"] > 3
     assert not any("stand in the place" in note for note in found.notes)
+    assert any("Only 20 % of the views have a visit that is known" in note for note in found.notes)
 
 
 def test_an_arm_with_short_lists_is_stopped():
@@ -481,6 +486,32 @@ def test_the_loser_is_not_left_live(tmp_path):
 
     assert found.decision == "keep"
     assert "; run: recommender experiment stop --activate old (and train" in found.verdict
+
+
+def test_a_bundle_trained_since_stays_if_the_arm_that_was_live_wins(tmp_path):
+    """But not one that is older, to which somebody went back."""
+    pages = [Article(id=id, title=id.title(), body=body) for id, body in BODIES.items()]
+    with Store("sqlite://") as site:
+        site.apply(Batch({page.id: page for page in pages}))
+        first, second = (
+            build(site, tmp_path, now=NOW + timedelta(days=day)).name for day in (0, 1)
+        )
+    trial, verdicts = split(50, 50), []
+    for at_start, live in ((first, second), (second, first)):
+        (tmp_path / "CURRENT").write_text(f"{live}\n")
+        old, new = trial.arms
+        arms = replace(old, shows="b0"), replace(new, shows="live", bundle=at_start)
+        asked = replace(trial, arms=arms)
+        store = store_of(drawn_views(asked, 6_000, gains(new=0.5)))
+
+        found = read_out(store, asked, now=NOW, models=tmp_path)
+
+        verdicts.append(found.verdict.partition("; ")[2])
+
+    assert verdicts == [
+        "run: recommender experiment stop; what is live, trained since in the same way, stays.",
+        "run: recommender experiment stop --activate new.",
+    ]
 
 
 def test_what_was_forgotten_of_the_beginning_is_part_of_the_experiment():
