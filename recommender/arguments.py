@@ -1,9 +1,9 @@
 """What callers hand over in Python, checked at the door.
 
 What is wrong is one sentence: which argument, what was given, what is expected; a ``TypeError`` if
-it is of a wrong kind, an ``ArgumentError``, which is a ``ValueError``, if its value is. Whole numbers may
-be numpy's, paths ``pathlib``'s, several texts a list, an array or a Series; true and false are no
-numbers, and one text is not several.
+it is of a wrong kind, an ``ArgumentError``, which is a ``ValueError``, if its value is. Whole
+numbers may be numpy's, paths ``pathlib``'s, several texts a list, an array or a Series; true and
+false are no numbers, and one text is not several.
 
 >>> whole("k", 10), texts("candidates", ("gout", "hip"))
 (10, ['gout', 'hip'])
@@ -123,9 +123,10 @@ def share(name: str, value: Any, *, ends: bool = True) -> float:
     span = "a share from 0 to 1" if ends else "a number between 0 and 1"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name}: {given(value)} is given; give {span}")
-    if not (0 <= value <= 1 if ends else 0 < value < 1):
+    number = float(value)
+    if not (0 <= number <= 1 if ends else 0 < number < 1):
         raise ArgumentError(f"{name}: {given(value)} is given; give {span}")
-    return float(value)
+    return number
 
 
 def known(name: str, value: str, names: Collection[str], *, what: str) -> str:

@@ -435,7 +435,8 @@ def off_policy(
 
     ``candidate`` is a bundle, a mapping from a page's id to the ids of its list, or a frame with
     columns ``source_id``, ``position``, ``id``, a file of such a table, or ``"hand-picked"``, the
-    editors' lists of a connected site. ``events`` as in ``evaluate``: of a connected site, the views after the data window of the bundle. ``model`` is the bundle whose chances and
+    editors' lists of a connected site. ``events`` as in ``evaluate``: of a connected
+    site, the views after the data window of the bundle. ``model`` is the bundle whose chances and
     positions the estimators with a model take, by default the candidate. ``EvaluationError`` if
     there is no view to judge by.
     """
@@ -569,7 +570,7 @@ def audit(
         oldest_days = arguments.whole("oldest_days", oldest_days, least=0)
     if (store := _store_of(site)) is not None:
         return _audited(bundle, store, moment, oldest_days, seed)
-    checked_articles(site)
+    checked_articles(site, "site", of_site="it")
     with Store("sqlite://") as scratch:
         scratch.apply(article_batch(site))
         return _audited(bundle, scratch, moment, oldest_days, seed)
@@ -640,8 +641,8 @@ def run_of(
     for ranx, ir_measures and trec_eval: columns ``query_id``, ``doc_id``, ``score`` (falling by 1),
     ``rank`` and ``run``, its ``name``. ``lists`` are those of a side of ``compare``.
 
-    A report's ``run`` and ``qrels`` have the views it judged. ``ArgumentError`` names a page without
-    a list of its own.
+    A report's ``run`` and ``qrels`` have the views it judged. ``ArgumentError`` names a page
+    without a list of its own.
     """
     side, k = _lists("lists", lists, _store_of(site)), arguments.whole("k", k)
     wanted = None if pages is None else arguments.texts("pages", pages)

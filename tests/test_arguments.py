@@ -16,7 +16,9 @@ from recommender import arguments
 from recommender.articles.batch import Batch
 from recommender.articles.reader import add_record
 from recommender.bundle.bundle import Bundle
-from recommender.errors import BundleError, EditorialError, InputError, StoreError
+from recommender.errors import ArgumentError, BundleError, EditorialError, InputError, StoreError
+from recommender.evaluation import trec
+from recommender.frames import curves, links, pictures
 from recommender.frames.site import Site
 from recommender.store.database import Store
 
@@ -86,6 +88,19 @@ def test_a_whole_number_is_one_in_range(value: Any, limits: dict[str, int], sent
     assert arguments.whole("k", np.int32(3)) == 3
 
 
+def test_a_name_nobody_knows_is_named_beside_those_like_it():
+    """Of few names all are given, of many those most like it, if there are any."""
+    many = {f"page-{number}" for number in range(100)} | {"knee-pain"}
+
+    assert arguments.known("source", "knee-pain", many, what="article") == "knee-pain"
+    with pytest.raises(ArgumentError, match=r"source: 'knee-pian': .* article; near it: knee-pain"):
+        arguments.known("source", "knee-pian", many, what="article")
+    with pytest.raises(ArgumentError, match=r"there is no such article$"):
+        arguments.known("source", "zzz", many, what="article")
+    with pytest.raises(ArgumentError, match=r"no such layout; there are 'bottom', 'side'$"):
+        arguments.known("layout", "x", ["side", "bottom"], what="layout")
+
+
 def test_several_texts_are_not_one(site: Site):
     """Nor something else that can be gone through; a set has no order."""
     for several in (["a", "b"], ("a", "b"), np.array(["a", "b"]), pd.Series(["a", "b"], [7, 9])):
@@ -151,13 +166,105 @@ def test_a_path_of_models_stands_for_its_bundle(models: Path, bundle: Bundle):
     for given in (models, str(models), bundle.folder, bundle):
         assert recommender.evaluate(given, log).n_views == 1  # type: ignore[arg-type]
         assert recommender.compare(given, bundle).summary()  # type: ignore[arg-type]
-    with pytest.raises(BundleError, match="no bundle is live there"):
+    with pytest.raises(BundleError, match=r"bundle: .*nowhere': there is no such folder"):
         recommender.evaluate(models / "nowhere", log)  # type: ignore[arg-type]
     with pytest.raises(BundleError, match="a file; bundles are folders"):
         recommender.load(models / "CURRENT")
     for call in (recommender.evaluate, recommender.off_policy):
         with pytest.raises(TypeError, match="7 is given; give a bundle"):
             call(7, log)  # type: ignore[operator]
+
+
+def test_a_word_mistyped_is_not_taken_for_a_place_to_train_in(bundle: Bundle, site: Site):
+    """There is no such folder, and where lists are taken the word that was meant is named."""
+    for call in (
+        lambda: recommender.compare("hand-piked", bundle, site),
+        lambda: recommender.off_policy("hand-piked", site),
+        lambda: recommender.run_of("hand-piked", site=site),
+        lambda: recommender.judging(site, [bundle, "hand-piked"], by="ann"),
+    ):
+        with pytest.raises(ArgumentError, match=r"no such folder or file; .*'hand-picked'"):
+            call()
+    with pytest.raises(BundleError, match="bundle: 'hand-picked': there is no such folder; give"):
+        recommender.audit("hand-picked", site)  # type: ignore[arg-type]
+    with pytest.raises(BundleError, match="nope: there is no such folder"):
+        recommender.load("nope")
+
+
+def test_a_bundle_is_opened_by_its_own_folder(models: Path, bundle: Bundle):
+    """As text or as a path; of the folder that holds it, what opens the live one is named."""
+    assert recommender.Bundle(str(bundle.folder)).name == bundle.name
+    with pytest.raises(BundleError, match=r"it holds bundles; recommender.load opens the live"):
+        recommender.Bundle(str(models))
+    with pytest.raises(TypeError, match="folder: None is given; give a path"):
+        recommender.Bundle(None)  # type: ignore[arg-type]
+
+
+WRONG_KINDS: list[tuple[Callable[[Bundle, Site], object], str]] = [
+    (lambda b, s: recommender.to_arrow(5), "frame: 5 is given; give a DataFrame"),  # type: ignore[arg-type]
+    (lambda b, s: recommender.to_arrow([pd.DataFrame()]), "frame: a list is given"),  # type: ignore[arg-type]
+    (lambda b, s: recommender.judging(s, b, by="ann", overlap="x"), "overlap: 'x' is given"),  # type: ignore[arg-type]
+    (lambda b, s: recommender.judging(s, b, by="ann", overlap=True), "overlap: True is given"),
+    (lambda b, s: recommender.judging(s, b, by=3), "by: 3 is given; give the judge's name"),  # type: ignore[arg-type]
+    (lambda b, s: recommender.experiment("m", s, alpha="x"), "alpha: 'x' is given"),  # type: ignore[arg-type]
+    (lambda b, s: recommender.audit(b, None), "site: None is given"),  # type: ignore[arg-type]
+    (lambda b, s: recommender.compare(b, b).most_lost("a"), "n: 'a' is given"),  # type: ignore[arg-type]
+    (lambda b, s: recommender.compare(b, b).lost(2.5), "n: 2.5 is given"),  # type: ignore[arg-type]
+    (lambda b, s: recommender.compare(b, b).to_html("x"), "n: 'x' is given"),  # type: ignore[arg-type]
+    (lambda b, s: links.table(b, None), "site: None is given; give a site"),  # type: ignore[arg-type]
+    (lambda b, s: links.figures(b, b), "site: a Bundle is given; give a site"),  # type: ignore[arg-type]
+    (lambda b, s: links.figures(s, s), "bundle: a Site is given; give a bundle"),  # type: ignore[arg-type]
+    (lambda b, s: curves.plot(None), r"examination: None is given; give what site.examination\("),  # type: ignore[arg-type]
+    (lambda b, s: curves.table(5), "examination: 5 is given"),  # type: ignore[arg-type]
+    (lambda b, s: pictures.lines(5), "table: 5 is given; give a DataFrame"),  # type: ignore[arg-type]
+    (lambda b, s: trec.read_run(5), "path: 5 is given; give a path"),  # type: ignore[arg-type]
+    (lambda b, s: trec.read_qrels(None), "path: None is given; give a path"),  # type: ignore[arg-type]
+    (lambda b, s: trec.write_run("x.run", 5), "run: 5 is given; give a DataFrame"),  # type: ignore[arg-type]
+    (lambda b, s: trec.write_qrels("x.qrels", [1]), "qrels: a list is given"),  # type: ignore[arg-type]
+    (lambda b, s: trec.for_ranx(5), "frame: 5 is given; give a DataFrame"),  # type: ignore[arg-type]
+    (lambda b, s: s.clicks(since=5), "since: 5 is no moment"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("call", "sentence"), WRONG_KINDS)
+def test_an_argument_of_a_wrong_kind_is_a_type_error(
+    call: Callable[[Bundle, Site], object], sentence: str, bundle: Bundle, site: Site
+):
+    """Not one of Python's own, from somewhere within."""
+    with pytest.raises(TypeError, match=f"^{sentence}"):
+        call(bundle, site)
+
+
+WRONG_VALUES: list[tuple[Callable[[Bundle, Site], object], str]] = [
+    (lambda b, s: recommender.judging(s, b, by=""), "by: empty"),
+    (lambda b, s: recommender.judging(s, b, by="ann", overlap=float("nan")), "overlap: nan"),
+    (lambda b, s: recommender.experiment("m", s, alpha=1), "alpha: 1 is given"),
+    (lambda b, s: recommender.compare(b, b).most_lost(-1), "n: -1 is given"),
+    (lambda b, s: recommender.compare(b, b, k=0), "k: 0 is given"),
+    (lambda b, s: recommender.compare("hand-picked", b), "a: hand-picked lists are"),
+    (lambda b, s: recommender.compare(b, pd.DataFrame({"x": [1]})), "a table of lists takes"),
+    (lambda b, s: recommender.train(articles=[]), "articles: an empty list"),
+    (lambda b, s: recommender.audit(b, s, now=pd.NaT), "now: NaT is given"),
+    (lambda b, s: recommender.run_of(b, pages=["x"]), "x: no such article"),
+    (lambda b, s: s.impressions(since=pd.NaT), "since: NaT is no moment"),
+    (lambda b, s: s.impressions(chunk_size=0), "chunk_size: 0 rows"),
+    (lambda b, s: s.impressions(columns=["nope"]), "columns: 'nope' is none"),
+    (lambda b, s: curves.plot(s.examination(), positions=0), "positions: 0 is given"),
+    (lambda b, s: links.table(b, s, k=0), "k: 0 is given"),
+    (lambda b, s: trec.for_ranx(pd.DataFrame({"a": [1]})), "frame: a frame with columns"),
+    (lambda b, s: trec.write_run("x.run", pd.DataFrame({"a": [1]})), "the frame has no column"),
+]
+
+
+@pytest.mark.parametrize(("call", "sentence"), WRONG_VALUES)
+def test_an_argument_whose_value_will_not_do_is_a_value_error(
+    call: Callable[[Bundle, Site], object], sentence: str, bundle: Bundle, site: Site
+):
+    """And one of ours, whichever is caught."""
+    with pytest.raises(ValueError, match=f"^{sentence}") as failed:
+        call(bundle, site)
+
+    assert isinstance(failed.value, ArgumentError | InputError)
 
 
 def test_a_judgement_says_what_it_expects(bundle: Bundle, models: Path, site: Site):

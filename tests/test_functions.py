@@ -10,7 +10,14 @@ from sites import NOW
 import recommender
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.registry import read
-from recommender.errors import BundleError, EventError, InputError, StoreError, TooManyBadRecords
+from recommender.errors import (
+    BundleError,
+    EvaluationError,
+    EventError,
+    InputError,
+    StoreError,
+    TooManyBadRecords,
+)
 from recommender.frames.loading import add_events, article_batch
 from recommender.store.database import Store
 
@@ -191,6 +198,8 @@ def test_the_editors_lists_and_a_file_are_sides(
     assert found.first_changed == (0 if RECORDS[0]["id"] == "knee" else 1)
     run = recommender.run_of("hand-picked", site=site)
     assert run[["doc_id", "rank", "run"]].to_numpy().tolist() == [["hip", 1, "hand-picked"]]
+    with pytest.raises(EvaluationError, match="no view in the log shows what the candidate"):
+        recommender.off_policy("hand-picked", site)
     with pytest.raises(InputError, match="hand-picked lists are those of a site's store"):
         recommender.compare("hand-picked", from_files)
     site.store.close()

@@ -64,9 +64,7 @@ class Bundle:
             raise ArgumentError("rules are in force at a time: give now")
         folder = arguments.path("folder", folder)
         if not (folder / registry.MANIFEST).is_file() and registry.current(folder) is not None:
-            raise BundleError(
-                f"{folder}: holds bundles and is none; recommender.load opens a live one"
-            )
+            raise BundleError(f"{folder}: it holds bundles; recommender.load opens the live one")
         self.lists = Lists.open(folder)
         # Its lists, and what came and went since, if it stands beside a store.
         self.shelf: Lists | Patched = self.lists
@@ -545,8 +543,8 @@ def bundle_of(name: str, value: Any) -> Bundle:
     if isinstance(value, str | Path):
         if not Path(value).exists():
             raise BundleError(
-                f"{name}: {arguments.given(str(value))}: there is no such folder; give a bundle, as "
-                "recommender.load returns it, or the path of one"
+                f"{name}: {arguments.given(str(value))}: there is no such folder; give a bundle, "
+                "as recommender.load returns it, or the path of one"
             )
         return load_bundle(value)
     raise TypeError(

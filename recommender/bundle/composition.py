@@ -330,7 +330,13 @@ class Shelf(ABC):
             self._fill(chosen, source, language, min(k, least), {*exclude, *blocked})
         if not chosen:
             chosen += self._last_resort(source, language, {*exclude, *blocked})
+            if chosen and self._is_stub(chosen[0].row):
+                self._fill(chosen, source, language, min(k, least), {*exclude, *blocked})
         return chosen[:k]
+
+    def _is_stub(self, row: int) -> bool:
+        """Whether an article is known by its title alone."""
+        return self.row(self.id_of(row)) is None
 
     def _fill(
         self,
@@ -340,7 +346,9 @@ class Shelf(ABC):
         least: int,
         excluded: set[str],
     ) -> None:
-        """Add what the chain holds in the ``language`` of the page, up to ``least`` links."""
+        """Add what the chain holds in the ``language`` of the page, up to ``least`` links. What is
+        known by its title alone, which is in no language, comes behind links that are there.
+        """
         taken = {self.text_of(each.row) for each in chosen}
         taken |= {self.text_of(source)} if source is not None else set()
         for row in self.fallback(source):
@@ -350,17 +358,18 @@ class Shelf(ABC):
                 self.text_of(row) not in taken
                 and self.may_show(row, language)
                 and self.id_of(row) not in excluded
+                and (chosen or not self._is_stub(row))
             ):
                 chosen.append(Placed(row, 0.0, "fallback"))
                 taken.add(self.text_of(row))
 
     def _last_resort(self, source: int | None, language: int, excluded: set[str]) -> list[Placed]:
         """On a site of copies a copy, and on a page alone in its language a link in another, is
-        still better than nothing.
+        still better than nothing; a mere title is where there is no page.
         """
-        for spoken in (language, EMPTY):
+        for spoken, is_stub in ((language, False), (EMPTY, False), (EMPTY, True)):
             for row in self.fallback(source):
                 allowed = row != source and self.id_of(row) not in excluded
-                if allowed and self.may_show(row, spoken):
+                if allowed and self.may_show(row, spoken) and self._is_stub(row) == is_stub:
                     return [Placed(row, 0.0, "fallback")]
         return []

@@ -137,7 +137,9 @@ class FallbackLists(Shelf):
     def _listed(self, rows: Iterable[int], taken: set[int], language: int) -> list[Placed]:
         listed: list[Placed] = []
         for row in rows:
-            if self.same[row] not in taken and self.may_show(row, language):
+            # A title without a page alone is no list.
+            is_of_use = bool(listed) or not self.articles[row].stub
+            if is_of_use and self.same[row] not in taken and self.may_show(row, language):
                 taken.add(self.same[row])
                 listed.append(Placed(row, 0.0, "fallback"))
                 if len(listed) == DEPTH:

@@ -22,8 +22,8 @@ FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl
 
 
 def lists_of(table: pd.DataFrame) -> Lists:
-    """Lists given as a table: ``source_id``, ``position`` (from 1), ``id``. ``ArgumentError`` names a
-    missing column, and the row of a position that is no number or of a missing id.
+    """Lists given as a table: ``source_id``, ``position`` (from 1), ``id``. ``ArgumentError`` names
+    a missing column, and the row of a position that is no number or of a missing id.
     """
     if missing := set(COLUMNS) - set(table.columns):
         raise ArgumentError(f"a table of lists takes columns {', '.join(sorted(missing))}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recommender import arguments
 from recommender.bundle.bundle import Bundle
 from recommender.errors import ArgumentError
 from recommender.evaluation.baselines import sizes_of
@@ -44,7 +45,7 @@ class Ranked:
         """
         import pandas as pd
 
-        if name not in self.ranks:
+        if arguments.text("name", name) not in self.ranks:
             raise ArgumentError(f"there is no run of {name!r}; there are {', '.join(self.ranks)}")
         view, judged = self._documents()
         rank = self.ranks[name][judged]
@@ -114,7 +115,8 @@ def run_of_lists(
     lists: Bundle | Lists, k: int, *, pages: Iterable[str] | None, name: str
 ) -> pd.DataFrame:
     """The first ``k`` links of every page's list, or of those ``pages``, as a run with columns
-    ``trec.RUN``, whose queries are pages. ``ArgumentError`` names a page that has no list of its own.
+    ``trec.RUN``, whose queries are pages. ``ArgumentError`` names a page that has no list of its
+    own.
     """
     import pandas as pd
 

@@ -56,8 +56,8 @@ def unescaped(field: str) -> str:
 
 def write_run(path: Path | str, run: pd.DataFrame) -> None:
     """Write a frame with ``query_id``, ``doc_id``, ``score`` and perhaps ``rank`` (from 1, else by
-    score) and ``run``, its name, best first in each query. ``ArgumentError`` names a missing column,
-    an empty id, a score that is no number, or a document that stands twice in a query.
+    score) and ``run``, its name, best first in each query. ``ArgumentError`` names a missing
+    column, an empty id, a score that is no number, or a document that stands twice in a query.
     """
     run = _given(run, RUN, "run")
     if "rank" not in run:
@@ -77,8 +77,8 @@ def write_run(path: Path | str, run: pd.DataFrame) -> None:
 
 def write_qrels(path: Path | str, qrels: pd.DataFrame) -> None:
     """Write a frame with ``query_id``, ``doc_id``, ``relevance`` (whole numbers) and perhaps
-    ``iteration``, a text that trec_eval passes over, by default 0. ``ArgumentError`` names a missing
-    column, an empty id, a relevance that is no whole number, or a pair that stands twice.
+    ``iteration``, a text that trec_eval passes over, by default 0. ``ArgumentError`` names a
+    missing column, an empty id, a relevance that is no whole number, or a pair that stands twice.
     """
     qrels = _given(qrels, QRELS, "qrels")
     iteration = qrels["iteration"] if "iteration" in qrels else ["0"] * len(qrels)

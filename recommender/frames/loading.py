@@ -32,9 +32,13 @@ SQLITE = b"SQLite format 3\0"
 OWN_EVENTS = "[site.impressions(), site.clicks()]"
 
 
-def checked_articles(articles: Any) -> None:
-    """``TypeError`` or ``ArgumentError`` unless these are a frame of articles, or paths of files."""
-    _checked("articles", articles, "a DataFrame", "site.articles()")
+def checked_articles(
+    articles: Any, name: str = "articles", *, of_site: str = "site.articles()"
+) -> None:
+    """``TypeError`` or ``ArgumentError`` unless these are a frame of articles, or paths of files;
+    ``of_site`` is what is to be given of a connected site.
+    """
+    _checked(name, articles, "a DataFrame", of_site)
 
 
 def checked_events(events: Any, *, of_site: str = OWN_EVENTS) -> None:
@@ -101,8 +105,8 @@ def add_events(
     now: datetime | None = None,
 ) -> None:
     """Add the events of frames or files to a store; ``addresses``, ids and addresses of articles,
-    are for files that name pages by them, where the store has none. ``ArgumentError`` if a frame has
-    no events, ``EventError`` if one of its rows is none; a warning counts bad records of files.
+    are for files that name pages by them, where the store has none. ``ArgumentError`` if a frame
+    has no events, ``EventError`` if one of its rows is none; a warning counts bad records of files.
     In files, times later than a day after ``now`` are such; frames may be of simulated times.
     """
     found = _events(events, now)

@@ -55,8 +55,8 @@ class Limits(TypedDict, total=False):
     """What part of the log a frame is of; without a limit, or with None, all of it.
 
     ``since`` (included) and ``until`` (not) are moments, as datetime or ISO 8601, in UTC if they do
-    not say; ``source``, ``layout`` and ``list`` are one name or several, and ``ArgumentError`` names
-    one that neither the log nor the articles know.
+    not say; ``source``, ``layout`` and ``list`` are one name or several, and ``ArgumentError``
+    names one that neither the log nor the articles know.
     """
 
     since: Moment | None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from sites import stored
 
 from recommender.articles.article import Article, stub_for
 from recommender.articles.batch import Batch
@@ -128,3 +129,23 @@ def test_links_have_pictures_and_dates_that_can_be():
         (None, None), (None, None),
     ]  # fmt: skip
     assert shown["r"].language is None
+
+
+def test_a_title_without_a_page_stands_behind_all_that_have_one():
+    """A language the site has nothing in: a link in another is of more use than a mere title; where
+    nothing else is there, titles are all there is.
+    """
+    english = [Article(id, f"About {id}", language="en") for id in ("knee", "hip")]
+    german = Article("bienen", "Bienen und Honig", language="de")
+    with Store("sqlite://") as store:
+        stored(store, [*english, german, STUB], [])
+        lists = FallbackLists(store, now=NOW)
+        links = lists.related_to_text("Abeilles", "", language="fr", k=3)
+
+        assert [link.id for link in links][:1] != [STUB.id]
+        assert STUB.id not in [link.id for link in links]
+        assert listed(lists, "bienen") == ["hip"] or listed(lists, "bienen") == ["knee"]
+        assert listed(lists, "hip") == ["knee", STUB.id]
+    with Store("sqlite://") as store:
+        stored(store, [german, STUB], [])
+        assert listed(FallbackLists(store, now=NOW), "bienen") == [STUB.id]

@@ -178,7 +178,10 @@ def failure(words: list[str], capfd: pytest.CaptureFixture[str]) -> str:
         (["train"], "recommender.db: there is no such store; recommender import makes one"),
         (["validate"], "recommender.db: there is no such store"),
         (["forget", "--session", "x"], "recommender.db: there is no such store"),
-        (["related", "x"], "models: no bundle is live there yet; run: recommender train"),
+        (
+            ["related", "x"],
+            "models: there is no such folder, so no bundle is live there yet; run: ",
+        ),
         (["export", "out", "--format", "json"], "no bundle is live"),
         (["evaluate"], "no bundle is live"),
         (["evaluate", "--bundle", "../x"], "'../x' is no bundle's name"),

@@ -152,6 +152,12 @@ def test_qrels_come_back_with_a_judge_named(tmp_path: Path):
     ]
 
 
+def test_qrels_have_no_link_of_a_page_to_itself(tmp_path: Path):
+    """As CSV has none."""
+    with pytest.raises(InputError, match=r"query knee, document knee: field id: the page itself"):
+        read(tmp_path / "site.qrels", "knee 0 hip 2\nknee 0 knee 3\n", by="ann")
+
+
 def test_qrels_of_others_are_read_by_their_name(tmp_path: Path):
     """``qrels.test.txt`` is one; a relevance that is no grade is named with its line."""
     path = tmp_path / "qrels.test.txt"

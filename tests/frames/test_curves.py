@@ -7,6 +7,7 @@ from sites import known_examination, stored, view
 from recommender.clicks.position_bias import Examination, unidentified
 from recommender.demo import readers
 from recommender.demo.readers import truth
+from recommender.errors import ArgumentError
 from recommender.frames import curves
 from recommender.frames.site import Site
 from recommender.store.database import Store
@@ -91,7 +92,8 @@ def test_lists_that_never_changed_tell_nothing(site: Site):
     assert not alone.identified
     assert "more than one position" in alone.reason
     assert site.examination(layout=["bottom"], list=["hand-picked", "shuffled"]).identified
-    assert not site.examination(layout="nowhere").identified
+    with pytest.raises(ArgumentError, match="layout: 'nowhere': there is no such layout"):
+        site.examination(layout="nowhere")
 
 
 def test_an_empty_log_tells_nothing():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from sent import record
 from sites import DAY, click, stored, view
 
 from recommender.articles.article import Article
-from recommender.errors import InputError
+from recommender.errors import ArgumentError, InputError
 from recommender.events.event import Event
 from recommender.events.ingest import BY_READER, Followed, Shown
 from recommender.events.slate_token import Slate
@@ -60,7 +61,7 @@ LIMITS: list[dict[str, object]] = [
     {"until": datetime(1970, 1, 4, 12, tzinfo=UTC)},
     {"since": pd.Timestamp("1970-01-02T02:00", tz="UTC"), "until": "1970-01-05"},
     {"source": "knee"},
-    {"source": ["hip", "睡/眠", "nobody"]},
+    {"source": ["hip", "睡/眠"]},
     {"source": []},
     {"layout": "bottom"},
     {"layout": ["", "sidebar"]},
@@ -221,7 +222,7 @@ def test_columns_have_the_documented_types(site: Site):
     """Whether or not there are rows."""
     for read, types in TYPES.items():
         whole = getattr(site, read)()
-        limit = {"ids": []} if read == "articles" else {"source": "nobody"}
+        limit = {"ids": []} if read == "articles" else {"since": "2050-01-01"}
         nothing = getattr(site, read)(**limit)
 
         assert len(whole) > 0
@@ -317,15 +318,41 @@ def _keys(site: Site) -> tuple[int, tuple[int, ...]]:
     ("limits", "says"),
     [
         ({"since": "yesterday"}, "since: 'yesterday' is no moment"),
-        ({"until": 5}, "until: 5 is no moment"),
+        ({"until": "2026-13-01"}, "until: '2026-13-01' is no moment"),
         ({"columns": ["ts", "colour"]}, "'colour' is none; there are view_id, ts"),
         ({"chunk_size": 0}, "chunk_size: 0 rows are no piece"),
     ],
 )
 def test_what_makes_no_sense_is_refused(limits: dict[str, object], says: str):
     """Before anything is read."""
-    with Store("sqlite://") as store, pytest.raises(InputError, match=says):
+    with Store("sqlite://") as store, pytest.raises(ValueError, match=says) as failed:
         Site(store).impressions(**limits)  # type: ignore[call-overload]
+    assert isinstance(failed.value, InputError)
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ({"source": "kneee"}, "source: 'kneee': there is no such article; there are 'hip', 'knee'"),
+        ({"source": ["knee", "x"]}, "source: 'x': there is no such article"),
+        ({"layout": "nope"}, "layout: 'nope': there is no such layout; there are "),
+        ({"list": "nope"}, "list: 'nope': there is no such list; there are "),
+    ],
+)
+def test_a_name_nobody_knows_is_no_empty_frame(site: Site, limits: dict[str, Any], says: str):
+    """What the store has is named, in every frame and for the curve."""
+    frames = [site.impressions, site.clicks, site.slates, site.daily_counts]
+    if "source" not in limits:
+        frames.append(site.examination)
+    for frame in frames:
+        with pytest.raises(ArgumentError, match=says):
+            frame(**limits)
+
+
+def test_an_article_that_nobody_saw_has_an_empty_frame():
+    """The store knows it, and has no views of it."""
+    with stored(Store("sqlite://"), [Article("knee", "Knee")], []) as store:
+        assert len(Site(store).impressions(source="knee")) == 0
 
 
 def test_a_limit_there_is_none_of_is_refused(store: Store):
