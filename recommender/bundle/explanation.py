@@ -35,6 +35,7 @@ from recommender.lists.editorial import Rule, Rules
 from recommender.ragged import find
 from recommender.text.terms import FUNCTION_WORDS, IS_UNSPACED, MARK, fold, is_run, terms, words
 from recommender.text.tfidf import SAME_SUBJECT, is_number, is_subject, naming
+from recommender.text.titles import MIN_TITLES
 
 # What each rung of a ladder stands for (``ranking.ladder``).
 RUNGS = {
@@ -541,6 +542,8 @@ class Desk:
                 if not all(inside) and self.share(number, source) > self._most:
                     continue
                 shown = self.written(term, source, item)
+                if HIRAGANA.search(shown) and len(KANA_ENDS.sub("", shown)) < len(shown):
+                    continue
             where = ("both" if inside[1] else "page") if inside[0] else "neither"
             where = "link" if inside[1] and not inside[0] else where
             key = fold(shown)
@@ -611,6 +614,7 @@ class Desk:
             span for at, _, n in blocks for span in UNSPACED_SPAN.findall(one[at : at + n])
             if term in span
         ]  # fmt: skip
+        spans = [bare for span in spans if len(bare := KANA_ENDS.sub("", span)) > 1]
         return max(spans, key=len, default=term)
 
     def _shown(self, row: int) -> tuple[str, str]:
@@ -637,7 +641,9 @@ class Desk:
             match = SequenceMatcher(a=folded[0], b=folded[1], autojunk=False)
             blocks = [folded[0][at : at + n] for at, _, n in match.get_matching_blocks()]
             spans = [span.strip() for block in blocks for span in UNSPACED_SPAN.findall(block)]
-            return [span for span in spans if any(term in span for term in wanted)]
+            bare = [KANA_ENDS.sub("", span) for span in spans]
+            named = [span for span in bare if len(span) > 1 and not self._is_of_many(span)]
+            return [span for span in named if any(term in span for term in wanted)]
         page, link = (TOKEN.findall(title) for title in titles)
         keys = [*map(fold, page)]
         together = {*pairwise(keys)}
@@ -671,9 +677,58 @@ class Desk:
             return [self.written(heaviest, source, item)]
         named = [
             " ".join(self._in_sentence(token, source, item) for token in row)
-            for row in map(runs.__getitem__, kept)
+            for row in (self._entire(runs[at], source, item) for at in kept)
         ]
         return list(dict.fromkeys(named))
+
+    def _is_of_many(self, span: str) -> bool:
+        """Does a span of a script without spaces stand in as many titles as a form does?"""
+        n = sum(span in title for title in self._unspaced_titles)
+        return n >= max(MIN_TITLES, sqrt(len(self._unspaced_titles)))
+
+    @cached_property
+    def _unspaced_titles(self) -> list[str]:
+        titles = [self.lists.titles[row] for row in range(len(self.lists.stub))]
+        return [fold(title) for title in titles if IS_UNSPACED.search(title)]
+
+    def _entire(self, run: list[str], source: int, item: int) -> list[str]:
+        """A run of words with what begins its name in both titles: "new" in "New York"."""
+        one, two = Title(self.title(item), self), Title(self.title(source), self)
+        found = list(run)
+        for at in range(1, len(one.tokens)):
+            if one.tokens[at : at + len(run)] != run:
+                continue
+            before = one.tokens[at - 1]
+            follows = (fold(before), fold(run[0])) in {*pairwise(two.keys)}
+            if fold(before) in PLAIN and follows and not one.joins(at - 1) and one.is_apart(at):
+                found = [before, *run]
+            break
+        return found
+
+    def subject(self, source: int, item: int) -> str:
+        """What both titles are about: the whole subject of one of them, where the other's begins
+        with it; empty if neither does.
+        """
+        ends = (item, source)
+        if any(IS_UNSPACED.search(self.title(row)) for row in ends):
+            for own, whole in (ends, ends[::-1]):
+                name, rest = bare_name(self.title(own)), fold(self.title(whole)).lstrip(OUTSIDE)
+                if name and rest.startswith(name) and NAME_ENDS.match(rest, len(name)):
+                    return name
+            return ""
+        (one, row), (other, _) = sorted(
+            ((Title(self.title(row), self), row) for row in ends), key=lambda each: each[0].n_naming
+        )
+        keys = one.keys[one.first : one.last]
+        if not keys or other.keys[other.first : other.first + len(keys)] != keys:
+            return ""
+        written = one.text[one.spans[one.first][0] : one.spans[one.last - 1][1]]
+        if written.count("(") > written.count(")"):
+            written += ")"
+        if one.first == 0:
+            first = one.tokens[0]
+            written = self._in_sentence(first, row, row) + written[len(first) :]
+        return written
 
     def _beside(self, source: int, item: int) -> set[int]:
         """The terms that both titles are about, however many texts have them."""
@@ -683,7 +738,8 @@ class Desk:
     def _in_sentence(self, token: str, source: int, item: int) -> str:
         """A word of a title as it is written within a sentence."""
         found = terms(token)
-        if len(found) != 1 or not token[:1].isupper() or token.isupper():
+        is_plain = token[1:].isalpha() and not token.isupper()
+        if len(found) != 1 or not token[:1].isupper() or not is_plain:
             return token
         return self.written(found[0], source, item)
 
@@ -703,12 +759,10 @@ class Desk:
         }
         kinds = [self.texts.forms.kind_of(self.title(row)) for row in (source, item)]
         whole = sqrt(naming(kinds[0]) * naming(kinds[1]))
-        is_about = sum(both.values()) >= ABOUT * whole
-        if not is_about:
-            both = {at: both[at] for at in both if self.may_name(at, source, most=self._most)}
+        if both and sum(both.values()) >= ABOUT * whole and (name := self.subject(source, item)):
+            return f"both are about {name}"
+        both = {at: both[at] for at in both if self.may_name(at, source, most=self._most)}
         if both and (phrases := self.phrases(source, item, {*both})[:N_NAMED]):
-            if is_about:
-                return f"both are about {listed(phrases)}"
             return f"both titles mention {listed([quoted(phrase) for phrase in phrases])}"
         if name := self._named(item, one):
             return f"this page speaks of {name}"
@@ -743,7 +797,9 @@ class Desk:
         if not at or not all(known.find(term) in text.terms for term in parts):
             return ""
         if IS_UNSPACED.search(title):
-            return quoted(title)
+            name = bare_name(title)
+            is_one = name and not HIRAGANA.search(name) and not self._is_of_many(name)
+            return quoted(name) if is_one else ""
         span = tokens[at[0] : at[-1] + 1]
         inner = {*range(at[0], at[-1] + 1)} - {*at}
         if any(not is_number(fold(tokens[place])) for place in inner):
@@ -761,6 +817,66 @@ class Desk:
 
 
 UNSPACED_SPAN = re.compile(rf"{IS_UNSPACED.pattern}{{2,}}")
+# What joins words in Japanese, and ends sentences.
+HIRAGANA = re.compile("[\u3041-\u309f]")
+KANA_ENDS = re.compile(f"^{HIRAGANA.pattern}+|{HIRAGANA.pattern}+$")
+# What stands around a title, and what may follow on a name where spaces do not part words.
+OUTSIDE = " 　?？!！。.…、,「」『』\"'"
+NAME_ENDS = re.compile(rf"$|{HIRAGANA.pattern}|(?!{IS_UNSPACED.pattern})\W")
+
+
+def bare_name(title: str) -> str:
+    """A title of a script without spaces without what ends a sentence; empty if it is of several
+    words.
+
+    >>> bare_name("糖尿病とは？"), bare_name("糖尿病 と 食事")
+    ('糖尿病', '')
+    """
+    name = KANA_ENDS.sub("", fold(title).strip(OUTSIDE))
+    return name if UNSPACED_SPAN.fullmatch(name) else ""
+
+
+class Title:
+    """The words of a title, ``tokens``, with their ``keys`` and ``spans``; from ``first`` on and
+    before ``last`` are those of its subject, as far as its form is known.
+    """
+
+    def __init__(self, text: str, desk: Desk) -> None:
+        found = [*TOKEN.finditer(text)]
+        self.text, self.tokens = text, [match[0] for match in found]
+        self.keys, self.spans = [*map(fold, self.tokens)], [match.span() for match in found]
+        self.form = {*desk.texts.forms.form_of(text)}
+        inner = [token for token in self.tokens if fold(token) not in FUNCTION_WORDS]
+        self.is_capital = all(not token[0].islower() for token in inner)
+        self.is_asked = bool(self.keys) and (
+            self.keys[0] in FUNCTION_WORDS or self.keys[0] in self.form
+        )
+        self.first, self.last = 0, len(self.tokens)
+        while self.first < self.last and self.joins(self.first):
+            self.first += 1
+        while self.first < self.last and self.joins(self.last - 1):
+            self.last -= 1
+
+    @property
+    def n_naming(self) -> int:
+        """How many words its subject has."""
+        return self.last - self.first
+
+    def joins(self, at: int) -> bool:
+        """Is a word one that no name begins with? A plain one may: "New York"."""
+        token = self.tokens[at]
+        found = words(token)
+        if found and all(word in FUNCTION_WORDS or word in self.form for word in found):
+            return not QUALIFIER.fullmatch(token)
+        if self.keys[at] not in PLAIN:
+            return False
+        follows = self.tokens[at + 1] if at + 1 < len(self.tokens) else ""
+        is_first = at == 0 and not follows[:1].isupper()
+        return token[0].islower() or is_first or (self.is_capital and self.is_asked)
+
+    def is_apart(self, at: int) -> bool:
+        """Does nothing but a space stand before a word?"""
+        return self.text[self.spans[at - 1][1] : self.spans[at][0]].isspace()
 
 
 def is_next_of(key: str, keys: Sequence[str]) -> bool:

@@ -51,12 +51,14 @@ class Forms:
         """The number of a title's kind, ``EMPTY`` if it is of none: of its form words the rarest
         are dropped until a kind is left.
         """
+        return self.kinds.get(" ".join(self.form_of(title)), EMPTY)
+
+    def form_of(self, title: str) -> list[str]:
+        """The words of a title's kind, empty if it is of none."""
         form = [word for word in words(title) if word in self.n_titles]
-        while form:
-            if (kind := self.kinds.get(" ".join(form))) is not None:
-                return kind
+        while form and " ".join(form) not in self.kinds:
             form = _without_rarest(form, self.n_titles)
-        return EMPTY
+        return form
 
 
 def read_forms(titles: Collection[str]) -> Forms:

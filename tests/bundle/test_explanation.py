@@ -172,6 +172,55 @@ def test_names_are_put_together_as_titles_have_them(
     assert found in (f"both are about {phrase}", f"both titles mention {phrase}")
 
 
+@pytest.mark.parametrize(
+    ("page", "link", "sentence"),
+    [
+        ("Bell's Palsy", "What causes Bell's Palsy?", "Both are about Bell's Palsy"),
+        ("Lupus (SLE)", "Lupus (SLE) in children", "Both are about Lupus (SLE)"),
+        ("New York City", "New York City subway", "Both are about New York City"),
+        ("New York Mets", "New York City", 'Both titles mention "New York"'),
+        ("Turner syndrome", "Parsonage-Turner syndrome", 'Both titles mention "Turner"'),
+        ("Turner syndrome", "Parsonage–Turner syndrome", 'Both titles mention "Turner syndrome"'),
+        ("Gorlin syndrome", "Meier-Gorlin syndrome", 'Both titles mention "Gorlin"'),
+        ("Eating Disorders", "Genetic Disorders", 'Both titles mention "Disorders"'),
+        ("Diabetic retinopathy", "Diabetic neuropathy", 'Both titles mention "Diabetic"'),
+        ("Breast cancer", "Male breast cancer", 'Both titles mention "breast cancer"'),
+        ("Multifocal neuropathy", "Multifocal edema", 'Both titles mention "Multifocal"'),
+        ("California", "University of California", 'Both titles mention "California"'),
+    ],
+)
+def test_both_are_about_a_whole_subject_alone(page: str, link: str, sentence: str, tmp_path: Path):
+    """What is but a word or a part of another name is mentioned; either way round."""
+    bundle = titled(tmp_path, page, link, body="common ground")
+
+    for ends in (("0", "1"), ("1", "0")):
+        assert bundle.explain(*ends).sentence.lower() == sentence.lower()
+
+
+def test_a_template_is_no_subject_where_no_spaces_part_words(tmp_path: Path):
+    """Nor does a particle stand at the end of what is named."""
+    names = ("頭痛", "糖尿病", "高血圧", "喘息", "不眠症", "胃炎")
+    forms = ("の原因は何ですか", "の治療法", "を予防するには")
+    bodies = ("首や肩", "血糖値", "心臓と血管", "気道と咳", "画面と夜", "食後と酸")
+    articles = [
+        Article(id=f"{at}{form}", title=f"{name}{form}", body=f"{bodies[at]}が{name}{form}")
+        for at, name in enumerate(names)
+        for form in forms
+    ]
+    articles.append(Article(id="bare", title="頭痛とは？", body="首や肩が頭痛とは"))
+    bundle = built(tmp_path, articles)
+
+    template = bundle.explain(f"0{forms[0]}", f"3{forms[0]}")
+    own = bundle.explain(f"1{forms[0]}", f"1{forms[1]}")
+    bare = bundle.explain("bare", f"0{forms[0]}")
+
+    assert "原因" not in template.sentence
+    assert own.sentence == 'Both titles mention "糖尿病"'
+    assert bare.sentence in ("Both are about 頭痛", 'Both titles mention "頭痛"')
+    assert any("糖尿病" in each.term for each in own.terms)
+    assert not any(each.term[-1] in "のはがを" for each in own.terms)
+
+
 def test_forms_of_a_word_are_named_as_titles_have_them(tmp_path: Path):
     """Where runs of letters are compared; endings, stop words and pieces are not named."""
     titles = (
