@@ -324,7 +324,9 @@ class Steps:
     def at(self, row: int, slot: int, score: float) -> dict[str, float]:
         """The steps of a prepared link with this ``score``, by rung; empty if they are not kept."""
         kept = self.steps[row, slot].tolist()
-        if NO_STEPS in kept:
+        # Bundles of old had one rung for all that clicks make of a pair, which is another thing.
+        is_of_old = "pair" in self.rungs and "shown" not in self.rungs
+        if is_of_old or NO_STEPS in kept:
             return {}
         known = [value * self.unit for value in kept]
         return dict(zip(self.rungs, [*known, score - sum(known)], strict=True))

@@ -18,6 +18,7 @@ from recommender.bundle.explanation import (
     RUNGS,
     Kept,
     Placing,
+    Steps,
     explain_links,
     follow,
     readers_line,
@@ -532,6 +533,20 @@ def test_what_a_web_process_looks_up_is_what_the_model_works_out(learned: Bundle
             if one.readers is not None and other.readers is not None:
                 assert one.readers.rate == pytest.approx(other.readers.rate, rel=1e-5)
                 assert one.readers.views == other.readers.views
+
+
+def test_steps_of_an_earlier_bundle_are_not_called_what_they_were_not():
+    """One rung was all that clicks make of a pair: such a ladder is left out."""
+    ladder = np.array([[[-2.0, 1.0, 0.5]]])
+    counted = {"views": np.zeros(0), "due": np.zeros(0), "weight": 1.0}
+
+    old, new = (
+        Steps.of(rungs, ladder, np.array([[-0.5]]), **counted)
+        for rungs in (("start", "text", "pair"), ("start", "shown", "pair"))
+    )
+
+    assert old.at(0, 0, -0.5) == {}
+    assert new.at(0, 0, -0.5) == pytest.approx({"start": -2.0, "shown": 1.0, "pair": 0.5}, abs=1e-3)
 
 
 def test_constants_are_those_of_what_is_explained():
