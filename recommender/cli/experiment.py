@@ -261,7 +261,8 @@ def _print_rates(found: ReadOut) -> None:
         show(gains)
     rails = [row for row in found.guardrail_rows if row["status"] == "broken"]
     warn([
-        f"guardrail: {row['guardrail']} of arm {row['arm']}: {row['value']:.1%} of {row['of']}"
+        f"guardrail broken: {row['guardrail']} of arm {row['arm']}, {100 * row['value']:.1f} % "
+        f"of {row['n']:,} ({row['of']})"
         for row in rails
     ])  # fmt: skip
 

@@ -8,7 +8,7 @@ of anybody: whoever knows the table knows what a variant shows.
 An interleaved experiment has two arms and shows both at once. Each slate is a team draft of their
 lists: round by round a coin decides which of them picks first, and each picks its best link that
 the slate has not yet (Radlinski, Kurup and Joachims, "How does clickthrough data reflect retrieval
-quality?", CIKM 2008, section 4.2). A click counts for the arm that picked the link. The coins are
+quality?", CIKM 2008). A click counts for the arm that picked the link. The coins are
 those of the variant; for every variant there is another with all coins the other way round, so that
 no arm is favoured.
 
