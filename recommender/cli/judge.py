@@ -282,6 +282,11 @@ def _part(judging: Judging) -> None:
         say(f"{count(judging.n_given, 'grade')} given by {judging.by}; all are kept.")
     if judging.n_skipped:
         say(f"{count(judging.n_skipped, 'link')} skipped; asked again next time.")
+    if judging.n_again:
+        say(
+            f"{count(judging.n_again, 'link')} you had graded before asked again, so that new ones "
+            f"are not known as such: {judging.n_alike:,} got the same grade. The last one counts."
+        )
     if judging.n_passed_over:
         passed = count(judging.n_passed_over, "page")
         say(f"{passed} passed over: the articles are gone, or another judge began there.")

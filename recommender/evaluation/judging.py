@@ -2,7 +2,9 @@
 
 The links of several lists beside a page are put together, each once, in an order that a seed, the
 judge and the link decide: it is the same when he goes on another day, and neither it nor anything
-that is shown gives away which list a link is from. The terminal and the notebook both show a
+that is shown gives away which list a link is from. Where a list that came later, or a deeper one,
+brings links to a page he has graded, as many of those he graded are asked again between them: else
+each question would be known to come from the new list. The terminal and the notebook both show a
 ``Judging`` and hand it answers.
 """
 
@@ -68,7 +70,8 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One question: link ``link_number`` of a page (from 1), of the judge's ``page_number`` (from
-    1) of ``n_pages``; ``grade`` is what he gave it before, None for nothing.
+    1) of ``n_pages``; ``grade`` is what he gave it before, None for nothing, and for one that is
+    asked again.
     """
 
     page: Page
@@ -264,6 +267,8 @@ class Judging:
     now: Callable[[], datetime]
     n_given: int = 0
     n_passed_over: int = 0
+    # What he gave links that are asked again, before and now.
+    _again: dict[tuple[str, str], tuple[int, int | None]] = field(default_factory=dict)
     _steps: list[tuple[int, Page, int]] = field(default_factory=list)
     _at: int = 0
     _next_page: int = 0
@@ -278,7 +283,8 @@ class Judging:
             return None
         number, page, place = self._steps[self._at]
         link = page.links[place]
-        grade = self.graded.get((page.page.id, link.id))
+        pair = page.page.id, link.id
+        grade = self._again[pair][1] if pair in self._again else self.graded.get(pair)
         return Step(page, link, place + 1, number + 1, self.n_pages, grade)
 
     @property
@@ -288,6 +294,16 @@ class Judging:
         return sum(
             (page.page.id, page.links[place].id) not in self.graded for _, page, place in passed
         )
+
+    @property
+    def n_again(self) -> int:
+        """How many links he had graded before and has graded again."""
+        return sum(now is not None for _, now in self._again.values())
+
+    @property
+    def n_alike(self) -> int:
+        """How many of these he gave the same grade."""
+        return sum(before == now for before, now in self._again.values())
 
     def grade(self, grade: int, *, note: str = "") -> None:
         """Keep a grade for the link he is at, and go on. ``ArgumentError`` or ``TypeError`` if it
@@ -302,6 +318,8 @@ class Judging:
         kept = terminal(note).encode(errors="replace").decode()[:MAX_NOTE].strip()
         self.record(Grade(source, id, grade, self.by, self.now(), kept))
         self.graded[source, id] = grade
+        if (source, id) in self._again:
+            self._again[source, id] = self._again[source, id][0], grade
         self.n_given += 1
         self.skip()
 
@@ -335,8 +353,18 @@ class Judging:
             if page is None:
                 self.n_passed_over += 1
                 continue
-            self._steps += [
-                (number, page, place)
-                for place, link in enumerate(page.links)
-                if (page.page.id, link.id) not in self.graded
-            ]
+            self._steps += [(number, page, place) for place in self._places(page)]
+
+    def _places(self, page: Page) -> list[int]:
+        """The links to ask for, by their places: those without a grade, and if they are not just
+        the rest of a page on which he stopped, as many that he graded.
+        """
+        pairs = [(page.page.id, link.id) for link in page.links]
+        new = [place for place, pair in enumerate(pairs) if pair not in self.graded]
+        if new == [*range(len(pairs) - len(new), len(pairs))]:
+            return new
+        graded = [place for place, pair in enumerate(pairs) if pair in self.graded]
+        graded.sort(key=lambda place: uniform(0, "again", self.by, *pairs[place]))
+        again = graded[: len(new)]
+        self._again |= {pairs[place]: (self.graded[pairs[place]], None) for place in again}
+        return sorted(new + again)

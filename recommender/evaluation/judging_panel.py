@@ -72,6 +72,11 @@ class Panel:
         if step is None:
             skipped = self.judging.n_skipped
             rest = f" Skipped: {count(skipped, 'link')}." if skipped else ""
+            if n_again := self.judging.n_again:
+                rest += (
+                    f" Asked again: {count(n_again, 'link')}; {self.judging.n_alike:,} got "
+                    "the same grade."
+                )
             self.progress.value = html.escape(f"Nothing is left to judge: {given}.{rest}")
             self.page.value = self.link.value = ""
             return

@@ -142,15 +142,30 @@ def test_another_day_and_another_log_change_no_draw(asked: Store):
         assert answered(judge(site(other), n_pages=8)) == first + more
 
 
-def test_a_new_list_asks_for_what_it_brings_alone(asked: Store):
-    """The links that were not graded before, on the same pages."""
+def test_a_new_list_asks_for_what_it_brings_among_as_many_links_graded_before(asked: Store):
+    """On the same pages; whether a link is new cannot be seen, and the last grade counts."""
     answered(judge(asked, n_pages=3))
     newer = lists_by_page("newer", {page: ["link00", "link10", "link11"] for page in PAGES})
 
-    pairs = answered(judge(asked, lists=[*LISTS, newer], n_pages=3))
+    judging = judge(asked, lists=[*LISTS, newer], n_pages=3)
+    pairs = []
+    while (step := judging.step) is not None:
+        assert step.grade is None
+        pairs.append((step.page.page.id, step.link.id))
+        judging.grade(2 if len(pairs) % 2 else 3)
 
-    assert {link for _, link in pairs} == {"link10", "link11"}
-    assert len(pairs) == 6
+    new = {(page, link) for page, link in pairs if link in ("link10", "link11")}
+    again = {*pairs} - new
+    assert len(pairs) == 12
+    assert (len(new), len(again)) == (6, 6)
+    assert pairs != sorted(pairs, key=lambda pair: (pair[0], pair in again))
+    found = {grade.pair: grade.grade for grade in grades.read(asked)}
+    assert judging.n_again == 6
+    assert judging.n_alike == sum(found[pair] == 2 for pair in again)
+    assert judging.back()
+    assert judging.step is not None
+    assert judging.step.grade == found[pairs[-1]]
+    assert judge(asked, lists=[*LISTS, newer], n_pages=3).step is None
 
 
 def test_pages_are_drawn_as_often_as_they_are_read():
@@ -234,7 +249,8 @@ def test_back_and_skip(asked: Store):
     found = {grade.pair: grade for grade in grades.read(asked)}
     assert (found[pairs[7]].grade, found[pairs[7]].note) == (0, "not\\x1b[2J at all \\udce4")
     assert found[pairs[8]].grade == 2
-    assert len(answered(judge(asked, n_pages=2))) == 1
+    # The one that was skipped, and one beside it.
+    assert len(answered(judge(asked, n_pages=2))) == 2
 
 
 def test_articles_that_are_gone_are_not_asked_for(asked: Store):
