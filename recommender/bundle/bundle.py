@@ -333,13 +333,13 @@ class Bundle:
     ) -> list[Explanation]:
         """Of links to ``items``; ``placed`` is the page's list."""
         from recommender.bundle.explanation import (
-            Desk,
             Placing,
             by_text,
             explain,
             is_scored,
             since_built,
         )
+        from recommender.bundle.shared_words import Desk
 
         desk = Desk(self.lists, self.shelf)
         desk.read([row, *items])
