@@ -433,6 +433,9 @@ class Desk:
         parts = [term for place in at for term in terms(tokens[place])]
         if not at or not all(known.find(term) in text.terms for term in parts):
             return ""
+        # "22q13.3 deletion syndrome" is not any deletion syndrome.
+        if at[0] > 0 and not Title(title, self).joins(at[0] - 1):
+            return ""
         if IS_UNSPACED.search(title):
             name = bare_name(title)
             is_one = name and not HIRAGANA.search(name) and not self._is_of_many(name)

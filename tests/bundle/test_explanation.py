@@ -198,6 +198,26 @@ def test_both_are_about_a_whole_subject_alone(page: str, link: str, sentence: st
         assert bundle.explain(*ends).sentence.lower() == sentence.lower()
 
 
+def test_a_text_speaks_of_a_whole_name_alone(tmp_path: Path):
+    """A number before it is a part of it."""
+    titles = ("Kleefstra disease", "22q13.3 deletion syndrome", "Kidney trouble")
+    body = "A deletion is at work, as in each such syndrome, and kidney trouble follows."
+    articles = [
+        Article(id=f"{at}", title=title, body=body if at == 0 else f"own{at} words")
+        for at, title in enumerate(titles)
+    ]
+    bundle = built(
+        tmp_path,
+        [
+            *articles,
+            *(Article(id=f"x{n}", title=f"Filler{n}", body=f"thing{n}") for n in range(20)),
+        ],
+    )
+
+    assert "speaks of" not in bundle.explain("0", "1").sentence
+    assert "speaks of kidney trouble" in bundle.explain("0", "2").sentence.lower()
+
+
 def test_a_template_is_no_subject_where_no_spaces_part_words(tmp_path: Path):
     """Nor does a particle stand at the end of what is named."""
     names = ("頭痛", "糖尿病", "高血圧", "喘息", "不眠症", "胃炎")
