@@ -306,6 +306,17 @@ def test_the_table_says_why(site: Path, capfd):
         assert word in out
 
 
+def test_a_pin_that_no_list_has_is_without_a_score_in_the_table(site: Path, capfd):
+    """The model's score of it is another: 0 is none."""
+    (site / "editorial.csv").write_text("action,source,target\npin,hip,睡眠\n", encoding="utf-8")
+    assert main(["related", "hip"]) == 0
+
+    rows = [line for line in capfd.readouterr().out.splitlines() if "pinned" in line]
+    assert len(rows) == 1
+    assert " - " in rows[0]
+    assert "0.000" not in rows[0]
+
+
 def test_a_link_is_explained_whether_it_is_listed_or_not(site: Path, capfd):
     """By ids, in words and as JSON; a candidate nobody knows is named."""
     assert main(["related", "hip", "--why", "hip"]) == 0
