@@ -195,7 +195,15 @@ def _bundle(models: Path, name: str) -> Bundle:
     if name == LIVE:
         return load_bundle(models)
     path = Path(name)
-    return Bundle(registry.inside(models, name)) if path.name == name else load_bundle(path)
+    if path.name != name:
+        return load_bundle(path)
+    folder = registry.inside(models, name)
+    if not folder.exists():
+        raise RecommenderError(
+            f"--list {name}: there is no such bundle in {models}, and no such file; {LIVE}, "
+            f"{HAND_PICKED} and {TEXT} are lists too"
+        )
+    return Bundle(folder)
 
 
 def _ask(judging: Judging, keys: Keys) -> None:

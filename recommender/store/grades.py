@@ -168,22 +168,25 @@ def _there(connection: Connection, sources: set[int]) -> dict[tuple[int, int, st
 def drawn(store: Store) -> Draw | None:
     """The pages to judge, None if none were drawn yet."""
     with store.snapshot() as connection:
-        query = sql.text("SELECT value FROM meta WHERE name = :name")
-        about = connection.scalar(query, {"name": DRAW})
-        if about is None:
+        how = _how(connection)
+        if not how:
             return None
         rows = connection.execute(sql.text(PAGES))
         pages = [DrawnPage(row.id, row.size, row.priority) for row in rows]
-    how = json.loads(about)
     return Draw(pages=pages, **{**how, "at": _moment(how["at"])})
 
 
 def keep_draw(store: Store, draw: Draw) -> None:
-    """Keep which pages are to be judged, in place of those drawn before."""
-    how = {name: getattr(draw, name) for name in HOW}
-    text = json.dumps({**how, "at": _milliseconds(draw.at)})
+    """Keep which pages are to be judged, in place of those drawn before; of the same draw, how far
+    judges came meanwhile stays.
+    """
+    how = {**{name: getattr(draw, name) for name in HOW}, "at": _milliseconds(draw.at)}
     with store.transaction() as connection:
         _lock(connection)
+        before = _how(connection)
+        if before.get("at") == how["at"]:
+            how["n_reached"] = max(draw.n_reached, before.get("n_reached", 0))
+        text = json.dumps(how)
         keys: dict[str, int] = {}
         number_ids(connection, {page.source_id for page in draw.pages}, keys)
         connection.execute(sql.text("DELETE FROM drawn_pages"))
@@ -200,14 +203,20 @@ def keep_reached(store: Store, draw: Draw, n_pages: int) -> None:
     """Keep that judges came through the first ``n_pages`` of a draw, unless they were farther, or
     pages were drawn anew meanwhile.
     """
-    named = {"name": DRAW}
     with store.transaction() as connection:
         _lock(connection)
-        about = connection.scalar(sql.text("SELECT value FROM meta WHERE name = :name"), named)
-        how = json.loads(about) if about else {}
+        how = _how(connection)
         if how.get("at") == _milliseconds(draw.at) and how.get("n_reached", 0) < n_pages:
             text = json.dumps({**how, "n_reached": n_pages})
-            upsert(connection, "meta", [{**named, "value": text}], key="name")
+            upsert(connection, "meta", [{"name": DRAW, "value": text}], key="name")
+
+
+def _how(connection: Connection) -> dict[str, Any]:
+    """How pages were drawn, as it is kept; empty if none were."""
+    query = sql.text("SELECT value FROM meta WHERE name = :name")
+    about = connection.scalar(query, {"name": DRAW})
+    found: dict[str, Any] = json.loads(about) if about else {}
+    return found
 
 
 def _lock(connection: Connection) -> None:

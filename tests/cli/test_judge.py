@@ -366,7 +366,10 @@ def test_wrong_usage_is_named(
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["--by", "ann", "--list", "no-such-bundle"], "no-such-bundle"),
+        (
+            ["--by", "ann", "--list", "hand-piked"],
+            "no such file; live, hand-picked and text are lists",
+        ),
         (["--export", "g.csv"], "there are no grades"),
         (["--import", "absent.csv"], "absent.csv"),
     ],

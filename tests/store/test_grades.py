@@ -1,6 +1,7 @@
 """Grades in the store: the latest of each judge, whatever becomes of articles and events."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,6 +80,23 @@ def test_drawn_pages_come_back_in_order_and_give_way_to_the_next_draw(store: Sto
     assert grades.drawn(store) == Draw("views", 5, 40, NOON, 10, pages=pages)
     grades.keep_draw(store, Draw("pages", 6, 40, NOON, 5, 3, 2, pages[1:]))
     assert grades.drawn(store) == Draw("pages", 6, 40, NOON, 5, 3, 2, pages[1:])
+
+
+def test_who_asks_for_more_pages_takes_back_nobodys_progress(store: Store):
+    """Of the same draw; one drawn anew begins from nothing."""
+    pages = [DrawnPage("knee", 3.0, 9.0), DrawnPage("hip", 2.0, 5.0)]
+    draw = Draw("views", 5, 40, NOON, 10, 1, pages=pages)
+    grades.keep_draw(store, draw)
+
+    grades.keep_reached(store, draw, 1)
+    grades.keep_draw(store, replace(draw, n_asked=2))
+    kept = grades.drawn(store)
+    assert kept == replace(draw, n_asked=2, n_reached=1)
+
+    later = replace(draw, at=NOON + timedelta(days=1))
+    grades.keep_draw(store, later)
+    grades.keep_reached(store, draw, 2)
+    assert grades.drawn(store) == later
 
 
 def test_readings_are_views_of_lists_or_page_views_whichever_are_more(store: Store):
