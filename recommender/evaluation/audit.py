@@ -324,6 +324,10 @@ def _notes(links: Links, ids: Sequence[str], n_by_address: int) -> list[str]:
             "Texts of pages and of what they link to are no more alike than any two articles are, "
             "so it is not asked which links are off-topic."
         )
+    if links.is_mostly_empty:
+        notes.append(
+            "Most pages that links lead to have a title and no text, so none is named for that."
+        )
     if n_strange:
         notes.append(
             f"{_are(n_strange, 'link')} of articles that came after the bundle was built: texts "

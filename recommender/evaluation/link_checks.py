@@ -13,13 +13,14 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from rapidfuzz import fuzz
 from scipy.special import gammainc
 
-from recommender.articles.addresses import url_key
+from recommender.articles.addresses import url_key, whole_key
 from recommender.articles.article import Article, title_key
 from recommender.articles.language import primary_subtag
 from recommender.bundle.bundle import Bundle
@@ -31,7 +32,7 @@ from recommender.clicks.position_bias import Examination
 from recommender.evaluation.two_groups import TwoGroups, as_sure, by_likeness, with_clicks
 from recommender.lists.editions import EDITION
 from recommender.lists.rerank import MIN_READ_COSINE, MIN_VISITS
-from recommender.ragged import at, find
+from recommender.ragged import at, find, runs
 from recommender.ranking.handpicked import SURE
 from recommender.store.counts import UNKNOWN, Log
 from recommender.text.corpus import LATENT
@@ -56,12 +57,23 @@ ALIKE = 0.2
 MEANT, MOST_MEANT = 0.1, 0.5
 # A page that has nearly all of the target's title in its text names it. Not tuned.
 NAMED = 0.8
-# Distinct terms a text needs before likeness says anything of it. Not tuned.
-MIN_WORDS = 20
+# Distinct terms a text needs before likeness says anything of it, not tuned; and before it does
+# alone: of good lists on the sample site, texts cut down, a tenth was accused at 30 terms (40
+# words), one in seventy at 42 (60 words).
+MIN_WORDS, MIN_ALONE = 20, 35
 # Words from which on the same text is no accident; and those from which on texts that differ in one
 # word of a hundred (``ALL_BUT``, in percent) are one. Read by eye on msdocs: below it, and under
 # titles that differ in a number, they are parts of a reference.
 MIN_SAID, MIN_COPIED, ALL_BUT = 15, 100, 99.0
+# Texts that are less alike, titles weighed threefold, are not compared word by word: on the sample
+# site copies under other titles have .85 to .96. Not tuned.
+MAYBE_COPY = 0.6
+# Terms, pairs of words included, that a copy may have more by its title. Not tuned.
+TITLE_TERMS = 40
+# Of longer lists only what the bundle takes for near-duplicates is compared: 45,000 pairs a list.
+MOST_PAIRED = 300
+# Where a larger share of what links lead to has no text, that is the site's way. Not tuned.
+MOST_EMPTY = 0.5
 # Pairs drawn by chance, and of each article, to learn what it has in common with any other.
 N_DRAWN, N_OF_EACH = 50_000, 32
 # A link is hardly followed below such a part of the usual rate of its page: rates differ tenfold
@@ -141,14 +153,56 @@ class Links:
     @cached_property
     def page(self) -> np.ndarray:
         """The number of each article's page, ``(n_articles,)``: the first of those at its address,
-        itself without one.
+        itself without one. Addresses that differ in a parameter are as many pages as a bundle's
+        index makes of them; those that differ in their fragment are places of one page, and as many
+        pages as there are texts.
         """
-        involved = np.unique(np.concatenate([self.source, self.target[self.known]]))
-        page, first = np.arange(len(self.articles)), dict[str, int]()
-        for number in involved.tolist():
+        page, first = np.arange(len(self.articles)), dict[tuple[str, str], int]()
+        said = self._said([number for numbers in self._places for number in numbers.tolist()])
+        for number in self._involved.tolist():
             if url := self.articles[number].url:
-                page[number] = first.setdefault(url_key(url), number)
+                key = whole_key(url), said.get(number, "")
+                page[number] = first.setdefault(key, number)
         return page
+
+    @cached_property
+    def _involved(self) -> np.ndarray:
+        """Articles with links or to which some lead."""
+        return np.unique(np.concatenate([self.source, self.target[self.known]]))
+
+    @cached_property
+    def _places(self) -> list[np.ndarray]:
+        """Articles at addresses that differ in the fragment alone, page by page."""
+        at: dict[str, list[int]] = {}
+        for number in self._involved.tolist():
+            if url := self.articles[number].url:
+                at.setdefault(whole_key(url), []).append(number)
+        return [
+            np.array(numbers, dtype=np.int64)
+            for numbers in at.values()
+            if len({_fragment(self.articles[number].url) for number in numbers}) > 1
+        ]
+
+    def _said(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The texts of such places, which tell them apart, of those that have one."""
+        names = {self.articles[number].id: number for number in numbers}
+        texts = self.texts(list(names)) if names else {}
+        return {names[id]: _plain(text) for id, text in texts.items() if text.strip()}
+
+    @cached_property
+    def on_own_page(self) -> np.ndarray:
+        """True for links from or to the whole of a page that lead to, or from, a place of it with a
+        text of its own. Two places of one page are two articles.
+        """
+        of = np.full(len(self.articles) + 1, EMPTY)
+        is_whole = np.zeros(len(of), dtype=bool)
+        for group, numbers in enumerate(self._places):
+            of[numbers] = group
+            is_whole[numbers] = [not _fragment(self.articles[n].url) for n in numbers.tolist()]
+        target = np.where(self.known, self.target, len(self.articles))
+        same = (of[self.source] != EMPTY) & (of[self.source] == of[target])
+        same &= is_whole[self.source] != is_whole[target]
+        return same & self.leads_to_page & ~self.leads_to_itself
 
     @cached_property
     def leads_to_itself(self) -> np.ndarray:
@@ -194,9 +248,15 @@ class Links:
 
     @cached_property
     def is_compared(self) -> np.ndarray:
-        """True for the ``sound`` links of which both texts are long enough to be compared."""
+        """True for the ``sound`` links of which both texts are long enough to be compared; longer
+        ones where no view of a link is known that might speak for it.
+        """
         words = self.bundle.site.words
-        return np.minimum(*(words[rows] for rows in self.pairs)) >= MIN_WORDS
+        seen = np.zeros(len(self.sound), dtype=bool)
+        if self.clicks is not None:
+            seen = self.clicks.of_site[self.sound] > 0
+        least = np.where(seen, MIN_WORDS, MIN_ALONE)
+        return np.minimum(*(words[rows] for rows in self.pairs)) >= least
 
     @cached_property
     def groups(self) -> TwoGroups:
@@ -205,6 +265,39 @@ class Links:
         alike), or that other lists or readers speak for.
         """
         return _groups(self)
+
+    @cached_property
+    def is_empty(self) -> np.ndarray:
+        """True for articles that links lead to and that have no text, ``(n_articles,)``."""
+        found = np.zeros(len(self.articles), dtype=bool)
+        targets = np.unique(self.target[self.first])
+        if len(targets) == 0:
+            return found
+        words = np.append(self.bundle.site.words, 0)[self.row[targets]]
+        few = targets[words < MIN_WORDS].tolist()
+        texts = self.texts([self.articles[number].id for number in few])
+        for number in few:
+            text = texts.get(self.articles[number].id)
+            found[number] = text is not None and not text.strip()
+        return found
+
+    @cached_property
+    def is_mostly_empty(self) -> bool:
+        """True where most of what links lead to has no text."""
+        n_targets = len(np.unique(self.target[self.first]))
+        return bool(self.is_empty.sum() > MOST_EMPTY * n_targets)
+
+    @cached_property
+    def hardly(self) -> tuple[np.ndarray, np.ndarray]:
+        """The links that are hardly followed, by number, and how sure that is, ``(n_found,)``."""
+        if self.clicks is None:
+            return np.zeros(0, dtype=np.int64), np.zeros(0)
+        shown = np.flatnonzero(self.first & (self.clicks.of_page > 0))
+        got, due = self.clicks.clicks[shown], self.clicks.of_page[shown]
+        weight = min(fitted_weight(got, due, USUAL), MOST_WEIGHT)
+        sure = gammainc(got + weight, (due + weight) * HARDLY)
+        kept = as_sure(sure, error=ERROR, least=LEAST_SURE)
+        return shown[kept], sure[kept]
 
     def title(self, number: int) -> str:
         """The title of an article."""
@@ -263,30 +356,37 @@ def dead(links: Links) -> Found:
 def itself(links: Links) -> Found:
     """Links to the page they stand on, by its id or another one at its address."""
 
+    own = np.flatnonzero(links.leads_to_itself)
+    place = np.flatnonzero(links.on_own_page)
+    places = set(place.tolist())
+
     def reason(link: int) -> str:
+        if link in places:
+            return "leads to another place of its own page"
         other = links.source[link] != links.target[link]
         return "leads to its own page" + (", by another id at the same address" if other else "")
 
-    return Found.of(np.flatnonzero(links.leads_to_itself), BROKEN, reason)
+    grade = np.repeat([BROKEN, DOUBTFUL], [len(own), len(place)])
+    return Found.of(np.concatenate([own, place]), grade, reason)
 
 
 def duplicate(links: Links) -> Found:
     """Links that their list holds already: the same, or to a reader the same."""
     again = np.flatnonzero(links.earlier != np.arange(len(links.source)))
-    # Of those left, near-duplicates and namesakes.
-    rows = links.pairs[1]
-    same = links.bundle.lists.same
-    width = len(same)
-    first = _first_of(links.source[links.sound].astype(np.int64) * width + same[rows])
-    later = np.flatnonzero(first != np.arange(len(first)))
-    ends = links.target[links.sound[later]], links.target[links.sound[first[later]]]
-    is_named = _named_alike(links, *ends)
+    # Of those left, near-duplicates and namesakes, and copies under any title.
+    later, first, is_near = _pairs_of_lists(links)
+    ends = links.target[links.sound[later]], links.target[links.sound[first]]
+    is_named = is_near & _named_alike(links, *ends)
     is_copy = _copies(links, *ends, is_named)
-    kept = is_copy | is_named
-    later, is_copy, first = later[kept], is_copy[kept], first[later[kept]]
+    kept = np.flatnonzero(is_copy | is_named)
+    # Of several pairs of a link one tells: a copy, and the first in the list.
+    kept = kept[np.lexsort((first[kept], ~is_copy[kept], later[kept]))]
+    kept = kept[np.unique(later[kept], return_index=True)[1]]
+    later, first, is_copy = later[kept], first[kept], is_copy[kept]
+    bad = _as_bad(links, ends[0][kept], ends[1][kept], is_copy)
     of = dict(zip(again.tolist(), links.earlier[again].tolist(), strict=True))
     of |= dict(zip(links.sound[later].tolist(), links.sound[first].tolist(), strict=True))
-    grade = np.concatenate([np.full(len(again), BROKEN), np.where(is_copy, POOR, DOUBTFUL)])
+    grade = np.concatenate([np.full(len(again), BROKEN), bad])
     copies = set(links.sound[later[is_copy]].tolist())
     exact = set(again.tolist())
 
@@ -305,18 +405,20 @@ def duplicate(links: Links) -> Found:
 def copy(links: Links) -> Found:
     """Links to a near-duplicate of their page, or to one of its title."""
     same = links.bundle.lists.same
-    near = np.flatnonzero(same[links.pairs[0]] == same[links.pairs[1]])
+    is_near = same[links.pairs[0]] == same[links.pairs[1]]
+    near = np.flatnonzero(is_near | (links.alike[:, 0] >= MAYBE_COPY))
     ends = links.source[links.sound[near]], links.target[links.sound[near]]
-    is_named = _named_alike(links, *ends)
+    is_named = is_near[near] & _named_alike(links, *ends)
     is_copy = _copies(links, *ends, is_named)
     kept = is_copy | is_named
     found, is_copy = near[kept], is_copy[kept]
+    bad = _as_bad(links, ends[0][kept], ends[1][kept], is_copy)
     copies = set(links.sound[found[is_copy]].tolist())
 
     def reason(link: int) -> str:
         return "its text is that of the page" if link in copies else "has the title of the page"
 
-    return Found.of(links.sound[found], np.where(is_copy, POOR, DOUBTFUL), reason)
+    return Found.of(links.sound[found], bad, reason)
 
 
 def language(links: Links) -> Found:
@@ -346,13 +448,16 @@ def off_topic(links: Links) -> Found:
     chance, clicks = links.groups.chance, links.clicks
     places = np.flatnonzero(chance >= MAYBE_OFF_TOPIC)
     place_of = dict(zip(links.sound[places].tolist(), places.tolist(), strict=True))
+    hardly = set(links.hardly[0].tolist())
 
     def reason(link: int) -> str:
         cosine = float(links.alike[place_of[link], 0])
         words = f"texts {_percent(cosine)} alike, as any two articles may be"
-        if clicks is not None and clicks.of_site[link] >= 1 and links.groups.rates:
+        # What is hardly followed has that for a reason of its own.
+        speak = links.groups.rates and link not in hardly
+        if clicks is not None and speak and clicks.of_site[link] >= 1:
             words += f"; followed {_times(clicks.clicks[link])}"
-            words += f" where {clicks.of_site[link]:,.0f} were usual"
+            words += f" where {_were(clicks.of_site[link], '.0f')} usual"
         return f"{words} ({_sure(float(chance[place_of[link]]))} sure)"
 
     sure = chance[places]
@@ -398,23 +503,26 @@ def hardly_followed(links: Links) -> Found:
     at their places. Rates are gamma distributed around the page's, and how widely is found by
     empirical Bayes; of the posterior chances so many are taken that few are wrong.
     """
+    found, sure = links.hardly
     clicks = links.clicks
     if clicks is None:
-        return Found.of(np.zeros(0, dtype=np.int64), DOUBTFUL, str)
-    shown = np.flatnonzero(links.first & (clicks.of_page > 0))
-    got, due = clicks.clicks[shown], clicks.of_page[shown]
-    weight = min(fitted_weight(got, due, USUAL), MOST_WEIGHT)
-    sure = gammainc(got + weight, (due + weight) * HARDLY)
-    kept = as_sure(sure, error=ERROR, least=LEAST_SURE)
-    found = shown[kept]
+        return Found.of(found, DOUBTFUL, str)
 
     def reason(link: int) -> str:
         return (
-            f"seen {clicks.views[link]:,.0f} times and followed {_times(clicks.clicks[link])}, "
-            f"where {clicks.of_page[link]:,.1f} were usual on its page and at its place"
+            f"seen {_times(clicks.views[link])} and followed {_times(clicks.clicks[link])}, "
+            f"where {_were(clicks.of_page[link], '.1f')} usual on its page and at its place"
         )
 
-    return Found.of(found, DOUBTFUL, reason, sure=sure[kept])
+    return Found.of(found, DOUBTFUL, reason, sure=sure)
+
+
+def empty(links: Links) -> Found:
+    """Links to pages that have a title and no text, where most have one."""
+    if links.is_mostly_empty:
+        return Found.of(np.zeros(0, dtype=np.int64), DOUBTFUL, str)
+    found = np.flatnonzero(links.first & links.is_empty[np.where(links.known, links.target, 0)])
+    return Found.of(found, DOUBTFUL, lambda link: "a page without any text")
 
 
 def listing(links: Links) -> Found:
@@ -467,6 +575,7 @@ CHECKS = (
         "as if drawn by chance: no more alike than any two articles, and not followed either",
     ),
     Check("outdated", outdated, "there is a newer edition, or it is older than the site allows"),
+    Check("empty page", empty, "a page that has a title and no text"),
     Check("listing page", listing, "only lists other articles"),
     Check(
         "hardly followed",
@@ -617,14 +726,20 @@ def _named_alike(links: Links, one: np.ndarray, other: np.ndarray) -> np.ndarray
 
 
 def _copies(links: Links, one: np.ndarray, other: np.ndarray, is_named: np.ndarray) -> np.ndarray:
-    """True where two articles are one text, ``(n_pairs,)``: word by word, or nearly under one
-    title, or all but a word in a hundred in a long text under titles that differ in no number.
-    Texts of a reference are alike whatever they are about, and then a word is all.
+    """True where two articles are one text, ``(n_pairs,)``, whatever their titles: word by word, or
+    nearly under one title, or all but a word in a hundred in a long text under titles that differ
+    in no number. Texts of a reference are alike whatever they are about, and then a word is all: so
+    texts that differ in a word of a title are two.
     """
     if len(one) == 0:
         return np.zeros(0, dtype=bool)
+    site = links.bundle.site
     rows = links.row[one].astype(np.int64), links.row[other].astype(np.int64)
-    near = links.bundle.site.overlaps(*rows)[:, 0] >= NEAR_DUPLICATE
+    alike = site.cosine(*rows)
+    sizes = np.array([site.words[of] for of in rows])
+    # Copies have as many terms, but for those of their titles.
+    is_as_long = np.abs(sizes[0] - sizes[1]) <= TITLE_TERMS + sizes.max(axis=0) // 20
+    near = (alike >= NEAR_DUPLICATE) | ((alike >= MAYBE_COPY) & is_as_long)
     involved = np.unique(np.concatenate([one[near], other[near]])).tolist()
     texts = links.texts([links.articles[number].id for number in involved])
     words = {
@@ -633,16 +748,52 @@ def _copies(links: Links, one: np.ndarray, other: np.ndarray, is_named: np.ndarr
     found = np.zeros(len(one), dtype=bool)
     for pair in np.flatnonzero(near).tolist():
         left, right = words[int(one[pair])], words[int(other[pair])]
-        if is_named[pair]:
+        if is_named[pair] and alike[pair] >= NEAR_DUPLICATE:
             found[pair] = True
         elif left == right:
             found[pair] = len(left) >= MIN_SAID
         elif min(len(left), len(right)) >= MIN_COPIED:
             titles = (set(_plain(links.title(int(each[pair]))).split()) for each in (one, other))
             differ = set.symmetric_difference(*titles)
-            same = fuzz.ratio(left, right) >= ALL_BUT
-            found[pair] = same and not any(any(map(str.isdigit, word)) for word in differ)
+            if any(any(map(str.isdigit, word)) for word in differ):
+                continue
+            if any(each in word for word in set(left) ^ set(right) for each in differ):
+                continue
+            found[pair] = fuzz.ratio(left, right, score_cutoff=ALL_BUT) >= ALL_BUT
     return found
+
+
+def _as_bad(links: Links, one: np.ndarray, other: np.ndarray, is_copy: np.ndarray) -> np.ndarray:
+    """The grade of links to a copy or a namesake, ``(n_pairs,)``. Manuals tell of two functions by
+    one text, under titles that differ in a word: such a copy may be meant.
+    """
+    grade = np.where(is_copy, POOR, DOUBTFUL)
+    for pair in np.flatnonzero(is_copy).tolist():
+        left, right = (set(_plain(links.title(int(each[pair]))).split()) for each in (one, other))
+        if left & right and len(left - right) == len(right - left) == 1:
+            grade[pair] = DOUBTFUL
+    return grade
+
+
+def _pairs_of_lists(links: Links) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of ``sound`` links of one list that may lead to one text, the later and the earlier, as
+    numbers into ``sound``, and whether the bundle takes them for near-duplicates; ``(n_pairs,)``.
+    """
+    rows, source = links.pairs[1], links.source[links.sound]
+    same = links.bundle.lists.same
+    heads = runs(source)
+    parts = [np.zeros((2, 0), dtype=np.int64)]
+    for start, end in pairwise(heads.tolist()):
+        if end - start <= MOST_PAIRED:
+            parts.append(start + np.array(np.triu_indices(end - start, 1), dtype=np.int64))
+    first, later = np.concatenate(parts, axis=1)
+    alike = links.bundle.site.cosine(rows[first], rows[later]) >= MAYBE_COPY
+    first, later = first[alike], later[alike]
+    # Near-duplicates may be so by a chain of others.
+    start = _first_of(source.astype(np.int64) * len(same) + same[rows])
+    chained = np.flatnonzero(start != np.arange(len(start)))
+    later, first = np.concatenate([chained, later]), np.concatenate([start[chained], first])
+    return later, first, same[rows[later]] == same[rows[first]]
 
 
 def _missed(links: Links, instead: Mapping[int, int]) -> dict[int, int]:
@@ -716,6 +867,10 @@ def _of_later_year(links: Links) -> dict[int, int]:
             if cosine >= EDITION}  # fmt: skip
 
 
+def _fragment(url: str | None) -> str:
+    return (url or "").partition("#")[2].strip()
+
+
 def _year(title: str) -> int:
     """The one year that a title names, 0 for none or several."""
     years = {int(year) for year in YEAR.findall(title)}
@@ -739,6 +894,12 @@ def _inverse(row: np.ndarray, n_rows: int) -> np.ndarray:
 def _times(clicks: float) -> str:
     n = round(float(clicks))
     return "never" if n == 0 else "once" if n == 1 else f"{n:,} times"
+
+
+def _were(clicks: float, form: str) -> str:
+    """So many clicks, and their verb."""
+    figure = f"{clicks:,{form}}"
+    return f"{figure} {'was' if float(figure.replace(',', '')) == 1 else 'were'}"
 
 
 def _sure(chance: float) -> str:

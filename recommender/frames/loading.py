@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,8 +81,9 @@ def _is_database(path: str | Path) -> bool:
 
 
 def article_batch(articles: pd.DataFrame | Paths) -> Batch:
-    """Articles of a frame or of files. A warning counts what was left out; ``TooManyBadRecords`` if
-    that is too much.
+    """Articles of a frame or of files; rows of a frame whose column ``stub`` is true are titles
+    without a page, as in the frame of a site. A warning counts what was left out;
+    ``TooManyBadRecords`` if that is too much.
     """
     if isinstance(articles, str | Path | Sequence):
         batch = read_articles(_paths(articles))
@@ -89,7 +91,13 @@ def article_batch(articles: pd.DataFrame | Paths) -> Batch:
         batch = Batch()
         for number, record in enumerate(_records(articles), start=1):
             batch.n_records += 1
+            n_before = len(batch.articles)
             add_record(batch, record, f"articles:row {number}")
+            # A site's own frame has what lists name and no page is of.
+            if record.get("stub") in (True, 1) and len(batch.articles) > n_before:
+                id, article = batch.articles.popitem()
+                batch.articles[id] = replace(article, stub=True)
+                batch.drafts.pop(id, None)
     Tolerance().check(batch.problems, batch.n_records)
     _warn(batch.problems, len(batch.problems), "bad records")
     _warn(batch.remarks, len(batch.remarks), "addresses")

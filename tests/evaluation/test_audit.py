@@ -20,6 +20,7 @@ from recommender.demo.readers import appeal, truth
 from recommender.errors import EvaluationError
 from recommender.evaluation.audit import Audit
 from recommender.experiments.freezing import hand_picked
+from recommender.frames.site import Site
 from recommender.lists import editorial
 from recommender.store.database import Store
 
@@ -221,6 +222,116 @@ def test_a_bundle_of_the_hand_picked_lists_audits_none(tmp_path: Path):
             recommender.audit(bundle, store, now=NOW)
 
 
+def test_copies_are_found_under_any_title(tmp_path: Path):
+    """Word for word, or all but a word; of the page, and of another link of the list."""
+    long = " ".join(
+        f"{word}{number}" for number in range(18) for word in ["ab", "cd", "ef", "gh", "ij", "kl"]
+    )
+    long = f"{long} {long}"
+    articles = site(bees_9=["long", "bees-2", "other", "edited"], bees_7=["short-copy", "bees-2"])
+    seven = {each.id: each for each in articles}["bees-7"]
+    articles += [
+        Article("long", "Where the sun goes at night", long, recommended=("other", "bees-3")),
+        Article("other", "Ten reasons that nobody gave for the tide", long),
+        Article("edited", "Seven things about lamps", long.replace("gh7", "mn9", 1)),
+        Article("short-copy", "What an entirely different title has to add here", seven.body),
+    ]
+
+    found = audited(tmp_path, articles)
+
+    assert of(found, "long") == [("poor", "copy of the page"), ("good", "")]
+    assert of(found, "bees-7")[0] == ("poor", "copy of the page")
+    poor = ("poor", "duplicate")
+    assert [of(found, "bees-9")[at] for at in (1, 2, 3)] == [("good", ""), poor, poor]
+
+
+def test_the_reference_of_two_languages_has_no_copies(tmp_path: Path):
+    """Long pages that differ in the name of the language, or of the function, alone, are several;
+    two of one text may be meant.
+    """
+    filler = " ".join(f"{word}{number}" for number in range(40) for word in ("ab", "cd", "ef"))
+    names = ("Open function (C)", "Open function (C++)", "Close function (C)", "Widget method")
+    pages = [
+        Article(name, name, f"The {name} returns a handle. {filler} See my_{name.split()[0]}.",
+                recommended=tuple(other for other in names if other != name))
+        for name in names
+    ]  # fmt: skip
+
+    pair = [
+        Article(name, name, filler, recommended=(other,))
+        for name, other in (("Enable function", "Disable function"),
+                            ("Disable function", "Enable function"))
+    ]  # fmt: skip
+
+    found = audited(tmp_path, [*site(), *pages, *pair])
+
+    assert set(found.worst["source_id"]) == {"Enable function", "Disable function"}
+    assert set(found.worst["grade"]) == {"doubtful"}  # one text, and maybe meant
+
+
+def test_pages_that_differ_in_a_parameter_are_several(tmp_path: Path):
+    """Even in one that other sites take for tracking, as the bundle's own index has it."""
+    for name, form in (("tracked", "/show?at_id={}"), ("session", "/show?sid={}")):
+        articles = [replace(each, url=form.format(number)) for number, each in enumerate(site())]
+
+        assert audited(tmp_path / name, articles).n_faulty == 0
+
+
+def test_places_of_a_page_are_as_many_articles_as_texts(tmp_path: Path):
+    """A link from place to place is good, one from the whole page to a place doubtful, and one to
+    a place that has the page's own text broken.
+    """
+    articles = [replace(each, url=f"/faq#{each.id}") for each in site(bees_0=["bees-1", "top"])]
+    articles[0] = replace(articles[0], url="/faq")
+    top = replace(article("bees", 0), id="top", title="A title of its own", url="/faq#top")
+
+    found = audited(tmp_path, [*articles, top])
+
+    assert of(found, "bees-0") == [("doubtful", "itself"), ("broken", "itself")]
+    assert set(found.worst["target_id"]) == {"bees-1", "top", "bees-0"}
+    assert found.grades["broken"] == 1
+
+
+def test_a_page_without_text_is_doubtful_where_most_have_one(tmp_path: Path):
+    """A title of a letter, and nothing else; on a site of titles none is named for that."""
+    articles = site(bees_0=["x", "bees-1"])
+
+    found = audited(tmp_path / "one", [*articles, Article("x", "X", url="/x")])
+    bare = audited(tmp_path / "all", [replace(each, body="") for each in articles[:30]])
+
+    assert of(found, "bees-0") == [("doubtful", "empty page"), ("good", "")]
+    assert not bare.table["kinds"].str.contains("empty").any()
+    assert any("have a title and no text" in note for note in bare.notes)
+
+
+def test_the_frame_of_a_site_has_its_stubs(tmp_path: Path):
+    """Links to a title without a page are as dead in a frame as in the store."""
+    stub = stub_for("Which pillow is best for bees?")
+    articles = [*site(bees_0=[stub.id, "bees-1"]), stub]
+    bundle = built(tmp_path, articles)
+    with Store(f"sqlite:///{tmp_path / 'site.db'}") as store:
+        frame = Site(stored(store, articles)).articles()
+
+    found = recommender.audit(bundle, frame, now=NOW)
+    again = recommender.train(articles=frame, models=tmp_path / "again", now=NOW)
+
+    assert of(found, "bees-0") == [("broken", "dead"), ("good", "")]
+    assert np.asarray(again.lists.stub).sum() == 1
+
+
+def test_short_texts_accuse_nobody_alone(tmp_path: Path):
+    """Pages of some thirty terms have hardly any in common, whatever editors meant."""
+    articles = [
+        replace(each, body=" ".join(each.body.split()[:24]), recommended=each.recommended[:2])
+        for each in site(**{f"bees_{n}": [f"chess-{n}", f"boats-{n}"] for n in range(30)})
+    ]
+
+    found = audited(tmp_path, articles)
+
+    assert not found.table["kinds"].str.contains("off-topic").any()
+    assert any("too short to tell" in note for note in found.notes)
+
+
 def test_editors_rules_and_age_are_heeded(tmp_path: Path):
     """A link that a rule blocks is poor; one older than the site allows is doubtful."""
     articles = site()
@@ -258,7 +369,9 @@ def test_links_seen_often_and_hardly_followed_are_named(tmp_path: Path):
 
     assert "hardly followed" in of(found, "bees-0")[1][1]
     assert (found.table["grade"] != "good").sum() == 1
-    assert "seen 200 times and followed " in found.worst.iloc[0]["reasons"]
+    reason = found.worst.iloc[0]["reasons"]
+    assert "seen 200 times and followed " in reason
+    assert reason.count("followed") == 1
 
 
 def test_a_site_without_hand_picked_lists_has_nothing_to_audit(tmp_path: Path):
