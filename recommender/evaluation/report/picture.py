@@ -35,6 +35,10 @@ MARKS = {"better": "disc", "worse": "square", "unclear": "ring"}
 NAME = 40
 # Heights of a row's first line, of each further one, and of the line with the mark; in pixels.
 LINE, TRACK = 17, 22
+# The width of a column on a phone, of a figure's letter in bold, and of half a mark with some air,
+# in pixels; and how much of the width lines take at least and at most, in percent.
+NARROW, FIGURE, MARK = 358, 7.4, 12
+LEAST_PART, MOST_PART = 30, 54
 
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -106,9 +110,12 @@ def intervals(
         placed.append({"row": row, "y": y, "lines": lines})
         y += LINE * len(lines) + TRACK
 
+    # Figures to the right of the line take the other part of the width, mark and all.
+    longest = max((cell_len(row.figures) for row in rows), default=0)
+    part = min(max(100 - 100 * (FIGURE * longest + MARK) / NARROW, LEAST_PART), MOST_PART)
+
     def at(value: float) -> str:
-        # Words to the right of the line take the other part of the width.
-        return f"{54 * min(max((value - least) / (most - least), 0), 1):.2f}%"
+        return f"{part * min(max((value - least) / (most - least), 0), 1):.2f}%"
 
     label = "; ".join(f"{row.name}: {row.figures}" for row in rows)
     return _drawn(

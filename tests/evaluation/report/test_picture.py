@@ -33,6 +33,16 @@ def test_marks_lie_where_the_means_are():
     assert words(picture)[0] == "◂ less · more ▸"
 
 
+def test_no_mark_lies_over_a_figure_on_a_phone():
+    """Lines end before the longest figure, in a column of 358 pixels, in bold."""
+    figures = "+0.012 (−0.020 to +0.044)"
+    picture = intervals([Row("a", 1, 1, 1, figures), Row("b", 0, 0, 0, "0")], most=1.0)
+
+    mark, _ = drawn(picture).iter(f"{SVG}circle")
+    right = 358 * float(mark.attrib["cx"].rstrip("%")) / 100 + float(mark.attrib["r"])
+    assert right < 358 - 7.3 * len(figures)
+
+
 def test_better_worse_and_neither_have_marks_of_their_own():
     """A disc, a square and a ring; what has no figure has no mark."""
     rows = [Row(mark, 0.5, 0.4, 0.6, "", mark) for mark in ("disc", "square", "ring")]
