@@ -458,6 +458,9 @@ def off_topic(links: Links) -> Found:
         if clicks is not None and speak and clicks.of_site[link] >= 1:
             words += f"; followed {_times(clicks.clicks[link])}"
             words += f" where {_were(clicks.of_site[link], '.0f')} usual"
+        if not links.groups.rates:
+            # On a site whose lists are all good every such chance is wrong.
+            return f"{words} (by texts alone)"
         return f"{words} ({_sure(float(chance[place_of[link]]))} sure)"
 
     sure = chance[places]

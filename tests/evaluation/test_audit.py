@@ -137,6 +137,9 @@ def test_links_drawn_by_chance_are_named_where_many_are(tmp_path: Path):
     is_other = found.table["position"] == 2
     assert named[is_other].mean() > 0.7
     assert named[~is_other].mean() < 0.05
+    reasons = found.table.loc[named, "reasons"]
+    assert reasons.str.contains("by texts alone").all()
+    assert not reasons.str.contains("sure").any()
     few = {f"bees_{n}": mixed[f"bees_{n}"] for n in range(8)}
     assert audited(tmp_path / "few", site(**few)).grades["poor"] == 0
 
