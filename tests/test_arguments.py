@@ -166,7 +166,7 @@ def test_a_path_of_models_stands_for_its_bundle(models: Path, bundle: Bundle):
     for given in (models, str(models), bundle.folder, bundle):
         assert recommender.evaluate(given, log).n_views == 1  # type: ignore[arg-type]
         assert recommender.compare(given, bundle).summary()  # type: ignore[arg-type]
-    with pytest.raises(BundleError, match=r"bundle: .*nowhere': there is no such folder"):
+    with pytest.raises(BundleError, match=r"bundle: '.*: there is no such folder"):
         recommender.evaluate(models / "nowhere", log)  # type: ignore[arg-type]
     with pytest.raises(BundleError, match="a file; bundles are folders"):
         recommender.load(models / "CURRENT")
