@@ -762,6 +762,8 @@ def _copies(links: Links, one: np.ndarray, other: np.ndarray, is_named: np.ndarr
                 continue
             if any(each in word for word in set(left) ^ set(right) for each in differ):
                 continue
+            if alike[pair] < NEAR_DUPLICATE and _is_pair(links, int(one[pair]), int(other[pair])):
+                continue
             found[pair] = fuzz.ratio(left, right, score_cutoff=ALL_BUT) >= ALL_BUT
     return found
 
@@ -772,10 +774,15 @@ def _as_bad(links: Links, one: np.ndarray, other: np.ndarray, is_copy: np.ndarra
     """
     grade = np.where(is_copy, POOR, DOUBTFUL)
     for pair in np.flatnonzero(is_copy).tolist():
-        left, right = (set(_plain(links.title(int(each[pair]))).split()) for each in (one, other))
-        if left & right and len(left - right) == len(right - left) == 1:
+        if _is_pair(links, int(one[pair]), int(other[pair])):
             grade[pair] = DOUBTFUL
     return grade
+
+
+def _is_pair(links: Links, one: int, other: int) -> bool:
+    """Whether two titles are the same but for a word, as those of a manual are."""
+    left, right = (set(_plain(links.title(each)).split()) for each in (one, other))
+    return bool(left & right) and len(left - right) == len(right - left) == 1
 
 
 def _pairs_of_lists(links: Links) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

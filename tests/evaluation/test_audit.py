@@ -266,6 +266,13 @@ def test_the_reference_of_two_languages_has_no_copies(tmp_path: Path):
                             ("Disable function", "Enable function"))
     ]  # fmt: skip
 
+    # Nearly one text is no copy there.
+    pair += [
+        Article(name, name, f"{filler} Posted when a button {verb}.", recommended=(other,))
+        for name, verb, other in (("Zwip message", "falls", "Zwop message"),
+                                  ("Zwop message", "rises", "Zwip message"))
+    ]  # fmt: skip
+
     found = audited(tmp_path, [*site(), *pages, *pair])
 
     assert set(found.worst["source_id"]) == {"Enable function", "Disable function"}
