@@ -637,13 +637,14 @@ def _side_of(models: Path, name: str, *, named: bool = False) -> Bundle | str:
     if name == "live":
         return load_bundle(models)
     path = Path(name)
-    if not named and path.name == name and name not in registry.names(models):
-        raise RecommenderError(
-            f"{name}: there is no such bundle in {models}; a side is live, {HAND_PICKED}, a bundle "
-            "as recommender models list has it, or a file of lists"
-        )
     if named or path.name == name:
-        return Bundle(registry.inside(models, name))
+        folder = registry.inside(models, name)
+        if not named and not folder.is_dir():
+            raise RecommenderError(
+                f"{name}: there is no such bundle in {models}; a side is live, {HAND_PICKED}, a "
+                "bundle as recommender models list has it, or a file of lists"
+            )
+        return Bundle(folder)
     return load_bundle(path) if path.is_dir() else Bundle(path)
 
 

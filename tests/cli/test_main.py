@@ -189,7 +189,7 @@ def failure(words: list[str], capfd: pytest.CaptureFixture[str]) -> str:
         (["compare", "live", "live"], "no bundle is live"),
         (["compare", "../x", "x"], "../x: there is no such bundle"),
         (["compare", ".x", "x"], "'.x' is no bundle's name"),
-        (["compare", "x", "y"], "models/x: there is no such bundle"),
+        (["compare", "x", "y"], "x: there is no such bundle in models"),
         (["compare", "x.csv", "x.csv.gz"], "x.csv: no such file"),
         (["models", "activate", "x"], "models/x: there is no such bundle"),
         (["models", "activate", "../x"], "'../x' is no bundle's name"),
