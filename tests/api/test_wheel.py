@@ -24,8 +24,12 @@ from recommender.store.database import Store
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-# The folder `api` is imported under another name.
-PACKAGES = {"recommender": "recommender", "api": "recommender_api"}
+# The folder `api` is imported under another name, and the notebooks come with the package.
+PACKAGES = {
+    "recommender": "recommender",
+    "api": "recommender_api",
+    "notebooks": "recommender/notebooks/originals",
+}
 START = """
 import sys
 import recommender_api
@@ -75,7 +79,7 @@ def test_everything_is_in_the_wheel(wheel: Path):
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
 
     assert held == sources
-    assert {f"{package}/py.typed" for package in PACKAGES.values()} <= held
+    assert {f"{PACKAGES[name]}/py.typed" for name in ("recommender", "api")} <= held
     assert "recommender_api/static/widget.js" in held
 
 
