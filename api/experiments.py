@@ -18,6 +18,7 @@ from recommender.bundle.answer_bytes import as_json, head_json
 from recommender.bundle.composition import DEFAULT_K
 from recommender.bundle.mixture import Asked, Mixture
 from recommender.bundle.mixture import Sent as Slate
+from recommender.events.event import HAND_PICKED
 from recommender.events.slate_token import head_of
 from recommender.lists.arms import BETWEEN, INTERLEAVED, Experiment, Shown
 from recommender.store.event_writer import SECONDS
@@ -26,8 +27,6 @@ from recommender_api.metrics import SECONDS as BOUNDS
 
 # Slates that are kept as they are sent, some 7 kB each; a page has 22 of two arms.
 MAX_MADE = 4_000
-# What chose a slate, in the log, where an arm shows the lists that editors picked.
-HAND_PICKED = "hand-picked"
 # Pages of which the chances in all of their slates are kept: some 500 bytes each.
 MAX_PAGES = 50_000
 # A page by its id, how many links, which slate, and the lines of the rules in force.

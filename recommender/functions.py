@@ -28,7 +28,6 @@ from recommender.evaluation.audit import Audit
 from recommender.evaluation.compare import Comparison
 from recommender.evaluation.evaluate import MODEL, Report, end_of_data, judge
 from recommender.evaluation.given_lists import (
-    HAND_PICKED,
     Lists,
     is_file_of_lists,
     lists_of,
@@ -48,7 +47,7 @@ from recommender.evaluation.judging_panel import Panel
 from recommender.evaluation.offpolicy import OffPolicy, estimate
 from recommender.evaluation.outcomes import between
 from recommender.evaluation.runs import run_of_lists
-from recommender.events.event import latest_at
+from recommender.events.event import HAND_PICKED, latest_at
 from recommender.experiments.readout import ReadOut, read_out
 from recommender.fields import FieldError
 from recommender.frames.loading import (

@@ -26,12 +26,12 @@ from recommender.bundle import registry
 from recommender.bundle.arrays import load, load_array
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K, Link, Placed
 from recommender.bundle.overlay import Patched, since_built
-from recommender.bundle.published import BY_HAND, Lists
+from recommender.bundle.published import Lists
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.errors import ArgumentError, BundleError, CalibrationError
 from recommender.escaping import terminal
-from recommender.events.event import ORIGINS
+from recommender.events.event import HAND_PICKED, ORIGINS
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import slate_of
@@ -240,7 +240,7 @@ class Bundle:
         """
         if len(items) == 0:
             return np.zeros(0)
-        if self.decided_by == BY_HAND:
+        if self.decided_by == HAND_PICKED:
             return self._by_hand(sources, items)
         return self._by_model(sources, items)
 
@@ -258,7 +258,7 @@ class Bundle:
         scores = self._by_model(sources, items)
         size = self.lists.items.shape[1]
         slots = np.asarray(self.lists.items)[sources] == items[:, None]
-        picked = ORIGINS.index(BY_HAND)
+        picked = ORIGINS.index(HAND_PICKED)
         mine = np.asarray(self.lists.origins)[sources, 0] == picked
         others = 1 / (1 + np.exp(-np.clip(scores, -30, 30)))
         listed = np.where(slots.any(axis=1), size - slots.argmax(axis=1), others)

@@ -28,8 +28,12 @@ ABOUT, READOUT = "experiment.json", "readout.json"
 
 def names(models: Path) -> list[str]:
     """The experiments that run or ran, in the order in which they were started."""
-    found = [path.parent.name for path in (models / FOLDER).glob(f"*/{ABOUT}")]
-    return sorted(found, key=lambda name: (read(models, name).started, name))
+    return sorted(_there(models), key=lambda name: (read(models, name).started, name))
+
+
+def _there(models: Path) -> list[str]:
+    """Those that have a file, whatever it holds."""
+    return sorted(path.parent.name for path in (models / FOLDER).glob(f"*/{ABOUT}"))
 
 
 def running_name(models: Path) -> str | None:
@@ -53,7 +57,7 @@ def read(models: Path, name: str) -> Experiment:
     """An experiment that runs or ran. ``ExperimentError`` if there is none of this name."""
     path = folder_of(models, name) / ABOUT
     if not path.exists():
-        there = sorted(each.parent.name for each in (models / FOLDER).glob(f"*/{ABOUT}"))
+        there = _there(models)
         known = f"there are {', '.join(there)}" if there else "none was started yet"
         raise ExperimentError(f"{models}: there is no experiment {name!r}; {known}")
     try:

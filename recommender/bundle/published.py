@@ -29,15 +29,13 @@ from recommender.bundle.arrays import Index, Pieces, Strings, load
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
-from recommender.events.event import ORIGINS
+from recommender.events.event import HAND_PICKED, ORIGINS
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.eligibility import Languages, agree
 from recommender.text.terms import fingerprint
 from recommender.text.tfidf import SAME_SUBJECT, count, is_subject, naming, unseen, weigh
 from recommender.text.titles import Forms
 
-# What decided the lists of a bundle that shows editors' lists, and the origin of their links.
-BY_HAND = "hand-picked"
 # The name of the files that a bundle is looked up in.
 LISTS = "lists"
 
@@ -388,8 +386,8 @@ class Prepared(Shelf):
         """Is it a page that shows what editors picked, in a bundle that shows nothing else there?
         What comes later does not join its list, nor take anything's place in it.
         """
-        by_hand = self.about.decided_by == BY_HAND
-        return by_hand and ORIGINS[self.origins[row, 0]] == BY_HAND
+        by_hand = self.about.decided_by == HAND_PICKED
+        return by_hand and ORIGINS[self.origins[row, 0]] == HAND_PICKED
 
     def tail(self, row: int, placed: Sequence[Placed], slate: int, key: Key) -> bytes:
         """What a token holds of a prepared slate; ``key`` is the store's number of a row. What

@@ -16,6 +16,7 @@ from recommender.bundle.composition import MAX_K, Placed
 from recommender.cli.judge import show_grades, show_judged
 from recommender.cli.output import COUNT, as_json, here, moment, now, warn
 from recommender.errors import EvaluationError, RecommenderError, StoreError
+from recommender.events.event import HAND_PICKED
 from recommender.events.formats.detect import FORMATS
 from recommender.lists import editorial
 from recommender.progress import Shown
@@ -630,7 +631,7 @@ def _side_of(models: Path, name: str, *, named: bool = False) -> Bundle | str:
     ``load_bundle`` takes it; the name of lists stays one.
     """
     from recommender.bundle.bundle import Bundle, load_bundle
-    from recommender.evaluation.given_lists import HAND_PICKED, is_file_of_lists
+    from recommender.evaluation.given_lists import is_file_of_lists
 
     if name == HAND_PICKED or (not named and is_file_of_lists(Path(name))):
         return name

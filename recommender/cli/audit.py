@@ -10,6 +10,7 @@ import click
 from recommender.bundle import registry
 from recommender.cli.output import COUNT, here, now, warn
 from recommender.errors import RecommenderError
+from recommender.events.event import HAND_PICKED
 from recommender.lists import editorial
 from recommender.terminal import Cell, Table, say, show, stacked
 
@@ -84,8 +85,6 @@ def _trained(models: Path) -> Path:
     """The live bundle; where that shows the hand-picked lists themselves, as after an experiment,
     the newest that does not, with a warning.
     """
-    from recommender.evaluation.given_lists import HAND_PICKED
-
     live = registry.resolve(models)
     if registry.read(live).decided_by != HAND_PICKED:
         return live

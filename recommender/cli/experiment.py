@@ -76,10 +76,6 @@ def start(name: str, arms: tuple[str, ...], interleave: bool, as_json: bool) -> 
         share = found["share"]
         wanted.append(Wanted(found["name"], found["shows"], int(share) if share else None))
     settings = here()
-    if (other := experiments.running_name(settings.models)) is not None:
-        raise ExperimentError(
-            f"experiment {other} runs, and one runs at a time; run: recommender experiment stop"
-        )
     with Shown() as progress, Store(settings.database, create=False) as store:
         planned = plan(
             name, wanted, store=store, models=settings.models, now=now(),

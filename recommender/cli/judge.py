@@ -12,7 +12,9 @@ from recommender.bundle import registry
 from recommender.bundle.composition import MAX_K
 from recommender.cli.output import COUNT, as_json, here, now, warn
 from recommender.errors import RecommenderError
+from recommender.events.event import HAND_PICKED
 from recommender.fields import FieldError
+from recommender.lists.arms import LIVE
 from recommender.terminal import (
     Cell,
     Keys,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from recommender.store.database import Store
 
 FILE = click.Path(path_type=Path, dir_okay=False)
-LIVE, HAND_PICKED, TEXT = "live", "hand-picked", "text"
+TEXT = "text"
 PERCENT = click.IntRange(0, 100)
 KEYS = (
     ("0-3", "a grade"),

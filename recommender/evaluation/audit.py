@@ -27,7 +27,6 @@ from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.clicks import position_bias
 from recommender.errors import EvaluationError
 from recommender.escaping import spreadsheet
-from recommender.evaluation.given_lists import HAND_PICKED
 from recommender.evaluation.link_checks import (
     BROKEN,
     CHECKS,
@@ -41,6 +40,7 @@ from recommender.evaluation.link_checks import (
 )
 from recommender.evaluation.report import text
 from recommender.evaluation.report.picture import TEMPLATES, Picture, Row, intervals
+from recommender.events.event import HAND_PICKED
 from recommender.ragged import runs
 from recommender.store.counts import Log
 

@@ -214,13 +214,13 @@ class Comparison:
         found = [*self._evidence()]
         doubtful = [words for kind, words in found if kind == "doubtful"]
         found = [(kind, words) for kind, words in found if kind != "doubtful"]
-        told = [*(each.sentence for each in self.experiments)]
+        clauses = [*(each.sentence for each in self.experiments)]
         if not found and doubtful:
             lead = f"Nothing tells for sure whether {new} is better than {old}"
-            return "; ".join([f"{lead}: {doubtful[0]}", *told]).rstrip(".") + "."
+            return "; ".join([f"{lead}: {doubtful[0]}", *clauses]).rstrip(".") + "."
         if not found:
-            if told:
-                return "; ".join(told).rstrip(".") + "."
+            if clauses:
+                return "; ".join(clauses).rstrip(".") + "."
             found_none = (each.removeprefix(UNJUDGED).removesuffix(".") for each in self.missing)
             reasons = "; ".join(found_none)
             return f"Nothing tells whether {new} is better than {old}: {reasons}."
@@ -239,7 +239,7 @@ class Comparison:
             sentence += f"; no clear difference {', and '.join(rest)}"
         if against:
             sentence += f"; but {', and '.join(against)}, the other is"
-        return "; ".join([sentence, *doubtful, *told]).rstrip(".") + "."
+        return "; ".join([sentence, *doubtful, *clauses]).rstrip(".") + "."
 
     def _evidence(self) -> Iterator[tuple[str, str]]:
         """What figures tell, the surest first: ``better``, ``worse``, ``unclear`` or ``doubtful``

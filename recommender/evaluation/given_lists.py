@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 # By page, the ids it would show, best first.
 Lists = Mapping[str, Sequence[str]]
-HAND_PICKED = "hand-picked"
 COLUMNS = ("source_id", "position", "id")
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
            ".parquet": "parquet"}  # fmt: skip

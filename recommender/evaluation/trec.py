@@ -170,21 +170,23 @@ def _checked(
     return frame
 
 
-def _finite(score: object, where: str) -> float:
+def _number(value: object) -> float:
+    """NaN for what is no number."""
     try:
-        figure = float(score)  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        figure = float("nan")
+        return float("nan")
+
+
+def _finite(score: object, where: str) -> float:
+    figure = _number(score)
     if figure - figure != 0:
         raise InputError(f"{where}: a score of {score} is no number that can be ranked by")
     return figure
 
 
 def _whole(grade: object, where: str) -> int:
-    try:
-        figure = float(grade)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        figure = float("nan")
+    figure = _number(grade)
     if not figure.is_integer():
         raise InputError(f"{where}: relevance {grade} is no whole number")
     return int(figure)

@@ -20,8 +20,10 @@ from recommender.times import EPOCH, parse_time
 MAX_SHOWN = 5_000
 # Not tuned: bundles' names have 22, vendors' ids of visits some forty.
 MAX_NAME_CHARACTERS = 200
+# What the editors' own lists are called wherever something is named by what chose it.
+HAND_PICKED = "hand-picked"
 # Why a link is in a slate; bundles and tokens hold numbers into this.
-ORIGINS = ("model", "text", "hand-picked", "fallback", "pinned", "explored")
+ORIGINS = ("model", "text", HAND_PICKED, "fallback", "pinned", "explored")
 # Times are milliseconds since 1970, UTC; so long is a day.
 DAY_MS = 86_400_000
 MILLISECOND = timedelta(milliseconds=1)

@@ -29,18 +29,15 @@ from recommender.bundle.writer import evidence_of, write_with_lists
 from recommender.candidates import EMPTY, Candidates
 from recommender.config import checked
 from recommender.errors import ExperimentError
-from recommender.events.event import ORIGINS
+from recommender.events.event import HAND_PICKED, ORIGINS
 from recommender.events.slate_token import N_VARIANTS
-from recommender.lists.arms import INTERLEAVED, SPLIT, Arm, Experiment, shared_out
+from recommender.lists.arms import AND, INTERLEAVED, LIVE, SPLIT, WITH, Arm, Experiment, shared_out
 from recommender.lists.exploration import explore
 from recommender.progress import Progress, Silent
 from recommender.store.database import Store
 from recommender.text.series import next_parts
 from recommender.training.pipeline import Options, build
 
-LIVE, HAND_PICKED = "live", "hand-picked"
-# Between a bundle and its other settings, and between these.
-WITH, AND = "+", ","
 # Settings that an arm may have its own of: those that make lists. Arms explore alike.
 SETTINGS = ("languages", "listings", "oldest_days", "ceiling")
 BY_HAND = ORIGINS.index(HAND_PICKED)

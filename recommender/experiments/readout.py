@@ -32,13 +32,13 @@ from recommender.evaluation.report.picture import (
     chart,
     intervals,
 )
-from recommender.events.event import DAY_MS, latest_at
+from recommender.events.event import DAY_MS, HAND_PICKED, latest_at
 from recommender.experiments import checks, verdict
 from recommender.experiments.counting import Trial, Visits, count, rates_before, visits
 from recommender.experiments.differing import pages_alike
 from recommender.experiments.interleaving import preferred
 from recommender.experiments.sequential import ALPHA, Difference, Sums, Z, views_to_find
-from recommender.lists.arms import INTERLEAVED, NEITHER, TEAMS, Experiment
+from recommender.lists.arms import INTERLEAVED, LIVE, NEITHER, TEAMS, Experiment
 from recommender.store.click_filters import Caps
 from recommender.store.database import Store
 from recommender.store.queries import ids_by_key
@@ -54,7 +54,6 @@ ALL_PAGES, DIFFERING = "all pages", "pages where arms differ"
 ALIKE, SAME = 0.02, 0.005
 # Slates whose mean length differs by more are spoken of: a longer list has more to click on.
 LENGTHS = 0.02
-HAND_PICKED = "hand-picked"
 
 
 class Metric(NamedTuple):
@@ -502,7 +501,7 @@ class _Analysis:
         experiment, models = self.experiment, self.models
         live = None if models is None else registry.current(models)
         retrained = False
-        at_start = [arm.bundle for arm in experiment.arms if arm.shows == verdict.LIVE]
+        at_start = [arm.bundle for arm in experiment.arms if arm.shows == LIVE]
         if models is not None and live and at_start and live not in [
             arm.bundle for arm in experiment.arms
         ]:  # fmt: skip

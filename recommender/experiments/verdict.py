@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from recommender.evaluation.report.text import number
+from recommender.events.event import HAND_PICKED
 from recommender.experiments.sequential import MIN_CLICKS
-from recommender.lists.arms import Arm
+from recommender.lists.arms import AND, LIVE, WITH, Arm
 
 # The difference that is asked for when it is said how long an experiment takes, and below which two
 # arms are as good as one another. Not tuned.
@@ -24,8 +25,6 @@ DISTRUST, HARM, ACTIVATE, KEEP, EQUAL, WAIT = (
     "distrust", "stop", "activate", "keep", "equal", "wait",
 )  # fmt: skip
 STOP = "recommender experiment stop"
-# What arms show, as ``freezing`` reads it, which loads all of training.
-LIVE, HAND_PICKED, WITH, AND = "live", "hand-picked", "+", ","
 CLICKS = "clicks per page view"
 
 
@@ -41,7 +40,7 @@ class Found(NamedTuple):
     """An arm's primary figure beside the control's: more clicks as a share, ``relative``, and a
     page view, ``difference``, with their intervals; None where too little is known, or a share
     may be any. ``days`` is after how many more days a difference of ``SOUGHT`` would be found, None
-    where that cannot be told.
+    where that is not known.
     """
 
     arm: str

@@ -26,14 +26,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from recommender.events.event import HAND_PICKED
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.exploration import BEST, EXPLORE
 
 SPLIT, INTERLEAVED = "split", "interleaved"
+# How an arm is asked for: what is live; between a bundle and its other settings, and between these.
+LIVE, WITH, AND = "live", "+", ","
 # Names travel in every slate token.
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,29}")
 # What the log calls slates, and what chose them, outside experiments.
-TAKEN = frozenset((BEST, EXPLORE, "hand-picked", "other"))
+TAKEN = frozenset((BEST, EXPLORE, HAND_PICKED, "other"))
 # Between the name of the experiment and that of the arm, in a slate and in the log.
 BETWEEN = "/"
 # Rounds of a draft: two links each, as many as a page may ask for; and after how many coins come

@@ -1,7 +1,6 @@
 """The command that audits: what it prints, writes and keeps."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -19,15 +18,6 @@ RECORDS = [
     {"id": "hip", "title": "=Hip\x1b[2J", "body": "hip joint", "recommended": ["knee", "hip"]},
     {"id": "nap", "title": "Nap", "body": "noon dream bed pillow couch"},
 ]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, without settings in the environment."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("RECOMMENDER_")]:
-        monkeypatch.delenv(name)
-    return tmp_path
 
 
 def trained(folder: Path, records: list[dict[str, object]]) -> None:

@@ -1,7 +1,6 @@
 """Experiments from the command line."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -14,23 +13,18 @@ ARMS = ["--arm", "old=hand-picked", "--arm", "new=live"]
 
 
 @pytest.fixture
-def site(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Path:
+def site(here: Path, capfd: pytest.CaptureFixture[str]) -> Path:
     """A working folder with articles, of which some have hand-picked lists, and a bundle."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("RECOMMENDER_")]:
-        monkeypatch.delenv(name)
     names = ("id", "title", "body", "url", "category", "recommended")
     lines = [
         json.dumps({name: getattr(article, name) for name in names})
         for article in random_articles(30, seed=4) if not article.stub
     ]  # fmt: skip
-    (tmp_path / "articles.jsonl").write_text("\n".join(lines))
+    (here / "articles.jsonl").write_text("\n".join(lines))
     assert main(["import", "articles", "articles.jsonl"]) == 0
     assert main(["train"]) == 0
     capfd.readouterr()
-    return tmp_path
+    return here
 
 
 def test_an_experiment_from_start_to_stop(site: Path, capfd: pytest.CaptureFixture[str]):

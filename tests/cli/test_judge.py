@@ -35,15 +35,6 @@ RECORDS = [
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, without settings in the environment."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("RECOMMENDER_")]:
-        monkeypatch.delenv(name)
-    return tmp_path
-
-
-@pytest.fixture
 def site(here: Path, capfd: pytest.CaptureFixture[str]) -> Path:
     """A folder with articles and a bundle that text decides."""
     file = here / "articles.jsonl"

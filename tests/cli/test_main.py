@@ -43,15 +43,6 @@ def write(path: Path, records: list) -> str:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, without settings in the environment."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("RECOMMENDER_")]:
-        monkeypatch.delenv(name)
-    return tmp_path
-
-
-@pytest.fixture
 def site(here: Path, capfd: pytest.CaptureFixture[str]) -> Path:
     """A folder in which articles were imported and a bundle trained."""
     assert main(["import", "articles", write(here / "articles.jsonl", RECORDS)]) == 0
