@@ -120,6 +120,8 @@ class Links:
     not know it. ``published`` is the day of each article since 1970, NaN where unknown, and
     ``today`` that of the audit; older than ``oldest_days`` is too old (0: nothing is). ``texts``
     gives the texts of articles by id.
+
+    What is derived is of every link, ``(n_links,)``, unless it says otherwise.
     """
 
     articles: Sequence[Article]
@@ -229,7 +231,7 @@ class Links:
     @cached_property
     def sound(self) -> np.ndarray:
         """The links whose texts are compared: to another page, for the first time, as far as the
-        bundle knows both; numbers of links.
+        bundle knows both; numbers of links, ``(n_sound,)``.
         """
         rows = np.flatnonzero(self.first)
         both = (self.row[self.source[rows]] != EMPTY) & (self.row[self.target[rows]] != EMPTY)
@@ -237,19 +239,21 @@ class Links:
 
     @cached_property
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """The bundle's numbers of both ends of the ``sound`` links."""
+        """The bundle's numbers of both ends of the ``sound`` links, ``(n_sound,)`` each."""
         sources, targets = self.source[self.sound], self.target[self.sound]
         return self.row[sources].astype(np.int64), self.row[targets].astype(np.int64)
 
     @cached_property
     def alike(self) -> np.ndarray:
-        """What both ends of the ``sound`` links have in common, ``Corpus.overlaps``."""
+        """What both ends of the ``sound`` links have in common, ``Corpus.overlaps``,
+        ``(n_sound, n_overlaps)``.
+        """
         return self.bundle.site.overlaps(*self.pairs)
 
     @cached_property
     def is_compared(self) -> np.ndarray:
-        """True for the ``sound`` links of which both texts are long enough to be compared; longer
-        ones where no view of a link is known that might speak for it.
+        """True for the ``sound`` links, ``(n_sound,)``, of which both texts are long enough to be
+        compared; longer ones where no view of a link is known that might speak for it.
         """
         words = self.bundle.site.words
         seen = np.zeros(len(self.sound), dtype=bool)
