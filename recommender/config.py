@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from recommender.errors import SettingsError
 
@@ -39,7 +40,9 @@ class Settings:
     the number of lists, of a hundred, that one article may stand in. ``unjudged`` is what becomes
     of a bundle that nothing can judge, ``promote`` or ``hold``; one by which more than
     ``max_changed`` of a hundred pages get another first link is held too. When ``signing_key``
-    changes, the one before is valid for ``previous_key_hours``.
+    changes, the one before is valid for ``previous_key_hours``. ``console`` is ``on`` if editors
+    may sign in at ``/console``, else ``off``; ``time_zone`` is the zone in which days of editors'
+    rules begin and end.
     """
 
     database: str = "sqlite:///recommender.db"
@@ -55,6 +58,8 @@ class Settings:
     session_clicks: int = 30
     pair_clicks: int = 0
     event_origin: str = "off"
+    console: str = "off"
+    time_zone: str = "UTC"
     languages: str = "same"
     oldest_days: int = 0
     ageing: str = ""
@@ -74,6 +79,7 @@ WORDS = {
     "languages": ("same", "any"),
     "listings": ("off", "on"),
     "event_origin": ("off", "on"),
+    "console": ("off", "on"),
     "unjudged": ("promote", "hold"),
 }
 # Settings that are whole numbers, and between what.
@@ -134,7 +140,17 @@ def checked(key: str, written: str, where: str, value: Any) -> Any:
         raise SettingsError(f"{where}: {written} must be a string, not {type(value).__name__}")
     if key in WORDS and value not in WORDS[key]:
         raise SettingsError(f"{where}: {written}: {value!r} is not {' or '.join(WORDS[key])}")
+    if key == "time_zone":
+        _check_zone(value, written, where)
     return Path(value) if key in PATHS else value
+
+
+def _check_zone(name: str, written: str, where: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        example = "such as Europe/Berlin"
+        raise SettingsError(f"{where}: {written}: {name!r} is no time zone, {example}") from None
 
 
 def _number(text: str, written: str, key: str, where: str) -> int:

@@ -134,3 +134,13 @@ def test_a_list_with_commas_names_each_once():
     """Spaces aside, in the order given."""
     assert names_in(" news , events,,news") == ("news", "events")
     assert names_in("") == ()
+
+
+def test_a_time_zone_is_one_that_is_known():
+    """A misspelt one would shift days in silence."""
+    known = settings({"RECOMMENDER_TIME_ZONE": "Europe/Berlin"}, folder=Path("/nowhere"))
+
+    assert known.time_zone == "Europe/Berlin"
+    for name in ("Europe/Berlni", "", "../etc/passwd", "/etc/localtime", "CEST+2"):
+        with pytest.raises(SettingsError, match="no time zone"):
+            settings({"RECOMMENDER_TIME_ZONE": name}, folder=Path("/nowhere"))

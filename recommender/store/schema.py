@@ -193,7 +193,39 @@ def _grades(connection: Connection) -> None:
         connection.execute(sql.text(statement))
 
 
-STEPS = (_first, _pages, _live, _layouts, _forgeable, _images, _pieces, _grades)
+def _console(connection: Connection) -> None:
+    """Who may use the console, who is signed in, the rules that editors make there, and what they
+    did.
+
+    Times are milliseconds since 1970. ``rules`` holds what is in force now or will be, by the ids
+    that editors named; ``actions`` what was done, by whom, with the row before and after as JSON,
+    empty where there was none. Of a session a hash is kept, not what the browser has.
+    """
+    tight = "" if connection.dialect.name == "postgresql" else "WITHOUT ROWID"
+    for statement in f"""
+        CREATE TABLE accounts (
+            name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT NOT NULL,
+            changed BIGINT NOT NULL) {tight};
+        CREATE TABLE console_sessions (
+            digest TEXT PRIMARY KEY, account TEXT NOT NULL, began BIGINT NOT NULL,
+            seen BIGINT NOT NULL) {tight};
+        CREATE INDEX console_sessions_by_account ON console_sessions (account);
+        CREATE TABLE failed_sign_ins (account TEXT NOT NULL, ts BIGINT NOT NULL);
+        CREATE INDEX failed_sign_ins_by_account ON failed_sign_ins (account, ts);
+        CREATE TABLE rules (
+            number INTEGER PRIMARY KEY, action TEXT NOT NULL, source TEXT NOT NULL,
+            target TEXT NOT NULL, position INTEGER, starts BIGINT, ends BIGINT,
+            reason TEXT NOT NULL, account TEXT NOT NULL, ts BIGINT NOT NULL);
+        CREATE TABLE actions (
+            number INTEGER PRIMARY KEY, ts BIGINT NOT NULL, account TEXT NOT NULL,
+            what TEXT NOT NULL, source TEXT NOT NULL, rule INTEGER, undoes INTEGER,
+            row_before TEXT NOT NULL, row_after TEXT NOT NULL);
+        CREATE INDEX actions_by_source ON actions (source, number)
+    """.split(";"):
+        connection.execute(sql.text(statement))
+
+
+STEPS = (_first, _pages, _live, _layouts, _forgeable, _images, _pieces, _grades, _console)
 # Any number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK = 7_263_550_142
 

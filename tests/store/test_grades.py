@@ -5,12 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import sqlalchemy as sql
 from sites import click, stored, view
 
 from recommender.articles.article import Article
 from recommender.events.event import PageView
-from recommender.store import grades
+from recommender.store import grades, schema
 from recommender.store.counts import readings_of_pages
 from recommender.store.database import Store
 from recommender.store.grades import Draw, DrawnPage, Grade, Written
@@ -112,12 +111,13 @@ def test_readings_are_views_of_lists_or_page_views_whichever_are_more(store: Sto
     assert readings_of_pages(store)["knee"] == 3
 
 
-def test_a_store_before_grades_gets_them_when_it_is_written_to(database: str):
-    """An empty store of today that forgot the step is what an older one is."""
-    with Store(database) as opened, opened.transaction() as connection:
-        for statement in ("DROP TABLE grades", "DROP TABLE drawn_pages",
-                          "DELETE FROM schema_version WHERE version >= 8"):  # fmt: skip
-            connection.execute(sql.text(statement))
+def test_a_store_before_grades_gets_them_when_it_is_written_to(
+    database: str, monkeypatch: pytest.MonkeyPatch
+):
+    """One that knows only the steps before is what an older release made."""
+    with monkeypatch.context() as older:
+        older.setattr(schema, "STEPS", schema.STEPS[: schema.STEPS.index(schema._grades)])
+        Store(database).close()
 
     with Store(database) as opened:
         grades.write(opened, [Grade("knee", "hip", 1, "ann", NOON)])
