@@ -26,8 +26,9 @@ from recommender.bundle.published import Evidence, Lists
 from recommender.bundle.shared_words import Desk, SharedTerm, quoted
 from recommender.errors import BundleError
 from recommender.escaping import terminal
-from recommender.lists.editorial import Rule, Rules
+from recommender.lists.editorial import Rules
 from recommender.ragged import find
+from recommender.store.rules import Rule
 from recommender.text.tfidf import SAME_SUBJECT
 
 # What each rung of a ladder stands for (``ranking.ladder``).

@@ -15,39 +15,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from recommender.articles.article import parse_timestamp
 from recommender.errors import EditorialError
+from recommender.store.rules import ACTIONS, EVERYWHERE, MAX_POSITION, Rule
 
-EVERYWHERE = "*"
 COLUMNS = ("action", "source", "target", "position", "from", "until", "reason")
-# Twice as many links as a page can ask for; not tuned.
-MAX_POSITION = 100
 # Beside the bundles, where editors do not look.
 LAST_GOOD = ".editorial-last-good.csv"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One line of the file. ``starts`` and ``ends`` bound its validity, ``ends`` excluded."""
-
-    action: str
-    source: str
-    target: str
-    position: int | None
-    starts: datetime | None
-    ends: datetime | None
-    reason: str
-    line: int
-
-    def valid(self, now: datetime) -> bool:
-        """Is the rule in force?"""
-        return (self.starts is None or self.starts <= now) and (
-            self.ends is None or now < self.ends
-        )
 
 
 # The id of the article whose id or address a text is, and what had to be assumed, if anything.
@@ -195,7 +173,7 @@ def parse(text: str, *, where: str) -> Rules:
 
 def _rule(fields: dict[str, str], where: str, number: int) -> Rule:
     action = fields["action"].lower()
-    if action not in ("pin", "block"):
+    if action not in ACTIONS:
         raise EditorialError(
             f"{where}: field action: {fields['action']!r} is neither pin nor block"
         )
