@@ -10,12 +10,13 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from recommender.config import Settings
 from recommender.errors import StoreError
 from recommender.events.slate_token import Signer
+from recommender.store import exports
 from recommender.store.database import Store, rename, signing_keys, store_name
 from recommender.store.group_commit import Journal
 
@@ -59,6 +60,10 @@ class Stored:
         self.journal: Journal | None = None
         self.fault: str | None = None
         self._keys: list[bytes] = []
+        self._exported: dict[
+            bytes, int
+        ] = {}  # keys of static pages of before, as Signer takes them
+        self._noted: list[str] = []
         self._keys_read = -math.inf
         self._had_one = False
         self._damaged = False
@@ -85,13 +90,14 @@ class Stored:
                         self._look_through(store)
                     self.name = store_name(store)
                     self._keys = self._keys_of(store, self.settings.signing_key)
+                    self._exported = self._exported_of(store, self._keys)
                 except BaseException:
                     store.close()
                     raise
             except StoreError as exc:
                 self._log(str(exc))
                 return False
-            self.signer = Signer(self._keys, store=self.name)
+            self.signer = self._signer_of(self.name)
             self.journal = Journal(store, clock=self.now_ms)
             self.store, self.fault = store, None
             if self._had_one:
@@ -145,9 +151,11 @@ class Stored:
                 return False
             self._keys_read = self.ticks()
             keys, name = self._keys_of(self.store), store_name(self.store)
-            if (keys, name) == (self._keys, self.name):
+            exported = self._exported_of(self.store, keys)
+            if (keys, name, exported) == (self._keys, self.name, self._exported):
                 return False
-            self._keys, self.name, self.signer = keys, name, Signer(keys, store=name)
+            self._keys, self.name, self._exported = keys, name, exported
+            self.signer = self._signer_of(name)
             return True
         finally:
             self._opening.release()
@@ -158,13 +166,32 @@ class Stored:
         """
         with self._opening:
             if self.store is not None and self.name is not None:
-                logger.warning("the store went back to an older state; slates of before are void")
+                logger.warning(
+                    "the store went back to an older state; slates of before are void, "
+                    "those of static pages too: run recommender export again if there are any"
+                )
                 self.name = rename(self.store, self.name)
-                self.signer = Signer(self._keys, store=self.name)
+                self.signer = self._signer_of(self.name)
 
     def _keys_of(self, store: Store, given: str = "") -> list[bytes]:
         hours = self.settings.previous_key_hours
         return signing_keys(store, given, now_ms=self.now_ms(), previous_hours=hours)
+
+    def _exported_of(self, store: Store, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """The keys that signed static pages; logs what a change of the signing key made of these.
+        With a leaked key, they are revoked.
+        """
+        leaked = self.settings.previous_key_hours == 0
+        now = self.now_ms()
+        found = exports.standing(store, keys[0], now_ms=now, revoking=leaked)
+        if (sentences := found.sentences(now)) != self._noted:
+            self._noted = sentences
+            for sentence in sentences:
+                logger.warning("%s", sentence)
+        return found.keys
+
+    def _signer_of(self, name: str) -> Signer:
+        return Signer(self._keys, store=name, exported=self._exported)
 
     def _log(self, fault: str) -> None:
         if fault != self.fault:

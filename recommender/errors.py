@@ -81,6 +81,14 @@ class ForeignToken(TokenError):  # noqa: N818 - a token of another store, not a 
     """A slate token was signed for another store, or for another state of this one."""
 
 
+class ExpiredToken(TokenError):  # noqa: N818 - its time is over, which is no fault of ours
+    """The slate token of a static page was valid until some time ago."""
+
+
+class RevokedToken(TokenError):  # noqa: N818 - so was meant to be
+    """The slate token of a static page was signed with a key that an operator revoked."""
+
+
 class Rejected(RecommenderError):  # noqa: N818 - what becomes of the event, not of us
     """An event that a page sent is refused; ``reason`` is a snake_case code for programs."""
 

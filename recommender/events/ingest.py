@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from recommender.errors import EventError, ForeignToken, Rejected, TokenError
+from recommender.errors import (
+    EventError,
+    ExpiredToken,
+    ForeignToken,
+    Rejected,
+    RevokedToken,
+    TokenError,
+)
 from recommender.events import event
 from recommender.events.event import Event
 from recommender.events.slate_token import Signer, Slate
@@ -28,6 +35,8 @@ MAX_AGE_MS = 3_600_000
 IMPORTED, BY_READER, BY_CRAWLER, BEYOND_ORIGIN = 0, 1, 2, 3
 # Why an event is refused whose slate is of another store, or of another state of this one.
 OTHER_STORE = "other_store"
+# ... and whose slate is of a static page, by why it is valid no more.
+EXPIRED, REVOKED = "expired", "revoked"
 
 
 class Shown(NamedTuple):
@@ -104,7 +113,7 @@ class Gate:
             referrer = self._article(record, "referrer_id") if named else ""
             return Opened(ts, article, _name(record, "session_id"), referrer, live)
         view_id = _name(record, "view_id", needed=True)
-        slate = self._slate(record)
+        slate = self._slate(record, ts)
         if record["type"] == "impression":
             session, layout = _name(record, "session_id"), _name(record, "layout")
             return Shown(view_id, ts, slate, session, layout, live)
@@ -136,14 +145,18 @@ class Gate:
             raise Rejected("malformed", str(exc).removeprefix("event: ")) from exc
         return found
 
-    def _slate(self, record: Mapping[str, Any]) -> Slate:
+    def _slate(self, record: Mapping[str, Any], ts: int) -> Slate:
         token = record["slate"]
         if not isinstance(token, str):
             raise Rejected("malformed", "field slate: must be text")
         try:
-            return self.signer.open(token)
+            return self.signer.resolve(token, at_ms=ts)
         except ForeignToken as exc:
             raise Rejected(OTHER_STORE, f"field slate: {exc}") from exc
+        except ExpiredToken as exc:
+            raise Rejected(EXPIRED, f"field slate: {exc}; export the site again") from exc
+        except RevokedToken as exc:
+            raise Rejected(REVOKED, f"field slate: {exc}; export the site again") from exc
         except TokenError as exc:
             raise Rejected("forged", f"field slate: {exc}") from exc
 

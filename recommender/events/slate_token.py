@@ -17,6 +17,21 @@ recommender.errors.ForeignToken: the slate was signed for another store
 >>> Signer([b"other"], store="a").open(signer.sign(slate))
 Traceback (most recent call last):
 recommender.errors.TokenError: the slate was not signed here
+
+A static page is read for months, so its tokens have a purpose of their own: they are signed with a
+key that is derived from the signing key, say until when they are valid, and can be taken for no
+token of the other purpose. An ordinary change of the signing key leaves them valid, since the
+derived key is kept (``store.exports``); one after a leak voids them.
+
+>>> static = signer.sign_static(slate, until_ms=7_200_000)
+>>> signer.resolve(static, at_ms=7_199_999).items
+(7, 9)
+>>> signer.resolve(static, at_ms=7_200_000)
+Traceback (most recent call last):
+recommender.errors.ExpiredToken: the slate was valid until 1970-01-01 02:00 UTC
+>>> signer.open(static)
+Traceback (most recent call last):
+recommender.errors.TokenError: the slate is that of a static page
 """
 
 from __future__ import annotations
@@ -25,15 +40,24 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from recommender.errors import ForeignToken, TokenError
+from recommender.errors import ExpiredToken, ForeignToken, RevokedToken, TokenError
 from recommender.events.event import ORIGINS
 
 # The first byte of a token; raise it when the layout changes.
 VERSION = 2
+# ... and of one of a static page.
+STATIC = 0x80 | VERSION
+# What a static page's key is derived for.
+PURPOSE = b"slates of static pages"
+# Until when a static page's token is valid, in whole hours since 1970, takes three bytes.
+HOUR_MS, UNTIL_BYTES = 3_600_000, 3
+# The hour of the key that signs, and of one that was revoked.
+LAST_HOUR, REVOKED = 2 ** (8 * UNTIL_BYTES) - 1, 0
 # Three times what fifty links take, the most that a page may ask for; not tuned.
 MAX_CHARACTERS = 1_200
 # 96 bits: RFC 2104, section 5, advises against fewer than 80.
@@ -79,13 +103,20 @@ class Slate(NamedTuple):
 
 class Signer:
     """Signs for the ``store`` of this name, with the first of ``keys``, and accepts them all, so
-    that a key can be replaced.
+    that a key can be replaced. ``exported`` are the keys of static pages that were exported under
+    another signing key, with the hour since 1970 until which what they signed may be valid; 0 for
+    one that was revoked.
     """
 
-    def __init__(self, keys: Sequence[bytes], *, store: str = "") -> None:
+    def __init__(
+        self, keys: Sequence[bytes], *, store: str = "", exported: Mapping[bytes, int] | None = None
+    ) -> None:
         self.keys = [hashlib.sha256(key).digest() for key in keys]
+        self.static_keys = [static_key(key) for key in keys[:1]]
+        self.static = {**(exported or {}), **dict.fromkeys(self.static_keys, LAST_HOUR)}
         tag = hashlib.blake2b(store.encode(), digest_size=TAG_BYTES).digest()
         self.prefix = bytes((VERSION,)) + tag
+        self.static_prefix = bytes((STATIC,)) + tag
 
     def sign(self, slate: Slate) -> str:
         """The slate's token: letters, digits, ``-`` and ``_``."""
@@ -100,24 +131,35 @@ class Signer:
         """The token of what ``head_of`` and ``tail_of`` packed: a page's slate is sent under a
         hundred heads.
         """
-        payload = self.prefix + head + tail
-        signed = base64.b64encode(payload + _mac(self.keys[0], payload), b"-_")
-        return signed.rstrip(b"=").decode()
+        return _sealed(self.keys[0], self.prefix + head + tail)
+
+    def sign_static(self, slate: Slate, *, until_ms: int) -> str:
+        """The token of a list in a static page, which anybody is shown who opens it: each link
+        stands where it stands for sure, whatever ``chances`` say. Valid until the first full hour
+        that is not before ``until_ms``, in milliseconds since 1970.
+        """
+        until = hour_of(until_ms).to_bytes(UNTIL_BYTES, "big")
+        sure = slate._replace(variant=None, chances=None)
+        head = head_of(sure.list, None, sure.arm)
+        tail = tail_of(
+            sure.source, sure.items, sure.origins, [1.0] * len(sure.items), mark=sure.mark
+        )
+        return _sealed(self.static_keys[0], self.static_prefix + until + head + tail)
+
+    def resolve(self, token: str, *, at_ms: int) -> Slate:
+        """The slate a token stands for, of whichever purpose, at this time in milliseconds since
+        1970: as ``open``, or as ``open_static``.
+        """
+        is_static = _raw(token)[:1] == self.static_prefix[:1]
+        return self.open_static(token, at_ms=at_ms)[0] if is_static else self.open(token)
 
     def open(self, token: str) -> Slate:
-        """The slate a token stands for; ``TokenError`` if it was not signed with our keys,
-        ``ForeignToken`` if it was, but for another store.
+        """The slate a token stands for; ``TokenError`` if it was not signed with our keys, or for
+        a static page, ``ForeignToken`` if it was, but for another store.
         """
-        if len(token) > MAX_CHARACTERS:
-            raise TokenError("the slate is longer than any we sign")
-        try:
-            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            raise TokenError("the slate is no token") from None
-        # Padding and spare bits would make other tokens of the same slate.
-        if base64.b64encode(raw, b"-_").rstrip(b"=") != token.encode():
-            raise TokenError("the slate is no token")
-        payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
+        payload, mac = _parted(token)
+        if payload[:1] == self.static_prefix[:1]:
+            raise TokenError("the slate is that of a static page")
         if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in self.keys):
             raise TokenError("the slate was not signed here")
         if payload[:1] != self.prefix[:1]:
@@ -125,6 +167,71 @@ class Signer:
         if not payload.startswith(self.prefix):
             raise ForeignToken("the slate was signed for another store")
         return _unpacked(payload[len(self.prefix) :])
+
+    def open_static(self, token: str, *, at_ms: int) -> tuple[Slate, int]:
+        """The slate a static page's token stands for, and until when it is valid, both times in
+        milliseconds since 1970. ``TokenError`` if it was not signed with our keys for a static
+        page, ``ForeignToken`` if it was for another store, ``RevokedToken`` if its key was revoked,
+        ``ExpiredToken`` if its time is over.
+        """
+        payload, mac = _parted(token)
+        if payload[:1] != self.static_prefix[:1]:
+            raise TokenError("the slate is none of a static page")
+        same = (key for key in self.static if hmac.compare_digest(mac, _mac(key, payload)))
+        key = next(same, None)
+        if key is None:
+            raise TokenError("the slate was not signed here")
+        if not payload.startswith(self.static_prefix):
+            raise ForeignToken("the slate was signed for another store")
+        start = len(self.static_prefix)
+        if len(payload) < start + UNTIL_BYTES:
+            raise TokenError("the slate is damaged")
+        until = int.from_bytes(payload[start : start + UNTIL_BYTES], "big")
+        last = self.static[key]
+        if last == REVOKED:
+            raise RevokedToken("the slate was signed with a key that was revoked")
+        # Whoever has a key of before cannot lengthen what was exported under it.
+        until_ms = min(until, last) * HOUR_MS
+        if at_ms >= until_ms:
+            day = f"{datetime.fromtimestamp(until_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+            raise ExpiredToken(f"the slate was valid until {day}")
+        slate = _unpacked(payload[start + UNTIL_BYTES :])
+        return slate._replace(chances=(1.0,) * len(slate.items)), until_ms
+
+
+def static_key(key: bytes) -> bytes:
+    """What signs the slates of static pages where ``key`` signs the others."""
+    return hashlib.blake2b(PURPOSE, key=hashlib.sha256(key).digest(), digest_size=32).digest()
+
+
+def hour_of(ms: int) -> int:
+    """The first full hour since 1970 that is not before this time in milliseconds."""
+    return min(-(-ms // HOUR_MS), LAST_HOUR - 1)
+
+
+def _sealed(key: bytes, payload: bytes) -> str:
+    signed = base64.b64encode(payload + _mac(key, payload), b"-_")
+    return signed.rstrip(b"=").decode()
+
+
+def _raw(token: str) -> bytes:
+    """The bytes of what may be a token."""
+    if len(token) > MAX_CHARACTERS:
+        raise TokenError("the slate is longer than any we sign")
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise TokenError("the slate is no token") from None
+    # Padding and spare bits would make other tokens of the same slate.
+    if base64.b64encode(raw, b"-_").rstrip(b"=") != token.encode():
+        raise TokenError("the slate is no token")
+    return raw
+
+
+def _parted(token: str) -> tuple[bytes, bytes]:
+    """What was signed, and the signature."""
+    raw = _raw(token)
+    return raw[:-MAC_BYTES], raw[-MAC_BYTES:]
 
 
 def _mac(key: bytes, payload: bytes) -> bytes:

@@ -21,7 +21,7 @@ from recommender.events.ingest import (
     Opened,
     Shown,
 )
-from recommender.events.slate_token import Signer, Slate
+from recommender.events.slate_token import REVOKED, Signer, Slate, static_key
 from recommender.fields import MAX_ID_CHARACTERS
 
 NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp() * 1000)
@@ -113,6 +113,26 @@ def test_a_key_that_was_replaced_still_opens_slates():
 def test_a_slate_of_another_store_is_refused_as_such():
     """Staging and production may share a key, not the numbers of their articles."""
     assert reason(CLICK, signer=Signer([b"a key"], store="another")) == "other_store"
+
+
+def test_a_static_page_says_what_was_exported_until_its_time_is_over():
+    """Its events are a reader's like others, and count within the same bounds; each end has a
+    reason of its own. The time is that of the event, not of its arrival.
+    """
+    token = SIGNER.sign_static(SLATE, until_ms=NOON)
+    record = {**CLICK, "slate": token}
+    sure = SLATE._replace(variant=None, chances=(1.0, 1.0))
+
+    before = gate(now_ms=NOON - 1).read(record)
+
+    assert before == Followed("v1", NOON - 1, 9, BY_READER, sure)
+    assert gate().read({**record, "age_ms": 1}) == before
+    assert reason(record) == "expired"
+    assert reason(record, signer=Signer([b"a key"], store="another")) == "other_store"
+    assert reason(record, signer=Signer([b"new"])) == "forged"
+    revoked = Signer([b"new"], exported={static_key(b"a key"): REVOKED})
+    assert reason(record, signer=revoked) == "revoked"
+    assert reason({**record, "position": 3}, now_ms=NOON - 1) == "bad_position"
 
 
 @pytest.mark.parametrize(("age", "passed"), [(0, 0), (1, 1), (1500.9, 1500), (MAX_AGE_MS,) * 2])

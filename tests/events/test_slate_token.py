@@ -6,19 +6,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recommender.errors import ForeignToken, TokenError
+from recommender.errors import ExpiredToken, ForeignToken, RevokedToken, TokenError
 from recommender.events import slate_token
 from recommender.events.event import ORIGINS
 from recommender.events.slate_token import (
+    HOUR_MS,
     MAC_BYTES,
     MARK_BYTES,
     MAX_CHARACTERS,
     MAX_NUMBER,
     N_VARIANTS,
+    REVOKED,
     Signer,
     Slate,
     head_of,
     mark_of,
+    static_key,
     tail_of,
 )
 
@@ -252,3 +255,89 @@ def test_any_bytes_that_are_signed_are_a_slate_or_refused(packed: bytes):
         return
     assert max(slate.source, *slate.items, 0) <= MAX_NUMBER
     assert slate.chances is None or all(0 < chance <= 1 for chance in slate.chances)
+
+
+# Slates of static pages
+
+
+UNTIL = 500_000 * HOUR_MS
+STATIC_TOKEN = SIGNER.sign_static(SLATE, until_ms=UNTIL)
+
+
+@given(slates(), st.integers(0, 2**43))
+def test_a_static_page_has_its_list_for_sure(slate: Slate, until_ms: int):
+    """All that was signed comes back, but nothing was drawn, and nothing was asked for: whoever
+    opens the page sees each link where it stands.
+    """
+    token = SIGNER.sign_static(slate, until_ms=until_ms)
+    sure = slate._replace(variant=None, chances=(1.0,) * len(slate.items), brought=())
+
+    found, until = SIGNER.open_static(token, at_ms=until_ms - 1)
+
+    assert found == sure
+    assert until_ms <= until < until_ms + HOUR_MS
+
+
+def test_a_static_page_reports_until_its_time_is_over():
+    """To the millisecond, by the time that is handed over."""
+    assert SIGNER.resolve(STATIC_TOKEN, at_ms=UNTIL - 1).items == SLATE.items
+    with pytest.raises(ExpiredToken, match="valid until 2027-01-15 08:00 UTC"):
+        SIGNER.resolve(STATIC_TOKEN, at_ms=UNTIL)
+
+
+def test_neither_purpose_is_taken_for_the_other():
+    """Not by asking for it, and not by writing the other's first byte over it."""
+    with pytest.raises(TokenError, match="that of a static page"):
+        SIGNER.open(STATIC_TOKEN)
+    with pytest.raises(TokenError, match="none of a static page"):
+        SIGNER.open_static(TOKEN, at_ms=0)
+    for token, other in ((TOKEN, STATIC_TOKEN), (STATIC_TOKEN, TOKEN)):
+        with pytest.raises(TokenError, match="not signed here"):
+            SIGNER.resolve(other[:2] + token[2:], at_ms=0)
+
+
+def test_the_key_of_static_pages_signs_nothing_else():
+    """Were it known, live slates would still not be forged with it, nor the other way round."""
+    derived = Signer([static_key(b"a key")])
+
+    assert is_refused(derived.sign(SLATE))
+    with pytest.raises(TokenError, match="not signed here"):
+        SIGNER.open_static(derived.sign_static(SLATE, until_ms=UNTIL), at_ms=0)
+
+
+def test_the_key_before_opens_static_pages_as_far_as_they_were_exported():
+    """Ordinary tokens of it are valid for hours; a static page is not drawn anew."""
+    hour = UNTIL // HOUR_MS - 3
+    kept = Signer([b"new"], exported={static_key(b"a key"): hour})
+    revoked = Signer([b"new"], exported={static_key(b"a key"): REVOKED})
+
+    assert kept.resolve(STATIC_TOKEN, at_ms=hour * HOUR_MS - 1).items == SLATE.items
+    with pytest.raises(ExpiredToken):
+        kept.resolve(STATIC_TOKEN, at_ms=hour * HOUR_MS)
+    with pytest.raises(RevokedToken):
+        revoked.resolve(STATIC_TOKEN, at_ms=0)
+    with pytest.raises(TokenError, match="not signed here"):
+        Signer([b"new", b"a key"]).resolve(STATIC_TOKEN, at_ms=0)
+
+
+def test_a_static_page_of_another_store_is_refused_as_such():
+    """Whatever its time."""
+    with pytest.raises(ForeignToken, match="another store"):
+        Signer([b"a key"], store="other").resolve(STATIC_TOKEN, at_ms=UNTIL)
+
+
+def test_a_static_token_that_ends_early_is_damaged():
+    """Signed by us all the same."""
+    payload = SIGNER.static_prefix + b"\x00"
+    short = slate_token._sealed(static_key(b"a key"), payload)
+
+    with pytest.raises(TokenError, match="damaged"):
+        SIGNER.resolve(short, at_ms=0)
+
+
+def test_any_change_of_a_static_token_is_noticed():
+    """A letter anywhere, its time among them."""
+    for at, letter in enumerate(STATIC_TOKEN):
+        other = "A" if letter != "A" else "B"
+        with pytest.raises(TokenError):
+            SIGNER.resolve(STATIC_TOKEN[:at] + other + STATIC_TOKEN[at + 1 :], at_ms=0)
