@@ -302,7 +302,7 @@ def related(
       recommender related why-does-my-knee-click -k 5 --explain
       recommender related why-does-my-knee-click --why gout
     """
-    bundle = _edited_bundle(whole=False)
+    bundle = edited_bundle(whole=False)
     row = bundle.shelf.row(id)
     if row is None:
         row, id = _at_address(bundle, id)
@@ -392,17 +392,17 @@ def _show_explanation(explanation: Explanation) -> None:
     say(f"readers: {readers_line(explanation)}")
 
 
-def _edited_bundle(*, whole: bool = True) -> Bundle:
+def edited_bundle(*, whole: bool = True, at: datetime | None = None) -> Bundle:
     """The live bundle beside the store, with what came and went since it was built, under the
-    editors' rules of this moment. See ``Bundle.beside`` for ``whole``.
+    editors' rules of this moment, or of that of ``at``. See ``Bundle.beside`` for ``whole``.
     """
     from recommender.bundle.bundle import load_bundle
     from recommender.store.database import Store
 
     settings = here()
     rules = editorial.load(settings.editorial)
-    bundle = load_bundle(settings.models, rules=rules, now=now())
-    if not _is_absent(settings.database):
+    bundle = load_bundle(settings.models, rules=rules, now=at or now())
+    if not is_absent(settings.database):
         try:
             with Store(settings.database, writing=False) as store:
                 bundle = bundle.beside(store, whole=whole)
@@ -420,35 +420,6 @@ def _no_such_article(id: str, bundle: Bundle) -> str:
     ids = list(map(bundle.shelf.id_of, bundle.shelf.pages_with_lists()))
     near = process.extractOne(id, ids, score_cutoff=75)
     return f"{text}; did you mean {near[0]}?" if near else text
-
-
-@click.command("export")
-@click.argument("folder", type=PATH, metavar="DIR")
-@click.option(
-    "--format",
-    type=click.Choice(["json", "html", "pages"]),
-    required=True,
-    help="one file for all, a fragment an article, or the text pages with their lists replaced",
-)
-@click.option("-k", type=LENGTH, default=10, metavar="N", help="links a list; not for pages")
-def export(folder: Path, format: str, k: int) -> None:
-    """Write the lists of all articles as files.
-
-    \b
-    example:
-      recommender export out/ --format pages
-    """
-    from recommender.bundle import export as exporting
-    from recommender.store.database import Store
-
-    bundle, stored = _edited_bundle(), []
-    if format == "pages":
-        with Store(here().database, writing=False) as store:
-            stored = store.pages()
-    with Shown() as progress:
-        done = exporting.export(bundle, folder, format, stored=stored, k=k, progress=progress)
-    say(f"{done.n_written:,} lists of bundle {bundle.name} written to {folder}")
-    warn(done.left)
 
 
 @click.command("evaluate")
@@ -480,7 +451,7 @@ def evaluate(
     models = settings.models
     bundles = [_side_of(models, name, named=True) for name in names or ("live",)]
     # Judging by a file leaves no empty store behind.
-    if events and _is_absent(settings.database):
+    if events and is_absent(settings.database):
         report = judge(bundles, events, k=k)
     else:
         with Store(settings.database, writing=False) as store:
@@ -612,7 +583,7 @@ def compare(
     models = settings.models
     before, after = (_side_of(models, name) for name in (old, new))
     # Comparing leaves no empty store behind; without one, categories go by a title.
-    if _is_absent(settings.database):
+    if is_absent(settings.database):
         found = between(before, after, k=k, events=events, models=models)
     else:
         with Store(settings.database, writing=False) as store:
@@ -739,7 +710,7 @@ def _print_comparison(found: Comparison, most: int) -> None:
     say(found.verdict)
 
 
-def _is_absent(database: str) -> bool:
+def is_absent(database: str) -> bool:
     """Is it a file that is not there?"""
     from sqlalchemy.engine import make_url
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import click
 
 from recommender import __version__
-from recommender.cli import analysts, audit, experiment, judge, notebooks, operators
+from recommender.cli import analysts, audit, experiment, export, judge, notebooks, operators
 from recommender.errors import RecommenderError
 from recommender.terminal import remark
 
@@ -62,7 +62,7 @@ for command in (
     operators.train,
     operators.forget,
     analysts.related,
-    analysts.export,
+    export.export,
     analysts.evaluate,
     analysts.compare,
     audit.audit,
