@@ -199,6 +199,11 @@ class Figures:
             "1 if articles that came or went have to wait, since the store or they are at fault",
             float(self.live.behind is not None),
         )
+        yield gauge(
+            "recommender_store_foreign",
+            "1 if the store is not that of the live bundle, so that /health/ready is 503",
+            float(self.live.stranger is not None),
+        )
         flagged = self._flags()
         yield gauge(
             "recommender_store_up", "0 if the store is out of reach", float(flagged is not None)

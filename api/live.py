@@ -21,6 +21,7 @@ import numpy as np
 from recommender.bundle import experiments, registry
 from recommender.bundle.activation import tried
 from recommender.bundle.fallback import FallbackLists
+from recommender.bundle.kinship import kinship
 from recommender.bundle.overlay import MOST_COMPARED, Patched, Pending
 from recommender.bundle.published import Lists
 from recommender.errors import RecommenderError, StoreError
@@ -72,7 +73,8 @@ class Added:
 class Live:
     """What is being served now. ``answers`` is None until there is a bundle, or articles in the
     store; ``fault`` is what could not be loaded, ``behind`` why articles that came or went have to
-    wait. ``mended`` is called for every list that could not be composed (``Answers``).
+    wait, ``stranger`` that the store is not that of the live bundle (``kinship``). ``mended`` is
+    called for every list that could not be composed (``Answers``).
 
     ``trial`` is the experiment that runs, None while there is none; each of its arms is looked
     after like the live bundle.
@@ -95,6 +97,7 @@ class Live:
         self.latencies = Latencies()
         self.fault: str | None = None
         self.behind: str | None = None
+        self.stranger: str | None = None
         self.ticks = ticks
         self._mended = mended
         self._no_slates_since: float | None = None
@@ -139,7 +142,7 @@ class Live:
 
     def faults(self) -> str | None:
         """Everything that is not as it should be, also where lists are served all the same."""
-        found = [self.fault, self.stored.fault, self.behind]
+        found = [self.fault, self.stranger, self.stored.fault, self.behind]
         found.append(None if self.has_slates() else NO_SLATES)
         found += [arm.behind for arm in self._arms]
         return "; ".join(dict.fromkeys(each for each in found if each)) or None
@@ -316,6 +319,7 @@ class Live:
         lists, store, added = self._lists, self.stored.store, self._added
         self.behind = None
         if lists is None:
+            self.stranger = None
             return self._without_bundle(store, added) if store else added
         if added is None or added.lists is not lists:
             added = Added(lists)
@@ -352,11 +356,14 @@ class Live:
                 if ours and not there:
                     self.stored.gone_back()
                     ours = False
+                self._look_for_kinship(lists, store, ours=ours)
                 self._keys = lists, store, keys
                 # A store has no name until it is served from.
                 self._is_built_from = ours or (not lists.about.store and there)
             seen, patch = self._state(store), added.patch
             if seen != added.seen:
+                if self.stranger:
+                    self._look_for_kinship(lists, store, ours=ours)
                 beside = None if self._is_built_from else lists
                 pending = pending or Pending(lists.about.change if beside is None else 0)
                 changed = store.changed_since(pending.number, whole=MOST_COMPARED)
@@ -380,6 +387,16 @@ class Live:
         if same and (seen, patch, pending) == (added.seen, added.patch, added.pending):
             return added
         return Added(lists, patch, seal, seen, pending)
+
+    def _look_for_kinship(self, lists: Lists, store: Store, *, ours: bool) -> None:
+        """Is the store that of the bundle? It is if it is ``ours`` by its name."""
+        before, self.stranger = self.stranger, None
+        if not ours and (found := kinship(lists, store)).is_foreign:
+            self.stranger = found.sentence(store.place, bundle=f"bundle {lists.name}")
+        if self.stranger and not before:
+            logger.error("%s", self.stranger)
+        elif before and not self.stranger:
+            logger.info("%s is the store of bundle %s now", store.name, lists.name)
 
 
 class Watcher:

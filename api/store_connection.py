@@ -100,6 +100,8 @@ class Stored:
             self.signer = self._signer_of(self.name)
             self.journal = Journal(store, clock=self.now_ms)
             self.store, self.fault = store, None
+            if store.was_made:
+                logger.warning("made a new store: %s", store.place)
             if self._had_one:
                 logger.info("the store is back")
             elif store.seen_by_others():

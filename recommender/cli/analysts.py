@@ -14,7 +14,7 @@ from recommender.articles.formats.detect import FORMATS as ARTICLE_FORMATS
 from recommender.bundle import registry
 from recommender.bundle.composition import MAX_K, Placed
 from recommender.cli.judge import show_grades, show_judged
-from recommender.cli.output import COUNT, as_json, here, moment, now, warn
+from recommender.cli.output import COUNT, as_json, here, moment, now, warn, warn_of_new
 from recommender.errors import EvaluationError, RecommenderError, StoreError
 from recommender.events.event import HAND_PICKED
 from recommender.events.formats.detect import FORMATS
@@ -134,6 +134,7 @@ def import_articles(
             raise RecommenderError(f"nothing imported: no article in it: {reasons}")
         progress.stage("writing to the store")
         with Store(settings.database) as store:
+            warn_of_new(store)
             changes = store.apply(batch, full=full, new_ids=new_ids)
     notes = [*batch.left_out_sentences, *batch.notes, *_link_sentences(changes)]
     if as_json:
@@ -224,6 +225,7 @@ def import_events(
         )
         try:
             with Store(settings.database) as store:
+                warn_of_new(store)
                 received = write(store, reader, again=again)
         finally:
             problems = [problem.text for problem in reader.problems]

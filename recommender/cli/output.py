@@ -6,12 +6,16 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from recommender.config import Settings, settings
 from recommender.terminal import remark
 from recommender.times import parse_time
+
+if TYPE_CHECKING:
+    from recommender.store.database import Store
 
 # Not tuned: what a terminal shows at once.
 MAX_NAMED = 20
@@ -42,3 +46,9 @@ def warn(lines: Sequence[str], *, n_all: int = 0) -> None:
     remark(*lines[:MAX_NAMED])
     if more := max(n_all, len(lines)) - min(MAX_NAMED, len(lines)):
         remark(f"... and {more:,} more")
+
+
+def warn_of_new(store: Store) -> None:
+    """Say where a store was made: in another folder than the others' it is of no use to anybody."""
+    if store.was_made:
+        warn([f"made a new store: {store.place}"])

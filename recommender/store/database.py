@@ -69,6 +69,8 @@ class Store:
         """
         self.url = url
         self.name = masked(url)
+        # Whether there was none before it was opened.
+        self.was_made = False
         self._database = Engine(
             url, writing=writing, busy_seconds=busy_seconds, statement_seconds=statement_seconds
         )
@@ -89,7 +91,7 @@ class Store:
             raise StoreError(f"{self.name}: there is no store in it; recommender import makes one")
         if self._database.writing:
             with self.transaction() as connection:
-                migrate(connection)
+                self.was_made = migrate(connection) == 0
             return
         with self.reading() as connection:
             check_version(connection)
@@ -132,6 +134,12 @@ class Store:
         will be found again; it stays so until the store is opened anew.
         """
         self._database.file.check()
+
+    @property
+    def place(self) -> str:
+        """Its name, and where it is if that depends on the folder one is in."""
+        path = self._database.file.path
+        return self.name if path is None or str(path) in self.name else f"{self.name} ({path})"
 
     @property
     def may_write(self) -> bool:

@@ -230,8 +230,10 @@ STEPS = (_first, _pages, _live, _layouts, _forgeable, _images, _pieces, _grades,
 MIGRATION_LOCK = 7_263_550_142
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the store up to date. ``StoreError`` if it was made by a newer release."""
+def migrate(connection: Connection) -> int:
+    """Bring the store up to date; returns the version it had, 0 if there was none. ``StoreError``
+    if it was made by a newer release.
+    """
     if connection.dialect.name == "postgresql":  # SQLite's writers come one at a time anyway
         connection.execute(sql.text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
     connection.execute(
@@ -243,6 +245,7 @@ def migrate(connection: Connection) -> None:
         connection.execute(
             sql.text("INSERT INTO schema_version (version) VALUES (:version)"), {"version": number}
         )
+    return version
 
 
 def check_version(connection: Connection) -> None:

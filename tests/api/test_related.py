@@ -19,6 +19,7 @@ from asking import (
     STUB,
     Client,
     Clock,
+    articles,
     ids,
     is_error,
     publish,
@@ -801,8 +802,16 @@ def test_the_model_says_where_it_comes_from(client: Client, lists: Lists):
     assert (about["built"], about["decided_by"]) == (NOW.isoformat(), "text")
 
 
-def test_probes_say_that_all_is_well(client: Client, lists: Lists):
-    """Alive, and ready with a model."""
+def test_probes_say_that_all_is_well(app: Api, settings: Settings, lists: Lists):
+    """Alive, and ready with a model, beside the store of the site."""
+    with Store(settings.database) as store:
+        batch = Batch()
+        for article in articles():
+            batch.add(article, "test")
+        store.apply(batch)
+    app.live.catch_up()
+    client = Client(app)
+
     assert client.get("/health/live").json() == {"status": "alive"}
     assert client.get("/health/ready").json() == {
         "status": "ready",
