@@ -13,13 +13,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
+from fastapi.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import recommender
 from recommender.config import Settings, settings
+from recommender.errors import MissingExtra
 from recommender_api import admin, routes
 from recommender_api.events import Events
 from recommender_api.http import (
@@ -184,9 +187,37 @@ def create_app(
     routes.add(app, live, app.related, app.events, pool)
     if key:
         admin.add(app, live, stored, app.metrics, settings=settings, clock=clock)
+    if settings.console == "on":
+        _add_console(app, live, stored, settings, clock=clock, ticks=ticks)
     if extra is not None:
         extra(app)
     return app
+
+
+def _add_console(
+    app: Api,
+    live: Live,
+    stored: Stored,
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime],
+    ticks: Callable[[], float],
+) -> None:
+    """Give the application the editors' console. ``MissingExtra`` without what it takes."""
+    for name in ("argon2", "python_multipart"):
+        if find_spec(name) is None:
+            raise MissingExtra("the console", "console")
+    # Who has no console need not load it.
+    from recommender_api.console import pages
+    from recommender_api.console.app import PREFIX, Console
+
+    console = Console(live, stored, settings, clock=clock, ticks=ticks)
+    pages.add(console)
+    app.mount(PREFIX, console.app())
+
+    @app.get(PREFIX, include_in_schema=False)
+    async def first_page() -> Response:
+        return RedirectResponse(f"{PREFIX}/", status_code=303)
 
 
 def _look(stored: Stored, live: Live) -> float:

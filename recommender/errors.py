@@ -15,6 +15,7 @@ into the one error shape.
     ├── Rejected             an event that a page sent is refused
     ├── StoreError           the store is missing, too new, or out of reach
     ├── EditorialError       the editors' rules have a faulty line
+    ├── AccountError         an account of the console cannot be made or changed so
     ├── TrainingError        there is nothing to train on
     ├── BundleError          a bundle is missing, damaged or of an unknown layout
     ├── ExperimentError      an experiment cannot be started, read or stopped
@@ -103,6 +104,10 @@ class StoreError(RecommenderError):
 
 class EditorialError(RecommenderError):
     """A line of the editors' rules has a fault."""
+
+
+class AccountError(RecommenderError):
+    """An account of the editors' console cannot be made or changed so."""
 
 
 class TrainingError(RecommenderError):

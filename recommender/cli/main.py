@@ -16,7 +16,16 @@ from collections.abc import Sequence
 import click
 
 from recommender import __version__
-from recommender.cli import analysts, audit, experiment, export, judge, notebooks, operators
+from recommender.cli import (
+    analysts,
+    audit,
+    experiment,
+    export,
+    judge,
+    notebooks,
+    operators,
+    user,
+)
 from recommender.errors import RecommenderError
 from recommender.terminal import remark
 
@@ -70,6 +79,7 @@ for command in (
     judge.judge,
     notebooks.notebooks,
     operators.models,
+    user.user,
     operators.serve,
     operators.demo,
 ):

@@ -1,0 +1,19 @@
+"""The pages of the console: one row a page, in the order of the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from recommender_api.console import listed, sign_in
+from recommender_api.console.app import Console
+
+PAGES: tuple[Callable[[Console], None], ...] = (
+    sign_in.add,
+    listed.add,
+)
+
+
+def add(console: Console) -> None:
+    """Give the console all of its pages."""
+    for page in PAGES:
+        page(console)
