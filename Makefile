@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 
-.PHONY: help demo test check bench widget clean
+.PHONY: help demo test check bench widget image clean
 
 help:
 	@echo "make demo    import the sample site, train, compare the lists, serve on http://127.0.0.1:8000"
@@ -13,6 +13,7 @@ help:
 	@echo "make test    the whole test suite"
 	@echo "make check   format, lint, types and the fast tests"
 	@echo "make widget  write api/static/widget.js from widget.source.js"
+	@echo "make image   run the steps of Dockerfile in a clean Debian, and what they make (root, mmdebstrap)"
 	@echo "make bench   speed, memory and quality beside peers and floors (FULL=1: and every long simulation)"
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
@@ -54,6 +55,9 @@ widget:
 	test -x $(VENV)/widget/bin/python || $(PYTHON) -m venv $(VENV)/widget
 	$(VENV)/widget/bin/pip install --quiet "tdewolff-minify==2.24.12"
 	$(VENV)/widget/bin/python .ci/widget.py
+
+image: $(VENV)/test.stamp
+	$(BIN)/python .ci/image.py
 
 clean:
 	rm -rf $(VENV) .demo build *.egg-info

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 # What is for users, README first.
-MANUAL = [README, *sorted(DOCS.glob("*.md"))]
+MANUAL = [README, *sorted(DOCS.rglob("*.md"))]
 PROSE = [
     *MANUAL,
     *(

@@ -1,0 +1,41 @@
+#!/bin/sh
+# The nightly job of README.md ("Every night"): once, or every day at a time.
+#
+#   nightly.sh               now
+#   nightly.sh --at 03:10    every day at ten past three (UTC unless TZ says otherwise), until stopped
+set -u
+
+nightly() {
+    recommender train --if-new 500 --promote-if-better
+    recommender forget --older-than 90
+}
+
+seconds_until() {
+    now=$(date +%s)
+    due=$(date --date "today $1" +%s) || exit 2
+    [ "$due" -gt "$now" ] || due=$(date --date "tomorrow $1" +%s)
+    echo $((due - now))
+}
+
+case "${1-}" in
+'')
+    set -e
+    nightly
+    ;;
+--at)
+    # As the first process of a container it has to see to its own end. A training that is cut off
+    # leaves no bundle behind.
+    trap 'kill ${!-} 2>/dev/null; exit 0' TERM INT
+    while :; do
+        pause=$(seconds_until "${2:?--at needs a time: 03:10}") || exit 2
+        echo "next nightly job in $pause seconds"
+        sleep "$pause" & wait $!
+        # Tomorrow is another day: what went wrong is in the log.
+        (nightly) & wait $!
+    done
+    ;;
+*)
+    echo "nightly.sh [--at HH:MM]" >&2
+    exit 2
+    ;;
+esac
