@@ -25,6 +25,7 @@ from recommender.store.click_filters import Caps, count_flagged, n_live
 from recommender.store.database import Store
 from recommender.store.event_writer import FOLDED, tallies_of
 from recommender.store.group_commit import BEYOND
+from recommender.store.refusals import origins_of
 from recommender_api.http import check_key
 from recommender_api.live import Live
 from recommender_api.metrics import Metrics, gauge, gauges
@@ -36,6 +37,8 @@ from recommender_api.store_connection import Stored
 MAX_ARTICLES = 500
 # Counting what is flagged reads the log; an operator's system asks every few seconds.
 FLAGGED_SECONDS = 60
+# How long the page waits for posts refused in the last seconds to be counted, too.
+REFUSED_SECONDS = 1.0
 
 
 def add(
@@ -231,6 +234,13 @@ class Figures:
             "what",
             n,
         )
+        yield gauges(
+            "recommender_origins_refused",
+            "Posts of events refused today, by the origin that RECOMMENDER_ALLOWED_ORIGINS lacks; "
+            "other: of origins beyond the few that are counted by name",
+            "origin",
+            origins_of(self._today),
+        )
         answers = self.live.answers
         usual = answers.lists.about.sent.usual_views if answers and answers.lists else None
         capped = {
@@ -250,6 +260,8 @@ class Figures:
         store, now = self.stored.store, self.live.ticks()
         if store is None:
             return None
+        if (journal := self.stored.journal) is not None:
+            journal.count_refused(REFUSED_SECONDS)
         try:
             with store.reading(seconds=FLAGGED_SECONDS) as connection:
                 self._today = tallies_of(connection, self.stored.now_ms() // DAY_MS)

@@ -22,6 +22,7 @@ from recommender.events.crawlers import is_crawler
 from recommender.events.ingest import OTHER_STORE, Gate, Incoming
 from recommender.store.event_writer import REJECTED
 from recommender.store.group_commit import Journal, Outcome
+from recommender.store.refusals import NOT_ALLOWED
 from recommender_api.http import (
     NOT_STORED,
     OPEN,
@@ -87,11 +88,30 @@ class Events:
     async def preflight(self, scope: Scope) -> Reply:
         """What a browser asks before it lets a page send JSON to us."""
         origin = (header(scope, b"origin") or b"").decode("latin-1")
-        self._check_origin(origin, scope)
+        try:
+            self._check_origin(origin, scope)
+        except Refusal as refusal:
+            self._count(refusal, scope)
+            raise
         return Reply(204, [*PREFLIGHT, *open_to(origin)], b"")
 
     async def __call__(self, scope: Scope, receive: Receive) -> Reply:
-        """The reply; ``Refusal`` for a request that is refused as a whole."""
+        """The reply; ``Refusal`` for a request that is refused as a whole, which is counted."""
+        try:
+            return await self._taken(scope, receive)
+        except Refusal as refusal:
+            self._count(refusal, scope)
+            raise
+
+    def _count(self, refusal: Refusal, scope: Scope) -> None:
+        """Have a refused post counted in the store, by its reason; and the origin by its name,
+        where this is the reason.
+        """
+        if (journal := self.stored.journal) is not None:
+            origin = header(scope, b"origin") if refusal.code == NOT_ALLOWED else None
+            journal.refuse(refusal.code, None if origin is None else origin.decode("latin-1"))
+
+    async def _taken(self, scope: Scope, receive: Receive) -> Reply:
         trusted = self._is_trusted(scope)
         origin = self._check_client(scope, trusted=trusted)
         _check_type(scope)
@@ -158,7 +178,7 @@ class Events:
     def _check_origin(self, origin: str | None, scope: Scope) -> None:
         host = (header(scope, b"host") or b"").decode("latin-1")
         if not self.clients.may_post_from(origin, host):
-            raise Refusal(403, "origin_not_allowed", "Pages of this origin may not send events.")
+            raise Refusal(403, NOT_ALLOWED, "Pages of this origin may not send events.")
 
     def _gate(self, scope: Scope, *, trusted: bool) -> Gate:
         agent = (header(scope, b"user-agent") or b"").decode("latin-1")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Scope
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from recommender.errors import SettingsError
+from recommender.events.web_origin import allowed_in, is_allowed
 
 # Clients that are remembered; beyond, those that have been quiet are forgotten. Not tuned.
 MAX_CLIENTS = 50_000
@@ -20,7 +20,6 @@ MAX_CLIENTS = 50_000
 REMEMBERED = 2_000
 # A reader's provider hands out so many bits of an IPv6 address.
 IPV6_PREFIX = 64
-ANY = "*"
 
 
 class Clients:
@@ -31,13 +30,13 @@ class Clients:
     def __init__(self, *, rate: int, trusted_proxies: str, allowed_origins: str) -> None:
         self.rate = rate
         self.proxies = [name for text in _split(trusted_proxies) for name in _networks(text)]
-        self.origins = {_origin(text) for text in _split(allowed_origins)}
+        self.origins = allowed_in(allowed_origins)
         # What each may still send, and when that was so.
         self._left: dict[str, tuple[float, float]] = {}
 
     def may_post_from(self, origin: str | None, host: str | None) -> bool:
         """May a page of this origin send events to us? Without one it is no other site's page."""
-        if origin is None or ANY in self.origins or origin.lower() in self.origins:
+        if origin is None or is_allowed(origin, self.origins):
             return True
         return bool(host) and origin.lower().partition("://")[2] == str(host).lower()
 
@@ -112,20 +111,6 @@ def _networks(text: str) -> list[str]:
     if network.version == 6:
         return [str(network)]
     return [str(network), f"::ffff:{network.network_address}/{96 + network.prefixlen}"]
-
-
-def _origin(text: str) -> str:
-    if text == ANY:
-        return ANY
-    try:
-        parts = urlsplit(text.lower())
-    except ValueError:
-        parts = urlsplit("")
-    if not parts.scheme or not parts.netloc or parts.path not in ("", "/"):
-        raise SettingsError(f"allowed_origins: {text!r} is no origin such as https://example.org")
-    # As browsers write it: without the port that goes without saying.
-    place = parts.netloc.removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, ":"))
-    return f"{parts.scheme}://{place}"
 
 
 @lru_cache(maxsize=REMEMBERED)

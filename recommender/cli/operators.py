@@ -11,6 +11,7 @@ import click
 
 from recommender.bundle import activation, experiments, registry
 from recommender.bundle.registry import Manifest
+from recommender.cli.figures import renew_after
 from recommender.cli.output import COUNT, as_json, here, moment, now, warn
 from recommender.config import Settings, names_in
 from recommender.errors import BundleError
@@ -83,7 +84,10 @@ def validate(as_json: bool) -> int:
 
     settings, now_ms = here(), int(now().timestamp() * 1000)
     with Store(settings.database, writing=False) as store:
-        checks = ask(store, now_ms=now_ms, caps=caps_of(settings), sent=_sent(settings))
+        checks = ask(
+            store, now_ms=now_ms, caps=caps_of(settings), sent=_sent(settings),
+            allowed_origins=settings.allowed_origins,
+        )  # fmt: skip
     if as_json:
         say_json({"checks": [asdict(check) for check in checks]})
     else:
@@ -152,6 +156,7 @@ def train(
     with Shown() as progress, Store(settings.database, create=False) as store:
         news = _news(store, settings) if if_new else None
         if news is not None and if_new and news.n < if_new:
+            renew_after(store, settings, at or now(), f"Not trained: {news}.")
             if as_json:
                 counts = {"n_new_clicks": news.n_clicks, "new": news.new}
                 counts |= {"changed": news.changed, "gone": news.gone}
@@ -169,9 +174,14 @@ def train(
             )  # fmt: skip
         else:
             bundle = build(store, settings.models, now=built, options=options, progress=progress)
+        live = promotion.promoted if promotion else options.activate
+        made = f"Trained {bundle.name}, {'live' if live else 'published, not live'}"
+        progress.stage("figures for the console")
+        renew_after(
+            store, settings, built, f"{made}: {promotion.sentence}" if promotion else f"{made}."
+        )
     absent = bundle.about.dates.no_category
     warn([f"RECOMMENDER_AGEING: no article is in category {name!r}" for name in absent])
-    live = promotion.promoted if promotion else options.activate
     if as_json:
         guard = {"promotion": promotion.sentence} if promotion else {}
         say_json({"name": bundle.name, "live": live, **guard, **_summary(bundle.about)})

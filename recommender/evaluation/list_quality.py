@@ -23,6 +23,7 @@ from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.evaluation.baselines import Case
 from recommender.events.event import ORIGINS
 from recommender.lists.rerank import LEAST_FLOOR, MIN_PAIR_CLICKS
+from recommender.store.rules import EVERYWHERE
 from recommender.text.tfidf import SAME_SUBJECT
 
 if TYPE_CHECKING:
@@ -264,13 +265,35 @@ def final_lists(bundle: Bundle, k: int) -> tuple[np.ndarray, np.ndarray]:
     origins[:, :width] = np.where(prepared != EMPTY, np.asarray(lists.origins)[:, :k], EMPTY)
     # As prepared, but for what editors arrange and lists that are filled up.
     short = (items != EMPTY).sum(axis=1) < min(k, MIN_LINKS)
-    arranged = np.flatnonzero(real if bundle.rules is not None else real & short)
+    arranged = np.flatnonzero(real & (short | _ruled(bundle, items)))
     for row in arranged.tolist():
         placed = lists.composed(row, k=k, rules=bundle.rules, now=bundle.now)
         items[row], origins[row] = EMPTY, EMPTY
         items[row, : len(placed)] = [link.row for link in placed]
         origins[row, : len(placed)] = [ORIGINS.index(link.origin) for link in placed]
     return items, _fills_up(bundle, items, origins)
+
+
+def _ruled(bundle: Bundle, items: np.ndarray) -> np.ndarray:
+    """Of which pages a rule may change the list, ``(n_articles,)``; ``items``, ``(n_articles, k)``,
+    are the lists before.
+    """
+    ruled = np.zeros(len(items), dtype=bool)
+    if bundle.rules is None or bundle.now is None:
+        return ruled
+    blocked = []
+    for rule in bundle.rules.rules:
+        if not rule.valid(bundle.now):
+            continue
+        row = bundle.lists.find(rule.source if rule.source != EVERYWHERE else rule.target)
+        if rule.source != EVERYWHERE:
+            if row is not None:
+                ruled[row] = True
+        elif rule.action != "block":
+            return ~ruled
+        elif row is not None:
+            blocked.append(row)
+    return ruled | np.isin(items, blocked).any(axis=1)
 
 
 def _fills_up(bundle: Bundle, items: np.ndarray, origins: np.ndarray) -> np.ndarray:

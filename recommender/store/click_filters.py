@@ -120,6 +120,15 @@ N_LAYOUTS = f"""
     ) k WHERE layout <> '{OTHER}'
 """
 COUNTS = FLAGGED + "SELECT reason, COUNT(*) AS n FROM flagged GROUP BY reason"
+DAILY_COUNTS = f"""{FLAGGED}
+    SELECT day, reason, COUNT(*) AS n FROM (
+        SELECT f.reason AS reason, COALESCE(v.ts, c.ts) / 86400000 AS day
+        FROM flagged f LEFT JOIN views v ON v.view_id = f.view_id
+        LEFT JOIN (
+            SELECT view_id, MIN(ts) AS ts FROM clicks WHERE live > {BY_READER} GROUP BY view_id
+        ) c ON v.view_id IS NULL AND c.view_id = f.view_id
+    ) k WHERE day IS NOT NULL GROUP BY day, reason
+"""
 EXAMPLES = FLAGGED + "SELECT view_id FROM flagged WHERE reason = :reason ORDER BY view_id LIMIT 3"
 
 
@@ -142,6 +151,14 @@ def count_flagged(connection: Connection, caps: Caps) -> dict[str, int]:
     """
     rows = connection.execute(sql.text(COUNTS), caps.limits)
     return dict.fromkeys(REASONS, 0) | {row.reason: row.n for row in rows}
+
+
+def flagged_by_day(connection: Connection, caps: Caps) -> dict[tuple[int, str], int]:
+    """How many views (of crawlers and origins) and clicks are flagged under ``caps``, by the day of
+    their view (since 1970, UTC) and the reason.
+    """
+    rows = connection.execute(sql.text(DAILY_COUNTS), caps.limits)
+    return {(int(row.day), row.reason): int(row.n) for row in rows}
 
 
 def n_live(connection: Connection) -> int:

@@ -8,7 +8,7 @@ two arrived in.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,9 @@ class Log:
       slate ``s``, in the order shown; ``heads`` is ``(n_slates + 1,)``.
     - Links, ``(n_links,)``: ``item``, the target; ``position``, from 1, or 0 where unknown;
       ``propensity``, the chance of this item there, NaN where unknown; ``brought``, whether it
-      stood there only because a request asked for it.
+      stood there only because a request asked for it;
+      ``origin``, why it stood there, a number into ``origins``; of no links unless it was asked
+      for, and the empty text where the log does not say.
     - Daily views, ``(n_daily_views,)``: ``view_day``, ``view_slate``, ``n_views``, ``view_live``.
     - Daily clicks, ``(n_daily_clicks,)``: ``click_day``, ``click_link`` (a link's number),
       ``n_clicks``, of which ``n_in_sessions`` were made in a session, ``click_live``. Numbers of
@@ -127,6 +129,8 @@ class Log:
     n_other_layouts: int = 0
     n_unknown: int = 0
     n_visits_left: int = 0
+    origin: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int8))
+    origins: tuple[str, ...] = ()
 
     @property
     def link_slate(self) -> np.ndarray:
@@ -190,10 +194,16 @@ class Log:
 
 
 def count(
-    store: Store, ids: Sequence[str], *, until: int | None = None, caps: Caps | None = None
+    store: Store,
+    ids: Sequence[str],
+    *,
+    until: int | None = None,
+    caps: Caps | None = None,
+    with_origins: bool = False,
 ) -> Log:
     """Count the store's log of views before ``until`` (exclusive, milliseconds since 1970, UTC;
-    None: all), less what is flagged under ``caps``. ``ids`` gives the articles their numbers.
+    None: all), less what is flagged under ``caps``. ``ids`` gives the articles their numbers. Of
+    links it is known why they stood there only ``with_origins``.
     """
     with store.snapshot() as connection:
         end = _until(until)
@@ -201,7 +211,7 @@ def count(
         limit = {**end, **limits(connection, caps or Caps(), until_day=end_day)}
         known = ids_by_key(connection)
         number = _numbers(known, ids)
-        slates = read_slates(connection)
+        slates = read_slates(connection, with_origins=with_origins)
         layouts = Names()
         views = columns(connection, DAILY_VIEWS, limit, texts={"layout": layouts.of})
         clicks = columns(
@@ -259,6 +269,8 @@ def count(
         view_live=views["live"].astype(bool),
         click_live=clicks["live"].astype(bool),
         brought=slates.brought[links],
+        origin=slates.origin[links] if with_origins else slates.origin,
+        origins=slates.origins,
         n_other_layouts=n_other,
         n_visits_left=n_left,
         n_unknown=len(np.setdiff1d(np.concatenate([slates.source, slates.item]), [*known])),

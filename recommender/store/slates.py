@@ -24,7 +24,8 @@ class Slates:
     target; ``position``, from 1, or 0 where the order is unknown, with gaps where a part of a list
     is all that is known of it; ``propensity``, the chance with
     which the page put this item there, NaN where unknown; ``brought``, whether it stood there only
-    because a request asked for it.
+    because a request asked for it; ``origin``, a number into ``origins``, of no links where these
+    were not asked for.
     """
 
     number: np.ndarray
@@ -37,6 +38,8 @@ class Slates:
     propensity: np.ndarray
     brought: np.ndarray
     lists: tuple[str, ...]
+    origin: np.ndarray
+    origins: tuple[str, ...]
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
         """Where the slates with these ``numbers`` of the store stand, both ``(n,)``."""
@@ -52,11 +55,17 @@ class Slates:
 
 
 def read(
-    connection: Connection, among: str | None = None, values: Mapping[str, Any] | None = None
+    connection: Connection,
+    among: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    *,
+    with_origins: bool = False,
 ) -> Slates:
-    """All slates, or those whose numbers the statement ``among`` finds, with its parameters."""
+    """All slates, or those whose numbers the statement ``among`` finds, with its parameters; why
+    each link stands where it does only ``with_origins``.
+    """
     wanted = "" if among is None else f"WHERE slate IN ({among})"
-    lists = Names()
+    lists, origins = Names(), Names()
     slates = columns(
         connection,
         f"SELECT slate, source, list, ordered FROM slates {wanted} ORDER BY slate",
@@ -65,9 +74,10 @@ def read(
     )
     links = columns(
         connection,
-        "SELECT slate, item, position, propensity, brought "
+        f"SELECT slate, item, position, propensity, brought{', origin' if with_origins else ''} "
         f"FROM slate_links {wanted} ORDER BY slate, rank",
         values or {},
+        texts={"origin": origins.of} if with_origins else None,
         floats=("position", "propensity"),
     )
     heads = np.append(np.searchsorted(links["slate"], slates["slate"]), len(links["slate"]))
@@ -82,6 +92,8 @@ def read(
         propensity=links["propensity"],
         brought=links["brought"].astype(bool),
         lists=tuple(lists),
+        origin=links.get("origin", np.zeros(0, np.int64)).astype(np.int8),
+        origins=tuple(origins),
     )
 
 

@@ -7,6 +7,7 @@ where clicks do not suffice. The thresholds are rules of thumb, not tuned, state
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -21,13 +22,14 @@ from recommender.bundle.registry import Sent
 from recommender.clicks import position_bias
 from recommender.clicks.influence import limited
 from recommender.clicks.intervention_harvesting import MAX_POSITION
-from recommender.events.event import EARLIEST, TOLERATED_MS
+from recommender.events.event import DAY_MS, EARLIEST, TOLERATED_MS
+from recommender.events.web_origin import allowed_in
 from recommender.ranking.ranker import MIN_CLICKS
-from recommender.store import click_filters, counts, page_clicks
+from recommender.store import click_filters, counts, page_clicks, refusals
 from recommender.store.click_filters import Caps
 from recommender.store.counts import Log
 from recommender.store.database import Store
-from recommender.store.event_writer import REJECTED
+from recommender.store.event_writer import REJECTED, tallies_of
 from recommender.times import EPOCH
 
 # What is half there after so long is taken for lost.
@@ -74,10 +76,11 @@ def validate(
     caps: Caps | None = None,
     seed: int = 0,
     sent: Sent | None = None,
+    allowed_origins: str = "",
 ) -> list[Check]:
     """Ask everything. Events younger than ``PATIENCE_MS`` at ``now_ms`` (milliseconds since 1970,
     UTC) may still wait for their other half, and are not asked for it. ``sent`` is the live
-    bundle's account of what pages sent, None if there is none.
+    bundle's account of what pages sent, None if there is none; ``allowed_origins`` is the setting.
     """
     caps = caps or Caps()
     everything = store.articles()
@@ -94,6 +97,7 @@ def validate(
         found += [_halves(connection, now_ms), _not_shown(connection)]
         found += [_times(connection, now_ms)]
         found += [_flagged(connection, caps), _rejected(connection)]
+        found += [_origins(connection, now_ms, allowed_in(allowed_origins))]
         found += [_unknown_numbers(connection), _other_layouts(connection)]
     return found
 
@@ -416,6 +420,27 @@ def _rejected(connection: Connection) -> Check:
     return Check(
         "few events are refused", n <= MAX_REJECTED * received, summary, named[:N_EXAMPLES]
     )
+
+
+def _origins(connection: Connection, now_ms: int, allowed: Collection[str]) -> Check:
+    """Of a site that the settings forgot nothing else shows."""
+    first_day = now_ms // DAY_MS - RECENT_DAYS + 1
+    origins, n_other = refusals.refused_origins(connection, first_day=first_day, allowed=allowed)
+    received = sum(
+        tallies_of(connection, day).get("received", 0)
+        for day in range(first_day, now_ms // DAY_MS + 1)
+    )
+    n = sum(each.n for each in origins)
+    named = [f"{each.origin}: {each.n:,}, last on {each.last}" for each in origins[:N_EXAMPLES]]
+    summary = f"{n:,} posts of the last {RECENT_DAYS} days came from origins that are not allowed"
+    if n:
+        summary += (
+            ": if such a site is yours, add its origin to RECOMMENDER_ALLOWED_ORIGINS and start "
+            "the server anew"
+        )
+    if n_other:
+        named.append(f"{n_other:,} of origins that are not named")
+    return Check("pages of all sites may send events", n <= MAX_REJECTED * received, summary, named)
 
 
 _UNKNOWN_NUMBERS = """

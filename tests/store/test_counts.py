@@ -422,8 +422,8 @@ def test_counting_stands_still_while_others_write(store: Store, monkeypatch: pyt
     stored(store, [Article(id=id, title=id.title()) for id in IDS], [view("v1", "knee", "gout")])
     read = counts.read_slates
 
-    def and_then_somebody_writes(connection):
-        found = read(connection)
+    def and_then_somebody_writes(connection, **options):
+        found = read(connection, **options)
 
         def write() -> None:
             with Store(store.engine.url.render_as_string(hide_password=False)) as other:
