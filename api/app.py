@@ -37,6 +37,7 @@ from recommender_api.http import (
     send_reply,
 )
 from recommender_api.live import Live, Watcher
+from recommender_api.logs import Access, paths_of
 from recommender_api.metrics import Metrics
 from recommender_api.origins import Origins
 from recommender_api.pool import Pool, share_interpreter
@@ -170,7 +171,6 @@ def create_app(
     )
     app.metrics, app.stored, app.live = metrics, stored, live
     app.edge = Edge(settings.admin_key, pool.is_full, clients.client)
-    app.front = clients.behind_proxies(app.answer)
     key = settings.admin_key
     app.related = Related(live, watchers[0], clock=clock, admin_key=key, metrics=metrics)
     app.events = Events(
@@ -191,6 +191,10 @@ def create_app(
         _add_console(app, live, stored, settings, clock=clock, ticks=ticks)
     if extra is not None:
         extra(app)
+    answer: ASGIApp = app.answer
+    if settings.access_log == "on":
+        answer = Access(answer, paths_of(app.routes), format=settings.log_format)
+    app.front = clients.behind_proxies(answer)
     return app
 
 

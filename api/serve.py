@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 import os
 import shutil
@@ -20,10 +19,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG
 
 from recommender.config import PREFIX, Settings
 from recommender.errors import SettingsError
+from recommender_api import logs
 from recommender_api.metrics import FOLDER
 
 if TYPE_CHECKING:
@@ -64,12 +63,12 @@ def serve(
         for field in fields(settings):
             os.environ[PREFIX + field.name.upper()] = str(getattr(settings, field.name))
         # What the application takes is loaded by them alone: the parent starts them at once.
-        app: Callable[[], FastAPI] | str = "recommender_api.app:from_environment"
+        by_name = "recommender_api.app:from_environment"
         with _metrics_folder() as folder:
             # Each counts in a file of this folder, and whichever is asked adds them up.
             os.environ[FOLDER] = str(folder)
             try:
-                _run(app, host, port, workers)
+                _run(by_name, settings, host, port, workers)
             finally:
                 del os.environ[FOLDER]
     else:
@@ -77,10 +76,16 @@ def serve(
         # uvicorn finishes what is under way and then raises the signal once more.
         signal.signal(signal.SIGTERM, _leave)
         signal.signal(signal.SIGINT, _leave)
-        _run(lambda: create_app(settings, clock=lambda: datetime.now(UTC), extra=site), host, port)
+
+        def app() -> FastAPI:
+            return create_app(settings, clock=lambda: datetime.now(UTC), extra=site)
+
+        _run(app, settings, host, port)
 
 
-def _run(app: Callable[[], FastAPI] | str, host: str, port: int, workers: int = 1) -> None:
+def _run(
+    app: Callable[[], FastAPI] | str, settings: Settings, host: str, port: int, workers: int = 1
+) -> None:
     uvicorn.run(
         app,
         factory=True,
@@ -90,11 +95,12 @@ def _run(app: Callable[[], FastAPI] | str, host: str, port: int, workers: int = 
         http="recommender_api.connections:PROTOCOL",
         ws="none",
         timeout_keep_alive=IDLE_SECONDS,
+        # Ours is asked for, and says less (``logs``).
         access_log=False,
         # Which proxies are trusted is for our settings alone, not for FORWARDED_ALLOW_IPS.
         proxy_headers=False,
         server_header=False,
-        log_config=_logging(),
+        log_config=logs.config(level=settings.log_level, format=settings.log_format),
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_worker_healthcheck=HEALTH_SECONDS,
     )
@@ -156,10 +162,3 @@ def _check_address(host: str, port: int) -> None:
     except (OSError, OverflowError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
         raise SettingsError(f"{host}:{port}: cannot listen there: {reason}") from exc
-
-
-def _logging() -> dict[str, object]:
-    """uvicorn's way of logging, for our messages too."""
-    config = copy.deepcopy(LOGGING_CONFIG)
-    config["loggers"]["api"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
-    return config

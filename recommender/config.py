@@ -42,7 +42,8 @@ class Settings:
     ``max_changed`` of a hundred pages get another first link is held too. When ``signing_key``
     changes, the one before is valid for ``previous_key_hours``. ``console`` is ``on`` if editors
     may sign in at ``/console``, else ``off``; ``time_zone`` is the zone in which days of editors'
-    rules begin and end.
+    rules begin and end. The service logs what is of ``log_level`` at least, as ``log_format`` has
+    it, and answers if ``access_log`` is ``on``.
     """
 
     database: str = "sqlite:///recommender.db"
@@ -68,6 +69,9 @@ class Settings:
     unjudged: str = "promote"
     max_changed: int = 100
     teaser: int = 160
+    log_level: str = "info"
+    log_format: str = "text"
+    access_log: str = "off"
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
@@ -81,6 +85,9 @@ WORDS = {
     "event_origin": ("off", "on"),
     "console": ("off", "on"),
     "unjudged": ("promote", "hold"),
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json"),
+    "access_log": ("off", "on"),
 }
 # Settings that are whole numbers, and between what.
 NUMBERS = {

@@ -13,7 +13,7 @@ from recommender.bundle import activation, experiments, registry
 from recommender.bundle.registry import Manifest
 from recommender.cli.figures import renew_after
 from recommender.cli.output import COUNT, as_json, here, moment, now, warn
-from recommender.config import Settings, names_in
+from recommender.config import WORDS, Settings, names_in
 from recommender.errors import BundleError
 from recommender.lists import editorial
 from recommender.progress import Shown
@@ -403,7 +403,29 @@ def models_prune(keep: int) -> None:
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on")
 @port_option
 @click.option("--workers", type=COUNT, default=1, metavar="N", help="processes")
-def serve(host: str, port: int, workers: int) -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(WORDS["log_level"]),
+    help="least level that is logged; by default RECOMMENDER_LOG_LEVEL, else info",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(WORDS["log_format"]),
+    help="lines for people or of JSON; by default RECOMMENDER_LOG_FORMAT, else text",
+)
+@click.option(
+    "--access-log",
+    is_flag=True,
+    help="a line an answer on stdout, without query strings, referrers, agents and whole addresses",
+)
+def serve(
+    host: str,
+    port: int,
+    workers: int,
+    log_level: str | None,
+    log_format: str | None,
+    access_log: bool,
+) -> None:
     """Serve the live bundle over HTTP.
 
     \b
@@ -412,7 +434,14 @@ def serve(host: str, port: int, workers: int) -> None:
     """
     from recommender_api.serve import serve as run
 
-    run(here(), host=host, port=port, workers=workers)
+    settings = here()
+    settings = replace(
+        settings,
+        log_level=log_level or settings.log_level,
+        log_format=log_format or settings.log_format,
+        access_log="on" if access_log else settings.access_log,
+    )
+    run(settings, host=host, port=port, workers=workers)
 
 
 @click.command("demo")
