@@ -41,6 +41,8 @@ MAX_QUESTION_BYTES = 300
 MAX_FAULTS = 20
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+# A page by its row, how many links, which slate, and the keys of the rules in force.
+Composed = tuple[int | None, int, int, tuple[tuple[int, int], ...]]
 BY_HAND = ("pinned", "fallback")
 FALLBACK = b'"origin":"fallback"'
 
@@ -124,7 +126,7 @@ class Answers:
         self.touched: Collection[int] = patch.touched if patch else ()
         self.changed: Collection[int] = patch.read if patch else ()
         self.questions: dict[bytes, Question] = {}
-        self._composed: dict[tuple[int | None, int, int, tuple[int, ...]], tuple[bytes, bytes]] = {}
+        self._composed: dict[Composed, tuple[bytes, bytes]] = {}
         self._tails: dict[tuple[int, int, int], bytes] = {}
         arms = (EXPLORE if slate_of(at, lists.share) else BEST for at in range(N_VARIANTS))
         self._token_heads = [head_of(lists.name, at, arm) for at, arm in enumerate(arms)]
@@ -268,7 +270,7 @@ class Answers:
         """The links of an article as put together now, and what a token holds of them."""
         id = None if row is None else self.shelf.id_of(row)
         in_force = self.rules.about(id, now)
-        key = (row, k, slate, tuple(rule.line for rule in in_force))
+        key = (row, k, slate, tuple(rule.key for rule in in_force))
         composed = None if exclude else self._composed.get(key)
         if composed is None:
             rules = self.rules if in_force else None

@@ -29,9 +29,9 @@ from recommender_api.metrics import SECONDS as BOUNDS
 MAX_MADE = 4_000
 # Pages of which the chances in all of their slates are kept: some 500 bytes each.
 MAX_PAGES = 50_000
-# A page by its id, how many links, which slate, and the lines of the rules in force.
-Lines = tuple[int, ...]
-Key = tuple[str, int, Shown, Lines]
+# A page by its id, how many links, which slate, and the keys of the rules in force.
+Keys = tuple[tuple[int, int], ...]
+Key = tuple[str, int, Shown, Keys]
 
 
 class Made(NamedTuple):
@@ -56,7 +56,7 @@ class Trial:
         shelves, rules = [each.shelf for each in answers], [each.rules for each in answers]
         self.mixture = Mixture(experiment, shelves, rules)
         self._made: dict[Key, Made] = {}
-        self._chances: dict[tuple[str, int, Lines], bytes] = {}
+        self._chances: dict[tuple[str, int, Keys], bytes] = {}
 
     def of(
         self,
@@ -74,7 +74,7 @@ class Trial:
         in_force = self.answers[0].rules.about(id, now)
         asked = Asked(k, now, exclude, with_rules=bool(in_force))
         shown = self.mixture.by_variant[variant]
-        key = (id, k, shown, tuple(rule.line for rule in in_force))
+        key = (id, k, shown, tuple(rule.key for rule in in_force))
         made = None if exclude else self._made.get(key)
         if made is None:
             made = self._make(rows, shown, asked, (id, k, key[-1]))
@@ -88,7 +88,7 @@ class Trial:
         return Sent(head_json(id, answers.shelf.name, token), made.items)
 
     def _make(
-        self, rows: tuple[int, ...], shown: Shown, asked: Asked, page: tuple[str, int, Lines]
+        self, rows: tuple[int, ...], shown: Shown, asked: Asked, page: tuple[str, int, Keys]
     ) -> Made:
         """One of the slates of a page."""
         chances = None if asked.exclude else self._chances.get(page)

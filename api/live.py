@@ -1,6 +1,7 @@
 """What is being served: the live bundle, the editors' rules, and what the store adds to them.
 
-All three are picked up when they change, without a restart. What is new is loaded aside and put in
+All three are picked up when they change, without a restart: rules are those of the file and, beside
+them, of the console. What is new is loaded aside and put in
 place by replacing one reference; requests under way keep the old. What is broken is logged once
 and the old keeps serving. A process that starts with no bundle that it can read answers fallback
 lists from the store, and its probe of readiness gives the reason, until there is one. One that
@@ -25,10 +26,12 @@ from recommender.bundle.kinship import kinship
 from recommender.bundle.overlay import MOST_COMPARED, Patched, Pending
 from recommender.bundle.published import Lists
 from recommender.errors import RecommenderError, StoreError
-from recommender.lists import editorial
 from recommender.lists.arms import Experiment
 from recommender.lists.editorial import Rules
+from recommender.lists.rules_file import LAST_GOOD, last_good, load, remarks_on, written
+from recommender.store import rules as console_rules
 from recommender.store.database import Store
+from recommender.store.rules import Rule
 from recommender_api.answers import Answers, Seal
 from recommender_api.experiments import Latencies, Trial
 from recommender_api.schemas import Refusal
@@ -102,10 +105,16 @@ class Live:
         self._mended = mended
         self._no_slates_since: float | None = None
         self._lists: Lists | None = None
+        # The rules that hold, and what they are put together from: the file's last good ones, and
+        # the console's as last read, with what they were read at; None before that.
         self._rules: Rules | None = None
+        self._file: Rules | None = None
+        self._console: list[Rule] | None = None
+        self._console_at: tuple[Store, int] | None = None
+        self.zone = stored.settings.zone
         # Nothing is added to a bundle, if that is what ``models`` is.
         is_bundle = (models / registry.MANIFEST).is_file()
-        self._kept_rules = (models.parent if is_bundle else models) / editorial.LAST_GOOD
+        self._kept_rules = (models.parent if is_bundle else models) / LAST_GOOD
         self._added: Added | None = None
         self._keys: tuple[Lists, Store, np.ndarray] | None = None
         self._is_built_from = False
@@ -161,11 +170,15 @@ class Live:
             self.fault = fault
 
     def catch_up(self) -> None:
-        """Take notice of articles that came or went a moment ago. ``StoreError`` if the store is
-        out of reach.
+        """Take notice of articles that came or went a moment ago, and of rules that were made in
+        the console. ``StoreError`` if the store is out of reach.
         """
         store = self.stored.store
-        if store is not None and any(each.is_behind(store) for each in (self, *self._arms)):
+        if store is None:
+            return
+        at = store, console_rules.last_change(store)
+        everyone = (self, *self._arms)
+        if any(each._console_at != at or each.is_behind(store) for each in everyone):
             self.refresh()
 
     def is_behind(self, store: Store) -> bool:
@@ -214,8 +227,8 @@ class Live:
             return
         if not (answers and before and answers.written is rules and before.lists is lists):
             logger.info("serving %s under %d editors' rules", lists.name, len(rules.rules))
-            for remark in self.answers.rules.remarks[:MAX_REMARKS]:
-                logger.warning("%s: %s", self.rules_file, remark)
+            for remark in remarks_on(self.answers.rules, self.rules_file)[:MAX_REMARKS]:
+                logger.warning("%s", remark)
 
     def _load_lists(self) -> str | None:
         try:
@@ -229,23 +242,46 @@ class Live:
         return None
 
     def _load_rules(self) -> str | None:
+        fault = None
+        self._read_console()
         try:
-            rules = editorial.load(self.rules_file)
+            self._file = load(self.rules_file, zone=self.zone)
         except RecommenderError as exc:
-            self._rules = self._rules or editorial.last_good(self._kept_rules)
-            hold = "the last good rules hold" if self._rules else "no rules hold"
-            return f"{exc}; {hold} until it is mended"
+            if self._file is None and (kept := last_good(self._kept_rules)):
+                self._file = Rules(kept.of_file, zone=self.zone)
+            hold = "the last good rules hold" if self._file else "no rules hold"
+            if self._file is None and self._console:
+                hold = "those of the console alone hold"
+            fault = f"{exc}; {hold} until it is mended"
+        rules = (self._file or Rules(zone=self.zone)).beside(self._console or [])
         if self._rules is None or self._rules.rules != rules.rules:
             self._rules = rules
-            self._keep(rules)
-        return None
+            # Without the file's rules there is nothing good to keep.
+            if self._file is not None:
+                self._keep(rules)
+        return fault
+
+    def _read_console(self) -> None:
+        """Read the rules of the console if they were changed; while the store is away, the last
+        known ones hold, after a restart too.
+        """
+        if (store := self.stored.store) is not None:
+            try:
+                # Before reading: what is changed meanwhile is seen at the next look.
+                at = store, console_rules.last_change(store)
+                if at != self._console_at:
+                    self._console, self._console_at = console_rules.read(store), at
+            except StoreError as exc:
+                logger.warning("%s (the rules of the console hold as last known)", exc)
+        if self._console is None and (kept := last_good(self._kept_rules)):
+            self._console = kept.of_console
 
     def _keep(self, rules: Rules) -> None:
         path = self._kept_rules
         try:
             if rules.rules or path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                registry.replace_file(path, editorial.written(rules))
+                registry.replace_file(path, written(rules.rules))
         except OSError as exc:
             logger.warning(
                 "%s: cannot be written: %s (a restart could not go by these rules)", path, exc

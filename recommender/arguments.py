@@ -23,6 +23,7 @@ from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from recommender.errors import ArgumentError
 from recommender.escaping import terminal
@@ -104,6 +105,19 @@ def moment(name: str, value: Any) -> datetime:
     if not isinstance(value, datetime):
         raise TypeError(f"{name}: {given(value)} is given; give a datetime")
     return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def zone(name: str, value: Any) -> ZoneInfo:
+    """A time zone by its name, such as ``Europe/Berlin``; ``TypeError`` if it is no text,
+    ``ArgumentError`` if there is none of the name.
+    """
+    written = text(name, value, what="the name of a time zone, such as Europe/Berlin")
+    try:
+        return ZoneInfo(written)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ArgumentError(
+            f"{name}: {given(value)} is no time zone, such as Europe/Berlin"
+        ) from None
 
 
 def one_of(name: str, value: Any, words: Collection[str]) -> str:

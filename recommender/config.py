@@ -76,6 +76,11 @@ class Settings:
     html_body: str = ""
     html_recommended: str = ""
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """``time_zone`` as an object."""
+        return ZoneInfo(self.time_zone)
+
 
 PATHS = ("models", "editorial")
 # Settings that are one of a few words.

@@ -58,12 +58,14 @@ from recommender.frames.loading import (
     checked_events,
 )
 from recommender.frames.site import Site
-from recommender.lists import editorial
+from recommender.lists import rules_file
+from recommender.lists.editorial import Rules
 from recommender.progress import Progress
 from recommender.store import counts, impressions
 from recommender.store.counts import Log, n_ahead
 from recommender.store.database import Store
 from recommender.store.impressions import Impressions
+from recommender.store.rules import read as console_rules
 from recommender.training.pipeline import Options, build
 
 if TYPE_CHECKING:
@@ -84,18 +86,39 @@ def connect(database: str | Path = "sqlite:///recommender.db") -> Site:
     return Site(Store(database, writing=False))
 
 
-def load(models: str | Path = "models", *, editorial_file: str | Path | None = None) -> Bundle:
+def load(
+    models: str | Path = "models",
+    *,
+    editorial_file: str | Path | None = None,
+    site: Site | Store | None = None,
+    now: datetime | None = None,
+    time_zone: str = "UTC",
+) -> Bundle:
     """The live bundle below ``models``, or the bundle ``models`` itself.
 
-    With ``editorial_file``, the editors' pins and blocks in force now are applied to its lists;
+    With ``editorial_file``, the editors' pins and blocks in force now, or at ``now``, are applied
+    to its lists, and so are those that were made in the console of a connected ``site``; where both
+    speak of one place of a page, the file's holds. Days begin and end in ``time_zone``.
     ``EditorialError`` if there is no such file.
     """
-    if editorial_file is None:
+    if editorial_file is None and site is None:
         return load_bundle(models)
-    file = arguments.path("editorial_file", editorial_file)
-    if not file.exists():
-        raise EditorialError(f"{file}: there is no such file; name the editors' rules, or none")
-    return load_bundle(models, rules=editorial.load(file), now=datetime.now(UTC))
+    moment = datetime.now(UTC) if now is None else arguments.moment("now", now)
+    zone, rules = arguments.zone("time_zone", time_zone), Rules()
+    if editorial_file is not None:
+        file = arguments.path("editorial_file", editorial_file)
+        if not file.exists():
+            raise EditorialError(f"{file}: there is no such file; name the editors' rules, or none")
+        rules = rules_file.load(file, zone=zone)
+    if site is not None:
+        store = _store_of(site)
+        if store is None:
+            raise TypeError(
+                f"site: {arguments.given(site)} is given; give a site, as recommender.connect "
+                "returns it"
+            )
+        rules = rules.beside(console_rules(store))
+    return load_bundle(models, rules=rules, now=moment)
 
 
 def train(

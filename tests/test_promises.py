@@ -14,7 +14,7 @@ from recommender.bundle.bundle import Bundle
 from recommender.bundle.composition import Link
 from recommender.candidates import MIN_LINKS
 from recommender.events.event import ORIGINS
-from recommender.lists import editorial
+from recommender.lists import rules_file
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ListOf = Callable[[Bundle], list[Link]]
@@ -159,7 +159,7 @@ def test_editors_win(bundle: Bundle):
     ids = pages(bundle)
     source, pinned, blocked = ids[0], ids[-1], bundle.related(ids[0])[0].id
     lines = ["action,source,target,position", f"pin,{source},{pinned},2", f"block,*,{blocked},"]
-    rules = editorial.parse("\n".join(lines), where="editorial.csv")
+    rules = rules_file.parse("\n".join(lines), where="editorial.csv")
     edited = Bundle(bundle.folder, rules=rules, now=NOW)
 
     lists = every_list(edited)

@@ -9,7 +9,7 @@ that were prepared, as they were written down when the bundle was built (``Steps
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from math import sqrt
 from typing import Annotated, Any, NamedTuple
@@ -126,7 +126,9 @@ def readers_of(
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """The line of the editors' rules that put a link there, or keeps it out."""
+    """The editors' rule that put a link there, or keeps it out: a ``line`` of the file, or a rule
+    of the console by its ``number``, and then that of the line is 0.
+    """
 
     action: str
     source: str
@@ -136,12 +138,14 @@ class Ruling:
     starts: str | None
     ends: str | None
     line: int
+    number: int = 0
 
     @classmethod
     def of(cls, rule: Rule) -> Ruling:
         """What is to be seen of a rule."""
         place = (rule.action, rule.source, rule.target, rule.position)
-        return cls(*place, rule.reason, _minute(rule.starts), _minute(rule.ends), rule.line)
+        times = _minute(rule.starts), _minute(rule.ends)
+        return cls(*place, rule.reason, *times, rule.line, rule.number)
 
 
 def _minute(moment: datetime | None) -> str | None:
@@ -640,11 +644,13 @@ def _rule_of(
     found = [
         rule for rule in rules.about(ids[0], now) if rule.target == ids[1] and rule.action == action
     ]
-    return max(found, key=lambda rule: rule.source == ids[0], default=None)
+    rule = max(found, key=lambda rule: rule.source == ids[0], default=None)
+    # Its last day is one of the site's zone.
+    return rule and replace(rule, ends=rule.ends and rule.ends.astimezone(rules.zone))
 
 
 def _reason(rule: Rule) -> str:
-    where = f"line {rule.line} of the rules"
+    where = rule.where if rule.is_of_console else f"{rule.where} of the rules"
     # A rule ends when its last day does.
     until = f", until {rule.ends - MOMENT:%Y-%m-%d}" if rule.ends else ""
     return f": {rule.reason} ({where}{until})" if rule.reason else f" ({where}{until})"

@@ -14,11 +14,11 @@ from recommender.articles.formats.detect import FORMATS as ARTICLE_FORMATS
 from recommender.bundle import registry
 from recommender.bundle.composition import MAX_K, Placed
 from recommender.cli.judge import show_grades, show_judged
-from recommender.cli.output import COUNT, as_json, here, moment, now, warn, warn_of_new
-from recommender.errors import EvaluationError, RecommenderError, StoreError
+from recommender.cli.output import COUNT, as_json, here, is_absent, moment, now, warn, warn_of_new
+from recommender.cli.rules import day, rules_of, store_here
+from recommender.errors import EvaluationError, RecommenderError
 from recommender.events.event import HAND_PICKED
 from recommender.events.formats.detect import FORMATS
-from recommender.lists import editorial
 from recommender.progress import Shown
 from recommender.terminal import Cell, Table, below, say, say_json, show, styled
 
@@ -293,9 +293,23 @@ def import_events(
     "--why", metavar="CANDIDATE", help="why this article is in the list, or why it is not"
 )
 @click.option("--html", "as_html", type=PATH, metavar="FILE", help="write the reasons as a page")
+@click.option("--bundle", "name", metavar="NAME", help="instead of the live one")
+@click.option(
+    "--at",
+    "date",
+    metavar="DATE",
+    help="as on a day, or at a time, of the site's time zone: under the rules in force then",
+)
 @as_json
 def related(
-    id: str, k: int, explain: bool, why: str | None, as_html: Path | None, as_json: bool
+    id: str,
+    k: int,
+    explain: bool,
+    why: str | None,
+    as_html: Path | None,
+    name: str | None,
+    date: str | None,
+    as_json: bool,
 ) -> None:
     """Show the list of an article, by its id or its address; or explain one link, listed or not.
 
@@ -303,8 +317,9 @@ def related(
     example:
       recommender related why-does-my-knee-click -k 5 --explain
       recommender related why-does-my-knee-click --why gout
+      recommender related why-does-my-knee-click --at 2026-12-24
     """
-    bundle = edited_bundle(whole=False)
+    bundle = edited_bundle(name, at=None if date is None else day(date), whole=False)
     row = bundle.shelf.row(id)
     if row is None:
         row, id = _at_address(bundle, id)
@@ -394,24 +409,24 @@ def _show_explanation(explanation: Explanation) -> None:
     say(f"readers: {readers_line(explanation)}")
 
 
-def edited_bundle(*, whole: bool = True, at: datetime | None = None) -> Bundle:
-    """The live bundle beside the store, with what came and went since it was built, under the
-    editors' rules of this moment, or of that of ``at``. See ``Bundle.beside`` for ``whole``.
+def edited_bundle(
+    name: str | None = None, *, at: datetime | None = None, whole: bool = True
+) -> Bundle:
+    """A bundle, by default the live one, beside the store, with what came and went since it was
+    built, under the editors' rules of this moment, or of another. See ``Bundle.beside`` for
+    ``whole``.
     """
-    from recommender.bundle.bundle import load_bundle
-    from recommender.store.database import Store
+    from recommender.bundle.bundle import Bundle
+    from recommender.lists import rules_file
 
     settings = here()
-    rules = editorial.load(settings.editorial)
-    bundle = load_bundle(settings.models, rules=rules, now=at or now())
-    if not is_absent(settings.database):
-        try:
-            with Store(settings.database, writing=False) as store:
-                bundle = bundle.beside(store, whole=whole)
-        except StoreError as exc:
-            warn([f"{exc}; what came or went since the bundle was built is not known"])
+    folder = registry.inside(settings.models, name) if name else registry.resolve(settings.models)
+    with store_here(settings, without="what came or went since the bundle was built") as store:
+        bundle = Bundle(folder, rules=rules_of(settings, store), now=at or now())
+        if store is not None:
+            bundle = bundle.beside(store, whole=whole)
     if bundle.rules:
-        warn([f"{settings.editorial}: {remark}" for remark in bundle.rules.remarks])
+        warn(rules_file.remarks_on(bundle.rules, settings.editorial))
     return bundle
 
 
@@ -710,13 +725,3 @@ def _print_comparison(found: Comparison, most: int) -> None:
         say(f"- {note}")
     say(found.summary())
     say(found.verdict)
-
-
-def is_absent(database: str) -> bool:
-    """Is it a file that is not there?"""
-    from sqlalchemy.engine import make_url
-
-    url = make_url(database)
-    if url.get_backend_name() != "sqlite":
-        return False
-    return not url.database or not Path(url.database).exists()

@@ -11,7 +11,6 @@ from recommender.bundle import registry
 from recommender.cli.output import COUNT, here, now, warn
 from recommender.errors import RecommenderError
 from recommender.events.event import HAND_PICKED
-from recommender.lists import editorial
 from recommender.terminal import Cell, Table, say, show, stacked
 
 if TYPE_CHECKING:
@@ -51,13 +50,15 @@ def audit(
     from recommender.bundle.bundle import Bundle
     from recommender.evaluation.audit import FILE, N_STORED
     from recommender.functions import audit as graded
+    from recommender.lists import rules_file
     from recommender.store.database import Store
 
     settings, moment = here(), now()
     models = settings.models
     folder = registry.inside(models, name) if name else _trained(models)
-    bundle = Bundle(folder, rules=editorial.load(settings.editorial), now=moment)
     with Store(settings.database, writing=False) as store:
+        rules = rules_file.of_site(settings.editorial, store, zone=settings.zone)
+        bundle = Bundle(folder, rules=rules, now=moment)
         found = graded(bundle, store, oldest_days=oldest_days, now=moment)
     kept = models / FILE
     # All of it is made before any of it is written.

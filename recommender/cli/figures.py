@@ -12,8 +12,8 @@ import click
 from recommender.bundle import figures as stored
 from recommender.bundle import registry
 from recommender.cli.output import as_json, here, now, warn
+from recommender.cli.rules import rules_of
 from recommender.errors import BundleError, RecommenderError
-from recommender.lists import editorial
 from recommender.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def renewed(
     began = time.perf_counter()
     models = settings.models
     caps = Caps(settings.session_clicks, settings.pair_clicks)
-    found = site_figures(store, _live(settings, moment), now=moment, caps=caps)
+    found = site_figures(store, _live(settings, store, moment), now=moment, caps=caps)
     content = {
         **found.content,
         "training": _training(settings, moment, training),
@@ -82,7 +82,7 @@ def renew_after(store: Store, settings: Settings, moment: datetime, training: st
         warn([f"the console's figures could not be renewed: {exc}; run: {stored.COMMAND}"])
 
 
-def _live(settings: Settings, moment: datetime) -> Bundle | None:
+def _live(settings: Settings, store: Store, moment: datetime) -> Bundle | None:
     """The live bundle under the rules in force, None where there is none that can be read."""
     from recommender.bundle.bundle import Bundle
 
@@ -90,7 +90,7 @@ def _live(settings: Settings, moment: datetime) -> Bundle | None:
         if registry.current(settings.models) is None:
             return None
         folder = registry.resolve(settings.models)
-        return Bundle(folder, rules=editorial.load(settings.editorial), now=moment)
+        return Bundle(folder, rules=rules_of(settings, store), now=moment)
     except BundleError as exc:
         warn([f"{exc}; the figures are made without it"])
         return None

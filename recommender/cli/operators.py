@@ -15,7 +15,6 @@ from recommender.cli.figures import renew_after
 from recommender.cli.output import COUNT, as_json, here, moment, now, warn
 from recommender.config import WORDS, Settings, names_in
 from recommender.errors import BundleError
-from recommender.lists import editorial
 from recommender.progress import Shown
 from recommender.terminal import Table, say, say_json, show, stacked, styled
 
@@ -142,6 +141,7 @@ def train(
     """
     if no_activate and promote_if_better:
         raise click.UsageError("give --no-activate or --promote-if-better, not both")
+    from recommender.lists import rules_file
     from recommender.store.database import Store
     from recommender.training.pipeline import build
 
@@ -152,7 +152,8 @@ def train(
         jobs=jobs,
         activate=not no_activate,
     )
-    editorial.load(settings.editorial)  # a faulty line is better known before than after
+    # A faulty line is better known before than after.
+    rules_file.load(settings.editorial, zone=settings.zone)
     with Shown() as progress, Store(settings.database, create=False) as store:
         news = _news(store, settings) if if_new else None
         if news is not None and if_new and news.n < if_new:

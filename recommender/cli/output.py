@@ -52,3 +52,13 @@ def warn_of_new(store: Store) -> None:
     """Say where a store was made: in another folder than the others' it is of no use to anybody."""
     if store.was_made:
         warn([f"made a new store: {store.place}"])
+
+
+def is_absent(database: str) -> bool:
+    """Is it a file that is not there?"""
+    from sqlalchemy.engine import make_url
+
+    url = make_url(database)
+    if url.get_backend_name() != "sqlite":
+        return False
+    return not url.database or not Path(url.database).exists()

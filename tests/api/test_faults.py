@@ -21,7 +21,7 @@ from recommender.articles.article import Article
 from recommender.articles.batch import Batch
 from recommender.config import Settings
 from recommender.errors import StoreError
-from recommender.lists import editorial
+from recommender.lists import rules_file
 from recommender.store.database import Store
 from recommender_api import store_connection
 from recommender_api.answers import Answers, Seal
@@ -225,7 +225,7 @@ def test_a_spare_list_holds_nothing_that_went_or_is_blocked(settings: Settings, 
     usual = ids(Client(app).get("/v1/related?id=knee-1"))
     rules = tmp_path / "editorial.csv"
     rules.write_text(f"action,source,target\nblock,*,{usual[1]}\n")
-    answers.rules = editorial.load(rules)
+    answers.rules = rules_file.load(rules)
     row = answers.shelf.row("knee-1")
     answers.gone = {answers.shelf.row(usual[0])}
 

@@ -17,7 +17,7 @@ from recommender.articles.article import Article
 from recommender.articles.batch import Batch
 from recommender.bundle import activation, registry
 from recommender.config import Settings
-from recommender.lists import editorial
+from recommender.lists.rules_file import LAST_GOOD
 from recommender.store.database import Store
 from recommender.training.pipeline import Options, build
 from recommender_api.app import create_app
@@ -273,7 +273,7 @@ def test_where_no_rules_can_be_kept_they_hold_all_the_same(
     """The log says once what a restart could not do; nothing is ever added to a bundle."""
     rules = tmp_path / "editorial.csv"
     rules.write_text("action,source,target\nblock,*,knee-2\n")
-    (models / editorial.LAST_GOOD).mkdir()
+    (models / LAST_GOOD).mkdir()
 
     live = looked_after(models / old, rules)
     live.refresh()

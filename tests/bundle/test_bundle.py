@@ -13,7 +13,7 @@ from recommender.articles.article import Article
 from recommender.bundle.bundle import CARD, Bundle, load_bundle
 from recommender.bundle.published import Evidence
 from recommender.errors import BundleError
-from recommender.lists import editorial
+from recommender.lists import rules_file
 
 SHOWN = "pain-after-miscarriage"
 
@@ -210,7 +210,7 @@ def test_a_reason_is_given_for_every_link(learned: Bundle):
     assert learned.why(SHOWN, "nowhere") == "not in the list the bundle prepared"
 
     rules = "action,source,target,reason\npin,*,sugar-calories,the editor likes it"
-    pinned = Bundle(learned.folder, rules=editorial.parse(rules, where="e"), now=NOW)
+    pinned = Bundle(learned.folder, rules=rules_file.parse(rules, where="e"), now=NOW)
     assert pinned.related(SHOWN)[0].id == "sugar-calories"
 
 
@@ -252,7 +252,7 @@ def test_the_card_says_what_decided(learned: Bundle, by_text: Bundle):
 def test_rules_come_with_their_time(learned: Bundle):
     """Without it nobody knows which are in force, so none would be applied."""
     with pytest.raises(ValueError, match="give now"):
-        Bundle(learned.folder, rules=editorial.parse("action,source,target", where="e"))
+        Bundle(learned.folder, rules=rules_file.parse("action,source,target", where="e"))
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from recommender.bundle.explanation import (
 )
 from recommender.bundle.overlay import Patched
 from recommender.clicks import cooccurrence
-from recommender.lists import editorial
+from recommender.lists import rules_file
 from recommender.lists.editorial import Rules
 from recommender.store.database import Store
 from recommender.training.pipeline import Options, build
@@ -272,7 +272,7 @@ def test_forms_of_a_word_are_named_as_titles_have_them(tmp_path: Path):
 
 
 def ruled(bundle: Bundle, text: str) -> Bundle:
-    rules: Rules = editorial.parse(text, where="e.csv")
+    rules: Rules = rules_file.parse(text, where="e.csv")
     return Bundle(bundle.folder, rules=rules, now=datetime(2026, 11, 22, tzinfo=UTC))
 
 

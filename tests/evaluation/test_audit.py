@@ -21,7 +21,7 @@ from recommender.errors import EvaluationError
 from recommender.evaluation.audit import Audit
 from recommender.experiments.freezing import hand_picked
 from recommender.frames.site import Site
-from recommender.lists import editorial
+from recommender.lists import rules_file
 from recommender.store.database import Store
 
 TOPICS = {
@@ -349,7 +349,7 @@ def test_editors_rules_and_age_are_heeded(tmp_path: Path):
     with Store("sqlite://") as store:
         stored(store, articles)
         folder = built(tmp_path, articles).folder
-        rules = editorial.parse("action,source,target\nblock,bees-5,bees-6\n", where="e.csv")
+        rules = rules_file.parse("action,source,target\nblock,bees-5,bees-6\n", where="e.csv")
         bundle = Bundle(folder, rules=rules, now=NOW)
 
         found = recommender.audit(bundle, store, now=NOW, oldest_days=3_000)

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.errors import EditorialError
-from recommender.lists.editorial import Rules, last_good, load, parse, written
+from recommender.lists.editorial import Rules
+from recommender.lists.rules_file import last_good, load, parse, written
+from recommender.store.rules import Rule
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 HEADING = "action,source,target,position,from,until,reason\n"
@@ -110,9 +112,9 @@ def test_until_a_day_ends_at_midnight():
         ("pin,*,b,first,,,", "field position"),
         ("pin,*,b,²,,,", "field position"),
         ("pin,*,b," + "9" * 5000 + ",,,", "field position"),
-        ("pin,*,b,,tomorrow,,", "field from: not an ISO 8601 date: 'tomorrow'"),
-        ("pin,*,b,,,2026-02-30,", "field until: not an ISO 8601 date"),
-        ("pin,*,b,,0001-01-01T00:00:00+09:00,,", "field from: not an ISO 8601 date"),
+        ("pin,*,b,,tomorrow,,", "field from: no date: 'tomorrow'; write it as 2026-11-30"),
+        ("pin,*,b,,,2026-02-30,", "field until: no date: '2026-02-30'"),
+        ("pin,*,b,,0001-01-01T00:00:00+09:00,,", "field from: no date"),
         ("pin,*,b,,2026-11-22,2026-11-21,", "field until: not after from"),
         ("pin,*,b,,,,why,what else", "more cells than the heading has names"),
     ],
@@ -168,11 +170,7 @@ def test_nothing_is_no_rules(tmp_path: Path, raw: bytes | None):
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
-    """Another encoding with its line, a folder as such."""
-    (tmp_path / "e.csv").write_bytes(HEADING.encode() + "block,*,müsli,,,,".encode("latin-1"))
-
-    with pytest.raises(EditorialError, match=r"e\.csv:2: not UTF-8"):
-        load(tmp_path / "e.csv")
+    """A folder as such."""
     with pytest.raises(EditorialError, match="cannot be read"):
         load(tmp_path)
 
@@ -215,7 +213,7 @@ def test_rules_that_are_kept_are_the_same_rules(tmp_path: Path):
         "pin,*,=cmd,,,9999-12-31,",
     )
 
-    kept.write_text(written(before), encoding="utf-8", newline="")
+    kept.write_text(written(before.rules), encoding="utf-8", newline="")
 
     after = last_good(kept)
     assert after is not None
@@ -231,6 +229,64 @@ def test_a_damaged_copy_of_rules_is_none(tmp_path: Path):
 
     assert last_good(kept) is None
     assert last_good(tmp_path / "none.csv") is None
+
+
+# The file and the console
+
+BOTH = Rules([
+    Rule("pin", "knee", "gout", 1, line=2, ends=NOW + timedelta(days=1)),
+    Rule("pin", "knee", "salt", 1, number=1, account="ann"),
+    Rule("pin", "knee", "corn", 2, number=2, account="ben"),
+])  # fmt: skip
+
+
+def test_for_one_page_and_place_the_file_beats_the_console():
+    """As long as its rule is in force; then the console's holds again."""
+    assert BOTH.apply("knee", IDS, now=NOW)[:2] == [("gout", True), ("corn", True)]
+    assert "salt" not in {rule.target for rule in BOTH.about("knee", NOW)}
+    assert BOTH.overriding(BOTH.rules[1], NOW) == BOTH.rules[0]
+
+    later = NOW + timedelta(days=1)
+    assert BOTH.apply("knee", IDS, now=later)[:2] == [("salt", True), ("corn", True)]
+    assert BOTH.overriding(BOTH.rules[1], later) is None
+
+
+def test_the_file_beats_the_console_by_the_ids_of_articles():
+    """Though one names the page by its address."""
+    merged = rules("pin,https://example.org/gout,knee,1").beside(
+        [Rule("pin", "gout", "salt", 1, number=1), Rule("block", "gout", "b", number=2)]
+    )
+
+    assert merged.resolved(named).apply("gout", IDS, now=NOW) == [
+        ("knee", True),
+        ("a", False),
+        ("c", False),
+    ]
+
+
+def test_a_block_of_the_console_beats_a_pin_of_the_file():
+    """And the other way round."""
+    merged = rules("pin,knee,gout,1", "block,*,salt").beside(
+        [Rule("block", "knee", "gout", number=1), Rule("pin", "knee", "salt", 2, number=2)]
+    )
+
+    assert merged.apply("knee", IDS, now=NOW) == [(id, False) for id in IDS]
+
+
+def test_merged_rules_know_where_they_come_from(tmp_path: Path):
+    """A line, or a number and an account; the copy beside the bundles keeps it."""
+    assert [rule.where for rule in BOTH.rules] == [
+        "line 2",
+        "rule 1 of the console, ann",
+        "rule 2 of the console, ben",
+    ]
+    (tmp_path / "kept.csv").write_text(written(BOTH.rules), encoding="utf-8")
+
+    kept = last_good(tmp_path / "kept.csv")
+
+    assert kept is not None
+    assert kept.of_console == BOTH.of_console
+    assert [rule.target for rule in kept.of_file] == ["gout"]
 
 
 # Addresses
