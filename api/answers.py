@@ -20,8 +20,8 @@ import numpy as np
 
 from recommender.articles.addresses import NOTHING, Found
 from recommender.bundle.answer_bytes import answer, as_json, ending, guessed, head_json, items_json
-from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Placed
-from recommender.bundle.explanation import Kept, Placing, explain_links
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed
+from recommender.bundle.explanation import Explanation, Kept, Placing, explain_links
 from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.overlay import Patched
 from recommender.bundle.published import Lists
@@ -334,6 +334,32 @@ class Answers:
     @cached_property
     def _kept(self) -> Kept | None:
         return None if self.lists is None else Kept.of(self.lists)
+
+    @property
+    def has_counts(self) -> bool:
+        """Does the bundle know how often each link was shown and followed?"""
+        return self._kept is not None
+
+    def explanations(
+        self,
+        row: int | None,
+        links: Sequence[Link],
+        absent: Sequence[str] = (),
+        *,
+        rules: Rules,
+        now: datetime,
+    ) -> dict[str, Explanation]:
+        """By id, what explains the ``links`` of a page under these rules, and those ``absent``;
+        empty where nothing can: without a bundle, and on pages nobody knows.
+        """
+        if row is None or self.lists is None or isinstance(self.shelf, FallbackLists):
+            return {}
+        placed = [(each.id, Placing(each.position, each.origin, each.score)) for each in links]
+        asked = [*placed, *((id, Placing()) for id in absent)]
+        found = explain_links(
+            self.lists, self.shelf, row, asked, kept=self._kept, rules=rules, now=now
+        )
+        return {each.candidate_id: each for each in found}
 
     def explained(self, row: int | None, body: bytes, now: datetime) -> bytes:
         """An answer with the figures behind each link that readers or texts have chosen, and with

@@ -1,19 +1,337 @@
-"""A page's list: the old beside the live one, and what an editor does about it."""
+"""A page's list: the old beside the live one, as readers see it, and what an editor does about it.
+
+What is to be done is drafted in the form and shown in a preview (``drafts``), now or as on a day;
+saving is one action of the history, and can be undone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 
 from starlette.responses import Response
 
+from recommender.articles.article import Article
+from recommender.bundle.composition import DEFAULT_K, Link, Placed
+from recommender.bundle.explanation import Explanation
+from recommender.errors import EditorialError
+from recommender.events.slate_token import N_VARIANTS
+from recommender.lists.editorial import Rules
+from recommender.lists.local_times import NoDate, moment_of
+from recommender.store import rules as console_rules
+from recommender.store.rules import EVERYWHERE, MAX_POSITION, Action, Rule
+from recommender_api.answers import Answers
+from recommender_api.console import drafts as drafting
 from recommender_api.console.app import Console
+from recommender_api.console.drafts import Draft
 from recommender_api.console.visit import Visit
+from recommender_api.schemas import Refusal
+
+# Rows of the history that stand on the page.
+N_ACTIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A link of a list: what readers see, why it is there, and what they did. ``before`` is its
+    place without the drafts, None if it is new; ``pin`` is the rule that put it there.
+    """
+
+    link: Link
+    explanation: Explanation | None
+    before: int | None
+    pin: Rule | None
+
+    @property
+    def unpin(self) -> str:
+        """What the button that takes the pin away says: of a rule, or of a draft."""
+        number = self.pin.number if self.pin else 0
+        draft = number - drafting.FIRST_NUMBER
+        return f"drop {draft}" if draft >= 0 else f"remove {number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A link of the hand-picked list: ``link`` is None where no article is behind it, ``now`` its
+    place in the live list, None if it is not there.
+    """
+
+    id: str
+    link: Link | None
+    now: int | None
+    explanation: Explanation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A rule about the page: its state in words, and whether it is one of the console's."""
+
+    rule: Rule
+    title: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A draft with the title of the article it is about, and what is wrong with it, if anything."""
+
+    draft: Draft
+    title: str
+    fault: str = ""
+
+
+@dataclass(slots=True)
+class Seen:
+    """Everything the page shows."""
+
+    article: Article
+    row: int | None
+    at: datetime
+    is_now: bool
+    rows: list[Row] = field(default_factory=list)
+    gone: list[Link] = field(default_factory=list)
+    picked: list[Picked] = field(default_factory=list)
+    ruled: list[Ruled] = field(default_factory=list)
+    pending: list[Pending] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    n_exploring: int = 0
+    # Whether the bundle has how often links were shown.
+    counts: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+
+    def title(self, id: str) -> str:
+        """What an article is called, its id if it is not known."""
+        return self.names.get(id, id)
 
 
 def add(console: Console) -> None:
     """Have the page answered."""
     console.get("/page", "viewer", partial(_shown, console))
+    console.post("/page", "editor", partial(_sent, console))
+    console.post("/page/undo", "editor", partial(_undone, console))
 
 
 def _shown(console: Console, visit: Visit) -> Response:
-    return console.page(visit, "listed", id=visit.query("id"))
+    return _page(console, visit, visit.query("id"), visit.query("at"), [])
+
+
+def _sent(console: Console, visit: Visit) -> Response:
+    """Draft something more, or save what is drafted: by the button that was pressed."""
+    id, at, (press, of) = visit.field("page"), visit.field("at"), _pressed(visit)
+    drafts = drafting.drafts_of(visit.form)
+    if press == "save":
+        return _saved(console, visit, id, at, drafts)
+    try:
+        if press == "discard":
+            drafts = []
+        elif press in ("add", "preview") and visit.field("add"):
+            # The Enter key presses the first button of a form, which shows the preview.
+            place = visit.field("add_at") or "1"
+            press, of = "pin", f"{place}:{_named(console, visit.field('add'))}"
+        drafts = _drafted(console, id, drafts, press, of)
+    except EditorialError as exc:
+        return _page(console, visit, id, at, drafts, fault=_sentence(exc), status=422)
+    return _page(console, visit, id, at, drafts)
+
+
+def _pressed(visit: Visit) -> tuple[str, str]:
+    """Which button, and of what."""
+    press, _, of = visit.field("press").partition(" ")
+    return press, of
+
+
+def _drafted(console: Console, id: str, drafts: list[Draft], press: str, of: str) -> list[Draft]:
+    """The drafts after what the editor has just done."""
+    if press == "block":
+        return drafting.blocked(drafts, of)
+    if press == "ban":
+        return drafting.blocked(drafts, of, everywhere=True)
+    if press == "drop":
+        return [draft for at, draft in enumerate(drafts) if str(at) != of]
+    if press not in ("pin", "change", "remove"):
+        return drafts
+    there, zone = console_rules.read(console.store), console.zone
+    if press == "pin":
+        place, _, target = of.partition(":")
+        if not (place.isascii() and place.isdigit()) or not target:
+            raise EditorialError(f"place: {place!r} is none of 1 to {MAX_POSITION}")
+        return drafting.pinned(drafts, there, id, target, int(place[:9]), zone=zone)
+    rule = next((each for each in there if str(each.number) == of), None)
+    if rule is None:
+        raise EditorialError("that rule is not there any more: somebody removed it")
+    change = drafting.changed if press == "change" else drafting.removed
+    return change(drafts, rule, zone)
+
+
+def _named(console: Console, text: str) -> str:
+    """The id of the article that an editor named, by id or by address."""
+    if not text:
+        raise EditorialError("name the article to pin: by its id or address, or find it first")
+    id, _ = _answers(console).shelf.named(text)
+    if id is None:
+        raise EditorialError(f"there is no article {text!r}: find it by words of its title first")
+    return id
+
+
+def _saved(console: Console, visit: Visit, id: str, at: str, drafts: Sequence[Draft]) -> Response:
+    store, zone = console.store, console.zone
+    try:
+        there = console_rules.read(store)
+        edits = drafting.edits(drafts, id, zone, there)
+        done = console_rules.write(store, edits, account=visit.account, at=_now(console))
+    except EditorialError as exc:
+        return _page(console, visit, id, at, list(drafts), fault=_sentence(exc), status=422)
+    console.live.refresh()
+    said = "Saved. It is live here now, and within ten seconds everywhere."
+    return console.go(visit, "/page", id=id, at=at, saved=str(done.action), done=said)
+
+
+def _undone(console: Console, visit: Visit) -> Response:
+    id, number = visit.field("page"), visit.field("number_of")
+    try:
+        if not number.isdecimal():
+            raise EditorialError("there is no such action")
+        console_rules.undo(console.store, int(number), account=visit.account, at=_now(console))
+    except EditorialError as exc:
+        fault = f"That cannot be undone: {exc}"
+        return _page(console, visit, id, "", [], fault=fault, status=422)
+    console.live.refresh()
+    return console.go(visit, "/page", id=id, done="Undone.")
+
+
+def _page(
+    console: Console,
+    visit: Visit,
+    id: str,
+    at: str,
+    drafts: list[Draft],
+    *,
+    fault: str = "",
+    status: int = 200,
+) -> Response:
+    moment, wrong = _at(console, at)
+    seen = _seen(console, id, moment or _now(console), drafts)
+    seen.is_now = moment is None
+    saved = visit.query("saved")
+    return console.page(
+        visit,
+        "listed",
+        # htmx swaps in nothing that is not well.
+        200 if visit.is_fragment else status,
+        seen=seen,
+        at=at,
+        fault=fault or wrong,
+        may_edit=visit.session.may("editor"),
+        saved=int(saved) if saved.isdecimal() else 0,
+        every=EVERYWHERE,
+    )
+
+
+def _at(console: Console, text: str) -> tuple[datetime | None, str]:
+    """The moment to show the list of, None for now, and what is wrong with the text."""
+    if not text:
+        return None, ""
+    try:
+        return moment_of(text, console.zone), ""
+    except NoDate as exc:
+        return None, f"As on: {exc}"
+
+
+def _now(console: Console) -> datetime:
+    return console.clock().astimezone(UTC)
+
+
+def _sentence(fault: Exception | str) -> str:
+    text = str(fault)
+    return f"{text[0].upper()}{text[1:]}" if text else text
+
+
+def _answers(console: Console) -> Answers:
+    answers = console.live.answers
+    if answers is None:
+        raise Refusal(503, "not_ready", console.live.fault or "No list is there yet.")
+    return answers
+
+
+def _seen(console: Console, id: str, at: datetime, drafts: Sequence[Draft]) -> Seen:
+    """What there is to see of a page. ``Refusal`` if there is no such article."""
+    store, zone, answers = console.store, console.zone, _answers(console)
+    found = store.articles(ids=[id], with_body=False)
+    if not found:
+        raise Refusal(404, "unknown_article", f"There is no article {id!r}.")
+    (article,) = found
+    shelf = answers.shelf
+    seen = Seen(article, shelf.row(id), at, is_now=True)
+    there = console_rules.read(store)
+    console_as_drafted, faults = drafting.with_drafts(there, drafts, id, zone)
+    file = Rules(answers.written.of_file, zone=zone)
+    before = file.beside(there).resolved(shelf.named)
+    rules = file.beside(console_as_drafted).resolved(shelf.named)
+    seen.actions = console_rules.history(store, source=id, limit=N_ACTIONS)
+    _name(seen, answers, article, [*before.rules, *rules.rules], drafts)
+    seen.pending = [
+        Pending(draft, seen.title(draft.article), _sentence(faults.get(at, "")))
+        for at, draft in enumerate(drafts)
+    ]
+    seen.ruled = [
+        Ruled(rule, seen.title(rule.target), _state(before, rule, at))
+        for rule in (*before.by_source.get(id, ()), *before.by_source.get(EVERYWHERE, ()))
+    ]
+    if seen.row is not None:
+        seen.n_exploring = getattr(shelf, "share", 0) * 100 // N_VARIANTS
+        _fill(seen, answers, rules, before, is_drafted=bool(drafts))
+    return seen
+
+
+def _name(
+    seen: Seen,
+    answers: Answers,
+    article: Article,
+    rules: Sequence[Rule],
+    drafts: Sequence[Draft],
+) -> None:
+    """Find the titles of what the page speaks of."""
+    wanted = {rule.target for rule in rules if rule.source in (article.id, EVERYWHERE)}
+    wanted |= {draft.article for draft in drafts} | {*article.recommended}
+    for action in seen.actions:
+        wanted |= {rule.target for rule in (*action.before, *action.after)}
+    shelf = answers.shelf
+    for id in wanted:
+        if (row := shelf.find(id)) is not None:
+            seen.names[id] = shelf.link(Placed(row, 0.0, ""), 1).title
+
+
+def _fill(seen: Seen, answers: Answers, rules: Rules, before: Rules, *, is_drafted: bool) -> None:
+    """Compose the lists, and explain their links."""
+    shelf, id, at = answers.shelf, seen.article.id, seen.at
+    links = shelf.related(seen.row, k=DEFAULT_K, rules=rules, now=at)
+    old = shelf.related(seen.row, k=DEFAULT_K, rules=before, now=at) if is_drafted else links
+    places, were = ({link.id: link.position for link in each} for each in (links, old))
+    pins = {rule.target: rule for rule in rules.places(id, at).values()}
+    absent = [
+        each for each in seen.article.recommended
+        if each not in places and shelf.find(each) is not None
+    ]  # fmt: skip
+    explained = answers.explanations(seen.row, links, absent, rules=rules, now=at)
+    seen.counts = answers.has_counts
+    seen.rows = [
+        Row(link, explained.get(link.id), were.get(link.id), pins.get(link.id)) for link in links
+    ]
+    seen.gone = [link for link in old if link.id not in places]
+    for target in seen.article.recommended:
+        row = shelf.find(target)
+        link = None if row is None else shelf.link(Placed(row, 0.0, ""), 1)
+        seen.picked.append(Picked(target, link, places.get(target), explained.get(target)))
+
+
+def _state(rules: Rules, rule: Rule, at: datetime) -> str:
+    """What a rule does at a moment, in a word or two."""
+    if rule.ends is not None and rule.ends <= at:
+        return "over"
+    if rule.starts is not None and rule.starts > at:
+        return "not yet"
+    if other := rules.overriding(rule, at):
+        return f"line {other.line} of the file holds instead"
+    return "in force"

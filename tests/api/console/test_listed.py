@@ -1,0 +1,317 @@
+"""A page's list: the old beside the live one, pinned, blocked, previewed, saved and undone."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+from asking import ODD, STUB, Client, Clock, ids
+from consoles import Person, person, prepare, served
+from sites import once
+
+from recommender.config import Settings
+from recommender.store import rules
+from recommender_api.app import Api
+from recommender_api.console.drafts import FIELDS
+
+PAGE = "sleep-5"
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A trained site of one's own, copied."""
+    folder = once(tmp_path_factory, "console", prepare)
+    shutil.copytree(folder, tmp_path / "site")
+    return Settings(
+        database=f"sqlite:///{tmp_path / 'site' / 'site.db'}",
+        models=tmp_path / "site" / "models",
+        editorial=tmp_path / "site" / "editorial.csv",
+        console="on",
+        time_zone="Europe/Berlin",
+    )
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Api]:
+    with served(settings, clock=Clock()) as app:
+        yield app
+
+
+@pytest.fixture
+def ed(app: Api) -> Person:
+    return person(app, "ed")
+
+
+def listed(text: str) -> list[str]:
+    """The ids of the live list on a page, in order."""
+    return [unescape(id) for id in re.findall(r'<li data-id="([^"]*)"', text)]
+
+
+def drafted(text: str) -> list[dict[str, str]]:
+    """The drafts of a page, as its form has them."""
+    part = text.partition('class="drafts"')[2].partition("</ol>")[0]
+    rows = []
+    for row in part.split("<li")[1:]:
+        cells = {}
+        for name in FIELDS:
+            found = re.search(rf'name="{name}" [^>]*?value="([^"]*)"', row)
+            chosen = re.search(rf'name="{name}">.*?value="([^"]*)" selected', row)
+            cells[name] = unescape((found or chosen or [""] * 2)[1])
+        rows.append(cells)
+    return rows
+
+
+class Editing:
+    """An editor at work on one page: what is drafted goes from one form to the next."""
+
+    def __init__(self, who: Person, page: str = PAGE) -> None:
+        self.who, self.page = who, page
+        self.answer = who.get("/console/page", params={"id": page})
+
+    def press(self, button: str, *, at: str = "", **fields: str) -> "Editing":
+        """Press a button; ``fields`` are typed into the last draft first."""
+        drafts = drafted(self.answer.text)
+        if fields:
+            drafts[-1] |= fields
+        form: dict[str, list[str] | str] = {
+            field: [row[field] for row in drafts] for field in FIELDS
+        }
+        form |= {"token": self.who.token, "page": self.page, "at": at, "press": button}
+        self.answer = self.who.post("/console/page", data=form)
+        return self
+
+    @property
+    def ids(self) -> list[str]:
+        return listed(self.answer.text)
+
+    def saved(self) -> "Editing":
+        """Save, and follow on."""
+        self.press("save")
+        assert self.answer.status_code == 303, self.answer.text
+        self.answer = self.who.get(self.answer.headers["location"])
+        return self
+
+
+def live(app: Api, page: str = PAGE) -> list[str]:
+    """The list that readers get."""
+    return ids(Client(app).get("/v1/related", params={"id": page}))
+
+
+def test_the_page_shows_what_readers_get(app: Api, ed: Person):
+    """Title and teaser, why each link is there, and the old list beside it."""
+    page = Editing(ed)
+
+    assert page.ids == live(app)
+    assert "Picked by hand before" in page.answer.text and STUB.title in page.answer.text
+    assert "by text" in page.answer.text
+    assert "Their texts share" in page.answer.text or "Both titles" in page.answer.text
+
+
+def test_ids_may_hold_anything(app: Api, ed: Person):
+    """Slashes, question marks, letters of all scripts."""
+    page = Editing(ed, ODD)
+    target = page.ids[-1]
+
+    page.press(f"pin 1:{target}").saved()
+
+    assert page.ids[0] == live(app, ODD)[0] == target
+
+
+def test_a_page_that_is_not_there_is_named(ed: Person):
+    """With 404, and no list."""
+    answer = ed.get("/console/page", params={"id": "no-such"})
+
+    assert answer.status_code == 404 and "no-such" in answer.text
+
+
+def test_a_pin_is_seen_before_it_is_saved(app: Api, ed: Person):
+    """Readers see it afterwards, editors why; undone, the list is as it was."""
+    page = Editing(ed)
+    before, target = page.ids, page.ids[-1]
+
+    preview = page.press(f"pin 1:{target}")
+    assert preview.ids == [target, *before[:-1]]
+    assert live(app) == before
+    page.press("preview", reason="readers ask for it", ends="2030-01-31").saved()
+    assert live(app) == [target, *before[:-1]]
+    assert "readers ask for it" in page.answer.text and "ed</strong>" in page.answer.text
+
+    number = re.search(r'name="number_of" value="(\d+)"', page.answer.text)
+    undone = ed.send("/console/page/undo", page=PAGE, number_of=number[1])
+    assert undone.status_code == 303
+    assert live(app) == before
+    assert ed.send("/console/page/undo", page=PAGE, number_of=number[1]).status_code == 422
+
+
+def test_a_block_is_for_the_page_or_for_all(app: Api, ed: Person):
+    """As chosen."""
+    page = Editing(ed)
+    here, everywhere = page.ids[:2]
+    other = next(id for id in page.ids if everywhere in live(app, id))
+
+    page.press(f"block {here}").press(f"ban {everywhere}").saved()
+
+    assert here not in live(app) and everywhere not in live(app)
+    assert everywhere not in live(app, other)
+    assert any(here in live(app, id) for id in ("sleep-0", "sleep-1", "sleep-2", other))
+
+
+def test_a_list_can_be_seen_as_on_a_day(app: Api, ed: Person):
+    """Of the site's time zone: a rule until a day holds on that day, and not on the next."""
+    page = Editing(ed)
+    before, target = page.ids, page.ids[-1]
+    page.press(f"pin 1:{target}")
+    page.press("preview", starts="2026-12-01", ends="2026-12-24").saved()
+    assert live(app) == before
+
+    def first(at: str) -> str:
+        return listed(ed.get("/console/page", params={"id": PAGE, "at": at}).text)[0]
+
+    days = ["2026-11-30 23:59", "2026-12-01", "2026-12-24 23:59", "2026-12-25"]
+    assert [first(at) == target for at in days] == [False, True, True, False]
+    assert "no date" in ed.get("/console/page", params={"id": PAGE, "at": "soon"}).text
+
+
+def test_what_will_not_do_is_said_and_nothing_saved(app: Api, ed: Person):
+    """The draft stays, to be mended."""
+    page = Editing(ed)
+    before = page.ids
+    page.press(f"pin 1:{page.ids[-1]}").press("preview", starts="31.2.2027")
+    assert "From: no date" in page.answer.text
+
+    page.press("save")
+
+    assert page.answer.status_code == 422
+    assert len(drafted(page.answer.text)) == 1 and live(app) == before
+
+
+def test_what_is_named_and_unknown_is_refused(ed: Person):
+    """A mistyped id never becomes a rule that does nothing."""
+    page = Editing(ed)
+    form = {
+        "token": ed.token,
+        "page": PAGE,
+        "at": "",
+        "press": "add",
+        "add": "slep-3",
+        "add_at": "1",
+    }
+
+    answer = ed.post("/console/page", data={**form, "add": "slep-3"})
+
+    assert answer.status_code == 422 and "no article" in answer.text
+    known = ed.post("/console/page", data={**form, "add": "https://example.org/knee/3?page=2"})
+    assert listed(known.text)[0] == "knee-3" and page.ids[0] != "knee-3"
+
+
+def test_a_pin_is_taken_away_where_it_is_seen(app: Api, ed: Person):
+    """A draft is dropped, a rule removed."""
+    page = Editing(ed)
+    before, target = page.ids, page.ids[-1]
+
+    page.press(f"pin 1:{target}").press(unpinning(page.answer.text))
+    assert page.ids == before and drafted(page.answer.text) == []
+    page.press(f"pin 1:{target}").saved().press(unpinning(page.answer.text)).saved()
+
+    assert live(app) == before
+
+
+def unpinning(text: str) -> str:
+    """What the first button to unpin says."""
+    return re.findall(r'value="([^"]*)" data-do="pin">Unpin', text)[0]
+
+
+def test_two_editors_do_not_overwrite_one_another(app: Api, ed: Person):
+    """Whoever comes second is told, and nothing of his is saved."""
+    page = Editing(ed)
+    page.press(f"pin 1:{page.ids[-1]}").saved()
+    (rule,) = rules.read(app.stored.store)
+    other = Editing(person(app, "ada"))
+    page.press(f"change {rule.number}")
+    other.press(f"change {rule.number}").press("preview", reason="mine").saved()
+
+    page.press("save", reason="no, mine")
+
+    assert page.answer.status_code == 422 and "changed meanwhile" in page.answer.text
+    (now,) = rules.read(app.stored.store)
+    assert now.reason == "mine"
+
+
+def test_rules_of_the_file_stand_there_and_are_changed_there(
+    app: Api, settings: Settings, ed: Person
+):
+    """The page shows their line; a rule of the console is changed and removed here."""
+    settings.editorial.write_text(f"action,source,target,position\npin,{PAGE},knee-1,1\n")
+    app.live.refresh()
+    page = Editing(ed)
+    assert page.ids[0] == "knee-1"
+    assert "line 2 of the file" in page.answer.text
+    assert "remove " not in page.answer.text
+
+    page.press("pin 2:knee-2").saved()
+    assert page.ids[:2] == ["knee-1", "knee-2"]
+    (rule,) = rules.read(app.stored.store)
+    page.press(f"remove {rule.number}")
+    assert "knee-2" not in page.ids
+    page.saved()
+    assert rules.read(app.stored.store) == []
+
+
+def test_viewers_see_and_change_nothing(app: Api, ed: Person):
+    """No buttons, and a form made up is refused."""
+    val = person(app, "val")
+    page = Editing(val)
+    assert page.ids == live(app)
+    for word in ('value="pin ', 'value="block ', "Undo", 'method="post" action="/console/page"'):
+        assert word not in page.answer.text
+
+    val.get("/console/account")
+    forged = [
+        val.send("/console/page", page=PAGE, press="save").status_code,
+        val.send("/console/page/undo", page=PAGE, number_of="1").status_code,
+    ]
+
+    assert forged == [403, 403]
+
+
+def test_what_is_stored_is_shown_as_text(app: Api, settings: Settings):
+    """Scripts in titles, teasers, reasons and names run nowhere."""
+    from recommender.articles.article import Article
+    from recommender.articles.batch import Batch
+
+    batch = Batch()
+    batch.add(
+        Article(
+            id=EVIL, title=EVIL, body=f"night dream bed snoring {EVIL}", category=EVIL,
+            url="https://example.org/evil", recommended=(PAGE,),
+        ),
+        "test",
+    )  # fmt: skip
+    app.stored.store.apply(batch)
+    app.live.refresh()
+    page = Editing(person(app, "ed"), EVIL)
+    page.press("pin 1:sleep-1").press("preview", reason=EVIL).saved()
+    other = Editing(page.who).press(f"pin 1:{EVIL}").saved()
+
+    for text in (page.answer.text, other.answer.text):
+        assert "&lt;script&gt;alert(1)" in text
+        assert "<script>alert" not in text and "<img" not in text
+
+
+def test_a_script_gets_the_part_it_asks_for(ed: Person):
+    """The same markup, without what is around it, and a way on after saving."""
+    page = Editing(ed)
+    form = {"token": "", "page": PAGE, "at": "", "press": f"pin 1:{page.ids[-1]}"}
+    headers = {"hx-request": "true", "x-form-token": ed.token}
+
+    part = ed.post("/console/page", data=form, headers=headers)
+
+    assert part.status_code == 200 and "<html" not in part.text
+    assert listed(part.text)[0] == page.ids[-1]
+    drafts = {field: [row[field] for row in drafted(part.text)] for field in FIELDS}
+    saved = ed.post("/console/page", data={**form, **drafts, "press": "save"}, headers=headers)
+    assert saved.status_code == 200
+    assert saved.headers["hx-redirect"].startswith("/console/page?")
