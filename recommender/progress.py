@@ -39,16 +39,20 @@ class Silent:
 
 
 class Shown:
-    """Bars on stderr, one a stage; plain text stays clean for pipes."""
+    """Bars on stderr, one a stage; plain text stays clean for pipes. Where stderr is no terminal,
+    as in a timed job, nobody watches, and none are drawn.
+    """
 
     def __init__(self) -> None:
+        console = bars()
         self.bar = Bar(
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=bars(),
+            console=console,
+            disable=not console.is_terminal,
         )
         self.task: TaskID | None = None
 

@@ -31,10 +31,25 @@ except ImportError:  # not on Windows
 Cell = str | Text
 # Longer lines are tiring to read.
 MAX_WIDTH = 88
+# What a command's context keeps if only what is wrong is to be shown.
+HUSHED = "recommender.hushed"
+
+
+def hush() -> None:
+    """From now on the command under way shows no results, only remarks on what is wrong."""
+    click.get_current_context().meta[HUSHED] = True
+
+
+def is_hushed() -> bool:
+    """Is a command under way that shows no results?"""
+    context = click.get_current_context(silent=True)
+    return context is not None and HUSHED in context.meta
 
 
 def say(*lines: object) -> None:
     """Lines on stdout."""
+    if is_hushed():
+        return
     for line in lines:
         print(terminal(str(line)))
     sys.stdout.flush()
@@ -159,6 +174,8 @@ class Keys:
 
 def show(*parts: Table | Text | Constrain) -> None:
     """Tables, and texts between them, on stdout."""
+    if is_hushed():
+        return
     Console().print(*parts, sep="\n")
 
 

@@ -21,8 +21,10 @@ def test_tracked_items_are_the_items():
     assert done == ["1", "1"]
 
 
-def test_bars_go_to_stderr(capsys: pytest.CaptureFixture[str]):
+def test_bars_go_to_stderr(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     """A stage of unknown length, one with steps, and one that was not needed."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
     with Shown() as progress:
         progress.stage("reading")
         progress.advance(3)
@@ -38,8 +40,21 @@ def test_bars_go_to_stderr(capsys: pytest.CaptureFixture[str]):
     assert "2/2" in shown.err
 
 
-def test_an_error_passes_through(capsys: pytest.CaptureFixture[str]):
+def test_no_bars_are_drawn_for_nobody(capsys: pytest.CaptureFixture[str]):
+    """As in a timed job, which would mail them."""
+    with Shown() as progress:
+        progress.stage("reading", 2)
+        progress.advance()
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_error_passes_through(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
     """The bars are taken down, and the stage that failed is not drawn as done."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
     with pytest.raises(ValueError, match="torn"), Shown() as progress:
         progress.stage("reading", 5)
         progress.advance()

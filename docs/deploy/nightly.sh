@@ -6,8 +6,8 @@
 set -u
 
 nightly() {
-    recommender train --if-new 500 --promote-if-better
-    recommender forget --older-than 90
+    recommender train --quiet --if-new 500 --promote-if-better --keep 7
+    recommender forget --quiet --older-than 90
 }
 
 seconds_until() {

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recommender.cli.analysts import LENGTH, PATH, edited_bundle
-from recommender.cli.output import here, warn
+from recommender.cli.output import here, quiet, warn
 from recommender.progress import Shown
 from recommender.terminal import say
 
@@ -21,6 +21,7 @@ from recommender.terminal import say
     help="one file for all, a fragment an article, or the text pages with their lists replaced",
 )
 @click.option("-k", type=LENGTH, default=10, metavar="N", help="links a list; not for pages")
+@quiet
 def export(folder: Path, format: str, k: int) -> None:
     """Write the lists of all articles as files.
 

@@ -12,11 +12,11 @@ import click
 from recommender.bundle import activation, experiments, registry
 from recommender.bundle.registry import Manifest
 from recommender.cli.figures import renew_after
-from recommender.cli.output import COUNT, as_json, here, moment, now, warn
+from recommender.cli.output import COUNT, as_json, here, moment, now, quiet, warn
 from recommender.config import WORDS, Settings, names_in
-from recommender.errors import BundleError
+from recommender.errors import BundleError, RecommenderError
 from recommender.progress import Shown
-from recommender.terminal import Table, say, say_json, show, stacked, styled
+from recommender.terminal import Table, is_hushed, say, say_json, show, stacked, styled
 
 if TYPE_CHECKING:
     from recommender.bundle.registry import Sent
@@ -68,6 +68,7 @@ def options_of(settings: Settings) -> Options:
 
 
 @click.command("validate")
+@quiet
 @as_json
 def validate(as_json: bool) -> int:
     """Is the data fit to train on?
@@ -97,6 +98,9 @@ def validate(as_json: bool) -> int:
             state = styled("PASS", "green") if check.passed else styled("FAIL", "bold red")
             table.add_row(state, check.name, check.summary, stacked(check.examples))
         show(table)
+    if is_hushed():
+        failed = [check for check in checks if not check.passed]
+        warn([f"FAIL {check.name}: {check.summary}" for check in failed])
     return 0 if all(check.passed for check in checks) else 1
 
 
@@ -118,6 +122,13 @@ def validate(as_json: bool) -> int:
     help="make live only if it is not worse than the live one on views new to both; "
     "gives the reason, and takes twice as long",
 )
+@click.option(
+    "--keep",
+    type=COUNT,
+    metavar="N",
+    help="then delete all but the newest N bundles, as models prune does",
+)
+@quiet
 @as_json
 def train(
     until: datetime | None,
@@ -126,6 +137,7 @@ def train(
     if_new: int | None,
     no_activate: bool,
     promote_if_better: bool,
+    keep: int | None,
     as_json: bool,
 ) -> None:
     """Train a bundle from the store, publish it and make it live.
@@ -135,9 +147,11 @@ def train(
     recommended. Mere lists of others are not either, but for RECOMMENDER_LISTINGS=on. One article
     stands in no more of a hundred lists than RECOMMENDER_CEILING, by default ten.
 
+    --keep spares the live bundle, the one that rollback would go to, and those an experiment shows.
+
     \b
     example:
-      recommender train --jobs 2
+      recommender train --jobs 2 --keep 7
     """
     if no_activate and promote_if_better:
         raise click.UsageError("give --no-activate or --promote-if-better, not both")
@@ -183,9 +197,16 @@ def train(
         )
     absent = bundle.about.dates.no_category
     warn([f"RECOMMENDER_AGEING: no article is in category {name!r}" for name in absent])
+    gone = _pruned(settings.models, keep) if keep else []
     if as_json:
         guard = {"promotion": promotion.sentence} if promotion else {}
-        say_json({"name": bundle.name, "live": live, **guard, **_summary(bundle.about)})
+        pruned = {"pruned": gone} if keep else {}
+        summary = _summary(bundle.about)
+        say_json({"name": bundle.name, "live": live, **guard, **pruned, **summary})
+        return
+    if is_hushed():
+        # Who is to decide, or to look why, hears of it all the same.
+        warn([promotion.sentence] if promotion and not live else [])
         return
     state = "live" if live else "published, not live"
     say(f"{bundle.name} ({state}): {bundle.about.reason}")
@@ -196,8 +217,19 @@ def train(
     say(bundle.about.languages)
     say(bundle.about.listings)
     say(f"model card: {bundle.folder / 'MODEL_CARD.md'}")
+    if keep:
+        say(f"{len(gone):,} older bundles deleted")
     if live:
         _warn_of_experiment(settings.models)
+
+
+def _pruned(models: Path, keep: int) -> list[str]:
+    """The bundles that were deleted. What was trained stands, whatever becomes of them."""
+    try:
+        return registry.prune(models, keep=keep, frozen=experiments.frozen(models))
+    except (RecommenderError, OSError) as exc:
+        warn([f"older bundles are not deleted: {exc}"])
+        return []
 
 
 def _sent(settings: Settings) -> Sent | None:
@@ -274,6 +306,7 @@ def _summary(about: Manifest) -> dict[str, Any]:
     metavar="DAYS",
     help="what is older than so many days, or than a date",
 )
+@quiet
 def forget(session: str | None, older_than: datetime | None) -> None:
     """Remove raw events; what was counted of them by day stays.
 
@@ -388,6 +421,7 @@ def _warn_of_experiment(models: Path) -> None:
 
 @models.command("prune")
 @click.option("--keep", type=COUNT, required=True, metavar="N", help="newest to keep")
+@quiet
 def models_prune(keep: int) -> None:
     """Delete old bundles, never the live one.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recommender.config import Settings, settings
-from recommender.terminal import remark
+from recommender.terminal import hush, remark
 from recommender.times import parse_time
 
 if TYPE_CHECKING:
@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 MAX_NAMED = 20
 COUNT = click.IntRange(min=1)  # one at least
 as_json = click.option("--json", "as_json", is_flag=True, help="the result as JSON")
+
+
+def _hushed(_: click.Context, __: click.Parameter, is_quiet: bool) -> None:
+    if is_quiet:
+        hush()
+
+
+quiet = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_hushed,
+    help="say only what is wrong, on stderr: for timed jobs, which mail what is said",
+)
 
 
 def here() -> Settings:
