@@ -18,6 +18,7 @@ from recommender.articles.batch import Batch, RawPage
 from recommender.articles.linking import Linked, link
 from recommender.errors import InputError
 from recommender.fields import may_be_stored
+from recommender.store.finding import Named, named, renew
 from recommender.store.keys import CHUNK, chunks, look_up, upsert
 
 COLUMNS = [column.name for column in fields(Article)]
@@ -153,9 +154,16 @@ def apply(
     if prepared is None or prepared.state != _state(connection):
         prepared = prepare(connection, batch, full=full, new_ids=new_ids)
     changes = prepared.changes
+    gone = [*changes.removed, *changes.stubs_gone]
+    there = {id for id, _, _ in prepared.state}
+    touched = [*gone, *(row["id"] for row in prepared.rows)]
+    before = named(connection, there.intersection(touched))
     upsert(connection, "articles", prepared.rows)
     _write_pages(connection, batch)
-    _delete(connection, "articles", [*changes.removed, *changes.stubs_gone])
+    _delete(connection, "articles", gone)
+    removed = set(gone)
+    after = (Named(row["id"], row["title"], row["url"]) for row in prepared.rows)
+    renew(connection, before, (each for each in after if each.id not in removed))
     _delete(connection, "pages", changes.removed)
     note(connection, [row["id"] for row in prepared.rows if not row["stub"]], removed=False)
     note(connection, [*changes.removed, *changes.stubs_gone], removed=True)
@@ -183,7 +191,9 @@ def note(connection: Connection, ids: Collection[str], *, removed: bool) -> None
 def remove(connection: Connection, ids: Collection[str]) -> list[str]:
     """Take articles out; returns the ids of those there were. See ``Store.remove``."""
     _lock(connection)
-    there = [article.id for article in read_articles(connection, with_body=False, ids=ids)]
+    before = named(connection, filter(may_be_stored, ids))
+    there = sorted(each.id for each in before)
+    renew(connection, before, [])
     _delete(connection, "articles", there)
     _delete(connection, "pages", there)
     note(connection, there, removed=True)

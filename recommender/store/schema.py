@@ -10,6 +10,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.errors import StoreError
+from recommender.store.finding import rebuild
 
 
 def _first(connection: Connection) -> None:
@@ -225,7 +226,37 @@ def _console(connection: Connection) -> None:
         connection.execute(sql.text(statement))
 
 
-STEPS = (_first, _pages, _live, _layouts, _forgeable, _images, _pieces, _grades, _console)
+def _finding(connection: Connection) -> None:
+    """Articles are found by words of their titles, by ids and by addresses."""
+    if connection.dialect.name == "postgresql":
+        # Code points are in one order everywhere, and texts that begin alike stand together.
+        statements = """
+            CREATE TABLE finding (
+                number BIGINT PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+                names TEXT COLLATE "C" NOT NULL, terms TSVECTOR NOT NULL);
+            CREATE TABLE finding_words (
+                word TEXT COLLATE "C" PRIMARY KEY, backwards TEXT COLLATE "C" NOT NULL);
+            CREATE INDEX finding_words_backwards ON finding_words (backwards);
+            CREATE INDEX finding_terms ON finding USING GIN (terms) WITH (fastupdate = off)
+        """
+    else:
+        # Terms come with spaces between. What is left out of FTS5 is what ranks and quotes.
+        statements = """
+            CREATE TABLE finding (
+                number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, names TEXT NOT NULL);
+            CREATE TABLE finding_words (
+                word TEXT PRIMARY KEY, backwards TEXT NOT NULL) WITHOUT ROWID;
+            CREATE INDEX finding_words_backwards ON finding_words (backwards);
+            CREATE VIRTUAL TABLE finding_terms USING fts5(
+                terms, content='', detail=none, columnsize=0, prefix='1',
+                tokenize="ascii tokenchars '^=.,'")
+        """
+    for statement in statements.split(";"):
+        connection.execute(sql.text(statement))
+    rebuild(connection)
+
+
+STEPS = (_first, _pages, _live, _layouts, _forgeable, _images, _pieces, _grades, _console, _finding)
 # Any number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK = 7_263_550_142
 
