@@ -19,7 +19,10 @@ OURS = "recommender"
 # What made the environment is no dependency of ours.
 TOOLS = {OURS, "pip"}
 # Their metadata does not say; the licence files they come with do.
-STATED_ELSEWHERE = {"crawler-user-agents": "MIT"}
+STATED_ELSEWHERE = {
+    "axe-playwright-python": "MIT, with axe-core in it: MPL-2.0",
+    "crawler-user-agents": "MIT",
+}
 
 
 def licence_of(package: Distribution) -> str:

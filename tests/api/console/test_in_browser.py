@@ -1,0 +1,195 @@
+"""A day of an editor in a real browser: by mouse, by keys alone, on a phone, and by axe's rules."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from asking import Clock, ids
+from browser import chromium, serving, until
+from consoles import PASSWORD, prepare, served
+from sites import once
+
+from recommender.config import Settings
+
+# A browser, for some seconds each.
+pytestmark = pytest.mark.slow
+
+PAGE = "sleep-5"
+LINKS = "ol.links[data-page] > li"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def address(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the site is served."""
+    folder = once(tmp_path_factory, "console", prepare)
+    shutil.copytree(folder, tmp_path / "site")
+    settings = Settings(
+        database=f"sqlite:///{tmp_path / 'site' / 'site.db'}",
+        models=tmp_path / "site" / "models",
+        editorial=tmp_path / "site" / "editorial.csv",
+        console="on",
+    )
+    with served(settings, clock=Clock()) as app, serving(app) as address:
+        yield address
+
+
+class Desk:
+    """Somebody at a browser, whose page has written no error."""
+
+    def __init__(self, browser: Any, address: str, *, width: int = 1280, scheme: str = "light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=address
+        )
+        self.page = context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.errors: list[str] = []
+        self.hosts: set[str] = set()
+        self.page.on(
+            "console", lambda said: self.errors.append(said.text) if said.type == "error" else None
+        )
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+
+    def sign_in(self, name: str, path: str) -> None:
+        self.page.goto(f"/console/sign-in?next={path}")
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url(lambda url: url.partition("/console")[2] == path[len("/console") :])
+
+    @property
+    def links(self) -> list[str]:
+        found: list[str] = self.page.eval_on_selector_all(
+            LINKS, "all => all.map(e => e.dataset.id)"
+        )
+        return found
+
+    def shows(self, wanted: list[str]) -> bool:
+        """Will the list be this one soon?"""
+        return until(lambda: self.links == wanted)
+
+    @property
+    def is_wide(self) -> bool:
+        """Is the page wider than the window?"""
+        return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
+
+    def faults(self) -> list[str]:
+        """What axe finds serious, each with where."""
+        axe = pytest.importorskip("axe_playwright_python", reason="axe is not installed")
+        source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+        self.page.evaluate(source)
+        found = self.page.evaluate("axe.run()")["violations"]
+        return [
+            f"{each['id']}: {each['nodes'][0]['html'][:200]}"
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+
+
+def readers_list(address: str) -> list[str]:
+    return ids(httpx.get(f"{address}/v1/related", params={"id": PAGE}))
+
+
+def test_a_link_is_dragged_saved_and_undone(browser: Any, address: str):
+    """With the mouse: the preview comes at once, readers see it when it is saved."""
+    desk = Desk(browser, address)
+    desk.sign_in("ed", f"/console/page?id={PAGE}")
+    before = desk.links
+    wanted = [before[3], *before[:3], *before[4:]]
+
+    links = desk.page.locator(LINKS)
+    links.nth(3).locator(".handle").drag_to(links.nth(0))
+    assert desk.shows(wanted)
+    assert readers_list(address) == before
+    desk.page.get_by_label("Reason").fill("it is asked for")
+    desk.page.get_by_role("button", name="Save").click()
+    desk.page.wait_for_url("**saved=*")
+    assert readers_list(address) == wanted
+    desk.page.get_by_role("button", name="Undo what was just saved").click()
+    desk.page.wait_for_url("**Undone*")
+
+    assert readers_list(address) == before == desk.links
+    assert desk.errors == []
+    assert desk.hosts == {address.removeprefix("http://")}
+
+
+def test_all_of_it_is_done_by_keys(browser: Any, address: str):
+    """Go, move, block, save and undo; whoever moves a link stays on it."""
+    desk = Desk(browser, address, width=390)
+    desk.sign_in("ed", f"/console/page?id={PAGE}")
+    before, press = desk.links, desk.page.keyboard.press
+    while desk.page.evaluate(f"!document.activeElement.matches('{LINKS}')"):
+        press("Tab")
+
+    press("ArrowDown")
+    press("ArrowDown")
+    press("Alt+ArrowUp")
+    moved = [before[0], before[2], before[1], *before[3:]]
+    assert desk.shows(moved)
+    on = "document.activeElement.dataset.id"
+    assert until(lambda: desk.page.evaluate(on) == before[2])
+    press("ArrowDown")
+    press("b")
+    assert desk.shows([id for id in moved if id != before[1]])
+    assert until(lambda: desk.page.evaluate(on) == before[3])
+    press("s")
+    desk.page.wait_for_url("**saved=*")
+    assert readers_list(address)[:2] == [before[0], before[2]] and before[1] not in readers_list(
+        address
+    )
+    press("u")
+    desk.page.wait_for_url("**Undone*")
+
+    assert readers_list(address) == before
+    assert desk.errors == []
+
+
+def test_without_scripts_it_works_too(browser: Any, address: str):
+    """Every button is one of a form."""
+    desk = Desk(browser, address)
+    desk.page = browser.new_context(java_script_enabled=False, base_url=address).new_page()
+    desk.sign_in("ed", f"/console/page?id={PAGE}")
+    last = desk.page.locator(LINKS).last
+
+    last.get_by_role("button", name="Block").click()
+    desk.page.get_by_role("button", name="Save").click()
+    desk.page.wait_for_url("**saved=*")
+
+    assert "1 change not saved" not in desk.page.content()
+    assert len(readers_list(address)) and desk.page.get_by_text("Block").count()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_every_page_can_be_used_by_everybody(browser: Any, address: str, width: int, scheme: str):
+    """By axe's rules, nothing serious; no page is wider than the window; nothing is loaded from
+    elsewhere; nothing is refused by the policy of the pages.
+    """
+    desk = Desk(browser, address, width=width, scheme=scheme)
+    desk.page.goto("/console/sign-in")
+    assert desk.faults() == [] and not desk.is_wide
+    desk.sign_in("ada", "/console/account")
+    menu = desk.page.eval_on_selector_all("header a", "all => all.map(a => a.getAttribute('href'))")
+    faults, wide = {}, []
+    pages = [*menu, f"/console/page?id={PAGE}", "/console/no-such-page"]
+
+    for path in dict.fromkeys(pages):
+        desk.page.goto(path)
+        if found := desk.faults():
+            faults[path] = found
+        if desk.is_wide:
+            wide.append(path)
+
+    assert (faults, wide) == ({}, [])
+    assert [error for error in desk.errors if "404" not in error] == []
+    assert desk.hosts == {address.removeprefix("http://")}
