@@ -20,6 +20,7 @@ from recommender.errors import EditorialError
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.editorial import Rules
 from recommender.lists.local_times import NoDate, moment_of
+from recommender.store import finding
 from recommender.store import rules as console_rules
 from recommender.store.rules import EVERYWHERE, MAX_POSITION, Action, Rule
 from recommender_api.answers import Answers
@@ -31,6 +32,8 @@ from recommender_api.schemas import Refusal
 
 # Rows of the history that stand on the page.
 N_ACTIONS = 20
+# Articles that are proposed where what was typed names none.
+N_CHOICES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,17 @@ class Pending:
     fault: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an editor typed to name an article, for which place, and which it may be: ids with
+    titles.
+    """
+
+    text: str
+    place: str
+    articles: tuple[tuple[str, str], ...]
+
+
 @dataclass(slots=True)
 class Seen:
     """Everything the page shows."""
@@ -126,10 +140,13 @@ def _sent(console: Console, visit: Visit) -> Response:
     try:
         if press == "discard":
             drafts = []
-        elif press in ("add", "preview") and visit.field("add"):
+        elif press == "add" or (press == "preview" and visit.field("add")):
             # The Enter key presses the first button of a form, which shows the preview.
-            place = visit.field("add_at") or "1"
-            press, of = "pin", f"{place}:{_named(console, visit.field('add'))}"
+            named, place = visit.field("add"), visit.field("add_at") or "1"
+            known, _ = _answers(console).shelf.named(named)
+            if known is None:
+                return _page(console, visit, id, at, drafts, choice=_choice(console, named, place))
+            press, of = "pin", f"{place}:{known}"
         drafts = _drafted(console, id, drafts, press, of)
     except EditorialError as exc:
         return _page(console, visit, id, at, drafts, fault=_sentence(exc), status=422)
@@ -165,14 +182,16 @@ def _drafted(console: Console, id: str, drafts: list[Draft], press: str, of: str
     return change(drafts, rule, zone)
 
 
-def _named(console: Console, text: str) -> str:
-    """The id of the article that an editor named, by id or by address."""
+def _choice(console: Console, text: str, place: str) -> Choice:
+    """Articles that an editor may have meant."""
     if not text:
-        raise EditorialError("name the article to pin: by its id or address, or find it first")
-    id, _ = _answers(console).shelf.named(text)
-    if id is None:
-        raise EditorialError(f"there is no article {text!r}: find it by words of its title first")
-    return id
+        raise EditorialError("name the article to pin: words of its title, its id or its address")
+    with console.store.reading() as connection:
+        found = finding.find(connection, text, limit=N_CHOICES)
+        found = found or finding.propose(connection, text, limit=N_CHOICES)
+    if not found:
+        raise EditorialError(f"there is no article {text!r}, and none with such words in its title")
+    return Choice(text, place, tuple((match.id, match.title) for match in found))
 
 
 def _saved(console: Console, visit: Visit, id: str, at: str, drafts: Sequence[Draft]) -> Response:
@@ -210,6 +229,7 @@ def _page(
     *,
     fault: str = "",
     status: int = 200,
+    choice: Choice | None = None,
 ) -> Response:
     moment, wrong = _at(console, at)
     seen = _seen(console, id, moment or _now(console), drafts)
@@ -223,6 +243,7 @@ def _page(
         seen=seen,
         at=at,
         fault=fault or wrong,
+        choice=choice,
         may_edit=visit.session.may("editor"),
         saved=int(saved) if saved.isdecimal() else 0,
         every=EVERYWHERE,

@@ -188,23 +188,26 @@ def test_what_will_not_do_is_said_and_nothing_saved(app: Api, ed: Person):
     assert len(drafted(page.answer.text)) == 1 and live(app) == before
 
 
-def test_what_is_named_and_unknown_is_refused(ed: Person):
-    """A mistyped id never becomes a rule that does nothing."""
+def test_another_article_is_pinned_by_name(app: Api, ed: Person):
+    """By id, by address, or by words of its title, of which one chooses; a mistyped id never
+    becomes a rule that does nothing.
+    """
     page = Editing(ed)
-    form = {
-        "token": ed.token,
-        "page": PAGE,
-        "at": "",
-        "press": "add",
-        "add": "slep-3",
-        "add_at": "1",
-    }
+    before = page.ids
+    form = {"token": ed.token, "page": PAGE, "at": "", "press": "add", "add_at": "1"}
 
-    answer = ed.post("/console/page", data={**form, "add": "slep-3"})
+    def typed(text: str) -> tuple[str, list[str]]:
+        answer = ed.post("/console/page", data={**form, "add": text})
+        choice = answer.text.partition('class="choice"')[2].partition("</ul>")[0]
+        return listed(answer.text)[0], re.findall(r'value="pin 1:([^"]*)"', choice)
 
-    assert answer.status_code == 422 and "no article" in answer.text
-    known = ed.post("/console/page", data={**form, "add": "https://example.org/knee/3?page=2"})
-    assert listed(known.text)[0] == "knee-3" and page.ids[0] != "knee-3"
+    assert typed("knee-3")[0] == "knee-3"
+    assert typed("https://example.org/knee/3?page=2")[0] == "knee-3"
+    assert typed("cartilage meniscus") == (before[0], ["knee-2", "knee-1"])
+    assert "knee-3" in typed("knee-33")[1]
+    nothing = ed.post("/console/page", data={**form, "add": "zyx qwv"})
+    assert nothing.status_code == 422 and "no article" in nothing.text
+    assert live(app) == before
 
 
 def test_a_pin_is_taken_away_where_it_is_seen(app: Api, ed: Person):
