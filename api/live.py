@@ -21,6 +21,7 @@ import numpy as np
 
 from recommender.bundle import experiments, registry
 from recommender.bundle.activation import tried
+from recommender.bundle.catalogue import ShelfCatalogue
 from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.kinship import kinship
 from recommender.bundle.overlay import MOST_COMPARED, Patched, Pending
@@ -28,6 +29,7 @@ from recommender.bundle.published import Lists
 from recommender.errors import RecommenderError, StoreError
 from recommender.lists.arms import Experiment
 from recommender.lists.editorial import Rules
+from recommender.lists.effects import effects
 from recommender.lists.rules_file import LAST_GOOD, last_good, load, remarks_on, written
 from recommender.store import rules as console_rules
 from recommender.store.database import Store
@@ -227,8 +229,19 @@ class Live:
             return
         if not (answers and before and answers.written is rules and before.lists is lists):
             logger.info("serving %s under %d editors' rules", lists.name, len(rules.rules))
-            for remark in remarks_on(self.answers.rules, self.rules_file)[:MAX_REMARKS]:
-                logger.warning("%s", remark)
+            self._log_rules(self.answers)
+
+    def _log_rules(self, answers: Answers) -> None:
+        """What was assumed of rules, and which take no effect."""
+        remarks = remarks_on(answers.rules, self.rules_file)
+        catalogue = ShelfCatalogue(answers.shelf, answers.lists)
+        # Articles near to a name are looked for by the command: that takes a while.
+        found = effects(answers.written, catalogue, now=self.stored.clock(), n_near=0)
+        idle = [str(each) for each in found if each.is_idle and each.kind != "unknown"]
+        for remark in (*remarks[:MAX_REMARKS], *idle[:MAX_REMARKS]):
+            logger.warning("%s", remark)
+        if n_left := max(0, len(remarks) - MAX_REMARKS) + max(0, len(idle) - MAX_REMARKS):
+            logger.warning("%d more remarks on rules: recommender rules check has all", n_left)
 
     def _load_lists(self) -> str | None:
         try:

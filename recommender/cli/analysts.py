@@ -13,9 +13,9 @@ import click
 from recommender.articles.formats.detect import FORMATS as ARTICLE_FORMATS
 from recommender.bundle import registry
 from recommender.bundle.composition import MAX_K, Placed
+from recommender.cli.in_force import day, rules_of, store_here
 from recommender.cli.judge import show_grades, show_judged
 from recommender.cli.output import COUNT, as_json, here, is_absent, moment, now, warn, warn_of_new
-from recommender.cli.rules import day, rules_of, store_here
 from recommender.errors import EvaluationError, RecommenderError
 from recommender.events.event import HAND_PICKED
 from recommender.events.formats.detect import FORMATS

@@ -11,8 +11,8 @@ import click
 
 from recommender.bundle import figures as stored
 from recommender.bundle import registry
+from recommender.cli.in_force import rules_of
 from recommender.cli.output import as_json, here, now, warn
-from recommender.cli.rules import rules_of
 from recommender.errors import BundleError, RecommenderError
 from recommender.terminal import say, say_json
 

@@ -25,6 +25,7 @@ from recommender.cli import (
     judge,
     notebooks,
     operators,
+    rules,
     user,
 )
 from recommender.errors import RecommenderError
@@ -76,6 +77,7 @@ for command in (
     analysts.evaluate,
     analysts.compare,
     audit.audit,
+    rules.rules,
     figures.figures,
     experiment.experiment,
     judge.judge,
