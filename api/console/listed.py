@@ -187,7 +187,8 @@ def _choice(console: Console, text: str, place: str) -> Choice:
     if not text:
         raise EditorialError("name the article to pin: words of its title, its id or its address")
     with console.store.reading() as connection:
-        found = finding.find(connection, text, limit=N_CHOICES)
+        found = [match for match in finding.find(connection, text, limit=N_CHOICES)
+                 if not match.is_near]  # fmt: skip
         found = found or finding.propose(connection, text, limit=N_CHOICES)
     if not found:
         raise EditorialError(f"there is no article {text!r}, and none with such words in its title")
