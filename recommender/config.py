@@ -40,7 +40,8 @@ class Settings:
     the number of lists, of a hundred, that one article may stand in. ``unjudged`` is what becomes
     of a bundle that nothing can judge, ``promote`` or ``hold``; one by which more than
     ``max_changed`` of a hundred pages get another first link is held too. When ``signing_key``
-    changes, the one before is valid for ``previous_key_hours``. ``console`` is ``on`` if editors
+    changes, the one before is valid for ``previous_key_hours``; lists exported for static pages may
+    report for ``export_days``. ``console`` is ``on`` if editors
     may sign in at ``/console``, else ``off``; ``time_zone`` is the zone in which days of editors'
     rules begin and end. The service logs what is of ``log_level`` at least, as ``log_format`` has
     it, and answers if ``access_log`` is ``on``.
@@ -52,6 +53,7 @@ class Settings:
     admin_key: str = field(default="", repr=False)
     signing_key: str = field(default="", repr=False)
     previous_key_hours: int = 24
+    export_days: int = 180
     allowed_origins: str = ""
     trusted_proxies: str = ""
     event_rate: int = 600
@@ -97,6 +99,7 @@ WORDS = {
 # Settings that are whole numbers, and between what.
 NUMBERS = {
     "previous_key_hours": (0, 10_000),
+    "export_days": (1, 3_650),
     "event_rate": (0, 1_000_000),
     "explore": (0, 90),
     "session_clicks": (1, 1_000_000),

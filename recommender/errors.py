@@ -12,6 +12,7 @@ into the one error shape.
     ├── EventError           an event cannot be understood
     ├── TooManyBadRecords    an import was refused as a whole
     ├── TokenError           a slate token is not one of ours
+    ├── TemplateError        a template of a site's own has a fault
     ├── Rejected             an event that a page sent is refused
     ├── StoreError           the store is missing, too new, or out of reach
     ├── EditorialError       the editors' rules have a faulty line
@@ -80,6 +81,10 @@ class TokenError(RecommenderError):
 
 class ForeignToken(TokenError):  # noqa: N818 - a token of another store, not a fault of ours
     """A slate token was signed for another store, or for another state of this one."""
+
+
+class TemplateError(RecommenderError):
+    """A template of a site's own has a fault; the text names file and line."""
 
 
 class ExpiredToken(TokenError):  # noqa: N818 - its time is over, which is no fault of ours

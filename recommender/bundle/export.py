@@ -1,34 +1,112 @@
-"""Lists for sites that do not ask at run time: JSON, HTML fragments, or the pages rewritten."""
+"""Lists for sites that do not ask at run time: JSON, HTML fragments, or the pages rewritten.
+
+A file that would be what it is already is not written again, so that what copies files to a host
+finds only those that changed.
+"""
 
 from __future__ import annotations
 
-import html
+import filecmp
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
 
 from recommender.articles import text_page
-from recommender.articles.addresses import leads_to_page
 from recommender.articles.batch import RawPage
+from recommender.bundle.addressing import NOWHERE, Site
 from recommender.bundle.bundle import Bundle
-from recommender.bundle.composition import DEFAULT_K, Link
+from recommender.bundle.composition import DEFAULT_K, Link, Placed
+from recommender.bundle.fragments import Fragments
+from recommender.bundle.page_maps import KEYS, MAPS, PageMap
+from recommender.bundle.static_slates import StaticSlates
 from recommender.errors import InputError, RecommenderError
+from recommender.lists.appearance import style
 from recommender.progress import Progress, Silent, tracked
+from recommender.store.keys import chunks
 
 # File systems take names of 255 bytes; escaping triples some of them.
-MAX_NAME_BYTES = 200
+MAX_NAME_BYTES, MAX_PART_BYTES = 200, 240
+FORMATS = ("json", "html", "pages", *MAPS)
+# What names a fragment: the article's id, or the path of its address.
+NAMES = ("id", "path")
+STYLE = "recommender.css"
+# Lists that are worked out before they are written; not tuned.
+AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """How many files were written, and which pages were left as they were, with the reason."""
+    """How many lists were written, or pages; how many of the files are ``n_changed``, new ones
+    included, and ``n_unchanged``; and what was left as it was or is not as it could be, with the
+    reason.
+    """
 
     n_written: int
     n_rewritten: int = 0
     left: tuple[str, ...] = ()
+    n_changed: int = 0
+    n_unchanged: int = 0
+
+
+@dataclass
+class Files:
+    """Writes the files of an export below ``folder``."""
+
+    folder: Path
+    n_changed: int = 0
+    n_unchanged: int = 0
+    remarks: Counter[str] = field(default_factory=Counter)
+
+    def before(self, path: Path) -> bytes | None:
+        """What is there, None for nothing."""
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, path: Path, raw: bytes) -> None:
+        """Make it a file of these bytes, unless it is."""
+        if self.before(path) == raw:
+            self.n_unchanged += 1
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not made of the file's own name, which may be as long as names may be.
+        scratch = path.with_name(f".{os.getpid()}.part")
+        scratch.write_bytes(raw)
+        scratch.replace(path)
+        self.n_changed += 1
+
+    def write_pieces(self, path: Path, pieces: Iterable[str]) -> None:
+        """The same for a long file, in ``pieces``."""
+        scratch = path.with_name(f".{os.getpid()}.part")
+        try:
+            with scratch.open("w", encoding="utf-8", newline="\n") as file:
+                file.writelines(pieces)
+            if path.is_file() and filecmp.cmp(scratch, path, shallow=False):
+                self.n_unchanged += 1
+                return
+            scratch.replace(path)
+            self.n_changed += 1
+        finally:
+            scratch.unlink(missing_ok=True)
+
+    def done(self, n_written: int, *left: str, n_rewritten: int = 0) -> Exported:
+        """What became of it."""
+        counted = (f"{n:,} {what}" for what, n in sorted(self.remarks.items()))
+        remarks = (*left, *counted)
+        return Exported(n_written, n_rewritten, remarks, self.n_changed, self.n_unchanged)
+
+
+class Listed(NamedTuple):
+    """A page as a link to it would be, and the links of its list."""
+
+    page: Link
+    links: Sequence[Link]
 
 
 def export(
@@ -38,79 +116,158 @@ def export(
     *,
     stored: Iterable[tuple[str, RawPage]] = (),
     k: int = DEFAULT_K,
+    slates: StaticSlates | None = None,
+    fragments: Fragments | None = None,
+    site: Site = NOWHERE,
+    by: str = KEYS[0],
+    names: str = NAMES[0],
     progress: Progress | None = None,
 ) -> Exported:
     """Write every article's list below ``folder``.
 
-    ``json`` writes ``related.jsonl``, one line an article; ``html`` a fragment an article, a
-    ``<nav>`` with a list; ``pages`` each stored text page with its ``Recommend`` block replaced,
-    as many links as the old block held, every other byte as it was.
+    ``json`` writes ``related.jsonl``, one line an article; ``html`` a fragment an article, as
+    ``fragments`` are, named after one of ``NAMES``, and their style; ``pages`` each stored text
+    page with its ``Recommend`` block replaced, as many links as the old block held, every other
+    byte as it was; ``hugo`` and ``eleventy`` ``related.json``, by one of ``KEYS``, with addresses
+    as on the ``site``. With ``slates`` the lists have tokens by which they report.
     """
     progress = progress or Silent()
-    folder.mkdir(parents=True, exist_ok=True)
-    if format == "json":
-        return _json(bundle, folder, k, progress)
     if format == "html":
-        return _html(bundle, folder, k, progress)
-    return _pages(bundle, folder, list(stored), progress)
+        fragments = fragments or Fragments(site=site)
+        fragments.check()
+    folder.mkdir(parents=True, exist_ok=True)
+    files = Files(folder)
+    if format == "pages":
+        return _pages(bundle, files, list(stored), progress)
+    lists = _lists(bundle, k, slates, progress)
+    if format == "html":
+        return _html(bundle, files, lists, fragments or Fragments(), slates, site, names)
+    if format == "json":
+        return _json(bundle, files, lists, slates)
+    return _map(files, lists, PageMap(format, site, by), slates)
 
 
-def _sources(bundle: Bundle, progress: Progress) -> Iterator[str]:
-    rows = bundle.shelf.pages_with_lists()
+def _lists(
+    bundle: Bundle, k: int, slates: StaticSlates | None, progress: Progress
+) -> Iterator[Listed]:
+    """Every page and its list, in the order of ids."""
+    shelf = bundle.shelf
+    rows = shelf.pages_with_lists()
     progress.stage("writing lists", len(rows))
-    return tracked(map(bundle.shelf.id_of, rows), progress)
+    for some in chunks(rows, AT_ONCE):
+        found = [
+            Listed(
+                shelf.link(Placed(row, 0.0, ""), 0),
+                shelf.related(row, k=k, rules=bundle.rules, now=bundle.now),
+            )
+            for row in some
+        ]
+        if slates is not None:
+            slates.number(link.id for each in found for link in (each.page, *each.links))
+        yield from tracked(found, progress)
 
 
-def _json(bundle: Bundle, folder: Path, k: int, progress: Progress) -> Exported:
+def _json(
+    bundle: Bundle, files: Files, lists: Iterable[Listed], slates: StaticSlates | None
+) -> Exported:
+    path = files.folder / "related.jsonl"
+    before = slates.found_in(_text(files.before(path))) if slates else None
     n_written = 0
-    scratch = folder / ".related.jsonl"
-    with scratch.open("w", encoding="utf-8") as file:
-        for id in _sources(bundle, progress):
-            items = [asdict(link) for link in bundle.related(id, k)]
-            line = {"article_id": id, "model": bundle.name, "items": items}
-            file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+    def lines() -> Iterator[str]:
+        nonlocal n_written
+        for page, links in lists:
+            line: dict[str, object] = {"article_id": page.id, "model": bundle.name}
+            if slates is not None and links:
+                signed = slates.sign(page.id, links, before)
+                line |= {"slate": signed.token, "valid_until": signed.valid_until}
+            line["items"] = [asdict(link) for link in links]
+            yield json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
             n_written += 1
-    scratch.replace(folder / "related.jsonl")
-    return Exported(n_written)
+
+    files.write_pieces(path, lines())
+    return files.done(n_written)
 
 
-def _html(bundle: Bundle, folder: Path, k: int, progress: Progress) -> Exported:
-    n_written = 0
-    for id in _sources(bundle, progress):
-        _write(folder / file_name(id, ".html"), fragment(bundle.related(id, k)).encode())
-        n_written += 1
-    return Exported(n_written)
+def _html(
+    bundle: Bundle,
+    files: Files,
+    lists: Iterable[Listed],
+    fragments: Fragments,
+    slates: StaticSlates | None,
+    site: Site,
+    names: str,
+) -> Exported:
+    files.write(files.folder / STYLE, style().encode())
+    taken: set[Path] = set()
+    for page, links in lists:
+        path = files.folder / file_name(page.id, ".html")
+        if names == "path":
+            path = _named_by_address(files, page, site) or path
+        if path in taken:
+            files.remarks["pages are at the address of another, whose fragment is there"] += 1
+            continue
+        taken.add(path)
+        before = slates.found_in(_text(files.before(path))) if slates else None
+        reports = fragments.may_report(links)
+        signed = slates.sign(page.id, links, before) if slates and reports else None
+        if links and not reports:
+            files.remarks["lists have titles alone: none of their articles has an address"] += 1
+        text = fragments.render(page, links, signed, model=bundle.name)
+        files.write(path, text.encode())
+        for link in links:
+            if link.url and site.link(link.url) == link.url and _moves_with_page(link.url):
+                files.remarks[MOVING] += 1
+    return files.done(len(taken))
 
 
-def fragment(links: Iterable[Link]) -> str:
-    """A list as HTML: a navigation landmark with real links; what has no page is plain text."""
-    lines = ['<nav class="recommender" aria-label="Recommend">', "  <ul>"]
-    for link in links:
-        title = _picture(link.image) + html.escape(link.title)
-        if link.url and leads_to_page(link.url):
-            title = f'<a href="{html.escape(link.url)}">{title}</a>'
-        lang = f' lang="{html.escape(link.language)}"' if link.language else ""
-        teaser = f"<span>{html.escape(link.teaser)}</span>"
-        lines.append(f"    <li{lang}>{title} {teaser}{_date(link.published_at)}</li>")
-    return "\n".join([*lines, "  </ul>", "</nav>", ""])
+MOVING = (
+    "links have addresses that are relative to their page, such as knee.html rather than "
+    "/knee.html: --site names what they are relative to"
+)
 
 
-def _picture(address: str | None) -> str:
-    """A picture that says nothing the title beside it does not; of a size, so that nothing jumps
-    when it comes.
-    """
-    if not address or not leads_to_page(address):
-        return ""
-    how = 'alt="" width="96" height="64" loading="lazy" decoding="async"'
-    return f'<img src="{html.escape(address)}" {how} referrerpolicy="no-referrer"> '
+def _moves_with_page(url: str) -> bool:
+    """Whether it leads elsewhere on another page."""
+    parts = urlsplit(url)
+    return not parts.scheme and not parts.netloc and not parts.path.startswith("/")
 
 
-def _date(given: str | None) -> str:
-    """The day as the article gives it: a file knows no reader whose language it could be in."""
-    if not given:
-        return ""
-    given = html.escape(given)
-    return f' <time datetime="{given}">{given[:10]}</time>'
+def _named_by_address(files: Files, page: Link, site: Site) -> Path | None:
+    """A fragment's file by the path of its page; None where there is none that will do."""
+    if site.link(page.url) is None:
+        files.remarks["pages have no address, and their fragments are named by ids"] += 1
+        return None
+    parts = [part for part in site.path(page.url or "").split("/") if part]
+    if parts and (stem := parts[-1].removesuffix(".html").removesuffix(".htm")):
+        parts[-1] = stem
+    path = "/".join(parts) or "index"
+    odd = any(
+        part.startswith(".") or len(part.encode()) > MAX_PART_BYTES or "\x00" in part
+        for part in path.split("/")
+    )
+    if odd:
+        files.remarks["pages have addresses that can name no file, their ids do"] += 1
+        return None
+    return files.folder / f"{path}.html"
+
+
+def _map(
+    files: Files, lists: Iterable[Listed], pages: PageMap, slates: StaticSlates | None
+) -> Exported:
+    path = files.folder / "related.json"
+    before = slates.found_in(_text(files.before(path))) if slates else None
+    for page, links in lists:
+        signed = slates.sign(page.id, links, before) if slates and links else None
+        pages.add(page, links, signed)
+    files.write_pieces(path, pages.text())
+    files.remarks.update(pages.left)
+    return files.done(len(pages.lists))
+
+
+def _text(raw: bytes | None) -> str:
+    """What is read for the tokens in it alone."""
+    return (raw or b"").decode("ascii", "replace")
 
 
 def file_name(id: str, suffix: str) -> str:
@@ -129,7 +286,7 @@ def file_name(id: str, suffix: str) -> str:
 
 
 def _pages(
-    bundle: Bundle, folder: Path, stored: list[tuple[str, RawPage]], progress: Progress
+    bundle: Bundle, files: Files, stored: list[tuple[str, RawPage]], progress: Progress
 ) -> Exported:
     if not stored:
         raise InputError(
@@ -151,8 +308,8 @@ def _pages(
             )
             raw = text_page.rewrite(page.raw, [(link.title, link.teaser) for link in links])
             n_rewritten += 1
-        _write(_inside(folder, page.path), raw)
-    return Exported(len(stored), n_rewritten, tuple(left))
+        files.write(_inside(files.folder, page.path), raw)
+    return files.done(len(stored), *left, n_rewritten=n_rewritten)
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -161,11 +318,3 @@ def _inside(folder: Path, name: str) -> Path:
     if not path.is_relative_to(os.path.normpath(folder)):
         raise RecommenderError(f"{name}: leads out of {folder}")
     return path
-
-
-def _write(path: Path, raw: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not made of the file's own name, which may be as long as names may be.
-    scratch = path.with_name(f".{os.getpid()}.part")
-    scratch.write_bytes(raw)
-    scratch.replace(path)

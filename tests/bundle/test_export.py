@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,15 @@ from sites import NOW
 from recommender.articles import text_page
 from recommender.articles.batch import RawPage
 from recommender.articles.reader import read_articles
+from recommender.bundle.addressing import Site
 from recommender.bundle.bundle import Bundle
-from recommender.bundle.composition import Link
-from recommender.bundle.export import export, file_name, fragment
+from recommender.bundle.export import export, file_name
+from recommender.bundle.static_slates import StaticSlates
 from recommender.errors import InputError, RecommenderError
-from recommender.store.database import Store
+from recommender.events.slate_token import Signer, mark_of
+from recommender.lists.appearance import style
+from recommender.store import exports
+from recommender.store.database import Store, store_name
 from recommender.training.pipeline import build
 
 # Beginnings of pages: two links, one with CRLF, one with a byte order mark, none, five.
@@ -182,84 +188,178 @@ def test_json_is_a_line_an_article(site, tmp_path: Path):
         ]
 
 
-def test_html_is_a_file_an_article(site, tmp_path: Path):
-    """Named after its id, in UTF-8, a landmark with real links."""
+def test_html_is_a_file_an_article_and_one_style(site, tmp_path: Path):
+    """Named after its id, in UTF-8, a landmark with real links; the style stands there once."""
     bundle, _ = site
     export(bundle, tmp_path / "out", "html")
 
     written = files(tmp_path / "out")
-    assert set(written) == {file_name(id, ".html") for id in TITLES}
-    assert (
-        '<a href="https://example.org/hip">Why does my hip click?</a>'
-        in written["knee.html"].decode()
-    )
+    assert set(written) == {"recommender.css", *(file_name(id, ".html") for id in TITLES)}
+    assert written["recommender.css"].decode() == style()
+    link = '<a href="https://example.org/hip" data-position="'
+    assert link in written["knee.html"].decode()
+    assert "Why does my hip click?</span></a>" in written["knee.html"].decode()
 
 
-def link(**changed: str | None) -> Link:
-    given = {"id": "x", "url": "https://example.org/x", "title": "Title", "teaser": "Text..."}
-    return Link(**{**given, **changed}, position=1, score=0.5, origin="text")  # type: ignore[arg-type]
+def test_fragments_are_named_by_the_paths_of_their_pages(site, tmp_path: Path):
+    """As a generator's template finds them; an address that would lead out names nothing."""
+    bundle, _ = site
+
+    done = export(bundle, tmp_path / "out", "html", names="path", site=Site("/docs/"))
+
+    assert set(files(tmp_path / "out")) == {"recommender.css", *(f"{id}.html" for id in TITLES)}
+    assert done.left == ()
 
 
-def test_html_escapes_what_articles_say():
-    """Titles, teasers and addresses come from anywhere."""
-    evil = '"><script>alert(1)</script>&'
+def test_what_is_as_it_was_is_not_written_again(site, tmp_path: Path):
+    """What copies files to a host goes by their times."""
+    bundle, _ = site
+    for kind in ("html", "json", "hugo"):
+        first = export(bundle, tmp_path / kind, kind, k=2)
+        paths = [path for path in (tmp_path / kind).rglob("*") if path.is_file()]
+        for path in paths:
+            os.utime(path, (1, 1))
+        paths[0].write_text("other")
 
-    text = fragment([link(title=evil, teaser=evil, url=f"https://example.org/?{evil}")])
+        again = export(bundle, tmp_path / kind, kind, k=2)
 
-    assert "<script" not in text
-    assert text.count("&lt;script&gt;") == 3
-    assert text.count('"') == 6
-
-
-def test_html_has_pictures_dates_and_languages():
-    """Of links that have them; nothing is asked for before it is near, nor tells where from."""
-    whole = link(image="/p.jpg?a=1&b", published_at="2026-11-02T09:00:00Z", language="he")
-
-    text = fragment([whole, link(title="Bare", image="javascript:alert(1)")])
-
-    assert (
-        '<li lang="he"><a href="https://example.org/x"><img src="/p.jpg?a=1&amp;b" alt="" '
-        'width="96" height="64" loading="lazy" decoding="async" referrerpolicy="no-referrer"> '
-        'Title</a> <span>Text...</span> <time datetime="2026-11-02T09:00:00Z">2026-11-02</time>'
-    ) in text
-    assert '<li><a href="https://example.org/x">Bare</a> <span>Text...</span></li>' in text
+        assert (first.n_changed, first.n_unchanged) == (len(paths), 0)
+        assert (again.n_changed, again.n_unchanged) == (1, len(paths) - 1)
+        assert sum(path.stat().st_mtime == 1 for path in paths) == len(paths) - 1
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "javascript:alert(1)",
-        "JavaScript:alert(1)",
-        " javascript:alert(1)",
-        "java\tscript:alert(1)",
-        "java\nscript:alert(1)",
-        "\x01javascript:alert(1)",
-        "data:text/html,x",
-        "vbscript:x",
-        "file:///etc/passwd",
-        None,
-        "",
-    ],
-)
-def test_what_leads_to_no_page_is_not_linked(url: str | None):
-    """The title stands there all the same."""
-    text = fragment([link(url=url)])
+def test_a_map_has_every_list_by_the_path_of_its_page(site, tmp_path: Path):
+    """As Hugo and Eleventy write it, and each article once, however many lists it stands in."""
+    bundle, _ = site
+    export(bundle, tmp_path, "hugo", k=2)
+    hugo = json.loads((tmp_path / "related.json").read_text())
+    export(bundle, tmp_path, "eleventy", k=2, site=Site("https://example.org/"))
+    eleventy = json.loads((tmp_path / "related.json").read_text())
+    export(bundle, tmp_path, "hugo", k=2, by="id")
+    by_id = json.loads((tmp_path / "related.json").read_text())
 
-    assert "<a " not in text
-    assert "<li>Title <span>Text...</span></li>" in text
-
-
-@pytest.mark.parametrize(
-    "url", ["https://example.org/a", "HTTP://example.org", "/a:b", "a/b", "?q=a:b", "//example.org"]
-)
-def test_what_leads_to_a_page_is_linked(url: str):
-    """Relative addresses too."""
-    assert f'<a href="{url}">' in fragment([link(url=url)])
+    assert set(hugo["lists"]) == {"/ankle/", "/hip/", "/knee/", "/sleep/", "/%E8%86%9D/"}
+    assert set(eleventy["lists"]) == {"/ankle/", "/hip/", "/knee/", "/sleep/", "/膝/"}
+    assert set(by_id["lists"]) == set(TITLES)
+    for id in TITLES:
+        links = bundle.related(id, 2)
+        assert by_id["lists"][id] == {"links": [link.id for link in links]}
+        assert [by_id["articles"][link.id]["url"] for link in links] == [link.url for link in links]
+    assert hugo["articles"]["/hip/"] == {
+        "id": "hip", "url": "https://example.org/hip", "title": TITLES["hip"],
+        "teaser": hugo["articles"]["/hip/"]["teaser"],
+    } | {name: hugo["articles"]["/hip/"][name] for name in ("language",) if
+         name in hugo["articles"]["/hip/"]}  # fmt: skip
 
 
-def test_an_empty_list_is_an_empty_landmark():
-    """A page may include it blindly."""
-    assert "<li>" not in fragment([])
+# Tokens
+
+
+NOW_MS = int(NOW.replace(minute=0).timestamp() * 1000)
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(f"sqlite:///{tmp_path}/store.db") as opened:
+        yield opened
+
+
+def signing(store: Store, bundle: Bundle, *, days: int = 0, name: str = "") -> StaticSlates:
+    """So many days later; ``name`` is that of a bundle that makes the same lists."""
+    return StaticSlates(
+        store, b"key", name=name or bundle.name, folder="/out", n_lists=5,
+        now_ms=NOW_MS + days * DAY_MS, days=180,
+    )  # fmt: skip
+
+
+def tokens(folder: Path) -> dict[str, str]:
+    """The token of every fragment."""
+    return {
+        path.name: re.findall('data-slate="([^"]*)"', path.read_text())[0]
+        for path in folder.glob("*.html")
+    }
+
+
+def test_a_token_is_of_the_list_in_the_file(site, store: Store, tmp_path: Path):
+    """Its numbers are those of the store, its links those of the fragment in their order, sure to
+    be where they are; and the store knows of the export before.
+    """
+    bundle, _ = site
+    slates = signing(store, bundle)
+
+    export(bundle, tmp_path / "out", "html", k=2, slates=slates)
+
+    (noted,) = exports.standing(store, b"new", now_ms=NOW_MS).before
+    assert (noted.folder, noted.n_lists, noted.until_ms) == ("/out", 5, NOW_MS + 180 * DAY_MS)
+    signer = Signer([b"key"], store=store_name(store))
+    for id in TITLES:
+        links = bundle.related(id, 2)
+        token = tokens(tmp_path / "out")[file_name(id, ".html")]
+        slate = signer.resolve(token, at_ms=NOW_MS + 180 * DAY_MS - 1)
+        assert (slate.source, *slate.items) == tuple(
+            store.keys_of([id, *(link.id for link in links)])
+        )
+        assert slate.origins == tuple(link.origin for link in links)
+        assert (slate.chances, slate.variant, slate.list) == ((1.0, 1.0), None, bundle.name)
+        assert slate.mark == mark_of([id, *(link.id for link in links)])
+
+
+def test_an_unchanged_list_keeps_its_token_while_most_of_its_time_is_left(
+    site, store: Store, tmp_path: Path
+):
+    """Also when another bundle made it: the page shows what it showed. After a month it gets
+    another, and so it does when it changes, or is to be valid for a shorter time.
+    """
+    bundle, _ = site
+    out = tmp_path / "out"
+    export(bundle, out, "html", k=2, slates=signing(store, bundle))
+    first = tokens(out)
+
+    soon = signing(store, bundle, days=30, name="20270101-000000-abcdef")
+    done = export(bundle, out, "html", k=2, slates=soon)
+    assert (tokens(out), done.n_changed) == (first, 0)
+    assert (soon.n_kept, soon.all_until_ms) == (5, NOW_MS + 180 * DAY_MS)
+    later = signing(store, bundle, days=31)
+    export(bundle, out, "html", k=2, slates=later)
+    assert not set(tokens(out).values()) & set(first.values())
+    assert (later.n_kept, later.all_until_ms) == (0, NOW_MS + 211 * DAY_MS)
+    shorter = export(bundle, out, "html", k=1, slates=signing(store, bundle, days=31))
+    assert shorter.n_changed == 5
+
+
+@pytest.mark.parametrize("kind", ["json", "hugo", "eleventy"])
+def test_one_file_for_all_keeps_its_tokens_too(site, store: Store, tmp_path: Path, kind: str):
+    """List by list."""
+    bundle, _ = site
+    export(bundle, tmp_path / "out", kind, k=2, slates=signing(store, bundle))
+    before = files(tmp_path / "out")
+
+    soon = signing(store, bundle, days=3)
+    export(bundle, tmp_path / "out", kind, k=2, slates=soon)
+
+    assert (files(tmp_path / "out"), soon.n_kept) == (before, 5)
+
+
+def test_a_token_of_another_key_or_store_is_not_kept(site, store: Store, tmp_path: Path):
+    """It would report nothing, or not for long."""
+    bundle, _ = site
+    export(bundle, tmp_path / "out", "html", slates=signing(store, bundle))
+    first = tokens(tmp_path / "out")
+
+    with Store("sqlite://") as other:
+        elsewhere = signing(other, bundle)
+        export(bundle, tmp_path / "out", "html", slates=elsewhere)
+
+    assert elsewhere.n_kept == 0
+    assert not set(tokens(tmp_path / "out").values()) & set(first.values())
+
+
+def test_without_tokens_a_fragment_is_no_place_of_the_widget(site, tmp_path: Path):
+    """It would replace the list."""
+    export(site[0], tmp_path / "out", "html")
+
+    assert "data-recommender" not in (tmp_path / "out" / "knee.html").read_text()
 
 
 @pytest.mark.parametrize(
