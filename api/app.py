@@ -208,7 +208,7 @@ def _add_console(
     ticks: Callable[[], float],
 ) -> None:
     """Give the application the editors' console. ``MissingExtra`` without what it takes."""
-    for name in ("argon2", "python_multipart"):
+    for name in ("argon2", "python_multipart", "markdown_it"):
         if find_spec(name) is None:
             raise MissingExtra("the console", "console")
     # Who has no console need not load it.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recommender.articles.formats.detect import FORMATS as ARTICLE_FORMATS
-from recommender.bundle import registry
+from recommender.bundle import comparisons, registry
 from recommender.bundle.composition import MAX_K, Placed
 from recommender.cli.in_force import day, rules_of, store_here
 from recommender.cli.judge import show_grades, show_judged
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 LENGTH = click.IntRange(1, MAX_K)  # as over HTTP
 PATH = click.Path(path_type=Path)
+# Rows of each table in a comparison that is kept.
+N_KEPT = 20
 paths_argument = click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 max_bad_option = click.option(
     "--max-bad",
@@ -572,6 +574,7 @@ def _print_off_policy(found: OffPolicy) -> None:
 @click.option("--most", type=COUNT, default=10, metavar="N", help="rows of what changed most")
 @click.option("--events", type=PATH, metavar="PATH", help="judge by these, not the store's log")
 @click.option("--html", "as_html", type=PATH, metavar="FILE", help="write it as a page")
+@click.option("--save/--no-save", default=True, help="keep it beside the bundles, for the console")
 @as_json
 def compare(
     old: str,
@@ -580,6 +583,7 @@ def compare(
     most: int,
     events: Path | None,
     as_html: Path | None,
+    save: bool,
     as_json: bool,
 ) -> None:
     """Show what changed from A to B, where most, and which is better.
@@ -608,10 +612,26 @@ def compare(
             found = between(before, after, site, k=k, events=events, models=models)
     if as_html:
         as_html.write_text(found.to_html(most), encoding="utf-8")
+    if save:
+        _keep(models, before, after, found)
     if as_json:
         say_json(found.to_dict(most))
         return
     _print_comparison(found, most)
+
+
+def _keep(models: Path, old: Bundle | str, new: Bundle | str, found: Comparison) -> None:
+    """Keep a comparison of two bundles of this folder for the console; where nothing may be
+    written there, that is named on stderr.
+    """
+    names = [side.name for side in (old, new) if not isinstance(side, str)]
+    if len(names) < 2 or not {*names} <= {*registry.names(models)} or names[0] == names[1]:
+        return
+    content = {"made": now().isoformat(timespec="seconds"), **found.to_dict(N_KEPT)}
+    try:
+        comparisons.write(models, names[0], names[1], content)
+    except OSError as exc:
+        warn([f"{models / comparisons.FOLDER}: {exc.strerror}; the comparison is not kept"])
 
 
 def _side_of(models: Path, name: str, *, named: bool = False) -> Bundle | str:

@@ -13,7 +13,7 @@ from recommender.bundle import figures as stored
 from recommender.bundle import registry
 from recommender.cli.in_force import rules_of
 from recommender.cli.output import as_json, here, now, warn
-from recommender.errors import BundleError, RecommenderError
+from recommender.errors import BundleError, EditorialError, RecommenderError
 from recommender.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -90,7 +90,12 @@ def _live(settings: Settings, store: Store, moment: datetime) -> Bundle | None:
         if registry.current(settings.models) is None:
             return None
         folder = registry.resolve(settings.models)
-        return Bundle(folder, rules=rules_of(settings, store), now=moment)
+        try:
+            rules = rules_of(settings, store)
+        except EditorialError as exc:
+            warn([f"{exc}; the figures are made without editors' rules"])
+            return Bundle(folder)
+        return Bundle(folder, rules=rules, now=moment)
     except BundleError as exc:
         warn([f"{exc}; the figures are made without it"])
         return None

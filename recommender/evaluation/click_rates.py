@@ -153,12 +153,15 @@ class Chosen(NamedTuple):
     high: np.ndarray
 
 
-def chosen(pairs: Pairs, *, least_spread: float = 1.0, error: float = ALPHA) -> Chosen:
+def chosen(
+    pairs: Pairs, *, least_spread: float = 1.0, steady: bool = False, error: float = ALPHA
+) -> Chosen:
     """The pages whose ratio is not 1; of those chosen a share of ``error`` is wrong, in the mean,
-    and if no page differs the chance that any is chosen is no more.
+    and if no page differs the chance that any is chosen is no more. Unless pages are ``steady``
+    they vary by themselves, as two times of one page do.
     """
     n = len(pairs.one)
-    spread = pairs.spread(least_spread)
+    spread = np.full(n, least_spread) if steady else pairs.spread(least_spread)
     p = pairs.p(spread)
     order = np.argsort(p, kind="stable")
     within = np.flatnonzero(p[order] <= error * np.arange(1, n + 1) / max(n, 1))

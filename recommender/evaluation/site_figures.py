@@ -287,7 +287,8 @@ class Findings:
                 np.array([np.nan if week[name] is None else week[name] for week in weeks])
                 for name in ("rate", "low", "high")
             )
-        ticks = np.unique(np.linspace(0, len(x) - 1, 4).round())
+        # Not at the ends, where half of a date would be cut off.
+        ticks = np.unique((np.linspace(0.07, 0.93, 4) * (len(x) - 1)).round())
         across = Axis("", 0, max(len(x) - 1, 1), ticks.tolist(),
                       form=lambda at: _date(int(days[int(at)])))  # fmt: skip
         known = ~np.isnan(rate)
@@ -428,7 +429,8 @@ class Findings:
                 "experiment, or a log from before, has both."
             }
         pairs = Pairs(*(each[asked] for each in (sums[0], sums[1], sums[2], sums[3])))
-        found = chosen(pairs, least_spread=self.spread)
+        # That new links are followed more on most pages is what is asked, not how pages vary.
+        found = chosen(pairs, least_spread=self.spread, steady=True)
         where = {"new": new, "old": old}
         rows = {
             side: [

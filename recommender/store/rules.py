@@ -150,9 +150,10 @@ class Written:
 @dataclass(frozen=True, slots=True)
 class Action:
     """What an account did, ``at`` a moment. ``what`` is ``added``, ``changed``, ``removed``,
-    ``imported`` or ``undone``, which names the action it ``undoes``; ``source`` is the page, empty
-    if there are several. ``before`` and ``after`` are the rules it touched as they were and as it
-    left them. ``obstacle`` is why it cannot be undone, a sentence, empty if it can.
+    ``imported`` or ``undone``, which names the action it ``undoes``, or else a clause on what
+    touched no rule (``note``); ``source`` is the page, empty if there are several or none.
+    ``before`` and ``after`` are the rules it touched as they were and as it left them.
+    ``obstacle`` is why it cannot be undone, a sentence, empty if it can.
     """
 
     number: int
@@ -276,6 +277,15 @@ def undo(store: Store, action: int, *, account: str, at: datetime) -> Written:
         )
         _count_change(connection)
     return Written(number, done.before, _beside(done.before, there))
+
+
+def note(store: Store, what: str, *, account: str, at: datetime) -> int:
+    """Write into the history what an account did that touched no rule, such as making a bundle
+    live; the number of the action, which cannot be undone there.
+    """
+    with store.transaction() as connection:
+        _lock(connection)
+        return _note(connection, (), (), account=account, at=at, what=what)
 
 
 def history(

@@ -172,7 +172,7 @@ def test_an_empty_store_has_figures_too(store: Store):
 
 def test_rules_change_lists_as_composing_every_page_does(learned: Bundle):
     """What only a few pages' rules change is composed for them alone, with the same lists."""
-    from recommender.lists.editorial import parse
+    from recommender.lists.rules_file import parse
 
     ids = [learned.lists.id_of(row) for row in range(len(learned.lists.stub))]
     items = np.asarray(learned.lists.items)
