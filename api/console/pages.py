@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from recommender_api.console import bundles, happened, listed, sign_in
+from recommender_api.console import bundles, finding, happened, listed, sign_in
 from recommender_api.console.app import Console
 
 PAGES: tuple[Callable[[Console], None], ...] = (
     sign_in.add,
+    finding.add,
     listed.add,
     happened.add,
     bundles.add,

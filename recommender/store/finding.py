@@ -43,6 +43,7 @@ from recommender.store.finding_terms import (
     asked_terms,
     asked_whole,
     even,
+    last_part_of,
     names_of,
     part_of,
     title_terms,
@@ -100,7 +101,7 @@ def find(connection: Connection, text: str, *, limit: int = 20) -> list[Match]:
     in their titles, in any order, where the last word may be a beginning: first titles that begin
     so, shorter ones first; then those that have ``text`` in their ids or addresses; several words
     are looked for there if no title has them. If there are none of these, those with some of the
-    words, or with words spelt nearly so: ``Match.is_near``.
+    words, or with words spelt nearly so, or with those of an address: ``Match.is_near``.
     """
     text = text.strip()[:MOST_TYPED]
     if not text or limit < 1 or not may_be_stored(text):
@@ -108,14 +109,18 @@ def find(connection: Connection, text: str, *, limit: int = 20) -> list[Match]:
     found = _Found(connection, limit)
     for how, ids in _whole(connection, text):
         found.add(how, ids)
-    terms = asked_terms(text)
-    if terms and not found.is_full:
+    is_address = "://" in text
+    # Of an address that no article has, its last part may be words of a title.
+    terms = asked_terms(last_part_of(text) if is_address else text)
+    if terms and not found.is_full and not is_address:
         found.add("title", _titled(connection, text, terms, limit))
     # A whole address is no part of another. Addresses have no spaces, ids hardly any.
     has_part = "address" not in found.how.values() and not (found.how and " " in text)
     if not found.is_full and has_part:
         found.add("part", _with_part(connection, text, limit))
-    if not found.how and terms:
+    if not found.how and terms and is_address:
+        found.add("some", _with_all(connection, [[term] for term in terms], limit))
+    elif not found.how and terms:
         near = _misspelt(connection, terms)
         if near:
             found.add("typo", _with_all(connection, near, limit))

@@ -205,3 +205,16 @@ def part_of(text: str) -> str:
     return (
         WWW.sub("", text, count=1)[:MOST_CHARACTERS] if WWW.match(text) else text[:MOST_CHARACTERS]
     )
+
+
+def last_part_of(url: str) -> str:
+    """The last part of an address's path, as text.
+
+    >>> last_part_of("https://example.org/health/why-knees-click.html?utm_source=mail")
+    '/why-knees-click'
+    """
+    try:
+        path = bare(Address.of(url).path)
+    except ValueError:
+        return ""
+    return path[max(0, path.rfind("/")) :]
