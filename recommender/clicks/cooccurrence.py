@@ -16,7 +16,7 @@ from recommender.array_fields import Heads, Keys, Numbers, Values
 from recommender.clicks.choice_model import Pairs
 from recommender.ragged import find
 from recommender.store.counts import UNKNOWN, Log
-from recommender.text.kernels import pair_dots
+from recommender.text.loops import pair_dots
 
 # Cosines of rare articles are pulled towards 0 as if each had been read this much more.
 PRIOR_READS = 3.0

@@ -18,7 +18,7 @@ from recommender.ragged import expand, ranks
 from recommender.ranking import features
 from recommender.store.impressions import Impressions
 from recommender.text.corpus import Corpus
-from recommender.text.kernels import pair_dots
+from recommender.text.loops import pair_dots
 
 MODEL = "model"
 NEEDS_ARTICLES = "which takes the site's articles, and the log alone was handed over"

@@ -1,7 +1,7 @@
 """Boosted trees: grown on what people chose, and laid out as arrays.
 
 scikit-learn grows them, on the likelihood of choices (``softmax_loss``), and walks them one by one,
-each with a call of its own, which costs few rows most; here all are one compiled loop. The sums are
+each with a call of its own, which costs few rows most; here all are one loop. The sums are
 the same to the last bit.
 """
 
@@ -12,11 +12,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from numba import prange
 
 from recommender.array_fields import Flags, Heads, Numbers, Values
 from recommender.errors import TrainingError
-from recommender.text.kernels import over_rows
+from recommender.text.loops import forest_sums
 
 if TYPE_CHECKING:
     from recommender.clicks.choice_model import Exposures
@@ -30,9 +29,6 @@ MANY_ROWS = 100_000
 # Values a feature has for the trees that grow on it: scikit-learn's bins, one of 64 kept for what
 # is missing.
 N_VALUES = 63
-# Rows that go through one tree after the other together. A tree then stays in the nearest cache: 65
-# rows take .7 of the time that they take one by one.
-BLOCK = 64
 # Rows on which trees laid out are compared with the model they were read from.
 N_COMPARED = 500
 # Fields of ``Forest`` by node, and those of scikit-learn's tables.
@@ -81,7 +77,7 @@ class Forest:
         for part in parts:
             # As mapped files are: one compiled version does for both.
             part.flags.writeable = False
-        return _sums(*parts, seen)
+        return forest_sums(*parts, seen)
 
 
 def laid_out(model: Any, sample: np.ndarray) -> Forest:
@@ -166,21 +162,3 @@ def snapped(seen: np.ndarray) -> np.ndarray:
         middle = (steps[1:].astype(np.float64) + steps[:-1]) / 2
         found[known, column] = steps[np.searchsorted(middle, values)]
     return found
-
-
-@over_rows
-def _sums(baseline, heads, feature, threshold, missing_left, left, right, value, seen):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """The sum over all trees, ``(n_rows,)``, added up in scikit-learn's order."""
-    sums = np.full(len(seen), baseline[0])
-    for block in prange((len(seen) + BLOCK - 1) // BLOCK):
-        rows = range(block * BLOCK, min((block + 1) * BLOCK, len(seen)))
-        for tree in range(len(heads) - 1):
-            first = heads[tree]
-            for row in rows:
-                at = first
-                while left[at] > 0:
-                    known = seen[row, feature[at]]
-                    goes_left = known <= threshold[at] or (missing_left[at] and np.isnan(known))
-                    at = first + (left[at] if goes_left else right[at])
-                sums[row] += value[at]
-    return sums

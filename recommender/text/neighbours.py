@@ -11,9 +11,11 @@ import numpy as np
 from recommender.candidates import EMPTY
 from recommender.progress import Progress, Silent
 from recommender.ragged import clusters
-from recommender.text.kernels import TILE, pair_dots, postings, tile_top
+from recommender.text.loops import pair_dots, postings, tile_top
 from recommender.text.tfidf import Text, with_subjects
 
+# Columns of the product looked at together: their sums stay in the cache of one core.
+TILE = 8192
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 # Rows handed to the compiled loop at once: small enough that progress shows.
 ROWS = 16_384

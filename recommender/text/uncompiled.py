@@ -1,0 +1,301 @@
+"""What ``kernels`` compiles, by NumPy and SciPy: the same arguments, the same bytes, more time.
+
+Each adds up in the order in which the compiled loop does, in the same precision. Work is done in
+pieces, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import sparse
+
+from recommender.candidates import EMPTY
+from recommender.ragged import expand, find, mixed, ranks
+
+# Entries, of rows or of a dense piece, that are held at one time: some 50 MB. Not tuned.
+PIECE = 2_000_000
+# Rows that go through the trees together.
+ROWS = 100_000
+
+
+def _pieces(sizes: np.ndarray) -> Iterator[slice]:
+    """Runs of rows that have ``PIECE`` entries together, or are one that has more."""
+    ends = np.cumsum(sizes)
+    start = 0
+    while start < len(sizes):
+        before = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + PIECE, side="right")))
+        yield slice(start, stop)
+        start = stop
+
+
+def postings(
+    indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray, first: int, last: int, n_terms: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows ``first..last`` turned round: for each term the rows that have it, counted from 0."""
+    entries = slice(indptr[first], indptr[last])
+    row = np.repeat(np.arange(last - first), np.diff(indptr[first : last + 1]))
+    order = np.argsort(indices[entries], kind="stable")
+    heads = np.concatenate([[0], np.cumsum(np.bincount(indices[entries], minlength=n_terms))])
+    return heads, row[order].astype(np.int32), weights[entries][order].astype(np.float32)
+
+
+def tile_top(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    heads: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    first: int,
+    last: int,
+    rows_from: int,
+    rows_to: int,
+    k: int,
+    best: np.ndarray,
+    score: np.ndarray,
+) -> None:
+    """Merge the neighbours among articles ``first..last`` into each row's ``k`` best so far."""
+    n_terms = len(heads) - 1
+    turned = sparse.csr_array((values, columns, heads), shape=(n_terms, last - first))
+    step = max(1, PIECE // (last - first + k))
+    for start in range(rows_from, rows_to, step):
+        stop = min(start + step, rows_to)
+        entries = slice(indptr[start], indptr[stop])
+        own = (weights[entries], indices[entries], indptr[start : stop + 1] - indptr[start])
+        sums = (sparse.csr_array(own, shape=(stop - start, n_terms)) @ turned).toarray()
+        rows = np.arange(max(start, first), min(stop, last))
+        sums[rows - start, rows - first] = 0
+        # What was found before comes first: of equals the one with the smaller number stays.
+        likeness = np.concatenate([score[start:stop], sums], axis=1)
+        lowest = -np.partition(-likeness, k - 1, axis=1)[:, k - 1]
+        row, at = np.nonzero(likeness >= lowest[:, None])
+        rank = ranks(row, likeness[row, at], at)
+        row, at, rank = (each[rank <= k] for each in (row, at, rank))
+        known = np.minimum(at, k - 1)
+        item = np.where(at < k, best[start + row, known], first + at - k)
+        found = likeness[row, at]
+        best[start + row, rank - 1], score[start + row, rank - 1] = item, found
+
+
+def _shared(
+    heads: np.ndarray, terms: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+    """What rows ``left`` and ``right`` have in common, in pieces of pairs: the pair within its
+    piece, and the entry on either side, each ``(n_shared,)``, by pair and term.
+    """
+    top = int(terms.max(initial=0)) + 1
+    real = (left >= 0) & (right >= 0)
+    one, other = (np.where(real, side, 0) for side in (left, right))
+    sizes = [np.where(real, heads[side + 1] - heads[side], 0) for side in (one, other)]
+    for piece in _pieces(sizes[0] + sizes[1]):
+        (a, of_a), (b, of_b) = (
+            expand(heads[side[piece]], size[piece])
+            for side, size in zip((one, other), sizes, strict=True)
+        )
+        place = find(of_b * top + terms[b], of_a * top + terms[a])
+        both = place >= 0
+        yield piece, of_a[both], a[both], b[place[both]]
+
+
+def pair_dots(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+) -> np.ndarray:
+    """Dot products ``(n_pairs,)`` of rows ``left`` and ``right`` of one CSR matrix.
+
+    ``indices`` must be sorted within each row; a negative row number gives 0.
+    """
+    dots = np.zeros(len(left), dtype=np.float32)
+    for piece, pair, a, b in _shared(indptr, indices, left, right):
+        n = piece.stop - piece.start
+        dots[piece] = np.bincount(pair, weights=weights[a] * weights[b], minlength=n)
+    return dots
+
+
+def overlaps(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    title_weights: np.ndarray,
+    subject_weights: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+) -> np.ndarray:
+    """What rows ``left`` and ``right`` of one matrix have in common, ``(n_pairs, 5)``.
+
+    Columns: cosine of the texts, cosine of the titles, how much of the right one's title the left
+    one's text has, and of the left one's title the right one's text; product of the subjects.
+    """
+    found = np.zeros((len(left), 5), dtype=np.float32)
+    for piece, pair, a, b in _shared(indptr, indices, left, right):
+        products = (
+            weights[a] * weights[b],
+            title_weights[a] * title_weights[b],
+            title_weights[b] * title_weights[b],
+            title_weights[a] * title_weights[a],
+            subject_weights[a] * subject_weights[b],
+        )
+        n = piece.stop - piece.start
+        for column, product in enumerate(products):
+            found[piece, column] = np.bincount(pair, weights=product, minlength=n)
+    return found
+
+
+def row_dots(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Dot products ``(n_pairs,)`` of rows ``left`` and ``right`` of one dense matrix."""
+    total = np.zeros(len(left))
+    for column in rows.T:
+        total += column[left] * column[right]
+    return total.astype(np.float32)
+
+
+def differences(
+    heads: np.ndarray, terms: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    """What sets of terms ``right`` have that ``left`` have not, and the other way round.
+
+    ``(n_pairs, 4)``: how many terms are added, how many dropped, and a number that stands for
+    the set of the added, and of the dropped. ``terms`` must be sorted within each set.
+    """
+    hashes = np.concatenate([[0], np.cumsum(mixed(terms))]) if len(terms) else np.zeros(1, np.int64)
+    hashed = mixed(terms)
+    found = np.zeros((len(left), 4), dtype=np.int64)
+    for column, side in ((0, right), (1, left)):
+        found[:, column] = heads[side + 1] - heads[side]
+        found[:, column + 2] = hashes[heads[side + 1]] - hashes[heads[side]]
+    for piece, pair, a, _ in _shared(heads, terms, left, right):
+        n = piece.stop - piece.start
+        both = np.bincount(pair, minlength=n)
+        sums = np.concatenate([[0], np.cumsum(hashed[a])])
+        ends = np.cumsum(both)
+        found[piece, :2] -= both[:, None]
+        found[piece, 2:] -= (sums[ends] - sums[ends - both])[:, None]
+    return found
+
+
+def _walked(
+    near: np.ndarray,
+    cosine: np.ndarray,
+    heads: np.ndarray,
+    items: np.ndarray,
+    back_heads: np.ndarray,
+    back: np.ndarray,
+    sources: np.ndarray,
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """What is added up along the lists near each of ``sources``, in pieces of them: sorted keys
+    (place of the source in its piece times the number of articles, and the article) and the three
+    sums of each, ``(n_keys, 3)``.
+    """
+    n = len(heads) - 1
+    # Neighbours stand before the first empty slot.
+    real = np.logical_and.accumulate(near[sources] >= 0, axis=1)
+    listed = np.where(real, np.diff(heads)[near[sources]], 0)
+    sizes = listed.sum(axis=1) + np.diff(back_heads)[sources]
+    for piece in _pieces(sizes):
+        own = sources[piece]
+        row, slot = np.nonzero(real[piece])
+        other = near[own[row], slot]
+        at, of = expand(heads[other], heads[other + 1] - heads[other])
+        like = cosine[own[row], slot] * cosine[own[row], slot]
+        back_at, back_of = expand(back_heads[own], back_heads[own + 1] - back_heads[own])
+        ways = row[of] * n + items[at]
+        returns = back_of * n + back[back_at]
+        keys, place = np.unique(np.concatenate([ways, returns]), return_inverse=True)
+        sums = np.zeros((3, len(keys)), dtype=np.float32)
+        np.add.at(sums[0], place[: len(ways)], like[of])
+        np.maximum.at(sums[1], place[: len(ways)], like[of])
+        sums[2, place[len(ways) :]] = 1
+        yield piece, keys, sums.T
+
+
+def gather(
+    near: np.ndarray,
+    cosine: np.ndarray,
+    heads: np.ndarray,
+    items: np.ndarray,
+    back_heads: np.ndarray,
+    back: np.ndarray,
+    n_chunks: int,
+    groups: np.ndarray,
+    source_of: np.ndarray,
+    item_of: np.ndarray,
+) -> np.ndarray:
+    """What is added up along lists of wanted pairs, ``(n_pairs, 3)``.
+
+    ``groups`` bounds runs of pairs with one source. List ``s`` is ``items[heads[s]:heads[s + 1]]``,
+    and ``back`` holds for each article the pages that list it, in the same way.
+    """
+    n = len(heads) - 1
+    found = np.zeros((len(item_of), 3), dtype=np.float32)
+    ways = (near, cosine, heads, items, back_heads, back)
+    for piece, keys, sums in _walked(*ways, source_of[groups[:-1]]):
+        first, last = groups[piece.start], groups[piece.stop]
+        size = np.diff(groups[piece.start : piece.stop + 1])
+        place = find(keys, np.repeat(np.arange(len(size)), size) * n + item_of[first:last])
+        found[first:last][place >= 0] = sums[place[place >= 0]]
+    return found
+
+
+def propose(
+    near: np.ndarray,
+    cosine: np.ndarray,
+    heads: np.ndarray,
+    items: np.ndarray,
+    back_heads: np.ndarray,
+    back: np.ndarray,
+    sources: np.ndarray,
+    proposing: np.ndarray,
+    size: int,
+    n_chunks: int,
+) -> np.ndarray:
+    """The ``size`` articles that lists propose most, for each source, ``(n_sources, size)``."""
+    n = len(heads) - 1
+    found = np.full((len(sources), size), EMPTY, dtype=np.int32)
+    ways = (near, cosine, heads, items, back_heads, back)
+    for piece, keys, sums in _walked(*ways, sources):
+        row, item = np.divmod(keys, n)
+        weight = np.zeros(len(keys), dtype=np.float32)
+        for column, share in enumerate(proposing):
+            weight += share * sums[:, column]
+        kept = (weight > 0) & (item != sources[piece][row])
+        row, item, weight = row[kept], item[kept], weight[kept]
+        rank = ranks(row, weight, item)
+        few = rank <= size
+        found[piece.start + row[few], rank[few] - 1] = item[few]
+    return found
+
+
+def forest_sums(
+    baseline: np.ndarray,
+    heads: np.ndarray,
+    feature: np.ndarray,
+    threshold: np.ndarray,
+    missing_left: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    value: np.ndarray,
+    seen: np.ndarray,
+) -> np.ndarray:
+    """The sum over all trees, ``(n_rows,)``, added up in scikit-learn's order."""
+    sums = np.full(len(seen), baseline[0])
+    for start in range(0, len(seen), ROWS):
+        some = seen[start : start + ROWS]
+        for first in heads[:-1]:
+            at = np.full(len(some), first)
+            going = np.flatnonzero(left[at] > 0)
+            while len(going):
+                node = at[going]
+                known = some[going, feature[node]]
+                goes_left = (known <= threshold[node]) | (
+                    (missing_left[node] > 0) & np.isnan(known)
+                )
+                at[going] = first + np.where(goes_left, left[node], right[node])
+                going = going[left[at[going]] > 0]
+            sums[start : start + ROWS] += value[at]
+    return sums
