@@ -12,7 +12,7 @@ COPY recommender recommender
 COPY api api
 COPY notebooks notebooks
 # Parquet files and notebooks are for another place than a server; --build-arg EXTRAS=all has them.
-ARG EXTRAS=fast,cms,postgresql
+ARG EXTRAS=fast,analysis,cms,console,postgresql
 RUN python3 -m venv --without-pip /opt/recommender \
  && python3 -m venv /build/tools \
  && /build/tools/bin/pip --python /opt/recommender/bin/python install --quiet --no-cache-dir --no-compile \

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -21,7 +22,13 @@ from recommender.bundle.bundle import Bundle, bundle_of, load_bundle
 from recommender.bundle.composition import MAX_K
 from recommender.clicks.influence import limited
 from recommender.config import WORDS
-from recommender.errors import ArgumentError, EditorialError, EvaluationError, ExperimentError
+from recommender.errors import (
+    ArgumentError,
+    EditorialError,
+    EvaluationError,
+    ExperimentError,
+    MissingExtra,
+)
 from recommender.evaluation import audit as auditing
 from recommender.evaluation import compare as comparing
 from recommender.evaluation.audit import Audit
@@ -76,10 +83,17 @@ if TYPE_CHECKING:
     Events: TypeAlias = Site | Store | pd.DataFrame | Sequence[pd.DataFrame] | Paths
 
 
+def _need_pandas(job: str) -> None:
+    """``MissingExtra`` where pandas is not installed, before any work is done."""
+    if find_spec("pandas") is None:
+        raise MissingExtra(job, "analysis")
+
+
 def connect(database: str | Path = "sqlite:///recommender.db") -> Site:
     """Open a site's store, any database URL or the path of a file of SQLite, to read from it alone:
     the right to read is enough. ``StoreError`` if it cannot be reached, or there is no store.
     """
+    _need_pandas("data frames of a site")
     if isinstance(database, Path):
         database = f"sqlite:///{database}"
     arguments.text("database", database, what="a database URL, such as sqlite:///recommender.db")
@@ -200,6 +214,7 @@ def evaluate(
     Of a list of several bundles, or lists as ``compare`` takes them, comes a ``JointReport``: each
     with intervals, and what lies between it and the first, from views after the latest data window.
     """
+    _need_pandas("evaluating")
     k, seed = arguments.whole("k", k), arguments.seed(seed)
     if articles is not None and _store_of(articles) is None:
         checked_articles(articles)
@@ -242,6 +257,7 @@ def judged(
     needed. ``bundles`` are bundles, or lists as ``compare`` takes them. ``EvaluationError`` if the
     store holds no grades.
     """
+    _need_pandas("judging grades")
     store = _connected(site)
     sides, k = _sides("bundles", bundles, store), arguments.whole("k", k)
     found = judged_in(store, sides, k=k, seed=arguments.seed(seed))
@@ -462,6 +478,7 @@ def off_policy(
     positions the estimators with a model take, by default the candidate. ``EvaluationError`` if
     there is no view to judge by.
     """
+    _need_pandas("off-policy estimates")
     store, k = _store_of(events), arguments.whole("k", k)
     lists = _lists("candidate", candidate, store)
     model = None if model is None else bundle_of("model", model)
@@ -494,6 +511,7 @@ def compare(
     learned from both are judged, or by those of ``events``, files or frames. Experiments are looked
     for in ``models``, by default the folder a bundle is in.
     """
+    _need_pandas("comparing lists")
     store, k, seed = _store_of(site), arguments.whole("k", k), arguments.seed(seed)
     if site is not None and store is None:
         raise TypeError(
@@ -586,6 +604,7 @@ def audit(
     outdated (0: nothing is), by default as long as the bundle was built with. ``EvaluationError``
     if no page has a hand-picked list.
     """
+    _need_pandas("auditing lists")
     bundle, seed = bundle_of("bundle", bundle), arguments.seed(seed)
     moment = datetime.now(UTC) if now is None else arguments.moment("now", now)
     if oldest_days is not None:
@@ -666,6 +685,7 @@ def run_of(
     A report's ``run`` and ``qrels`` have the views it judged. ``ArgumentError`` names a page
     without a list of its own.
     """
+    _need_pandas("runs")
     side, k = _lists("lists", lists, _store_of(site)), arguments.whole("k", k)
     wanted = None if pages is None else arguments.texts("pages", pages)
     called = name or _name_of(lists, side, "lists")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from recommender.training.pipeline import Options
 
 
+SLOWER = (
+    "numba is not installed: the same lists, in more time; in the project's folder, "
+    "pip install '.[fast]'"
+)
 DAYS = click.IntRange(1, 36_500)  # a century: before it no log began
 
 
@@ -157,6 +162,7 @@ def train(
         raise click.UsageError("give --no-activate or --promote-if-better, not both")
     from recommender.lists import rules_file
     from recommender.store.database import Store
+    from recommender.text.loops import ARE_COMPILED
     from recommender.training.pipeline import build
 
     settings = here()
@@ -168,6 +174,8 @@ def train(
     )
     # A faulty line is better known before than after.
     rules_file.load(settings.editorial, zone=settings.zone)
+    if not ARE_COMPILED and sys.stderr.isatty():
+        warn([SLOWER])
     with Shown() as progress, Store(settings.database, create=False) as store:
         news = _news(store, settings) if if_new else None
         if news is not None and if_new and news.n < if_new:

@@ -17,8 +17,8 @@ from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
 from recommender.candidates import EMPTY, Candidates
 from recommender.text.freshness import freshness
-from recommender.text.loops import differences, overlaps, pair_dots, row_dots
 from recommender.text.latent import latent
+from recommender.text.loops import differences, overlaps, pair_dots, row_dots
 from recommender.text.terms import terms
 from recommender.text.tfidf import Text
 

@@ -1,4 +1,4 @@
-"""The loops over every pair of articles or of links, compiled; ``loops`` is where others take them from.
+"""The loops over every pair of articles or of links, compiled. Others take them from ``loops``.
 
 All go through numba, run on every core unless there is little to do, and give the same bytes on
 one core as on many, because each row is the work of one thread.

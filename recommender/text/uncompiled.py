@@ -32,7 +32,12 @@ def _pieces(sizes: np.ndarray) -> Iterator[slice]:
 
 
 def postings(
-    indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray, first: int, last: int, n_terms: int
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    first: int,
+    last: int,
+    n_terms: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows ``first..last`` turned round: for each term the rows that have it, counted from 0."""
     entries = slice(indptr[first], indptr[last])

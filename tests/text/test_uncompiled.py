@@ -31,9 +31,7 @@ def rows(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def ragged(random: np.random.Generator, n: int, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of up to ``most`` different articles, sorted."""
-    chosen = [
-        np.sort(random.choice(n, random.integers(0, most), replace=False)) for _ in range(n)
-    ]
+    chosen = [np.sort(random.choice(n, random.integers(0, most), replace=False)) for _ in range(n)]
     heads = np.cumsum([0, *map(len, chosen)])
     return heads.astype(np.int64), np.concatenate(chosen).astype(np.int32)
 
