@@ -1,5 +1,6 @@
 #!/bin/sh
-# The nightly job of README.md ("Every night"): once, or every day at a time.
+# The nightly job of README.md ("Every night"): once, or every day at a time and with the console's
+# figures every hour.
 #
 #   nightly.sh               now
 #   nightly.sh --at 03:10    every day at ten past three (UTC unless TZ says otherwise), until stopped
@@ -29,6 +30,11 @@ case "${1-}" in
     while :; do
         pause=$(seconds_until "${2:?--at needs a time: 03:10}") || exit 2
         echo "next nightly job in $pause seconds"
+        while [ "$pause" -gt 3600 ]; do
+            sleep 3600 & wait $!
+            recommender figures & wait $!
+            pause=$(seconds_until "$2")
+        done
         sleep "$pause" & wait $!
         # Tomorrow is another day: what went wrong is in the log.
         (nightly) & wait $!

@@ -59,10 +59,22 @@ def test_they_may_do_little(units: list[Path]):
     assert all(level <= MOST_EXPOSED for level in found.values()), found
 
 
-def test_a_timer_starts_the_nightly_job():
-    """The one of its own name, also for a night that was missed."""
-    timer = (UNITS / "recommender-nightly.timer").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["nightly", "figures"])
+def test_a_timer_starts_its_job(name: str):
+    """The one of its own name; training also for a night that was missed."""
+    timer = (UNITS / f"recommender-{name}.timer").read_text(encoding="utf-8")
 
-    assert (UNITS / "recommender-nightly.service").is_file()
-    assert "Persistent=yes" in timer
+    assert (UNITS / f"recommender-{name}.service").is_file()
+    assert ("Persistent=yes" in timer) == (name == "nightly")
     assert analyze("calendar", *re.findall(r"^OnCalendar=(.*)$", timer, re.M)).returncode == 0
+
+
+def test_services_are_kept_from_the_same():
+    """What each may do stands in each, in the same words."""
+    rights = {
+        path.read_text(encoding="utf-8").partition("# Of the machine")[2].partition("[Install]")[0]
+        for path in UNITS.glob("*.service")
+    }
+
+    assert len({text.strip() for text in rights}) == 1
+    assert "ProtectSystem=strict" in rights.pop()
