@@ -65,6 +65,7 @@ class Stored:
         ] = {}  # keys of static pages of before, as Signer takes them
         self._noted: list[str] = []
         self._keys_read = -math.inf
+        self._mark_read = -math.inf
         self._had_one = False
         self._damaged = False
         # The state of a file in which no sense could be made.
@@ -208,6 +209,10 @@ class Stored:
             return RETRY_SECONDS
         try:
             store.check()
+            if self.ticks() >= self._mark_read + RETRY_SECONDS:
+                self._mark_read = self.ticks()
+                with store.reading() as connection:
+                    store.check_mark(connection)
             store.cut_log_of_writes()
             if self.ticks() >= self._keys_read + KEYS_SECONDS:
                 self.renewed_keys()

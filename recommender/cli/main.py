@@ -19,6 +19,7 @@ from recommender import __version__
 from recommender.cli import (
     analysts,
     audit,
+    backup,
     experiment,
     export,
     figures,
@@ -83,6 +84,8 @@ for command in (
     judge.judge,
     notebooks.notebooks,
     operators.models,
+    backup.backup,
+    backup.restore,
     user.user,
     operators.serve,
     operators.demo,

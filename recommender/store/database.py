@@ -37,6 +37,9 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # What a store is known by: a name, which bundles remember, and the keys that sign its tokens. They
 # are made once and kept in it, so that every process that serves signs alike.
 KEY, PREVIOUS_KEY, NAME = "signing_key", "previous_signing_key", "store"
+# What a restored backup is marked by (``backup``): who had the store open notices that what was
+# remembered of it no longer holds.
+RESTORED = "restored"
 # When the key was changed, in milliseconds since 1970, and for how long the one before is valid
 # then: pages with tokens of it stay open, and in caches, for hours at most.
 CHANGED, PREVIOUS_HOURS, HOUR_MS = "signing_key_changed", 24, 3_600_000
@@ -57,31 +60,34 @@ class Store:
         *,
         writing: bool = True,
         create: bool = True,
+        older: bool = False,
         busy_seconds: float = BUSY_SECONDS,
         statement_seconds: float | None = None,
     ) -> None:
         """Open the database at ``url``; other writers are waited for ``busy_seconds``.
 
         Without ``writing`` nothing is made or changed, so that the right to read is enough;
-        without ``create`` nothing is made that is not there. ``statement_seconds`` is how long a
-        server may take over one statement, by default any time. ``StoreError`` if there is no such
-        store, or one that this release cannot use.
+        without ``create`` nothing is made that is not there. With ``older``, and without
+        ``writing``, a store of an older release is opened as it is. ``statement_seconds`` is how
+        long a server may take over one statement, by default any time. ``StoreError`` if there is
+        no such store, or one that this release cannot use.
         """
         self.url = url
         self.name = masked(url)
         # Whether there was none before it was opened.
         self.was_made = False
+        self._mark: str | None = None
         self._database = Engine(
             url, writing=writing, busy_seconds=busy_seconds, statement_seconds=statement_seconds
         )
         self.engine = self._database.sql
         try:
-            self._open(create=create)
+            self._open(create=create, older=older)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, *, create: bool) -> None:
+    def _open(self, *, create: bool, older: bool) -> None:
         file = self._database.file
         if self._database.writing and create:
             file.make()
@@ -92,9 +98,10 @@ class Store:
         if self._database.writing:
             with self.transaction() as connection:
                 self.was_made = migrate(connection) == 0
+                self._mark = _mark(connection)
             return
         with self.reading() as connection:
-            check_version(connection)
+            check_version(connection, older=older)
 
     def _has_tables(self) -> bool:
         with self.reading() as connection:
@@ -134,6 +141,11 @@ class Store:
         will be found again; it stays so until the store is opened anew.
         """
         self._database.file.check()
+
+    def check_mark(self, connection: Connection) -> None:
+        """As ``check``, of what only the store itself can say: that a backup was restored."""
+        if _mark(connection) != self._mark:
+            self._database.file.replace("a backup was restored")
 
     @property
     def place(self) -> str:
@@ -332,6 +344,12 @@ class Store:
                 pass
             find_views(connection, received)
         return received
+
+
+def _mark(connection: Connection) -> str | None:
+    query = sql.text("SELECT value FROM meta WHERE name = :name")
+    found: str | None = connection.scalar(query, {"name": RESTORED})
+    return found
 
 
 def store_name(store: Store) -> str:

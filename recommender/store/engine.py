@@ -179,6 +179,10 @@ class DatabaseFile:
         """SQLite cannot make sense of the file, for this ``reason``."""
         self.damaged, self.lost = True, self.lost or reason
 
+    def replace(self, reason: str) -> NoReturn:
+        """What is there is no longer what was opened, for this ``reason``."""
+        self._lose(reason)
+
     def _lose(self, reason: str) -> NoReturn:
         self.lost = reason
         raise StoreError(f"{self.name}: {reason}")
@@ -467,6 +471,15 @@ def _use_wal(connection: sqlite3.Connection) -> bool:
             time.sleep(0.02)
         else:
             return bool(mode == "wal")
+
+
+def path_of(url: str) -> Path | None:
+    """The file of a store of SQLite; None for servers and memory."""
+    parsed = _parsed(url)
+    name = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or name in ("", ":memory:"):
+        return None
+    return _path_of(name)
 
 
 def _path_of(name: str) -> Path:

@@ -141,6 +141,8 @@ class Journal:
         made = self._writer.made
         try:
             with self.store.transaction() as connection:
+                # What is remembered of numbers holds for the store that was opened.
+                self.store.check_mark(connection)
                 written = self._writer.write(connection, events)
                 counted = tallies + sent(events, written.new) + Counter(written.tallies)
                 add_tallies(connection, day, counted)

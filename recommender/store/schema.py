@@ -279,10 +279,12 @@ def migrate(connection: Connection) -> int:
     return version
 
 
-def check_version(connection: Connection) -> None:
-    """``StoreError`` if the store cannot be read as it is."""
+def check_version(connection: Connection, *, older: bool = False) -> None:
+    """``StoreError`` if the store cannot be read as it is; with ``older``, only if it was made by a
+    newer release.
+    """
     version = _version(connection)
-    if version < len(STEPS):
+    if version < len(STEPS) and not older:
         raise StoreError(
             f"the store has schema version {version}, this release reads {len(STEPS)}: a command "
             "that writes to it, such as recommender import or train, brings it up to date"

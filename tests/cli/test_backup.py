@@ -1,0 +1,125 @@
+"""One command keeps what nothing can make again, another puts it back."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from recommender.bundle import registry
+from recommender.cli.main import main
+from recommender.store.database import Store
+
+PAGES = [
+    {"id": f"{subject}-{n}", "title": f"{subject} {n}", "body": f"{subject} joint {n} stairs"}
+    for subject in ("knee", "hip")
+    for n in range(4)
+]
+
+
+@pytest.fixture
+def site(here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with articles, rules, settings and a bundle."""
+    (here / "articles.jsonl").write_text("".join(json.dumps(page) + "\n" for page in PAGES))
+    (here / "recommender.toml").write_text("explore = 10\n")
+    assert main(["import", "articles", "articles.jsonl"]) == 0
+    assert main(["train"]) == 0
+    (here / "editorial.csv").write_text("action,source,target\nblock,*,hip-1\n")
+    capfd.readouterr()
+    return here
+
+
+def test_a_site_is_back_after_one_command(
+    site: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """On another machine: store, rules, bundle; settings are laid beside, not put in force."""
+    monkeypatch.setenv("RECOMMENDER_ADMIN_KEY", "secret")
+    live = registry.current(Path("models"))
+    assert main(["backup", "../kept.db", "--bundle"]) == 0
+    said = capfd.readouterr().out
+    assert "8 articles, 0 views, 0 clicks, editorial.csv, recommender.toml, a bundle" in said
+    assert "settings of the environment are not in it: RECOMMENDER_ADMIN_KEY" in said
+    assert "secret" not in said
+    (site / "elsewhere").mkdir()
+    monkeypatch.chdir(site / "elsewhere")
+
+    assert main(["restore", "../../kept.db"]) == 0
+
+    said = capfd.readouterr()
+    assert f"{live} is live" in said.out
+    assert said.err.startswith("recommender.restored.toml: the settings of the backup")
+    assert Path("recommender.restored.toml").read_text() == "explore = 10\n"
+    assert Path("recommender.restored.toml").stat().st_mode & 0o777 == 0o600
+    assert not Path("recommender.toml").exists()
+    assert Path("editorial.csv").read_text() == (site / "editorial.csv").read_text()
+    assert main(["related", "knee-1", "--json"]) == 0
+    assert "hip-1" not in capfd.readouterr().out
+    assert main(["restore", "../../kept.db", "--force", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert (told["bundle"], told["articles"], [*told["files"]]) == (
+        live, 8, ["editorial.csv", "recommender.toml"],
+    )  # fmt: skip
+
+
+def test_what_is_there_is_replaced_only_by_force(site: Path, capfd: pytest.CaptureFixture[str]):
+    """A store or rules: it says which, and changes nothing."""
+    assert main(["backup", "kept.db", "--quiet"]) == 0
+    assert capfd.readouterr() == ("", "")
+    (site / "editorial.csv").write_text("action,source,target\nblock,*,hip-2\n")
+    with Store("sqlite:///recommender.db") as store:
+        store.remove(["knee-1"])
+
+    assert main(["restore", "kept.db"]) == 1
+
+    said = capfd.readouterr().err
+    assert "recommender.db is a store with something in it; editorial.csv is another" in said
+    assert "--force" in said
+    with Store("sqlite:///recommender.db") as store:
+        assert store.n_articles() == 7
+    assert "hip-2" in (site / "editorial.csv").read_text()
+
+    assert main(["restore", "kept.db", "--force"]) == 0
+
+    with Store("sqlite:///recommender.db") as store:
+        assert store.n_articles() == 8
+    assert "hip-1" in (site / "editorial.csv").read_text()
+    assert "no bundle is in it; run: recommender train" in capfd.readouterr().out
+
+
+def test_a_store_of_an_older_release_is_kept_as_it_is(
+    site: Path, capfd: pytest.CaptureFixture[str]
+):
+    """Before an upgrade, and after it too; restored, it is brought up to date."""
+    with sqlite3.connect("recommender.db") as raw:
+        raw.execute("DELETE FROM schema_version WHERE version = 10")
+        for table in ("finding_terms", "finding_words", "finding"):
+            raw.execute(f"DROP TABLE {table}")
+
+    assert main(["backup", "kept.db"]) == 0
+    assert main(["restore", "kept.db", "--force"]) == 0
+
+    with Store("sqlite:///recommender.db", writing=False) as store:
+        assert store.n_articles() == 8
+    with sqlite3.connect("kept.db") as raw:
+        assert raw.execute("SELECT MAX(version) FROM schema_version").fetchone() == (9,)
+
+
+def test_a_bundle_that_is_damaged_is_not_restored(site: Path, capfd: pytest.CaptureFixture[str]):
+    """Nor anything else: what is there stays."""
+    assert main(["backup", "kept.db", "--bundle"]) == 0
+    name = registry.current(Path("models"))
+    with sqlite3.connect("kept.db") as raw:
+        raw.execute(
+            "UPDATE backup_files SET raw = zeroblob(LENGTH(raw)) WHERE name LIKE '%lists_items.npy'"
+        )
+    (site / "models" / str(name)).rename(site / "models" / ".away")
+    with Store("sqlite:///recommender.db") as store:
+        store.remove(["knee-1"])
+    capfd.readouterr()
+
+    assert main(["restore", "kept.db", "--force"]) == 1
+
+    assert "the bundle is damaged" in capfd.readouterr().err
+    assert registry.names(Path("models")) == []
+    with Store("sqlite:///recommender.db") as store:
+        assert store.n_articles() == 7
