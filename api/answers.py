@@ -335,11 +335,6 @@ class Answers:
     def _kept(self) -> Kept | None:
         return None if self.lists is None else Kept.of(self.lists)
 
-    @property
-    def has_counts(self) -> bool:
-        """Does the bundle know how often each link was shown and followed?"""
-        return self._kept is not None
-
     def explanations(
         self,
         row: int | None,

@@ -14,6 +14,7 @@ from functools import partial
 from starlette.responses import Response
 
 from recommender.articles.article import Article
+from recommender.bundle import figures
 from recommender.bundle.composition import DEFAULT_K, Link, Placed
 from recommender.bundle.explanation import Explanation
 from recommender.errors import EditorialError
@@ -111,8 +112,8 @@ class Seen:
     pending: list[Pending] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     n_exploring: int = 0
-    # Whether the bundle has how often links were shown.
-    counts: bool = False
+    # How often each link was shown here and followed, by its id; None before that was counted.
+    counts: dict[str, tuple[int, int]] | None = None
     names: dict[str, str] = field(default_factory=dict)
 
     def title(self, id: str) -> str:
@@ -291,6 +292,8 @@ def _seen(console: Console, id: str, at: datetime, drafts: Sequence[Draft]) -> S
     file = Rules(answers.written.of_file, zone=zone)
     before = file.beside(there).resolved(shelf.named)
     rules = file.beside(console_as_drafted).resolved(shelf.named)
+    if figures.state(console.live.models) is not None:
+        seen.counts = figures.links_of(console.live.models, store, id)
     seen.actions = console_rules.history(store, source=id, limit=N_ACTIONS)
     _name(seen, answers, article, [*before.rules, *rules.rules], drafts)
     seen.pending = [
@@ -337,7 +340,6 @@ def _fill(seen: Seen, answers: Answers, rules: Rules, before: Rules, *, is_draft
         if each not in places and shelf.find(each) is not None
     ]  # fmt: skip
     explained = answers.explanations(seen.row, links, absent, rules=rules, now=at)
-    seen.counts = answers.has_counts
     seen.rows = [
         Row(link, explained.get(link.id), were.get(link.id), pins.get(link.id)) for link in links
     ]

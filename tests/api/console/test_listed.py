@@ -3,16 +3,21 @@
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
 import pytest
-from asking import ODD, STUB, Client, Clock, ids
+from asking import NOW, ODD, STUB, Client, Clock, ids
 from consoles import Person, person, prepare, served
 from sites import once
 
+from recommender.bundle import figures
 from recommender.config import Settings
+from recommender.evaluation.site_figures import site_figures
 from recommender.store import rules
+from recommender.store.click_filters import Caps
+from recommender.store.database import Store
 from recommender_api.app import Api
 from recommender_api.console.drafts import FIELDS
 
@@ -35,8 +40,13 @@ def settings(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Settin
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Api]:
-    with served(settings, clock=Clock()) as app:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def app(settings: Settings, clock: Clock) -> Iterator[Api]:
+    with served(settings, clock=clock) as app:
         yield app
 
 
@@ -108,6 +118,29 @@ def test_the_page_shows_what_readers_get(app: Api, ed: Person):
     assert "Picked by hand before" in page.answer.text and STUB.title in page.answer.text
     assert "by text" in page.answer.text
     assert "Their texts share" in page.answer.text or "Both titles" in page.answer.text
+
+
+def test_how_often_links_were_followed_is_counted_beforehand(
+    app: Api, settings: Settings, ed: Person, clock: Clock
+):
+    """Nothing stands there before; then what the figures have, and that others were not shown."""
+    page = Editing(ed)
+    assert "shown here" not in page.answer.text
+    slate = Client(app).get("/v1/related", params={"id": PAGE}).json()["slate"]
+    view = {"view_id": "v1", "slate": slate}
+    for event in ({"type": "impression", **view}, {"type": "click", "position": 2, **view}):
+        assert Client(app).post("/v1/events", json=event).json()["accepted"] == 1
+        clock.now += timedelta(seconds=9)
+    with Store(settings.database) as store:
+        found = site_figures(store, None, now=NOW + timedelta(days=1), caps=Caps())
+        figures.write(settings.models, {}, found.links)
+
+    texts = re.findall(r'<span class="figures">([^<]*)', Editing(ed).answer.text)
+
+    shown = len(page.ids)
+    assert texts[:shown].count("shown here 1 time, followed 1") == 1
+    assert texts[:shown].count("shown here 1 time, followed 0") == shown - 1
+    assert texts[shown:] == ["not shown here yet"]
 
 
 def test_ids_may_hold_anything(app: Api, ed: Person):
