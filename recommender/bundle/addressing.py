@@ -50,7 +50,7 @@ class Site:
         return f"{path}?{parts.query}" if parts.query else path
 
     def below(self, path: str) -> str:
-        """The path without that of the site, as Eleventy knows its pages.
+        """The path without that of the site, as Eleventy and Jekyll know their pages.
 
         >>> Site("https://example.org/docs/").below("/docs/knee/"), Site("/docs").below("/docsets/")
         ('/knee/', '/docsets/')
@@ -65,7 +65,7 @@ NOWHERE = Site()
 
 
 def encoded(path: str) -> str:
-    """A path as it stands in an address: Hugo's ``RelPermalink``.
+    """A path as it stands in an address: as Hugo and Jekyll have it.
 
     >>> encoded("/posts/膝/(a+b)/100%/")
     '/posts/%E8%86%9D/(a+b)/100%25/'

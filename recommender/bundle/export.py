@@ -10,7 +10,7 @@ import filecmp
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +35,8 @@ FORMATS = ("json", "html", "pages", *MAPS)
 # What names a fragment: the article's id, or the path of its address.
 NAMES = ("id", "path")
 STYLE = "recommender.css"
+# What the built-in template writes into each.
+OURS = b'class="recommender'
 # Lists that are worked out before they are written; not tuned.
 AT_ONCE = 500
 
@@ -128,8 +130,8 @@ def export(
     ``json`` writes ``related.jsonl``, one line an article; ``html`` a fragment an article, as
     ``fragments`` are, named after one of ``NAMES``, and their style; ``pages`` each stored text
     page with its ``Recommend`` block replaced, as many links as the old block held, every other
-    byte as it was; ``hugo`` and ``eleventy`` ``related.json``, by one of ``KEYS``, with addresses
-    as on the ``site``. With ``slates`` the lists have tokens by which they report.
+    byte as it was; ``hugo``, ``eleventy`` and ``jekyll`` ``related.json``, by one of ``KEYS``, with
+    addresses as on the ``site``. With ``slates`` the lists have tokens by which they report.
     """
     progress = progress or Silent()
     if format == "html":
@@ -218,7 +220,16 @@ def _html(
         for link in links:
             if link.url and site.link(link.url) == link.url and _moves_with_page(link.url):
                 files.remarks[MOVING] += 1
-    return files.done(len(taken))
+    return files.done(len(taken), *_stale(files.folder, taken))
+
+
+def _stale(folder: Path, taken: Collection[Path]) -> Iterator[str]:
+    """Fragments of before that no page has now; they are left to whoever put other files there."""
+    paths = (path for path in folder.rglob("*.html") if path not in taken and path.is_file())
+    stale = sorted(path for path in paths if OURS in path.read_bytes())
+    if stale:
+        first = stale[0].relative_to(folder)
+        yield f"{len(stale):,} fragments are of pages that are gone, such as {first}: remove them"
 
 
 MOVING = (

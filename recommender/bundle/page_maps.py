@@ -1,4 +1,4 @@
-"""Lists as one JSON file by page, which templates of Hugo and Eleventy look up.
+"""Lists as one JSON file by page, which templates of Hugo, Eleventy and Jekyll look up.
 
 ``lists`` has the links of each page by its key, ``articles`` what a link shows, once for all lists.
 Both are in the order of keys, one to a line, so that versions compare well.
@@ -20,6 +20,7 @@ from recommender.bundle.static_slates import Signed
 MAPS: dict[str, Callable[[Site, str], str]] = {
     "hugo": lambda site, path: encoded(path),
     "eleventy": lambda site, path: site.below(path),
+    "jekyll": lambda site, path: encoded(site.below(path)),
 }
 # What a page is found by: the path of its address, or its id.
 KEYS = ("path", "id")

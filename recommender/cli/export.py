@@ -41,7 +41,7 @@ OF_FORMATS = {
     type=click.Choice(FORMATS),
     required=True,
     help="one file for all, a fragment an article, the text pages with their lists replaced, or "
-    "a map by page for the data folder of Hugo or Eleventy",
+    "a map by page for the data folder of Hugo, Eleventy or Jekyll",
 )
 @click.option("-k", type=LENGTH, default=10, metavar="N", help="links a list; not for pages")
 @click.option("--look", type=click.Choice(LOOKS), default=LOOKS[0], help="of html")

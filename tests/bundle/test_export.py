@@ -211,6 +211,19 @@ def test_fragments_are_named_by_the_paths_of_their_pages(site, tmp_path: Path):
     assert done.left == ()
 
 
+def test_fragments_of_pages_that_are_gone_are_named(site, tmp_path: Path):
+    """And left, as is whatever else stands there."""
+    bundle, _ = site
+    export(bundle, tmp_path / "out", "html")
+    (tmp_path / "out" / "old.html").write_bytes((tmp_path / "out" / "hip.html").read_bytes())
+    (tmp_path / "out" / "mine.html").write_text("<p>mine</p>")
+
+    again = export(bundle, tmp_path / "out", "html")
+
+    assert again.left == ("1 fragments are of pages that are gone, such as old.html: remove them",)
+    assert (tmp_path / "out" / "old.html").exists()
+
+
 def test_what_is_as_it_was_is_not_written_again(site, tmp_path: Path):
     """What copies files to a host goes by their times."""
     bundle, _ = site
@@ -229,17 +242,20 @@ def test_what_is_as_it_was_is_not_written_again(site, tmp_path: Path):
 
 
 def test_a_map_has_every_list_by_the_path_of_its_page(site, tmp_path: Path):
-    """As Hugo and Eleventy write it, and each article once, however many lists it stands in."""
+    """As the generator writes it, and each article once, however many lists it stands in."""
     bundle, _ = site
     export(bundle, tmp_path, "hugo", k=2)
     hugo = json.loads((tmp_path / "related.json").read_text())
     export(bundle, tmp_path, "eleventy", k=2, site=Site("https://example.org/"))
     eleventy = json.loads((tmp_path / "related.json").read_text())
+    export(bundle, tmp_path, "jekyll", k=2, site=Site("https://example.org/"))
+    jekyll = json.loads((tmp_path / "related.json").read_text())
     export(bundle, tmp_path, "hugo", k=2, by="id")
     by_id = json.loads((tmp_path / "related.json").read_text())
 
     assert set(hugo["lists"]) == {"/ankle/", "/hip/", "/knee/", "/sleep/", "/%E8%86%9D/"}
     assert set(eleventy["lists"]) == {"/ankle/", "/hip/", "/knee/", "/sleep/", "/膝/"}
+    assert set(jekyll["lists"]) == set(hugo["lists"])
     assert set(by_id["lists"]) == set(TITLES)
     for id in TITLES:
         links = bundle.related(id, 2)
@@ -328,7 +344,7 @@ def test_an_unchanged_list_keeps_its_token_while_most_of_its_time_is_left(
     assert shorter.n_changed == 5
 
 
-@pytest.mark.parametrize("kind", ["json", "hugo", "eleventy"])
+@pytest.mark.parametrize("kind", ["json", "hugo", "eleventy", "jekyll"])
 def test_one_file_for_all_keeps_its_tokens_too(site, store: Store, tmp_path: Path, kind: str):
     """List by list."""
     bundle, _ = site
