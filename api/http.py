@@ -42,6 +42,8 @@ PREFLIGHT = [
 MAX_BODY_BYTES = 256 * 1024
 # An editor's system may put a few hundred whole articles at once.
 ARTICLES, MAX_ARTICLES_BYTES = "/v1/articles", 16 * 1024 * 1024
+# Editors bring in a file of rules, which goes with the form once more.
+RULES_FILE, MAX_RULES_BYTES = "/console/rules/import", 1536 * 1024
 # Bodies that a process holds at one time: of anybody, and of who has the admin key. Not tuned: a
 # hundred of the largest posts, four of the largest puts.
 OPEN_BYTES, CLOSED_BYTES = 32 * 1024 * 1024, 4 * MAX_ARTICLES_BYTES
@@ -238,7 +240,8 @@ async def pass_edge(app: ASGIApp, scope: Scope, receive: Receive, send: Send, ed
         return
     puts = edge.key != "" and path == ARTICLES and method == "PUT"
     room = edge.closed if puts else edge.open
-    most = MAX_ARTICLES_BYTES if puts else MAX_BODY_BYTES
+    most = MAX_RULES_BYTES if path == RULES_FILE else MAX_BODY_BYTES
+    most = MAX_ARTICLES_BYTES if puts else most
     with Body(scope, receive, most, room, edge.client(scope)) as body:
         try:
             if puts:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from recommender_api.console import bundles, finding, happened, listed, sign_in
+from recommender_api.console import (
+    bundles,
+    finding,
+    happened,
+    listed,
+    rules,
+    rules_files,
+    sign_in,
+)
 from recommender_api.console.app import Console
 
 PAGES: tuple[Callable[[Console], None], ...] = (
     sign_in.add,
     finding.add,
     listed.add,
+    rules.add,
+    rules_files.add,
     happened.add,
     bundles.add,
 )
