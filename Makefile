@@ -18,7 +18,7 @@ help:
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[fast,analysis]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[fast,analysis,console]"
 	touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI, Response
@@ -208,10 +207,11 @@ def _add_console(
     ticks: Callable[[], float],
 ) -> None:
     """Give the application the editors' console. ``MissingExtra`` without what it takes."""
-    for name in ("argon2", "python_multipart", "markdown_it"):
-        if find_spec(name) is None:
-            raise MissingExtra("the console", "console")
     # Who has no console need not load it.
+    from recommender_api.console import missing_parts
+
+    if missing_parts():
+        raise MissingExtra("the console", "console")
     from recommender_api.console import pages
     from recommender_api.console.app import PREFIX, Console
 

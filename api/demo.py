@@ -6,6 +6,9 @@ hand-picked list the page came with stands folded below, for comparison; ``#befo
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -17,10 +20,15 @@ from recommender.articles import text_page
 from recommender.articles.text_page import Page
 from recommender.config import Settings
 from recommender.demo.readers import PAGES, truth
+from recommender.store import accounts
+from recommender.store.database import Store
 from recommender.terminal import say
+from recommender_api.console import missing_parts
 from recommender_api.serve import serve
 
 FIRST = "pain-after-miscarriage"
+# Who signs in to the demo's console, with a password of its own each time.
+ACCOUNT, PASSWORD_BYTES = "demo", 12
 STATIC = Path(__file__).parent / "static"
 TEMPLATE = jinja2.Environment(
     loader=jinja2.FileSystemLoader(STATIC),
@@ -32,9 +40,25 @@ TEMPLATE = jinja2.Environment(
 
 
 def serve_demo(settings: Settings, *, port: int) -> None:
-    """Serve API and website on one port of this machine until interrupted."""
-    say(f"http://127.0.0.1:{port}/pages/{FIRST}   (Ctrl-C stops)")
+    """Serve API, website and console on one port of this machine until interrupted; whoever may
+    sign in to the console is made anew each time.
+    """
+    site = f"http://127.0.0.1:{port}"
+    say(f"{site}/pages/{FIRST}   (Ctrl-C stops)")
+    if not missing_parts():
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        _make_account(settings, password)
+        settings = replace(settings, console="on")
+        say(f"{site}/console   the editors' console: sign in as {ACCOUNT}, password {password}")
     serve(settings, host="127.0.0.1", port=port, site=add_pages)
+
+
+def _make_account(settings: Settings, password: str) -> None:
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    with Store(settings.database) as store:
+        if any(each.name == ACCOUNT for each in accounts.accounts(store)):
+            accounts.remove(store, ACCOUNT)
+        accounts.add(store, ACCOUNT, role="admin", password=password, now_ms=now_ms)
 
 
 def add_pages(app: FastAPI) -> None:

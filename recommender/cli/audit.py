@@ -48,7 +48,6 @@ def audit(
       recommender audit --html audit.html --csv audit.csv
     """
     from recommender.bundle.bundle import Bundle
-    from recommender.evaluation.audit import FILE, N_STORED
     from recommender.functions import audit as graded
     from recommender.lists import rules_file
     from recommender.store.database import Store
@@ -60,7 +59,6 @@ def audit(
         rules = rules_file.of_site(settings.editorial, store, zone=settings.zone)
         bundle = Bundle(folder, rules=rules, now=moment)
         found = graded(bundle, store, oldest_days=oldest_days, now=moment)
-    kept = models / FILE
     # All of it is made before any of it is written.
     csv = found.to_csv() if as_csv else ""
     json = found.to_json() + "\n" if as_json else ""
@@ -73,13 +71,19 @@ def audit(
     if as_html:
         as_html.write_text(html, encoding="utf-8")
     if save:
-        try:
-            registry.replace_file(kept, found.to_json(N_STORED) + "\n")
-        except OSError as exc:
-            raise RecommenderError(
-                f"{kept}: {exc.strerror}; --no-save keeps nothing there"
-            ) from exc
+        keep(found, models)
     _print(found, worst)
+
+
+def keep(found: Audit, models: Path) -> None:
+    """Keep the worst of an audit beside the bundles, for the console."""
+    from recommender.evaluation.audit import FILE, N_STORED
+
+    file = models / FILE
+    try:
+        registry.replace_file(file, found.to_json(N_STORED) + "\n")
+    except OSError as exc:
+        raise RecommenderError(f"{file}: {exc.strerror}; --no-save keeps nothing there") from exc
 
 
 def _trained(models: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from recommender.bundle.registry import Manifest
 from recommender.cli.figures import renew_after
 from recommender.cli.output import COUNT, as_json, here, moment, now, quiet, warn
 from recommender.config import WORDS, Settings, names_in
-from recommender.errors import BundleError, RecommenderError
+from recommender.errors import BundleError, MissingExtra, RecommenderError
 from recommender.progress import Shown
 from recommender.terminal import Table, is_hushed, say, say_json, show, stacked, styled
 
@@ -515,4 +516,21 @@ def demo(no_serve: bool, port: int, readers: int | None, rounds: int) -> None:
     if not no_serve:
         from recommender_api.demo import serve_demo
 
+        with Shown() as progress:
+            progress.stage("what the console shows", 1)
+            _prepare_console(site)
         serve_demo(site, port=port)
+
+
+def _prepare_console(site: Settings) -> None:
+    """What timed commands would have stored, as far as what they take is installed."""
+    from recommender.cli.audit import keep
+    from recommender.cli.figures import renewed
+    from recommender.functions import audit
+    from recommender.functions import load as load_bundle
+    from recommender.store.database import Store
+
+    with suppress(MissingExtra), Store(site.database) as store:
+        renewed(store, site, now())
+        bundle = load_bundle(site.models)
+        keep(audit(bundle, store, now=now()), site.models)
