@@ -53,6 +53,9 @@ class Watched:
         self.store = store
         self.begun = threading.Event()
 
+    def check_mark(self, connection: Connection) -> None:
+        self.store.check_mark(connection)
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         self.begun.set()
