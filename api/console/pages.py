@@ -12,6 +12,7 @@ from recommender_api.console import (
     rules,
     rules_files,
     sign_in,
+    worst,
 )
 from recommender_api.console.app import Console
 
@@ -21,6 +22,7 @@ PAGES: tuple[Callable[[Console], None], ...] = (
     listed.add,
     rules.add,
     rules_files.add,
+    worst.add,
     happened.add,
     bundles.add,
 )
