@@ -108,7 +108,7 @@ def _card(console: Console, visit: Visit) -> Response:
 def _markdown() -> MarkdownIt:
     """Markdown without HTML and pictures of its own; a wide table scrolls by itself."""
     made = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    opened = '<div class="table" tabindex="0" role="region" aria-label="Table"><table>\n'
+    opened = '<div class="table" tabindex="0"><table>\n'
     made.add_render_rule("table_open", lambda *_: opened)
     made.add_render_rule("table_close", lambda *_: "</table></div>\n")
     return made

@@ -63,6 +63,15 @@ POSTS = {
     "overloaded": "while too many waited",
 }
 
+DECIDED = {
+    "model": "What readers follow decides, together with the texts.",
+    "text": "The texts decide; no clicks were good enough to learn from yet.",
+    "hand-picked": "The lists are those picked by hand.",
+}
+WORDS = {
+    "origins": ORIGINS, "doubtful": DOUBTFUL, "events": EVENTS, "posts": POSTS, "decided": DECIDED,
+}  # fmt: skip
+
 logger = logging.getLogger("api")
 
 
@@ -93,11 +102,10 @@ def _shown(console: Console, kept: Kept, visit: Visit) -> Response:
         live=about,
         live_age=None if about is None else _age(console, about.built),
         experiment=_experiment(console),
-        words={"origins": ORIGINS, "doubtful": DOUBTFUL, "events": EVENTS, "posts": POSTS},
+        words=WORDS,
         n_shown=N_SHOWN,
         of_100=_of_100,
         times=_times,
-        is_figure=lambda value: value is not None,
     )
 
 

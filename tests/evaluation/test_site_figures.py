@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sent import followed, record, shown
 from sites import NOW, Shown, click, log_of, stored, view
 
 from recommender.articles.article import Article
@@ -13,6 +14,7 @@ from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY
 from recommender.evaluation.list_quality import final_lists
 from recommender.evaluation.site_figures import Findings, site_figures
+from recommender.events.ingest import BY_CRAWLER
 from recommender.store.counts import Log
 from recommender.store.database import Store
 from recommender.store.retention import forget_before
@@ -90,10 +92,10 @@ def _both_lists(bundle: Bundle, articles: Sequence[Article], times: np.ndarray) 
         live = [item for item in items[row].tolist() if item != EMPTY]
         if not by_hand or not live:
             continue
-        for shown in (by_hand, live):
-            rate = [0.05 * (1 if item in by_hand else times[row]) for item in shown]
+        for links in (by_hand, live):
+            rate = [0.05 * (1 if item in by_hand else times[row]) for item in links]
             clicks = rng.binomial(400, rate).tolist()
-            slates.append(Shown(row, shown, clicks, views=400, ordered=False))
+            slates.append(Shown(row, links, clicks, views=400, ordered=False))
     return Findings(log_of(*slates), ids, {each.id: each for each in articles}, bundle)
 
 
@@ -159,6 +161,30 @@ def test_rates_have_their_denominators_and_forgotten_views_count(store: Store):
         [[key["knee"], key["gout"], 90, 30], [key["knee"], key["salt"], 90, 0]]
     )
     json.dumps(after.content, allow_nan=False)
+
+
+def test_live_links_count_by_origin_and_doubtful_views_apart(store: Store):
+    """Beside others at their places: the pin at the top is followed as all links there are."""
+    noon = (TODAY - 1) * 86_400_000
+    for n in range(20):
+        origins = ("pinned", "model") if n % 2 else ("model", "explored")
+        record(store, shown(f"v{n}", 7, 8, ts=noon, origins=origins))
+        record(store, *([followed(f"v{n}", 7, ts=noon + 9_000)] if n % 4 < 2 else []))
+    record(store, shown("robot", 7, 8, ts=noon, live=BY_CRAWLER))
+    record(store, shown("hasty", 7, 8, ts=noon), followed("hasty", 7, ts=noon + 1))
+
+    found = site_figures(store, None, now=NOW).content
+
+    rows = {row["origin"]: row for row in found["origins"]}
+    assert {name: (row["links"], row["clicks"]) for name, row in rows.items()} == {
+        "model": (20, 5), "pinned": (10, 5), "explored": (10, 0),
+    }  # fmt: skip
+    assert rows["pinned"]["rate"] == pytest.approx(0.5)
+    assert rows["pinned"]["as_usual"]["rate"] == pytest.approx(1.0)
+    assert found["total"]["views"] == 20
+    assert found["doubtful"]["reasons"] == {"crawler": 1, "fast": 1}
+    (day,) = found["doubtful"]["days"]
+    assert day["reasons"] == {"crawler": 1, "fast": 1}
 
 
 def test_an_empty_store_has_figures_too(store: Store):
