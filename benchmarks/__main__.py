@@ -22,6 +22,7 @@ from benchmarks import (
     notebooks,
     offpolicy,
     positions,
+    proxied,
     quality,
     serving,
     soak,
@@ -57,6 +58,7 @@ BENCHMARKS = {
     "kills": kills.run,
     "fuzz": fuzz.run,
     "soak": soak.run,
+    "proxied": proxied.run,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:

@@ -77,7 +77,7 @@ def run() -> None:
             print("PostgreSQL is not installed")
             return
         site = Site(Path(name), database)
-        _prepare(site)
+        prepare(site)
         servers = [Server(site) for _ in range(2)]
         for server in servers:
             server.ready()
@@ -87,7 +87,7 @@ def run() -> None:
         _report(site, seen, ends)
 
 
-def _prepare(site: Site) -> None:
+def prepare(site: Site) -> None:
     """Import the sample site and its readers' log, and train."""
     log = site.folder / "events.jsonl"
     for arguments in (("import", "articles", PAGES, "--url", URL),):
