@@ -38,7 +38,8 @@ def write(models: Path, content: dict[str, Any], links: np.ndarray) -> None:
     models.mkdir(parents=True, exist_ok=True)
     scratch = models / f".{LINKS}.{os.getpid()}.{threading.get_ident()}"
     with scratch.open("wb") as file:
-        np.save(file, np.ascontiguousarray(links, dtype=np.int32))
+        # Columns in one piece each, so that a search reads a few places of the first alone.
+        np.save(file, np.asfortranarray(links, dtype=np.int32))
         file.flush()
         os.fsync(file.fileno())
     scratch.replace(models / LINKS)
@@ -88,7 +89,9 @@ def links_of(models: Path, store: Store, source: str) -> dict[str, tuple[int, in
         key = connection.scalar(sql.text("SELECT key FROM ids WHERE id = :id"), {"id": source})
         if key is None:
             return {}
-        first, last = np.searchsorted(pairs[:, 0], [key, key + 1])
+        # Of another type, or in pieces, all of the column would be copied first.
+        ends = np.array([key, key + 1], dtype=np.int32)
+        first, last = np.searchsorted(pairs[:, 0], ends)
         rows = {int(item): (int(n), int(m)) for _, item, n, m in pairs[first:last].tolist()}
         query = sql.text("SELECT key, id FROM ids WHERE key IN :keys")
         query = query.bindparams(sql.bindparam("keys", expanding=True))
