@@ -2,6 +2,7 @@
 
 What a customer's site would do: the page is its own, one script tag puts the list beside it. The
 hand-picked list the page came with stands folded below, for comparison; ``#before`` unfolds it.
+``?look=cards`` and ``?look=row`` show the other layouts.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from recommender.articles import text_page
 from recommender.articles.text_page import Page
 from recommender.config import Settings
 from recommender.demo.readers import PAGES, truth
+from recommender.lists.appearance import LOOKS
 from recommender.store import accounts
 from recommender.store.database import Store
 from recommender.terminal import say
@@ -69,10 +71,10 @@ def add_pages(app: FastAPI) -> None:
         return HTMLResponse(index_html())
 
     @app.get("/pages/{id}", include_in_schema=False)
-    def page(id: str) -> Response:
-        if id not in truth():
+    def page(id: str, look: str = LOOKS[0]) -> Response:
+        if id not in truth() or look not in LOOKS:
             return PlainTextResponse("There is no such page.", status_code=404)
-        return HTMLResponse(page_html(id))
+        return HTMLResponse(page_html(id, look=look))
 
     @app.get("/demo.css", include_in_schema=False)
     def style() -> Response:
@@ -96,6 +98,9 @@ def index_html() -> str:
     return TEMPLATE.render(page=None, topics=topics)
 
 
-def page_html(id: str) -> str:
-    """One article, a place for the widget to fill, and the hand-picked list."""
-    return TEMPLATE.render(page=_page(id), id=id)
+def page_html(id: str, *, look: str = LOOKS[0]) -> str:
+    """One article, a place for the widget to fill, and the hand-picked list.
+
+    A list stands beside the article, cards and a row below it.
+    """
+    return TEMPLATE.render(page=_page(id), id=id, look=look, looks=LOOKS)

@@ -164,14 +164,22 @@ def _events(app: FastAPI, events: Events) -> None:
 
 
 def _widget(app: FastAPI) -> None:
-    script = files("recommender_api").joinpath("static", "widget.js").read_bytes()
+    _script(app, "widget.js")
+    # Nobody but the widget asks for it.
+    _script(app, "widget-more.js", is_public=False)
+
+
+def _script(app: FastAPI, name: str, *, is_public: bool = True) -> None:
+    script = files("recommender_api").joinpath("static", name).read_bytes()
     # A third of its size, made once; the same bytes at every start.
     packed = gzip.compress(script, mtime=0)
     script_type = (b"content-type", b"text/javascript; charset=utf-8")
     kept = (b"cache-control", b"public, max-age=3600")
     varies = (b"vary", b"Accept-Encoding")
 
-    @app.get("/widget.js", tags=["widget"], summary="The list for any page, as a script")
+    summary = "The list for any page, as a script"
+
+    @app.get(f"/{name}", tags=["widget"], summary=summary, include_in_schema=is_public)
     async def widget(request: Request) -> Response:
         """One script tag puts the list on a page; see the README."""
         packs = "gzip" in request.headers.get("accept-encoding", "")

@@ -7,6 +7,9 @@
 // a strict Content-Security-Policy that names the API in script-src and connect-src will do. It may
 // be pasted into a page: it holds nothing that would end a script element.
 //
+// What only some pages ask for is in widget-more.js: cards, rows, pictures, dates, and headings in
+// other languages than English.
+//
 // A place is an element that a list belongs to: one that was mounted, one with data-recommender,
 // one that a tag names, or a script tag itself, whose list stands behind it. Pages are rebuilt by
 // Turbo, htmx, routers and tag managers, each in its own way. So after every change of the page
@@ -18,26 +21,7 @@
   const source = script ? script.src : trace;
   if (window.recommender?.load) return window.recommender.load(script, source);
 
-  const CSS = `
-    .recommender { display: flex; flex-direction: column; margin-block: 1.5em; line-height: 1.4;
-      font-family: var(--recommender-font, inherit); overflow-wrap: anywhere; }
-    .recommender-waiting { visibility: hidden; overflow: hidden;
-      height: var(--recommender-reserve, auto); }
-    .recommender-heading { margin: 0 0 .6em; font-size: 1.25em; line-height: 1.3; }
-    .recommender-list { display: flex; flex: 1 0 auto; flex-direction: column;
-      justify-content: space-between; gap: var(--recommender-gap, .8em);
-      list-style: none; }
-    .recommender-list, .recommender-item { margin: 0; padding: 0; }
-    .recommender-title, .recommender-teaser, .recommender-date { display: block;
-      text-align: -webkit-match-parent; text-align: match-parent; }
-    .recommender-title { color: var(--recommender-color, inherit); font-weight: 600; }
-    .recommender-teaser, .recommender-date { font-size: .9em; color: var(--recommender-teaser-color,
-      color-mix(in srgb, currentColor 72%, transparent)); }
-    .recommender-teaser { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-    .recommender-pictured { position: relative; min-height: 4rem; padding-inline-start: 7rem; }
-    .recommender-pictured::before, .recommender-image { content: ""; position: absolute; top: 0;
-      inset-inline-start: 0; width: 6rem; height: 4rem; object-fit: cover; }
-    .recommender-pictured::before { background: currentColor; opacity: .1; }`;
+  const STYLE = "list.css"; // of recommender/lists
   // In view for so long is an impression, away for so long the end of a view; and by then a page
   // has its places.
   const SECOND_MS = 1000;
@@ -47,6 +31,8 @@
   const SOON_MS = 50; // who rebuilds a page does so in steps, the address among them
   const RETURNS = 9; // so often in a second a list is put back that somebody takes away
   const ROOM = 99; // pixels: an element of this height keeps room for a list
+  const PERCENT = 100; // how finely it is observed how much of a list is in view
+  const GAP = 48; // pixels: below a list it is a hole
 
   const lists = new Map(); // by place: what it was started with, and its frame or the page's list
   const mounted = new Map(); // options by place
@@ -55,14 +41,13 @@
   const sources = new Set(); // addresses of this script
   const warned = new Set();
   const failed = []; // events that did not arrive
-  let home, late, timer, canonical, canonicalAt, sheet, others, at;
+  let home, timer, canonical, canonicalAt, sheet, others, at;
   let visit; // the answers whose places went since the address changed, for those that come instead
 
   const warn = (text) => {
     if (!warned.has(text)) console.warn(`recommender: ${text}`);
     warned.add(text);
   };
-  const isOn = (option) => /^(true|)$/.test(option);
   const linksIn = (place) => [...place.querySelectorAll("a[href]")];
   const random = (size) => [...crypto.getRandomValues(new Uint32Array(size))];
   const hex = (size) =>
@@ -81,18 +66,20 @@
     return href && canonicalAt === path() ? href : location.href.split("#")[0];
   };
 
+  const inTime = (promise, patience) =>
+    Promise.race([promise, new Promise((_, fail) => setTimeout(fail, patience, "too slow"))]);
+
   const ask = async (api, { id, url }, size, patience) => {
     const query = new URLSearchParams(id ? { id } : { url: url || page() });
     const about = `${api}/v1/related?${query}`;
-    const life = new AbortController();
-    setTimeout(() => life.abort("too slow"), patience);
-    try {
-      const answer = await fetch(`${about}&k=${size}&variant=${random(1)[0] % 100}`, {
-        credentials: "omit",
-        signal: life.signal,
-      });
+    const get = async () => {
+      const asked = `${about}&k=${size}&variant=${random(1)[0] % 100}`;
+      const answer = await fetch(asked, { credentials: "omit" });
       if (!answer.ok) throw answer.status;
-      const { items, slate, article_id } = await answer.json();
+      return answer.json();
+    };
+    try {
+      const { items, slate, article_id } = await inTime(get(), patience);
       const good = items.filter((item) => item?.title);
       if (!article_id || !good[0]) warn(`${about}: unknown page; name its article in data-id`);
       return good[0] && { items: good, slate };
@@ -103,8 +90,11 @@
 
   // Drawing
 
-  const make = (tag, className, textContent, more) =>
-    Object.assign(document.createElement(tag), { className, textContent, ...more });
+  const make = (tag, className, content = "", more) => {
+    const element = Object.assign(document.createElement(tag), { className, ...more });
+    element.append(content);
+    return element;
+  };
 
   // The address of a link, or undefined where there is none or it is none: "javascript:".
   const address = (url) => {
@@ -114,67 +104,32 @@
     } catch {}
   };
 
-  // The day that was written, whatever its zone, as the page's language has it.
-  const date = (given, lang) => {
-    try {
-      const [day] = /^\d{4}-\d\d-\d\d/.exec(given);
-      const format = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeZone: "UTC" });
-      return make("time", "recommender-date", format.format(new Date(day)), { dateTime: given });
-    } catch {
-      return "";
-    }
-  };
-
-  // In a list of the page's own, links look like those that were there.
-  const fill = (list, items, data) => {
-    const link = list.querySelector("li a[href]");
-    const like = link?.closest("li");
-    const bare = like && like.textContent.trim() === link.textContent.trim();
-    const images = isOn(data.images) && items.some(({ image }) => image);
-    const lang = (list.closest("[lang]") || list).lang.replace(/_/g, "-");
-    const rows = items.map((item, place) => {
-      const { title, teaser, language } = item;
-      const spoken = { dir: "auto" };
-      if (language) spoken.lang = `${lang}-`.startsWith(`${language}-`) ? lang : language;
-      const href = address(item.url);
-      const src = images && address(item.image);
-      const name = link?.className ?? "recommender-title";
-      const line = make(href ? "a" : "span", name, title, { href, ...spoken });
-      line.dataset.position = item.position || place + 1;
-      const row = make("li", like?.className ?? "recommender-item");
-      row.append(line);
-      if (images) row.classList.add("recommender-pictured");
-      if (src) {
-        // Its text is empty: it stands in the link beside the title, which says what is there.
-        const image = make("img", "recommender-image", "", {
-          alt: "",
-          loading: "lazy",
-          decoding: "async",
-          referrerPolicy: "no-referrer",
-          // It stands where the list begins, whichever way the title runs.
-          dir: getComputedStyle(list).direction,
-          onerror: () => image.remove(),
-          src,
-        });
-        line.prepend(image);
-      }
-      if (teaser && !bare) row.append(" ", make("span", "recommender-teaser", teaser, spoken));
-      if (isOn(data.dates)) row.append(" ", date(item.published_at, lang || []));
-      return row;
-    });
-    list.replaceChildren(...rows);
-    return list;
+  // The entries of our own list. What is done to a list of the page's own, and to pictures and
+  // dates, is in widget-more.js.
+  const entry = (item, place, lang) => {
+    const { title, teaser, language } = item;
+    const spoken = { dir: "auto" };
+    if (language) spoken.lang = `${lang}-`.startsWith(`${language}-`) ? lang : language;
+    const href = address(item.url);
+    const name = make("span", "recommender-title", title, spoken);
+    const line = make(href ? "a" : "span", "", name, { href });
+    line.dataset.position = item.position || place + 1;
+    const box = make("div", "recommender-item", line);
+    if (teaser) box.append(" ", make("span", "recommender-teaser", teaser, spoken));
+    return make("li", "", box);
   };
 
   // The heading and the list in a frame of our own.
-  const furnish = (frame, items, size, data) => {
-    const text = data.heading ?? "Recommend";
-    const list = make("ol", "recommender-list");
-    // A short list stands at the top of its room, a full one fills it.
-    if (items.length < size) list.style.flexGrow = 0;
-    frame.replaceChildren(...(text ? [make("h2", "recommender-heading", text)] : []), list);
-    if (text) frame.setAttribute("aria-label", text);
-    return fill(list, items, data);
+  const furnish = (frame, items, data, lang, more) => {
+    const usual = more?.heading(lang) || "Related articles";
+    const text = data.heading ?? usual;
+    const list = make("ol", "recommender-list", "", { role: "list" });
+    const heading = make("h2", "", make("span", "recommender-heading", text));
+    frame.replaceChildren(text && heading, list);
+    if (frame.localName === "nav") frame.setAttribute("aria-label", text || usual);
+    list.append(...items.map((item, place) => entry(item, place, lang)));
+    more?.adorn(list, items, data, lang);
+    return list;
   };
 
   // Reporting
@@ -229,7 +184,7 @@
         id: "0" + Date.now().toString(16) + hex(3).slice(4),
         clicked: new Set(),
       };
-    let firstSeen, enough, soon, observer, sizes;
+    let firstSeen, enough, soon, observer;
 
     const event = (type, at, more) => ({ type, view_id: view.id, slate, ...more, at });
     const rest = () => {
@@ -250,24 +205,6 @@
       if (enough && !view.seen && document.visibilityState === "visible")
         soon = setTimeout(() => send(api, [impression(since)]), SECOND_MS);
     };
-    // Half of the list, or half of the window if the list is taller, has to be in view.
-    const watch = () => {
-      if (view.seen) return;
-      observer?.disconnect();
-      const height = list.offsetHeight || 1;
-      const share = Math.min(height, innerHeight) / 2 / height;
-      observer = new IntersectionObserver(
-        (changes) => {
-          const { isIntersecting, intersectionRatio } = changes.pop();
-          if (isIntersecting) firstSeen ??= performance.now();
-          const before = enough;
-          enough = isIntersecting && intersectionRatio >= share;
-          if (enough !== before) tick();
-        },
-        { threshold: [0, share] }
-      );
-      observer.observe(list);
-    };
     const follow = (click) => {
       const link = click.composedPath().find((part) => part.href);
       if (!list.contains(link) || click.button > 1) return;
@@ -279,19 +216,24 @@
       send(api, [...before, event("click", now, { position })], true);
     };
 
-    signal.onabort = () => {
-      sizes?.disconnect();
-      rest();
-    };
-    addEventListener("resize", watch, { signal });
+    signal.onabort = rest;
     document.addEventListener("visibilitychange", tick, { signal });
     // At the window and on the way down, so that no handler of the page's comes first.
     for (const type of ["click", "auxclick"])
       list.ownerDocument.defaultView.addEventListener(type, follow, { signal, capture: true });
-    // Browsers that lack an observer report clicks all the same.
-    watch();
-    sizes = new ResizeObserver(watch);
-    sizes.observe(list);
+    // Half of the list, or half of the window if the list is taller, has to be in view. Browsers
+    // that lack an observer report clicks all the same.
+    const look = (changes) => {
+      const { isIntersecting, intersectionRect, boundingClientRect } = changes.pop();
+      if (isIntersecting) firstSeen ??= performance.now();
+      const before = enough;
+      const least = Math.min(boundingClientRect.height, innerHeight);
+      enough = isIntersecting && intersectionRect.height * 2 >= least;
+      if (enough !== before) tick();
+    };
+    const threshold = [...Array(PERCENT).keys()].map((part) => part / PERCENT);
+    observer = new IntersectionObserver(look, { threshold });
+    if (!view.seen) observer.observe(list);
   };
 
   // One place
@@ -327,11 +269,25 @@
   // Did our looks get there? Old browsers cannot, nor can another document.
   const adoptStyle = (root) => {
     try {
-      if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(CSS);
+      if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(STYLE);
       const sheets = root.adoptedStyleSheets;
       if (!sheets.includes(sheet)) root.adoptedStyleSheets = [...sheets, sheet];
       return true;
     } catch {}
+  };
+
+  const edges = (element) => element.getBoundingClientRect();
+  const isInView = (element) => edges(element).top < innerHeight;
+  // What only some pages ask for.
+  const extend = async (api, patience) => {
+    const url = `${api}/widget-more.js`;
+    try {
+      const more = await inTime(import(url), patience);
+      sheet?.replaceSync(STYLE + more.style);
+      return more;
+    } catch (error) {
+      warn(`${url}: ${error}.`);
+    }
   };
 
   const start = async (place, one, api) => {
@@ -344,6 +300,7 @@
     const old = isTag(place) ? place.nextElementSibling : place.querySelector(inside);
     const found = old?.dataset.recommenderMark && old;
     const filled = found ? 0 : linksIn(place).length;
+    const lang = (place.closest("[lang]") || document.documentElement).lang.replace(/_/g, "-");
     let list = place.matches("ol, ul") ? place : filled && place.querySelector("ol, ul");
     if (list && linksIn(list).length < filled) list = null;
 
@@ -365,35 +322,51 @@
     if (!list && !filled) {
       one.frame = frame;
       frame.classList.add("recommender-waiting");
-      // Until the list comes, an invisible one of rather long titles keeps its room, unless the
-      // place has its own.
-      const title = "words ".repeat(8);
-      const words = { title, teaser: "words", image: "x:", published_at: "2000-01-01" };
-      if (!found && isStyled && place.offsetHeight < ROOM)
-        furnish(frame, Array(size).fill(words), size, data);
       if (!found) put(place, frame);
+      // Until the list comes, an invisible one of rather long titles keeps its room, unless the
+      // place has its own, or what is below is there already and would jump now as it would then.
+      const title = "words ".repeat(9);
+      const words = { title, teaser: title };
+      const last = [...document.querySelectorAll("*")].pop();
+      const isPainted = performance.getEntriesByType("paint")[0] && isInView(frame);
+      const isLate = isPainted && last !== frame && last !== script;
+      if (!found && isStyled && !isLate && place.offsetHeight < ROOM)
+        furnish(frame, Array(data.look === "row" ? 3 : size).fill(words), data, lang);
     }
     // Who mounts, unmounts and mounts again (React) asks once.
     if (!kept) await 0;
     if (signal.aborted) return;
     const patience = filled ? FILLED_PATIENCE_MS : PATIENCE_MS;
-    const answer = kept?.items ? kept : await ask(api, data, size, patience);
+    const asked = kept?.items ? kept : ask(api, data, size, patience);
+    const { look, images = false, dates = false } = data;
+    const isEnglish = data.heading || /^(en|$)/i.test(lang);
+    const isPlain = isEnglish && /^(list)?,false,false$/.test([look, images, dates]);
+    // A list of the page's own is not filled without, and if there is nothing to fill it with, that
+    // is the one warning.
+    const more = (list ? await asked : !isPlain) ? await extend(api, patience) : null;
+    const answer = await asked;
     if (signal.aborted) return;
     // A list that is about to be used is not pulled away from under the finger.
-    if (!answer || (filled && place.matches(":hover, :focus-within"))) return drop(one);
+    if (!answer || (list && !more) || (filled && place.matches(":hover, :focus-within")))
+      return drop(one);
     const { items } = answer;
     const shown = list || frame;
     // What is in view keeps its height, so that nothing below it jumps.
-    const inView = shown.getBoundingClientRect().top < innerHeight;
-    shown.style.minHeight = inView ? `${shown.offsetHeight}px` : "";
-    Object.assign(one, list ? { list } : { frame });
+    shown.style.minHeight = isInView(shown) ? `${shown.offsetHeight}px` : "";
+    one[list ? "list" : "frame"] = shown;
     if (!list && !isTag(place)) place.replaceChildren(frame);
-    const drawn = list ? fill(list, items, data) : furnish(frame, items, size, data);
-    frame.className = "recommender";
+    const drawn = list || furnish(frame, items, data, lang, more);
+    if (list) more.fill(list, items, data, lang);
+    frame.className = more && look ? `recommender recommender-${look}` : "recommender";
+    // A full list fills its room, others stand at the top of it.
+    if (!look && items.length >= size) drawn.style.flexGrow = 1;
     shown.dataset.recommenderMark = mark;
     answer.key = key;
     known.set(mark, answer);
     report(drawn, answer, api, one);
+    const box = isTag(place) ? shown : place;
+    if (edges(box).bottom - edges(drawn).bottom > GAP)
+      (await extend(api, patience))?.close(box, shown, signal);
   };
 
   const refresh = (place, data, src) => {
@@ -421,12 +394,9 @@
 
   // The whole page
 
-  const missing = (why) => {
-    if (late)
-      warn(`no place for a list${why}. Add <div data-recommender>`);
-  };
-
-  const survey = () => {
+  const survey = (isLate) => {
+    const missing = (why) =>
+      isLate && warn(`no place for a list${why}. Add <div data-recommender>`);
     timer = 0;
     if (at !== path()) {
       at = path();
@@ -488,17 +458,14 @@
     const isOurs = /widget\.js\b/.test(src);
     if (isOurs) sources.add(src);
     if (isOurs || (tag && src)) home ??= new URL(src).origin;
-    const says = tag && ["id", "url", "target"].some((name) => name in tag.dataset);
+    const { id, url, target } = tag?.dataset || {};
+    const says = (id ?? url ?? target) != null;
     if (tag && (isOurs || says)) tags.set(tag, {});
     survey();
   };
   const ready = () => {
     survey();
-    setTimeout(() => {
-      late = true;
-      survey();
-      late = false;
-    }, SECOND_MS);
+    setTimeout(survey, SECOND_MS, true);
   };
 
   window.recommender = { mount, unmount, load };

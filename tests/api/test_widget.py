@@ -15,11 +15,13 @@ from typing import Any
 import pandas as pd
 import pytest
 from browser import Website, Wire, chromium, free_port, serving, until
+from hosts import HOSTS, LIST_RULES
 
 from recommender.articles.reader import read_articles
 from recommender.config import Settings
 from recommender.demo.readers import PAGES
 from recommender.functions import Site
+from recommender.lists.appearance import LOOKS
 from recommender.store.database import Store
 from recommender.training.pipeline import build
 from recommender_api.app import create_app
@@ -27,6 +29,7 @@ from recommender_api.app import create_app
 # A reader looks at a list for a second before it counts as seen, and there are many readers here.
 pytestmark = pytest.mark.slow
 STATIC = files("api").joinpath("static")
+LISTS = files("recommender").joinpath("lists")
 SCRIPT = STATIC.joinpath("widget.js").read_text(encoding="utf-8")
 PAGE, OTHER = "pain-after-miscarriage", "gout"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -191,11 +194,17 @@ def test_it_is_small():
     assert len(gzip.compress(SCRIPT.encode())) < 5_000
 
 
-def test_it_is_what_was_made_of_its_source():
-    """`make widget` was run after the last change."""
-    source = STATIC.joinpath("widget.source.js").read_bytes()
+@pytest.mark.parametrize(
+    ("script", "parts"),
+    [("widget", ["list.css"]), ("widget-more", ["cards.css", "headings.json"])],
+)
+def test_it_is_what_was_made_of_its_source(script: str, parts: list[str]):
+    """`make widget` was run after the last change, of the style and the headings too."""
+    sources = [STATIC.joinpath(f"{script}.source.js"), *(LISTS.joinpath(part) for part in parts)]
+    made_of = b"".join(source.read_bytes() for source in sources)
 
-    assert SCRIPT.startswith(f"/* make widget: {hashlib.sha256(source).hexdigest()[:16]} */\n")
+    made = STATIC.joinpath(f"{script}.js").read_text(encoding="utf-8")
+    assert made.startswith(f"/* make widget: {hashlib.sha256(made_of).hexdigest()[:16]} */\n")
 
 
 def test_it_may_stand_in_a_page():
@@ -209,8 +218,8 @@ def test_one_tag_draws_the_list_of_an_article(host: Host):
 
     links = host.wire.links
     rows = page.locator("nav ol > li")
-    navigation = page.get_by_role("navigation", name="Recommend", exact=True)
-    assert navigation.get_by_role("heading", name="Recommend").count() == 1
+    navigation = page.get_by_role("navigation", name="Related articles", exact=True)
+    assert navigation.get_by_role("heading", name="Related articles").count() == 1
     assert len(links) == 10
     assert titles(page) == [link["title"] for link in links]
     assert [a.get_attribute("href") for a in rows.locator("a").all()] == [a["url"] for a in links]
@@ -287,7 +296,7 @@ def test_two_lists_on_one_page_are_two(host: Host):
     assert sizes == {PAGE: 2, OTHER: 3}
     assert len(titles(page, "#side")) == 3
     assert page.get_by_role("navigation", name="Also", exact=True).count() == 1
-    assert page.get_by_role("navigation", name="Recommend", exact=True).count() == 1
+    assert page.get_by_role("navigation", name="Related articles", exact=True).count() == 1
     assert host.until_events("impression", "impression")
     first, second = host.wire.events
     assert first["view_id"] != second["view_id"] and first["slate"] != second["slate"]
@@ -1215,7 +1224,7 @@ STYLES = "Document.prototype.adoptedStyleSheets"
 )
 def test_an_older_browser_has_its_list(host: Host, lacking: str):
     """No stand-in is read while it waits, and what is followed is counted."""
-    host.wire.delay = 0.5
+    host.wire.delay = 2
     page = host.visit(host.tag(), script=f"delete {lacking};")
 
     page.wait_for_selector(".recommender", state="attached")
@@ -1420,7 +1429,7 @@ def test_pictures_are_shown_if_they_are_asked_for(host: Host):
         "alt": "", "loading": "lazy", "decoding": "async",
     }  # fmt: skip
     assert image.get_attribute("referrerpolicy") == "no-referrer"
-    assert image.bounding_box()["width"] == 96 and image.bounding_box()["height"] == 64
+    assert image.bounding_box()["width"] == 120 and image.bounding_box()["height"] == 80
     lefts = page.evaluate(
         """() => [...document.querySelectorAll(".recommender-title")].map((title) => {
              const range = document.createRange(); range.selectNode(title.lastChild);
@@ -1428,7 +1437,7 @@ def test_pictures_are_shown_if_they_are_asked_for(host: Host):
     )
     assert len({*lefts}) == 1
     heights = [row.bounding_box()["height"] for row in page.locator(".recommender li").all()]
-    assert min(heights) >= 64
+    assert min(heights) >= 80
     image.click(button="middle")
     assert page.evaluate("violations") == []
     page = drawn(host.visit(host.tag()))
@@ -1514,3 +1523,265 @@ def test_it_takes_the_colours_of_the_page(host: Host, colours: dict[str, str]):
     if "color_scheme" in colours:
         assert {*shown} == {"rgb(238, 238, 238)"}
     assert page.locator(".recommender-teaser").first.is_visible()
+
+
+# What a list looks like
+
+
+TEASER = "Garlic wants weeks of cold, so plant it in October, pointed end up, a hand apart. " * 3
+SHOWN = (
+    {"title": "When to plant garlic", "teaser": TEASER, "image": "/1.svg"},
+    {"title": "W" * 90, "teaser": "w" * 300, "image": None, "published_at": "2026-11-02"},
+    {"title": "مرحبا mixed 2026 (v1.2)", "teaser": "", "image": "/gone/1.svg"},
+    {"title": "Leaf mould", "teaser": "Leaves rot slowly.", "published_at": "2026-11-03"},
+)
+# Where things stand, from where the list begins.
+PLACES = """() => { const { left, top } = document.querySelector(".recommender")
+      .getBoundingClientRect();
+    return [...document.querySelectorAll(".recommender *:not(img)")].map((each) => {
+      const box = each.getBoundingClientRect();
+      return [each.className || each.localName, ...[box.left - left, box.top - top, box.width,
+        box.height].map(Math.round)].join(" "); }); }"""
+WIDTH = "document.documentElement.scrollWidth"
+
+
+def shown(host: Host, style: str, body: str, *, html: str = 'lang="en"', **how: Any) -> Any:
+    """A reader on a page with this style, once all lists stand that are asked for in its body."""
+    host.wire.answer = host.wire.answer or answer(*SHOWN)
+    head = f"<style>{style}</style>{bare(host)}"
+    page = host.visit(body, head=head, styles="'unsafe-inline'", html=html, **how)
+    page.wait_for_selector(".recommender:not(.recommender-waiting) a")
+    assert until(lambda: page.locator(".recommender-waiting").count() == 0)
+    page.wait_for_timeout(150)
+    return page
+
+
+def place(**attributes: str) -> str:
+    """An element for a list."""
+    named = {"id": PAGE, "k": "4", **attributes}
+    data = " ".join(f'data-{name}="{value}"' for name, value in named.items())
+    return f"<div data-recommender {data}></div>"
+
+
+@pytest.mark.parametrize("window", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_list_is_at_home_on_any_host(host: Host, name: str, look: str, window: dict[str, int]):
+    """Nothing is wider than the page, every title is to be seen, teasers have two lines at most."""
+    page = HOSTS[name]
+    body = page.body.format(
+        list=place(look=look, images="true", dates="true"), sidebar=place(look="list")
+    )
+
+    opened = shown(host, page.style, body, html=page.attributes, window=window)
+
+    assert opened.evaluate(WIDTH) == window["width"]
+    assert warnings(opened) == []
+    for line in boxes(opened, ".recommender-teaser"):
+        assert 12 < line["height"] < 70 and line["width"] > 60
+    for title in boxes(opened, ".recommender-title"):
+        assert title["height"] > 15 and title["width"] > 30
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_hosts_rules_for_lists_do_not_move_it(host: Host, look: str):
+    """With them everything stands where it stands without."""
+    frame = '<div id="content" class="post" style="font: 16px/1.5 sans-serif">{}</div>'
+    body = frame.format(place(look=look, images="true", dates="true"))
+
+    plain, styled = (shown(host, style, body).evaluate(PLACES) for style in ("", LIST_RULES))
+
+    assert plain == styled
+
+
+def test_what_has_a_class_is_the_pages_to_style(host: Host):
+    """By one class, and by the properties; a colour, a frame and letters of its own."""
+    style = """
+        .recommender-title { letter-spacing: 3px } .recommender-item { border-top: 5px solid red }
+        .recommender-heading { text-transform: uppercase } .recommender { padding: 7px }
+        #mine { --recommender-color: rgb(1, 2, 3); --recommender-teaser-color: rgb(4, 5, 6);
+          --recommender-font: monospace; --recommender-gap: 31px }"""
+
+    page = shown(host, style, f'<div id="mine">{place()}</div>')
+
+    found = page.evaluate(
+        """() => [["title", "letterSpacing"], ["item", "borderTopWidth"], ["title", "color"],
+          ["heading", "textTransform"], ["teaser", "color"], ["title", "fontFamily"],
+          ["list", "rowGap"]].map(([name, property]) =>
+            getComputedStyle(document.querySelector(`.recommender-${name}`))[property])"""
+    )
+    assert found == [
+        "3px", "5px", "rgb(1, 2, 3)", "uppercase", "rgb(4, 5, 6)", "monospace", "31px",
+    ]  # fmt: skip
+    assert page.locator(".recommender").evaluate("(e) => getComputedStyle(e).padding") == "7px"
+
+
+HOLDERS = {
+    "grid": "display: grid; grid-template-columns: 1fr 20rem",
+    "flex": "display: flex",
+    "column": "display: flex; flex-direction: column; align-items: flex-start",
+    "table": "display: table",
+    "inline-block": "display: inline-block",
+    "float": "float: left",
+    "nowrap": "display: flex; white-space: nowrap",
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_no_holder_grows_with_its_list(host: Host, holder: str, look: str):
+    """Nor does a list shrink to nothing where a holder is as wide as what is in it."""
+    body = f'<div style="{HOLDERS[holder]}">{place(look=look)}<div>Beside it.</div></div>'
+
+    for window in (DESK, PHONE):
+        page = shown(host, "", body, window=window)
+        assert page.evaluate(WIDTH) == window["width"]
+        least = 30 if (holder, window) == ("grid", PHONE) else 250
+        assert page.locator(".recommender").bounding_box()["width"] > least
+
+
+def test_cards_and_a_row_are_asked_for(host: Host):
+    """By a tag, a place or a call. Cards stand beside and below one another, a row in one line that
+    scrolls by itself; what is none of them is a list, and the console says so.
+    """
+    for look, n_lines in (("cards", 2), ("row", 1), ("list", 4)):
+        page = shown(host, "", place(look=look), window={"width": 620, "height": 900})
+        tops = {round(box["y"]) for box in boxes(page, ".recommender li")}
+        assert len(tops) == n_lines and warnings(page) == []
+    page = shown(host, "", place(look="tiles"))
+    assert len({round(box["x"]) for box in boxes(page, ".recommender li")}) == 1
+    assert [text.split(":")[1] for text in warnings(page)] == [
+        ' data-look="tiles" is none of list, cards, row'
+    ]
+    page = host.visit(TARGET, head=bare(host))
+    page.wait_for_function("window.recommender")
+    page.evaluate("void " + MOUNT.replace("k: 3", 'k: 3, look: "cards"'))
+    page.wait_for_selector("#here .recommender-cards .recommender-image")
+
+
+def test_a_plain_list_loads_nothing_more(host: Host):
+    """In English; and what more there is comes from the API alone, once for all lists."""
+    loaded = "performance.getEntriesByType('resource').map(({ name }) => name.split('/').pop())"
+    page = drawn(host.visit(host.tag()))
+    assert "widget-more.js" not in page.evaluate(loaded)
+
+    page = shown(host, "", place(look="cards") + place(look="row") + place())
+
+    assert page.evaluate(loaded).count("widget-more.js") == 1
+    assert page.evaluate("violations") == []
+
+
+def test_without_what_more_there_is_a_list_is_plain(host: Host):
+    """Its links work, and the console says what is missing."""
+    page = host.reader()
+    page.route("**/widget-more.js", lambda route: route.fulfill(status=503))
+    host.wire.answer = answer(*SHOWN)
+
+    page.goto(host.publish(host.tag(look="cards", images="true"), html='lang="de"'))
+
+    assert shown_once(page, 4)
+    assert page.locator(".recommender-heading").inner_text() == "Related articles"
+    assert page.locator(".recommender-cards, .recommender img").count() == 0
+    (warning,) = warnings(page)
+    assert "widget-more.js" in warning
+
+
+def test_a_card_without_a_picture_is_as_high_as_one_with(host: Host):
+    """A picture that fails leaves a quiet tile, and no sign of it."""
+    page = shown(host, "", place(look="cards"))
+
+    assert until(lambda: page.locator(".recommender img").count() == 1)
+    tiles = boxes(page, ".recommender-image")
+    assert len(tiles) == 4 and len({(tile["width"], tile["height"]) for tile in tiles}) == 1
+    page = shown(host, "", place(look="cards", images="false"))
+    assert page.locator(".recommender-image").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("html", "around", "heading"),
+    [
+        ('lang="en-GB"', "", "Related articles"), ("", "", "Related articles"),
+        ('lang="de"', "", "Ähnliche Artikel"), ('lang="pt-BR"', "", "Artigos relacionados"),
+        ('lang="zh_TW"', "", "相關文章"), ('lang="zh-Hans"', "", "相关文章"),
+        ('lang="en"', 'lang="fr"', "Articles similaires"), ('lang="tlh"', "", "Related articles"),
+        ('lang="constructor"', "", "Related articles"),
+    ],
+)  # fmt: skip
+def test_the_heading_speaks_as_the_page_does(host: Host, html: str, around: str, heading: str):
+    """In the language nearest to its place; its landmark has that name."""
+    page = shown(host, "", f"<section {around}>{place()}</section>", html=html)
+
+    assert page.locator(".recommender-heading").inner_text() == heading
+    assert page.get_by_role("navigation", name=heading, exact=True).count() == 1
+
+
+def test_a_heading_that_is_given_is_taken(host: Host):
+    """Whatever the language; an empty one is none, and the landmark has a name all the same."""
+    page = shown(host, "", place(heading="Mehr dazu") + place(heading=""), html='lang="it"')
+
+    assert page.locator("h2").all_inner_texts() == ["Mehr dazu"]
+    assert page.get_by_role("navigation", name="Mehr dazu", exact=True).count() == 1
+    assert page.get_by_role("navigation", name="Articoli correlati", exact=True).count() == 1
+
+
+def test_a_card_is_one_link_that_says_its_title(host: Host):
+    """Reached once by the keyboard, with a ring to be seen; all of the card is the link."""
+    page = shown(host, "", place(look="cards"))
+    link = page.get_by_role("link", name="When to plant garlic", exact=True)
+
+    page.keyboard.press("Tab")
+    ring = "(link) => link.matches(':focus') && getComputedStyle(link, '::after').outlineWidth"
+    assert link.evaluate(ring) == "2px"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "W" * 90
+    teaser = page.locator(".recommender-teaser").first.bounding_box()
+    page.mouse.click(teaser["x"] + 5, teaser["y"] + 5, button="middle")
+    host.wire.answer = None
+    assert link.count() == 1
+
+
+@pytest.mark.parametrize("n_links", [3, 10])
+def test_a_short_list_gives_its_room_back(host: Host, n_links: int):
+    """Where nobody sees it at once, else as soon as nobody does; nothing that is seen moves."""
+    host.wire.answer = answer(*[{"title": "Short", "teaser": "A teaser."}] * n_links)
+    body = f"{place(k='10')}<p>Below.</p>{ROOM}"
+    hole = """() => document.querySelector("[data-recommender]").getBoundingClientRect().bottom
+        - document.querySelector(".recommender-list").getBoundingClientRect().bottom"""
+
+    page = shown(host, "[data-recommender] { min-height: 50rem }", ROOM + body)
+    assert until(lambda: page.evaluate(hole) < 50)
+    page = shown(host, "[data-recommender] { min-height: 50rem }", body)
+    page.wait_for_timeout(300)
+    kept = page.evaluate(hole)
+    page.mouse.move(200, 300)
+    for _ in range(8):
+        page.mouse.wheel(0, 300)
+        page.wait_for_timeout(50)
+
+    assert (kept > 150) == (n_links == 3) and until(lambda: page.evaluate(hole) < 50)
+    assert sum(page.evaluate("shifts")) < 0.03
+
+
+def test_it_keeps_still_and_in_the_readers_colours(host: Host):
+    """For who wants less motion nothing moves; in forced colours links have theirs."""
+    motion = "getComputedStyle(document.querySelector('.recommender-item')).transitionDuration"
+    page = shown(host, "", place(look="cards"), reduced_motion="reduce")
+    assert page.evaluate(motion) == "0s"
+
+    page = shown(host, "", place(look="cards"), forced_colors="active")
+    colours = """() => { const probe = document.createElement("a"); probe.href = "/x";
+        document.body.append(probe);
+        return [probe, document.querySelector(".recommender-title")].map((each) =>
+          getComputedStyle(each).color); }"""
+    probe, title = page.evaluate(colours)
+    assert probe == title
+
+
+def test_paper_shows_all_of_a_row(host: Host):
+    """In lines, since paper does not scroll; what is not there yet takes no room on it."""
+    page = shown(host, "", place(look="row"), window={"width": 620, "height": 900})
+
+    page.emulate_media(media="print")
+
+    assert len({round(box["y"]) for box in boxes(page, ".recommender li")}) == 2
+    assert page.evaluate(WIDTH) == 620
