@@ -28,7 +28,7 @@ from recommender.store.group_commit import BEYOND
 from recommender.store.refusals import origins_of
 from recommender_api.http import check_key
 from recommender_api.live import Live
-from recommender_api.metrics import Metrics, gauge, gauges
+from recommender_api.metrics import Metrics, gauge, gauges, info
 from recommender_api.routes import ADMIN, documented, model_of
 from recommender_api.schemas import Model, Put, Refusal, Removed, no_store
 from recommender_api.store_connection import Stored
@@ -187,6 +187,7 @@ class Figures:
             built = datetime.fromisoformat(answers.lists.about.built)
             age = (moment - built).total_seconds()
             yield gauge("recommender_bundle_age_seconds", "Since the live bundle was built", age)
+        yield from self._in_force(moment)
         yield gauge(
             "recommender_bundle_fault",
             "1 if the live bundle, or the rules as they are now, cannot be served",
@@ -224,6 +225,34 @@ class Figures:
                 self._n_live,
             )
             yield from self._of_today()
+
+    def _in_force(self, moment: datetime) -> Iterable[Metric]:
+        """What lists are made by: the bundle, the rules that hold at this moment, an experiment."""
+        answers, trial = self.live.answers, self.live.trial
+        if answers is not None and answers.lists is not None:
+            about = answers.lists.about
+            yield info(
+                "recommender_bundle_info",
+                "The live bundle: its name, when it was built (UTC), and what decided its lists",
+                {"name": about.name, "built": about.built, "decided_by": about.decided_by},
+            )
+        if answers is not None:
+            holding = [rule for rule in answers.rules.rules if rule.valid(moment)]
+            n_console = sum(rule.is_of_console for rule in holding)
+            yield gauges(
+                "recommender_rules",
+                "Editors' rules in force now, of editorial.csv and of the console",
+                "of",
+                {"file": len(holding) - n_console, "console": n_console},
+            )
+        if trial is not None:
+            about_it = trial.experiment
+            arms = ",".join(arm.name for arm in about_it.arms)
+            yield info(
+                "recommender_experiment_info",
+                "The experiment that runs: its name, its kind and its arms",
+                {"name": about_it.name, "kind": about_it.kind, "arms": arms},
+            )
 
     def _of_today(self) -> Iterable[Metric]:
         """What came since midnight (UTC), and how much of it is too much already."""

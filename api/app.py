@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Response
 from fastapi.responses import RedirectResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import recommender
 from recommender.config import Settings, settings
@@ -49,6 +49,8 @@ from recommender_api.store_connection import RETRY_SECONDS, Stored
 # threads would take turns and be no faster. Not tuned.
 MAX_ASKED = 8
 CONNECTIONS = "recommender_api.connections"
+# As nginx has it: no status was sent, since nobody was there to read it.
+CLIENT_GONE = 499
 RELATED, EVENTS = "/v1/related", "/v1/events"
 DESCRIPTION = """
 Lists of related articles. Reads are open to every origin, events to those that are allowed. Every
@@ -83,18 +85,29 @@ class Api(FastAPI):
         if path == RELATED and method in ("GET", "HEAD"):
             reply = await self._reply(self.related(scope["query_string"], scope["headers"]), scope)
             await send_reply(reply, send, head=method == "HEAD")
-            self.metrics.took("related", since)
+            self.metrics.took("related", reply.status, since)
         elif path == EVENTS and method == "POST":
             client = self.edge.client(scope)
             with Body(scope, receive, MAX_BODY_BYTES, self.edge.open, client) as body:
                 reply = await self._reply(self.events(scope, body.receive), scope)
             await send_reply(reply, send, closing=not body.is_whole)
-            self.metrics.took("events", since)
+            self.metrics.took("events", reply.status, since)
         elif path == EVENTS and method == "OPTIONS":
-            await send_reply(await self._reply(self.events.preflight(scope), scope), send)
+            reply = await self._reply(self.events.preflight(scope), scope)
+            await send_reply(reply, send)
+            self.metrics.took("other", reply.status, since)
         else:
-            await self.by_route(scope, receive, send)
-            self.metrics.took("other", since)
+            # What is said where nothing is: its client was gone.
+            status = CLIENT_GONE
+
+            async def sent(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                await send(message)
+
+            await self.by_route(scope, receive, sent)
+            self.metrics.took("other", status, since)
 
     async def _reply(self, answer: Awaitable[Reply], scope: Scope) -> Reply:
         """The reply, also when there is only an error to give."""

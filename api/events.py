@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from itertools import compress
 from typing import Any
 
 from anyio import to_thread
@@ -19,7 +20,8 @@ from starlette.types import Receive, Scope
 
 from recommender.errors import Rejected, StoreError
 from recommender.events.crawlers import is_crawler
-from recommender.events.ingest import OTHER_STORE, Gate, Incoming
+from recommender.events.event import Impression, PageView
+from recommender.events.ingest import OTHER_STORE, Gate, Incoming, Opened, Shown
 from recommender.store.event_writer import REJECTED
 from recommender.store.group_commit import Journal, Outcome
 from recommender.store.refusals import NOT_ALLOWED
@@ -141,6 +143,7 @@ class Events:
             rejected = _with_foreign(outcome, rejected)
         n_new = sum(new)
         self.metrics.events("accepted", n_new)
+        self.metrics.accepted(Counter(map(_kind, compress(accepted, outcome))))
         self.metrics.events("duplicate", len(new) - n_new)
         if rejected:
             self.metrics.rejected(Counter(fault.reason for _, fault in rejected))
@@ -277,6 +280,13 @@ class Letters:
         for future, outcome in ready:
             if not future.done():  # whoever waited may be gone
                 future.set_result(outcome)
+
+
+def _kind(event: Incoming) -> str:
+    """What the wire calls an event."""
+    if isinstance(event, Shown | Impression):
+        return "impression"
+    return "pageview" if isinstance(event, Opened | PageView) else "click"
 
 
 def _with_foreign(

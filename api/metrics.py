@@ -49,6 +49,13 @@ class Metrics:
             outcome: events.labels(outcome)
             for outcome in ("accepted", "duplicate", "rejected", "lost")
         }
+        kinds = Counter(
+            "recommender_events_accepted",
+            "Events that were new and are kept, by type; doubtful ones are among them",
+            ["type"],
+            registry=self.registry,
+        )
+        self._of_kind = {kind: kinds.labels(kind) for kind in ("impression", "click", "pageview")}
         self._rejected = Counter(
             "recommender_events_rejected",
             "Events that were refused, by reason",
@@ -65,6 +72,13 @@ class Metrics:
             "Posts that were refused because their client sent too many",
             registry=self.registry,
         )
+        self._answers = Counter(
+            "recommender_responses",
+            "Requests that were answered, by route and status",
+            ["route", "status"],
+            registry=self.registry,
+        )
+        self._of_status: dict[tuple[str, int], Counter] = {}
         seconds = Histogram(
             "recommender_request_seconds",
             "Time from a request to its answer",
@@ -83,6 +97,11 @@ class Metrics:
         if n:
             self._of_outcome[outcome].inc(n)
 
+    def accepted(self, kinds: Mapping[str, int]) -> None:
+        """So many new events of each kind are kept: ``impression``, ``click``, ``pageview``."""
+        for kind, n in kinds.items():
+            self._of_kind[kind].inc(n)
+
     def rejected(self, reasons: Mapping[str, int]) -> None:
         """Events were refused."""
         for reason, n in reasons.items():
@@ -97,8 +116,13 @@ class Metrics:
         """A client sent too many posts."""
         self._limited.inc()
 
-    def took(self, route: str, since: float) -> None:
+    def took(self, route: str, status: int, since: float) -> None:
         """A request was answered that came at ``since`` (``time.perf_counter``)."""
+        counter = self._of_status.get((route, status))
+        if counter is None:
+            counter = self._answers.labels(route, f"{status}")
+            self._of_status[route, status] = counter
+        counter.inc()
         self._took[route].observe(time.perf_counter() - since)
 
     def text(self, gauges: Iterable[Metric]) -> bytes:
@@ -132,4 +156,11 @@ def gauges(name: str, what: str, label: str, values: Mapping[str, float]) -> Met
     family = GaugeMetricFamily(name, what, labels=[label])
     for of, value in values.items():
         family.add_metric([of], value)
+    return family
+
+
+def info(name: str, what: str, values: Mapping[str, str]) -> Metric:
+    """What something is called, as labels of a figure that is 1."""
+    family = GaugeMetricFamily(name, what, labels=list(values))
+    family.add_metric(list(values.values()), 1)
     return family

@@ -294,8 +294,53 @@ def test_the_figures_let_an_operator_alert(client: Client):
         'recommender_events_flagged{reason="pair"} 0.0',
         "recommender_store_up 1.0",
         'recommender_request_seconds_count{route="related"} 2.0',
+        'recommender_responses_total{route="related",status="200"} 2.0',
+        'recommender_responses_total{route="events",status="202"} 1.0',
     ):
         assert line in text.splitlines()
+
+
+def test_the_figures_name_what_is_in_force(app: FastAPI, settings: Settings):
+    """The bundle, and the rules that hold now: not one that has ended."""
+    settings.editorial.write_text(
+        "action,source,target,until\nblock,*,knee-1,\nblock,*,knee-2,2020-01-01\n"
+    )
+    app.live.refresh()
+    about = app.live.bundle().about
+
+    text = Client(app).get("/metrics", headers=BEARER).text.splitlines()
+
+    built = f'built="{about.built}",decided_by="{about.decided_by}",name="{about.name}"'
+    assert f"recommender_bundle_info{{{built}}} 1.0" in text
+    assert 'recommender_rules{of="file"} 1.0' in text
+    assert 'recommender_rules{of="console"} 0.0' in text
+    assert not any(line.startswith("recommender_experiment_info") for line in text)
+
+
+def test_events_that_are_kept_are_counted_by_type_and_answers_by_status(client: Client):
+    """Each new one once; what nobody has is a status of its own."""
+    slate = client.get("/v1/related?id=knee-1").json()["slate"]
+    view = {"type": "impression", "view_id": "v1", "slate": slate}
+    followed = {"type": "click", "view_id": "v1", "slate": slate}
+    client.post("/v1/events", json=[view, view, {**followed, "position": 1}])
+    client.post("/v1/events", json=[view, {**followed, "position": 2}])
+    client.post("/v1/events", json={"type": "pageview", "article_id": "knee-1"})
+    client.get("/nowhere")
+    client.get("/nowhere/else")
+    client.get("/v1/related")
+
+    text = client.get("/metrics", headers=BEARER).text.splitlines()
+
+    for line in (
+        'recommender_events_accepted_total{type="impression"} 1.0',
+        'recommender_events_accepted_total{type="click"} 2.0',
+        'recommender_events_accepted_total{type="pageview"} 1.0',
+        'recommender_events_total{outcome="accepted"} 4.0',
+        'recommender_events_total{outcome="duplicate"} 2.0',
+        'recommender_responses_total{route="other",status="404"} 2.0',
+        'recommender_responses_total{route="related",status="400"} 1.0',
+    ):
+        assert line in text
 
 
 @pytest.mark.parametrize(

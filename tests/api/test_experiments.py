@@ -333,6 +333,14 @@ def test_reasons_of_an_interleaved_slate_are_of_the_bundle_that_has_the_link(set
         app.stored.close()
 
 
+def test_the_figures_name_the_experiment(app):
+    """While it runs."""
+    text = Client(app).get("/metrics", headers=BEARER).text
+
+    labels = 'arms="arm0,arm1",kind="split",name="autumn"'
+    assert f"recommender_experiment_info{{{labels}}} 1.0" in text
+
+
 def test_a_file_that_nobody_can_read_changes_nothing_but_the_probe(app, settings):
     """Articles still come and go in every arm; stopping ends it all the same."""
     file = settings.models / "experiments" / "autumn" / "experiment.json"
