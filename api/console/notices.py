@@ -15,6 +15,7 @@ from recommender.events.event import DAY_MS
 from recommender.events.web_origin import allowed_in
 from recommender.store.refusals import RefusedOrigin, refused_origins
 from recommender_api.console.app import Console, Notice
+from recommender_api.schemas import Refusal
 
 # Days that refused origins are looked for; names that a notice has. Not tuned.
 DAYS, N_NAMED = 7, 3
@@ -64,7 +65,7 @@ class Kept:
         """What is not as it should be."""
         try:
             found = refused(*self.origins())
-        except StoreError:
+        except (StoreError, Refusal):
             found = []  # the console says so itself
         return found + self._old()
 

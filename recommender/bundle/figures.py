@@ -25,7 +25,7 @@ from recommender.errors import BundleError
 from recommender.store.database import Store
 
 FILE, LINKS = "figures.json", "figures-links.npy"
-# Raised whenever a field goes or changes its meaning; new ones do not count.
+# Raised whenever a field comes, goes or changes its meaning: pages rely on all of them.
 VERSION = 1
 # What a site of any size stays below, many times over; more is no file of ours.
 MAX_BYTES = 32 * 1024 * 1024

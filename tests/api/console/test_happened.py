@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from asking import Clock
 from consoles import NOW, person, prepare, served
@@ -97,6 +98,20 @@ def test_svg_and_page_keep_to_the_policy(app: Api, ready: Settings):
     assert "style=" not in text
     assert "<script>" not in text
     assert " onclick" not in text
+
+
+def test_figures_of_other_lists_than_the_live_ones_say_so(app: Api, ready: Settings):
+    content = renew(ready)
+    who = person(app, "val")
+    assert "Other lists have come live" not in who.get("/console/happened").text
+    bundle = content["bundle"]
+    assert isinstance(bundle, dict)
+
+    figures.write(
+        ready.models, {**content, "bundle": {**bundle, "name": "older"}}, np.zeros((0, 4), np.int32)
+    )
+
+    assert "Other lists have come live" in who.get("/console/happened").text
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"version": 0}'])
