@@ -55,6 +55,8 @@ CLOSE_SECONDS = 2.0
 NO_SLATES_SECONDS = 5.0
 # Lines of the rules that are logged since they name no article.
 MAX_REMARKS = 10
+# Rules that remarks have already, and those that a list may have a use for tomorrow.
+UNLOGGED = ("unknown", "nowhere", "beyond")
 WAITING = "articles that came or went have to wait"
 NO_SLATES = "lists have no slates, so events cannot be counted"
 NO_RULES = Rules()
@@ -237,7 +239,7 @@ class Live:
         catalogue = ShelfCatalogue(answers.shelf, answers.lists)
         # Articles near to a name are looked for by the command: that takes a while.
         found = effects(answers.written, catalogue, now=self.stored.clock(), n_near=0)
-        idle = [str(each) for each in found if each.is_idle and each.kind != "unknown"]
+        idle = [str(each) for each in found if each.is_idle and each.kind not in UNLOGGED]
         for remark in (*remarks[:MAX_REMARKS], *idle[:MAX_REMARKS]):
             logger.warning("%s", remark)
         if n_left := max(0, len(remarks) - MAX_REMARKS) + max(0, len(idle) - MAX_REMARKS):

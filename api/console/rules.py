@@ -1,8 +1,8 @@
 """All rules of the site, of the file and of the console: which do nothing and why, how they are
 made, changed and removed, and who did what.
 
-What becomes of every rule is worked out once a minute or when rules, articles or the bundle change,
-and kept; a page shows fifty of them.
+What becomes of every rule is worked out when rules, articles or the bundle change, or one begins or
+ends, and kept; a page shows fifty of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from recommender.bundle.catalogue import ShelfCatalogue
 from recommender.errors import EditorialError
-from recommender.lists.editorial import Rules
+from recommender.lists.editorial import LAST, Rules
 from recommender.lists.effects import KINDS, Effect, effects, named_rule
 from recommender.lists.local_times import NoDate, as_written, moment_of
 from recommender.store import finding
@@ -77,20 +77,22 @@ class Looked:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._kept: tuple[object, list[Effect]] | None = None
+        # What it holds for, the moment at which it no longer does, and the effects.
+        self._kept: tuple[object, datetime, list[Effect]] | None = None
 
     def effects(self) -> list[Effect]:
         """Of each rule, those of the file first."""
         console = self.console
-        answers, minute = answers_of(console), console.now_ms() // 60_000
-        key = answers, console_rules.last_change(console.store), minute
-        if self._kept is None or self._kept[0] != key:
-            found = effects(
-                rules_of(console), StoreCatalogue(console, answers), now=now_of(console),
-                n_near=N_NEAR,
-            )  # fmt: skip
-            self._kept = key, found
-        return self._kept[1]
+        answers, now = answers_of(console), now_of(console)
+        key = answers, console_rules.last_change(console.store)
+        kept = self._kept
+        if kept is None or kept[0] != key or now >= kept[1]:
+            rules, catalogue = rules_of(console), StoreCatalogue(console, answers)
+            found = effects(rules, catalogue, now=now, n_near=N_NEAR)
+            moments = (each for rule in rules.rules for each in (rule.starts, rule.ends) if each)
+            until = min((each for each in moments if each > now), default=LAST)
+            self._kept = kept = key, until, found
+        return kept[2]
 
 
 def answers_of(console: Console) -> Answers:
@@ -121,7 +123,7 @@ def add(console: Console) -> None:
     console.menu.append(Entry("/rules", "Rules"))
     console.get("/rules", "viewer", partial(_shown, console, looked))
     console.get("/rules/edit", "editor", partial(_form, console))
-    console.post("/rules/edit", "editor", partial(_saved, console))
+    console.post("/rules/edit", "editor", partial(_saved, console, looked))
     console.get("/rules/named", "editor", partial(_named, console))
     console.post("/rules/remove", "editor", partial(_removed, console))
     console.get("/rules/history", "viewer", partial(_history, console))
@@ -139,7 +141,8 @@ def _shown(console: Console, looked: Looked, visit: Visit) -> Response:
     n = visit.query("n")
     n_pages = max(1, -(-len(chosen) // PER_PAGE))
     page = min(max(int(n[:6]) if n.isdecimal() else 1, 1), n_pages)
-    idle = [each for each in found if each.is_idle]
+    worst = list(KINDS)
+    idle = sorted((each for each in found if each.is_idle), key=lambda e: worst.index(e.kind))
     is_plain = not any(asked.values())
     return console.page(
         visit,
@@ -252,7 +255,7 @@ def _edit_page(
     )
 
 
-def _saved(console: Console, visit: Visit) -> Response:
+def _saved(console: Console, looked: Looked, visit: Visit) -> Response:
     number = visit.field("number")
     given: dict[str, Any] = {name: visit.field(name) for name in FIELDS}
     typed = Typed(
@@ -275,17 +278,14 @@ def _saved(console: Console, visit: Visit) -> Response:
     except EditorialError as exc:
         return _edit_page(console, visit, typed, fault=sentence(exc), status=422)
     console.live.refresh()
-    said = f"Saved: {_of_saved(console, done)}"
+    said = f"Saved: {_of_saved(looked, done)}"
     return console.go(visit, "/rules", q=rule.target if rule.source == EVERYWHERE else rule.source,
                       done=said)  # fmt: skip
 
 
-def _of_saved(console: Console, done: console_rules.Written) -> str:
+def _of_saved(looked: Looked, done: console_rules.Written) -> str:
     """What becomes of what was just saved, in a sentence."""
-    found = effects(
-        rules_of(console), StoreCatalogue(console, answers_of(console)), now=now_of(console),
-        n_near=0,
-    )  # fmt: skip
+    found = looked.effects()
     numbers = {rule.number for rule in done.rules}
     ours = [each for each in found if each.rule.number in numbers and each.kind]
     said = "live here now, and within ten seconds everywhere."

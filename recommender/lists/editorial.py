@@ -24,6 +24,9 @@ from recommender.store.rules import EVERYWHERE, Rule
 Named = Callable[[str], tuple[str | None, str]]
 
 
+FIRST, LAST = (each.replace(tzinfo=UTC) for each in (datetime.min, datetime.max))
+
+
 class Rules:
     """All rules of a site, found by the source they speak of. ``remarks`` say of which the article
     is not known, or could but be guessed by its address; ``notes`` what was assumed to read them.
@@ -46,6 +49,8 @@ class Rules:
         for rule in self.rules:
             self.by_source.setdefault(rule.source, []).append(rule)
         self._over = self._overrides()
+        # The rules in force on all pages, and from when to when they are these.
+        self._everywhere: tuple[datetime, datetime, list[Rule]] | None = None
 
     def _overrides(self) -> dict[tuple[int, int], tuple[Rule, ...]]:
         """Of rules of the console, by key, the pins of the file on the same page and place."""
@@ -105,12 +110,26 @@ class Rules:
 
     def about(self, source: str | None, now: datetime) -> list[Rule]:
         """The rules in force on a page; None is a page that is not known."""
-        found = [*self.by_source.get(EVERYWHERE, ())]
+        found = list(self._on_all_pages(now)) if EVERYWHERE in self.by_source else []
         if source is not None and source != EVERYWHERE:
-            found += self.by_source.get(source, ())
-        found = [rule for rule in found if rule.valid(now)]
+            found += [rule for rule in self.by_source.get(source, ()) if rule.valid(now)]
         if self._over and found:
             found = [rule for rule in found if self.overriding(rule, now) is None]
+        return found
+
+    def _on_all_pages(self, now: datetime) -> list[Rule]:
+        """The rules in force on all pages: looked for once between two moments at which they
+        change, since every list asks.
+        """
+        kept = self._everywhere
+        if kept is not None and kept[0] <= now < kept[1]:
+            return kept[2]
+        rules = self.by_source.get(EVERYWHERE, [])
+        moments = [each for rule in rules for each in (rule.starts, rule.ends) if each is not None]
+        since = max((each for each in moments if each <= now), default=FIRST)
+        until = min((each for each in moments if each > now), default=LAST)
+        found = [rule for rule in rules if rule.valid(now)]
+        self._everywhere = since, until, found
         return found
 
     def places(self, source: str | None, now: datetime) -> dict[int, Rule]:

@@ -146,7 +146,13 @@ class _Look:
         self.now = now
         self.k = k
         self.n_near = n_near
-        self._about: dict[str, list[Rule]] = {}
+        self._blocks: dict[tuple[str, str], list[Rule]] = {}
+        self._pinned_somewhere: set[str] = set()
+        for rule in rules.rules:
+            if rule.action == "pin":
+                self._pinned_somewhere.add(rule.target)
+            elif rule.valid(now):
+                self._blocks.setdefault((rule.source, rule.target), []).append(rule)
         self._places: dict[str, dict[int, Rule]] = {}
         self._pinned: dict[str, dict[str, int]] = {}
 
@@ -204,18 +210,15 @@ class _Look:
                 f"{self._page(rule)} ({named_rule(over)}), and the file goes before the console",
             )
         if rule.action == "pin":
-            for other in self.about(rule.source):
-                if other.action == "block" and other.target == rule.target:
-                    where = "everywhere" if other.source == EVERYWHERE else "there"
-                    return Effect(
-                        rule,
-                        "blocked",
-                        f"“{self._title(rule.target)}” is blocked {where} by {named_rule(other)}",
-                    )
+            for other in self.blocks(rule):
+                where = "everywhere" if other.source == EVERYWHERE else "there"
+                return Effect(
+                    rule,
+                    "blocked",
+                    f"“{self._title(rule.target)}” is blocked {where} by {named_rule(other)}",
+                )
             return None
-        for other in self.about(rule.source):
-            if other.action != "block" or other.target != rule.target or other.key == rule.key:
-                continue
+        for other in self.blocks(rule):
             is_wider = other.source == EVERYWHERE != rule.source
             if is_wider or (other.source == rule.source and _rank(other) < _rank(rule)):
                 where = "everywhere" if is_wider else "there already"
@@ -253,10 +256,8 @@ class _Look:
         return None
 
     def _of_block(self, rule: Rule) -> Effect | None:
-        is_pinned = any(
-            each.action == "pin" and each.target == rule.target for each in self._pins_on(rule)
-        )
-        if is_pinned:
+        # It keeps a pin out, which has that for its reason.
+        if rule.target in self._pinned_somewhere:
             return None
         title = self._title(rule.target)
         if rule.source == EVERYWHERE:
@@ -268,14 +269,11 @@ class _Look:
             return Effect(rule, "nowhere", f"“{title}” does not stand in the list of that page")
         return None
 
-    def _pins_on(self, rule: Rule) -> list[Rule]:
-        """Pins of the pages that a block speaks of."""
-        return self.rules.rules if rule.source == EVERYWHERE else self.about(rule.source)
-
-    def about(self, source: str) -> list[Rule]:
-        if source not in self._about:
-            self._about[source] = self.rules.about(source, self.now)
-        return self._about[source]
+    def blocks(self, rule: Rule) -> list[Rule]:
+        """Other blocks of a rule's article that hold on its page, those of all pages first."""
+        sources = (EVERYWHERE,) if rule.source == EVERYWHERE else (EVERYWHERE, rule.source)
+        found = [each for source in sources for each in self._blocks.get((source, rule.target), ())]
+        return [each for each in found if each.key != rule.key]
 
     def places(self, source: str) -> dict[int, Rule]:
         if source not in self._places:

@@ -310,3 +310,20 @@ def test_rules_name_articles_by_address_too():
         "line 3: field target: '/SALT' is taken for 'salt' (assumed: letter case)",
         "line 4: field target: no article 'later'",
     )
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), max_size=8), st.data())
+def test_rules_on_all_pages_hold_at_every_moment_however_often_they_are_asked(
+    spans: list[tuple[int, int]], data: st.DataObject
+):
+    """Forwards and backwards in time, at their ends too."""
+    hour = timedelta(hours=1)
+    given_rules = [
+        Rule("block", "*", f"t{n}", None, NOW + start * hour, NOW + (start + length) * hour, line=n)
+        for n, (start, length) in enumerate(spans)
+    ]
+    found = Rules(given_rules)
+
+    for at in data.draw(st.lists(st.integers(-2, 40), max_size=12)):
+        moment = NOW + at * hour / 2
+        assert found.about("knee", moment) == [r for r in given_rules if r.valid(moment)]
