@@ -99,7 +99,7 @@ class Files:
 
     def done(self, n_written: int, *left: str, n_rewritten: int = 0) -> Exported:
         """What became of it."""
-        counted = (f"{n:,} {what}" for what, n in sorted(self.remarks.items()))
+        counted = (f"{n:,} {what}" for what, n in sorted(self.remarks.items()) if n)
         remarks = (*left, *counted)
         return Exported(n_written, n_rewritten, remarks, self.n_changed, self.n_unchanged)
 
@@ -217,9 +217,7 @@ def _html(
             files.remarks["lists have titles alone: none of their articles has an address"] += 1
         text = fragments.render(page, links, signed, model=bundle.name)
         files.write(path, text.encode())
-        for link in links:
-            if link.url and site.link(link.url) == link.url and _moves_with_page(link.url):
-                files.remarks[MOVING] += 1
+        files.remarks[MOVING] += sum(_moves_with_page(site.link(link.url)) for link in links)
     return files.done(len(taken), *_stale(files.folder, taken))
 
 
@@ -238,9 +236,9 @@ MOVING = (
 )
 
 
-def _moves_with_page(url: str) -> bool:
+def _moves_with_page(url: str | None) -> bool:
     """Whether it leads elsewhere on another page."""
-    parts = urlsplit(url)
+    parts = urlsplit(url or "/")
     return not parts.scheme and not parts.netloc and not parts.path.startswith("/")
 
 
@@ -271,6 +269,7 @@ def _map(
     for page, links in lists:
         signed = slates.sign(page.id, links, before) if slates and links else None
         pages.add(page, links, signed)
+        files.remarks[MOVING] += sum(_moves_with_page(pages.site.link(each.url)) for each in links)
     files.write_pieces(path, pages.text())
     files.remarks.update(pages.left)
     return files.done(len(pages.lists))

@@ -166,8 +166,11 @@ def _slates(
     try:
         if is_absent(settings.database):
             raise StoreError("there is no store")
-        # One of an older release is not changed for this.
-        Store(settings.database, writing=False).close()
+        # One of an older release is not changed for this, and beside one that cannot be written
+        # nothing is left behind.
+        with Store(settings.database, writing=False) as reading:
+            if not reading.may_be_written():
+                raise StoreError(f"{reading.name}: cannot be written")
         store = Store(settings.database, create=False)
         hours = settings.previous_key_hours
         given = settings.signing_key

@@ -185,6 +185,10 @@ class Store:
                 f"what uses it, and put a whole one in its place: {found}"
             )
 
+    def may_be_written(self) -> bool:
+        """Whether the file is one that can be; true of a server, which says so when it is tried."""
+        return self._database.file.may_be_written()
+
     def seen_by_others(self) -> bool:
         """Whether other users of this machine may read the file."""
         return self._database.file.seen_by_others()

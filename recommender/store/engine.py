@@ -210,6 +210,11 @@ class DatabaseFile:
         found = self.path.stat()
         return found.st_mtime_ns, found.st_size
 
+    def may_be_written(self) -> bool:
+        """Whether it, and what SQLite keeps beside it, can be; of a server nobody knows before."""
+        places = (self.path, self.path.parent) if self.path else ()
+        return all(os.access(place, os.W_OK) for place in places)
+
     def seen_by_others(self) -> bool:
         """May other users of the machine read it?"""
         if self.path is None or not self.path.exists():

@@ -211,6 +211,26 @@ def test_fragments_are_named_by_the_paths_of_their_pages(site, tmp_path: Path):
     assert done.left == ()
 
 
+@pytest.mark.parametrize("kind", ["html", "hugo"])
+def test_addresses_that_move_with_their_page_are_counted(tmp_path: Path, kind: str):
+    """Unless it is known what they are relative to: on pages in folders they lead nowhere."""
+    with Store("sqlite://") as store:
+        lines = "".join(
+            json.dumps({"id": id, "title": title, "body": f"A joint. {title}", "url": f"{id}.html"})
+            + "\n"
+            for id, title in TITLES.items()
+        )
+        (tmp_path / "articles.jsonl").write_text(lines)
+        store.apply(read_articles([tmp_path / "articles.jsonl"]))
+        bundle = build(store, tmp_path / "models", now=NOW)
+
+    alone = export(bundle, tmp_path / "out", kind, k=2)
+    placed = export(bundle, tmp_path / "out", kind, k=2, site=Site("/docs/"))
+
+    assert alone.left[0].startswith("10 links have addresses that are relative to their page")
+    assert placed.left == ()
+
+
 def test_fragments_of_pages_that_are_gone_are_named(site, tmp_path: Path):
     """And left, as is whatever else stands there."""
     bundle, _ = site

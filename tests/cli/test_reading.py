@@ -24,6 +24,7 @@ COMMANDS = [
     ["evaluate"],
     ["compare", "live", "live"],
     ["export", "out", "--format", "pages"],
+    ["export", "fragments", "--format", "html"],
     ["related", PAGE],
 ]
 # What an analyst does, and every command; prints the exit statuses.
@@ -107,7 +108,7 @@ def test_a_file_that_cannot_be_written_is_read(folder: Path, *, is_open: bool, m
         statuses = read_all(folder, database)
 
         after = {file.name: file.read_bytes() for file in path.parent.iterdir()}
-    assert statuses[1:] == [0, 0, 0, 0]
+    assert statuses[1:] == [0] * 5
     assert after.keys() == before.keys()
     assert after["site.db"] == before["site.db"]
     assert after.get("site.db-wal") == before.get("site.db-wal")
@@ -129,7 +130,7 @@ def test_a_role_that_may_read_is_enough(
 
     statuses = read_all(folder, database)
 
-    assert statuses[1:] == [0, 0, 0, 0]
+    assert statuses[1:] == [0] * 5
     monkeypatch.chdir(folder)
     monkeypatch.setenv("RECOMMENDER_DATABASE", database)
     assert main(["train"]) == 1

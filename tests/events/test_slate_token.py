@@ -335,6 +335,15 @@ def test_a_static_token_that_ends_early_is_damaged():
         SIGNER.resolve(short, at_ms=0)
 
 
+@given(st.text(alphabet=string.ascii_letters + string.digits + "-_", max_size=80))
+@example("")
+def test_any_text_is_no_static_page(text: str):
+    """Also one that begins as its tokens do."""
+    for token in (text, STATIC_TOKEN[:6] + text):
+        with pytest.raises(TokenError):
+            SIGNER.resolve(token, at_ms=0)
+
+
 def test_any_change_of_a_static_token_is_noticed():
     """A letter anywhere, its time among them."""
     for at, letter in enumerate(STATIC_TOKEN):
