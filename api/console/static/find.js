@@ -1,5 +1,5 @@
 // The arrow keys go through the rows of a page, from the field to search in and back; there j and k
-// do the same, where one types nothing. Enter in the field opens the first row of what was found.
+// (and n) do the same, where one types nothing. Enter in the field opens the first row of what was found.
 "use strict";
 (() => {
   const links = () => [...document.querySelectorAll(".results > li > a:first-child")];
@@ -21,7 +21,7 @@
       return;
     }
     if (event.target instanceof Element && event.target.closest("input, textarea, select")) return;
-    const down = event.key === "j" || (event.key === "ArrowDown" && at >= 0);
+    const down = event.key === "j" || event.key === "n" || (event.key === "ArrowDown" && at >= 0);
     const up = event.key === "k" || (event.key === "ArrowUp" && at >= 0);
     if (!down && !up) return;
     event.preventDefault();

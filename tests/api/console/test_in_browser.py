@@ -193,3 +193,27 @@ def test_every_page_can_be_used_by_everybody(browser: Any, address: str, width: 
     assert (faults, wide) == ({}, [])
     assert [error for error in desk.errors if "404" not in error] == []
     assert desk.hosts == {address.removeprefix("http://")}
+
+
+def test_an_article_is_found_and_opened_by_keys_alone(browser: Any, address: str):
+    """What is found is there as one types; arrows go through it, Enter opens, going back has it."""
+    desk = Desk(browser, address)
+    desk.sign_in("val", "/console/")
+    page, keys = desk.page, desk.page.keyboard
+
+    keys.type("knee")
+    page.wait_for_selector("#found[data-asked=knee] .results")
+    keys.press("ArrowDown")
+    keys.press("ArrowDown")
+    second = page.locator(".results a").nth(1).inner_text()
+    assert page.evaluate("document.activeElement.textContent") == second
+    keys.press("/")
+    keys.type("quok")
+    page.wait_for_selector("#found[data-asked=quok] .results")
+    keys.press("Enter")
+    page.wait_for_url("**/console/page?id=alone")
+    page.go_back()
+
+    page.wait_for_selector("text=Quokka")
+    assert page.input_value("#q") == "quok"
+    assert not desk.errors and desk.hosts == {address.split("/")[2]}
