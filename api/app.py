@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import recommender
 from recommender.config import Settings, settings
 from recommender.errors import MissingExtra
-from recommender_api import admin, routes
+from recommender_api import admin, docs, routes
 from recommender_api.events import Events
 from recommender_api.http import (
     MAX_BODY_BYTES,
@@ -178,6 +178,7 @@ def create_app(
         version=recommender.__version__,
         description=DESCRIPTION,
         lifespan=running,
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
@@ -197,6 +198,7 @@ def create_app(
     )
     add_error_handlers(app)
     routes.add(app, live, app.related, app.events, pool)
+    docs.add(app)
     if key:
         admin.add(app, live, stored, app.metrics, settings=settings, clock=clock)
     if settings.console == "on":
