@@ -163,7 +163,12 @@ class Worst:
         made = datetime.fromisoformat(content["made"])
         falling = content.get("falling", {})
         if falling.get("why"):
-            missing.append(f"No page is asked whether its click rate falls. {falling['why']}")
+            why = f"No page is asked whether its click rate falls. {falling['why']}"
+            if not content.get("logged", {}).get("views"):
+                why += (
+                    " Views and clicks come from readers' pages, or by recommender import events."
+                )
+            missing.append(why)
         for row in falling.get("pages", ()):
             yield Found(row["id"], row["title"], "falling", _falls(row, falling), made)
         for kind, words in (("short", _is_short), ("filled", _is_filled)):

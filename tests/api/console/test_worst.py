@@ -139,6 +139,15 @@ def test_all_kinds_are_in_one_order_the_worst_first_with_reasons_in_words(
     assert listed(val, kind="no such") == listed(val)
 
 
+def test_no_clicks_yet_is_said_with_where_they_come_from(settings: Settings, val: Person):
+    """And a kind of which there is nothing says so."""
+    few = {"pages": [], "n": 0, "why": "This takes 14 days of log; there are 0."}
+    found(settings, falling=few, short={"n": 1, "pages": [page("alone")]})
+
+    assert "recommender import events" in val.get("/console/worst").text
+    assert "Nothing is left to do here" in val.get("/console/worst?kind=filled").text
+
+
 def test_what_the_commands_write_is_what_the_page_reads():
     """The names they share."""
     assert worst.AUDIT == audit.FILE
