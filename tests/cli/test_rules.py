@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import recommender
 from recommender.bundle import registry
 from recommender.cli.main import main
+from recommender.errors import ArgumentError
 from recommender.store import rules
 from recommender.store.database import Store
 from recommender.store.rules import Rule
@@ -165,3 +167,26 @@ def test_training_refuses_a_faulty_file_before_it_begins(site: Path, capfd):
     _, err = run("train", capfd=capfd, status=1)
 
     assert "editorial.csv:2: field until: '3/4/2026' may be" in err
+
+
+def test_a_bundle_in_python_goes_by_the_rules_of_a_site_too(site: Path):
+    """At a moment of its own; the file beats the console; without a site there are none."""
+    add(Rule("pin", "knee", "nap", 1))
+    (site / "e.csv").write_text("action,source,target,position,from\npin,knee,bed,1,2026-11-23\n")
+
+    def top(**more: object) -> str:
+        bundle = recommender.load("models", **more)
+        return str(bundle.related("knee", k=1)[0].id)
+
+    there = recommender.connect()
+    assert top(site=there) == "nap"
+    assert top(site=there, editorial_file="e.csv", now=NOW) == "nap"
+    late = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+    assert top(site=there, editorial_file="e.csv", now=late) == "nap"
+    assert top(site=there, editorial_file="e.csv", now=late, time_zone="Europe/Berlin") == "bed"
+    assert top() != "nap"
+    with pytest.raises(ArgumentError, match="no time zone"):
+        top(editorial_file="e.csv", time_zone="Mars/Olympus")
+    with pytest.raises(TypeError, match="site: 'x' is given"):
+        top(site="x")
+    there.store.close()
