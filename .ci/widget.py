@@ -5,7 +5,8 @@
 That is ``widget.source.js`` and ``widget-more.source.js`` beside them, and in ``recommender/lists``
 the style and the headings of lists, which the scripts name by their files. Names and spaces are
 shortened and named numbers are written out, nothing else. The first line names what a script was
-made of by its SHA-256 sum, so that a test can tell when one of both was changed alone.
+made of by the beginning of its SHA-256 sum, so that a test can tell when one of both was changed
+alone.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main() -> None:
     for script, parts in PARTS.items():
         source = (STATIC / f"{script}.source.js").read_text(encoding="utf-8")
         made_of = [source.encode(), *((LISTS / name).read_bytes() for name in parts)]
-        named = hashlib.sha256(b"".join(made_of)).hexdigest()[:16]
+        named = hashlib.sha256(b"".join(made_of)).hexdigest()[:8]
         short = source
         for name in parts:
             short = short.replace(f'"{name}"', part(name))

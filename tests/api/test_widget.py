@@ -204,7 +204,7 @@ def test_it_is_what_was_made_of_its_source(script: str, parts: list[str]):
     made_of = b"".join(source.read_bytes() for source in sources)
 
     made = STATIC.joinpath(f"{script}.js").read_text(encoding="utf-8")
-    assert made.startswith(f"/* make widget: {hashlib.sha256(made_of).hexdigest()[:16]} */\n")
+    assert made.startswith(f"/* make widget: {hashlib.sha256(made_of).hexdigest()[:8]} */\n")
 
 
 def test_it_may_stand_in_a_page():
@@ -1595,10 +1595,11 @@ def test_a_hosts_rules_for_lists_do_not_move_it(host: Host, look: str):
 
 
 def test_what_has_a_class_is_the_pages_to_style(host: Host):
-    """By one class, and by the properties; a colour, a frame and letters of its own."""
+    """One class adds to ours, two outweigh them, and the properties set what they are for."""
     style = """
         .recommender-title { letter-spacing: 3px } .recommender-item { border-top: 5px solid red }
         .recommender-heading { text-transform: uppercase } .recommender { padding: 7px }
+        .recommender .recommender-teaser { font-size: 31px; -webkit-line-clamp: 3 }
         #mine { --recommender-color: rgb(1, 2, 3); --recommender-teaser-color: rgb(4, 5, 6);
           --recommender-font: monospace; --recommender-gap: 31px }"""
 
@@ -1607,11 +1608,13 @@ def test_what_has_a_class_is_the_pages_to_style(host: Host):
     found = page.evaluate(
         """() => [["title", "letterSpacing"], ["item", "borderTopWidth"], ["title", "color"],
           ["heading", "textTransform"], ["teaser", "color"], ["title", "fontFamily"],
-          ["list", "rowGap"]].map(([name, property]) =>
+          ["list", "rowGap"], ["teaser", "fontSize"], ["teaser", "webkitLineClamp"],
+          ].map(([name, property]) =>
             getComputedStyle(document.querySelector(`.recommender-${name}`))[property])"""
     )
     assert found == [
         "3px", "5px", "rgb(1, 2, 3)", "uppercase", "rgb(4, 5, 6)", "monospace", "31px",
+        "31px", "3",
     ]  # fmt: skip
     assert page.locator(".recommender").evaluate("(e) => getComputedStyle(e).padding") == "7px"
 
