@@ -249,6 +249,7 @@ def _page(
         may_edit=visit.session.may("editor"),
         saved=int(saved) if saved.isdecimal() else 0,
         every=EVERYWHERE,
+        reason=reason,
     )
 
 
@@ -348,6 +349,17 @@ def _fill(seen: Seen, answers: Answers, rules: Rules, before: Rules, *, is_draft
         row = shelf.find(target)
         link = None if row is None else shelf.link(Placed(row, 0.0, ""), 1)
         seen.picked.append(Picked(target, link, places.get(target), explained.get(target)))
+
+
+def reason(explanation: Explanation | None) -> str:
+    """Why a link stands there, or does not, in words; empty where nothing is known."""
+    if explanation is None:
+        return ""
+    ruling = explanation.rule
+    if ruling is not None and ruling.number >= drafting.FIRST_NUMBER:
+        what = "pins it here" if ruling.action == "pin" else "blocks it"
+        return f"A change that is not saved yet {what}"
+    return explanation.sentence
 
 
 def _state(rules: Rules, rule: Rule, at: datetime) -> str:

@@ -167,6 +167,7 @@ def test_a_pin_is_seen_before_it_is_saved(app: Api, ed: Person):
 
     preview = page.press(f"pin 1:{target}")
     assert preview.ids == [target, *before[:-1]]
+    assert "A change that is not saved yet pins it here" in preview.answer.text
     assert live(app) == before
     page.press("preview", reason="readers ask for it", ends="2030-01-31").saved()
     assert live(app) == [target, *before[:-1]]
