@@ -72,7 +72,7 @@ def proxy(server: int, folder: Path) -> Iterator[int]:
     folder.mkdir()
     text = (FILES / "recommender.conf").read_text(encoding="utf-8")
     for ours, here in (
-        ("/var/cache/nginx", str(folder)),
+        ("/var/cache/nginx-recommender", str(folder / "cache")),
         ("/var/log/nginx", str(folder)),
         ("listen 80;", f"listen 127.0.0.1:{port};"),
         ("listen [::]:80;", ""),

@@ -84,7 +84,8 @@ class Proxy:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         text = (FILES / "recommender.conf").read_text(encoding="utf-8")
-        text = text.replace("/var/cache/nginx", str(folder)).replace("/var/log/nginx", str(folder))
+        text = text.replace("/var/cache/nginx-recommender", str(folder / "cache"))
+        text = text.replace("/var/log/nginx", str(folder))
         text = text.replace("listen 80;", f"listen 127.0.0.1:{self.port};")
         text = text.replace("listen [::]:80;", "")
         # So that a test can come from anywhere, as a proxy further out would say.
@@ -156,6 +157,17 @@ def test_nginx_takes_the_files(proxy: Proxy):
     file = proxy.folder / "recommender.conf"
     file.write_text(file.read_text().replace("proxy_cache_lock ", "proxy_cache_latch "))
     assert subprocess.run([*proxy.command, "-t"], stderr=subprocess.DEVNULL).returncode == 1
+
+
+def test_the_cache_stands_where_every_system_has_room():
+    """nginx makes one folder, not those above it; Debian's package has no /var/cache/nginx. In
+    the container, whose root cannot be written, it is a place of its own.
+    """
+    text = (FILES / "recommender.conf").read_text(encoding="utf-8")
+    (place,) = re.findall(r"^proxy_cache_path (\S+)", text, re.M)
+
+    assert str(Path(place).parent) == "/var/cache"
+    assert f"tmpfs: [/var/cache/nginx, {place}, " in (ROOT / "compose.yaml").read_text("utf-8")
 
 
 def test_both_upstreams_are_the_same_but_for_the_place():
