@@ -173,8 +173,27 @@ def _decoded(raw: bytes, where: str) -> tuple[str, list[str]]:
             raise EditorialError(
                 f"{where}:{line}: neither UTF-8 nor Windows-1252: save it as CSV UTF-8"
             ) from None
-    word = next(each for each in re.findall(r"\w+|\S", text) if not each.isascii())
+    words = [each for each in re.findall(r"\w+|\S", text) if not each.isascii()]
+    word = words[0]
+    if odd := next(filter(_is_of_another_alphabet, words), ""):
+        raise EditorialError(
+            f"{where}: not UTF-8, and as Windows-1252 it has {odd[:40]!r}: save it as CSV UTF-8"
+        )
     return text, [f"not UTF-8: read as Windows-1252, so that line {line} has {word[:40]!r}"]
+
+
+def _is_of_another_alphabet(word: str) -> bool:
+    """Can it hardly be Windows-1252? Words of its languages have plain letters among the others,
+    and no capital with a mark inside of small ones. Cyrillic has none of the first, and what a
+    Macintosh once wrote has such capitals.
+    """
+    if len(word) > 2 and word.isalpha() and not any(letter.isascii() for letter in word):
+        return True
+    inner = zip(word, word[1:], f"{word[2:]} ", strict=False)
+    return any(
+        letter.isupper() and not letter.isascii() and (before.islower() or after.islower())
+        for before, letter, after in inner
+    )
 
 
 def _decode(raw: bytes, encoding: str, where: str) -> str:

@@ -98,6 +98,14 @@ def test_windows_letters_are_read_and_named():
     [
         (b"PK\x03\x04...", "e.csv: this is a workbook"),
         (in_bytes(PLAIN) + b"block,*,\x81\x8d", "e.csv:4: neither UTF-8 nor Windows-1252"),
+        (
+            in_bytes("action,source,target\nblock,*,привет\n", ";", "cp1251"),
+            "as Windows-1252 it has",
+        ),
+        (
+            in_bytes(PLAIN, ";", "mac_roman"),
+            "as Windows-1252 it has 'MŸller': save it as CSV UTF-8",
+        ),
         ("a,ü".encode("utf-16")[:-1], "e.csv:1: not UTF-16"),
         (in_bytes(PLAIN) + b"block;*;salt\n", "e.csv:4: field action: 'block;*;salt' is neither"),
         (b"action,source,target,,reason\nblock,*,salt,why,\n", "e.csv:2: cell 4 has no name"),
