@@ -86,8 +86,8 @@ def main() -> None:
             for name in flagged
         )
         + ". None of them is changed or copied into this project. `psycopg` is needed for "
-        "PostgreSQL alone. Copied into the project: htmx 2.0.11 (`api/console/static`), Zero-Clause "
-        "BSD.",
+        "PostgreSQL alone. Copied into the project: htmx 2.0.11 (`api/console/static`), "
+        "Zero-Clause BSD.",
         "",
         "| package | version | licence | needed by |",
         "|---|---|---|---|",
