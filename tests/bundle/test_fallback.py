@@ -9,7 +9,7 @@ from sites import stored
 from recommender.articles.article import Article, stub_for
 from recommender.articles.batch import Batch
 from recommender.bundle.fallback import FallbackLists
-from recommender.lists.editorial import parse
+from recommender.lists.rules_file import parse
 from recommender.store.database import Store
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -16,7 +16,7 @@ from recommender.bundle.composition import DEFAULT_K, MAX_K, Link, Placed, shown
 from recommender.bundle.overlay import REWRITTEN, Patched, Pending
 from recommender.bundle.published import SAME_TEXT, Evidence, Lists, Texts
 from recommender.candidates import EMPTY, MIN_LINKS
-from recommender.lists.editorial import parse
+from recommender.lists.rules_file import parse
 from recommender.store.articles import BEGINNING, Changed
 from recommender.training.pipeline import Options
 

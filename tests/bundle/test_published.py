@@ -16,8 +16,8 @@ from recommender.bundle.composition import DEFAULT_K
 from recommender.bundle.published import Lists
 from recommender.bundle.writer import N_POPULAR, popular
 from recommender.candidates import EMPTY
-from recommender.lists.editorial import parse
 from recommender.lists.eligibility import Eligibility
+from recommender.lists.rules_file import parse
 
 ODD = "knie/schön & gut?id=1#größe 睡眠"
 STUB = stub_for("What nobody has a page for")

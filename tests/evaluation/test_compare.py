@@ -25,7 +25,7 @@ from recommender.evaluation.outcomes import Outcome, between
 from recommender.evaluation.tidy import Figure
 from recommender.events.event import Event
 from recommender.lists.arms import Arm, Experiment
-from recommender.lists.editorial import load
+from recommender.lists.rules_file import load
 
 # Four pages both have; of the first three links, by page: none changed; another order; two of
 # three are new and the first is another; the list is gone. One page more on each side.
