@@ -261,13 +261,18 @@ class Live:
         self._read_console()
         try:
             self._file = load(self.rules_file, zone=self.zone)
-        except RecommenderError as exc:
+        except Exception as exc:  # whatever a file holds must not keep lists from being served
+            reason = (
+                str(exc) if isinstance(exc, RecommenderError) else f"{self.rules_file}: {exc!r}"
+            )
+            if reason not in (self.fault or "") and not isinstance(exc, RecommenderError):
+                logger.exception("%s cannot be read", self.rules_file)
             if self._file is None and (kept := last_good(self._kept_rules)):
                 self._file = Rules(kept.of_file, zone=self.zone)
             hold = "the last good rules hold" if self._file else "no rules hold"
             if self._file is None and self._console:
                 hold = "those of the console alone hold"
-            fault = f"{exc}; {hold} until it is mended"
+            fault = f"{reason}; {hold} until it is mended"
         rules = (self._file or Rules(zone=self.zone)).beside(self._console or [])
         if self._rules is None or self._rules.rules != rules.rules:
             self._rules = rules

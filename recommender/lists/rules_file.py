@@ -257,7 +257,10 @@ def parse(text: str, *, where: str, zone: tzinfo = UTC, is_copy: bool = False) -
         return Rules(zone=zone)
     names = _names(*rows[0], reading)
     lines = [
-        (line, _fields(names, _unfolded(cells, separator, len(names)), line, reading))
+        (
+            line,
+            _fields(names, _unfolded(cells, line, separator, len(names), reading), line, reading),
+        )
         for line, cells in rows[1:]
     ]
     for line, fields in lines:
@@ -283,11 +286,16 @@ def _names(line: int, cells: list[str], reading: Reading) -> list[str]:
     return names
 
 
-def _unfolded(cells: list[str], separator: str, n_names: int) -> list[str]:
+def _unfolded(
+    cells: list[str], line: int, separator: str, n_names: int, reading: Reading
+) -> list[str]:
     """A row that a spreadsheet took for one cell, and put in quotes, is that of the cell."""
     if (len(cells) > 1 and any(cells[1:])) or separator not in cells[0]:
         return cells
-    inner = next(csv.reader([cells[0]], delimiter=separator), [])
+    try:
+        inner = next(csv.reader([cells[0]], delimiter=separator), [])
+    except csv.Error as exc:
+        raise reading.fault(line, str(exc)) from exc
     return [cell.strip(BLANK) for cell in inner] if 1 < len(inner) <= n_names else cells
 
 

@@ -218,6 +218,49 @@ def test_faulty_rules_are_refused_whole(
     assert "editorial.csv:3" in told[0]
 
 
+def planted(*_: object, **options: object) -> None:
+    raise ZeroDivisionError("planted")
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b'action;source;target\r\n"pin;a\rb;c"\r\n', "editorial.csv:2: new-line character"),
+        # What no reader of ours raises knowingly: a fault of ours.
+        (None, "editorial.csv: ZeroDivisionError('planted')"),
+    ],
+)
+def test_whatever_rules_raise_the_last_good_ones_hold(
+    live: Live,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    raw: bytes | None,
+    reason: str,
+):
+    """The probe of readiness says why, the log does once, and a file that is mended is read."""
+    rules = tmp_path / "editorial.csv"
+    rules.write_text("action,source,target\nblock,*,knee-2\n")
+    live.refresh()
+    with monkeypatch.context() as patch:
+        if raw is None:
+            patch.setattr("recommender_api.live.load", planted)
+        else:
+            rules.write_bytes(raw)
+
+        live.refresh()
+        live.refresh()
+
+    assert reason in str(live.faults())  # what the probe of readiness says
+    assert "the last good rules hold until it is mended" in str(live.faults())
+    assert [rule.target for rule in live.current().rules.rules] == ["knee-2"]
+    assert sum(reason in line for line in caplog.messages) == 1
+    rules.write_text("action,source,target\nblock,*,knee-3\n")
+    live.refresh()
+    assert live.fault is None
+    assert [rule.target for rule in live.current().rules.rules] == ["knee-3"]
+
+
 def test_new_rules_hold_though_the_new_bundle_is_broken(
     live: Live, models: Path, new: str, old: str, tmp_path: Path
 ):

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recommender.errors import EditorialError
@@ -108,6 +108,7 @@ def test_windows_letters_are_read_and_named():
         ),
         ("a,ü".encode("utf-16")[:-1], "e.csv:1: not UTF-16"),
         (in_bytes(PLAIN) + b"block;*;salt\n", "e.csv:4: field action: 'block;*;salt' is neither"),
+        (b'action;source;target\r\n"pin;a\rb;c"\r\n', "e.csv:2: new-line character seen"),
         (b"action,source,target,,reason\nblock,*,salt,why,\n", "e.csv:2: cell 4 has no name"),
         (b"pin,knee,gout\n", "e.csv:1: unknown column 'pin'"),
         (b"Aktion;Quelle;Ziel\n", "e.csv:1: unknown column 'Aktion'"),
@@ -266,14 +267,48 @@ def test_the_editors_file_has_no_columns_of_the_console(tmp_path: Path):
         load(tmp_path / "e.csv")
 
 
-@given(st.binary(max_size=80))
-def test_no_bytes_make_it_raise_anything_else(raw: bytes):
-    """Whatever is saved under the name, the complaint is ours."""
-    for each in (raw, b"action;source;target;until\n" + raw):
-        try:
-            read(each, where="e.csv")
-        except EditorialError as exc:
-            assert str(exc).startswith("e.csv:")
+pieces = st.sampled_from(
+    [
+        b'"', b"'", b"\r", b"\n", b"\0", b";", b",", b"\t", b"=", b"*", b"\xff", b"\xff\xfe",
+        b"\x80", b"sep=", b"sep= \n", b'"pin;a\rb;c"\r\n', b"0001-01-01T00:00+23:59",
+        b"9999-12-31", b"24:00",
+        b"a" * 140_000, b"9" * 5_000, "\u0663\u00b2\u2028\x85".encode(),
+    ]
+)  # fmt: skip
+mutations = st.lists(
+    st.tuples(st.floats(0, 1), st.integers(0, 6), pieces | st.binary(max_size=8)), max_size=5
+)
+files = st.builds(
+    in_bytes,
+    st.just(PLAIN),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"]),
+    st.sampled_from(["\n", "\r", "\r\n"]),
+)
+
+
+@given(
+    st.binary(max_size=80) | st.just(b"action;source;target;until\n") | files,
+    mutations,
+    st.booleans(),
+)
+@example(b"action;source;target\r\n", [(1.0, 0, b'"pin;a\rb;c"\r\n')], False)
+def test_no_bytes_make_it_raise_anything_else(
+    raw: bytes, changes: list[tuple[float, int, bytes]], is_copy: bool
+):
+    """Whatever is saved under the name, the complaint is ours, and what is read can be used."""
+    for place, n_dropped, piece in changes:
+        at = int(place * len(raw))
+        raw = raw[:at] + piece + raw[at + n_dropped :]
+
+    try:
+        rules = read(raw, where="e.csv", zone=BERLIN, is_copy=is_copy)
+    except EditorialError as exc:
+        assert str(exc).startswith("e.csv:")
+        return
+
+    rules.apply("knee", ["gout", "sugar"], now=datetime(2026, 11, 30, tzinfo=UTC))
+    assert read(exported(rules.rules, zone=BERLIN), where="e.csv", zone=BERLIN) is not None
 
 
 def test_until_ends_with_the_day():

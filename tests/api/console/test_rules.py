@@ -231,6 +231,15 @@ def hidden(text: str) -> dict[str, str]:
     return {name: unescape(value) for name, value in found}
 
 
+def test_a_file_that_cannot_be_read_is_refused_with_its_line(app: Api, ed: Person):
+    """A row that a spreadsheet put into one cell, with a line's end inside of it."""
+    answer = upload(ed, b'action;source;target\r\n"pin;a\rb;c"\r\n')
+
+    assert answer.status_code == 422
+    assert "The file:2: new-line character" in text_of(answer)
+    assert there(app) == []
+
+
 def test_a_file_is_seen_line_by_line_and_then_brought_in(app: Api, ed: Person):
     """As a spreadsheet saves it; nothing is done before; one undoing takes it out."""
     add(app, Rule("pin", PAGE, OTHER, 1))
