@@ -48,6 +48,7 @@ from recommender_api.store_connection import RETRY_SECONDS, Stored
 # Texts and batches that wait for their lists, each some tenths of a second of one thread: more
 # threads would take turns and be no faster. Not tuned.
 MAX_ASKED = 8
+PARAMETERS = {"id", "url", "k", "variant", "exclude", "explain"}
 CONNECTIONS = "recommender_api.connections"
 # As nginx has it: no status was sent, since nobody was there to read it.
 CLIENT_GONE = 499
@@ -116,8 +117,10 @@ class Api(FastAPI):
         except Refusal as exc:
             return refused(exc.status_code, exc.code, exc.detail, exc.headers)
         except Exception:
-            query = scope["query_string"][:500]
-            logger.exception("%s %s?%s failed", scope["method"], scope["path"], query)
+            # What was read when is not for the log: which parameters, not what they hold.
+            sent = {part.partition(b"=")[0] for part in scope["query_string"].split(b"&")}
+            named = ",".join(sorted(PARAMETERS & {name.decode("latin-1") for name in sent}))
+            logger.exception("%s %s (%s) failed", scope["method"], scope["path"], named)
             return broken()
 
     async def by_route(self, scope: Scope, receive: Receive, send: Send) -> None:

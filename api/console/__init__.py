@@ -9,5 +9,5 @@ from importlib.util import find_spec
 
 def missing_parts() -> list[str]:
     """What the console takes and is not installed."""
-    parts = ("argon2", "python_multipart", "markdown_it")
+    parts = ("argon2", "zxcvbn", "python_multipart", "markdown_it")
     return [name for name in parts if find_spec(name) is None]

@@ -15,6 +15,7 @@ ask the store; a ``StoreError`` becomes a page that says so, a ``Refusal`` one w
 from __future__ import annotations
 
 import hashlib
+import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -37,8 +38,19 @@ from recommender.config import Settings
 from recommender.errors import RecommenderError, StoreError
 from recommender.store import accounts
 from recommender.store.database import Store
-from recommender_api.console.visit import TOKEN, TOKEN_HEADER, Visit, inside, is_ours, secret_of
+from recommender_api.console.visit import (
+    TOKEN,
+    TOKEN_HEADER,
+    Visit,
+    inside,
+    is_form,
+    is_ours,
+    is_same_site,
+    secret_of,
+    signed,
+)
 from recommender_api.live import Live
+from recommender_api.rate_limit import Clients
 from recommender_api.schemas import Refusal, no_store
 from recommender_api.store_connection import Stored
 
@@ -65,6 +77,8 @@ STATIC_HEADERS = {
     "cache-control": "public, max-age=31536000, immutable",
 }
 MAX_FIELDS, MAX_FILES = 200, 1
+ATTEMPTS = 10
+NO_STORE = "The store is out of reach; the cause is in the server's log."
 # The longest text that goes from one page to the next.
 MAX_DONE = 500
 
@@ -111,6 +125,11 @@ class Console:
         self.ticks = ticks
         self.zone = ZoneInfo(settings.time_zone)
         self.menu: list[Entry] = []
+        # Attempts to sign in and to change a password: so many at once, and in a minute, of one
+        # address and of one account.
+        self.attempts = Clients(
+            rate=ATTEMPTS, trusted_proxies=settings.trusted_proxies, allowed_origins=""
+        )
         # Each gives what is not as it should be, for the top of every page.
         self.notices: list[Callable[[], list[Notice]]] = [self._faults]
         self._routes: list[Route] = []
@@ -131,7 +150,7 @@ class Console:
     def store(self) -> Store:
         """The store; ``Refusal`` while it is out of reach."""
         if self.stored.store is None:
-            raise no_store(str(self.stored.fault))
+            raise no_store(NO_STORE)
         return self.stored.store
 
     def now_ms(self) -> int:
@@ -171,8 +190,8 @@ class Console:
         shared = {
             "visit": visit,
             "menu": [each for each in self.menu if visit.session.may(each.role)],
-            "notices": [notice for source in self.notices for notice in source()],
-            "done": visit.query("done")[:MAX_DONE],
+            "notices": [*self._proxied(visit), *(each for of in self.notices for each in of())],
+            "done": self._done(visit),
             "zone": self.settings.time_zone,
         }
         return self.html(template, status, **{**shared, **values})
@@ -184,10 +203,37 @@ class Console:
 
     def go(self, visit: Visit, path: str, *, done: str = "", **query: str) -> Response:
         """Go on to another page after a form, which says what was ``done``."""
-        address = url(path, **query, **({"done": done[:MAX_DONE]} if done else {}))
+        done = done[:MAX_DONE]
+        of_done = {"done": done, "by": signed(done, visit.secret)} if done else {}
+        address = url(path, **query, **of_done)
         if visit.is_fragment:
             return Response(status_code=200, headers={"hx-redirect": address})
         return RedirectResponse(address, status_code=303)
+
+    def _proxied(self, visit: Visit) -> list[Notice]:
+        """A proxy that the settings do not name makes one of all who come."""
+        is_proxied = "x-forwarded-for" in visit.request.headers
+        if not is_proxied or self.settings.trusted_proxies:
+            return []
+        return [
+            Notice(
+                "This server stands behind a proxy that RECOMMENDER_TRUSTED_PROXIES does not name: "
+                "all editors share one number of attempts to sign in, and all readers one limit."
+            )
+        ]
+
+    def wait(self, request: Request, account: str) -> float:
+        """Seconds until another attempt may be made from where this comes, or on this account from
+        anywhere; 0 if it may be made now, and then it counts.
+        """
+        # Whoever comes from this machine itself counts too.
+        client, now = self.attempts.client(request.scope) or "here", self.ticks()
+        return self.attempts.wait(client, now) or self.attempts.wait(f"account {account}", now)
+
+    def _done(self, visit: Visit) -> str:
+        """What the form before has done; nothing that a link of others says."""
+        done, by = visit.query("done"), visit.query("by")
+        return done if hmac.compare_digest(by.encode(), signed(done, visit.secret).encode()) else ""
 
     def _faults(self) -> list[Notice]:
         fault = self.live.faults()
@@ -220,6 +266,11 @@ class Console:
             raise Refusal(403, "not_allowed", f"This takes an account with the role {role}.")
         if request.method != "POST":
             return await to_thread.run_sync(handler, visit)
+        # Before anything of the body is read.
+        if not is_form(request):
+            raise Refusal(415, "unsupported_media_type", "That is no form of ours.")
+        if not is_same_site(request):
+            raise Refusal(403, "foreign_form", "This form was sent by another site.")
         async with request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS) as form:
             visit = Visit(request, visit.session, visit.secret, form)
             sent = request.headers.get(TOKEN_HEADER) or visit.field(TOKEN)
@@ -252,7 +303,9 @@ class Console:
             except HTTPException as exc:
                 response = self._problem(request, exc.status_code, exc.detail)
             except StoreError as exc:
-                response = self._problem(request, 503, str(exc))
+                # Whose address is whose is for the log, not for whoever asks.
+                logger.error("%s %s: %s", request.method, request.url.path, exc)
+                response = self._problem(request, 503, NO_STORE)
             except RecommenderError as exc:
                 response = self._problem(request, 400, str(exc))
             except Exception:

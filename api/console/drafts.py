@@ -22,6 +22,7 @@ from starlette.datastructures import FormData
 from recommender.errors import EditorialError
 from recommender.lists.local_times import NoDate, as_written, moment_of
 from recommender.store.rules import EVERYWHERE, MAX_POSITION, Edit, Rule, fault_of
+from recommender_api.console.visit import whole
 
 PIN, BLOCK, REMOVE = "pin", "block", "remove"
 # Not tuned: twice as many as a list has links.
@@ -79,10 +80,10 @@ def drafts_of(form: FormData) -> list[Draft]:
     found = []
     for cells in zip(*columns, strict=True):
         fields = dict(zip(FIELDS, (cell.strip() for cell in cells), strict=True))
-        number = fields.pop("number")
-        if fields["do"] not in (PIN, BLOCK, REMOVE) or not number.isdecimal():
+        number = whole(fields.pop("number"))
+        if fields["do"] not in (PIN, BLOCK, REMOVE) or number is None:
             raise EditorialError("the form has fields that are none of ours: reload the page")
-        found.append(Draft(**fields, number=int(number)))
+        found.append(Draft(**fields, number=number))
     return found
 
 
@@ -175,14 +176,14 @@ def _put(drafts: Sequence[Draft], draft: Draft) -> list[Draft]:
 
 def rule_of(draft: Draft, page: str, zone: tzinfo) -> Rule:
     """The rule a draft makes. ``EditorialError`` names the field that will not do."""
-    place = draft.position
-    if place and not (place.isascii() and place.isdigit() and 1 <= int(place) <= MAX_POSITION):
-        raise EditorialError(f"place: {place!r} is none of 1 to {MAX_POSITION}")
+    place = whole(draft.position)
+    if draft.position and (place is None or not 1 <= place <= MAX_POSITION):
+        raise EditorialError(f"place: {draft.position[:20]!r} is none of 1 to {MAX_POSITION}")
     rule = Rule(
         draft.do,
         EVERYWHERE if draft.is_everywhere else page,
         draft.article,
-        int(place) if place and draft.do == PIN else None,
+        place if draft.do == PIN else None,
         _moment(draft.starts, zone, "from"),
         _moment(draft.ends, zone, "until", is_end=True),
         draft.reason,

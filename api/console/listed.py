@@ -28,7 +28,7 @@ from recommender_api.answers import Answers
 from recommender_api.console import drafts as drafting
 from recommender_api.console.app import Console
 from recommender_api.console.drafts import Draft
-from recommender_api.console.visit import Visit
+from recommender_api.console.visit import Visit, whole
 from recommender_api.schemas import Refusal
 
 # Rows of the history that stand on the page.
@@ -172,10 +172,11 @@ def _drafted(console: Console, id: str, drafts: list[Draft], press: str, of: str
         return drafts
     there, zone = console_rules.read(console.store), console.zone
     if press == "pin":
-        place, _, target = of.partition(":")
-        if not (place.isascii() and place.isdigit()) or not target:
-            raise EditorialError(f"place: {place!r} is none of 1 to {MAX_POSITION}")
-        return drafting.pinned(drafts, there, id, target, int(place[:9]), zone=zone)
+        typed, _, target = of.partition(":")
+        place = whole(typed)
+        if place is None or not target:
+            raise EditorialError(f"place: {typed[:20]!r} is none of 1 to {MAX_POSITION}")
+        return drafting.pinned(drafts, there, id, target, place, zone=zone)
     rule = next((each for each in there if str(each.number) == of), None)
     if rule is None:
         raise EditorialError("that rule is not there any more: somebody removed it")
@@ -199,6 +200,7 @@ def _choice(console: Console, text: str, place: str) -> Choice:
 def _saved(console: Console, visit: Visit, id: str, at: str, drafts: Sequence[Draft]) -> Response:
     store, zone = console.store, console.zone
     try:
+        _check_known(console, id, drafts)
         there = console_rules.read(store)
         edits = drafting.edits(drafts, id, zone, there)
         done = console_rules.write(store, edits, account=visit.account, at=_now(console))
@@ -209,12 +211,23 @@ def _saved(console: Console, visit: Visit, id: str, at: str, drafts: Sequence[Dr
     return console.go(visit, "/page", id=id, at=at, saved=str(done.action), done=said)
 
 
+def _check_known(console: Console, id: str, drafts: Sequence[Draft]) -> None:
+    """``EditorialError`` if a rule would be about an article that is not there (any more): a form
+    may be old.
+    """
+    shelf = _answers(console).shelf
+    named = [id, *(draft.article for draft in drafts if draft.do != drafting.REMOVE)]
+    for each in named:
+        if shelf.find(each) is None:
+            raise EditorialError(f"there is no article {each!r}, so nothing was saved")
+
+
 def _undone(console: Console, visit: Visit) -> Response:
-    id, number = visit.field("page"), visit.field("number_of")
+    id, number = visit.field("page"), whole(visit.field("number_of"))
     try:
-        if not number.isdecimal():
+        if number is None:
             raise EditorialError("there is no such action")
-        console_rules.undo(console.store, int(number), account=visit.account, at=_now(console))
+        console_rules.undo(console.store, number, account=visit.account, at=_now(console))
     except EditorialError as exc:
         fault = f"That cannot be undone: {exc}"
         return _page(console, visit, id, "", [], fault=fault, status=422)
@@ -236,7 +249,6 @@ def _page(
     moment, wrong = _at(console, at)
     seen = _seen(console, id, moment or _now(console), drafts)
     seen.is_now = moment is None
-    saved = visit.query("saved")
     return console.page(
         visit,
         "listed",
@@ -247,7 +259,7 @@ def _page(
         fault=fault or wrong,
         choice=choice,
         may_edit=visit.session.may("editor"),
-        saved=int(saved) if saved.isdecimal() else 0,
+        saved=whole(visit.query("saved")) or 0,
         every=EVERYWHERE,
         reason=reason,
     )

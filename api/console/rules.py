@@ -26,7 +26,7 @@ from recommender.store.rules import EVERYWHERE, MAX_POSITION, Edit, Rule, fault_
 from recommender_api.answers import Answers
 from recommender_api.console.app import Console, Entry, url
 from recommender_api.console.drafts import stamp
-from recommender_api.console.visit import Visit
+from recommender_api.console.visit import Visit, whole
 from recommender_api.schemas import Refusal
 
 # Rules, and actions of the history, that a page shows; those without effect on top of the first.
@@ -140,7 +140,7 @@ def _shown(console: Console, looked: Looked, visit: Visit) -> Response:
     chosen = [each for each in found if _is_asked(each, asked, titles)]
     n = visit.query("n")
     n_pages = max(1, -(-len(chosen) // PER_PAGE))
-    page = min(max(int(n[:6]) if n.isdecimal() else 1, 1), n_pages)
+    page = min(max(whole(n) or 1, 1), n_pages)
     worst = list(KINDS)
     idle = sorted((each for each in found if each.is_idle), key=lambda e: worst.index(e.kind))
     is_plain = not any(asked.values())
@@ -256,11 +256,10 @@ def _edit_page(
 
 
 def _saved(console: Console, looked: Looked, visit: Visit) -> Response:
-    number = visit.field("number")
     given: dict[str, Any] = {name: visit.field(name) for name in FIELDS}
     typed = Typed(
         **given,
-        number=int(number) if number.isdecimal() else 0,
+        number=whole(visit.field("number")) or 0,
         seen=visit.field("seen"),
     )
     # A proposal was chosen.
@@ -398,10 +397,9 @@ def _removed(console: Console, visit: Visit) -> Response:
 
 
 def _history(console: Console, visit: Visit) -> Response:
-    before = visit.query("before")
     actions = console_rules.history(
         console.store,
-        before=int(before[:15]) if before.isdecimal() else None,
+        before=whole(visit.query("before")),
         limit=PER_PAGE + 1,
     )
     is_more = len(actions) > PER_PAGE
@@ -418,13 +416,11 @@ def _history(console: Console, visit: Visit) -> Response:
 
 
 def _undone(console: Console, visit: Visit) -> Response:
-    number = visit.field("number_of")
-    if not number.isdecimal():
+    number = whole(visit.field("number_of"))
+    if number is None:
         raise EditorialError("there is no such action")
     try:
-        console_rules.undo(
-            console.store, int(number[:15]), account=visit.account, at=now_of(console)
-        )
+        console_rules.undo(console.store, number, account=visit.account, at=now_of(console))
     except EditorialError as exc:
         raise EditorialError(f"action {number} cannot be undone: {exc}") from exc
     console.live.refresh()

@@ -13,6 +13,8 @@ from recommender.errors import AccountError
 from recommender.store import accounts
 from recommender_api.console.app import Console, url
 from recommender_api.console.visit import (
+    KNOWN_SECONDS,
+    OF_BROWSERS,
     OF_FORMS,
     TOKEN,
     Visit,
@@ -20,19 +22,20 @@ from recommender_api.console.visit import (
     inside,
     is_ours,
     is_secure,
+    known_of,
     new_form_secret,
     secret_of,
     set_cookie,
 )
+from recommender_api.http import overloaded
 from recommender_api.pool import Pool
-from recommender_api.rate_limit import Clients
 from recommender_api.schemas import Refusal
 
-# Attempts of one client, by the minute and at once; not tuned.
-ATTEMPTS = 10
-# Each takes 64 MB and a core for some 50 ms: one at a time, and a short line.
+# Each takes 64 MB and a core for some 150 ms: one at a time, and a short line, in which nobody
+# stands twice.
 MAX_WAITING = 8
 MAX_FORM_BYTES = 4_096
+MAX_NAME = 64
 WRONG = "That name and password do not go together, or too many attempts failed: then wait a while."
 
 
@@ -41,11 +44,7 @@ class SignIn:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.attempts = Clients(
-            rate=ATTEMPTS,
-            trusted_proxies=console.settings.trusted_proxies,
-            allowed_origins="",
-        )
+        self.waiting: set[str] = set()
         self.pool = Pool("sign-in", n_threads=1, most=MAX_WAITING)
 
     async def __call__(self, request: Request) -> Response:
@@ -83,30 +82,40 @@ class SignIn:
         if not is_ours(request, given[TOKEN], form_secret_of(request)):
             fault = "The form was out of date. Please try again."
             return self._form(request, next=next, name=name, fault=fault, status=403)
-        # Whoever comes from this machine itself counts too.
-        client = self.attempts.client(request.scope) or "here"
-        if seconds := self.attempts.wait(client, self.console.ticks()):
+        client = self.console.attempts.client(request.scope) or "here"
+        if client in self.waiting:
+            raise overloaded("An attempt from here is under way.")
+        if seconds := self.console.wait(request, name[:MAX_NAME]):
             wait = math.ceil(seconds)
             fault = f"Too many attempts. Please try again in {wait} seconds."
             response = self._form(request, next=next, name=name, fault=fault, status=429)
             response.headers["retry-after"] = str(wait)
             return response
         store, now_ms = self.console.store, self.console.now_ms()
-        tried = partial(accounts.sign_in, store, name, given["password"], now_ms=now_ms)
-        secret = await self.pool.run(tried)
-        if secret is None:
+        tried = partial(
+            accounts.sign_in,
+            store, name, given["password"], now_ms=now_ms, known=known_of(request),
+        )  # fmt: skip
+        self.waiting.add(client)
+        try:
+            entered = await self.pool.run(tried)
+        finally:
+            self.waiting.discard(client)
+        if entered is None:
             return self._form(request, next=next, name=name, fault=WRONG, status=401)
         # Whatever session the browser had is none any more: nobody else knows the new one's secret.
         if before := secret_of(request):
             await self.pool.run(partial(accounts.sign_out, store, before))
         response = RedirectResponse(inside(next), status_code=303)
-        set_cookie(request, response, secret)
+        set_cookie(request, response, entered.secret)
         set_cookie(request, response, "", suffix=OF_FORMS)
+        set_cookie(request, response, entered.known, suffix=OF_BROWSERS, seconds=KNOWN_SECONDS)
         return response
 
 
 def add(console: Console) -> None:
     """Have people sign in and out."""
+    accounts.prepare()
     console.open("/sign-in", SignIn(console))
     console.post("/sign-out", "viewer", partial(_sign_out, console))
     console.get("/account", "viewer", partial(_account, console))
@@ -138,8 +147,12 @@ def _new_password(console: Console, visit: Visit) -> Response:
     except AccountError as exc:
         sentence = str(exc)
         return _account(console, visit, f"{sentence[0].upper()}{sentence[1:]}.")
+    if seconds := console.wait(visit.request, name):
+        wait = f"Too many attempts. Please try again in {math.ceil(seconds)} seconds."
+        return _account(console, visit, wait)
     if not accounts.is_password(console.store, name, old, now_ms=now_ms):
-        return _account(console, visit, "That is not the password you have now.")
+        fault = "That is not the password you have now, or too many attempts failed."
+        return _account(console, visit, fault)
     accounts.set_password(console.store, name, new, now_ms=now_ms)
     response = RedirectResponse(url("/sign-in"), status_code=303)
     set_cookie(visit.request, response, "")

@@ -1,17 +1,18 @@
 """Who asks for a page of the console, from where, and with what form.
 
-A session is known by a random secret in a cookie that no script reads and no other site's page
-sends; what changes something carries, besides, a token that only our own pages know. Before there
+A session is known by a random secret in a cookie that no script reads, and that comes from other
+sites' pages with links alone; what changes something carries, besides, a token that only our own
+pages know. Before there
 is a session, the form to sign in has a token of its own, in a cookie of the same kind.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -22,7 +23,9 @@ from recommender.store.accounts import Session
 
 # Browsers take the first names from nobody but this very host, over https.
 SECURE, PLAIN = "__Host-recommender", "recommender"
-OF_FORMS = "-form"
+OF_FORMS, OF_BROWSERS = "-form", "-known"
+# How long a browser is known that was signed in: as long as browsers keep anything.
+KNOWN_SECONDS = 400 * 86_400
 TOKEN, TOKEN_HEADER = "token", "x-form-token"
 
 
@@ -77,12 +80,21 @@ def secret_of(request: Request) -> str:
     return request.cookies.get(cookie_name(request), "")
 
 
-def set_cookie(request: Request, response: Response, value: str, *, suffix: str = "") -> None:
-    """Give the browser a cookie until it is closed, or take it away if ``value`` is empty."""
+def set_cookie(
+    request: Request,
+    response: Response,
+    value: str,
+    *,
+    suffix: str = "",
+    seconds: int | None = None,
+) -> None:
+    """Give the browser a cookie for so long, by default until it is closed, or take it away if
+    ``value`` is empty.
+    """
     response.set_cookie(
         cookie_name(request) + suffix,
         value,
-        max_age=None if value else 0,
+        max_age=seconds if value else 0,
         path="/",
         secure=is_secure(request),
         httponly=True,
@@ -93,6 +105,11 @@ def set_cookie(request: Request, response: Response, value: str, *, suffix: str 
 def new_form_secret() -> str:
     """What the form to sign in is known by."""
     return secrets.token_urlsafe(accounts.SECRET_BYTES)
+
+
+def known_of(request: Request) -> str:
+    """What the browser has of an earlier time that it was signed in."""
+    return request.cookies.get(cookie_name(request) + OF_BROWSERS, "")
 
 
 def form_secret_of(request: Request) -> str:
@@ -115,7 +132,32 @@ def is_same_site(request: Request) -> bool:
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host", "")
+    return origin is None or origin.partition("://")[2] == headers.get("host", "")
+
+
+def is_form(request: Request) -> bool:
+    """Is the body a form as browsers send it? The alphabets that a form may name are a way to keep
+    a server busy, and all of ours are UTF-8.
+    """
+    declared = request.headers.get("content-type", "").lower()
+    kind, _, parameters = declared.partition(";")
+    if kind.strip() not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return False
+    return "charset" not in parameters or "charset=utf-8" in parameters.replace('"', "")
+
+
+def whole(text: str) -> int | None:
+    """A number that a form or an address holds, None if it is none that we have given out.
+
+    >>> whole("17"), whole("-1"), whole("9" * 5000), whole("٣")
+    (17, None, None, None)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def signed(sentence: str, secret: str) -> str:
+    """What shows that a sentence in an address is ours, and not of whoever made the link."""
+    return hmac.new(secret.encode(), f"said {sentence}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def inside(address: str) -> str:

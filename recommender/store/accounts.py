@@ -6,8 +6,8 @@ since 1970, handed in.
 
 >>> with Store("sqlite://") as store:
 ...     add(store, "ann", role="editor", password="a long enough one", now_ms=0)
-...     secret = sign_in(store, "ann", "a long enough one", now_ms=0)
-...     session(store, secret, now_ms=1)
+...     entered = sign_in(store, "ann", "a long enough one", now_ms=0)
+...     session(store, entered.secret, now_ms=1)
 Session(account='ann', role='editor')
 """
 
@@ -17,6 +17,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import threading
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -33,16 +34,23 @@ if TYPE_CHECKING:
 # What each may do holds for those behind it too.
 ROLES = ("viewer", "editor", "admin")
 NAME = re.compile(r"[\w.@+-]{1,64}")
-# OWASP ASVS 5.0, 6.2.1: eight at the least, no rules on which; guesses are limited below.
+# OWASP ASVS 5.0, 6.2.1 and 6.2.4: eight at the least, no rules on which, none of the common ones.
 MIN_CHARACTERS, MAX_CHARACTERS = 10, 256
+# A password has to be one of so many that would be tried before it, as zxcvbn estimates (Wheeler
+# 2016, of the first characters alone): more than the limits below let pass in a year.
+LEAST_GUESSES_LOG10, MOST_ESTIMATED = 6.0, 72
 MINUTE_MS = 60_000
 # A working day without signing in again, and a night in between; not tuned.
 IDLE_MS, LONGEST_MS = 3 * 60 * MINUTE_MS, 12 * 60 * MINUTE_MS
 # That a session was used is written down no more often.
 SEEN_MS = MINUTE_MS
-# Of one account so many attempts may fail within such a while: 700,000 a year. Not tuned.
+# Of one account so many attempts may fail within such a while: 700,000 a year. A browser that was
+# signed in with the account before has as many of its own, so that nobody else can lock it out
+# (OWASP, "Slow down online guessing attacks with device cookies"). Not tuned.
 MAX_FAILURES, FAILURES_MS = 20, 15 * MINUTE_MS
 SECRET_BYTES = 32
+# Each hash takes 64 MB, whoever asks for it.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,16 @@ class Session:
     def may(self, role: str) -> bool:
         """Whether what takes ``role`` may be done."""
         return ROLES.index(self.role) >= ROLES.index(role)
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What a browser gets that was signed in: the ``secret`` of its session, and ``known``, by
+    which it is known later as one that belongs to the account.
+    """
+
+    secret: str
+    known: str
 
 
 def accounts(store: Store) -> list[Account]:
@@ -120,37 +138,39 @@ def set_password(store: Store, name: str, password: str, *, now_ms: int) -> None
             now=now_ms,
         )
         _end_sessions(connection, name)
-        connection.execute(
-            sql.text("DELETE FROM failed_sign_ins WHERE account = :name"), {"name": _digest(name)}
-        )
+        _forgive(connection, _digest(name))
 
 
 # Signing in
 
 
-def sign_in(store: Store, name: str, password: str, *, now_ms: int) -> str | None:
-    """The secret of a new session; None if there is no such account, if that is not its password,
-    or if too many attempts on it have failed a while ago. All three take equally long.
+def sign_in(
+    store: Store, name: str, password: str, *, now_ms: int, known: str = ""
+) -> Entered | None:
+    """What the browser gets; None if there is no such account, if that is not its password, or if
+    too many attempts on it have failed a while ago. The first two take equally long. ``known`` is
+    what the browser has of an earlier time.
     """
-    if _is_locked(store, name, now_ms):
+    hashed = _hash_of(store, name) if NAME.fullmatch(name) else None
+    is_known = hashed is not None and hmac.compare_digest(known, _known_by(name, hashed))
+    attempt = _digest(f"{name}\0{known}" if is_known else name)
+    if not _may_try(store, attempt, now_ms):
         return None
-    with store.reading() as connection:
-        hashed = connection.scalar(
-            sql.text("SELECT password FROM accounts WHERE name = :name"), {"name": name}
-        )
-    if not _is_of(str(hashed) if hashed is not None else _nobodys(), password) or hashed is None:
-        _failed(store, name, now_ms)
+    if not _is_of(hashed or _nobodys(), password) or hashed is None:
         return None
     secret = secrets.token_urlsafe(SECRET_BYTES)
+    newer = hashed
+    if _hasher().check_needs_rehash(hashed):
+        with _ONE_AT_A_TIME:
+            newer = _hasher().hash(password)
     with store.transaction() as connection:
-        if _hasher().check_needs_rehash(str(hashed)):
-            # Only if it is still the password: it may have been changed meanwhile.
-            connection.execute(
-                sql.text(
-                    "UPDATE accounts SET password = :new WHERE name = :name AND password = :old"
-                ),
-                {"new": _hasher().hash(password), "name": name, "old": hashed},
-            )
+        # Only if it is the password still: it may have been changed meanwhile.
+        kept = connection.execute(
+            sql.text("UPDATE accounts SET password = :new WHERE name = :name AND password = :old"),
+            {"new": newer, "name": name, "old": hashed},
+        )
+        if not kept.rowcount:
+            return None
         connection.execute(
             sql.text("DELETE FROM console_sessions WHERE began <= :began OR seen <= :seen"),
             {"began": now_ms - LONGEST_MS, "seen": now_ms - IDLE_MS},
@@ -158,14 +178,12 @@ def sign_in(store: Store, name: str, password: str, *, now_ms: int) -> str | Non
         connection.execute(
             sql.text(
                 "INSERT INTO console_sessions (digest, account, began, seen) "
-                "SELECT :digest, name, :now, :now FROM accounts WHERE name = :name"
+                "VALUES (:digest, :name, :now, :now)"
             ),
             {"digest": _digest(secret), "name": name, "now": now_ms},
         )
-        connection.execute(
-            sql.text("DELETE FROM failed_sign_ins WHERE account = :name"), {"name": _digest(name)}
-        )
-    return secret
+        _forgive(connection, attempt)
+    return Entered(secret, _known_by(name, newer))
 
 
 def session(store: Store, secret: str, *, now_ms: int) -> Session | None:
@@ -191,16 +209,14 @@ def session(store: Store, secret: str, *, now_ms: int) -> Session | None:
 
 
 def is_password(store: Store, name: str, password: str, *, now_ms: int) -> bool:
-    """Whether that is the account's password, by the same limits as for signing in."""
-    if _is_locked(store, name, now_ms):
+    """Whether that is the password of an account somebody is signed in with; as many attempts may
+    fail as to sign in, counted apart.
+    """
+    attempt, hashed = _digest(f"{name}\0inside"), _hash_of(store, name)
+    if hashed is None or not _may_try(store, attempt, now_ms) or not _is_of(hashed, password):
         return False
-    with store.reading() as connection:
-        hashed = connection.scalar(
-            sql.text("SELECT password FROM accounts WHERE name = :name"), {"name": name}
-        )
-    if hashed is None or not _is_of(str(hashed), password):
-        _failed(store, name, now_ms)
-        return False
+    with store.transaction() as connection:
+        _forgive(connection, attempt)
     return True
 
 
@@ -218,28 +234,48 @@ def form_token(secret: str) -> str:
     return hmac.new(secret.encode(), b"form", hashlib.sha256).hexdigest()
 
 
-def _is_locked(store: Store, name: str, now_ms: int) -> bool:
+def _hash_of(store: Store, name: str) -> str | None:
     with store.reading() as connection:
-        failures = connection.scalar(
-            sql.text("SELECT COUNT(*) FROM failed_sign_ins WHERE account = :name AND ts > :since"),
-            {"name": _digest(name), "since": now_ms - FAILURES_MS},
+        hashed = connection.scalar(
+            sql.text("SELECT password FROM accounts WHERE name = :name"), {"name": name}
         )
-    return int(failures or 0) >= MAX_FAILURES
+    return None if hashed is None else str(hashed)
 
 
-def _failed(store: Store, name: str, now_ms: int) -> None:
-    """Remember that an attempt failed, on an account that may not exist, while that counts. What
-    was typed in place of a name may be a password, so a hash of it is kept.
+def _known_by(name: str, hashed: str) -> str:
+    """What browsers of an account have, until its password is another."""
+    return hmac.new(hashed.encode(), f"browser of {name}".encode(), hashlib.sha256).hexdigest()
+
+
+def _may_try(store: Store, attempt: str, now_ms: int) -> bool:
+    """Whether one more attempt may be made; it counts as failed until it is forgiven, so that those
+    made at one time are no more than one by one. What was typed in place of a name may be a
+    password, so ``attempt`` is a hash.
     """
     with store.transaction() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sql.text("LOCK TABLE failed_sign_ins IN EXCLUSIVE MODE"))
         connection.execute(
             sql.text("DELETE FROM failed_sign_ins WHERE ts <= :since"),
             {"since": now_ms - FAILURES_MS},
         )
-        connection.execute(
-            sql.text("INSERT INTO failed_sign_ins (account, ts) VALUES (:name, :now)"),
-            {"name": _digest(name), "now": now_ms},
+        failures = connection.scalar(
+            sql.text("SELECT COUNT(*) FROM failed_sign_ins WHERE account = :attempt"),
+            {"attempt": attempt},
         )
+        if int(failures or 0) >= MAX_FAILURES:
+            return False
+        connection.execute(
+            sql.text("INSERT INTO failed_sign_ins (account, ts) VALUES (:attempt, :now)"),
+            {"attempt": attempt, "now": now_ms},
+        )
+    return True
+
+
+def _forgive(connection: Connection, attempt: str) -> None:
+    connection.execute(
+        sql.text("DELETE FROM failed_sign_ins WHERE account = :attempt"), {"attempt": attempt}
+    )
 
 
 def _end_sessions(connection: Connection, name: str) -> None:
@@ -268,13 +304,24 @@ def check_password(name: str, password: str) -> None:
         raise AccountError(f"a password has at least {MIN_CHARACTERS} characters")
     if len(password) > MAX_CHARACTERS:
         raise AccountError(f"a password has at most {MAX_CHARACTERS} characters")
-    if len(set(password)) < 5 or password.casefold().strip() in name.casefold():
-        raise AccountError("this password is too easily guessed")
+    try:
+        from zxcvbn import zxcvbn
+    except ImportError as exc:
+        raise MissingExtra("the console", "console") from exc
+    estimated = zxcvbn(password[:MOST_ESTIMATED], user_inputs=[name, "recommender", "console"])
+    if estimated["guesses_log10"] < LEAST_GUESSES_LOG10:
+        raise AccountError("this password is easily guessed: take some words that nobody expects")
 
 
 def _hashed(name: str, password: str) -> str:
     check_password(name, password)
-    return _hasher().hash(password)
+    with _ONE_AT_A_TIME:
+        return _hasher().hash(password)
+
+
+def prepare() -> None:
+    """Make beforehand what the first wrong name would wait for."""
+    _nobodys()
 
 
 def _is_of(hashed: str, password: str) -> bool:
@@ -282,19 +329,20 @@ def _is_of(hashed: str, password: str) -> bool:
 
     try:
         # No more is hashed than could be one.
-        return _hasher().verify(hashed, password[: MAX_CHARACTERS + 1])
+        with _ONE_AT_A_TIME:
+            return _hasher().verify(hashed, password[: MAX_CHARACTERS + 1])
     except (VerificationError, InvalidHashError):
         return False
 
 
 @cache
 def _hasher() -> PasswordHasher:
-    """RFC 9106's second choice, 64 MiB and three passes: some 50 ms of two cores."""
+    """RFC 9106's second choice, 64 MiB and three passes, in one lane: a server has other work."""
     try:
         from argon2 import PasswordHasher
     except ImportError as exc:
         raise MissingExtra("the console", "console") from exc
-    return PasswordHasher()
+    return PasswordHasher(parallelism=1)
 
 
 @cache

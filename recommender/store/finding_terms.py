@@ -19,6 +19,7 @@ from contextlib import suppress
 from urllib.parse import unquote
 
 from recommender.articles.addresses import Address, address_fault, bare, outlines, plain, url_key
+from recommender.fields import may_be_stored
 from recommender.text.terms import COMPOUND, IS_UNSPACED, PIECE, WORD, fingerprint, fold
 
 # Stand before a title's first word, and before what stands for a whole id or address.
@@ -154,7 +155,8 @@ def asked_ids(text: str) -> list[str]:
         with suppress(ValueError):
             path = Address.of(text).path.strip("/")
             ids = [text, path, bare(path).strip("/")]
-    return [id for id in dict.fromkeys(ids) if id]
+    # An address may spell what no database takes.
+    return [id for id in dict.fromkeys(ids) if id and may_be_stored(id)]
 
 
 def _outlines(url: str) -> list[str]:

@@ -1,8 +1,10 @@
 """Who may see the console, and what keeps others out."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from asking import Client, Clock
 from consoles import NOW_MS, PASSWORD, Person, person, served
 
 from recommender.config import Settings
+from recommender.errors import AccountError
 from recommender.store import accounts
 from recommender.store.database import Store
 from recommender_api.app import Api
@@ -30,7 +33,7 @@ def test_passwords_are_hashed_to_be_slow(settings: Settings, monkeypatch: pytest
             )
             first, second = rows.scalars()
 
-    assert first.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert first.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
     assert first != second
 
 
@@ -167,6 +170,49 @@ def test_a_form_is_taken_from_our_own_pages_alone(app: Api):
     assert Person(app).sign_in("ed").status_code == 303
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/json", "", "multipart/form-data; boundary=X; charset=punycode",
+     'multipart/form-data; boundary=X; charset="unicode_escape"',
+     "application/x-www-form-urlencoded; CHARSET=undefined"],
+)  # fmt: skip
+def test_only_forms_as_browsers_send_them_are_read(app: Api, kind: str):
+    """An alphabet of the sender's choice would keep the server busy for long."""
+    who = person(app, "ed")
+    body = b"--X\r\nContent-Disposition: form-data; name=x\r\n\r\n\xff\r\n--X--"
+
+    answer = who.post("/console/account", content=body, headers={"content-type": kind})
+
+    assert answer.status_code == 415
+
+
+def test_nothing_that_is_sent_breaks_a_page(app: Api):
+    """Numbers of thousands of digits, names no database takes, origins that are none."""
+    who = person(app, "ed")
+    digits = "9" * 5_000
+    form = {"name": "a\0b", "password": "x" * 20}
+
+    found = [
+        Person(app).sign_in("a\0b", "x" * 20).status_code,
+        Person(app).post("/console/sign-in", data=form, headers={"origin": "http://["}).status_code,
+        who.send("/console/page/undo", page="x", number_of=digits).status_code,
+        who.send("/console/rules/history", number_of=digits).status_code,
+        who.get("/console/?q=https://x/%2500").status_code,
+        who.get(f"/console/rules?n={digits}").status_code,
+    ]
+
+    # This site has no lists yet, so some pages are not there.
+    assert 500 not in found
+
+
+def test_a_link_puts_no_words_into_the_console(app: Api):
+    """What a form has done is said by its own answer alone."""
+    who = person(app, "ed")
+
+    assert "Call+this" not in who.get("/console/account?done=Call+this+number").text
+    assert "Call this" not in who.get("/console/account?done=Call+this+number&by=0").text
+
+
 def test_the_form_to_sign_in_is_ours_too(app: Api):
     """Else another site's page could sign somebody in as somebody else."""
     other = Person(app)
@@ -194,16 +240,88 @@ def test_guessing_is_slow_for_one_client(app: Api, clock: Clock):
 
 
 def test_guessing_is_slow_for_one_account(app: Api, clock: Clock):
-    """From many addresses too; whoever is in stays in, and the account opens again."""
+    """From many addresses too; whoever is in stays in, a browser that was in before may try, and
+    the account opens again for all.
+    """
     inside = person(app, "ed")
+    returning = Person(app)
+    returning.cookies = {"recommender-known": inside.cookies["recommender-known"]}
     with Store(app.stored.settings.database) as store:
         for _ in range(accounts.MAX_FAILURES):
             assert accounts.sign_in(store, "ed", "a guess", now_ms=NOW_MS) is None
 
+        assert accounts.sign_in(store, "ed", PASSWORD, now_ms=NOW_MS) is None
     assert Person(app).sign_in("ed").status_code == 401
     assert inside.get("/console/account").status_code == 200
+    assert returning.sign_in("ed").status_code == 303
+    forger = Person(app)
+    forger.cookies = {"recommender-known": "0" * 64}
+    assert forger.sign_in("ed").status_code == 401
     clock.now += timedelta(minutes=16)
     assert Person(app).sign_in("ed").status_code == 303
+
+
+def test_a_known_browser_may_not_guess_for_ever(app: Api):
+    """Its attempts are limited like others, and those on another account are not its own."""
+    known = person(app, "ed").cookies["recommender-known"]
+    with Store(app.stored.settings.database) as store:
+        for name in ("ed", "ada"):
+            for _ in range(accounts.MAX_FAILURES):
+                accounts.sign_in(store, name, "a guess", now_ms=NOW_MS, known=known)
+
+        assert accounts.sign_in(store, "ed", PASSWORD, now_ms=NOW_MS, known=known) is None
+        assert accounts.sign_in(store, "ada", PASSWORD, now_ms=NOW_MS) is None
+        assert accounts.sign_in(store, "ed", PASSWORD, now_ms=NOW_MS) is not None
+
+
+def test_attempts_at_one_time_are_no_more_than_one_by_one(settings: Settings):
+    """Each is counted before it is made."""
+    with Store(settings.database) as store, ThreadPoolExecutor(16) as pool:
+        tries = partial(accounts.is_password, store, "ed", "a guess", now_ms=NOW_MS)
+        list(pool.map(lambda _: tries(), range(2 * accounts.MAX_FAILURES)))
+
+        with store.reading() as connection:
+            n = connection.exec_driver_sql("SELECT COUNT(*) FROM failed_sign_ins").scalar()
+    assert n == accounts.MAX_FAILURES
+
+
+def test_ones_own_password_is_not_guessed_from_inside(app: Api, clock: Clock):
+    """Whoever sits down at an open session has as few attempts as anybody."""
+    who = person(app, "ed")
+    new = "another long password"
+    for _ in range(5 * accounts.MAX_FAILURES):
+        who.send("/console/account", old="a guess", new=new, again=new)
+        clock.now += timedelta(seconds=6)
+    answer = who.send("/console/account", old=PASSWORD, new=new, again=new)
+
+    assert answer.status_code == 422
+    assert Person(app).sign_in("ed", new).status_code == 401
+
+
+def test_a_password_that_changes_meanwhile_lets_nobody_in(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    """The check takes a while, in which somebody may end all sessions."""
+    check = accounts._is_of
+
+    def changing(hashed: str, password: str) -> bool:
+        right = check(hashed, password)
+        accounts.set_password(store, "ed", "another long password", now_ms=NOW_MS)
+        return right
+
+    monkeypatch.setattr(accounts, "_is_of", changing)
+    with Store(settings.database) as store:
+        assert accounts.sign_in(store, "ed", PASSWORD, now_ms=NOW_MS) is None
+
+
+@pytest.mark.parametrize(
+    "password", ["1234567890", "password123", "qwertyuiop", "iloveyou123", "recommender",
+                 "aaaaaaaaaaaa"],
+)  # fmt: skip
+def test_what_everybody_would_guess_is_no_password(password: str):
+    """Whatever its length."""
+    with pytest.raises(AccountError, match="easily guessed"):
+        accounts.check_password("annann", password)
 
 
 def test_sessions_end(app: Api, clock: Clock):
@@ -276,4 +394,4 @@ def test_a_store_that_is_gone_is_a_page_that_says_so(app: Api):
     answer = who.get("/console/account")
 
     assert answer.status_code == 503
-    assert "there is no such store" in answer.text
+    assert "out of reach" in answer.text and "sqlite" not in answer.text
