@@ -62,7 +62,7 @@ def _about(console: Console, name: str) -> dict[str, Any]:
         "window": [_day(moment) for moment in about.data_window],
         "decided_by": about.decided_by,
         "reason": about.reason,
-        "articles": about.n_articles - about.n_stubs,
+        "articles": about.n_articles,
         "clicks": about.n_clicks,
         "is_compared": False,
     }

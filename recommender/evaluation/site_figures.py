@@ -598,7 +598,7 @@ def _about(bundle: Bundle) -> dict[str, Any]:
         "data_window": list(about.data_window),
         "decided_by": about.decided_by,
         "reason": about.reason,
-        "articles": about.n_articles - about.n_stubs,
+        "articles": about.n_articles,
         "views": about.n_views,
         "clicks": about.n_clicks,
         "explore": about.explore,

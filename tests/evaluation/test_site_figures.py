@@ -187,6 +187,15 @@ def test_live_links_count_by_origin_and_doubtful_views_apart(store: Store):
     assert day["reasons"] == {"crawler": 1, "fast": 1}
 
 
+def test_titles_without_a_page_are_no_articles_of_the_bundle(sample, learned: Bundle):
+    with Store(f"sqlite:///{sample / 'site.db'}", writing=False) as store:
+        n = sum(not article.stub for article in store.articles(with_body=False))
+        found = site_figures(store, learned, now=NOW).content
+
+    assert learned.about.n_stubs > 0
+    assert found["articles"] == found["bundle"]["articles"] == n
+
+
 def test_an_empty_store_has_figures_too(store: Store):
     found = site_figures(store, None, now=NOW).content
 

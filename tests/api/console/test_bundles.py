@@ -6,6 +6,7 @@ from shutil import copytree
 
 import pytest
 from consoles import NOW, Person, person, prepare, served
+from tampered import sealed
 
 from recommender.bundle import comparisons, registry
 from recommender.config import Settings
@@ -50,6 +51,21 @@ def both(settings: Settings) -> tuple[str, str]:
     assert live is not None
     (other,) = set(registry.names(settings.models)) - {live}
     return live, other
+
+
+def test_articles_are_counted_as_the_card_counts_them(settings: Settings, app: Api):
+    """Those known by their titles alone are none of them, and are taken off nowhere twice."""
+    live, other = both(settings)
+    for name in (live, other):
+        sealed(settings.models / name, n_stubs=2)
+    n = registry.read(settings.models / live).n_articles
+    ada = person(app, "ada")
+
+    listed = ada.get("/console/bundles").text
+    asked = ada.get("/console/bundles/activate", params={"name": other}).text
+
+    assert listed.count(f"from {n} articles") == 2
+    assert asked.count(f"<td>{n}</td>") == 2
 
 
 def activate(who: Person, name: str) -> object:
