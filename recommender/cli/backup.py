@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 PATH = click.Path(path_type=Path)
 EDITORIAL, MODELS = "editorial.csv", "models"
-# Where the settings of a backup are written if they differ from those that are here.
-OTHER_SETTINGS = "recommender.restored.toml"
+# Where the settings of a backup are written if they differ from those that are here, and its rules
+# if theirs is no place to write to.
+OTHER_SETTINGS, OTHER_RULES = "recommender.restored.toml", "editorial.restored.csv"
 
 
 @click.command("backup")
@@ -83,11 +85,8 @@ def restore(file: Path, force: bool, as_json: bool) -> None:
         raise StoreError(f"{'; '.join(there)}: --force replaces what is there by {file}")
     bundle = _put_bundle(settings, file, about)
     damaged = backups.restore(file, settings.database)
-    if EDITORIAL in about.files:
-        backups.write_out(file, EDITORIAL, settings.editorial)
-    if FILE in about.files and not backups.same(file, FILE, Path(FILE)):
-        backups.write_out(file, FILE, Path(OTHER_SETTINGS))
-        warn([f"{OTHER_SETTINGS}: the settings of the backup; those in force here are others"])
+    # From here on nothing may stop what is left to do.
+    warn(_put_files(settings, file, about))
     if bundle is not None:
         activation.activate(settings.models, bundle)
     if damaged:
@@ -113,6 +112,47 @@ def _there(settings: Settings, file: Path, about: Backup) -> list[str]:
     return found
 
 
+def _put_files(settings: Settings, file: Path, about: Backup) -> list[str]:
+    """Restore the files that differ from those that are here; what is to be told of them."""
+    from recommender.store import backup as backups
+
+    told = []
+    rules, beside = settings.editorial, settings.models
+    if EDITORIAL in about.files and not backups.same(file, EDITORIAL, rules):
+        place, reason = _put(file, EDITORIAL, [rules, beside / OTHER_RULES], private=False)
+        if place is None:
+            told.append(f"{rules}: the rules of the backup are NOT restored: {reason}")
+        elif place != rules:
+            told.append(f"{place}: the rules of the backup, to be put in place by you: {reason}")
+    if FILE in about.files and not backups.same(file, FILE, Path(FILE)):
+        places = [Path(OTHER_SETTINGS), beside / OTHER_SETTINGS]
+        place, reason = _put(file, FILE, places, private=True)
+        said = f"{OTHER_SETTINGS}: cannot be written: {reason}"
+        if place is not None:
+            said = f"{place}: the settings of the backup; those in force here are others"
+        told.append(said)
+    return told
+
+
+def _put(
+    file: Path, name: str, places: Sequence[Path], *, private: bool
+) -> tuple[Path | None, str]:
+    """Write a file of a backup to the first of ``places`` that takes it; which, None for none, and
+    why it was not the first.
+    """
+    from recommender.store.backup import write_out
+
+    reason = ""
+    for place in places:
+        try:
+            write_out(file, name, place, private=private)
+        except (OSError, StoreError) as exc:
+            reason = reason or str(exc)
+        else:
+            return place, reason
+    return None, reason
+
+
 def _put_bundle(settings: Settings, file: Path, about: Backup) -> str | None:
     """Publish the bundle of a backup, if there is one and it is not here; returns its name."""
     from recommender.store.backup import write_out
@@ -128,6 +168,9 @@ def _put_bundle(settings: Settings, file: Path, about: Backup) -> str | None:
                 write_out(file, f"{MODELS}/{name}/{part}", scratch / Path(part).name)
             registry.verify(scratch)
             scratch.rename(target)
+    # Before the store is replaced, not after: without a bundle lists would be of another store.
+    if not os.access(settings.models, os.W_OK):
+        raise StoreError(f"{settings.models}: cannot be written, so {name} cannot be made live")
     return name
 
 

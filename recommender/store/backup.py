@@ -93,15 +93,35 @@ def read(path: Path) -> Backup:
         return _read(raw, str(path))
 
 
-def write_out(path: Path, name: str, target: Path) -> None:
-    """Write a file of a backup to ``target``, which is there whole or not at all."""
+def write_out(path: Path, name: str, target: Path, *, private: bool = True) -> None:
+    """Write a file of a backup to ``target``, which is there whole or not at all. It is for its
+    owner alone, or, if not ``private``, for those that may read what is there, and if nothing is,
+    for those that may read any new file.
+    """
     with _scratch(target) as scratch, closing(_opened(path, mode="ro")) as raw:
         with scratch.open("wb") as out:
             query = f"SELECT raw FROM {FILES} WHERE name = ? ORDER BY piece"
             for (piece,) in raw.execute(query, (name,)):
                 out.write(piece)
+        if not private:
+            _share(scratch, as_of=target)
         _to_disk(scratch)
         scratch.replace(target)
+
+
+def _share(path: Path, *, as_of: Path) -> None:
+    """Give a file the mode and owner of another, or a new file's if there is no other."""
+    try:
+        there = as_of.stat()
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        path.chmod(0o666 & ~mask)
+        return
+    # Only root gives files away; the mode comes last, since a new owner takes bits of it off.
+    with suppress(PermissionError):
+        os.chown(path, there.st_uid, there.st_gid)
+    path.chmod(there.st_mode & 0o777)
 
 
 def same(path: Path, name: str, target: Path) -> bool:

@@ -1,6 +1,7 @@
 """One command keeps what nothing can make again, another puts it back."""
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -123,3 +124,56 @@ def test_a_bundle_that_is_damaged_is_not_restored(site: Path, capfd: pytest.Capt
     assert registry.names(Path("models")) == []
     with Store("sqlite:///recommender.db") as store:
         assert store.n_articles() == 7
+
+
+def test_rules_that_are_the_same_are_left_alone(site: Path, capfd: pytest.CaptureFixture[str]):
+    """They may be where nobody may write, and nothing is to be done."""
+    assert main(["backup", "kept.db"]) == 0
+    before = (site / "editorial.csv").stat()
+    capfd.readouterr()
+
+    assert main(["restore", "kept.db", "--force"]) == 0
+
+    after = (site / "editorial.csv").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_file_that_cannot_be_replaced_is_laid_beside(
+    site: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """As one that is mounted, or where a folder has its name; with no place at all, it is said."""
+    assert main(["backup", "kept.db", "--bundle"]) == 0
+    live = registry.current(Path("models"))
+    (site / "models" / "CURRENT").unlink()
+    rules = site / "editorial.csv"
+    rules.unlink()
+    (rules / "in").mkdir(parents=True)
+    capfd.readouterr()
+
+    assert main(["restore", "kept.db", "--force"]) == 0
+
+    assert "editorial.restored.csv: the rules of the backup" in capfd.readouterr().err
+    assert registry.current(Path("models")) == live
+    (site / "models" / "editorial.restored.csv").unlink()
+    (site / "models" / "editorial.restored.csv" / "in").mkdir(parents=True)
+    assert main(["restore", "kept.db", "--force"]) == 0
+    assert "the rules of the backup are NOT restored: " in capfd.readouterr().err
+
+
+def test_restored_rules_are_read_by_those_who_read_the_old(site: Path):
+    """The mode of what is there, else that of any new file; only the store is its owner's."""
+    rules = site / "editorial.csv"
+    assert main(["backup", "kept.db"]) == 0
+    mask = os.umask(0o027)
+    try:
+        for mode in (0o664, None):
+            rules.unlink()
+            if mode:
+                rules.write_text("action,source,target\n")
+                rules.chmod(mode)
+            assert main(["restore", "kept.db", "--force"]) == 0
+            assert rules.stat().st_mode & 0o777 == (mode or 0o640)
+    finally:
+        os.umask(mask)
+    assert (site / "recommender.db").stat().st_mode & 0o777 == 0o600
