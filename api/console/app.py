@@ -39,6 +39,7 @@ from recommender.errors import RecommenderError, StoreError
 from recommender.store import accounts
 from recommender.store.database import Store
 from recommender_api.console.visit import (
+    KEYS,
     TOKEN,
     TOKEN_HEADER,
     Visit,
@@ -79,6 +80,10 @@ STATIC_HEADERS = {
 MAX_FIELDS, MAX_FILES = 200, 1
 ATTEMPTS = 10
 NO_STORE = "The store is out of reach; the cause is in the server's log."
+# What an error is called; anything else was not done.
+PROBLEMS = {403: "That is for others", 404: "That is not there", 503: "Not now"}
+# Where htmx puts the answer to what went wrong.
+OF_PROBLEMS = {"hx-retarget": "#problem", "hx-reswap": "innerHTML", "hx-reselect": ".fault"}
 # The longest text that goes from one page to the next.
 MAX_DONE = 500
 
@@ -193,6 +198,7 @@ class Console:
             "notices": [*self._proxied(visit), *(each for of in self.notices for each in of())],
             "done": self._done(visit),
             "zone": self.settings.time_zone,
+            "keys": "off" if visit.request.cookies.get(KEYS) == "off" else "on",
         }
         return self.html(template, status, **{**shared, **values})
 
@@ -262,6 +268,7 @@ class Console:
         visit = await self._visit(request)
         if visit is None:
             return self._to_sign_in(request)
+        request.state.visit = visit
         if not visit.session.may(role):
             raise Refusal(403, "not_allowed", f"This takes an account with the role {role}.")
         if request.method != "POST":
@@ -289,9 +296,11 @@ class Console:
     def _to_sign_in(self, request: Request) -> Response:
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if request.headers.get("hx-request") == "true":
-            here = request.headers.get("hx-current-url", "").partition(request.url.netloc)[2]
-            return Response(headers={"hx-redirect": url("/sign-in", next=inside(here))})
-        back = {"next": inside(here)} if request.method == "GET" else {}
+            # What is typed stays where it is, and is sent again after signing in elsewhere.
+            answer = self.html("signed_out_part")
+            answer.headers.update(OF_PROBLEMS)
+            return answer
+        back = {"next": inside(here)} if request.method == "GET" else {"lost": "1"}
         return RedirectResponse(url("/sign-in", **back), status_code=303)
 
     def _guarded(self, endpoint: Endpoint) -> Endpoint:
@@ -328,11 +337,14 @@ class Console:
     def _problem(self, request: Request, status: int, detail: str) -> Response:
         sentence = detail if detail.endswith(".") else f"{detail}."
         if request.headers.get("hx-request") != "true":
-            return self.html("problem", status, detail=sentence)
+            what = PROBLEMS.get(status, "That was not done")
+            visit = getattr(request.state, "visit", None)
+            if visit is None or status == 503:
+                return self.html("problem", status, detail=sentence, what=what)
+            return self.page(visit, "problem_inside", status, detail=sentence, what=what)
         # What scripts asked for stays as it is; htmx swaps in no answer of another status.
-        headers = {"hx-retarget": "#problem", "hx-reswap": "innerHTML"}
         answer = self.html("problem_part", detail=sentence)
-        answer.headers.update(headers)
+        answer.headers.update(OF_PROBLEMS)
         return answer
 
 

@@ -20,7 +20,7 @@ from recommender.bundle.explanation import Explanation
 from recommender.errors import EditorialError
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.editorial import Rules
-from recommender.lists.local_times import NoDate, moment_of
+from recommender.lists.local_times import NoDate, as_written, moment_of
 from recommender.store import finding
 from recommender.store import rules as console_rules
 from recommender.store.rules import EVERYWHERE, MAX_POSITION, Action, Rule
@@ -174,7 +174,7 @@ def _drafted(console: Console, id: str, drafts: list[Draft], press: str, of: str
     if press == "pin":
         typed, _, target = of.partition(":")
         place = whole(typed)
-        if place is None or not target:
+        if place is None or not 1 <= place <= MAX_POSITION or not target:
             raise EditorialError(f"place: {typed[:20]!r} is none of 1 to {MAX_POSITION}")
         return drafting.pinned(drafts, there, id, target, place, zone=zone)
     rule = next((each for each in there if str(each.number) == of), None)
@@ -261,6 +261,7 @@ def _page(
         may_edit=visit.session.may("editor"),
         saved=whole(visit.query("saved")) or 0,
         every=EVERYWHERE,
+        written=partial(as_written, zone=console.zone),
         reason=reason,
     )
 

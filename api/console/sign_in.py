@@ -7,12 +7,13 @@ from functools import partial
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from recommender.errors import AccountError
 from recommender.store import accounts
-from recommender_api.console.app import Console, url
+from recommender_api.console.app import PREFIX, Console, url
 from recommender_api.console.visit import (
+    KEYS,
     KNOWN_SECONDS,
     OF_BROWSERS,
     OF_FORMS,
@@ -36,6 +37,7 @@ from recommender_api.schemas import Refusal
 MAX_WAITING = 8
 MAX_FORM_BYTES = 4_096
 MAX_NAME = 64
+LOST = "You were signed out before that could be done, so it was not done."
 WRONG = "That name and password do not go together, or too many attempts failed: then wait a while."
 
 
@@ -51,7 +53,10 @@ class SignIn:
         """The form, or what comes of it."""
         if request.method == "POST":
             return await self._tried(request)
-        return self._form(request, next=request.query_params.get("next", ""))
+        lost = request.query_params.get("lost") == "1"
+        return self._form(
+            request, next=request.query_params.get("next", ""), fault=LOST if lost else ""
+        )
 
     def _form(
         self, request: Request, *, next: str, name: str = "", fault: str = "", status: int = 200
@@ -120,6 +125,8 @@ def add(console: Console) -> None:
     console.post("/sign-out", "viewer", partial(_sign_out, console))
     console.get("/account", "viewer", partial(_account, console))
     console.post("/account", "viewer", partial(_new_password, console))
+    console.post("/account/keys", "viewer", partial(_set_keys, console))
+    console.get("/token", "viewer", lambda visit: PlainTextResponse(visit.token))
 
 
 def _sign_out(console: Console, visit: Visit) -> Response:
@@ -128,6 +135,17 @@ def _sign_out(console: Console, visit: Visit) -> Response:
     set_cookie(visit.request, response, "")
     # The browser forgets what it still has of the pages.
     response.headers["clear-site-data"] = '"cache", "storage"'
+    return response
+
+
+def _set_keys(console: Console, visit: Visit) -> Response:
+    """Whether single keys do something, which who speaks to a computer may not want."""
+    keys = "off" if visit.field("keys") == "off" else "on"
+    response = console.go(visit, "/account", done=f"Single keys are {keys} in this browser.")
+    response.set_cookie(
+        KEYS, keys, max_age=KNOWN_SECONDS, path=PREFIX, secure=is_secure(visit.request),
+        httponly=True, samesite="lax",
+    )  # fmt: skip
     return response
 
 

@@ -24,6 +24,8 @@ from recommender.store.accounts import Session
 # Browsers take the first names from nobody but this very host, over https.
 SECURE, PLAIN = "__Host-recommender", "recommender"
 OF_FORMS, OF_BROWSERS = "-form", "-known"
+# Whether keys do something by themselves, for a browser, "on" or "off".
+KEYS = "recommender-keys"
 # How long a browser is known that was signed in: as long as browsers keep anything.
 KNOWN_SECONDS = 400 * 86_400
 TOKEN, TOKEN_HEADER = "token", "x-form-token"

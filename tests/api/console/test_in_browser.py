@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,7 +79,7 @@ class Desk:
 
     def shows(self, wanted: list[str]) -> bool:
         """Will the list be this one soon?"""
-        return until(lambda: self.links == wanted)
+        return until(lambda: self.links == wanted, seconds=30)
 
     @property
     def is_wide(self) -> bool:
@@ -114,10 +116,10 @@ def test_a_link_is_dragged_saved_and_undone(browser: Any, address: str):
     assert readers_list(address) == before
     desk.page.get_by_label("Reason").fill("it is asked for")
     desk.page.get_by_role("button", name="Save").click()
-    desk.page.wait_for_url("**saved=*")
+    desk.page.get_by_text("Saved. It is live").wait_for()
     assert readers_list(address) == wanted
     desk.page.get_by_role("button", name="Undo what was just saved").click()
-    desk.page.wait_for_url("**Undone*")
+    desk.page.get_by_text("Undone.", exact=True).wait_for()
 
     assert readers_list(address) == before == desk.links
     assert desk.errors == []
@@ -144,15 +146,78 @@ def test_all_of_it_is_done_by_keys(browser: Any, address: str):
     assert desk.shows([id for id in moved if id != before[1]])
     assert until(lambda: desk.page.evaluate(on) == before[3])
     press("s")
-    desk.page.wait_for_url("**saved=*")
+    desk.page.get_by_text("Saved. It is live").wait_for()
     assert readers_list(address)[:2] == [before[0], before[2]] and before[1] not in readers_list(
         address
     )
     press("u")
-    desk.page.wait_for_url("**Undone*")
+    desk.page.get_by_text("Undone.", exact=True).wait_for()
 
     assert readers_list(address) == before
     assert desk.errors == []
+
+
+def test_whoever_presses_a_button_stays_where_he_is(browser: Any, address: str):
+    """The page does not move below the mouse, and the same button of the preview has the focus."""
+    desk = Desk(browser, address, width=390)
+    desk.sign_in("ed", f"/console/page?id={PAGE}")
+    before = desk.links
+    button = desk.page.locator(LINKS).nth(3).locator("[data-do=pin]")
+    button.scroll_into_view_if_needed()
+    top = button.bounding_box()["y"]
+
+    button.click()
+
+    assert until(lambda: desk.page.locator("#pending").count() == 1)
+    at = "[document.activeElement.dataset.do, document.activeElement.closest('li')?.dataset.id]"
+    assert until(lambda: desk.page.evaluate(at) == ["pin", before[3]])
+    shown = desk.page.evaluate("document.activeElement.getBoundingClientRect().top")
+    assert 0 <= shown <= 900 and abs(shown - top) < 900
+    assert "1 change not saved" in desk.page.locator("#spoken").inner_text()
+
+
+def test_what_is_pressed_before_the_answer_comes_after_it(browser: Any, address: str):
+    """Three steps are three steps, however slow the line is."""
+    desk = Desk(browser, address)
+    desk.page.route("**/console/page", lambda route: (time.sleep(0.3), route.continue_()))
+    desk.sign_in("ed", f"/console/page?id={PAGE}")
+    before, press = desk.links, desk.page.keyboard.press
+    desk.page.locator(LINKS).nth(4).focus()
+
+    for _ in range(3):
+        press("Alt+ArrowUp")
+
+    assert desk.shows([before[0], before[4], *before[1:4], *before[5:]])
+
+
+def test_whoever_was_signed_out_goes_on_where_he_was(browser: Any, address: str):
+    """Nothing is saved, nothing lost, and nothing is said to be saved."""
+    desk = Desk(browser, address)
+    desk.sign_in("ed", f"/console/page?id={PAGE}")
+    before = desk.links
+    desk.page.locator(LINKS).nth(1).locator("[data-do=block]").click()
+    assert desk.shows([before[0], *before[2:]])
+    desk.page.get_by_label("Reason").fill("typed for long")
+    desk.page.context.clear_cookies()
+
+    desk.page.keyboard.press("Escape")
+    desk.page.get_by_role("button", name="Save").click()
+    assert until(lambda: "signed out" in desk.page.locator("#problem").inner_text())
+    other = Desk(browser, address)
+    other.page.close()
+    other.page = desk.page.context.new_page()
+    other.sign_in("ed", "/console/account")
+    other.page.close()
+    desk.page.bring_to_front()
+    desk.page.evaluate("dispatchEvent(new Event('focus'))")
+    assert until(lambda: "signed in again" in desk.page.locator("#problem").inner_text())
+    desk.page.get_by_role("button", name="Save").click()
+    desk.page.get_by_text("Saved. It is live").wait_for()
+
+    assert until(lambda: before[1] not in readers_list(address))
+    assert desk.page.get_by_text("typed for long").count()
+    desk.page.reload()
+    assert desk.page.get_by_text("Saved. It is live").count() == 0
 
 
 def test_without_scripts_it_works_too(browser: Any, address: str):
@@ -162,9 +227,9 @@ def test_without_scripts_it_works_too(browser: Any, address: str):
     desk.sign_in("ed", f"/console/page?id={PAGE}")
     last = desk.page.locator(LINKS).last
 
-    last.get_by_role("button", name="Block").click()
+    last.get_by_role("button", name=re.compile("^Block .* here$")).click()
     desk.page.get_by_role("button", name="Save").click()
-    desk.page.wait_for_url("**saved=*")
+    desk.page.get_by_text("Saved. It is live").wait_for()
 
     assert "1 change not saved" not in desk.page.content()
     assert len(readers_list(address)) and desk.page.get_by_text("Block").count()
