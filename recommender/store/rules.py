@@ -16,7 +16,6 @@ is as it left it; an undoing is an action like others, which can be undone too. 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.errors import EditorialError
+from recommender.store.action_sources import fill, rows_of, text_of
 from recommender.store.database import Store
 from recommender.store.keys import look_up, upsert
 from recommender.times import EPOCH, MICROSECOND
@@ -48,11 +48,16 @@ NO_TEXT = re.compile("[\0\ud800-\udfff]")
 # What makes a rule what it is, wherever it stands.
 MEANING = ("action", "source", "target", "position", "starts", "ends")
 COLUMNS = "number, action, source, target, position, starts, ends, reason, account, ts"
-HISTORY = """
-    SELECT a.number, a.ts, a.account, a.what, a.source, a.rule, a.undoes, a.row_before, a.row_after,
-        (SELECT MIN(u.number) FROM actions u WHERE u.undoes = a.number) AS undone_by
-    FROM actions a
+ACTIONS_AS = """
+    SELECT a.number, a.ts, a.account, a.what, a.source, a.rule, a.undoes,
+        (SELECT MIN(u.number) FROM actions u WHERE u.undoes = a.number) AS undone_by,
 """
+HISTORY = f"{ACTIONS_AS} a.row_before, a.row_after FROM actions a"
+HISTORY_OF = f"""
+    {ACTIONS_AS} s.row_before, s.row_after, s.n_rules
+    FROM action_sources s JOIN actions a ON a.number = s.number
+"""
+OF_PAGES = "SELECT number, row_before, row_after FROM action_sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,9 @@ class Action:
     ``imported`` or ``undone``, which names the action it ``undoes``, or else a clause on what
     touched no rule (``note``); ``source`` is the page, empty if there are several or none.
     ``before`` and ``after`` are the rules it touched as they were and as it left them.
-    ``obstacle`` is why it cannot be undone, a sentence, empty if it can.
+    ``obstacle`` is why it cannot be undone, a sentence, empty if it can. In the history of one
+    page, ``before`` and ``after`` are the rules of that page and of all pages, and ``n_others`` is
+    how many more rules the action touched, which an undoing brings back too.
     """
 
     number: int
@@ -165,6 +172,7 @@ class Action:
     before: tuple[Rule, ...]
     after: tuple[Rule, ...]
     obstacle: str = ""
+    n_others: int = 0
 
 
 def fault_of(rule: Rule) -> tuple[str, str] | None:
@@ -268,7 +276,7 @@ def undo(store: Store, action: int, *, account: str, at: datetime) -> Written:
         if not rows:
             raise EditorialError(f"there is no action {action}")
         there = _there(connection)
-        done = _action(rows[0], there)
+        done = _action(rows[0], there, *map(_rules_in, (rows[0].row_before, rows[0].row_after)))
         if done.obstacle:
             raise EditorialError(done.obstacle)
         _put(connection, done.after, done.before, number=_kept(connection, NUMBER))
@@ -297,25 +305,77 @@ def history(
 ) -> list[Action]:
     """What was done to the rules, the latest first: at most ``limit`` actions, of one page alone,
     or before the action of a number.
+
+    For one page its own rows are looked up (``action_sources``): of an action that touched
+    thousands of rules only those of the page and of all pages are given, and the others are
+    counted. Whether such an action can be undone is for all its rules to say; they are compared as
+    they are kept.
     """
-    limits, values = [], {"limit": limit, "before": before, "source": source}
     if source is not None:
-        # What was done to several pages at once may have touched this one.
-        limits.append("a.source IN (:source, '')")
-    if before is not None:
-        limits.append("a.number < :before")
-    where = f"WHERE {' AND '.join(limits)}" if limits else ""
-    found: list[Action] = []
+        return _history_of(store, source, before, limit)
+    where = "" if before is None else "WHERE a.number < :before"
+    values = {"limit": limit, "before": before}
     with store.snapshot() as connection:
         query = f"{HISTORY} {where} ORDER BY a.number DESC LIMIT :limit"
         rows = list(connection.execute(sql.text(query), values))
         pairs = [(row, _rules_in(row.row_before), _rules_in(row.row_after)) for row in rows]
         numbers = {rule.number for _, *both in pairs for rules in both for rule in rules}
         there = _there(connection, numbers)
-    for row, *both in pairs:
-        if source is None or any(rule.source == source for rules in both for rule in rules):
-            found.append(_action(row, there))
-    return found
+    return [_action(row, there, before, after) for row, before, after in pairs]
+
+
+def _history_of(store: Store, source: str, before: int | None, limit: int) -> list[Action]:
+    """The history of one page."""
+    limits = ["s.source = :source", *["a.number < :before"] * (before is not None)]
+    values = {"source": source, "before": before, "limit": limit}
+    with store.snapshot() as connection:
+        query = f"{HISTORY_OF} WHERE {' AND '.join(limits)} ORDER BY a.number DESC LIMIT :limit"
+        rows = list(connection.execute(sql.text(query), values))
+        numbers = [row.number for row in rows if row.n_rules > 1 and source != EVERYWHERE]
+        query = f"{OF_PAGES} WHERE source = '{EVERYWHERE}' AND number IN :values"
+        wider = {row.number: row for row in look_up(connection, query, numbers)}
+        pairs = []
+        for row in rows:
+            own = [row, wider[row.number]] if row.number in wider else [row]
+            rules = [_rules_in(each.row_before) for each in own]
+            pairs.append(
+                (row, sum(rules, ()), sum((_rules_in(each.row_after) for each in own), ()))
+            )
+        there = _there(connection, {rule.number for _, *both in pairs for r in both for rule in r})
+        return [_action_of_page(connection, *pair, there) for pair in pairs]
+
+
+def _action_of_page(
+    connection: Connection,
+    row: Any,
+    before: tuple[Rule, ...],
+    after: tuple[Rule, ...],
+    there: dict[int, Rule],
+) -> Action:
+    """An action as the history of one page has it."""
+    done = _action(row, there, before, after)
+    n_others = row.n_rules - len({rule.number for rule in (*before, *after)})
+    if n_others and not done.obstacle:
+        done = replace(done, obstacle=_obstacle_of_all(connection, row.number))
+    return replace(done, n_others=n_others)
+
+
+def _obstacle_of_all(connection: Connection, action: int) -> str:
+    """Why an action of many rules cannot be undone: rows are compared as they are kept, and made
+    into rules only if they must be.
+    """
+    query = sql.text("SELECT row_before, row_after FROM actions WHERE number = :number")
+    kept = connection.execute(query, {"number": action}).one()
+    before, after = rows_of(kept.row_before), rows_of(kept.row_after)
+    first, last = (find(row["number"] for row in (*before, *after)) for find in (min, max))
+    query = sql.text(f"SELECT {COLUMNS} FROM rules WHERE number BETWEEN :first AND :last")
+    found = connection.execute(query, {"first": first, "last": last})
+    there = {row.number: dict(row._mapping) for row in found}
+    changed = next((row for row in after if there.get(row["number"]) != row), None)
+    if changed is None and not before:
+        return ""
+    old, new = (tuple(map(_rule, rows)) for rows in (before, after))
+    return _obstacle(None, old, new, {number: _rule(row) for number, row in there.items()})
 
 
 def _there(connection: Connection, numbers: Iterable[int] | None = None) -> dict[int, Rule]:
@@ -399,14 +459,16 @@ def _note(
     last = connection.scalar(sql.text("SELECT MAX(number) FROM actions")) or 0
     touched = [*before, *after]
     sources, numbers = {each.source for each in touched}, {each.number for each in touched}
+    rows_before, rows_after = list(map(_row, before)), list(map(_row, after))
     row = {
         "number": last + 1, "ts": _milliseconds(at), "account": account, "what": what,
         "source": sources.pop() if len(sources) == 1 else "",
         "rule": numbers.pop() if len(numbers) == 1 else None, "undoes": undoes,
-        "row_before": _json(before), "row_after": _json(after),
+        "row_before": text_of(rows_before), "row_after": text_of(rows_after),
     }  # fmt: skip
     places = ", ".join(f":{name}" for name in row)
     connection.execute(sql.text(f"INSERT INTO actions ({', '.join(row)}) VALUES ({places})"), [row])
+    fill(connection, last + 1, rows_before, rows_after)
     return int(last) + 1
 
 
@@ -420,8 +482,9 @@ def _kept(connection: Connection, name: str) -> int:
     return int(connection.scalar(query, {"name": name}) or 0)
 
 
-def _action(row: Any, there: dict[int, Rule]) -> Action:
-    before, after = _rules_in(row.row_before), _rules_in(row.row_after)
+def _action(
+    row: Any, there: dict[int, Rule], before: tuple[Rule, ...], after: tuple[Rule, ...]
+) -> Action:
     return Action(
         number=row.number,
         at=_moment(row.ts),
@@ -467,7 +530,9 @@ def _lock(connection: Connection) -> None:
     has but one anyway.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(sql.text("LOCK TABLE rules, actions IN SHARE ROW EXCLUSIVE MODE"))
+        connection.execute(
+            sql.text("LOCK TABLE rules, actions, action_sources IN SHARE ROW EXCLUSIVE MODE")
+        )
 
 
 def _row(rule: Rule) -> dict[str, Any]:
@@ -494,13 +559,8 @@ def _rule(row: Any) -> Rule:
     )
 
 
-def _json(rules: Iterable[Rule]) -> str:
-    rows = [_row(rule) for rule in rules]
-    return json.dumps(rows, ensure_ascii=False) if rows else ""
-
-
 def _rules_in(text: str) -> tuple[Rule, ...]:
-    return tuple(map(_rule, json.loads(text))) if text else ()
+    return tuple(map(_rule, rows_of(text)))
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

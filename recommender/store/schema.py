@@ -10,6 +10,7 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.errors import StoreError
+from recommender.store.action_sources import fill_all
 from recommender.store.finding import rebuild
 
 
@@ -256,7 +257,26 @@ def _finding(connection: Connection) -> None:
     rebuild(connection)
 
 
-STEPS = (_first, _pages, _live, _layouts, _forgeable, _images, _pieces, _grades, _console, _finding)
+def _action_sources(connection: Connection) -> None:
+    """Which pages an action of an editor touched, with the rows of each page alone, as JSON;
+    ``n_rules`` is how many rules the action touched in all.
+    """
+    tight = "" if connection.dialect.name == "postgresql" else "WITHOUT ROWID"
+    connection.execute(
+        sql.text(f"""
+            CREATE TABLE action_sources (
+                source TEXT NOT NULL, number INTEGER NOT NULL, n_rules INTEGER NOT NULL,
+                row_before TEXT NOT NULL, row_after TEXT NOT NULL,
+                PRIMARY KEY (source, number)) {tight}
+        """)
+    )
+    fill_all(connection)
+
+
+STEPS = (
+    _first, _pages, _live, _layouts, _forgeable, _images, _pieces, _grades, _console, _finding,
+    _action_sources,
+)  # fmt: skip
 # Any number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK = 7_263_550_142
 

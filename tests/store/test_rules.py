@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from recommender.errors import EditorialError, StoreError
-from recommender.store import rules
+from recommender.store import rules, schema
 from recommender.store.database import Store
 from recommender.store.rules import Edit, Rule
 
@@ -230,6 +231,48 @@ def test_several_edits_are_one_action(store: Store):
     assert rules.history(store, source="toe") == []
     rules.undo(store, done.action, account="ann", at=NOON)
     assert rules.read(store) == before
+
+
+def test_the_history_of_a_page_gives_its_own_rules_of_many(store: Store):
+    """Those of all pages too, and how many others there were; whether it can be undone is for all
+    of them to say, and one of another page forbids it.
+    """
+    rules.add(store, Rule("block", "hip", "y"), account="ann", at=NOON)
+    pins = [replace(PIN, source=f"page-{n}") for n in range(40)]
+    given = [*pins, Rule("block", "*", "x")]
+    edits = [Edit(None, 1), *map(Edit, given)]
+    done = rules.write(store, edits, account="ann", at=NOON, what="imported")
+
+    (told,) = rules.history(store, source="page-7")
+    assert [rule.source for rule in told.after] == ["page-7", "*"]
+    assert (told.before, told.n_others, told.obstacle) == ((), 40, "")
+    assert [each.n_others for each in rules.history(store, source="hip")] == [40, 0]
+    assert [len(each.after) for each in rules.history(store)] == [41, 1]
+
+    rules.remove(store, 3, account="ben", at=NOON)
+    (told,) = rules.history(store, source="page-7")
+    assert told.obstacle == "rule 3 was removed since"
+    rules.undo(store, done.action + 1, account="ben", at=NOON)
+    (told,) = rules.history(store, source="page-7")
+    assert told.obstacle == ""
+    rules.undo(store, done.action, account="ben", at=NOON)
+    undone, told = rules.history(store, source="page-7")
+    assert (undone.undoes, told.obstacle) == (done.action, "it was undone already")
+    assert [rule.source for rule in undone.before] == ["page-7", "*"]
+
+
+def test_actions_of_an_older_store_are_found_by_page(store: Store):
+    """As they would be had they been written now."""
+    rules.write(store, [Edit(PIN), Edit(Rule("block", "hip", "y"))], account="ann", at=NOON)
+    rules.change(store, 1, replace(PIN, source="toe"), account="ben", at=NOON)
+    pages = ("knee", "hip", "toe", "*")
+    before = {page: rules.history(store, source=page) for page in pages}
+    with store.transaction() as connection:
+        connection.execute(text("DROP TABLE action_sources"))
+        schema._action_sources(connection)
+
+    assert {page: rules.history(store, source=page) for page in pages} == before
+    assert [each.number for each in before["knee"]] == [2, 1]
 
 
 def test_editors_at_one_time_lose_nothing(database: str):
