@@ -26,7 +26,7 @@ from recommender.lists.editorial import Rules
 from recommender.lists.local_times import as_written
 from recommender.store.rules import EVERYWHERE, Rule
 
-__all__ = ["KINDS", "UTC", "Catalogue", "Effect", "effects", "named_rule"]
+__all__ = ["KINDS", "UTC", "Catalogue", "Effect", "effects", "effects_on", "named_rule"]
 
 # Why a rule takes no effect, or not the one it was made for, and what that is called.
 KINDS = {
@@ -123,6 +123,18 @@ def effects(
     looked = _Look(rules.resolved(catalogue.named), catalogue, now, k, n_near)
     pairs = zip(rules.rules, looked.rules.rules, strict=True)
     return [replace(looked.effect(*pair), rule=pair[0]) for pair in pairs]
+
+
+def effects_on(
+    rules: Rules, source: str, catalogue: Catalogue, *, now: datetime, k: int = K
+) -> list[Effect]:
+    """What becomes of each rule about one page, those of all pages among them, at a moment: as
+    ``effects`` says, of ``rules`` by the ids of articles (``resolved``). Rules of other pages are
+    but counted, so that this takes milliseconds however many there are.
+    """
+    looked = _Look(rules, catalogue, now, k, 0)
+    about = (*rules.by_source.get(source, ()), *rules.by_source.get(EVERYWHERE, ()))
+    return [looked.effect(rule, rule) for rule in dict.fromkeys(about)]
 
 
 def faults(rules: Rules, catalogue: Catalogue, *, n_near: int = N_NEAR) -> list[Effect]:

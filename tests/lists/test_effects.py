@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recommender.lists.editorial import Rules
-from recommender.lists.effects import KINDS, Effect, effects
+from recommender.lists.effects import KINDS, Effect, effects, effects_on
 from recommender.store.rules import Rule
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -150,3 +150,28 @@ def test_days_are_those_of_the_sites_zone():
     (effect,) = found(pin("gout", ends=end.astimezone(UTC)), zone="America/New_York")
 
     assert effect.why == "it ended with 2026-11-21"
+
+
+def test_the_rules_about_one_page_fare_as_among_all():
+    """In the words that all of them together have; other pages' are not looked at."""
+    rules = [
+        *(pin("salt", n % 9 + 1, source=f"page-{n}", number=100 + n) for n in range(3_000)),
+        pin("gout", 1, line=2),
+        pin("salt", 1, number=8),
+        block("corn", number=9),
+        pin("corn", 3, number=10),
+        pin("t1", 30, number=11),
+        pin("gutt", 2, number=12),
+        pin("t2", 4, number=13, ends=NOW),
+        pin("t3", 5, number=14, starts=NOW + timedelta(days=1)),
+    ]
+    merged = Rules(rules)
+
+    of_page = effects_on(merged, "knee", Site(), now=NOW)
+
+    kinds = {"salt": "overridden", "corn": "blocked", "t1": "beyond", "gutt": "unknown",
+             "t2": "ended", "t3": "waiting", "gout": ""}  # fmt: skip
+    assert {e.rule.target: e.kind for e in of_page if e.rule.action == "pin"} == kinds
+    among_all = {e.rule.key: e for e in effects(merged, Site(), now=NOW, n_near=0)}
+    assert of_page == [among_all[e.rule.key] for e in of_page]
+    assert len(of_page) == 8
