@@ -25,6 +25,14 @@ EDITORIAL, MODELS = "editorial.csv", "models"
 OTHER_SETTINGS, OTHER_RULES = "recommender.restored.toml", "editorial.restored.csv"
 
 
+AS_THEN = (
+    "accounts, roles, passwords and the signing key are as they were at the backup, and everybody "
+    "has to sign in: look at recommender user list, and change passwords that were changed since; "
+    "if the key leaked since, set a new RECOMMENDER_SIGNING_KEY, RECOMMENDER_PREVIOUS_KEY_HOURS=0, "
+    "and restart"
+)
+
+
 @click.command("backup")
 @click.argument("file", type=PATH, metavar="FILE")
 @click.option("--bundle", "with_bundle", is_flag=True, help="also the live bundle, if it is large")
@@ -56,6 +64,7 @@ def backup(file: Path, with_bundle: bool, as_json: bool) -> None:
     if as_json:
         say_json({**_summary(about), "bytes": file.stat().st_size, "settings_outside": outside})
         return
+    _warn_of(about)
     say(f"{file}: {_counts(about)}; {file.stat().st_size / 1e6:,.1f} MB, whole and checked")
     if outside:
         say(f"settings of the environment are not in it: {', '.join(outside)}")
@@ -89,12 +98,14 @@ def restore(file: Path, force: bool, as_json: bool) -> None:
     warn(_put_files(settings, file, about))
     if bundle is not None:
         activation.activate(settings.models, bundle)
+    _warn_of(about)
     if damaged:
         warn([f"{damaged}: the store that was here is damaged, and kept"])
     if as_json:
         say_json(_summary(about))
         return
     say(f"restored as of {about.made}: {_counts(about)}")
+    say(AS_THEN)
     say(f"{bundle} is live" if bundle else "no bundle is in it; run: recommender train")
 
 
@@ -153,6 +164,11 @@ def _put(
     return None, reason
 
 
+def _warn_of(about: Backup) -> None:
+    """Say what is in the file, and is no part of a store."""
+    warn([f"{each}: no part of a store, so it is not restored" for each in about.strange])
+
+
 def _put_bundle(settings: Settings, file: Path, about: Backup) -> str | None:
     """Publish the bundle of a backup, if there is one and it is not here; returns its name."""
     from recommender.store.backup import write_out
@@ -160,12 +176,15 @@ def _put_bundle(settings: Settings, file: Path, about: Backup) -> str | None:
     files = [name.split("/") for name in about.files if name.startswith(f"{MODELS}/")]
     if not files:
         return None
-    (name,) = {parts[1] for parts in files}
+    name = files[0][1]
+    is_one = {tuple(parts[:-1]) for parts in files} == {(MODELS, name)}
+    if not is_one or any(parts[-1].startswith(".") or not parts[-1] for parts in files):
+        raise StoreError(f"{file}: what it has of bundles is not the files of one")
     target = registry.inside(settings.models, name)
     if not target.exists():
         with registry.scratch_folder(settings.models, name) as scratch:
             for *_, part in files:
-                write_out(file, f"{MODELS}/{name}/{part}", scratch / Path(part).name)
+                write_out(file, f"{MODELS}/{name}/{part}", scratch / part)
             registry.verify(scratch)
             scratch.rename(target)
     # Before the store is replaced, not after: without a bundle lists would be of another store.

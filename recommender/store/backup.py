@@ -3,19 +3,23 @@
 Whatever the store is, a backup is an SQLite database: the store's own tables, and two more for the
 files. So it is checked by what reads it, and what comes of one engine is restored into the other.
 Nothing is half done: a backup has its name once it is whole and on disk, and what is restored takes
-the place of the old in one step, when it has been checked.
+the place of the old in one step, when it has been checked. Whatever a file holds, it is a store of
+ours with values of the right kinds, or it is refused; who was signed in is not in it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -27,13 +31,25 @@ from recommender.errors import StoreError
 from recommender.store.database import RESTORED, Store
 from recommender.store.engine import PRIVATE, path_of
 from recommender.store.finding import rebuild
-from recommender.store.schema import STEPS
+from recommender.store.schema import STEPS, migrate
 
 # What tells our files from others': raised when the two tables change their meaning.
 LAYOUT = 1
 ABOUT, FILES = "backup_about", "backup_files"
+OWN_TABLES = {
+    ABOUT: f"CREATE TABLE {ABOUT} (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    FILES: f"CREATE TABLE {FILES} (name TEXT, piece INTEGER, raw BLOB, PRIMARY KEY (name, piece))",
+}
 # Made of the articles, in each engine in its own way.
 DERIVED = ("finding", "finding_words", "finding_terms")
+# A session that has ended since must not go on, nor an attempt count once more.
+PASSING = ("console_sessions", "failed_sign_ins")
+# What SQLite keeps of words, in its own way.
+SHADOWS = "finding_terms_"
+# What may stand in a column, by the beginning of its type; and how long a text or blob may be. The
+# longest that a request may bring is an article of 16 MB.
+KINDS = {"TEXT": "text", "INT": "integer", "BIGINT": "integer", "DOUBLE": "real", "BLOB": "blob"}
+MAX_VALUE_BYTES = 256 * 1024 * 1024
 # Rows on their way at one time, and bytes of a piece of a file: neither tuned.
 ROWS, PIECE = 5_000, 4 * 1024 * 1024
 # How long others are waited for, who read or write what is to be replaced.
@@ -46,7 +62,8 @@ CONTENT = ("articles", "views", "past_views", "accounts", "rules", "grades")
 class Backup:
     """What is in a backup: ``made`` in ISO 8601, of a store of this ``name``, with so many
     ``articles``, ``views`` and ``clicks``, and ``files``, by what they are called there, of so many
-    bytes.
+    bytes. ``strange`` are things of a database, such as triggers, that no store of ours has: they
+    are not restored.
     """
 
     made: str
@@ -55,6 +72,7 @@ class Backup:
     views: int
     clicks: int
     files: Mapping[str, int]
+    strange: tuple[str, ...] = ()
 
 
 def write(store: Store, path: Path, *, files: Mapping[str, Path], now: datetime) -> Backup:
@@ -72,6 +90,7 @@ def write(store: Store, path: Path, *, files: Mapping[str, Path], now: datetime)
         with closing(_opened(scratch)) as raw:
             raw.execute("PRAGMA journal_mode=DELETE")
             raw.execute("PRAGMA synchronous=FULL")
+            _forget_passing(raw)
             _write_files(raw, files, {"layout": LAYOUT, "made": _iso(now), "name": store.name})
             _check(raw, str(path))
             about = _read(raw, str(path))
@@ -162,6 +181,7 @@ def restore(path: Path, url: str) -> str | None:
             new.keep(RESTORED, secrets.token_hex(8))
         with closing(_opened(copy)) as raw:
             raw.execute("PRAGMA journal_mode=DELETE")
+            _forget_passing(raw)
             _check(raw, str(path))
         _to_disk(copy)
         return _take_place(copy, target)
@@ -174,6 +194,14 @@ def _copy_file(store: Store, path: Path) -> None:
     """A copy of SQLite's, as the store stands now, whatever is written meanwhile."""
     with store.reading() as connection, closing(_opened(path)) as copy:
         cast("sqlite3.Connection", connection.connection.dbapi_connection).backup(copy)
+
+
+def _forget_passing(raw: sqlite3.Connection) -> None:
+    """Leave no trace of who is signed in."""
+    raw.execute("PRAGMA secure_delete=ON")
+    there = {name for (name,) in raw.execute("SELECT name FROM sqlite_master")}
+    for table in sorted(there.intersection(PASSING)):
+        raw.execute(f"DELETE FROM {table}")
 
 
 def _copy_rows(store: Store, made: Store) -> None:
@@ -193,20 +221,27 @@ def _copy_rows(store: Store, made: Store) -> None:
 
 def _into_server(old: Store, store: Store) -> None:
     """All rows of a store of SQLite into a server's, in place of what is there, in one step."""
+    import psycopg
+
     with old.reading() as source, store.transaction() as target:
         tables = _tables(target, source)
         # Whoever writes waits until it is done, and then finds another mark than before.
-        every = ", ".join([*tables, *(name for name in DERIVED if name != "finding_terms")])
-        target.exec_driver_sql(f"TRUNCATE {every}")
+        derived = (name for name in DERIVED if name != "finding_terms")
+        target.exec_driver_sql(f"TRUNCATE {', '.join([*tables, *derived, *PASSING])}")
         raw: Any = target.connection.dbapi_connection
         for table, columns in tables.items():
             names = ", ".join(columns)
             rows = source.execution_options(yield_per=ROWS).execute(
                 sql.text(f"SELECT {names} FROM {table}")
             )
-            with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(tuple(row))
+            copying = f"COPY {table} ({names}) FROM STDIN"
+            try:
+                with raw.cursor() as cursor, cursor.copy(copying) as copy:
+                    for row in rows:
+                        copy.write_row(tuple(row))
+            except (psycopg.Error, UnicodeError) as exc:
+                cause = (str(exc).strip() or type(exc).__name__).splitlines()[0]
+                raise StoreError(f"{store.name}: table {table} is not taken: {cause}") from exc
         mark = {"name": RESTORED, "value": secrets.token_hex(8)}
         target.execute(sql.text("DELETE FROM meta WHERE name = :name"), mark)
         target.execute(sql.text("INSERT INTO meta (name, value) VALUES (:name, :value)"), mark)
@@ -214,11 +249,12 @@ def _into_server(old: Store, store: Store) -> None:
 
 
 def _tables(one: Connection, other: Connection) -> dict[str, list[str]]:
-    """The tables that two stores of one version have, but for what is made of others, and their
-    columns.
+    """The tables that two stores of one version have, but for what is made of others and what
+    passes, and their columns.
     """
     inspected, there = sql.inspect(one), {*sql.inspect(other).get_table_names()}
-    names = sorted(there.intersection(inspected.get_table_names()) - {"schema_version", *DERIVED})
+    left_out = {"schema_version", *DERIVED, *PASSING}
+    names = sorted(there.intersection(inspected.get_table_names()) - left_out)
     return {name: [each["name"] for each in inspected.get_columns(name)] for name in names}
 
 
@@ -229,14 +265,11 @@ def _write_files(
     raw: sqlite3.Connection, files: Mapping[str, Path], about: Mapping[str, object]
 ) -> None:
     raw.execute("BEGIN")
-    for table in (ABOUT, FILES):
+    for table, statement in OWN_TABLES.items():
         raw.execute(f"DROP TABLE IF EXISTS {table}")
-    raw.execute(f"CREATE TABLE {ABOUT} (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        raw.execute(statement)
     raw.executemany(
         f"INSERT INTO {ABOUT} VALUES (?, ?)", [(name, str(about[name])) for name in about]
-    )
-    raw.execute(
-        f"CREATE TABLE {FILES} (name TEXT, piece INTEGER, raw BLOB, PRIMARY KEY (name, piece))"
     )
     for name, path in files.items():
         with path.open("rb") as file:
@@ -250,20 +283,115 @@ def _write_files(
 
 def _read(raw: sqlite3.Connection, name: str) -> Backup:
     """What is in an open backup that is sound."""
-    tables = {row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not {ABOUT, FILES, "schema_version"} <= tables:
-        raise StoreError(f"{name}: not made by recommender backup")
+    strange = _strange(raw, name)
+    _check_values(raw, name)
     about = dict(raw.execute(f"SELECT name, value FROM {ABOUT}"))
-    (version,) = raw.execute("SELECT MAX(version) FROM schema_version").fetchone()
-    if about.get("layout") != str(LAYOUT) or version > len(STEPS):
+    if about.get("layout") != str(LAYOUT):
         raise StoreError(f"{name}: made by a newer release; upgrade")
+    if not {"made", "name"} <= about.keys():
+        raise StoreError(f"{name}: not made by recommender backup")
     sizes = f"SELECT name, SUM(LENGTH(raw)) FROM {FILES} GROUP BY name ORDER BY name"
     articles, views, clicks = (
         raw.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
         for table in ("articles", "views", "clicks")
     )
     files = dict(raw.execute(sizes))
-    return Backup(about["made"], about["name"], articles, views, clicks, files)
+    return Backup(about["made"], about["name"], articles, views, clicks, files, strange)
+
+
+# What a file holds, by whomever it was made
+
+
+@cache
+def _schema(version: int) -> dict[tuple[str, str], str]:
+    """How a store of this version is made in SQLite: what things it has, by kind and name."""
+    engine = sql.create_engine("sqlite://")
+    with engine.begin() as connection:
+        migrate(connection, to=version)
+        made = cast("sqlite3.Connection", connection.connection.dbapi_connection)
+        things = _things(made)
+    engine.dispose()
+    return things
+
+
+def _things(raw: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """What a database has, by kind and name, as it was made; SQLite's own aside."""
+    rows = raw.execute("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
+    return {(kind, name): _bare(made or "") for kind, name, made in rows}
+
+
+def _bare(statement: str) -> str:
+    """A statement without what SQLite keeps of how it was written."""
+    return re.sub(r'[\s"]+', "", statement).lower()
+
+
+def _strange(raw: sqlite3.Connection, name: str) -> tuple[str, ...]:
+    """What is in a backup that is no part of a store. ``StoreError`` if a part is missing, or is
+    made in another way.
+    """
+    there = _things(raw)
+    ours = {("table", table): "" for table in (*OWN_TABLES, "schema_version")}
+    if not ours.keys() <= there.keys():
+        raise StoreError(f"{name}: not made by recommender backup")
+    versions = [row[0] for row in raw.execute("SELECT version FROM schema_version LIMIT 1000")]
+    if not versions or not all(isinstance(each, int) and each > 0 for each in versions):
+        raise StoreError(f"{name}: not made by recommender backup: it has no version")
+    if max(versions) > len(STEPS):
+        raise StoreError(f"{name}: made by a newer release; upgrade")
+    own = {("table", table): _bare(statement) for table, statement in OWN_TABLES.items()}
+    expected = _schema(max(versions)) | own
+    for kind, thing in expected:
+        found = there.get((kind, thing))
+        if found is None:
+            raise StoreError(f"{name}: the {kind} {thing} is missing")
+        if found != expected[kind, thing] and not thing.startswith(SHADOWS):
+            raise StoreError(f"{name}: the {kind} {thing} is not made as in a store")
+    return tuple(f"{kind} {thing}" for kind, thing in sorted(there.keys() - expected.keys()))
+
+
+def _drop_strange(raw: sqlite3.Connection, name: str) -> None:
+    """Take out of a copy of a backup what is no part of a store, triggers before what they stand
+    at.
+    """
+    strange = [each.split(" ", 1) for each in _strange(raw, name)]
+    for kind in ("trigger", "view", "index", "table"):
+        for thing in (thing for of, thing in strange if of == kind):
+            quoted = thing.replace('"', '""')
+            raw.execute(f'DROP {kind} IF EXISTS "{quoted}"')
+    if left := _strange(raw, name):
+        raise StoreError(f"{name}: the {left[0]} is no part of a store, and cannot be left out")
+
+
+def _check_values(raw: sqlite3.Connection, name: str) -> None:
+    """``StoreError`` unless all values are of the kinds of their columns. Reads all of them."""
+    raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+    tables = (thing for kind, thing in _schema(len(STEPS)) if kind == "table")
+    there = {thing for kind, thing in _things(raw) if kind == "table"}
+    for table in (*OWN_TABLES, *tables):
+        if table not in there or table.startswith(DERIVED[-1]):
+            continue
+        wrong, texts = [], []
+        for _, column, declared, is_needed, _, key in raw.execute(f"PRAGMA table_info({table})"):
+            kind = next((KINDS[each] for each in KINDS if declared.startswith(each)), None)
+            if kind is None:
+                continue
+            allowed = {kind, "integer"} if kind == "real" else {kind}
+            if not (is_needed or key):
+                allowed.add("null")
+            kinds = ", ".join(f"'{each}'" for each in sorted(allowed))
+            said = f"THEN 'another kind of value in {column}'"
+            wrong.append(f"WHEN typeof({column}) NOT IN ({kinds}) {said}")
+            if kind == "blob":  # of which nothing is read here
+                said = f"THEN 'too large a value in {column}'"
+                wrong.append(f"WHEN LENGTH({column}) > {MAX_VALUE_BYTES} {said}")
+            texts += [column] if kind == "text" else []
+        if wrong:
+            query = f"SELECT CASE {' '.join(wrong)} END AS bad FROM {table} WHERE bad IS NOT NULL"
+            if found := raw.execute(f"{query} LIMIT 1").fetchone():
+                raise StoreError(f"{name}: table {table} has {found[0]}")
+        if texts:
+            # What is no UTF-8, or too large, is noticed by reading it.
+            deque(raw.execute(f"SELECT {', '.join(texts)} FROM {table}"), maxlen=0)
 
 
 # In the place of the old
@@ -334,8 +462,13 @@ def _set_aside(target: Path, *beside: Path) -> str:
 def _copy_of(path: Path, *, beside: Path) -> Iterator[Path]:
     """The store of a backup, without the files, as a file of its own for a while."""
     with _scratch(beside) as copy:
-        with closing(_opened(path, mode="ro")) as raw, closing(_opened(copy)) as target:
+        with (
+            _complaints(path),
+            closing(_opened(path, mode="ro")) as raw,
+            closing(_opened(copy)) as target,
+        ):
             raw.backup(target)
+            _drop_strange(target, str(path))
             target.execute(f"DROP TABLE {FILES}")
             target.execute(f"DROP TABLE {ABOUT}")
             target.execute("VACUUM")

@@ -281,9 +281,9 @@ STEPS = (
 MIGRATION_LOCK = 7_263_550_142
 
 
-def migrate(connection: Connection) -> int:
-    """Bring the store up to date; returns the version it had, 0 if there was none. ``StoreError``
-    if it was made by a newer release.
+def migrate(connection: Connection, *, to: int = len(STEPS)) -> int:
+    """Bring the store up to date, or to an older version; returns the version it had, 0 if there
+    was none. ``StoreError`` if it was made by a newer release.
     """
     if connection.dialect.name == "postgresql":  # SQLite's writers come one at a time anyway
         connection.execute(sql.text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
@@ -291,7 +291,7 @@ def migrate(connection: Connection) -> int:
         sql.text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     )
     version = _version(connection)
-    for number, step in enumerate(STEPS[version:], start=version + 1):
+    for number, step in enumerate(STEPS[version:to], start=version + 1):
         step(connection)
         connection.execute(
             sql.text("INSERT INTO schema_version (version) VALUES (:version)"), {"version": number}

@@ -177,3 +177,48 @@ def test_restored_rules_are_read_by_those_who_read_the_old(site: Path):
     finally:
         os.umask(mask)
     assert (site / "recommender.db").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO backup_files SELECT 'models/other/manifest.json', 1, x'00'",
+        "INSERT INTO backup_files SELECT 'models/x', 1, x'00'",
+        "UPDATE backup_files SET name = replace(name, '/manifest.json', '/..')",
+        "UPDATE backup_files SET name = replace(name, '/manifest.json', '/')",
+        "UPDATE backup_files SET name = replace(name, '/manifest.json', '/a/manifest.json')",
+    ],
+)
+def test_what_is_not_the_files_of_one_bundle_is_refused(
+    site: Path, capfd: pytest.CaptureFixture[str], change: str
+):
+    """In one sentence, before anything is touched."""
+    assert main(["backup", "kept.db", "--bundle"]) == 0
+    with sqlite3.connect("kept.db") as raw:
+        raw.execute(change)
+    with Store("sqlite:///recommender.db") as store:
+        store.remove(["knee-1"])
+    capfd.readouterr()
+
+    assert main(["restore", "kept.db", "--force"]) == 1
+
+    said = capfd.readouterr().err
+    assert "kept.db: what it has of bundles is not the files of one" in said
+    assert len(said.splitlines()) == 1
+    with Store("sqlite:///recommender.db") as store:
+        assert store.n_articles() == 7
+
+
+def test_what_goes_back_with_the_store_is_said(site: Path, capfd: pytest.CaptureFixture[str]):
+    """Passwords and keys of then are valid; what is none of ours is left out."""
+    with sqlite3.connect("recommender.db") as raw:
+        raw.execute("CREATE VIEW mine AS SELECT 1 AS n")
+    assert main(["backup", "kept.db"]) == 0
+    assert "view mine: no part of a store, so it is not restored" in capfd.readouterr().err
+
+    assert main(["restore", "kept.db", "--force"]) == 0
+
+    said = "".join(capfd.readouterr())
+    assert "view mine: no part of a store" in said
+    assert "accounts, roles, passwords and the signing key are as they were at the backup" in said
+    assert "RECOMMENDER_PREVIOUS_KEY_HOURS=0" in said

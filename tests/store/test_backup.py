@@ -6,7 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from recommender.articles.batch import Batch
 from recommender.config import Settings
 from recommender.errors import StoreError
 from recommender.events.event import Click, Impression
-from recommender.store import backup
+from recommender.store import accounts, backup
 from recommender.store.database import Store, signing_keys, store_name
 from recommender.store.finding import find
 from recommender_api.store_connection import Stored
@@ -170,6 +171,15 @@ def test_nothing_but_a_backup_is_written_over(tmp_path: Path):
     assert not [*tmp_path.glob(".*scratch*")]
 
 
+@pytest.fixture(scope="module")
+def hips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of two hundred articles."""
+    folder = tmp_path_factory.mktemp("hips")
+    with Store(filled(f"sqlite:///{folder / 'old.db'}", n=200, word="hip")) as store:
+        backup.write(store, folder / "b.db", files={}, now=NOW)
+    return folder / "b.db"
+
+
 def damaged(path: Path) -> None:
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2 : len(raw) // 2 + 3_000] = b"\xff" * 3_000
@@ -179,6 +189,30 @@ def damaged(path: Path) -> None:
 def newer(path: Path) -> None:
     with sqlite3.connect(path) as raw:
         raw.execute("INSERT INTO schema_version VALUES (999)")
+
+
+def told(*statements: str) -> Callable[[Path], None]:
+    """What has these statements carried out in a backup."""
+
+    def spoil(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as raw:
+            raw.executescript(";".join(statements))
+
+    return spoil
+
+
+def no_text(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("UPDATE articles SET title = CAST(x'ff41' AS TEXT) WHERE id = 'hip-1'")
+        raw.commit()
+
+
+def in_its_schema(old: str, new: str) -> Callable[[Path], None]:
+    """What changes how a table was made, without making it anew."""
+    return told(
+        "PRAGMA writable_schema=ON",
+        f"UPDATE sqlite_master SET sql = replace(sql, '{old}', '{new}')",
+    )
 
 
 def of_another_program(path: Path) -> None:
@@ -193,24 +227,160 @@ def of_another_program(path: Path) -> None:
         (damaged, "damaged|malformed"),
         (newer, "newer release"),
         (of_another_program, "not made by recommender backup"),
+        (told("DROP TABLE clicks"), "the table clicks is missing"),
+        (
+            told("DROP TABLE clicks", "CREATE VIEW clicks AS SELECT 1 AS n"),
+            "the table clicks is missing",
+        ),
+        (told("DROP INDEX views_by_time"), "the index views_by_time is missing"),
+        (told("ALTER TABLE meta ADD COLUMN x"), "the table meta is not made as in a store"),
+        (in_its_schema("grade INTEGER", "grade TEXT"), "the table grades is not made as"),
+        (in_its_schema("grade INTEGER", "grade INTEGER CHECK (0)"), "the table grades is not made"),
+        (told("UPDATE views SET ts = 'soon'"), "table views has another kind of value in ts"),
+        (told("UPDATE views SET ts = 1.5"), "table views has another kind of value in ts"),
+        (told("UPDATE articles SET title = x'00ff'"), "table articles .* in title"),
+        (told("INSERT INTO pages VALUES (NULL, '', x'')"), "table pages .* in id"),
+        (told("INSERT INTO pages VALUES ('a', '', 'text')"), "table pages .* in raw"),
+        (no_text, "UTF-8"),
+        (told("DELETE FROM schema_version"), "it has no version"),
+        (told("UPDATE schema_version SET version = 'ten'"), "it has no version"),
+        (told("UPDATE schema_version SET version = -1"), "it has no version"),
+        (told("DELETE FROM schema_version WHERE version > 3"), "is not made as in a store"),
+        (told("DELETE FROM backup_about WHERE name = 'made'"), "not made by recommender backup"),
+        (told("UPDATE backup_about SET value = x'ff'"), "table backup_about .* in value"),
+        (told("INSERT INTO backup_files VALUES ('a', 1, 'text')"), "table backup_files .* in raw"),
+        (told("INSERT INTO backup_files VALUES (NULL, 1, x'')"), "table backup_files .* in name"),
         (lambda path: path.write_text("hello, I am no database at all" * 99), "not a database"),
         (lambda path: path.write_bytes(path.read_bytes()[:9_000]), "damaged|malformed"),
         (lambda path: path.write_bytes(b""), "not made by"),
         (Path.unlink, "no such file"),
     ],
 )
-def test_what_is_no_whole_backup_of_ours_is_refused(tmp_path: Path, spoil, reason: str):
-    """Before anything is touched."""
-    url, file = filled(f"sqlite:///{tmp_path / 'store.db'}"), tmp_path / "b.db"
-    with Store(filled(f"sqlite:///{tmp_path / 'old.db'}", n=200, word="hip")) as store:
-        backup.write(store, file, files={}, now=NOW)
+@pytest.mark.parametrize(
+    "other", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
+def test_what_is_no_whole_backup_of_ours_is_refused(
+    other: str, hips: Path, tmp_path: Path, spoil: Callable[[Path], object], reason: str
+):
+    """Before anything is touched, in one sentence."""
+    url, file = filled(other), Path(shutil.copy(hips, tmp_path / "b.db"))
     before = content(url)
     spoil(file)
 
-    with pytest.raises(StoreError, match=reason):
+    with pytest.raises(StoreError, match=reason) as caught:
         backup.restore(file, url)
 
     assert content(url) == before
+    assert "\n" not in str(caught.value)
+    assert not [*tmp_path.glob(".*scratch*")]
+
+
+@pytest.mark.parametrize(
+    "other", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
+def test_what_a_server_does_not_take_changes_nothing(other: str, tmp_path: Path):
+    """Numbers of SQLite may be longer."""
+    file = tmp_path / "b.db"
+    with Store(filled(f"sqlite:///{tmp_path / 'old.db'}", word="hip")) as store:
+        backup.write(store, file, files={}, now=NOW)
+    told("UPDATE slate_links SET rank = 99999999999 + rank")(file)
+    before = content(filled(other))
+
+    if other.startswith("sqlite"):
+        backup.restore(file, other)
+        return
+    with pytest.raises(
+        StoreError, match=r"table slate_links is not taken: .* out of range"
+    ) as caught:
+        backup.restore(file, other)
+
+    assert "\n" not in str(caught.value)
+    assert content(other) == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("INSERT INTO pages VALUES ('a', '', zeroblob(90000))", "too large a value in raw"),
+        ("UPDATE articles SET body = printf('%.90000c', 'x')", "too big"),
+    ],
+)
+def test_a_value_that_would_fill_the_memory_is_refused(
+    hips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: str, reason: str
+):
+    """None of ours is as large."""
+    file = Path(shutil.copy(hips, tmp_path / "b.db"))
+    told(statement)(file)
+    monkeypatch.setattr(backup, "MAX_VALUE_BYTES", 80_000)
+
+    with pytest.raises(StoreError, match=reason):
+        backup.read(file)
+
+
+def test_what_is_no_part_of_a_store_is_not_restored(tmp_path: Path):
+    """Triggers, views, tables and indexes of others: they are named, and are not in the store."""
+    url, file = filled(f"sqlite:///{tmp_path / 'store.db'}"), tmp_path / "b.db"
+    with Store(url) as store:
+        backup.write(store, file, files={}, now=NOW)
+    assert backup.read(file).strange == ()
+    told(
+        'CREATE TABLE "a ""b" (x)',
+        "CREATE INDEX by_title ON articles (title)",
+        "CREATE VIEW names AS SELECT title FROM articles",
+        "CREATE TRIGGER keep AFTER DELETE ON console_sessions BEGIN"
+        " INSERT INTO accounts VALUES ('eve', 'admin', '', 0); END",
+        "CREATE TRIGGER late AFTER INSERT ON schema_version BEGIN DELETE FROM articles; END",
+        "INSERT INTO console_sessions VALUES ('d', 'a', 0, 0)",
+        "ANALYZE",
+    )(file)
+
+    backup.restore(file, url)
+
+    assert backup.read(file).strange == (
+        "index by_title", 'table a "b', "trigger keep", "trigger late", "view names",
+    )  # fmt: skip
+    with closing(sqlite3.connect(tmp_path / "store.db")) as raw:
+        things = {
+            (kind, name) for kind, name in raw.execute("SELECT type, name FROM sqlite_master")
+        }
+    assert not {name for kind, name in things if kind in ("trigger", "view")}
+    assert not things & {("index", "by_title"), ("table", 'a "b')}
+    with Store(url) as store:
+        assert accounts.accounts(store) == []
+        assert store.n_articles() == 4
+
+
+def test_who_was_signed_in_at_the_backup_is_not_after_it(database: str, tmp_path: Path):
+    """A session that a new password has ended is not brought back, by older backups neither."""
+    file = tmp_path / "b.db"
+    with Store(filled(database)) as store:
+        accounts.add(store, "ann", role="admin", password="a long enough one", now_ms=NOW_MS)
+        secret = accounts.sign_in(store, "ann", "a long enough one", now_ms=NOW_MS)
+        assert accounts.sign_in(store, "ann", "guessed, and wrong", now_ms=NOW_MS) is None
+        with store.reading() as connection:
+            sessions = [
+                tuple(row) for row in connection.execute(sql.text("SELECT * FROM console_sessions"))
+            ]
+        backup.write(store, file, files={}, now=NOW)
+        accounts.set_password(store, "ann", "quite another one", now_ms=NOW_MS)
+    with closing(sqlite3.connect(file)) as raw:
+        for table in backup.PASSING:
+            assert raw.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (0,)
+        assert len(sessions) == 1
+        assert str(sessions[0][0]).encode() not in file.read_bytes()
+        # As older releases wrote it.
+        raw.executemany("INSERT INTO console_sessions VALUES (?, ?, ?, ?)", sessions)
+        raw.execute("INSERT INTO failed_sign_ins VALUES ('a', ?)", (NOW_MS,))
+        raw.commit()
+
+    backup.restore(file, database)
+
+    with Store(database) as store:
+        assert accounts.session(store, str(secret), now_ms=NOW_MS) is None
+        assert [each.name for each in accounts.accounts(store)] == ["ann"]
+        with store.reading() as connection:
+            for table in backup.PASSING:
+                assert connection.scalar(sql.text(f"SELECT COUNT(*) FROM {table}")) == 0
 
 
 def test_a_store_that_would_be_lost_is_known(database: str, tmp_path: Path):
