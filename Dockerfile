@@ -30,7 +30,7 @@ RUN groupadd --system --gid 10001 recommender \
  && useradd --system --uid 10001 --gid recommender --no-create-home \
         --home-dir /srv/recommender --shell /usr/sbin/nologin recommender \
  && install -d -o recommender -g recommender /srv/recommender /srv/recommender/models \
-        /srv/recommender/rules
+        /srv/recommender/rules /srv/recommender/backups
 COPY --from=build /opt/recommender /opt/recommender
 COPY docs/deploy/nightly.sh /usr/local/bin/recommender-nightly
 # What numba compiles is kept where even a container with a read-only root may write.

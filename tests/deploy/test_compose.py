@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recommender.config import settings
+from recommender.config import PREFIX, Settings, settings
 
 yaml = pytest.importorskip("yaml")
 jsonschema = pytest.importorskip("jsonschema")
@@ -16,7 +17,8 @@ jsonschema = pytest.importorskip("jsonschema")
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
 SCHEMA = json.loads((ROOT / "tests" / "data" / "compose-spec.json").read_text(encoding="utf-8"))
-NAMED = r"\$\{(\w+)(:[-?][^}]*)?\}"
+# The innermost, since a default may name others.
+NAMED = r"\$\{(\w+)(:[-?][^${}]*)?\}"
 # The place of the settings in .env.example, filled in.
 FILLED = {"POSTGRES_PASSWORD": "secret"}
 
@@ -27,15 +29,20 @@ def given() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def composed() -> Any:
+def composed(more: Mapping[str, str] = FILLED) -> Any:
     """The file as Compose reads it, with the names of ``.env`` filled in."""
-    known = {**given(), **FILLED}
+    known = {**given(), **FILLED, **more}
 
     def value(match: re.Match[str]) -> str:
         default = match[2] or ""
         return known.get(match[1]) or (default[2:] if default.startswith(":-") else "")
 
-    return filled(yaml.safe_load(TEXT), lambda text: re.sub(NAMED, value, text))
+    def fill(text: str) -> str:
+        while (done := re.sub(NAMED, value, text)) != text:
+            text = done
+        return done
+
+    return filled(yaml.safe_load(TEXT), fill)
 
 
 def filled(node: Any, fill: Callable[[str], str]) -> Any:
@@ -63,8 +70,10 @@ def test_it_follows_the_specification():
 def test_every_name_is_in_the_example_and_no_secret_is_in_either():
     """What ``.env`` may set stands in ``.env.example``; secrets are empty there."""
     asked = set(re.findall(r"\$\{(\w+)", TEXT))
+    # These have the place of their own that the other services give them.
+    own = {f"{PREFIX}{name}" for name in ("DATABASE", "TIME_ZONE", "TRUSTED_PROXIES")}
 
-    assert asked == set(given())
+    assert asked - own == set(given())
     assert [given()[name] for name in ("POSTGRES_PASSWORD", "RECOMMENDER_ADMIN_KEY")] == ["", ""]
     assert "${POSTGRES_PASSWORD:?" in TEXT
 
@@ -78,6 +87,23 @@ def test_the_settings_are_known_ones(service: str):
     )
 
     assert found.database == "postgresql://recommender:secret@store/recommender"
+
+
+@pytest.mark.parametrize("service", ["api", "trainer"])
+def test_every_setting_of_the_file_reaches_the_container(service: str):
+    """What ``.env`` has counts, also where a service has a value of its own; it may be absent."""
+    names = [PREFIX + field.name.upper() for field in fields(Settings)]
+
+    for name in names:
+        found = composed({name: "mine"})["services"][service]
+        assert found["env_file"] == [{"path": ".env", "required": False}]
+        assert {name: "mine", **found["environment"]}[name] == "mine"
+    own = SERVICES[service]["environment"]
+    assert own["RECOMMENDER_TIME_ZONE"] == "UTC"
+    assert (
+        composed({"TZ": "Asia/Tokyo"})["services"][service]["environment"]["RECOMMENDER_TIME_ZONE"]
+        == "Asia/Tokyo"
+    )
 
 
 def test_each_waits_for_what_it_needs_and_is_started_again():
@@ -110,6 +136,15 @@ def test_the_proxy_is_the_one_that_is_trusted():
     (network,) = composed()["networks"]["default"]["ipam"]["config"]
 
     assert SERVICES["api"]["environment"]["RECOMMENDER_TRUSTED_PROXIES"] == network["subnet"]
+
+
+def test_backups_have_a_place_that_the_user_of_the_image_may_write():
+    """A volume of its own: a new one belongs to whom the image's folder belongs to."""
+    folder = "/srv/recommender/backups"
+    image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+    assert f"backups:{folder}" in SERVICES["api"]["volumes"]
+    assert re.search(rf"install -d -o recommender [^&]*{folder}\b", image)
 
 
 def test_files_that_are_mounted_are_there():
