@@ -6,9 +6,13 @@
 #   nightly.sh --at 03:10    every day at ten past three (UTC unless TZ says otherwise), until stopped
 set -u
 
+# What is to be forgotten is, also when the training failed; the worse status is the job's.
 nightly() {
-    recommender train --quiet --if-new 500 --promote-if-better --keep 7
-    recommender forget --quiet --older-than 90
+    worst=0 failed=0
+    recommender train --quiet --if-new 500 --promote-if-better --keep 7 || worst=$?
+    recommender forget --quiet --older-than 90 || failed=$?
+    [ "$failed" -le "$worst" ] || worst=$failed
+    return "$worst"
 }
 
 seconds_until() {
@@ -20,7 +24,6 @@ seconds_until() {
 
 case "${1-}" in
 '')
-    set -e
     nightly
     ;;
 --at)

@@ -100,16 +100,23 @@ def test_the_nightly_job_is_that_of_the_readme():
     unit = (ROOT / "docs/deploy/systemd/recommender-nightly.service").read_text(encoding="utf-8")
 
     assert by_script
-    assert [line.strip() for line in by_script[1].splitlines()] == nightly()
-    assert re.findall(r"^ExecStart=\S*/(.*)$", unit, re.M) == nightly()
+    assert re.findall(r"^ *(recommender .*?) \|\| ", by_script[1], re.M) == nightly()
+    # What is after the job runs whether it failed or not; a second ExecStart would not.
+    found = re.findall(r"^(ExecStart|ExecStopPost)=\S*/(.*)$", unit, re.M)
+    assert [command for _, command in found] == nightly()
+    assert [name for name, _ in found] == ["ExecStart", "ExecStopPost"]
 
 
 def test_the_nightly_script_runs_the_job_once_or_every_day(tmp_path: Path):
-    """Each command in turn; one that fails ends the job with its status. By a time of day it waits,
-    and is stopped by SIGTERM.
+    """Each command in turn, also after one that failed; the worst status is the job's. By a time of
+    day it waits, and is stopped by SIGTERM.
     """
     program = tmp_path / "recommender"
-    program.write_text('#!/bin/sh\necho "$@" >> "$LOG"\n[ "$1" != "$FAILS" ]\n', encoding="utf-8")
+    lines = (
+        "#!/bin/sh", 'echo "$@" >> "$LOG"', 'case " $FAILS " in',
+        '*" $1="*) rest=${FAILS#*"$1="}; exit ${rest%% *} ;;', "esac",
+    )  # fmt: skip
+    program.write_text("\n".join(lines) + "\n", encoding="utf-8")
     program.chmod(0o755)
     log = tmp_path / "log"
     command = [str(ROOT / "docs" / "deploy" / "nightly.sh")]
@@ -120,8 +127,11 @@ def test_the_nightly_script_runs_the_job_once_or_every_day(tmp_path: Path):
 
     assert run("nothing") == 0
     assert [f"recommender {line}" for line in log.read_text().splitlines()] == nightly()
-    assert run("train") == 1
-    assert log.read_text().splitlines()[-1].startswith("train")
+    for fails, status in (("train=1", 1), ("forget=1", 1), ("train=1 forget=2", 2),
+                          ("train=3 forget=1", 3)):  # fmt: skip
+        log.unlink()
+        assert run(fails) == status
+        assert [f"recommender {line}" for line in log.read_text().splitlines()] == nightly()
 
     with subprocess.Popen(
         [*command, "--at", "00:00"], stdout=subprocess.PIPE, text=True
