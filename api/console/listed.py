@@ -20,6 +20,7 @@ from recommender.bundle.explanation import Explanation
 from recommender.errors import EditorialError
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.editorial import Rules
+from recommender.lists.effects import KINDS, Effect, effects_on
 from recommender.lists.local_times import NoDate, as_written, moment_of
 from recommender.store import finding
 from recommender.store import rules as console_rules
@@ -28,6 +29,7 @@ from recommender_api.answers import Answers
 from recommender_api.console import drafts as drafting
 from recommender_api.console.app import Console
 from recommender_api.console.drafts import Draft
+from recommender_api.console.rules import StoreCatalogue
 from recommender_api.console.visit import Visit, whole
 from recommender_api.schemas import Refusal
 
@@ -70,20 +72,22 @@ class Picked:
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """A rule about the page: its state in words, and whether it is one of the console's."""
+    """A rule about the page, the title of its article, and what becomes of it."""
 
     rule: Rule
     title: str
-    state: str
+    effect: Effect
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A draft with the title of the article it is about, and what is wrong with it, if anything."""
+    """A draft with the title of the article it is about, and what is wrong with it."""
 
     draft: Draft
     title: str
     fault: str = ""
+    # Why it would do nothing, or not what it says, though it may be saved.
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +212,12 @@ def _saved(console: Console, visit: Visit, id: str, at: str, drafts: Sequence[Dr
         return _page(console, visit, id, at, list(drafts), fault=_sentence(exc), status=422)
     console.live.refresh()
     said = "Saved. It is live here now, and within ten seconds everywhere."
+    answers = _answers(console)
+    rules, numbers = answers.rules, {rule.number for rule in done.rules}
+    found = effects_on(rules, id, StoreCatalogue(console, answers), now=_now(console))
+    idle = [each.why for each in found if each.rule.number in numbers and each.why]
+    if idle:
+        said = f"Saved, but not all of it does something now: {'; '.join(idle)}."
     return console.go(visit, "/page", id=id, at=at, saved=str(done.action), done=said)
 
 
@@ -263,6 +273,8 @@ def _page(
         every=EVERYWHERE,
         written=partial(as_written, zone=console.zone),
         reason=reason,
+        kinds=KINDS,
+        sentence=_sentence,
     )
 
 
@@ -310,13 +322,18 @@ def _seen(console: Console, id: str, at: datetime, drafts: Sequence[Draft]) -> S
         seen.counts = figures.links_of(console.live.models, store, id)
     seen.actions = console_rules.history(store, source=id, limit=N_ACTIONS)
     _name(seen, answers, article, [*before.rules, *rules.rules], drafts)
-    seen.pending = [
-        Pending(draft, seen.title(draft.article), _sentence(faults.get(at, "")))
-        for at, draft in enumerate(drafts)
-    ]
+    catalogue = StoreCatalogue(console, answers)
+    would_be = {
+        each.rule.number: each for each in effects_on(rules, id, catalogue, now=at) if each.why
+    }
+    for place, draft in enumerate(drafts):
+        idle = would_be.get(draft.number or drafting.FIRST_NUMBER + place)
+        warning = _sentence(idle.why) if idle and draft.do != drafting.REMOVE else ""
+        fault = _sentence(faults.get(place, ""))
+        seen.pending.append(Pending(draft, seen.title(draft.article), fault, warning))
     seen.ruled = [
-        Ruled(rule, seen.title(rule.target), _state(before, rule, at))
-        for rule in (*before.by_source.get(id, ()), *before.by_source.get(EVERYWHERE, ()))
+        Ruled(each.rule, seen.title(each.rule.target), each)
+        for each in effects_on(before, id, catalogue, now=at)
     ]
     if seen.row is not None:
         seen.n_exploring = getattr(shelf, "share", 0) * 100 // N_VARIANTS
@@ -373,14 +390,3 @@ def reason(explanation: Explanation | None) -> str:
         what = "pins it here" if ruling.action == "pin" else "blocks it"
         return f"A change that is not saved yet {what}"
     return explanation.sentence
-
-
-def _state(rules: Rules, rule: Rule, at: datetime) -> str:
-    """What a rule does at a moment, in a word or two."""
-    if rule.ends is not None and rule.ends <= at:
-        return "over"
-    if rule.starts is not None and rule.starts > at:
-        return "not yet"
-    if other := rules.overriding(rule, at):
-        return f"line {other.line} of the file holds instead"
-    return "in force"

@@ -244,6 +244,36 @@ def test_another_article_is_pinned_by_name(app: Api, ed: Person):
     assert live(app) == before
 
 
+def test_what_would_do_nothing_is_named_before_and_after_saving(app: Api, ed: Person):
+    """A pin of what is blocked, days that are over."""
+    page = Editing(ed)
+    blocked, other = page.ids[:2]
+    page.press(f"block {blocked}").saved()
+
+    page.press(f"pin 1:{blocked}")
+    assert "blocked" in page.answer.text.partition('class="drafts"')[2].partition("</ol>")[0]
+    page.saved()
+    assert "Saved, but not all of it does something now" in page.answer.text
+    assert "It is live here now" not in page.answer.text
+    page.press(f"pin 2:{other}").press("preview", ends="2026-11-01")
+    assert "2026-11-01" in page.answer.text.partition('class="notice"')[2].partition("</p>")[0]
+    page.press("discard").press(f"pin 2:{other}").saved()
+    assert "It is live here now" in page.answer.text
+
+
+def test_viewers_see_the_list_as_on_a_day(app: Api):
+    """By the button of the page."""
+    val = person(app, "val")
+    text = Editing(val).answer.text
+    form = text.partition('<form id="lists" method="get"')[2].partition("</form>")[0]
+    fields = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]*value="([^"]*)"', form))
+
+    answer = val.get("/console/page", params={**fields, "at": "2026-12-24"})
+
+    assert fields["id"] == PAGE
+    assert answer.status_code == 200 and "as on 2026-12-24" in answer.text
+
+
 def test_a_pin_is_taken_away_where_it_is_seen(app: Api, ed: Person):
     """A draft is dropped, a rule removed."""
     page = Editing(ed)
