@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from rapidfuzz import fuzz, utils
 from starlette.responses import Response
 
-from recommender.bundle.catalogue import ShelfCatalogue
+from recommender.bundle.catalogue import LEAST_ALIKE, ShelfCatalogue
 from recommender.errors import EditorialError
 from recommender.lists.editorial import LAST, Rules
 from recommender.lists.effects import KINDS, Effect, effects, named_rule
@@ -32,6 +33,8 @@ from recommender_api.schemas import Refusal
 # Rules, and actions of the history, that a page shows; those without effect on top of the first.
 PER_PAGE, N_IDLE = 50, 10
 N_CHOICES = 5
+# Of articles that are but like what was typed, fewer; and among how many one is found by its title.
+N_NEAR_SHOWN, N_TITLED = 3, 20
 # Unknown names for which articles are proposed on the page: each takes a look at every id.
 N_NEAR = 5
 STATES = {"": "all", "idle": "take no effect", "force": "in force", "ended": "over",
@@ -69,7 +72,46 @@ class StoreCatalogue(ShelfCatalogue):
     def near(self, text: str) -> list[tuple[str, str]]:
         with self.console.store.reading() as connection:
             found = finding.propose(connection, text, limit=N_CHOICES)
-        return [(each.id, each.title) for each in found]
+        return _likely(text, found)
+
+
+class TitledCatalogue(StoreCatalogue):
+    """The same where an editor names articles: a title that one article alone has names it too.
+
+    Rules of the file are served by ids and addresses alone, since titles change.
+    """
+
+    def named(self, text: str) -> tuple[str | None, str]:
+        id, assumed = super().named(text)
+        if id is not None or not text:
+            return id, assumed
+        with self.console.store.reading() as connection:
+            found = finding.find(connection, text, limit=N_TITLED)
+        same = [
+            each.id for each in found
+            if _even(each.title) == _even(text) and self.shelf.find(each.id) is not None
+        ]  # fmt: skip
+        return (same[0], "its title") if len(same) == 1 else (None, "")
+
+
+def _even(title: str) -> str:
+    return " ".join(title.casefold().split())
+
+
+def _likely(text: str, found: Sequence[finding.Match]) -> list[tuple[str, str]]:
+    """Of what was found those that may well be meant: all that have what was typed; of those that
+    are but near to it the few whose ids or titles are like it, since a word in common is no reason.
+    """
+    exact = [each for each in found if not each.is_near]
+    if exact:
+        return [(each.id, each.title) for each in exact]
+    likely = []
+    for each in found:
+        of_id = fuzz.ratio(text, each.id, processor=utils.default_process)
+        of_title = fuzz.token_sort_ratio(text, each.title, processor=utils.default_process)
+        if max(of_id, of_title) >= LEAST_ALIKE:
+            likely.append((each.id, each.title))
+    return likely[:N_NEAR_SHOWN]
 
 
 class Looked:
@@ -298,7 +340,7 @@ def _of_saved(looked: Looked, done: console_rules.Written) -> str:
 
 def _checked(console: Console, typed: Typed) -> tuple[Typed, Rule | None]:
     """What was typed with its faults, and the rule if there are none."""
-    shelf = answers_of(console).shelf
+    catalogue = TitledCatalogue(console, answers_of(console))
     faults: dict[str, str] = {}
     choices: dict[str, list[tuple[str, str]]] = {}
     ids = {"source": typed.source, "target": typed.target}
@@ -308,16 +350,20 @@ def _checked(console: Console, typed: Typed) -> tuple[Typed, Rule | None]:
         elif text == EVERYWHERE and name == "source":
             continue
         else:
-            id, _ = shelf.named(text)
+            id, _ = catalogue.named(text)
             if id is None:
-                choices[name] = _choices(console, text)
-                faults[name] = f"There is no article “{text}”." + (
-                    " Which one do you mean?" if choices[name] else ""
-                )
+                choices[name], are_near = _choices(console, text)
+                faults[name] = f"There is no article “{text}”."
+                if choices[name] and are_near:
+                    faults[name] += " Did you mean one of these?"
+                elif choices[name]:
+                    faults[name] = f"Several articles have “{text}”. Which of these?"
+                    if len(choices[name]) == 1:
+                        faults[name] = f"“{text}” is not the whole name of an article. This one?"
             else:
                 ids[name] = id
     position = typed.position if typed.action == "pin" else ""
-    if position and not (position.isascii() and position.isdigit() and len(position) < 9):
+    if position and not 1 <= (whole(position) or 0) <= MAX_POSITION:
         faults["position"] = f"A place is a number from 1 to {MAX_POSITION}."
     times: dict[str, datetime | None] = {}
     for name in ("starts", "ends"):
@@ -338,13 +384,13 @@ def _checked(console: Console, typed: Typed) -> tuple[Typed, Rule | None]:
     return typed, rule
 
 
-def _choices(console: Console, text: str) -> list[tuple[str, str]]:
-    """Articles that an editor may have meant."""
+def _choices(console: Console, text: str) -> tuple[list[tuple[str, str]], bool]:
+    """Articles that an editor may have meant, and whether they are but near to what was typed."""
     with console.store.reading() as connection:
         found = finding.find(connection, text, limit=N_CHOICES)
         if all(each.is_near for each in found):
             found = finding.propose(connection, text, limit=N_CHOICES) or found
-    return [(each.id, each.title) for each in found]
+    return _likely(text, found), all(each.is_near for each in found)
 
 
 def _as_seen(console: Console, typed: Typed) -> Rule | None:
@@ -368,7 +414,7 @@ def _named(console: Console, visit: Visit) -> Response:
         return console.html("named", title="", choices=[], text="", assumed="")
     if text == EVERYWHERE:
         return console.html("named", title="every page", choices=[], text=text, assumed="")
-    catalogue = StoreCatalogue(console, answers_of(console))
+    catalogue = TitledCatalogue(console, answers_of(console))
     id, assumed = catalogue.named(text)
     if id is not None:
         return console.html(
@@ -376,15 +422,25 @@ def _named(console: Console, visit: Visit) -> Response:
         )
     with console.store.reading() as connection:
         found = finding.find(connection, text, limit=N_CHOICES)
-    choices = [(each.id, each.title) for each in found]
-    return console.html("named", title="", choices=choices, text=text, assumed="")
+    return console.html("named", title="", choices=_likely(text, found), text=text, assumed="")
 
 
 def _removed(console: Console, visit: Visit) -> Response:
+    """Remove a rule; before that ask whether it is to go."""
     number = visit.field("number")
     rule = _there(console, number)
     if stamp(rule) != visit.field("seen"):
         raise EditorialError(f"{rule.account} changed this rule meanwhile: look at it again")
+    if visit.field("sure") != "yes":
+        return console.page(
+            visit,
+            "rule_remove",
+            rule=rule,
+            stamp=stamp,
+            every=EVERYWHERE,
+            title=StoreCatalogue(console, answers_of(console)).title,
+            written=partial(as_written, zone=console.zone),
+        )
     done = console_rules.remove(
         console.store, rule.number, account=visit.account, at=now_of(console), seen=rule
     )

@@ -25,6 +25,7 @@ from recommender.store.rules import EVERYWHERE, IMPORTED
 from recommender_api.console.app import Console
 from recommender_api.console.rules import (
     StoreCatalogue,
+    TitledCatalogue,
     answers_of,
     now_of,
     rules_of,
@@ -61,7 +62,7 @@ def _sent(console: Console, visit: Visit) -> Response:
         found = plan(
             given,
             rules_of(console),
-            StoreCatalogue(console, answers_of(console)),
+            TitledCatalogue(console, answers_of(console)),
             now=now_of(console),
             replacing=bool(replacing),
         )

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from recommender.lists.editorial import Rules
 from recommender.lists.effects import Catalogue, Effect, effects, faults
-from recommender.store.rules import Edit, Rule
+from recommender.store.rules import EVERYWHERE, Edit, Rule
 
 ADDED, CHANGED, THERE, IN_FILE, TWICE, REFUSED = (
     "added", "changed", "there already", "in the file", "twice", "refused"
@@ -123,7 +123,20 @@ def plan(
         effect = slips.get(rule.key, Effect(rule))
         lines.append(Line(rule.line, replace(rule, line=0), what, effect, before))
     removed = [rule for rule in kept.of_console if rule.number not in taken] if replacing else []
-    return Plan(_with_effects(lines, removed, kept, catalogue, now), tuple(removed), given.notes)
+    after = _with_effects(lines, removed, kept, catalogue, now)
+    return Plan(after, tuple(removed), (*given.notes, *_guessed(given, catalogue)))
+
+
+def _guessed(given: Rules, catalogue: Catalogue) -> list[str]:
+    """Which names of articles had to be guessed, and what they were taken for."""
+    notes = []
+    for rule in given.rules:
+        for text in (rule.source, rule.target):
+            id, assumed = catalogue.named(text) if text != EVERYWHERE else (None, "")
+            if id is not None and assumed:
+                title = catalogue.title(id)
+                notes.append(f"line {rule.line}: “{text}” is taken for {id} ({title}): {assumed}")
+    return notes
 
 
 def _of(rule: Rule) -> tuple[str, ...]:

@@ -186,7 +186,7 @@ def fault_of(rule: Rule) -> tuple[str, str] | None:
         if len(text) > MAX_NAME:
             return name, f"longer than {MAX_NAME:,} characters"
     if rule.source == rule.target:
-        return "target", "the article itself"
+        return "target", "an article cannot stand beside itself"
     if rule.target == EVERYWHERE:
         return "target", f"must name one article, not {EVERYWHERE}"
     if rule.position is not None:
@@ -195,7 +195,7 @@ def fault_of(rule: Rule) -> tuple[str, str] | None:
         if not 1 <= rule.position <= MAX_POSITION:
             return "position", f"{rule.position} is not 1 to {MAX_POSITION}"
     if rule.starts and rule.ends and rule.starts >= rule.ends:
-        return "until", "not after from"
+        return "until", "it would end before it begins"
     if len(rule.reason) > MAX_REASON:
         return "reason", f"longer than {MAX_REASON:,} characters"
     for name in ("source", "target", "reason"):

@@ -102,7 +102,7 @@ def test_until_a_day_ends_at_midnight():
         (",*,b,,,,", "field action"),
         ("pin,,b,,,,", "field source: empty"),
         ("pin,*,,,,,", "field target: empty"),
-        ("pin,b,b,,,,", "field target: the article itself"),
+        ("pin,b,b,,,,", "field target: an article cannot stand beside itself"),
         ("block,b,*,,,,", "field target: must name one article"),
         ("block,*,b,1,,,", "field position: a block has none"),
         ("pin,*,b,0,,,", "field position: '0' is not 1 to 100"),
@@ -115,7 +115,7 @@ def test_until_a_day_ends_at_midnight():
         ("pin,*,b,,tomorrow,,", "field from: no date: 'tomorrow'; write it as 2026-11-30"),
         ("pin,*,b,,,2026-02-30,", "field until: no date: '2026-02-30'"),
         ("pin,*,b,,0001-01-01T00:00:00+09:00,,", "field from: no date"),
-        ("pin,*,b,,2026-11-22,2026-11-21,", "field until: not after from"),
+        ("pin,*,b,,2026-11-22,2026-11-21,", "field until: it would end before it begins"),
         ("pin,*,b,,,,why,what else", "more cells than the heading has names"),
     ],
 )

@@ -109,7 +109,7 @@ def test_days_are_those_of_the_site():
     [
         ("position", "0", "place"), ("position", "101", "place"), ("position", "two", "place"),
         ("starts", "soon", "from"), ("ends", "30.2.2026", "until"), ("article", "knee", "itself"),
-        ("article", "", "empty"), ("ends", "1999-01-01", "not after from"),
+        ("article", "", "empty"), ("ends", "1999-01-01", "it would end before it begins"),
         ("reason", "x" * 1001, "reason"),
     ],
 )  # fmt: skip

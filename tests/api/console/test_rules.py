@@ -98,7 +98,7 @@ def test_an_unknown_article_is_refused_with_those_that_may_be_meant(app: Api, ed
 
     assert answer.status_code == 422
     assert there(app) == []
-    assert "There is no article “knee-22”. Which one do you mean?" in text_of(answer)
+    assert "There is no article “knee-22”. Did you mean one of these?" in text_of(answer)
     picks = [unescape(each) for each in re.findall(r'name="pick" value="([^"]+)"', answer.text)]
     assert "target knee-2" in picks
     assert 'value="kept"' in answer.text
@@ -108,16 +108,49 @@ def test_an_unknown_article_is_refused_with_those_that_may_be_meant(app: Api, ed
     assert [(rule.target, rule.reason) for rule in there(app)] == [("knee-2", "kept")]
 
 
+def test_a_title_that_one_article_has_names_it(app: Api, ed: Person):
+    """In the form and in a file that is brought in, where it is said what it was taken for; words
+    that several have ask which, and what is like nothing gets no proposals.
+    """
+    assert app.stored.store is not None
+    (article,) = app.stored.store.articles(ids=[OTHER])
+    title = article.title
+
+    assert save(ed, action="block", source=PAGE, target=title.upper()).status_code == 303
+    assert [rule.target for rule in there(app)] == [OTHER]
+    seen = text_of(upload(ed, f'action,source,target\nblock,*,"{title}"\n'.encode()))
+    assert "1 lines: 1 added" in seen
+    assert f"“{title}” is taken for {OTHER}" in seen
+    several = text_of(save(ed, action="block", source=PAGE, target="knee"))
+    assert "Several articles have “knee”. Which of these?" in several
+    nothing = save(ed, action="block", source=PAGE, target="qqq-zzz-2")
+    assert 'name="pick"' not in nothing.text
+    assert "??" not in text_of(nothing)
+
+
+def test_an_answer_with_faults_has_the_first_wrong_field_in_focus(app: Api, ed: Person):
+    """One alone, which names what is wrong with it; a file that will not do is chosen anew."""
+    answer = save(ed, action="pin", source="nowhere-1", target=OTHER, position="0").text
+
+    (focused,) = re.findall("<input[^>]*autofocus[^>]*>", answer)
+    assert 'name="source"' in focused
+    assert 'aria-invalid="true" aria-describedby="fault-source"' in focused
+    assert 'id="fault-source"' in answer
+    (file,) = re.findall("<input[^>]*autofocus[^>]*>", upload(ed, b"").text)
+    assert 'aria-describedby="fault"' in file
+
+
 @pytest.mark.parametrize(
     ("fields", "fault"),
     [
         ({"target": ""}, "Name an article"),
-        ({"target": PAGE}, "The article itself."),
+        ({"target": PAGE}, "An article cannot stand beside itself."),
         ({"target": "*"}, "There is no article “*”"),
-        ({"position": "0"}, "0 is not 1 to 100."),
+        ({"position": "0"}, "A place is a number from 1 to 100."),
+        ({"position": "101"}, "A place is a number from 1 to 100."),
         ({"position": "two"}, "A place is a number from 1 to 100."),
         ({"starts": "3/4/2026"}, "may be the 3 of month 4"),
-        ({"starts": "2026-12-02", "ends": "2026-12-01"}, "Not after from."),
+        ({"starts": "2026-12-02", "ends": "2026-12-01"}, "It would end before it begins."),
         ({"action": "hide"}, "neither pin nor block"),
         ({"reason": "x" * 1_001}, "Longer than 1,000"),
     ],
@@ -203,7 +236,10 @@ def test_removed_and_undone(app: Api, ed: Person):
     seen = re.search(r'name="seen" value="([^"]+)"', page)
     assert seen is not None
 
-    answer = ed.send("/console/rules/remove", number="1", seen=seen[1])
+    asked = ed.send("/console/rules/remove", number="1", seen=seen[1])
+    assert "Remove rule 1?" in text_of(asked)
+    assert len(there(app)) == 1
+    answer = ed.send("/console/rules/remove", number="1", seen=seen[1], sure="yes")
 
     assert there(app) == []
     history = ed.get(answer.headers["location"])
@@ -211,6 +247,7 @@ def test_removed_and_undone(app: Api, ed: Person):
     assert "Cannot be undone: rule 1 was removed since." in text_of(history)
     answer = ed.send("/console/rules/undo", number_of="2")
     assert answer.status_code == 303
+    assert "ed undid action 2, " in text_of(ed.get(answer.headers["location"]))
     assert live(app)[0] == OTHER
     again = ed.send("/console/rules/undo", number_of="2")
     assert again.status_code == 400
@@ -275,7 +312,7 @@ def test_a_file_with_a_slip_is_brought_in_not_at_all(app: Api, ed: Person):
 
     assert "Nothing can be brought in until every line will do." in text_of(seen)
     assert "line 3 block knee-22" in text_of(seen)
-    assert "Did you mean knee-2" in text_of(seen)
+    assert "Did you mean one of these? knee-2" in text_of(seen)
     ed.send("/console/rules/import", do="bring in", **hidden(seen.text))
     assert there(app) == []
 
