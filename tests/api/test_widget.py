@@ -1444,6 +1444,38 @@ def test_pictures_are_shown_if_they_are_asked_for(host: Host):
     assert page.locator(".recommender img, .recommender-pictured").count() == 0
 
 
+@pytest.mark.parametrize("font", ["100%", "200%"])
+@pytest.mark.parametrize("width", [160, 240])
+def test_a_picture_leaves_room_for_text_in_narrow_places(host: Host, width: int, font: str):
+    """Three fifths of the place are for the text, also where that is enlarged; a picture is never
+    higher than its link is.
+    """
+    style = f"html {{ font-size: {font} }} #in {{ width: {width}px; font-size: 16px }}"
+
+    page = shown(host, style, f'<div id="in">{place(images="true", dates="true")}</div>')
+
+    pictures, items = boxes(page, ".recommender-image"), boxes(page, ".recommender-item")
+    for picture, item, teaser in zip(
+        pictures[:2], items, boxes(page, ".recommender-teaser"), strict=False
+    ):
+        assert picture["width"] <= 0.32 * width and picture["height"] <= item["height"] + 0.5
+        assert teaser["width"] >= 0.6 * width
+        assert teaser["x"] >= picture["x"] + picture["width"]
+
+
+@pytest.mark.parametrize("n_links", [1, 2])
+def test_a_row_of_few_links_has_pictures_of_the_usual_size(host: Host, n_links: int):
+    """Side by side, from where the row begins."""
+    host.wire.answer = answer(*[SHOWN[0]] * n_links)
+
+    page = shown(host, "", place(look="row"))
+
+    pictures = boxes(page, ".recommender-image")
+    assert [picture["width"] for picture in pictures] == [22 * 16] * n_links
+    gaps = [b["x"] - a["x"] - a["width"] for a, b in zip(pictures, pictures[1:], strict=False)]
+    assert all(0 < gap <= 20 for gap in gaps)
+
+
 def test_a_list_without_any_picture_keeps_no_room_for_one(host: Host):
     """Asked for or not."""
     host.wire.answer = answer({"title": "One"}, {"title": "Two"})
