@@ -60,7 +60,10 @@ const date = (given, lang) => {
 export const adorn = (list, items, { look, images, dates }, lang) => {
   if (look && !LOOKS.includes(look))
     console.warn(`recommender: data-look="${look}" is none of ${LOOKS.join(", ")}`);
-  const isPictured = isOn(images ?? (look && look !== "list")) && items.some(({ image }) => image);
+  // One picture among many links would make tiles of all others.
+  const pictures = items.filter(({ image }) => address(image));
+  const isPictured =
+    isOn(images ?? (look && look !== "list")) && pictures[0] && pictures.length * 2 >= items.length;
   for (const [place, { image, published_at }] of items.entries()) {
     const row = list.children[place];
     const box = row.querySelector(":scope > .recommender-item") || row;

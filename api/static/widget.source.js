@@ -81,7 +81,7 @@
     try {
       const { items, slate, article_id } = await inTime(get(), patience);
       const good = items.filter((item) => item?.title);
-      if (!article_id || !good[0]) warn(`${about}: unknown page; name its article in data-id`);
+      if (!article_id || !good[0]) warn(`${about}: unknown page; give data-id`);
       return good[0] && { items: good, slate };
     } catch (error) {
       warn(`${about}: ${error}. Check data-api, and CSP's connect-src`);
@@ -126,7 +126,13 @@
     const list = make("ol", "recommender-list", "", { role: "list" });
     const heading = make("h2", "", make("span", "recommender-heading", text));
     frame.replaceChildren(text && heading, list);
-    if (frame.localName === "nav") frame.setAttribute("aria-label", text || usual);
+    if (frame.localName === "nav") {
+      // Landmarks of one page have names of their own.
+      const isTaken = (nav) => nav !== frame && nav.ariaLabel === label;
+      let label = text || usual;
+      while ([...document.querySelectorAll("nav")].some(isTaken)) label += " 2";
+      frame.setAttribute("aria-label", label);
+    }
     list.append(...items.map((item, place) => entry(item, place, lang)));
     more?.adorn(list, items, data, lang);
     return list;
@@ -256,7 +262,7 @@
   const mayReturn = (what) => {
     const { returns = 0 } = what;
     if (returns === RETURNS)
-      return warn("the list is removed again and again. Leave its place alone");
+      return warn("the list is removed again and again");
     what.returns = returns + 1;
     return setTimeout(() => what.returns--, SECOND_MS);
   };
@@ -383,7 +389,7 @@
     }
     if (one) stop(place);
     const api = data.api || (src ? new URL(src).origin : home);
-    if (!api) return warn("name the API's address in data-api");
+    if (!api) return warn("no data-api");
     const next = { key, data, life: new AbortController() };
     lists.set(place, next);
     start(place, next, api.replace(/\/+$/, "")).catch((error) => {

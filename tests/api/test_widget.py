@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import pandas as pd
@@ -1472,8 +1472,22 @@ def test_a_row_of_few_links_has_pictures_of_the_usual_size(host: Host, n_links: 
 
     pictures = boxes(page, ".recommender-image")
     assert [picture["width"] for picture in pictures] == [22 * 16] * n_links
-    gaps = [b["x"] - a["x"] - a["width"] for a, b in zip(pictures, pictures[1:], strict=False)]
+    gaps = [b["x"] - a["x"] - a["width"] for a, b in pairwise(pictures)]
     assert all(0 < gap <= 20 for gap in gaps)
+
+
+@pytest.mark.parametrize(("n_pictures", "n_tiles"), [(1, 0), (2, 0), (3, 6), (6, 6)])
+def test_half_of_the_links_have_pictures_or_none_is_shown(
+    host: Host, n_pictures: int, n_tiles: int
+):
+    """A picture or two would make quiet tiles of all others; what leads to none does not count."""
+    images = ["/1.svg"] * n_pictures + ["javascript:alert(1)"] * (6 - n_pictures)
+    host.wire.answer = answer(*({"title": "One", "image": image} for image in images))
+
+    page = shown(host, "", place(look="cards", k="6"))
+
+    assert page.locator(".recommender-image").count() == n_tiles
+    assert page.locator(".recommender img").count() == (n_pictures if n_tiles else 0)
 
 
 def test_a_list_without_any_picture_keeps_no_room_for_one(host: Host):
@@ -1525,6 +1539,25 @@ def test_titles_run_in_their_own_direction(host: Host):
     assert all(picture["x"] > he[3] for picture in boxes(page, ".recommender img"))
 
 
+def test_what_is_cut_off_of_another_direction_ends_in_dots(host: Host):
+    """Lines are aligned to the side on which their language begins: to the other one, the browser
+    leaves the dots out. What is short begins where the list begins all the same.
+    """
+    long = "שום צריך שבועות של קור לפני שהוא מתחלק לשיניים ולכן שותלים אותו בסתיו " * 5
+    host.wire.answer = answer(
+        {"title": long, "teaser": long, "language": "he"}, {"title": "שום", "teaser": "קצר"}
+    )
+    look = """(name) => [...document.querySelectorAll(name)].map((each) => {
+        const { textAlign, direction } = getComputedStyle(each);
+        return [textAlign, direction, each.getBoundingClientRect().left -
+          each.closest(".recommender-item").getBoundingClientRect().left < 20]; })"""
+
+    page = shown(host, "", place(look="cards"))
+
+    for name in (".recommender-title", ".recommender-teaser"):
+        assert page.evaluate(look, name) == [["start", "rtl", True]] * 2
+
+
 @pytest.mark.parametrize(
     ("page_speaks", "shown"),
     [("fil", ["fi", "fil"]), ("fi", ["fi", "fil"]), ("fi-FI", ["fi-FI", "fil"])],
@@ -1554,6 +1587,10 @@ def test_it_takes_the_colours_of_the_page(host: Host, colours: dict[str, str]):
     )
     if "color_scheme" in colours:
         assert {*shown} == {"rgb(238, 238, 238)"}
+    # No fainter than the page's own text, which may be as faint as can be read.
+    page.locator(".recommender-teaser").first.wait_for()
+    faint = page.evaluate("getComputedStyle(document.querySelector('.recommender-teaser')).color")
+    assert faint == shown[2]
     assert page.locator(".recommender-teaser").first.is_visible()
 
 
@@ -1759,6 +1796,17 @@ def test_a_heading_that_is_given_is_taken(host: Host):
     assert page.get_by_role("navigation", name="Articoli correlati", exact=True).count() == 1
 
 
+def test_lists_of_one_page_are_landmarks_of_their_own(host: Host):
+    """Each by its name, also beside one that the server rendered; headings are as they are."""
+    rendered = '<nav class="recommender" aria-label="Related articles"><a href="/x">X</a></nav>'
+
+    page = shown(host, "", rendered + place() + place(look="cards") + place(heading="More"))
+
+    names = page.locator("nav").evaluate_all("(navs) => navs.map((nav) => nav.ariaLabel)")
+    assert len({*names}) == 4 and {"Related articles", "Related articles 2", "More"} < {*names}
+    assert page.locator("h2").all_inner_texts() == ["Related articles"] * 2 + ["More"]
+
+
 def test_a_card_is_one_link_that_says_its_title(host: Host):
     """Reached once by the keyboard, with a ring to be seen; all of the card is the link."""
     page = shown(host, "", place(look="cards"))
@@ -1767,6 +1815,9 @@ def test_a_card_is_one_link_that_says_its_title(host: Host):
     page.keyboard.press("Tab")
     ring = "(link) => link.matches(':focus') && getComputedStyle(link, '::after').outlineWidth"
     assert link.evaluate(ring) == "2px"
+    # Light and dark, so that it is seen on any picture.
+    light_and_dark = link.evaluate("(link) => getComputedStyle(link, '::after').boxShadow")
+    assert "rgb(255, 255, 255)" in light_and_dark and "rgb(0, 0, 0)" in light_and_dark
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "W" * 90
     teaser = page.locator(".recommender-teaser").first.bounding_box()
@@ -1810,6 +1861,9 @@ def test_it_keeps_still_and_in_the_readers_colours(host: Host):
           getComputedStyle(each).color); }"""
     probe, title = page.evaluate(colours)
     assert probe == title
+    # A tile has no ground there, so it has an edge.
+    edge = "getComputedStyle(document.querySelector('.recommender-image')).borderTopWidth"
+    assert page.evaluate(edge) == "1px"
 
 
 def test_paper_shows_all_of_a_row(host: Host):
