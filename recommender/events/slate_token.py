@@ -16,7 +16,7 @@ Traceback (most recent call last):
 recommender.errors.ForeignToken: the slate was signed for another store
 >>> Signer([b"other"], store="a").open(signer.sign(slate))
 Traceback (most recent call last):
-recommender.errors.TokenError: the slate was not signed here
+recommender.errors.TokenError: the slate was not signed here, but by nobody or with another key
 
 A static page is read for months, so its tokens have a purpose of their own: they are signed with a
 key that is derived from the signing key, say until when they are valid, and can be taken for no
@@ -54,6 +54,8 @@ VERSION = 2
 STATIC = 0x80 | VERSION
 # What a static page's key is derived for.
 PURPOSE = b"slates of static pages"
+# Why a token is refused whose key is none of ours; whose it is nobody can tell.
+STRANGE = "the slate was not signed here, but by nobody or with another key"
 # Until when a static page's token is valid, in whole hours since 1970, takes three bytes.
 HOUR_MS, UNTIL_BYTES = 3_600_000, 3
 # The hour of the key that signs, and of one that was revoked.
@@ -161,7 +163,7 @@ class Signer:
         if payload[:1] == self.static_prefix[:1]:
             raise TokenError("the slate is that of a static page")
         if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in self.keys):
-            raise TokenError("the slate was not signed here")
+            raise TokenError(STRANGE)
         if payload[:1] != self.prefix[:1]:
             raise TokenError("the slate was signed by another release")
         if not payload.startswith(self.prefix):
@@ -180,7 +182,7 @@ class Signer:
         same = (key for key in self.static if hmac.compare_digest(mac, _mac(key, payload)))
         key = next(same, None)
         if key is None:
-            raise TokenError("the slate was not signed here")
+            raise TokenError(STRANGE)
         if not payload.startswith(self.static_prefix):
             raise ForeignToken("the slate was signed for another store")
         start = len(self.static_prefix)
