@@ -49,15 +49,45 @@ class Site:
             path += "/"
         return f"{path}?{parts.query}" if parts.query else path
 
+    @property
+    def root(self) -> str:
+        """The path of the site, with a slash at both ends.
+
+        >>> Site("https://example.org/docs").root, Site().root
+        ('/docs/', '/')
+        """
+        parts = _decoded(urlsplit(self.address).path).strip("/")
+        return f"/{parts}/" if parts else "/"
+
+    def holds(self, path: str) -> bool:
+        """Whether a path is the site's."""
+        return path.startswith(self.root)
+
     def below(self, path: str) -> str:
         """The path without that of the site, as Eleventy and Jekyll know their pages.
 
         >>> Site("https://example.org/docs/").below("/docs/knee/"), Site("/docs").below("/docsets/")
         ('/knee/', '/docsets/')
         """
-        root = "/" + _decoded(urlsplit(self.address).path).strip("/")
-        root = root.rstrip("/") + "/"
-        return path[len(root) - 1 :] if path.startswith(root) else path
+        return path[len(self.root) - 1 :] if self.holds(path) else path
+
+
+def is_address(text: str) -> bool:
+    """Whether it may be what a site's addresses are relative to.
+
+    >>> is_address("https://example.org/docs/"), is_address("/docs/")
+    (True, True)
+    >>> is_address("example.org"), is_address("javascript:alert(1)"), is_address("https:///docs")
+    (False, False, False)
+    """
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        return False
+    if any(each.isspace() or each in '\\"<>?#' for each in text):
+        return False
+    return bool(host) if parts.scheme in ("http", "https") else text.startswith("/")
 
 
 # Addresses stay relative to the page they stand on.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import filecmp
 import json
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -63,6 +64,11 @@ class Files:
     n_changed: int = 0
     n_unchanged: int = 0
     remarks: Counter[str] = field(default_factory=Counter)
+    # The first of each, and how many there are.
+    moving: str = ""
+    alike: str = ""
+    n_moving: int = 0
+    n_alike: int = 0
 
     def before(self, path: Path) -> bytes | None:
         """What is there, None for nothing."""
@@ -100,8 +106,28 @@ class Files:
     def done(self, n_written: int, *left: str, n_rewritten: int = 0) -> Exported:
         """What became of it."""
         counted = (f"{n:,} {what}" for what, n in sorted(self.remarks.items()) if n)
-        remarks = (*left, *counted)
+        remarks = (*left, *self._named(), *counted)
         return Exported(n_written, n_rewritten, remarks, self.n_changed, self.n_unchanged)
+
+    def note_moving(self, site: Site, links: Iterable[Link]) -> None:
+        """Count the links that lead elsewhere on another page."""
+        addresses = (site.link(link.url) for link in links)
+        moving = [url for url in addresses if url and _moves_with_page(url)]
+        self.n_moving += len(moving)
+        self.moving = self.moving or next(iter(moving), "")
+
+    def _named(self) -> Iterator[str]:
+        if self.n_moving:
+            yield (
+                f"{self.n_moving:,} links have addresses that are relative to their page, such as "
+                f"{self.moving}: --site names what they are relative to, such as "
+                "https://example.org/docs/"
+            )
+        if self.n_alike:
+            yield (
+                f"{self.n_alike:,} fragments differ from another by the case of letters alone, "
+                f"which macOS and Windows take for one file, such as {self.alike}"
+            )
 
 
 class Listed(NamedTuple):
@@ -142,11 +168,17 @@ def export(
     if format == "pages":
         return _pages(bundle, files, list(stored), progress)
     lists = _lists(bundle, k, slates, progress)
-    if format == "html":
-        return _html(bundle, files, lists, fragments or Fragments(), slates, site, names)
-    if format == "json":
-        return _json(bundle, files, lists, slates)
-    return _map(files, lists, PageMap(format, site, by), slates)
+    try:
+        if format == "html":
+            return _html(bundle, files, lists, fragments or Fragments(), slates, site, names)
+        if format == "json":
+            return _json(bundle, files, lists, slates)
+        return _map(files, lists, PageMap(format, site, by), slates)
+    except BaseException:
+        # No token of it is anywhere, so nothing is to be exported again when the key changes.
+        if slates is not None and not files.n_changed:
+            slates.take_back()
+        raise
 
 
 def _lists(
@@ -200,8 +232,9 @@ def _html(
     site: Site,
     names: str,
 ) -> Exported:
-    files.write(files.folder / STYLE, style().encode())
     taken: set[Path] = set()
+    alike: dict[str, Path] = {}
+    below = _Below(site)
     for page, links in lists:
         path = files.folder / file_name(page.id, ".html")
         if names == "path":
@@ -210,6 +243,8 @@ def _html(
             files.remarks["pages are at the address of another, whose fragment is there"] += 1
             continue
         taken.add(path)
+        _check_case(files, path, alike)
+        below.count(page)
         before = slates.found_in(_text(files.before(path))) if slates else None
         reports = fragments.may_report(links)
         signed = slates.sign(page.id, links, before) if slates and reports else None
@@ -217,8 +252,52 @@ def _html(
             files.remarks["lists have titles alone: none of their articles has an address"] += 1
         text = fragments.render(page, links, signed, model=bundle.name)
         files.write(path, text.encode())
-        files.remarks[MOVING] += sum(_moves_with_page(site.link(link.url)) for link in links)
-    return files.done(len(taken), *_stale(files.folder, taken))
+        files.note_moving(site, links)
+    files.write(files.folder / STYLE, style().encode())
+    return files.done(len(taken), *_stale(files.folder, taken), *below.remarks())
+
+
+def _check_case(files: Files, path: Path, alike: dict[str, Path]) -> None:
+    """``InputError`` where a file system takes two names for one, else a remark that others do."""
+    name = unicodedata.normalize("NFC", str(path.relative_to(files.folder))).casefold()
+    other = alike.setdefault(name, path)
+    if other == path:
+        return
+    both = f"{other.relative_to(files.folder)} and {path.relative_to(files.folder)}"
+    if path.exists() and path.samefile(other):
+        raise InputError(
+            f"{both} are one file here, where the case of letters makes no difference: rename one "
+            "of both articles, or export on a system that tells them apart"
+        )
+    files.alike = files.alike or both
+    files.n_alike += 1
+
+
+@dataclass
+class _Below:
+    """Counts the pages whose addresses lie below the path of a ``site``, and the others."""
+
+    site: Site
+    n_below: int = 0
+    other: str = ""
+
+    def count(self, page: Link) -> None:
+        """One page more; one without an address lies nowhere."""
+        if self.site.link(page.url) is None:
+            return
+        path = self.site.path(page.url or "")
+        if self.site.holds(path):
+            self.n_below += 1
+        else:
+            self.other = self.other or path
+
+    def remarks(self) -> Iterator[str]:
+        """One, if a path was named and no page is there."""
+        if self.other and not self.n_below:
+            yield (
+                f"no page's address lies below {self.site.root}, the path of --site: the first is "
+                f"{self.other}"
+            )
 
 
 def _stale(folder: Path, taken: Collection[Path]) -> Iterator[str]:
@@ -228,12 +307,6 @@ def _stale(folder: Path, taken: Collection[Path]) -> Iterator[str]:
     if stale:
         first = stale[0].relative_to(folder)
         yield f"{len(stale):,} fragments are of pages that are gone, such as {first}: remove them"
-
-
-MOVING = (
-    "links have addresses that are relative to their page, such as knee.html rather than "
-    "/knee.html: --site names what they are relative to"
-)
 
 
 def _moves_with_page(url: str | None) -> bool:
@@ -266,13 +339,15 @@ def _map(
 ) -> Exported:
     path = files.folder / "related.json"
     before = slates.found_in(_text(files.before(path))) if slates else None
+    below = _Below(pages.site)
     for page, links in lists:
         signed = slates.sign(page.id, links, before) if slates and links else None
         pages.add(page, links, signed)
-        files.remarks[MOVING] += sum(_moves_with_page(pages.site.link(each.url)) for each in links)
+        files.note_moving(pages.site, links)
+        below.count(page)
     files.write_pieces(path, pages.text())
     files.remarks.update(pages.left)
-    return files.done(len(pages.lists))
+    return files.done(len(pages.lists), *(below.remarks() if pages.by != "id" else ()))
 
 
 def _text(raw: bytes | None) -> str:

@@ -30,7 +30,8 @@ BUILT_IN = Path(__file__).parent / "fragment.html.j2"
 class Fragments:
     """How lists are written as HTML: the ``look`` of the built-in template, or a ``template`` of
     the site's own; a ``heading`` for all pages (None: in the language of each; empty: none), with
-    ``images`` and ``dates`` where there are. ``layout`` names the kind of place in the log.
+    ``images`` where half of the links have one, and if asked for ``dates``, which a template of
+    the site's own has anyway. ``layout`` names the kind of place in the log.
     ``site`` is what addresses are relative to.
     """
 
@@ -38,7 +39,7 @@ class Fragments:
     template: Path | None = None
     heading: str | None = None
     images: bool = True
-    dates: bool = True
+    dates: bool = False
     layout: str = ""
     site: Site = NOWHERE
 
@@ -70,7 +71,8 @@ class Fragments:
     ) -> dict[str, Any]:
         """What a template sees; docs/site.md describes it."""
         shown = [self._shown(link) for link in links]
-        title = heading(page.language) if self.heading is None else self.heading
+        usual = heading(page.language)
+        title = usual if self.heading is None else self.heading
         return {
             "page": {
                 "id": page.id, "url": self.site.link(page.url), "title": page.title,
@@ -78,8 +80,11 @@ class Fragments:
             },
             "links": shown,
             "heading": title,
+            # A landmark has a name, whether it is seen or not.
+            "label": title or usual,
             "look": self.look,
-            "pictured": any(link["image"] for link in shown),
+            # One picture among many links would make tiles of all others.
+            "pictured": 0 < len(shown) <= 2 * sum(bool(link["image"]) for link in shown),
             "slate": signed and signed.token,
             "valid_until": signed and signed.valid_until,
             "report": self._report(page.id, signed),
@@ -87,6 +92,7 @@ class Fragments:
         }  # fmt: skip
 
     def _shown(self, link: Link) -> dict[str, Any]:
+        shows_dates = self.dates or self.template is not None
         return {
             "id": link.id,
             "url": self.site.link(link.url),
@@ -97,7 +103,7 @@ class Fragments:
             "origin": link.origin,
             "image": self.site.link(link.image) if self.images else None,
             "published_at": link.published_at,
-            "date": link.published_at[:10] if self.dates and link.published_at else None,
+            "date": link.published_at[:10] if shows_dates and link.published_at else None,
             "language": link.language,
         }
 
@@ -149,11 +155,13 @@ class Fragments:
 
 def inert(value: Any) -> Any:
     """A value as HTML in which the template languages of Hugo, Eleventy and Jekyll find nothing:
-    they read a fragment that they include.
+    they read a fragment that they include. What there is not is nothing, rather than "None".
 
     >>> inert('{{ site.Params }} & {% include "x" %}')
     Markup('&#123;&#123; site.Params }} &amp; &#123;% include &#34;x&#34; %}')
     """
     if isinstance(value, Markup | jinja2.Undefined):
         return value
+    if value is None:
+        return Markup("")
     return Markup(str(escape(value)).replace("{", "&#123;"))  # noqa: S704 - it is escaped

@@ -71,11 +71,15 @@ class StaticSlates:
         # Behind another letter a token would be part of something else.
         self._tokens = re.compile(rf"(?<![\w-]){re.escape(begin)}[\w-]+", re.ASCII)
         self._keys: dict[str, int] = {}
-        exports.record(store, signing_key, folder, n_lists, until_ms=self.until_ms)
+        self._recorded = exports.record(store, signing_key, folder, n_lists, until_ms=self.until_ms)
         # Of all tokens so far, kept ones included: how many there are, and until when all are
         # valid.
         self.n_signed = self.n_kept = 0
         self.all_until_ms = hour_of(self.until_ms) * HOUR_MS
+
+    def take_back(self) -> None:
+        """Note that nothing was exported after all."""
+        exports.take_back(self.store, self._recorded)
 
     def number(self, ids: Iterable[str]) -> None:
         """Know the store's numbers of these articles, many at a time."""

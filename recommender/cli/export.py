@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from recommender.bundle.addressing import Site
+from recommender.bundle.addressing import Site, is_address
 from recommender.bundle.page_maps import KEYS, MAPS
 from recommender.cli.analysts import LENGTH, PATH, edited_bundle
 from recommender.cli.output import here, is_absent, moment, now, quiet, warn
@@ -34,6 +34,17 @@ OF_FORMATS = {
 }  # fmt: skip
 
 
+def _site(ctx: click.Context, parameter: click.Parameter, given: str) -> str:
+    """The address of a site; ``BadParameter`` for what no link of a page may begin with."""
+    given = given.strip()
+    if given and not is_address(given):
+        raise click.BadParameter(
+            "an address begins with https://, http:// or /, such as /docs/, and has no ? or #"
+        )
+    # Of a folder, which it is with or without the slash at its end.
+    return given if given.endswith("/") or not given else f"{given}/"
+
+
 @click.command("export")
 @click.argument("folder", type=PATH, metavar="DIR")
 @click.option(
@@ -50,7 +61,7 @@ OF_FORMATS = {
     "--heading", metavar="TEXT", help="of html, '' for none; else in each page's language"
 )
 @click.option("--images/--no-images", default=True, help="pictures in html")
-@click.option("--dates/--no-dates", default=True, help="dates in html")
+@click.option("--dates/--no-dates", default=False, help="dates in html, as 2026-11-02")
 @click.option("--layout", default="", metavar="NAME", help="the kind of place, for the log")
 @click.option(
     "--names",
@@ -61,6 +72,7 @@ OF_FORMATS = {
 @click.option(
     "--site",
     default="",
+    callback=_site,
     metavar="ADDRESS",
     help="what addresses are relative to: https://example.org/docs/ or /docs/",
 )
@@ -143,9 +155,11 @@ def _check_options(ctx: click.Context, format: str) -> None:
     """``UsageError`` for an option that would do nothing."""
     for name, formats in OF_FORMATS.items():
         given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if given and format not in formats and not (name == "k" and format == "pages"):
+        if given and format not in formats:
             (option,) = (each.opts[0] for each in ctx.command.params if each.name == name)
-            raise click.UsageError(f"{option} is for --format {' and '.join(formats)}", ctx)
+            *some, last = formats
+            listed = f"{', '.join(some)} and {last}" if some else last
+            raise click.UsageError(f"{option} is for --format {listed}", ctx)
     if ctx.params["template"] is not None:
         for name in ("look", "images", "dates"):
             if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:

@@ -126,7 +126,18 @@ def _folders(exports: Iterable[Export]) -> str:
     return ", ".join(folders[:MAX_NAMED]) + more
 
 
-def record(store: Store, signing_key: bytes, folder: str, n_lists: int, *, until_ms: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was noted of an export, and what had been noted there before it."""
+
+    name: str
+    value: str
+    before: str | None
+
+
+def record(
+    store: Store, signing_key: bytes, folder: str, n_lists: int, *, until_ms: int
+) -> Recorded:
     """Note that ``n_lists`` are about to be written to a ``folder``, signed with what is derived
     of ``signing_key`` and valid until ``until_ms`` at the latest. Before that no token leaves.
     """
@@ -138,6 +149,16 @@ def record(store: Store, signing_key: bytes, folder: str, n_lists: int, *, until
             export = replace(export, until=max(export.until, known.until))
         rows = [{"name": export.name, "value": export.as_json()}]
         upsert(connection, "meta", rows, key="name")
+    return Recorded(export.name, export.as_json(), known.as_json() if known else None)
+
+
+def take_back(store: Store, recorded: Recorded) -> None:
+    """As it was before: no token of it left. What another process noted there since stays."""
+    change = "DELETE FROM meta" if recorded.before is None else "UPDATE meta SET value = :before"
+    given = {"name": recorded.name, "value": recorded.value}
+    given |= {} if recorded.before is None else {"before": recorded.before}
+    with store.transaction() as connection:
+        connection.execute(sql.text(f"{change} WHERE name = :name AND value = :value"), given)
 
 
 def standing(store: Store, signing_key: bytes, *, now_ms: int, revoking: bool = False) -> Standing:

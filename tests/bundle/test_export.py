@@ -15,6 +15,7 @@ from recommender.articles.reader import read_articles
 from recommender.bundle.addressing import Site
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.export import export, file_name
+from recommender.bundle.fragments import Fragments
 from recommender.bundle.static_slates import StaticSlates
 from recommender.errors import InputError, RecommenderError
 from recommender.events.slate_token import Signer, mark_of
@@ -205,7 +206,7 @@ def test_fragments_are_named_by_the_paths_of_their_pages(site, tmp_path: Path):
     """As a generator's template finds them; an address that would lead out names nothing."""
     bundle, _ = site
 
-    done = export(bundle, tmp_path / "out", "html", names="path", site=Site("/docs/"))
+    done = export(bundle, tmp_path / "out", "html", names="path", site=Site("/"))
 
     assert set(files(tmp_path / "out")) == {"recommender.css", *(f"{id}.html" for id in TITLES)}
     assert done.left == ()
@@ -229,6 +230,40 @@ def test_addresses_that_move_with_their_page_are_counted(tmp_path: Path, kind: s
 
     assert alone.left[0].startswith("10 links have addresses that are relative to their page")
     assert placed.left == ()
+
+
+@pytest.mark.parametrize("kind", ["html", "eleventy"])
+def test_a_site_whose_path_no_page_has_is_named(site, tmp_path: Path, kind: str):
+    """Its templates would find no list."""
+    bundle, _ = site
+
+    elsewhere = export(bundle, tmp_path / "out", kind, site=Site("https://example.org/docs/"),
+                       fragments=Fragments(site=Site("https://example.org/docs/")))  # fmt: skip
+    there = export(bundle, tmp_path / "out", kind, site=Site("https://example.org/"))
+
+    assert elsewhere.left[0].startswith("no page's address lies below /docs/, the path of --site")
+    assert there.left == ()
+
+
+def test_names_that_differ_by_the_case_of_letters_are_named(tmp_path: Path):
+    """Where they are one file it is an error, and elsewhere a remark: the files may go there."""
+    lines = [
+        json.dumps({"id": id, "title": f"On {title}", "body": f"A joint. {title}"})
+        for id, title in [("Knee", "stairs"), ("knee", "ladders"), ("hip", "walking")]
+    ]
+    (tmp_path / "articles.jsonl").write_text("\n".join(lines))
+    with Store("sqlite://") as store:
+        store.apply(read_articles([tmp_path / "articles.jsonl"]))
+        bundle = build(store, tmp_path / "models", now=NOW)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "knee.html").symlink_to("Knee.html")
+
+    done = export(bundle, tmp_path / "two", "html", k=2)
+
+    assert "1 fragments differ from another by the case of letters alone" in done.left[0]
+    assert done.left[0].endswith("such as Knee.html and knee.html")
+    with pytest.raises(InputError, match=r"Knee\.html and knee\.html are one file here"):
+        export(bundle, tmp_path / "one", "html", k=2)
 
 
 def test_fragments_of_pages_that_are_gone_are_named(site, tmp_path: Path):

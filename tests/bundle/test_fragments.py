@@ -58,7 +58,9 @@ def test_a_list_has_pictures_dates_and_languages():
     """
     whole = link(image="/p.jpg?a=1&b", published_at="2026-11-02T09:00:00Z", language="he")
 
-    text = Fragments().render(PAGE, [whole, link(title="Bare", image="javascript:alert(1)")])
+    text = Fragments(dates=True).render(
+        PAGE, [whole, link(title="Bare", image="javascript:alert(1)")]
+    )
 
     assert text.count('class="recommender-item recommender-pictured"') == 2
     assert (
@@ -71,7 +73,7 @@ def test_a_list_has_pictures_dates_and_languages():
         '<span class="recommender-image"></span><span class="recommender-title" dir="auto">Bare'
         in text
     )
-    plain = Fragments(images=False, dates=False).render(PAGE, [whole])
+    plain = Fragments(images=False).render(PAGE, [whole])
     assert not any(each in plain for each in ("<img", "pictured", "<time"))
 
 
@@ -84,14 +86,38 @@ def test_a_look_is_a_class(look: str):
 
 
 def test_the_heading_is_in_the_language_of_the_page():
-    """Or what is given for all pages, or none; the landmark is named as it is."""
+    """Or what is given for all pages, or none; the landmark is named as it is, or as usual."""
     german = Link("x", None, "x", "", 0, 0.0, "", language="de-AT")
 
     assert 'recommender-heading">Ähnliche Artikel<' in Fragments().render(german, [link()])
     assert 'aria-label="Ähnliche Artikel"' in Fragments().render(german, [link()])
     assert ">More<" in Fragments(heading="More").render(german, [link()])
     none = Fragments(heading="").render(german, [link()])
-    assert not any(each in none for each in ("<h2", "aria-label"))
+    assert "<h2" not in none and 'aria-label="Ähnliche Artikel"' in none
+
+
+@pytest.mark.parametrize(("n_pictures", "n_shown"), [(1, 0), (2, 0), (3, 3), (6, 6)])
+def test_half_of_the_links_have_pictures_or_none_is_shown(n_pictures: int, n_shown: int):
+    """A picture or two would make quiet tiles of all others; what leads to none does not count."""
+    with_one, without = link(image="/p.jpg"), link(image="javascript:alert(1)")
+    links = [with_one] * n_pictures + [without] * (6 - n_pictures)
+
+    text = Fragments(look="cards").render(PAGE, links)
+
+    assert text.count("<img") == n_shown
+    assert text.count("recommender-pictured") == (6 if n_shown else 0)
+
+
+def test_in_a_template_of_ones_own_what_there_is_not_is_nothing(tmp_path: Path):
+    """Rather than the word None; the day of a link is there without being asked for."""
+    own = tmp_path / "own.html"
+    own.write_text(
+        "{% for link in links %}[{{ link.date }}{{ link.image }}{{ slate }}]{% endfor %}"
+    )
+
+    text = Fragments(template=own).render(PAGE, [link(), link(published_at="2026-11-02T09:00:00Z")])
+
+    assert text == "[][2026-11-02]"
 
 
 @pytest.mark.parametrize(

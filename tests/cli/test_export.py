@@ -95,6 +95,32 @@ def test_addresses_and_headings_are_those_of_the_site(site: Path, capfd):
     assert "data-recommender" in text
 
 
+def test_an_export_that_fails_is_none(site: Path, capfd, monkeypatch):
+    """No list of it is counted when the key changes; one that was there before still is."""
+    (site / "own.html").write_text("{{ links[7].title }}")
+    failing = ["--format", "html", "--template", "own.html", "--now", NOW]
+
+    assert main(["export", "new", *failing]) == 1
+    export(capfd, "--format", "html")
+    assert main(["export", "out", *failing]) == 1
+    capfd.readouterr()
+
+    monkeypatch.setenv("RECOMMENDER_SIGNING_KEY", "new")
+    assert main(["export", "other", "--format", "html", "--now", NOW]) == 0
+    assert f"3 exported lists ({site}/out) are signed" in capfd.readouterr().err
+
+
+def test_a_site_is_a_folder(site: Path, capfd):
+    """With a slash at its end or without; the hint names a link that is in need of it."""
+    _, hint = export(capfd, "--format", "html")
+    _, none = export(capfd, "--format", "html", "--site", "https://example.org/docs")
+
+    assert "such as hip: --site names what they are relative to" in hint
+    assert "relative" not in none
+    pages = "".join(path.read_text() for path in (site / "out").glob("*.html"))
+    assert 'href="https://example.org/docs/hip"' in pages
+
+
 def test_without_tokens_nothing_is_written_to_the_store(site: Path, capfd):
     """Nor does anything report."""
     text, _ = export(capfd, "--format", "html", "--no-tokens")
@@ -156,7 +182,13 @@ def test_a_template_of_ones_own_is_used_or_named(site: Path, capfd):
     [
         (["--format", "json", "--look", "row"], "--look"),
         (["--format", "pages", "--site", "/"], "--site"),
-        (["--format", "html", "--by", "id"], "--by"),
+        (["--format", "html", "--by", "id"], "--by is for --format hugo, eleventy and jekyll"),
+        (["--format", "pages", "-k", "3"], "-k is for --format json, html, hugo"),
+        (["--format", "html", "--site", "example.org"], "--site"),
+        (["--format", "html", "--site", "javascript:alert(1)"], "--site"),
+        (["--format", "hugo", "--site", "https:///docs/"], "--site"),
+        (["--format", "hugo", "--site", "https://example.org/?a=b"], "--site"),
+        (["--format", "hugo", "--site", "docs/"], "--site"),
         (["--format", "pages", "--tokens"], "--tokens"),
         (["--format", "hugo", "--no-images"], "--images"),
         (["--format", "html", "--valid-days", "0"], "--valid-days"),
@@ -167,4 +199,4 @@ def test_an_option_that_would_do_nothing_is_wrong_usage(here: Path, words, optio
     """Rather than passed over."""
     assert main(["export", "out", *words]) == 2
 
-    assert option in capfd.readouterr().err
+    assert option in " ".join(capfd.readouterr().err.split())
