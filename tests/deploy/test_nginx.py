@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from recommender_api.http import MAX_RULES_BYTES
+
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "docs" / "deploy" / "nginx"
 # Addresses of readers, and what may be known of them.
@@ -209,11 +211,14 @@ def test_events_are_passed_on_each_time(proxy: Proxy):
 
 def test_a_reader_cannot_claim_another_address(proxy: Proxy):
     """What the server reads is whom nginx saw, and the host that the page asked for."""
-    proxy.ask("/v1/events", method="POST", body=b"{}", X_Forwarded_For="198.51.100.9")
+    forged = {"X_Forwarded_For": "198.51.100.9", "X_Forwarded_Proto": "https"}
+    proxy.ask("/v1/events", method="POST", body=b"{}", **forged)
 
     (_, _, headers) = Server.asked[-1]
     assert headers["X-Forwarded-For"] == "127.0.0.1"
     assert headers["Host"] == f"127.0.0.1:{proxy.port}"
+    # By which the console knows whether its cookies are for https alone.
+    assert headers["X-Forwarded-Proto"] == "http"
 
 
 def test_lists_go_on_while_the_server_is_down(proxy: Proxy):
@@ -242,6 +247,10 @@ def test_lists_go_on_while_the_server_is_down(proxy: Proxy):
         ("/v1/related", "POST", 300_000, 413),
         ("/v1/articles", "PUT", 15_000_000, 200),
         ("/v1/articles", "PUT", 17_000_000, 413),
+        ("/console/rules/import", "POST", MAX_RULES_BYTES, 200),
+        ("/console/rules/import", "POST", MAX_RULES_BYTES + 1, 413),
+        ("/console/rules/import/", "POST", 300_000, 413),
+        ("/console/rules/edit", "POST", 300_000, 413),
     ],
 )
 def test_bodies_are_bounded(proxy: Proxy, path: str, method: str, size: int, status: int):
