@@ -14,13 +14,15 @@ import click
 from recommender.bundle import activation, experiments, registry
 from recommender.bundle.registry import Manifest
 from recommender.cli.figures import renew_after
+from recommender.cli.in_force import rules_of
 from recommender.cli.output import COUNT, as_json, here, moment, now, quiet, warn
 from recommender.config import WORDS, Settings, names_in
-from recommender.errors import BundleError, MissingExtra, RecommenderError
+from recommender.errors import BundleError, EditorialError, MissingExtra, RecommenderError
 from recommender.progress import Shown
 from recommender.terminal import Table, is_hushed, say, say_json, show, stacked, styled
 
 if TYPE_CHECKING:
+    from recommender.bundle.bundle import Bundle
     from recommender.bundle.registry import Sent
     from recommender.store.click_filters import Caps
     from recommender.store.database import Store
@@ -204,6 +206,8 @@ def train(
         renew_after(
             store, settings, built, f"{made}: {promotion.sentence}" if promotion else f"{made}."
         )
+        idle = _idle_rules(store, settings, bundle, at or now())
+    warn(idle)
     absent = bundle.about.dates.no_category
     warn([f"RECOMMENDER_AGEING: no article is in category {name!r}" for name in absent])
     gone = _pruned(settings.models, keep) if keep else []
@@ -417,6 +421,25 @@ def models_rollback() -> None:
     models = here().models
     say(f"{activation.rollback(models)} is live")
     _warn_of_experiment(models)
+
+
+def _idle_rules(store: Store, settings: Settings, bundle: Bundle, at: datetime) -> list[str]:
+    """How many of the editors' rules take no effect by a bundle, in a sentence; none if all do."""
+    from recommender.bundle.catalogue import ShelfCatalogue
+    from recommender.lists.effects import effects
+
+    try:
+        found = rules_of(settings, store)
+    except EditorialError as exc:  # changed while it was trained
+        return [str(exc)]
+    if not found.rules:
+        return []
+    served = bundle.beside(store, whole=False)
+    catalogue = ShelfCatalogue(served.shelf, served.lists)
+    n_idle = sum(each.is_idle for each in effects(found, catalogue, now=at, n_near=0))
+    n = len(found.rules)
+    which = f"{n_idle:,} of {n:,} rules of editors"
+    return [f"{which} without the effect they are for: recommender rules check"] if n_idle else []
 
 
 def _warn_of_experiment(models: Path) -> None:

@@ -169,6 +169,18 @@ def test_training_refuses_a_faulty_file_before_it_begins(site: Path, capfd):
     assert "editorial.csv:2: field until: '3/4/2026' may be" in err
 
 
+def test_training_says_how_many_rules_take_no_effect(site: Path, capfd):
+    """In one line, among the warnings, also where nothing else is said; silent if all do."""
+    (site / "editorial.csv").write_text("action,source,target\nblock,*,kneee\nblock,knee,hip\n")
+
+    _, err = run("train", "--quiet", capfd=capfd)
+
+    assert "1 of 2 rules of editors without the effect they are for" in err
+    assert err.count("\n") == 1
+    (site / "editorial.csv").write_text("action,source,target\nblock,knee,hip\n")
+    assert run("train", "--quiet", capfd=capfd)[1] == ""
+
+
 def test_a_bundle_in_python_goes_by_the_rules_of_a_site_too(site: Path):
     """At a moment of its own; the file beats the console; without a site there are none."""
     add(Rule("pin", "knee", "nap", 1))
