@@ -38,6 +38,8 @@ from recommender_api.console.visit import Visit
 MAX_FILE_BYTES = 1024 * 1024
 # Lines that a preview shows of those to be done; of those refused it shows as many again.
 MAX_LINES = 200
+# Lines that cannot be read are shown up to so many; the first few tell what is wrong with the rest.
+MAX_FAULTS = 50
 
 
 def add(console: Console) -> None:
@@ -58,7 +60,9 @@ def _sent(console: Console, visit: Visit) -> Response:
     replacing = "yes" if visit.field("replacing") else ""
     try:
         raw = _unpacked(visit.field("packed")) if visit.field("packed") else _uploaded(visit)
-        given = rules_file.read(raw, where="the file", zone=console.zone)
+        given = rules_file.read(
+            raw, where="the file", zone=console.zone, most_faults=MAX_FAULTS + 1
+        )
         found = plan(
             given,
             rules_of(console),
@@ -74,6 +78,14 @@ def _sent(console: Console, visit: Visit) -> Response:
             console.live.refresh()
             said = f"Brought in: {found.summary}. It is action {done.action} of the history."
             return console.go(visit, "/rules", done=said)
+    except rules_file.FaultyLinesError as exc:
+        n, more = len(exc.faults), len(exc.faults) > MAX_FAULTS
+        which = f"More than {MAX_FAULTS} lines" if more else f"{n} line{'s' if n > 1 else ''}"
+        return console.page(
+            visit, "rules_import", 422, plan=None, packed="", seen="", replacing=replacing,
+            fault=f"{which} cannot be read, so nothing is brought in.",
+            wrong=[_of_line(*each) for each in exc.faults[:MAX_FAULTS]],
+        )  # fmt: skip
     except EditorialError as exc:
         return console.page(
             visit, "rules_import", 422, plan=None, fault=sentence(exc), packed="", seen="",
@@ -99,6 +111,14 @@ def _sent(console: Console, visit: Visit) -> Response:
         sentence=sentence,
         written=partial(as_written, zone=console.zone),
     )
+
+
+def _of_line(line: int, fault: str) -> str:
+    """What is wrong with a line, in a sentence: Line 3, action: ..."""
+    name, colon, why = fault.removeprefix("field ").partition(": ")
+    if fault.startswith("field ") and colon:
+        return f"Line {line}, {name}: {why}."
+    return f"Line {line}: {fault}."
 
 
 def _stamp(found: Plan) -> str:

@@ -43,18 +43,39 @@ WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 GUARDED = re.compile(f"'+{FORMULA.pattern}")
 
 
+class FaultyLinesError(EditorialError):
+    """Lines that will not do: ``faults`` are their numbers, each with what is wrong with it, at
+    most as many as were asked for. Its text is the first, with the name of the file.
+    """
+
+    def __init__(self, where: str, faults: Sequence[tuple[int, str]]) -> None:
+        self.faults = tuple(sorted(faults))
+        line, sentence = self.faults[0]
+        super().__init__(f"{where}:{line}: {sentence}")
+
+
 @dataclass(slots=True)
 class Reading:
-    """What is known while a file is read: its name, the site's zone, and what was assumed."""
+    """What is known while a file is read: its name, the site's zone, what was assumed, and which
+    lines will not do, of which ``most_faults`` are collected.
+    """
 
     where: str
     zone: tzinfo
     is_copy: bool = False
+    most_faults: int = 1
+    faults: list[tuple[int, str]] = field(default_factory=list)
     order: Order = field(default_factory=Order)
     notes: list[str] = field(default_factory=list)
 
-    def fault(self, line: int, sentence: str) -> EditorialError:
-        return EditorialError(f"{self.where}:{line}: {sentence}")
+    def fault(self, line: int, sentence: str) -> FaultyLinesError:
+        return FaultyLinesError(self.where, [(line, sentence)])
+
+    def collect(self, fault: FaultyLinesError) -> None:
+        """Go on after a line that will not do, if more are asked for."""
+        self.faults += fault.faults
+        if len(self.faults) >= self.most_faults:
+            raise FaultyLinesError(self.where, self.faults) from fault
 
 
 def load(path: Path, *, zone: tzinfo = UTC, is_copy: bool = False) -> Rules:
@@ -68,10 +89,14 @@ def load(path: Path, *, zone: tzinfo = UTC, is_copy: bool = False) -> Rules:
     return read(raw, where=str(path), zone=zone, is_copy=is_copy)
 
 
-def read(raw: bytes, *, where: str, zone: tzinfo = UTC, is_copy: bool = False) -> Rules:
-    """Check and read the bytes of a rules file; ``where`` is its name in complaints."""
+def read(
+    raw: bytes, *, where: str, zone: tzinfo = UTC, is_copy: bool = False, most_faults: int = 1
+) -> Rules:
+    """Check and read the bytes of a rules file; ``where`` is its name in complaints. Of faulty
+    lines ``FaultyLinesError`` names ``most_faults`` at most.
+    """
     text, notes = _decoded(raw, where)
-    rules = parse(text, where=where, zone=zone, is_copy=is_copy)
+    rules = parse(text, where=where, zone=zone, is_copy=is_copy, most_faults=most_faults)
     return Rules(rules.rules, notes=(*notes, *rules.notes), zone=zone)
 
 
@@ -238,9 +263,11 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=n_names)
 
 
-def parse(text: str, *, where: str, zone: tzinfo = UTC, is_copy: bool = False) -> Rules:
-    """Check and read the text of a rules file; ``where`` is its name in complaints."""
-    reading = Reading(where, zone, is_copy)
+def parse(
+    text: str, *, where: str, zone: tzinfo = UTC, is_copy: bool = False, most_faults: int = 1
+) -> Rules:
+    """Check and read the text of a rules file; as ``read``."""
+    reading = Reading(where, zone, is_copy, most_faults)
     text, separator = _without_mark(text.lstrip("\ufeff"))
     separator = separator or _separator(text)
     if not text.strip(BLANK + separator):
@@ -256,17 +283,24 @@ def parse(text: str, *, where: str, zone: tzinfo = UTC, is_copy: bool = False) -
     if not rows:
         return Rules(zone=zone)
     names = _names(*rows[0], reading)
-    lines = [
-        (
-            line,
-            _fields(names, _unfolded(cells, line, separator, len(names), reading), line, reading),
-        )
-        for line, cells in rows[1:]
-    ]
+    lines = []
+    for line, cells in rows[1:]:
+        try:
+            whole = _unfolded(cells, line, separator, len(names), reading)
+            lines.append((line, _fields(names, whole, line, reading)))
+        except FaultyLinesError as exc:
+            reading.collect(exc)
     for line, fields in lines:
         for name in ("from", "until"):
             reading.order.learn(line, spaced(fields.get(name, "")))
-    rules = [_rule(fields, line, reading) for line, fields in lines]
+    rules = []
+    for line, fields in lines:
+        try:
+            rules.append(_rule(fields, line, reading))
+        except FaultyLinesError as exc:
+            reading.collect(exc)
+    if reading.faults:
+        raise FaultyLinesError(where, reading.faults)
     return Rules(rules, notes=(*reading.order.notes, *reading.notes), zone=zone)
 
 

@@ -273,7 +273,27 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_line(app: Api, ed: Perso
     answer = upload(ed, b'action;source;target\r\n"pin;a\rb;c"\r\n')
 
     assert answer.status_code == 422
-    assert "The file:2: new-line character" in text_of(answer)
+    assert "Line 2: new-line character" in text_of(answer)
+    assert there(app) == []
+
+
+def test_all_lines_that_cannot_be_read_are_named_at_once(app: Api, ed: Person):
+    """In their order, whatever is wrong with each; of hundreds the first fifty."""
+    raw = (
+        "action,source,target,position,until\nhide,*,knee-3,,\npin,a,b,101,\nblock,*,knee-3,,\n"
+        "pin,a,b,1,2026-13-01\npin,a,b,1,,,too much\n"
+    )
+    shown = upload(ed, raw.encode())
+    text = text_of(shown)
+
+    assert shown.status_code == 422
+    assert "4 lines cannot be read, so nothing is brought in." in text
+    assert "Line 2, action: 'hide' is neither pin nor block." in text
+    assert "Line 3, position: '101' is not 1 to 100." in text
+    assert "Line 5, until:" in text and "Line 4" not in text
+    assert text.index("Line 5") < text.index("Line 6: more cells than the heading")
+    many = text_of(upload(ed, b"action,source,target\n" + b"hide,a,b\n" * 3_000))
+    assert "More than 50 lines" in many and many.count("Line ") == 50
     assert there(app) == []
 
 
@@ -324,7 +344,7 @@ def test_a_file_with_a_slip_is_brought_in_not_at_all(app: Api, ed: Person):
         (b"PK\x03\x04", "this is a workbook"),
         (
             b"action,source,target,until\nblock,*,knee-3,1/2/2026\n",
-            "file:2: field until: '1/2/2026' may",
+            "Line 2, until: '1/2/2026' may",
         ),
         (b"x" * (1024 * 1024 + 1), "at most 1 MB"),
     ],
