@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
+# A server that is thrown away: a database then costs a quarter of the processor's time.
+CARELESS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off",
+        "wal_level=minimal", "max_wal_senders=0", "max_wal_size=4GB",
+    )
+)  # fmt: skip
 SERVER_PATHS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin")
 
 
@@ -74,7 +83,7 @@ def postgresql_server() -> Iterator[str]:
 
         data = Path(folder) / "data"
         run(programs / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "-N")
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 {CARELESS}"
         log = Path(folder) / "log"
         run(programs / "pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "-o", options, "start")
         try:
@@ -83,24 +92,60 @@ def postgresql_server() -> Iterator[str]:
             run(programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
 
 
+@contextmanager
+def _new_database(server: str, name: str, *, template: str = "template1") -> Iterator[str]:
+    """A copy of the database ``template``, dropped afterwards."""
+    import psycopg
+
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        # Copying files is quicker than writing a log of them; older servers do nothing else.
+        copying = " STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}{copying}")
+        yield f"{server}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def postgresql_url(postgresql_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A new, empty database."""
-    import psycopg
-
     name = f"test_{abs(hash(request.node.nodeid))}"
-    with psycopg.connect(f"{postgresql_server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield f"{postgresql_server}/{name}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with _new_database(postgresql_server, name) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def empty_store(postgresql_server: str) -> Iterator[str]:
+    """The name of a database with a store's tables, and nothing in them; to be copied."""
+    with _new_database(postgresql_server, "empty_store") as url:
+        Store(url).close()
+        yield "empty_store"
+
+
+@pytest.fixture
+def postgresql_store(
+    postgresql_server: str, empty_store: str, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """A new database with a store's tables, and nothing in them: to make them takes longer."""
+    name = f"test_{abs(hash(request.node.nodeid))}"
+    with _new_database(postgresql_server, name, template=empty_store) as url:
+        yield url
+
+
+@pytest.fixture
+def tables() -> None:
+    """What is asked for by tests whose ``database`` may have a store's tables from the start."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database, once of each kind."""
+    """The URL of a database, once of each kind; empty, unless the test asks for a ``store``, or
+    ``tables``.
+    """
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
-    url: str = request.getfixturevalue("postgresql_url")
+    has_tables = not {"store", "tables"}.isdisjoint(request.fixturenames)
+    name = "postgresql_store" if has_tables else "postgresql_url"
+    url: str = request.getfixturevalue(name)
     return url
 
 

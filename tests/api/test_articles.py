@@ -1,6 +1,7 @@
 """Articles come and go while serving: in the next request, in every process, past every restart."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from asking import BEARER, KEY, NOW, ODD, STUB, Client, articles, ids, is_error
 from fastapi import FastAPI
+from sites import once
 
 from recommender.articles.article import from_record
 from recommender.articles.batch import Batch
@@ -27,15 +29,31 @@ NEW = {
 }
 
 
-@pytest.fixture
-def settings(database: str, tmp_path: Path) -> Settings:
-    """A site with a store of each kind and a bundle built from it."""
+def stored(store: Store) -> None:
     batch = Batch()
     for article in articles():
         batch.add(article, "test")
+    store.apply(batch)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of the site, which is the same on either engine; to be copied."""
+
+    def make(folder: Path) -> None:
+        with Store("sqlite://") as store:
+            stored(store)
+            build(store, folder / "models", now=NOW, options=Options(jobs=1))
+
+    return once(tmp_path_factory, "articles", make) / "models"
+
+
+@pytest.fixture
+def settings(database: str, tables: None, models: Path, tmp_path: Path) -> Settings:
+    """A site with a store of each kind and a bundle built from it."""
     with Store(database) as store:
-        store.apply(batch)
-        build(store, tmp_path / "models", now=NOW, options=Options(jobs=1))
+        stored(store)
+    shutil.copytree(models, tmp_path / "models")
     return Settings(
         database=database, models=tmp_path / "models", editorial=tmp_path / "none", admin_key=KEY
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sites import NOW, built, click, stored, view
+from sites import NOW, built, bundle_in, click, once, stored, view
 
 import recommender
 from recommender.articles.article import Article, stub_for
@@ -48,17 +48,24 @@ def ids(topic: str, *numbers: int) -> tuple[str, ...]:
     return tuple(f"{topic}-{number}" for number in numbers)
 
 
-def site(**lists: Sequence[str]) -> list[Article]:
-    """Four topics of thirty articles each, whose lists lead to the next three of the topic, but for
-    those that are given, by ids with underscores.
+def site(*, n: int = 24, **lists: Sequence[str]) -> list[Article]:
+    """Four topics of ``n`` articles each, whose lists lead to the next three of the topic, but for
+    those that are given, by ids with underscores. Of 24, lists are too few to learn from, which
+    takes most of the time of training.
     """
     found = []
     for topic in TOPICS:
-        for number in range(30):
-            usual = ids(topic, *((number + step) % 30 for step in (1, 2, 3)))
+        for number in range(n):
+            usual = ids(topic, *((number + step) % n for step in (1, 2, 3)))
             picked = lists.get(f"{topic}_{number}", usual)
             found.append(article(topic, number, recommended=tuple(picked)))
     return found
+
+
+@pytest.fixture(scope="session")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle of the site as it is without a fault; to be read alone."""
+    return bundle_in(once(tmp_path_factory, "audited", lambda folder: built(folder, site(n=30))))
 
 
 def audited(folder: Path, articles: Sequence[Article], events: Sequence = (), **more) -> Audit:
@@ -131,7 +138,7 @@ def test_links_drawn_by_chance_are_named_where_many_are(tmp_path: Path):
         for n in range(30)
     }
 
-    found = audited(tmp_path, site(**mixed))
+    found = audited(tmp_path, site(n=30, **mixed))
 
     named = found.table["kinds"] == "off-topic"
     is_other = found.table["position"] == 2
@@ -141,7 +148,7 @@ def test_links_drawn_by_chance_are_named_where_many_are(tmp_path: Path):
     assert reasons.str.contains("by texts alone").all()
     assert not reasons.str.contains("sure").any()
     few = {f"bees_{n}": mixed[f"bees_{n}"] for n in range(8)}
-    assert audited(tmp_path / "few", site(**few)).grades["poor"] == 0
+    assert audited(tmp_path / "few", site(n=30, **few)).grades["poor"] == 0
 
 
 def test_what_stands_instead_is_the_products_own_and_not_there_yet(tmp_path: Path):
@@ -164,9 +171,10 @@ def test_what_stands_instead_is_the_products_own_and_not_there_yet(tmp_path: Pat
     assert found.pages.iloc[0]["source_id"] == "bees-0"
 
 
-def test_a_site_without_a_fault_is_graded_and_drawn(tmp_path: Path):
+def test_a_site_without_a_fault_is_graded_and_drawn(known: Bundle):
     """All is good, and every form of the audit says so."""
-    found = audited(tmp_path, site())
+    with Store("sqlite://") as store:
+        found = recommender.audit(known, stored(store, site(n=30)), now=NOW)
 
     assert found.n_faulty == 0
     assert found.summary() == (
@@ -195,15 +203,14 @@ def test_what_is_one_is_counted_as_one(tmp_path: Path):
     assert not re.search(r"\b1 (links|pages|lists)\b", shown)
 
 
-def test_what_is_doubtful_stays_where_nothing_better_is_known(tmp_path: Path):
+def test_what_is_doubtful_stays_where_nothing_better_is_known(known: Bundle):
     """The mended list loses what is broken or poor alone, as the count of short lists has it; the
     page calls no list better without a doubtful link.
     """
-    known = built(tmp_path, site())
     late = article("bees", 50, recommended=ids("bees", 1, 2, 3), published_at="2001-01-01")
     old = article("bees", 51, recommended=("bees-50", "gone", "bees-1", "bees-2"))
     with Store("sqlite://") as store:
-        stored(store, [*site(), late, old])  # the bundle has no list of what came after it
+        stored(store, [*site(n=30), late, old])  # the bundle has no list of what came after it
         found = recommender.audit(known, store, now=NOW, oldest_days=3_000)
 
     page = found.pages.set_index("source_id").loc["bees-51"]
@@ -215,11 +222,11 @@ def test_what_is_doubtful_stays_where_nothing_better_is_known(tmp_path: Path):
     assert "has no other link to show" in found.summary()
 
 
-def test_a_bundle_of_the_hand_picked_lists_audits_none(tmp_path: Path):
+def test_a_bundle_of_the_hand_picked_lists_audits_none(known: Bundle, tmp_path: Path):
     """It has nothing to show instead, and the error names what to do."""
-    bundle = hand_picked(built(tmp_path, site()), site(), tmp_path / "models", now=NOW)
+    bundle = hand_picked(known, site(n=30), tmp_path / "models", now=NOW)
     with Store("sqlite://") as store:
-        stored(store, site())
+        stored(store, site(n=30))
 
         with pytest.raises(EvaluationError, match="show instead: give one that was trained"):
             recommender.audit(bundle, store, now=NOW)
@@ -333,7 +340,7 @@ def test_short_texts_accuse_nobody_alone(tmp_path: Path):
     """Pages of some thirty terms have hardly any in common, whatever editors meant."""
     articles = [
         replace(each, body=" ".join(each.body.split()[:24]), recommended=each.recommended[:2])
-        for each in site(**{f"bees_{n}": [f"chess-{n}", f"boats-{n}"] for n in range(30)})
+        for each in site(n=30, **{f"bees_{n}": [f"chess-{n}", f"boats-{n}"] for n in range(30)})
     ]
 
     found = audited(tmp_path, articles)
@@ -363,7 +370,7 @@ def test_links_seen_often_and_hardly_followed_are_named(tmp_path: Path):
     """And not for standing low: every place has the same fall, and one link is never followed."""
     random = np.random.default_rng(3)
     events = []
-    articles = [each for each in site() if each.id.startswith("bees")]
+    articles = [each for each in site(n=30) if each.id.startswith("bees")]
     for number in range(6_000):
         page = articles[number % 30]
         order = random.permutation(3)
@@ -402,14 +409,13 @@ def test_links_given_as_addresses_are_graded_and_counted(tmp_path: Path):
     assert any("1 link is given as an address" in note for note in found.notes)
 
 
-def test_articles_that_came_after_the_bundle_are_graded_as_far_as_possible(tmp_path: Path):
+def test_articles_that_came_after_the_bundle_are_graded_as_far_as_possible(known: Bundle):
     """A dead link is dead; texts wait for the next training, and a note says so."""
-    bundle = built(tmp_path, site())
     late = article("bees", 50, recommended=("bees-1", "gone"))
     with Store("sqlite://") as store:
-        stored(store, [*site(bees_0=["bees-50", "bees-1"]), late])
+        stored(store, [*site(n=30, bees_0=["bees-50", "bees-1"]), late])
 
-        found = recommender.audit(bundle, store, now=NOW)
+        found = recommender.audit(known, store, now=NOW)
 
     assert of(found, "bees-50") == [("good", ""), ("broken", "dead")]
     assert of(found, "bees-0")[0] == ("good", "")
@@ -442,7 +448,7 @@ def test_the_audit_travels_as_json(tmp_path: Path):
 
     whole, small = json.loads(found.to_json()), json.loads(found.to_json(1))
 
-    assert whole["grades"] == {"broken": 2, "poor": 0, "doubtful": 0, "good": 358}
+    assert whole["grades"] == {"broken": 2, "poor": 0, "doubtful": 0, "good": 286}
     assert [row["target_id"] for row in whole["worst"]] == ["gone", "bees-0"]
     assert len(small["worst"]) == 1
     assert small["summary"] == found.summary()

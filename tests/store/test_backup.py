@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -442,11 +442,13 @@ def test_a_damaged_store_is_kept_aside(tmp_path: Path):
     assert aside is not None and Path(aside).read_bytes().startswith(b"\xff\xff")
 
 
+# Restores in a process of its own for each number it reads, which is killed at that call; answers
+# the status. Forked, as loading the library takes a hundred times as long as to restore.
 KILLED = """
 import os, sys
 from pathlib import Path
 from recommender.store import backup
-left = int(sys.argv[3])
+left = 0
 def counted(real):
     def call(*args, **more):
         global left
@@ -455,12 +457,44 @@ def counted(real):
             os._exit(9)
         return real(*args, **more)
     return call
-os.fsync = counted(os.fsync)
-os.open = counted(os.open)
-for name in ("replace", "unlink", "rename", "exists", "chmod"):
-    setattr(Path, name, counted(getattr(Path, name)))
-backup.restore(Path(sys.argv[1]), sys.argv[2])
+def restore(number):
+    global left
+    left = number
+    os.fsync = counted(os.fsync)
+    os.open = counted(os.open)
+    for name in ("replace", "unlink", "rename", "exists", "chmod"):
+        setattr(Path, name, counted(getattr(Path, name)))
+    backup.restore(Path(sys.argv[1]), sys.argv[2])
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            restore(int(line))
+            status = 0
+        finally:
+            os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+
+@contextmanager
+def killing(file: Path, url: str) -> Iterator[Callable[[int], int]]:
+    """Restores ``file`` into ``url``, killed at the call of the number: 9, or 0 if it was done."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(file), url],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        read, written = process.stdout, process.stdin
+        assert read is not None and written is not None
+
+        def killed_at(number: int) -> int:
+            written.write(f"{number}\n")
+            written.flush()
+            return int(read.readline())
+
+        yield killed_at
+        written.close()
 
 
 @pytest.mark.slow
@@ -471,34 +505,32 @@ def test_whenever_it_is_killed_the_old_or_the_new_is_whole(tmp_path: Path):
     with Store(filled(new_url, n=5, word="new"), writing=False) as store:
         backup.write(store, tmp_path / "b.db", files={}, now=NOW)
     new, found = content(new_url), []
-    for number in range(1, 200):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        filled(old_url)
-        # What a process leaves that was killed: a log of writes beside the file.
-        raw = sqlite3.connect(folder / "store.db")
-        raw.execute("PRAGMA wal_autocheckpoint=0")
-        raw.execute("INSERT INTO meta VALUES ('last', 'words')")
-        raw.commit()
-        shutil.copytree(folder, tmp_path / "left")
-        raw.close()
-        shutil.rmtree(folder)
-        (tmp_path / "left").rename(folder)
-        assert (folder / "store.db-wal").stat().st_size > 0
+    with killing(tmp_path / "b.db", old_url) as killed_at:
+        for number in range(1, 200):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            filled(old_url)
+            # What a process leaves that was killed: a log of writes beside the file.
+            raw = sqlite3.connect(folder / "store.db")
+            raw.execute("PRAGMA wal_autocheckpoint=0")
+            raw.execute("INSERT INTO meta VALUES ('last', 'words')")
+            raw.commit()
+            shutil.copytree(folder, tmp_path / "left")
+            raw.close()
+            shutil.rmtree(folder)
+            (tmp_path / "left").rename(folder)
+            assert (folder / "store.db-wal").stat().st_size > 0
 
-        status = subprocess.run(
-            [sys.executable, "-c", KILLED, str(tmp_path / "b.db"), old_url, str(number)],
-            check=False,
-        ).returncode
+            status = killed_at(number)
 
-        assert status in (0, 9)
-        now = content(old_url)
-        is_old = any("words" in str(row) for row in now["meta"])
-        found.append(is_old)
-        assert len(now["views"]) == (3 if is_old else 5)
-        assert is_old or now == new
-        if status == 0:
-            break
+            assert status in (0, 9)
+            now = content(old_url)
+            is_old = any("words" in str(row) for row in now["meta"])
+            found.append(is_old)
+            assert len(now["views"]) == (3 if is_old else 5)
+            assert is_old or now == new
+            if status == 0:
+                break
 
     assert found == sorted(found, reverse=True)
     assert found[0] and not found[-1]

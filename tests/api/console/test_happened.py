@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
 from asking import Clock
 from consoles import NOW, person, prepare, served
+from sites import once
 from trials import split
 
 from recommender.bundle import figures
@@ -28,7 +30,14 @@ TODAY = int(NOW.timestamp() * 1000) // DAY_MS
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return prepare(tmp_path_factory.mktemp("happened"))
+    folder = tmp_path_factory.mktemp("happened")
+    copytree(once(tmp_path_factory, "console", prepare), folder, dirs_exist_ok=True)
+    return Settings(
+        database=f"sqlite:///{folder / 'site.db'}",
+        models=folder / "models",
+        editorial=folder / "editorial.csv",
+        console="on",
+    )
 
 
 @pytest.fixture
