@@ -348,7 +348,8 @@ def steps_of(built: Built) -> Steps:
     pairs, plain = learned.history.pairs, learned.history.plain
     known = (log.link_source != UNKNOWN) & (log.item != UNKNOWN)
     pair = pairs.find(log.link_source[known], log.item[known])
-    shown, _ = log.shown_and_clicked()
+    # A list that names an article twice shows it once a view.
+    shown = log.shown_and_clicked()[0] * ~log.is_again
     views = np.bincount(pair[pair >= 0], shown[known][pair >= 0], minlength=len(pairs.item))
     return _steps(
         built.site,

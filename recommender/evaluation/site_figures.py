@@ -235,11 +235,13 @@ class Findings:
         place = self._place
         usual = _share(np.bincount(place, got), np.bincount(place, of_slate))[place]
         usual = np.nan_to_num(usual)
+        again = log.is_again
         found = []
         size = len(there)
         for number in range(n):
             mine = origin == number
-            n_links = np.bincount(log.link_slate, mine, len(log.source))
+            # What is due is due at both places of a link that stands twice: it is followed there.
+            n_links = np.bincount(log.link_slate, mine & ~again, len(log.source))
             due = np.bincount(log.link_slate, usual * mine, len(log.source))
             shown_by_day = np.bincount(day, views * n_links[slate], size)
             due_by_day = np.bincount(day, views * due[slate], size)
@@ -320,7 +322,7 @@ class Findings:
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Every pair of page and link that was shown, ``page * n_ids + link``, sorted; how often
-        it was shown and followed; and clicks due to it where links of the site are followed as
+        it was shown and followed, once a view though the list name it twice; and clicks due to it where links of the site are followed as
         usual at its places.
         """
         log, n = self._open, len(self.ids)
@@ -329,7 +331,8 @@ class Findings:
         key = log.link_source[known].astype(np.int64) * n + log.item[known]
         keys, pair = np.unique(key, return_inverse=True)
         seen, got, due = (
-            np.bincount(pair, each[known], len(keys)) for each in (shown, clicked, self._due(shown))
+            np.bincount(pair, each[known], len(keys))
+            for each in (shown * ~log.is_again, clicked, self._due(shown))
         )
         return keys, seen, got, due
 
@@ -464,6 +467,7 @@ class Findings:
         days = np.bincount(log.view_slate, log.n_views * log.view_day, len(log.source))
         key = log.link_source.astype(np.int64) * n + log.item
         chosen = np.isin(key, keys[which]) & (log.link_source != UNKNOWN) & (log.item != UNKNOWN)
+        chosen &= ~log.is_again
         total = float(shown[which].sum())
         day = float(days[log.link_slate[chosen]].sum()) / total if total else 0.0
         return {

@@ -179,6 +179,19 @@ class Log:
     def _rows(self, columns: tuple[str, ...], kept: np.ndarray) -> dict[str, Any]:
         return {name: getattr(self, name)[kept] for name in columns}
 
+    @property
+    def is_again(self) -> np.ndarray:
+        """Whether each link leads where one above it in its slate does, as lists that name an
+        article twice have it, ``(n_links,)``: whoever sees the slate sees one article.
+        """
+        known = np.flatnonzero(self.item != UNKNOWN)
+        n = int(self.item.max(initial=0)) + 1
+        _, first = np.unique(self.link_slate[known] * n + self.item[known], return_index=True)
+        again = np.zeros(len(self.item), dtype=bool)
+        again[known] = True
+        again[known[first]] = False
+        return again
+
     def leads_to(self, marked: np.ndarray) -> np.ndarray:
         """Whether each link leads to an article that is ``marked``, ``(n_articles,)``;
         ``(n_links,)``.

@@ -163,6 +163,30 @@ def test_rates_have_their_denominators_and_forgotten_views_count(store: Store):
     json.dumps(after.content, allow_nan=False)
 
 
+def test_a_list_that_names_an_article_twice_shows_it_once_a_view(store: Store):
+    """Its clicks are one each, too; and what another page's list shows is not touched."""
+    events = []
+    for n in range(8):
+        links = ("gout", "salt", "gout", "sugar", "gout")
+        events.append(view(f"v{n}", "knee", *links, day=TODAY - 1, list="hand-picked"))
+        events.append(view(f"w{n}", "salt", "gout", day=TODAY - 1, list="hand-picked"))
+    events += [click(f"v{n}", "gout", day=TODAY - 1) for n in range(3)]
+    stored(store, [Article(id=id, title=id.title()) for id in IDS], events)
+
+    found = site_figures(store, None, now=NOW)
+
+    with store.reading() as connection:
+        name = {row.key: row.id for row in connection.exec_driver_sql("SELECT id, key FROM ids")}
+    counts = {(name[page], name[link]): (n, m) for page, link, n, m in found.links.tolist()}
+    assert counts == {
+        ("knee", "gout"): (8, 3), ("knee", "salt"): (8, 0), ("knee", "sugar"): (8, 0),
+        ("salt", "gout"): (8, 0),
+    }  # fmt: skip
+    (origin,) = found.content["origins"]
+    assert (origin["links"], origin["clicks"]) == (32, 3)
+    assert origin["as_usual"]["rate"] == pytest.approx(1.0)
+
+
 def test_live_links_count_by_origin_and_doubtful_views_apart(store: Store):
     """Beside others at their places: the pin at the top is followed as all links there are."""
     noon = (TODAY - 1) * 86_400_000
