@@ -16,6 +16,7 @@ from recommender.store.finding import Match, find
 from recommender.store.rules import EVERYWHERE
 from recommender_api.console.app import Console, Entry
 from recommender_api.console.visit import Visit
+from recommender_api.console.words import counted, page_address
 
 # Results on the page; more are found by another word.
 N_SHOWN = 20
@@ -58,6 +59,8 @@ def _shown(console: Console, visit: Visit) -> Response:
         has_more=len(found) > N_SHOWN,
         is_near=bool(shown) and shown[0].is_near,
         n_articles=n_articles,
+        address=page_address,
+        counted=counted,
     )
 
 
@@ -76,12 +79,12 @@ def marks(console: Console, ids: Collection[str]) -> dict[str, list[Mark]]:
         if rule.source == EVERYWHERE:
             everywhere.add((rule.action, rule.target))
     found: dict[str, list[Mark]] = {}
-    for action, counted, words, kind in (
+    for action, pages, words, kind in (
         ("pin", pinned, "pinned", "good"),
         ("block", blocked, "blocked", "bad"),
     ):
-        for id, n in counted.items():
-            where = f"on {n:,} page{'s' if n > 1 else ''}"
+        for id, n in pages.items():
+            where = f"on {counted(n, 'page')}"
             where = "on every page" if (action, id) in everywhere else where
             found.setdefault(id, []).append(Mark(f"{words} {where}", kind))
     return found

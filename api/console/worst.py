@@ -26,6 +26,7 @@ from recommender.store.rules import EVERYWHERE, Rule
 from recommender_api.console.app import Console, Entry, url
 from recommender_api.console.finding import Mark, marks
 from recommender_api.console.visit import Visit
+from recommender_api.console.words import counted, page_address
 
 # Where ``recommender audit`` keeps what it found, and what makes it.
 AUDIT, AUDIT_COMMAND = "audit.json", "recommender audit"
@@ -76,10 +77,11 @@ class Found(NamedTuple):
 
 @dataclass(slots=True)
 class Page:
-    """A page with what is wrong with its list."""
+    """A page with its own ``address``, if that is known, and what is wrong with its list."""
 
     id: str
     title: str
+    address: str | None = None
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -139,8 +141,10 @@ class Worst:
         order = list(KINDS)
         pages: dict[str, Page] = {}
         for each in sorted(found, key=lambda each: order.index(each.kind)):
-            title = there[each.id].title if each.id in there else each.title
-            page = pages.setdefault(each.id, Page(each.id, title))
+            article = there.get(each.id)
+            title = article.title if article else each.title
+            address = page_address(article.url) if article else None
+            page = pages.setdefault(each.id, Page(each.id, title, address))
             page.findings.append(Finding(each.kind, each.reason, dealt.how(each)))
         for page in pages.values():
             page.findings.sort(key=lambda finding: bool(finding.dealt))
@@ -271,10 +275,10 @@ def _is_after(written: str, since: datetime) -> bool:
 def _falls(row: Mapping[str, Any], part: Mapping[str, Any]) -> str:
     lost = max(1, round(row["lost"] or 0))
     return (
-        f"Of 100 readers {_of_100(row['rate'])} follow a link ({row['clicks']:,} clicks in "
-        f"{row['views']:,} views, the last {part['days']} days); before it was "
-        f"{_of_100(row['past_rate'])}. The site's own trend aside, some {lost:,} "
-        f"click{'s' if lost != 1 else ''} are lost."
+        f"Of 100 readers {_of_100(row['rate'])} follow a link ({counted(row['clicks'], 'click')} in "
+        f"{counted(row['views'], 'view')}, the last {part['days']} days); before it was "
+        f"{_of_100(row['past_rate'])}. The site's own trend aside, some "
+        f"{counted(lost, 'click is', 'clicks are')} lost."
     )
 
 
@@ -296,7 +300,7 @@ def _is_filled(row: Mapping[str, Any]) -> str:
 
 def _seen(row: Mapping[str, Any]) -> str:
     n = row["views"]
-    return f" Seen {n:,} time{'s' if n != 1 else ''} of late." if n else ""
+    return f" Seen {counted(n, 'time')} of late." if n else ""
 
 
 def _is_wrong(row: Mapping[str, Any]) -> str:

@@ -244,3 +244,22 @@ def test_what_the_files_hold_is_text(settings: Settings, val: Person):
 
     for kind in ("", "dealt"):
         assert "<script>alert" not in val.get("/console/worst", params={"kind": kind}).text
+
+
+def test_only_an_own_address_leads_out_of_the_console(settings: Settings, val: Person):
+    """A relative one would lead to the console's host."""
+    with Store(settings.database) as store:
+        batch = Batch()
+        for article in store.articles(ids=["sleep-1", "sleep-2"]):
+            url = "/sleep/one" if article.id == "sleep-1" else "https://example.org/sleep/two"
+            batch.articles[article.id] = replace(article, url=url)
+        store.apply(batch)
+    found(settings, short={"n": 2, "pages": [page("sleep-1"), page("sleep-2")]})
+
+    worst_lists = val.get("/console/worst").text
+    results = val.get("/console/", params={"q": "sleep"}).text
+
+    for text in (worst_lists, results):
+        assert 'href="https://example.org/sleep/two" rel="noreferrer"' in text
+        assert 'href="/sleep/one"' not in text
+    assert '<span class="address">/sleep/one</span>' in results
