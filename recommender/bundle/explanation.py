@@ -23,7 +23,7 @@ from recommender.bundle.arrays import load, load_array
 from recommender.bundle.composition import DEFAULT_K, Placed
 from recommender.bundle.overlay import Patched, dot
 from recommender.bundle.published import Evidence, Lists
-from recommender.bundle.shared_words import Desk, SharedTerm, quoted
+from recommender.bundle.shared_words import SHARED, Desk, SharedTerm, quoted
 from recommender.errors import BundleError
 from recommender.escaping import terminal
 from recommender.lists.editorial import Rules
@@ -474,10 +474,10 @@ def explain(
     absent, why = None, ""
     if placing.position is None:
         absent, why = _absence(
-            desk, source, item, figures, rule, listed_rows, score=score, alike=alike
+            desk, source, item, figures, rule, listed_rows, score=score, alike=alike, texts=texts
         )  # fmt: skip
         clauses = [why]
-        if absent in ("lower", "apart", "floor") and texts:
+        if absent in ("lower", "floor") and texts:
             clauses.append(texts)
     else:
         clauses = _clauses(lists, placing, figures, rule, texts, since)
@@ -575,8 +575,9 @@ def _absence(
     *,
     score: float | None,
     alike: float,
+    texts: str,
 ) -> tuple[str, str]:
-    """A code and a clause on why an article is not in a list."""
+    """A code and a clause on why an article is not in a list; ``texts`` is what theirs share."""
     shelf, lists = desk.shelf, desk.lists
     about, n_base = lists.about, len(lists.stub)
     if item == source:
@@ -628,10 +629,24 @@ def _absence(
             return "often", f"it stands in {n_in:,} lists, as many as one article may"
         return (
             "apart",
-            f"it scores {score:.2f}, as place {better + 1} of the list does, and was not compared: "
-            "neither texts nor readers nor lists lead from the page to it",
+            f"it scores {score:.2f}, as place {better + 1} of the list does, but was never weighed "
+            f"for it: {_unsuggested(texts)}",
         )
-    return "apart", "it was not compared: neither texts nor readers nor lists lead to it"
+    return "apart", _unsuggested(texts)
+
+
+def _unsuggested(texts: str) -> str:
+    """Why an article was not among those that are weighed for a page's list; ``texts`` is what
+    theirs have in common, a few words or more.
+    """
+    few = texts.removeprefix(SHARED)
+    if texts and few == texts:
+        return (
+            f"{texts}, but other articles are nearer to the page, and neither readers nor lists "
+            "lead to it"
+        )
+    common = "the texts have little in common" + (f" (only {few})" if few else "")
+    return f"nothing suggests it: {common}, and neither readers nor lists lead to it"
 
 
 def _rule_of(

@@ -39,6 +39,8 @@ COMMON_OF = 3.5
 ABOUT = 0.5
 # Titles of other articles that are looked at for how a word is written within a sentence.
 N_TITLES = 30
+# How a clause begins that names the few words that texts share.
+SHARED = "their texts share "
 # Texts less alike have stray words in common, and none is named (``rerank.LEAST_FLOOR``).
 LEAST_ALIKE = 0.03
 # Beside the weightiest words that two titles share, others of less than half their weight are
@@ -414,12 +416,12 @@ class Desk:
         if any(each.is_run for each in singles[:N_NAMED]):
             return f"words of both are alike: {listed(found)}"
         if len(found) > 1:
-            return f"their texts share the words {listed(found)}"
+            return f"{SHARED}the words {listed(found)}"
         if topic:
             return "their texts are of one topic"
         if not found and shared:
             return "words of their texts are alike"
-        return f"their texts share the word {found[0]}" if found else ""
+        return f"{SHARED}the word {found[0]}" if found else ""
 
     def _named(self, row: int, text: Words) -> str:
         """What the title of an article names, if all of it stands in a text; empty for nothing, and

@@ -555,6 +555,27 @@ def test_what_a_web_process_looks_up_is_what_the_model_works_out(learned: Bundle
                 assert one.readers.views == other.readers.views
 
 
+def test_what_was_never_weighed_for_a_page_is_not_at_odds_with_itself(learned: Bundle):
+    """Whatever the texts share: nothing suggests it, or others are nearer."""
+    lists, now = learned.lists, datetime(2026, 11, 22, tzinfo=UTC)
+    rows = learned.shelf.pages_with_lists()
+    links = [(lists.id_of(row), Placing()) for row in rows]
+
+    sentences = {
+        each.sentence
+        for row in rows[::10]
+        for each in explain_links(lists, lists, row, links, kept=None, rules=Rules(), now=now)
+        if each.absent == "apart"
+    }
+
+    few = {each for each in sentences if "(only the word" in each}
+    near = {each for each in sentences if "but other articles are nearer" in each}
+    assert few and near
+    for sentence in sentences:
+        assert ("have little in common" in sentence) != (sentence in near)
+        assert "compared" not in sentence and "their texts share" not in sentence
+
+
 def test_steps_of_an_earlier_bundle_are_not_called_what_they_were_not():
     """One rung was all that clicks make of a pair: such a ladder is left out."""
     ladder = np.array([[[-2.0, 1.0, 0.5]]])
