@@ -15,6 +15,7 @@ from recommender.events.event import DAY_MS
 from recommender.events.web_origin import allowed_in
 from recommender.store.refusals import RefusedOrigin, refused_origins
 from recommender_api.console.app import Console, Notice
+from recommender_api.console.words import counted
 from recommender_api.schemas import Refusal
 
 # Days that refused origins are looked for; names that a notice has. Not tuned.
@@ -98,8 +99,8 @@ def refused(origins: list[RefusedOrigin], n_other: int) -> list[Notice]:
     n = sum(each.n for each in origins)
     return [
         Notice(
-            f"Views and clicks from {listed} are refused ({n:,} times in the last {DAYS} days). Is "
-            "that a site of yours? Then whoever runs the server adds it to "
+            f"Views and clicks from {listed} are refused ({counted(n, 'time')} in the last {DAYS} "
+            "days). Is that a site of yours? Then whoever runs the server adds it to "
             "RECOMMENDER_ALLOWED_ORIGINS.",
             "/happened",
         )

@@ -322,8 +322,8 @@ class Findings:
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Every pair of page and link that was shown, ``page * n_ids + link``, sorted; how often
-        it was shown and followed, once a view though the list name it twice; and clicks due to it where links of the site are followed as
-        usual at its places.
+        it was shown, once a view though the list name it twice, and followed; and clicks due to it
+        where links of the site are followed as usual at its places.
         """
         log, n = self._open, len(self.ids)
         shown, clicked = log.shown_and_clicked()

@@ -143,19 +143,23 @@ class Refusals:
 
 @dataclass(frozen=True, slots=True)
 class RefusedOrigin:
-    """An origin whose posts were refused ``n`` times, on days from ``first`` to ``last`` (ISO)."""
+    """An origin whose posts were refused ``n`` times, on days from ``first`` to ``last`` (ISO), of
+    them on ``n_days``.
+    """
 
     origin: str
     n: int
     first: str
     last: str
+    n_days: int
 
 
 def refused_origins(
     connection: Connection, *, first_day: int, allowed: Collection[str] = ()
 ) -> tuple[list[RefusedOrigin], int]:
     """The origins that were refused from a day (since 1970, UTC) on and are not ``allowed`` now,
-    the most refused first; and how many posts of origins without a name were.
+    those of the most days first, then the most refused; and how many posts of origins without a
+    name were. A site that was forgotten comes day after day; made-up names mostly do not.
     """
     found: dict[str, list[tuple[int, int]]] = {}
     total = 0
@@ -167,12 +171,18 @@ def refused_origins(
     n_named = sum(n for rows in found.values() for _, n in rows)
     origins = [
         RefusedOrigin(
-            name, sum(n for _, n in rows), *(_date(f(day for day, _ in rows)) for f in (min, max))
+            origin=name,
+            n=sum(n for _, n in rows),
+            first=_date(min(day for day, _ in rows)),
+            last=_date(max(day for day, _ in rows)),
+            n_days=len(rows),
         )
         for name, rows in found.items()
         if not is_allowed(name, allowed)
     ]
-    return sorted(origins, key=lambda each: (-each.n, each.origin)), max(0, total - n_named)
+    return sorted(origins, key=lambda each: (-each.n_days, -each.n, each.origin)), max(
+        0, total - n_named
+    )
 
 
 def origins_of(tallies: dict[str, int]) -> dict[str, int]:

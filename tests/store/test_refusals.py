@@ -107,6 +107,24 @@ def test_every_day_has_its_own_and_allowed_ones_are_not_named_any_more(store: St
     assert tallies(store, DAY + 1)[f"origin {OWN}"] == 2
 
 
+def test_who_comes_day_after_day_stands_before_who_came_often_once(store: Store):
+    """The forgotten site's own before a name that somebody made up; of one day the more often."""
+    made_up, rare = "https://made-up.example", "https://rare.example"
+    for day, counts in enumerate([{OWN: 2}, {OWN: 2, made_up: 50, rare: 1}]):
+        refusals = Refusals()
+        for name, n in counts.items():
+            for _ in range(n):
+                refusals.add(NOT_ALLOWED, name)
+        write(store, refusals, DAY + day)
+
+    with store.reading() as connection:
+        found, _ = refused_origins(connection, first_day=DAY)
+
+    assert [(each.origin, each.n, each.n_days) for each in found] == [
+        (OWN, 4, 2), (made_up, 50, 1), (rare, 1, 1),
+    ]  # fmt: skip
+
+
 def test_refused_posts_are_no_writes_of_their_own(store: Store, monkeypatch: pytest.MonkeyPatch):
     """A thousand of them are one group, some seconds later, and what is left goes at the end."""
     monkeypatch.setattr(group_commit, "REFUSED_SECONDS", 0.3)
