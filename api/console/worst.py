@@ -47,6 +47,9 @@ KINDS = {
 DEALT = "dealt"
 # What the audit calls a link that leads nowhere.
 DEAD = "dead"
+# What it calls a link that goes no more with its page than any other article; its reason is for
+# analysts.
+OFF_TOPIC = "off-topic"
 GRADES = ("broken", "poor", "doubtful")
 
 
@@ -275,8 +278,8 @@ def _is_after(written: str, since: datetime) -> bool:
 def _falls(row: Mapping[str, Any], part: Mapping[str, Any]) -> str:
     lost = max(1, round(row["lost"] or 0))
     return (
-        f"Of 100 readers {_of_100(row['rate'])} follow a link ({counted(row['clicks'], 'click')} in "
-        f"{counted(row['views'], 'view')}, the last {part['days']} days); before it was "
+        f"Of 100 readers {_of_100(row['rate'])} follow a link ({counted(row['clicks'], 'click')} "
+        f"in {counted(row['views'], 'view')}, the last {part['days']} days); before it was "
         f"{_of_100(row['past_rate'])}. The site's own trend aside, some "
         f"{counted(lost, 'click is', 'clicks are')} lost."
     )
@@ -305,7 +308,10 @@ def _seen(row: Mapping[str, Any]) -> str:
 
 def _is_wrong(row: Mapping[str, Any]) -> str:
     title = row["target_title"] or row["target_id"]
-    reason = f"Link {row['position']}, “{title}”: {row['reasons'].partition('; ')[0]}."
+    why = row["reasons"].partition("; ")[0]
+    if row["kinds"].partition("; ")[0] == OFF_TOPIC:
+        why = "the texts have no more in common than any two articles"
+    reason = f"Link {row['position']}, “{title}”: {why}."
     better = row.get("instead_title")
     return f"{reason} Better: “{better}”." if better else reason
 
@@ -332,7 +338,7 @@ def _shown(console: Console, worst: Worst, visit: Visit) -> Response:
         id = worst.next_after(after, kind=kind)
         if id is None:
             return console.go(visit, "/worst", kind=kind, done="That was the last one.")
-        return console.go(visit, "/page", id=id)
+        return console.go(visit, "/page", id=id, kind=kind)
     pages, missing = worst.pages()
     counts = Counter(each for page in pages for each in ("", *KINDS, DEALT) if page.has(each))
     chosen = [page for page in pages if page.has(kind)]

@@ -25,7 +25,7 @@ from recommender.store.rules import Edit, Rule
 from recommender_api.app import Api
 from recommender_api.console import worst
 
-RESULT = re.compile(r'<li>\s*<a href="/console/page\?id=([^"]+)">')
+RESULT = re.compile(r'<li>\s*<a href="/console/page\?id=([^"&]+)(?:&amp;kind=\w+)?">')
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_what_the_commands_write_is_what_the_page_reads():
     """The names they share."""
     assert worst.AUDIT == audit.FILE
     assert set(worst.GRADES) < set(audit.GRADES)
-    assert worst.DEAD in {check.name for check in audit.CHECKS}
+    assert {worst.DEAD, worst.OFF_TOPIC} <= {check.name for check in audit.CHECKS}
     assert {"source_id", "grade", "kinds", "reasons", "target_id"} <= set(audit.COLUMNS)
 
 
@@ -263,3 +263,33 @@ def test_only_an_own_address_leads_out_of_the_console(settings: Settings, val: P
         assert 'href="https://example.org/sleep/two" rel="noreferrer"' in text
         assert 'href="/sleep/one"' not in text
     assert '<span class="address">/sleep/one</span>' in results
+
+
+def test_reasons_of_texts_are_an_editors(settings: Settings, val: Person):
+    """Shares and how sure they are stay in the audit."""
+    recommend(settings, "sleep-1", "knee-1")
+    audited(settings, ("sleep-1", "knee-1", "poor", "off-topic"))
+    path = settings.models / audit.FILE
+    reason = "texts 5 % alike, as any two articles may be (over 99 % sure)"
+    path.write_text(path.read_text().replace("reason off-topic; another", reason))
+
+    text = val.get("/console/worst").text
+
+    assert "“knee-1”: the texts have no more in common than any two articles." in text
+    assert "alike" not in text and "99 %" not in text
+
+
+def test_the_next_page_is_the_next_of_its_kind(settings: Settings, app: Api, val: Person):
+    """The rows carry the kind to the page's list, and so does the way from one to the next."""
+    found(
+        settings,
+        short={"n": 2, "pages": [page("alone"), page("knee-2")]},
+        filled={"n": 2, "pages": [page("sleep-1", fillers=3), page("alone", fillers=2)]},
+    )
+    query = {"kind": "filled", "after": "alone"}
+
+    assert "/console/page?id=sleep-1&amp;kind=filled" in val.get("/console/worst?kind=filled").text
+    assert val.get("/console/worst", params=query).headers["location"] == (
+        "/console/page?id=sleep-1&kind=filled"
+    )
+    assert val.get("/console/page?id=sleep-1&kind=filled").status_code == 200
