@@ -13,7 +13,9 @@ from recommender.bundle import activation, comparisons, experiments, registry
 from recommender.errors import BundleError, ExperimentError, RecommenderError, StoreError
 from recommender.store import rules
 from recommender_api.console.app import Console, Entry
+from recommender_api.console.happened import decided
 from recommender_api.console.visit import Visit
+from recommender_api.console.words import counted
 from recommender_api.schemas import Refusal
 
 # What the history of the console calls it; the name of the bundle follows.
@@ -45,7 +47,7 @@ def _listed(console: Console, visit: Visit) -> Response:
             if each.what.startswith(MADE_LIVE)]  # fmt: skip
     return console.page(
         visit, "bundles", bundles=rows, live=live, before=before, experiment=_running(console),
-        history=done[:N_ROWS], served=_served(console),
+        history=done[:N_ROWS], served=_served(console), counted=counted,
     )  # fmt: skip
 
 
@@ -60,7 +62,7 @@ def _about(console: Console, name: str) -> dict[str, Any]:
         "fault": "",
         "built": datetime.fromisoformat(about.built),
         "window": [_day(moment) for moment in about.data_window],
-        "decided_by": about.decided_by,
+        "decided": decided(about.decided_by, about.learned_from),
         "reason": about.reason,
         "articles": about.n_articles,
         "clicks": about.n_clicks,
@@ -121,6 +123,10 @@ def _html(text: str) -> str:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1:]) + 1)}"
+    # The corner of a table heads nothing.
+    for opened, inside, closed in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opened.type == "th_open" and not inside.content.strip():
+            opened.tag = closed.tag = "td"
     return str(made.renderer.render(tokens, made.options, {}))
 
 

@@ -15,18 +15,20 @@ from starlette.responses import Response
 
 from recommender.bundle import experiments, figures
 from recommender.errors import ExperimentError
+from recommender.events.event import HAND_PICKED
 from recommender_api.console.app import Console, Entry
 from recommender_api.console.notices import DAYS, Kept
 from recommender_api.console.visit import Visit
+from recommender_api.console.words import counted
 
 # Rows of each list on the page; the rest is in the file.
 N_SHOWN = 10
 # A read-out of an experiment is no larger, many times over.
 MAX_READOUT_BYTES = 32 * 1024 * 1024
-# Words for what the log says, of editors.
+# Words for what the log says, of editors; why a link is there is called as on a page's list.
 ORIGINS = {
-    "model": "found by what readers follow",
-    "text": "found by alike texts",
+    "model": "learned",
+    "text": "by text",
     "hand-picked": "picked by hand",
     "pinned": "pinned",
     "explored": "tried out",
@@ -63,14 +65,15 @@ POSTS = {
     "overloaded": "while too many waited",
 }
 
+# What decides, by what the lists were learned from.
 DECIDED = {
-    "model": "What readers follow decides, together with the texts.",
-    "text": "The texts decide; no clicks were good enough to learn from yet.",
-    "hand-picked": "The lists are those picked by hand.",
+    "clicks": "What readers follow decides, together with the texts: such links are “learned”.",
+    "lists": "What the lists picked by hand have in common decides, together with the texts: such "
+    "links are “learned”. No clicks were good enough to learn from yet.",
+    None: "The texts decide: links are “by text”. No clicks were good enough to learn from yet.",
 }
-WORDS = {
-    "origins": ORIGINS, "doubtful": DOUBTFUL, "events": EVENTS, "posts": POSTS, "decided": DECIDED,
-}  # fmt: skip
+BY_HAND = "The lists are those “picked by hand”."
+WORDS = {"origins": ORIGINS, "doubtful": DOUBTFUL, "events": EVENTS, "posts": POSTS}
 
 logger = logging.getLogger("api")
 
@@ -103,6 +106,8 @@ def _shown(console: Console, kept: Kept, visit: Visit) -> Response:
         live_age=None if about is None else _age(console, about.built),
         experiment=_experiment(console),
         words=WORDS,
+        decided=decided,
+        counted=counted,
         n_shown=N_SHOWN,
         of_100=_of_100,
         times=_times,
@@ -154,6 +159,11 @@ def _experiment(console: Console) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def decided(by: str, learned_from: str | None) -> str:
+    """What decides the lists of a bundle, in plain words."""
+    return BY_HAND if by == HAND_PICKED else DECIDED.get(learned_from, by)
+
+
 def _moment(text: Any) -> datetime | None:
     """A moment in ISO 8601, None for what is none."""
     try:
@@ -171,8 +181,8 @@ def _age(console: Console, text: str) -> str:
     if hours < 1:
         return "within the last hour"
     if hours < 36:
-        return f"{round(hours)} hour{'s' if round(hours) != 1 else ''} ago"
-    return f"{round(hours / 24)} days ago"
+        return f"{counted(round(hours), 'hour')} ago"
+    return f"{counted(round(hours / 24), 'day')} ago"
 
 
 def _of_100(rate: float | None) -> str:

@@ -102,6 +102,13 @@ def test_bundles_are_listed_and_their_cards_are_readable(app: Api, settings: Set
     assert "## " not in card.text
 
 
+def test_the_corner_of_a_table_is_no_heading():
+    made = _html("| | 10 % | |\n|---|---|---|\n| shown | 0.2 | |\n")
+
+    assert made.count("<th>") == made.count("</th>") == 1
+    assert "<th></th>" not in made and "<th>10 %</th>" in made
+
+
 def test_a_card_has_no_html_and_no_pictures_of_its_own():
     made = _html("# A <script>alert(1)</script>\n\n![x](https://evil.example/x.png)\n\n"
                  "[y](javascript:alert(1))\n\n| a |\n|---|\n| <b>1</b> |\n")  # fmt: skip

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from shutil import copytree
 
@@ -23,7 +24,10 @@ from recommender.events.event import DAY_MS, Click, Impression
 from recommender.store.database import Store
 from recommender.store.refusals import NOT_ALLOWED, Refusals
 from recommender_api.app import Api
+from recommender_api.console import happened
+from recommender_api.console.happened import ORIGINS, decided
 
+TEMPLATES = Path(happened.__file__).parent / "templates"
 OWN = "https://blog.example.org"
 TODAY = int(NOW.timestamp() * 1000) // DAY_MS
 
@@ -175,3 +179,47 @@ def test_the_experiment_and_what_came_of_it(app: Api, ready: Settings):
     assert "Keep &lt;new&gt;." in who.get("/console/happened").text
     readout.write_text("{")
     assert "cannot be read" in who.get("/console/happened").text
+
+
+@pytest.mark.parametrize(
+    ("by", "learned_from", "words", "has_clicks"),
+    [
+        ("model", "clicks", "What readers follow decides", True),
+        ("model", "lists", "What the lists picked by hand have in common decides", False),
+        ("text", None, "The texts decide", False),
+        ("hand-picked", None, "The lists are those “picked by hand”", True),
+    ],
+)
+def test_what_decides_is_what_was_learned_from(
+    by: str, learned_from: str | None, words: str, has_clicks: bool
+):
+    """Without clicks no reader decides."""
+    sentence = decided(by, learned_from)
+
+    assert sentence.startswith(words)
+    assert ("No clicks" in sentence) != has_clicks
+
+
+def test_how_it_was_learned_is_for_who_opens_it(app: Api, ready: Settings):
+    """The page itself says in plain words what decides."""
+    answers = app.live.answers
+    assert answers is not None and answers.lists is not None
+    about = answers.lists.about
+    reason = f"{about.reason[0].upper()}{about.reason[1:]}."
+
+    page = person(app, "val").get("/console/happened").text
+    bundles = person(app, "ada").get("/console/bundles").text
+
+    for text in map(unescape, (page, bundles)):
+        assert "<p>The texts decide: links are “by text”." in text
+        before, _, after = text.partition(reason)
+        assert after
+        assert before.count("<details>") == before.count("</details>") + 1
+
+
+def test_links_are_called_as_on_a_pages_list():
+    """One word for one thing."""
+    marks = (TEMPLATES / "listed.html.j2").read_text(encoding="utf-8")
+
+    for origin, words in ORIGINS.items():
+        assert origin == "not known" or f'"{origin}": "{words}"' in marks
