@@ -5,7 +5,9 @@ import pytest
 from recommender_api.console.words import counted, page_address
 
 
-@pytest.mark.parametrize("url", ["https://example.org/a?b#c", "HTTP://example.org", "http://[::1]/a"])
+@pytest.mark.parametrize(
+    "url", ["https://example.org/a?b#c", "HTTP://example.org", "http://[::1]/a"]
+)
 def test_an_own_address_is_a_link(url: str):
     assert page_address(f" {url}") == url
 
