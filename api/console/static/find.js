@@ -3,6 +3,12 @@
 "use strict";
 (() => {
   const links = () => [...document.querySelectorAll(".results > li > a:first-child")];
+  // What is spoken stands in a region that is there before its text comes.
+  document.addEventListener("htmx:afterSettle", () => {
+    const said = document.querySelector("#found [data-said]");
+    const text = said ? said.textContent.replace(/\s+/g, " ").trim() : "";
+    document.getElementById("spoken").textContent = text;
+  });
   const field = () => document.querySelector("[data-key-search]");
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;

@@ -266,8 +266,12 @@ def test_an_article_is_found_and_opened_by_keys_alone(browser: Any, address: str
     desk.sign_in("val", "/console/")
     page, keys = desk.page, desk.page.keyboard
 
+    page.evaluate("window.region = document.getElementById('spoken')")
     keys.type("knee")
     page.wait_for_selector("#found[data-asked=knee] .results")
+    # The region is the same that was there before, so that what comes into it is spoken.
+    page.wait_for_function("window.region.isConnected && / found/.test(window.region.textContent)")
+    assert page.locator("#found [role=status]").count() == 0
     keys.press("ArrowDown")
     keys.press("ArrowDown")
     second = page.locator(".results a").nth(1).inner_text()
