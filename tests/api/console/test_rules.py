@@ -119,7 +119,7 @@ def test_a_title_that_one_article_has_names_it(app: Api, ed: Person):
     assert save(ed, action="block", source=PAGE, target=title.upper()).status_code == 303
     assert [rule.target for rule in there(app)] == [OTHER]
     seen = text_of(upload(ed, f'action,source,target\nblock,*,"{title}"\n'.encode()))
-    assert "1 lines: 1 added" in seen
+    assert "1 line: 1 added" in seen
     assert f"“{title}” is taken for {OTHER}" in seen
     several = text_of(save(ed, action="block", source=PAGE, target="knee"))
     assert "Several articles have “knee”. Which of these?" in several
