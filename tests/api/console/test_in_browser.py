@@ -274,7 +274,7 @@ def test_an_article_is_found_and_opened_by_keys_alone(browser: Any, address: str
     assert page.locator("#found [role=status]").count() == 0
     keys.press("ArrowDown")
     keys.press("ArrowDown")
-    second = page.locator(".results a").nth(1).inner_text()
+    second = page.locator(".results > li > a").nth(1).inner_text()
     assert page.evaluate("document.activeElement.textContent") == second
     keys.press("/")
     keys.type("quok")
