@@ -10,13 +10,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from recommender.config import Settings
+from recommender_api.app import create_app
 from recommender_api.http import MAX_RULES_BYTES
+from recommender_api.logs import paths_of
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "docs" / "deploy" / "nginx"
@@ -265,6 +269,41 @@ def test_metrics_are_for_the_machine_itself(proxy: Proxy):
     """By the address alone; the key is asked for besides, by the server."""
     assert proxy.ask("/metrics")[0] == 200
     assert proxy.ask("/metrics", X_From="203.0.113.7")[0] == 403
+
+
+def test_the_log_has_the_paths_that_the_server_has_and_no_others(proxy: Proxy, tmp_path: Path):
+    """Every route is named; an article's id in a mistyped one, or below the console, is not."""
+    site = Settings(
+        database=f"sqlite:///{tmp_path / 'store.db'}", models=tmp_path / "models",
+        editorial=tmp_path / "editorial.csv", admin_key="k" * 40, console="on",
+    )  # fmt: skip
+    app = create_app(site, clock=lambda: datetime.now(UTC))
+    app.stored.close()
+    routes = sorted(set(paths_of(app.routes)))
+    others = {
+        "/console/page/depression": "/console/...",
+        "/v1/related/depression": "/v1/...",
+        "/v1/models/a/b/activate": "/v1/...",
+        "/health/depression": "/health/...",
+        "/widget-depression.js": "/...",
+        "/depression": "/...",
+        "/consoledepression": "/...",
+    }
+    expected = [*routes, *others.values()]
+
+    for path in [*routes, *others]:
+        proxy.ask(re.sub(r"{\w+}", "depression", path))
+    end = time.monotonic() + 10
+    logged: list[str] = []
+    while len(logged) < len(expected) and time.monotonic() < end:
+        text = (proxy.folder / "access.log").read_text(encoding="utf-8")
+        # Before them it was asked whether it was there.
+        logged = re.findall(r'"GET (\S+) HTTP', text.partition('"GET /console ')[2])
+        logged = ["/console", *logged]
+        time.sleep(0.05)
+
+    assert len(routes) > 20
+    assert logged == expected
 
 
 def test_the_log_does_not_say_who_read_what(proxy: Proxy):
