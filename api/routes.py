@@ -128,15 +128,15 @@ def _health(app: FastAPI, live: Live) -> None:
 
     @app.get("/health/ready", tags=["health"], summary="Can it answer?", responses=documented(503))
     async def ready() -> Ready:
-        """503 until a bundle is live, and while the store is another site's or a new one; `detail`
-        is the reason, and what to do. Lists are served meanwhile, without a bundle fallback lists,
-        as far as the store has articles.
+        """503 until a bundle is live, and while the store is another site's, a new one or one of a
+        newer release; `detail` is the reason, and what to do. Lists are served meanwhile, without
+        a bundle fallback lists, as far as the store has articles.
         """
         if live.answers is None:
             raise Refusal(503, "not_ready", live.fault or "Nothing is loaded yet.")
         if live.answers.lists is None:
             raise Refusal(503, "not_ready", f"{live.fault}; {REMEDY}")
-        if live.stranger is not None:
+        if live.stranger is not None or live.stored.is_newer:
             raise Refusal(503, "not_ready", str(live.faults()))
         return Ready(model=live.answers.lists.name, fault=live.faults())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging.config
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 import uvicorn
 
 from recommender.config import PREFIX, Settings
-from recommender.errors import SettingsError
+from recommender.errors import SettingsError, StoreError
 from recommender_api import logs
 from recommender_api.metrics import FOLDER
 
@@ -62,7 +63,9 @@ def serve(
         # Workers are processes of their own and read their settings from the environment.
         for field in fields(settings):
             os.environ[PREFIX + field.name.upper()] = str(getattr(settings, field.name))
-        # What the application takes is loaded by them alone: the parent starts them at once.
+        logging.config.dictConfig(logs.config(level=settings.log_level, format=settings.log_format))
+        _bring_up_to_date(settings)
+        # What the application takes is loaded by them alone.
         by_name = "recommender_api.app:from_environment"
         with _metrics_folder() as folder:
             # Each counts in a file of this folder, and whichever is asked adds them up.
@@ -81,6 +84,21 @@ def serve(
             return create_app(settings, clock=lambda: datetime.now(UTC), extra=site)
 
         _run(app, settings, host, port)
+
+
+def _bring_up_to_date(settings: Settings) -> None:
+    """Have the store's tables be those of this release, once, before several workers open it."""
+    from recommender.store.database import Store
+    from recommender_api.store_connection import BUSY_SECONDS, STATEMENT_SECONDS
+
+    # What is wrong with the store is told, and tried again, by the workers.
+    with suppress(StoreError):
+        Store(
+            settings.database,
+            create=False,
+            busy_seconds=BUSY_SECONDS,
+            statement_seconds=STATEMENT_SECONDS,
+        ).close()
 
 
 def _run(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from recommender.config import Settings
-from recommender.errors import StoreError
+from recommender.errors import NewerStoreError, StoreError
 from recommender.events.slate_token import Signer
 from recommender.store import exports
 from recommender.store.database import Store, rename, signing_keys, store_name
@@ -59,6 +59,8 @@ class Stored:
         self.signer = Signer([])
         self.journal: Journal | None = None
         self.fault: str | None = None
+        # Whether there is none since it was made by a newer release, which no waiting mends.
+        self.is_newer = False
         self._keys: list[bytes] = []
         self._exported: dict[
             bytes, int
@@ -97,7 +99,9 @@ class Stored:
                     raise
             except StoreError as exc:
                 self._log(str(exc))
+                self.is_newer = isinstance(exc, NewerStoreError)
                 return False
+            self.is_newer = False
             self.signer = self._signer_of(self.name)
             self.journal = Journal(store, clock=self.now_ms)
             self.store, self.fault = store, None

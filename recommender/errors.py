@@ -107,6 +107,10 @@ class StoreError(RecommenderError):
     """The store is missing, was made by a newer release, or is out of reach."""
 
 
+class NewerStoreError(StoreError):
+    """The store was made by a newer release: waiting helps nobody, upgrading does."""
+
+
 class EditorialError(RecommenderError):
     """A line of the editors' rules has a fault."""
 

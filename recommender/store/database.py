@@ -9,8 +9,10 @@ Everything that writes does so in one transaction: an import is there whole or n
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -30,8 +32,9 @@ from recommender.store.event_writer import EventWriter, Received
 from recommender.store.keys import number_ids, upsert
 from recommender.store.page_clicks import find_views
 from recommender.store.pieces import settle_some
-from recommender.store.schema import check_version, migrate
+from recommender.store.schema import STEPS, check_version, is_older, migrate
 
+logger = logging.getLogger("api")
 # Errors of a file that is none of SQLite's, or has become one that makes no sense.
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # What a store is known by: a name, which bundles remember, and the keys that sign its tokens. They
@@ -96,9 +99,18 @@ class Store:
         elif file.is_empty() or not self._has_tables():
             raise StoreError(f"{self.name}: there is no store in it; recommender import makes one")
         if self._database.writing:
+            with self.reading() as connection:
+                older = is_older(connection)
+            since = time.monotonic()
             with self.transaction() as connection:
-                self.was_made = migrate(connection) == 0
+                if older:
+                    self._database.unlimit(connection)
+                before = migrate(connection)
+                self.was_made = before == 0
                 self._mark = _mark(connection)
+            if 0 < before < len(STEPS):
+                seconds = time.monotonic() - since
+                logger.warning("done, %.0f s: the store has schema %d", seconds, len(STEPS))
             return
         with self.reading() as connection:
             check_version(connection, older=older)

@@ -10,6 +10,7 @@ acknowledging what it is sent; so with ``statement_seconds`` there is a limit on
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import sqlite3
@@ -297,6 +298,15 @@ class Engine:
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(1000 * seconds)}")
         raw: Any = connection.connection.dbapi_connection
         raw.seconds = seconds + GRACE_SECONDS
+
+    def unlimit(self, connection: Connection) -> None:
+        """Let the statements of this transaction take any time."""
+        if self.is_sqlite or not self.statement_seconds:
+            return
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            connection.exec_driver_sql(f"SET LOCAL {name} = 0")
+        raw: Any = connection.connection.dbapi_connection
+        raw.seconds = math.inf
 
     def cut_wal(self) -> None:
         """Cut SQLite's log of writes if it is long and no reader stays for long."""

@@ -6,12 +6,16 @@ share one transaction. A store made by a newer release is refused, not guessed a
 
 from __future__ import annotations
 
+import logging
+
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from recommender.errors import StoreError
+from recommender.errors import NewerStoreError, StoreError
 from recommender.store.action_sources import fill_all
 from recommender.store.finding import rebuild
+
+logger = logging.getLogger("api")
 
 
 def _first(connection: Connection) -> None:
@@ -283,20 +287,34 @@ MIGRATION_LOCK = 7_263_550_142
 
 def migrate(connection: Connection, *, to: int = len(STEPS)) -> int:
     """Bring the store up to date, or to an older version; returns the version it had, 0 if there
-    was none. ``StoreError`` if it was made by a newer release.
+    was none. ``NewerStoreError`` if it was made by a newer release. Another process that does it
+    is waited for.
     """
     if connection.dialect.name == "postgresql":  # SQLite's writers come one at a time anyway
+        patience = connection.scalar(sql.text("SELECT current_setting('lock_timeout')"))
+        keep = sql.text("SELECT set_config('lock_timeout', :patience, true)")
+        connection.execute(keep, {"patience": "0"})
         connection.execute(sql.text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+        connection.execute(keep, {"patience": patience})
     connection.execute(
         sql.text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     )
     version = _version(connection)
+    if 0 < version < to:
+        logger.warning("bringing the store from schema %d to %d: do not stop", version, to)
     for number, step in enumerate(STEPS[version:to], start=version + 1):
         step(connection)
         connection.execute(
             sql.text("INSERT INTO schema_version (version) VALUES (:version)"), {"version": number}
         )
     return version
+
+
+def is_older(connection: Connection) -> bool:
+    """Is there a store of an older release? ``NewerStoreError`` as in ``migrate``."""
+    if not sql.inspect(connection).has_table("schema_version"):
+        return False
+    return 0 < _version(connection) < len(STEPS)
 
 
 def check_version(connection: Connection, *, older: bool = False) -> None:
@@ -314,7 +332,7 @@ def check_version(connection: Connection, *, older: bool = False) -> None:
 def _version(connection: Connection) -> int:
     version = connection.scalar(sql.text("SELECT MAX(version) FROM schema_version")) or 0
     if version > len(STEPS):
-        raise StoreError(
+        raise NewerStoreError(
             f"the store has schema version {version}, this release knows {len(STEPS)}: upgrade"
         )
     return int(version)

@@ -1,6 +1,7 @@
 """A server beside the wrong store sends lists, and says that the clicks on them are lost."""
 
 import logging
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -9,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sql
 from asking import BEARER, KEY, NOW, Client, articles, ids, is_error, publish
 
 from recommender.articles.article import Article
 from recommender.articles.batch import Batch
 from recommender.config import Settings
 from recommender.store.database import Store
+from recommender.store.schema import STEPS
 from recommender.training.pipeline import Options, build
 from recommender_api.app import create_app
+from recommender_api.serve import serve
 
 PAGES = [article for article in articles() if not article.stub]
 
@@ -183,3 +187,52 @@ def test_a_store_out_of_reach_is_a_fault_and_no_stranger(
 
     assert not is_foreign(app)
     assert "cannot be made" in Client(app).get("/health/ready").json()["fault"]
+
+
+def test_a_store_of_a_newer_release_is_not_ready(served: Callable[[str], Any], tmp_path: Path):
+    """No waiting mends it; when it is gone the server is ready again."""
+    database = filled(f"sqlite:///{tmp_path / 'store.db'}", PAGES)
+    with sqlite3.connect(tmp_path / "store.db") as raw:
+        raw.execute("INSERT INTO schema_version VALUES (999)")
+    app = served(database)
+    client = Client(app)
+
+    ready = client.get("/health/ready")
+    assert is_error(ready, 503, "not_ready")
+    assert "schema version 999" in ready.json()["detail"]
+    assert "upgrade" in ready.json()["detail"]
+    assert ids(client.get("/v1/related?id=knee-1"))
+
+    with sqlite3.connect(tmp_path / "store.db") as raw:
+        raw.execute("DELETE FROM schema_version WHERE version = 999")
+    app.stored.poll(lambda: None)
+    assert not app.stored.is_newer
+
+
+def test_several_workers_start_with_a_store_that_is_up_to_date(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Their parent has seen to it, once, and does not make one where there is none."""
+    database = f"sqlite:///{tmp_path / 'store.db'}"
+    found = []
+
+    def started(*_: Any) -> None:
+        found.append((tmp_path / "store.db").exists())
+        if found[-1]:
+            Store(database, writing=False).close()
+
+    monkeypatch.setattr("recommender_api.serve._run", started)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    settings = Settings(database=database, models=models)
+
+    serve(settings, host="127.0.0.1", port=0, workers=2)
+    with sqlite3.connect(tmp_path / "store.db") as raw:
+        raw.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        raw.execute("INSERT INTO schema_version VALUES (3)")
+        engine = sql.create_engine(database)
+    with engine.begin() as connection:
+        for step in STEPS[:3]:
+            step(connection)
+    serve(settings, host="127.0.0.1", port=0, workers=2)
+
+    assert found == [False, True]

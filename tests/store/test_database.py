@@ -1,5 +1,6 @@
 """The store keeps what it was given, whole or not at all, on SQLite and on PostgreSQL alike."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -16,11 +17,12 @@ from recommender.articles.article import Article, from_record, stub_for
 from recommender.articles.batch import Batch, RawPage
 from recommender.articles.reader import document_of
 from recommender.articles.text_page import Page
-from recommender.errors import ArticleError, EventError, StoreError
+from recommender.errors import ArticleError, EventError, NewerStoreError, StoreError
 from recommender.events.event import Click, Event, Impression, PageView, parse
 from recommender.events.slate_token import Signer, Slate
 from recommender.files import Problem
 from recommender.store import articles as article_tables
+from recommender.store import schema
 from recommender.store.database import Store, known_name, signing_keys, store_name
 from recommender.store.keys import CHUNK
 from recommender.store.schema import STEPS
@@ -651,6 +653,42 @@ def test_a_store_of_every_earlier_schema_is_brought_up_to_date(database: str, ve
         assert store.last_change() == 1
 
 
+def test_bringing_a_store_up_to_date_is_told_and_nothing_cuts_it_short(
+    database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """It takes a large one minutes, in the service too, and whoever comes meanwhile waits."""
+    made_by(database, len(STEPS) - 1)
+
+    def slow(connection: sql.engine.Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sql.text("SELECT pg_sleep(2.5)"))
+        STEPS[-1](connection)
+
+    monkeypatch.setattr(schema, "STEPS", (*STEPS[:-1], slow))
+    failed: list[StoreError] = []
+
+    def open_it() -> None:
+        try:
+            Store(database, busy_seconds=1, statement_seconds=1).close()
+        except StoreError as exc:
+            failed.append(exc)
+
+    threads = [threading.Thread(target=open_it) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failed == []
+    older, now = len(STEPS) - 1, len(STEPS)
+    first, last = caplog.messages
+    assert first == f"bringing the store from schema {older} to {now}: do not stop"
+    assert re.fullmatch(rf"done, \d+ s: the store has schema {now}", last)
+    caplog.clear()
+    Store(database).close()
+    assert caplog.messages == []
+
+
 def test_what_was_forgotten_before_layouts_counted_is_kept(database: str):
     """It was in a layout nobody knows."""
     made_by(
@@ -721,7 +759,7 @@ def test_a_store_of_a_newer_release_is_refused(database: str):
     with Store(database) as store, store.transaction() as connection:
         connection.execute(sql.text("INSERT INTO schema_version VALUES (999)"))
 
-    with pytest.raises(StoreError, match="schema version 999, this release knows"):
+    with pytest.raises(NewerStoreError, match="schema version 999, this release knows"):
         Store(database)
 
 
