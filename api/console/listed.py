@@ -31,6 +31,7 @@ from recommender_api.console.app import Console
 from recommender_api.console.drafts import Draft
 from recommender_api.console.rules import StoreCatalogue
 from recommender_api.console.visit import Visit, whole
+from recommender_api.console.words import page_address
 from recommender_api.schemas import Refusal
 
 # Rows of the history that stand on the page.
@@ -218,7 +219,8 @@ def _saved(console: Console, visit: Visit, id: str, at: str, drafts: Sequence[Dr
     idle = [each.why for each in found if each.rule.number in numbers and each.why]
     if idle:
         said = f"Saved, but not all of it does something now: {'; '.join(idle)}."
-    return console.go(visit, "/page", id=id, at=at, saved=str(done.action), done=said)
+    query = {"at": at, "kind": visit.field("kind"), "saved": str(done.action)}
+    return console.go(visit, "/page", id=id, done=said, **query)
 
 
 def _check_known(console: Console, id: str, drafts: Sequence[Draft]) -> None:
@@ -242,7 +244,7 @@ def _undone(console: Console, visit: Visit) -> Response:
         fault = f"That cannot be undone: {exc}"
         return _page(console, visit, id, "", [], fault=fault, status=422)
     console.live.refresh()
-    return console.go(visit, "/page", id=id, done="Undone.")
+    return console.go(visit, "/page", id=id, kind=visit.field("kind"), done="Undone.")
 
 
 def _page(
@@ -273,6 +275,9 @@ def _page(
         every=EVERYWHERE,
         written=partial(as_written, zone=console.zone),
         reason=reason,
+        page_address=page_address,
+        # Which of the worst lists he goes through.
+        kind=visit.field("kind") or visit.query("kind"),
         kinds=KINDS,
         sentence=_sentence,
     )

@@ -84,12 +84,19 @@ class Editing:
     def press(self, button: str, *, at: str = "", **fields: str) -> "Editing":
         """Press a button; ``fields`` are typed into the last draft first."""
         drafts = drafted(self.answer.text)
+        kind = fields.pop("kind", "")
         if fields:
             drafts[-1] |= fields
         form: dict[str, list[str] | str] = {
             field: [row[field] for row in drafts] for field in FIELDS
         }
-        form |= {"token": self.who.token, "page": self.page, "at": at, "press": button}
+        form |= {
+            "token": self.who.token,
+            "page": self.page,
+            "at": at,
+            "press": button,
+            "kind": kind,
+        }
         self.answer = self.who.post("/console/page", data=form)
         return self
 
@@ -259,6 +266,20 @@ def test_what_would_do_nothing_is_named_before_and_after_saving(app: Api, ed: Pe
     assert "2026-11-01" in page.answer.text.partition('class="notice"')[2].partition("</p>")[0]
     page.press("discard").press(f"pin 2:{other}").saved()
     assert "It is live here now" in page.answer.text
+
+
+def test_whoever_goes_through_one_kind_of_worst_lists_stays_in_it(ed: Person):
+    """Also after a preview, after saving and after undoing."""
+    page = Editing(ed)
+    page.answer = ed.get("/console/page", params={"id": PAGE, "kind": "short"})
+    onward = f"/console/worst?after={PAGE}&amp;kind=short"
+    assert onward in page.answer.text
+
+    page.press(f"block {page.ids[0]}", kind="short")
+    assert onward in page.answer.text
+    page.press("save", kind="short")
+    page.answer = ed.get(page.answer.headers["location"])
+    assert onward in page.answer.text
 
 
 def test_viewers_see_the_list_as_on_a_day(app: Api):
