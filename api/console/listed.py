@@ -29,7 +29,7 @@ from recommender_api.answers import Answers
 from recommender_api.console import drafts as drafting
 from recommender_api.console.app import Console
 from recommender_api.console.drafts import Draft
-from recommender_api.console.rules import StoreCatalogue
+from recommender_api.console.rules import StoreCatalogue, TitledCatalogue
 from recommender_api.console.visit import Visit, whole
 from recommender_api.console.words import page_address
 from recommender_api.schemas import Refusal
@@ -149,7 +149,7 @@ def _sent(console: Console, visit: Visit) -> Response:
         elif press == "add" or (press == "preview" and visit.field("add")):
             # The Enter key presses the first button of a form, which shows the preview.
             named, place = visit.field("add"), visit.field("add_at") or "1"
-            known, _ = _answers(console).shelf.named(named)
+            known, _ = TitledCatalogue(console, _answers(console)).named(named)
             if known is None:
                 return _page(console, visit, id, at, drafts, choice=_choice(console, named, place))
             press, of = "pin", f"{place}:{known}"

@@ -243,6 +243,7 @@ def test_another_article_is_pinned_by_name(app: Api, ed: Person):
         return listed(answer.text)[0], re.findall(r'value="pin 1:([^"]*)"', choice)
 
     assert typed("knee-3")[0] == "knee-3"
+    assert typed("Meniscus tendon and stairs")[0] == "knee-3"
     assert typed("https://example.org/knee/3?page=2")[0] == "knee-3"
     assert typed("cartilage meniscus") == (before[0], ["knee-2", "knee-1"])
     assert "knee-3" in typed("knee-33")[1]
