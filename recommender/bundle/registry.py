@@ -14,6 +14,7 @@ when a bundle is published and activated.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -243,8 +244,19 @@ def scratch_folder(models: Path, name: str) -> Iterator[Path]:
     folder.mkdir()
     try:
         yield folder
+    except OSError as exc:
+        if exc.filename is not None:
+            raise
+        # A disk that is full does not say which.
+        raise OSError(exc.errno or errno.EIO, exc.strerror or str(exc), str(models)) from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_place(models: Path) -> None:
+    """``OSError`` if no bundle can be written there."""
+    with scratch_folder(models, "trial"):
+        pass
 
 
 def read(bundle: Path) -> Manifest:

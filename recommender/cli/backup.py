@@ -59,6 +59,7 @@ def backup(file: Path, with_bundle: bool, as_json: bool) -> None:
         registry.verify(folder)
         files |= {f"{MODELS}/{folder.name}/{path.name}": path for path in sorted(folder.iterdir())}
     with Store(settings.database, writing=False, older=True) as store:
+        file.parent.mkdir(parents=True, exist_ok=True)
         about = write(store, file, files=files, now=now())
     outside = [name for name in sorted(os.environ) if name.startswith(PREFIX)]
     if as_json:

@@ -190,6 +190,7 @@ def train(
             else:
                 say(f"not trained: {news} since the live bundle was built, fewer than {if_new:,}")
             return
+        registry.check_place(settings.models)  # better known before than after, too
         built, promotion = at or now(), None
         if promote_if_better:
             from recommender.evaluation.promotion import Rules, train_guarded

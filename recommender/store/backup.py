@@ -83,7 +83,7 @@ def write(store: Store, path: Path, *, files: Mapping[str, Path], now: datetime)
     _check_place(store, path)
     with _scratch(path) as scratch:
         if store.engine.dialect.name == "sqlite":
-            _copy_file(store, scratch)
+            _copy_file(store, scratch, name=str(path))
         else:
             with Store(f"sqlite:///{scratch}") as made:
                 _copy_rows(store, made)
@@ -190,10 +190,17 @@ def restore(path: Path, url: str) -> str | None:
 # Copies
 
 
-def _copy_file(store: Store, path: Path) -> None:
-    """A copy of SQLite's, as the store stands now, whatever is written meanwhile."""
+def _copy_file(store: Store, path: Path, *, name: str) -> None:
+    """A copy of SQLite's, as the store stands now, whatever is written meanwhile. ``StoreError``
+    names the copy by ``name`` if there is no room for it.
+    """
     with store.reading() as connection, closing(_opened(path)) as copy:
-        cast("sqlite3.Connection", connection.connection.dbapi_connection).backup(copy)
+        try:
+            cast("sqlite3.Connection", connection.connection.dbapi_connection).backup(copy)
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
+                raise
+            raise StoreError(f"{name}: cannot be written: {exc}") from exc
 
 
 def _forget_passing(raw: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from recommender.bundle import registry
 from recommender.cli.main import main
+from recommender.store import backup as backups
 from recommender.store.database import Store
 
 PAGES = [
@@ -222,3 +223,41 @@ def test_what_goes_back_with_the_store_is_said(site: Path, capfd: pytest.Capture
     assert "view mine: no part of a store" in said
     assert "accounts, roles, passwords and the signing key are as they were at the backup" in said
     assert "RECOMMENDER_PREVIOUS_KEY_HOURS=0" in said
+
+
+def test_a_disk_that_is_full_is_named_by_what_was_to_be_written(
+    site: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """The backup, not the store, in a folder that is made if need be; nothing is left there."""
+    opened = backups._opened
+
+    def small(path: Path, mode: str = "rw") -> sqlite3.Connection:
+        raw = opened(path, mode)
+        raw.execute("PRAGMA max_page_count = 3")
+        return raw
+
+    with monkeypatch.context() as patched:
+        patched.setattr(backups, "_opened", small)
+        assert main(["backup", "backups/kept.db"]) == 1
+
+    said = capfd.readouterr().err
+    assert "backups/kept.db: cannot be written: database or disk is full" in said
+    assert list((site / "backups").iterdir()) == []
+    assert main(["backup", "backups/kept.db"]) == 0
+
+
+def test_training_finds_out_at_once_that_it_has_no_place(
+    site: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing is trained for a folder that takes no bundle; a full one is named."""
+    monkeypatch.setenv("RECOMMENDER_MODELS", "editorial.csv/models")
+    monkeypatch.setattr("recommender.training.pipeline.build", None)
+
+    assert main(["train"]) == 1
+
+    assert "recommender: editorial.csv/models: " in capfd.readouterr().err
+    with (
+        pytest.raises(OSError, match=r"No space left on device: '.*models'"),
+        registry.scratch_folder(site / "models", "b"),
+    ):
+        raise OSError(28, "No space left on device")
