@@ -142,9 +142,10 @@ def export(
     finally:
         if slates is not None:
             slates.store.close()
+    files = "file" if done.n_changed == 1 else "files"
     say(
         f"{done.n_written:,} lists of bundle {bundle.name} written to {folder}: "
-        f"{done.n_changed:,} files changed, {done.n_unchanged:,} are as they were"
+        f"{done.n_changed:,} {files} changed, {done.n_unchanged:,} are as they were"
     )
     if slates is not None and slates.n_signed:
         _say_until(slates, settings)

@@ -33,7 +33,10 @@ def notebooks(folder: Path, force: bool) -> int:
         say(f"{len(done.written)} notebooks written to {folder}, for {site}:")
         say(*(f"  {name}" for name in done.written))
         if find_spec("jupyterlab") is None:
-            say("To open them, install Jupyter: pip install 'recommender[notebooks]'; then run:")
+            say(
+                "To open them, install Jupyter: in the project's folder, "
+                "pip install '.[notebooks]'; then run:"
+            )
         else:
             say("To open them, run:")
         say(f"  jupyter lab {shlex.quote(str(folder))}")

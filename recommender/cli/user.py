@@ -46,6 +46,8 @@ def add(name: str, role: str) -> None:
     """
     from recommender.store import accounts
 
+    # Before a password is asked for.
+    accounts.check_parts()
     with _store() as store:
         accounts.add(store, name, role=role, password=_password(), now_ms=_now_ms())
     say(f"account {name}, {role}, is made")

@@ -20,6 +20,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sql
@@ -354,3 +355,9 @@ def _nobodys() -> str:
 def _digest(secret: str) -> str:
     """Secrets are random and long, so that a plain hash keeps them."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def check_parts() -> None:
+    """``MissingExtra`` unless what accounts take is installed."""
+    if find_spec("argon2") is None or find_spec("zxcvbn") is None:
+        raise MissingExtra("the console", "console")

@@ -50,6 +50,8 @@ def test_it_says_what_it_wrote_and_until_when_that_reports(site: Path, capfd):
     ]
     assert "RECOMMENDER_ALLOWED_ORIGINS" in first
     assert "0 files changed, 4 are as they were" in again
+    next((site / "out").glob("*.html")).unlink()
+    assert "1 file changed, 3 are as they were" in export(capfd, "--format", "html")[0]
     assert "valid until 2027-05-30 00:00 UTC (3 unchanged lists keep their tokens)" in again
     assert "--site names what they are relative to" in remarks
 

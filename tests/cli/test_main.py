@@ -827,3 +827,14 @@ def test_the_rule_on_listing_pages_is_a_setting(
 
     found = json.loads(capfd.readouterr().out)["listings"]
     assert found == {"rule": "on", "n_found": 0, "examples": []}
+
+
+def test_an_account_is_not_asked_for_a_password_that_nothing_can_keep(
+    here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Without the extra that is all there is to hear, also where there is no store."""
+    monkeypatch.setattr("recommender.store.accounts.find_spec", lambda name: None)
+
+    assert main(["user", "add", "ann", "--role", "editor"]) == 1
+
+    assert "the console needs an optional part" in capfd.readouterr().err
