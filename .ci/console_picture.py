@@ -56,7 +56,7 @@ def main() -> None:
             page.get_by_label("Password").fill(PASSWORD)
             page.keyboard.press("Enter")
             links = page.locator("ol.links[data-page] > li")
-            links.nth(4).locator(".handle").drag_to(links.nth(1))
+            links.nth(3).locator(".handle").drag_to(links.nth(1))
             page.get_by_label("Reason").fill("what readers ask next")
             page.get_by_role("heading", level=1).hover()
             page.screenshot(path=ROOT / "docs" / "console.png")
