@@ -54,16 +54,20 @@ def served(settings: Settings, *, clock: Clock | None = None) -> Iterator[Api]:
 
 
 class Person(Client):
-    """A browser that keeps ``cookies``, and the ``token`` of the page it read last."""
+    """A browser that keeps ``cookies``, and the ``token`` of the page it read last; ``headers`` go with
+    all it asks for.
+    """
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, headers: dict[str, str] | None = None) -> None:
         super().__init__(app)
+        self.headers = headers or {}
         self.cookies: dict[str, str] = {}
         self.token = ""
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         kept = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = {**({"cookie": kept} if kept else {}), **more.pop("headers", {})}
+        cookie = {"cookie": kept} if kept else {}
+        headers = {**self.headers, **cookie, **more.pop("headers", {})}
         answer = super().request(method, path, headers=headers, **more)
         for text in answer.headers.get_list("set-cookie"):
             name, _, value = text.partition(";")[0].partition("=")

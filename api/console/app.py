@@ -131,7 +131,7 @@ class Console:
         self.zone = ZoneInfo(settings.time_zone)
         self.menu: list[Entry] = []
         # Attempts to sign in and to change a password: so many at once, and in a minute, of one
-        # address and of one account.
+        # address. Those on an account are counted in the store, where a stranger's are his own.
         self.attempts = Clients(
             rate=ATTEMPTS, trusted_proxies=settings.trusted_proxies, allowed_origins=""
         )
@@ -228,13 +228,12 @@ class Console:
             )
         ]
 
-    def wait(self, request: Request, account: str) -> float:
-        """Seconds until another attempt may be made from where this comes, or on this account from
-        anywhere; 0 if it may be made now, and then it counts.
+    def wait(self, request: Request) -> float:
+        """Seconds until another attempt may be made from where this comes; 0 if it may be made now,
+        and then it counts.
         """
         # Whoever comes from this machine itself counts too.
-        client, now = self.attempts.client(request.scope) or "here", self.ticks()
-        return self.attempts.wait(client, now) or self.attempts.wait(f"account {account}", now)
+        return self.attempts.wait(self.attempts.client(request.scope) or "here", self.ticks())
 
     def _done(self, visit: Visit) -> str:
         """What the form before has done; nothing that a link of others says."""

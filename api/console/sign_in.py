@@ -36,7 +36,6 @@ from recommender_api.schemas import Refusal
 # stands twice.
 MAX_WAITING = 8
 MAX_FORM_BYTES = 4_096
-MAX_NAME = 64
 LOST = "You were signed out before that could be done, so it was not done."
 WRONG = "That name and password do not go together, or too many attempts failed: then wait a while."
 
@@ -90,7 +89,7 @@ class SignIn:
         client = self.console.attempts.client(request.scope) or "here"
         if client in self.waiting:
             raise overloaded("An attempt from here is under way.")
-        if seconds := self.console.wait(request, name[:MAX_NAME]):
+        if seconds := self.console.wait(request):
             wait = math.ceil(seconds)
             fault = f"Too many attempts. Please try again in {wait} seconds."
             response = self._form(request, next=next, name=name, fault=fault, status=429)
@@ -165,7 +164,7 @@ def _new_password(console: Console, visit: Visit) -> Response:
     except AccountError as exc:
         sentence = str(exc)
         return _account(console, visit, f"{sentence[0].upper()}{sentence[1:]}.")
-    if seconds := console.wait(visit.request, name):
+    if seconds := console.wait(visit.request):
         wait = f"Too many attempts. Please try again in {math.ceil(seconds)} seconds."
         return _account(console, visit, wait)
     if not accounts.is_password(console.store, name, old, now_ms=now_ms):

@@ -261,6 +261,21 @@ def test_guessing_is_slow_for_one_account(app: Api, clock: Clock):
     assert Person(app).sign_in("ed").status_code == 303
 
 
+def test_a_stranger_does_not_keep_an_editor_out(settings: Settings):
+    """However often he tries from elsewhere: an address has attempts of its own, and so has a
+    browser that was in before.
+    """
+    with served(replace(settings, trusted_proxies="127.0.0.1")) as app:
+        known = {"recommender-known": person(app, "ed").cookies["recommender-known"]}
+        for number in range(40):
+            stranger = Person(app, {"x-forwarded-for": f"192.0.2.{number}"})
+            stranger.sign_in("ed", "a guess")
+        editor = Person(app, {"x-forwarded-for": "198.51.100.7"})
+        editor.cookies = known
+
+        assert editor.sign_in("ed").status_code == 303
+
+
 def test_a_known_browser_may_not_guess_for_ever(app: Api):
     """Its attempts are limited like others, and those on another account are not its own."""
     known = person(app, "ed").cookies["recommender-known"]
