@@ -54,8 +54,8 @@ def served(settings: Settings, *, clock: Clock | None = None) -> Iterator[Api]:
 
 
 class Person(Client):
-    """A browser that keeps ``cookies``, and the ``token`` of the page it read last; ``headers`` go with
-    all it asks for.
+    """A browser that keeps ``cookies``, and the ``token`` of the page it read last; ``headers`` go
+    with all it asks for.
     """
 
     def __init__(self, app: Any, headers: dict[str, str] | None = None) -> None:
