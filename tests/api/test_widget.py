@@ -1632,24 +1632,27 @@ def place(**attributes: str) -> str:
     return f"<div data-recommender {data}></div>"
 
 
-@pytest.mark.parametrize("window", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", HOSTS)
-def test_a_list_is_at_home_on_any_host(host: Host, name: str, look: str, window: dict[str, int]):
-    """Nothing is wider than the page, every title is to be seen, teasers have two lines at most."""
+def test_a_list_is_at_home_on_any_host(host: Host, name: str, look: str):
+    """Nothing is wider than the page, every title is to be seen, teasers have two lines at most; on
+    a phone too, which is turned from a desk's width.
+    """
     page = HOSTS[name]
     body = page.body.format(
         list=place(look=look, images="true", dates="true"), sidebar=place(look="list")
     )
 
-    opened = shown(host, page.style, body, html=page.attributes, window=window)
+    opened = shown(host, page.style, body, html=page.attributes, window=DESK)
 
-    assert opened.evaluate(WIDTH) == window["width"]
+    for window in (DESK, PHONE):
+        opened.set_viewport_size(window)
+        assert opened.evaluate(WIDTH) == window["width"]
+        for line in boxes(opened, ".recommender-teaser"):
+            assert 12 < line["height"] < 70 and line["width"] > 60
+        for title in boxes(opened, ".recommender-title"):
+            assert title["height"] > 15 and title["width"] > 30
     assert warnings(opened) == []
-    for line in boxes(opened, ".recommender-teaser"):
-        assert 12 < line["height"] < 70 and line["width"] > 60
-    for title in boxes(opened, ".recommender-title"):
-        assert title["height"] > 15 and title["width"] > 30
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -1699,17 +1702,23 @@ HOLDERS = {
 }
 
 
-@pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("holder", HOLDERS)
-def test_no_holder_grows_with_its_list(host: Host, holder: str, look: str):
-    """Nor does a list shrink to nothing where a holder is as wide as what is in it."""
-    body = f'<div style="{HOLDERS[holder]}">{place(look=look)}<div>Beside it.</div></div>'
+def test_no_holder_grows_with_its_list(host: Host, holder: str):
+    """Nor does a list shrink to nothing where a holder is as wide as what is in it; each look has a
+    holder of its own.
+    """
+    body = "".join(
+        f'<div style="{HOLDERS[holder]}">{place(look=look)}<div>Beside it.</div></div>'
+        '<div style="clear: both"></div>'
+        for look in LOOKS
+    )
 
     for window in (DESK, PHONE):
         page = shown(host, "", body, window=window)
         assert page.evaluate(WIDTH) == window["width"]
         least = 30 if (holder, window) == ("grid", PHONE) else 250
-        assert page.locator(".recommender").bounding_box()["width"] > least
+        widths = [box["width"] for box in boxes(page, ".recommender")]
+        assert len(widths) == len(LOOKS) and min(widths) > least
 
 
 def test_cards_and_a_row_are_asked_for(host: Host):
@@ -1845,7 +1854,7 @@ def test_a_short_list_gives_its_room_back(host: Host, n_links: int):
         page.wait_for_timeout(50)
 
     assert (kept > 150) == (n_links == 3) and until(lambda: page.evaluate(hole) < 50)
-    assert sum(page.evaluate("shifts")) < 0.03
+    assert sum(page.evaluate("shifts")) < 0.05
 
 
 def test_it_keeps_still_and_in_the_readers_colours(host: Host):

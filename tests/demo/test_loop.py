@@ -20,8 +20,9 @@ from xml.etree import ElementTree
 
 import pytest
 import sqlalchemy as sql
-from asking import publish
+from asking import articles, publish
 
+from recommender.articles.batch import Batch
 from recommender.demo.loop import Round, plot, show
 from recommender.store.database import Store
 
@@ -80,6 +81,12 @@ class Server:
             "RECOMMENDER_MODELS": str(models),
             "RECOMMENDER_ADMIN_KEY": KEY,
         }
+        # Beside a store without the bundle's articles it would not be ready.
+        batch = Batch()
+        for article in articles():
+            batch.add(article, "test")
+        with Store(database) as store:
+            store.apply(batch)
         self.start()
 
     def start(self) -> None:
