@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -386,6 +387,12 @@ def test_no_store_is_made_by_judging(here: Path, capfd: pytest.CaptureFixture[st
     assert [*here.iterdir()] == []
 
 
+def at_a_terminal() -> None:
+    """Ctrl-C is for the program, also where whoever runs the tests ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 @pytest.mark.slow
 def test_keys_work_at_a_terminal(site: Path):
     """Single keys, without Enter; those pressed ahead wait, an arrow does nothing, Ctrl-C keeps
@@ -399,7 +406,7 @@ def test_keys_work_at_a_terminal(site: Path):
             [sys.executable, "-c", "import sys; from recommender.cli.main import main; "
              "sys.exit(main(sys.argv[1:]))", "judge", "--by", by, "--overlap", "100"],
             stdin=child, stdout=child, stderr=child, cwd=site, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # Ctrl-C is for it
+            preexec_fn=at_a_terminal,
             env={**os.environ, "TERM": term, "PYTHONPATH": str(Path(__file__).parents[2])},
         )  # fmt: skip
         os.close(child)
