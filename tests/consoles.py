@@ -1,13 +1,16 @@
 """A small site with a console, and people who use it, without a server."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from asking import NOW, Client, Clock, articles
+from sites import once
 
 from recommender.articles.batch import Batch
 from recommender.config import Settings
@@ -40,6 +43,19 @@ def prepare(folder: Path, *, database: str = "") -> Settings:
         for name, role in (("val", "viewer"), ("ed", "editor"), ("ada", "admin")):
             accounts.add(store, name, role=role, password=PASSWORD, now_ms=NOW_MS)
     return settings
+
+
+def copied(folder: Path, factory: pytest.TempPathFactory, **more: Any) -> Settings:
+    """A trained site of one's own: that of ``prepare``, which is made once in a run, copied."""
+    site = folder / "site"
+    shutil.copytree(once(factory, "console", prepare), site)
+    return Settings(
+        database=f"sqlite:///{site / 'site.db'}",
+        models=site / "models",
+        editorial=site / "editorial.csv",
+        console="on",
+        **more,
+    )
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A page's list: the old beside the live one, pinned, blocked, previewed, saved and undone."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
@@ -9,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from asking import NOW, ODD, STUB, Client, Clock, ids
-from consoles import Person, person, prepare, served
-from sites import once
+from consoles import Person, copied, person, served
 
 from recommender.bundle import figures
 from recommender.config import Settings
@@ -28,15 +26,7 @@ EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 @pytest.fixture
 def settings(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A trained site of one's own, copied."""
-    folder = once(tmp_path_factory, "console", prepare)
-    shutil.copytree(folder, tmp_path / "site")
-    return Settings(
-        database=f"sqlite:///{tmp_path / 'site' / 'site.db'}",
-        models=tmp_path / "site" / "models",
-        editorial=tmp_path / "site" / "editorial.csv",
-        console="on",
-        time_zone="Europe/Berlin",
-    )
+    return copied(tmp_path, tmp_path_factory, time_zone="Europe/Berlin")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """All rules on a page: found, made, changed, removed, undone, brought in from files and out."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from asking import NOW, Client, Clock, ids
-from consoles import Person, person, prepare, served
-from sites import once
+from consoles import Person, copied, person, served
 
 from recommender.config import Settings
 from recommender.store import rules
@@ -25,15 +23,7 @@ EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 @pytest.fixture
 def settings(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A trained site of one's own, copied."""
-    folder = once(tmp_path_factory, "console", prepare)
-    shutil.copytree(folder, tmp_path / "site")
-    return Settings(
-        database=f"sqlite:///{tmp_path / 'site' / 'site.db'}",
-        models=tmp_path / "site" / "models",
-        editorial=tmp_path / "site" / "editorial.csv",
-        console="on",
-        time_zone="Europe/Berlin",
-    )
+    return copied(tmp_path, tmp_path_factory, time_zone="Europe/Berlin")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
@@ -12,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from asking import NOW, Clock
-from consoles import Person, person, prepare, served
-from sites import once
+from consoles import Person, copied, person, served
 
 from recommender.articles.batch import Batch
 from recommender.bundle import figures
@@ -31,14 +29,7 @@ RESULT = re.compile(r'<li>\s*<a href="/console/page\?id=([^"&]+)(?:&amp;kind=\w+
 @pytest.fixture
 def settings(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A trained site of one's own, copied."""
-    folder = once(tmp_path_factory, "console", prepare)
-    shutil.copytree(folder, tmp_path / "site")
-    return Settings(
-        database=f"sqlite:///{tmp_path / 'site' / 'site.db'}",
-        models=tmp_path / "site" / "models",
-        editorial=tmp_path / "site" / "editorial.csv",
-        console="on",
-    )
+    return copied(tmp_path, tmp_path_factory)
 
 
 @pytest.fixture
