@@ -26,6 +26,7 @@ from recommender.text import neighbours
 from recommender.text.corpus import corpus_of
 from recommender.text.freshness import HALF_LIFE_YEARS, LEAST, YEAR, undated_as_median
 from recommender.training.pipeline import N_NEIGHBOURS, picked_lists, read_text
+from recommender.training.work import Work
 
 # Parts of msdocs of 650 to 3,200 pages each; a plus joins categories of one repository.
 PARTS = (
@@ -111,7 +112,7 @@ def pairs_of(records: list[dict[str, Any]]) -> Pairs:
     """Every page with its neighbours by text."""
     articles = [from_record(record, where=record["id"]) for record in records]
     ids = [article.id for article in articles]
-    text = read_text(articles, jobs=1, progress=Silent())
+    text = read_text(articles, Work(jobs=1), progress=Silent())
     near, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS)
     picked = picked_lists(articles, ids)
     # Without dates, so that the score is that of the text alone.

@@ -36,6 +36,7 @@ from recommender.store.database import Store
 from recommender.text import neighbours
 from recommender.text.corpus import Corpus, corpus_of
 from recommender.training.pipeline import N_NEIGHBOURS, picked_lists, read_text
+from recommender.training.work import Work
 
 # Shares of the views at which learning ends and judging ends: what is reported, what is tuned on.
 REPORTED, TUNED = (0.8, 1.0), (0.64, 0.8)
@@ -122,7 +123,7 @@ def case(folder: Path, shares: tuple[float, float], keep: int) -> Case:
         ids = [article.id for article in articles]
         log = counts.count(store, ids, until=_ms(end) + 1)
         before = counts.count(store, ids, until=_ms(cut))
-    text = read_text(articles, jobs=1, progress=Silent())
+    text = read_text(articles, Work(jobs=1), progress=Silent())
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS)
     site = corpus_of(articles, text, picked_lists(articles, ids), items, cosines)
     whole = splits_of(site, None, log, UNKNOWN)

@@ -28,6 +28,7 @@ from recommender.store.database import Store
 from recommender.text import neighbours
 from recommender.text.corpus import Corpus, corpus_of
 from recommender.training.pipeline import N_NEIGHBOURS, picked_lists, read_text
+from recommender.training.work import Work
 
 EVIDENCE: dict[str, Sequence[str]] = {
     "cosine of the texts": ("cosine", "near_place", "near_place_back"),
@@ -58,7 +59,7 @@ def known(path: Path) -> tuple[list[Article], Corpus, Candidates]:
     with TemporaryDirectory() as scratch, Store(f"sqlite:///{scratch}/store.db") as store:
         store.apply(read_articles([path]))
         articles = store.articles()
-    text = read_text(articles, jobs=2, progress=Silent())
+    text = read_text(articles, Work(jobs=2), progress=Silent())
     near, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS)
     picked = picked_lists(articles, [article.id for article in articles])
     site = corpus_of(articles, text, picked, near, cosines)

@@ -24,6 +24,7 @@ from recommender.store.database import Store
 from recommender.text.corpus import Corpus, corpus_of
 from recommender.text.neighbours import neighbours
 from recommender.training.pipeline import Options, build, picked_lists, read_text
+from recommender.training.work import Work
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 DAY = 86_400_000
@@ -164,7 +165,7 @@ def site_from(
     now: float = 0.0,
 ) -> Corpus:
     """What a build knows of the articles before it looks at the log."""
-    text = read_text(articles, jobs=1, progress=Silent())
+    text = read_text(articles, Work(jobs=1), progress=Silent())
     near, cosines = neighbours(text, k=k)
     picked = picked_lists(articles, [article.id for article in articles])
     return corpus_of(articles, text, picked, near, cosines, published=published, now=now)

@@ -28,6 +28,7 @@ from recommender.store.database import Store
 from recommender.terminal import Table, say, show
 from recommender.text.neighbours import neighbours
 from recommender.training.pipeline import Options, build, read_text
+from recommender.training.work import Work
 
 SEED = 20261122  # any number
 SHOWN_ARTICLE = "pain-after-miscarriage"
@@ -192,7 +193,7 @@ def _make(folder: Path) -> None:
 
 def _pools(articles: list[Article]) -> dict[str, list[str]]:
     """By page, the links it can show: those picked by hand, then the nearest texts."""
-    items, _ = neighbours(read_text(articles, jobs=1, progress=Silent()), k=N_NEAREST)
+    items, _ = neighbours(read_text(articles, Work(jobs=1), progress=Silent()), k=N_NEAREST)
     return {
         page.id: list(
             dict.fromkeys(

@@ -8,14 +8,13 @@ log ─▶ counts ─▶ examination ─▶ history ─▶ ranker
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from recommender.articles.article import Article
 from recommender.articles.dates import counts_of, dates_of, day_number
@@ -42,12 +41,11 @@ from recommender.lists.eligibility import (
 from recommender.lists.exploration import DEFAULT_SHARE, explore
 from recommender.lists.populations import populations
 from recommender.lists.rerank import finish, floor_of
-from recommender.progress import Progress, Silent, tracked
+from recommender.progress import Progress, Silent
 from recommender.ranking import handpicked
 from recommender.ranking.calibration import Score, calibrate, scores
 from recommender.ranking.candidate_sources import SOURCES, Basis
 from recommender.ranking.consistency import consistent
-from recommender.ranking.features import BLOCK
 from recommender.ranking.handpicked import HandpickedModel, Outcome
 from recommender.ranking.ranker import Learned, learn
 from recommender.ranking.time_splits import splits_of
@@ -59,7 +57,8 @@ from recommender.text import neighbours, tfidf
 from recommender.text.corpus import Corpus, corpus_of
 from recommender.text.listing_pages import listing_pages
 from recommender.text.series import next_parts
-from recommender.text.tfidf import Text
+from recommender.text.tfidf import Counts, Text
+from recommender.training.work import Work
 
 # Candidates by text beside each article, and the neighbours whose lists and clicks bear on it. Not
 # tuned; twice the list's thirty slots, since the floor and duplicates take some away.
@@ -69,6 +68,8 @@ N_NEIGHBOURS = 60
 MAX_LOST = 20
 # Blocks of articles that are counted apart; fewer than one block are counted in this process.
 COUNT_BLOCK = 4_000
+# Articles whose candidates are scored together: a block takes some seconds.
+SCORE_BLOCK = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +104,16 @@ def build(
     now: datetime,
     options: Options | None = None,
     progress: Progress | None = None,
+    work: Work | None = None,
 ) -> Bundle:
-    """Train on everything in the store, publish the bundle and, by default, make it live.
+    """Train on everything in the store, publish the bundle and, by default, make it live. Blocks
+    run where ``work`` says, and what it kept of a build that was cut short is not done again.
 
     ``TrainingError`` if there are fewer than two articles. A build that is cut short leaves
     nothing under a bundle's name.
     """
     options, progress = options or Options(), progress or Silent()
+    work = work or Work(jobs=options.jobs)
     progress.stage("reading the store")
     change = store.last_change()
     articles = store.articles()
@@ -127,11 +131,12 @@ def build(
     too_old = too_old_of(articles, dates.day, today, options.oldest_days, listing=listing)
     detected = None
     if options.languages == SAME:
-        detected = read_languages(articles, jobs=options.jobs, progress=progress)
+        detected = read_languages(articles, work, progress=progress)
     eligible = eligibility_of(
         articles, languages=options.languages, detected=detected, too_old=too_old, listing=listing
     )
-    text = read_text(articles, jobs=options.jobs, progress=progress)
+    text = read_text(articles, work, progress=progress)
+    articles = [without_text(article) for article in articles]
     items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS, progress=progress)
     cluster = neighbours.near_duplicates(text, items)
     picked = picked_lists(articles, ids)
@@ -160,7 +165,7 @@ def build(
     basis = Basis(corpus, picked, taught.model, learned.history, near, following)
     proposed = {name: source(basis) for name, source in SOURCES.items()}
     score = scorer(corpus, learned, taught)
-    scored = ranked(score, union([*proposed.values()]), progress)
+    scored = ranked(score, union([*proposed.values()]), work, progress)
     floor = floor_of(corpus, seed=options.seed, with_runs=text.with_runs)
     finished = finish(
         corpus,
@@ -230,7 +235,7 @@ def weighed(
 
 
 def read_languages(
-    articles: Sequence[Article], *, jobs: int, progress: Progress
+    articles: Sequence[Article], work: Work, *, progress: Progress
 ) -> list[str | None]:
     """The language that each article's text shows where the article does not say. What is too
     short to tell is asked once more if the site has several languages: which of these it is.
@@ -243,14 +248,12 @@ def read_languages(
             for at, article in enumerate(articles)
             if codes[at] is None and not primary_subtag(article.language)
         ]
-        starts = range(0, len(silent), COUNT_BLOCK)
-        if silent:
-            progress.stage("reading the languages", len(starts))
         # The detector reads the beginning alone.
         texts = [(articles[at].title, articles[at].body[:BEGINNING]) for at in silent]
-        blocks = [texts[start : start + COUNT_BLOCK] for start in starts]
-        run = Parallel(n_jobs=jobs if len(blocks) > 1 else 1, return_as="generator")
-        found = tracked(run(delayed(detect_block)(block, among) for block in blocks), progress)
+        blocks = [(texts[start : start + COUNT_BLOCK],) for start in starts_of(texts)]
+        if blocks:
+            progress.stage("reading the languages", len(blocks))
+        found = work.spread("languages", detect_block, (among,), blocks, progress=progress)
         for at, code in zip(silent, chain.from_iterable(found), strict=True):
             codes[at] = code
         among = languages_of(articles, codes, rule=SAME)[1].codes
@@ -259,7 +262,7 @@ def read_languages(
     return codes
 
 
-def detect_block(texts: Sequence[tuple[str, str]], among: Collection[str] = ()) -> list[str | None]:
+def detect_block(among: Collection[str], texts: Sequence[tuple[str, str]]) -> list[str | None]:
     """The language of each text; blocks are independent, so they can run anywhere."""
     return [detect(title, body, among) for title, body in texts]
 
@@ -278,20 +281,37 @@ def find_listings(articles: Sequence[Article], stub: np.ndarray, progress: Progr
     return found if (~found & ~stub).sum() > 1 else np.zeros_like(found)
 
 
-def read_text(articles: Sequence[Article], *, jobs: int, progress: Progress) -> Text:
+def read_text(articles: Sequence[Article], work: Work, *, progress: Progress) -> Text:
     """Count the terms of every article, block by block, and weigh them."""
     titles = [article.title for article in articles]
     bodies = [article.text for article in articles]
     boilerplate = tfidf.find_boilerplate(bodies)
-    known, with_runs = set(boilerplate.tolist()), tfidf.needs_runs(titles, bodies)
-    starts = range(0, len(articles), COUNT_BLOCK)
+    with_runs = tfidf.needs_runs(titles, bodies)
+    starts = starts_of(titles)
     progress.stage("reading the texts", len(starts))
     blocks = [(titles[s : s + COUNT_BLOCK], bodies[s : s + COUNT_BLOCK]) for s in starts]
-    run = Parallel(n_jobs=jobs if len(blocks) > 1 else 1, return_as="generator")
-    counted = run(
-        delayed(tfidf.count_block)(*block, known, with_runs=with_runs) for block in blocks
-    )
-    return tfidf.fit(list(tracked(counted, progress)), titles, boilerplate, with_runs=with_runs)
+    shared = boilerplate, with_runs
+    counted = work.spread("texts", count_block, shared, blocks, progress=progress)
+    return tfidf.fit(list(counted), titles, boilerplate, with_runs=with_runs)
+
+
+def count_block(
+    boilerplate: np.ndarray, with_runs: bool, titles: Sequence[str], bodies: Sequence[str]
+) -> Counts:
+    """The terms of some articles; blocks are independent, so they can run anywhere."""
+    return tfidf.count_block(titles, bodies, set(boilerplate.tolist()), with_runs=with_runs)
+
+
+def starts_of(rows: Sequence[object]) -> range:
+    """Where blocks of articles begin."""
+    return range(0, len(rows), COUNT_BLOCK)
+
+
+def without_text(article: Article) -> Article:
+    """An article as lists show it: once terms are counted, nothing needs what it says any more,
+    and a million texts take gigabytes.
+    """
+    return replace(article, body="", teaser=article.shown_teaser)
 
 
 def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:
@@ -327,11 +347,20 @@ def scorer(corpus: Corpus, learned: Learned, taught: Outcome) -> Score:
     return partial(handpicked.score, corpus, taught.model)
 
 
-def ranked(score: Score, candidates: Candidates, progress: Progress) -> Candidates:
+def ranked(score: Score, candidates: Candidates, work: Work, progress: Progress) -> Candidates:
     """The candidates in the order of their scores."""
-    sources, slots = np.nonzero(candidates.used)
-    items = candidates.items[sources, slots].astype(np.int64)
-    progress.stage("scoring candidates", -(-len(items) // BLOCK))
-    table = np.full(candidates.items.shape, -np.inf)
-    table[sources, slots] = scores(score, sources, items, progress)
-    return candidates.ranked(table)
+    starts = range(0, len(candidates.items), SCORE_BLOCK)
+    blocks = [(start, candidates.items[start : start + SCORE_BLOCK]) for start in starts]
+    progress.stage("scoring candidates", len(blocks))
+    found = work.spread("scores", score_block, (score,), blocks, progress=progress, threads=True)
+    return candidates.ranked(np.concatenate(list(found)))
+
+
+def score_block(score: Score, first: int, items: np.ndarray) -> np.ndarray:
+    """The scores of candidates beside articles ``first`` and on, of the shape of ``items``,
+    ``(n_sources, list_size)``; ``-inf`` where there is none.
+    """
+    sources, slots = np.nonzero(items != EMPTY)
+    table = np.full(items.shape, -np.inf)
+    table[sources, slots] = scores(score, first + sources, items[sources, slots].astype(np.int64))
+    return table

@@ -14,6 +14,7 @@ from recommender.text.neighbours import near_duplicates, neighbours
 from recommender.text.tfidf import Text
 from recommender.text.titles import Forms
 from recommender.training.pipeline import read_text
+from recommender.training.work import Work
 
 
 def text_of(rows: csr_array) -> Text:
@@ -112,7 +113,7 @@ def cluster_of(*pages: tuple[str, str]) -> list[int]:
         Article(id=f"{number:03}", title=title, body=body)
         for number, (title, body) in enumerate([*pages, *others])
     ]
-    text = read_text(articles, jobs=1, progress=Silent())
+    text = read_text(articles, Work(jobs=1), progress=Silent())
     items, _ = neighbours(text, k=10)
     return near_duplicates(text, items).tolist()[: len(pages)]
 

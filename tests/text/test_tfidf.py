@@ -14,6 +14,7 @@ from recommender.articles.article import Article
 from recommender.text import tfidf
 from recommender.text.terms import fingerprint, is_run, terms
 from recommender.text.tfidf import Text, count_block, find_boilerplate, fit
+from recommender.training.work import Work
 
 NOTHING = np.zeros(0, dtype=np.uint64)
 ARTICLES = random_articles(90, seed=5)
@@ -346,10 +347,10 @@ def test_a_build_reads_blocks_in_several_processes_alike(
     from recommender.progress import Silent
     from recommender.training import pipeline
 
-    one = pipeline.read_text(ARTICLES, jobs=1, progress=Silent())
+    one = pipeline.read_text(ARTICLES, Work(jobs=1), progress=Silent())
     monkeypatch.setattr(pipeline, "COUNT_BLOCK", 40)
 
-    two = pipeline.read_text(ARTICLES, jobs=2, progress=Silent())
+    two = pipeline.read_text(ARTICLES, Work(jobs=2), progress=Silent())
 
     for name in Text.__slots__:
         assert np.array_equal(getattr(one, name), getattr(two, name)), name

@@ -26,6 +26,7 @@ from recommender.store.database import Store
 from recommender.text.neighbours import neighbours
 from recommender.training import pipeline
 from recommender.training.pipeline import Options, build
+from recommender.training.work import Work
 
 SIX = [
     Article(
@@ -446,7 +447,7 @@ def test_neighbours_that_may_not_stand_in_a_list_make_room_for_others(
     language = np.repeat([0, 1], 8)
     barred = np.arange(16) == 3
     known = Languages(known=(Language("de", 8), Language("en", 8)))
-    text = pipeline.read_text(articles, jobs=1, progress=Silent())
+    text = pipeline.read_text(articles, Work(jobs=1), progress=Silent())
     items, likeness = neighbours(text, k=6)
 
     found = pipeline.nearest(text, Eligibility(language, barred, known), items, likeness, Silent())
