@@ -1,9 +1,12 @@
 """Topics join texts without a word in common; forms of answers do not."""
 
 import numpy as np
+import pytest
+from scipy.sparse import csr_array
 from sites import random_articles, site_from
 
 from recommender.articles.article import Article
+from recommender.text import latent
 from recommender.text.latent import MIN_ARTICLES
 
 TOPICS = {
@@ -72,3 +75,46 @@ def test_a_small_site_has_no_topics():
 def test_topics_are_the_same_in_every_run():
     """To the byte."""
     assert site_from(pages()).latent.tobytes() == site_from(pages()).latent.tobytes()
+
+
+def planted(n: int, *, seed: int) -> csr_array:
+    """A sparse matrix ``(n, 300)`` of which the first 20 singular vectors stand out."""
+    random = np.random.default_rng(seed)
+    topics = random.random((20, 300)) ** 8 * 2.0 ** np.arange(20, 0, -1)[:, None] ** 0.5
+    rows = random.random((n, 20)) ** 6 @ topics
+    rows[random.random(rows.shape) < 0.5] = 0
+    return csr_array(rows.astype(np.float32))
+
+
+def test_directions_are_the_singular_vectors():
+    """Of a dense decomposition: places along them have the same products with each other."""
+    matrix = planted(500, seed=5)
+    _, _, exact = np.linalg.svd(matrix.toarray().astype(np.float64), full_matrices=False)
+
+    found = latent._directions(matrix, 5, seed=0)
+
+    assert np.allclose(found.T @ found, np.eye(5), atol=1e-3)
+    assert np.allclose(np.abs(np.diag(exact[:5] @ found)), 1, atol=1e-3)
+
+
+def test_some_articles_show_where_all_stand(monkeypatch: pytest.MonkeyPatch):
+    """Of a larger site so many rows are enough as are read: the subspace hardly differs."""
+    matrix = planted(4_000, seed=6)
+    whole = latent._directions(matrix, 5, seed=0)
+    monkeypatch.setattr(latent, "N_FITTED", 1_000)
+
+    some = latent._directions(matrix, 5, seed=0)
+
+    assert np.linalg.norm(whole.T @ some) ** 2 / 5 > 0.95
+    assert not np.array_equal(whole, some)
+
+
+def test_a_site_of_one_text_has_one_direction():
+    """What rounding leaves is no direction."""
+    row = np.array([[0.6, 0.0, 0.8]], dtype=np.float32)
+    matrix = csr_array(np.repeat(row, 70, axis=0))
+
+    found = latent._directions(matrix, 2, seed=0)
+
+    assert found.shape == (3, 1)
+    assert np.allclose(np.abs(found[:, 0]), row[0], atol=1e-5)
