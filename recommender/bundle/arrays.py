@@ -397,6 +397,12 @@ def _marks(hint: Any) -> tuple[Any, ...]:
     return hint.__metadata__ if get_origin(hint) is Annotated else ()
 
 
+def narrow(whole: np.ndarray) -> np.ndarray:
+    """Whole numbers in four bytes each if they fit."""
+    fits = whole.size == 0 or -(2**31) <= int(whole.min()) <= int(whole.max()) < 2**31
+    return whole.astype(np.int32 if fits else np.int64)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pieces:
     """A column of bytes: ``data`` holds them all, those of piece *i* from ``heads[i]`` on."""
@@ -410,7 +416,7 @@ class Pieces:
         encoded = [value.encode() if isinstance(value, str) else value for value in values]
         heads = np.zeros(len(encoded) + 1, dtype=np.int64)
         np.cumsum([len(value) for value in encoded], out=heads[1:])
-        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), heads)
+        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), narrow(heads))
 
     def __len__(self) -> int:
         return len(self.heads) - 1

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from recommender import arguments
-from recommender.array_fields import Numbers
 from recommender.bundle import registry
-from recommender.bundle.arrays import load, load_array
+from recommender.bundle.arrays import load
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K, Link, Placed
 from recommender.bundle.overlay import Patched, since_built
 from recommender.bundle.published import Lists
@@ -48,7 +47,9 @@ if TYPE_CHECKING:
     from recommender.text.corpus import Corpus
 
 RANKER, HANDPICKED, CALIBRATION = "ranker", "handpicked", "calibration"
-TERM_COUNTS, WEIGHTS = "term_counts", "weights"
+WEIGHTS = "weights"
+# The fields of ``Corpus`` that are worked out of ``published.Texts``.
+MATRIX = ("indptr", "indices", "weights", "title_weights", "subject_weights")
 CARD = "MODEL_CARD.md"
 # What is opened on first use.
 PARTS = ("weights", "site", "term_counts", "history", "ranker", "handpicked", "steps")
@@ -487,15 +488,17 @@ class Bundle:
         """What the build knew of the articles, as arrays."""
         from recommender.text.corpus import Corpus
 
-        return load(self.folder, "site", Corpus, sizes=self._sizes)
+        given = {name: self._matrix[name] for name in MATRIX}
+        return load(self.folder, "site", Corpus, given, sizes=self._sizes)
+
+    @cached_property
+    def _matrix(self) -> dict[str, np.ndarray]:
+        return self.lists.texts.matrix()
 
     @cached_property
     def term_counts(self) -> np.ndarray:
-        """How often each entry of ``site``'s matrix stands in its text, 255 for that or more;
-        ``(n_entries,)``.
-        """
-        counts = Numbers("n_entries")
-        return load_array(self.folder, TERM_COUNTS, counts, {"n_entries": len(self.site.indices)})
+        """How often each entry of ``site``'s matrix stands in its text, ``(n_entries,)``."""
+        return self._matrix["counts"]
 
     @cached_property
     def history(self) -> History:

@@ -598,13 +598,13 @@ def compare(base: Lists, article: Article) -> Read:
     """An article beside those of ``base``."""
     text = base.texts.vector(article.title, article.text)
     words, cosines = words_of(article.title, text), text.cosines
-    same = is_same_text(cosines, text.square, base.squares)
+    same = is_same_text(cosines, text.square, base.texts.squares)
     closest = np.argsort(-cosines, kind="stable")[:REACH].tolist()
     # Whatever has the same title shares its words.
     alike = [row for row in closest if cosines[row] and _key_of(base.titles[row]) == words.title]
     same[alike] = True
     own = base.find(article.id)
-    length = 0.0 if own is None else float(np.sqrt(text.square * base.squares[own]))
+    length = 0.0 if own is None else float(np.sqrt(text.square * base.texts.squares[own]))
     language = base.languages.of_text(article.language, article.title, article.body)
     foreign = ~agree(base.language, base.languages.number(language))
     relevant = text.alike(base.about.relevance_floor)

@@ -25,7 +25,7 @@ from recommender.articles.addresses import (
 )
 from recommender.articles.article import title_key
 from recommender.bundle import registry
-from recommender.bundle.arrays import Index, Pieces, Strings, load
+from recommender.bundle.arrays import Index, Pieces, Strings, load, narrow
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
@@ -33,7 +33,18 @@ from recommender.events.event import HAND_PICKED, ORIGINS
 from recommender.events.slate_token import N_VARIANTS
 from recommender.lists.eligibility import Languages, agree
 from recommender.text.terms import fingerprint
-from recommender.text.tfidf import SAME_SUBJECT, count, is_subject, naming, unseen, weigh
+from recommender.text.tfidf import (
+    ALLUDED,
+    MAX_COUNT,
+    NAMED,
+    SAME_SUBJECT,
+    Text,
+    count,
+    is_subject,
+    naming,
+    unseen,
+    weigh,
+)
 from recommender.text.titles import Forms
 
 # The name of the files that a bundle is looked up in.
@@ -49,9 +60,10 @@ KNOWN_SHARE = 0.3
 
 # A row has a length of 1, give or take the last digit.
 LONGEST = 1.001
+# Nothing that is divided by is less.
+SHORTEST = 1e-6
 # Lengths that parts of what is looked up have in common with the whole.
 BY_ARTICLE = Sizes(n_strings="n_articles")
-OF_TERMS = Sizes(n_terms="n_terms", n_articles="n_articles")
 
 
 class Evidence(NamedTuple):
@@ -110,32 +122,21 @@ class Vector(NamedTuple):
         return np.where(relevant, self.cosines + self.subjects, 0)
 
 
-@dataclass(frozen=True, eq=False)
-class Postings:
-    """A sparse matrix turned round: the articles that have term ``t`` are ``rows`` from
-    ``heads[t]`` to ``heads[t + 1]``, with the weights it has there.
-    """
-
-    heads: Annotated[np.ndarray, Heads("n_terms+1", of="n_entries")]
-    rows: Annotated[np.ndarray, Numbers("n_entries", below="n_articles")]
-    weights: Annotated[np.ndarray, Values("n_entries", least=0, most=LONGEST)]
-
-    def dots(self, terms: np.ndarray, weights: np.ndarray, n_articles: int) -> np.ndarray:
-        """Products of a row of ``weights``, ``(n_terms,)``, with every article's,
-        ``(n_articles,)``.
-        """
-        found = np.zeros(n_articles, dtype=np.float32)
-        for term, weight in zip(terms.tolist(), weights, strict=True):
-            posts = slice(self.heads[term], self.heads[term + 1])
-            found[self.rows[posts]] += weight * self.weights[posts]
-        return found
+# Where a term stands: in the text alone, in the title too, or in what the title is about.
+IN_TEXT, IN_TITLE, IN_SUBJECT = range(3)
 
 
 @dataclass(frozen=True, eq=False)
 class Texts:
     """What finding neighbours of a new text takes: the terms and their ``idf``, ``(n_terms,)``;
-    the ``forms`` of titles; fingerprints of ``boilerplate``; whether runs of letters are terms; and
-    the articles by the terms of their ``texts`` and of their ``subjects``.
+    the ``forms`` of titles; fingerprints of ``boilerplate``; whether runs of letters are terms.
+
+    The articles stand term by term: those that have term ``t`` are ``rows`` from ``heads[t]`` to
+    ``heads[t + 1]``. What a term weighs in an article is worked out of how often it stands in the
+    text, ``counts``, and where, ``places``; both are ``(n_codes,)``, and ``codes`` is the place in
+    them of each entry. ``norms`` are those of ``tfidf.Text``, ``squares`` the squared lengths of
+    the rows without terms of one article alone, and ``is_named`` is 1 where a title is of a known
+    kind.
     """
 
     vocabulary: Annotated[Index, Sizes(n_strings="n_terms")]
@@ -143,9 +144,122 @@ class Texts:
     forms: Forms
     boilerplate: Annotated[np.ndarray, Prints("n_boilerplate")]
     with_runs: bool
-    texts: Annotated[Postings, OF_TERMS]
-    subjects: Annotated[Postings, OF_TERMS]
+    heads: Annotated[np.ndarray, Heads("n_terms+1", of="n_entries")]
+    rows: Annotated[np.ndarray, Numbers("n_entries", below="n_articles")]
+    codes: Annotated[np.ndarray, Numbers("n_entries", below="n_codes")]
+    counts: Annotated[np.ndarray, Values("n_codes", least=1, most=MAX_COUNT)]
+    places: Annotated[np.ndarray, Numbers("n_codes", below=IN_SUBJECT + 1)]
+    norms: Annotated[np.ndarray, Values("n_articles, 3", least=SHORTEST)]
+    squares: Annotated[np.ndarray, Values("n_articles", least=0, most=LONGEST)]
+    is_named: Annotated[np.ndarray, Flags("n_articles")]
     n_articles: Annotated[int, Length("n_articles")]
+
+    @classmethod
+    def of(cls, text: Text) -> Texts:
+        """Those of a site."""
+        from scipy.sparse import csr_array
+
+        place = (text.title_weights > 0).astype(np.int32) + (text.subject_weights > 0)
+        keys = text.counts * np.int32(IN_SUBJECT + 1) + place
+        used = np.flatnonzero(np.bincount(keys))
+        codes = np.zeros(int(used.max(initial=0)) + 1, dtype=np.min_scalar_type(len(used)))
+        codes[used] = np.arange(len(used))
+        n, row = len(text.lengths), np.repeat(np.arange(len(text.lengths)), np.diff(text.indptr))
+        shape = n, len(text.vocabulary)
+        turned = csr_array((codes[keys], text.indices, text.indptr), shape=shape).tocsc()
+        squares = np.bincount(row, weights=np.square(text.weights, dtype=np.float64), minlength=n)
+        return cls(
+            vocabulary=Index.of(Strings.of(text.vocabulary)),
+            idf=text.idf,
+            forms=text.forms,
+            boilerplate=text.boilerplate,
+            with_runs=text.with_runs,
+            heads=narrow(turned.indptr),
+            rows=narrow(turned.indices),
+            codes=turned.data,
+            counts=(used // (IN_SUBJECT + 1)).astype(np.uint16),
+            places=(used % (IN_SUBJECT + 1)).astype(np.uint8),
+            norms=text.norms,
+            squares=squares.astype(np.float32),
+            is_named=(text.kind != EMPTY).astype(np.uint8),
+            n_articles=n,
+        )
+
+    def matrix(self) -> dict[str, np.ndarray]:
+        """The rows of articles as training had them, bit by bit: the fields of ``Corpus`` that are
+        their matrix, and ``counts``, how often each entry stands in its text.
+        """
+        from scipy.sparse import csc_array
+
+        shape = self.n_articles, len(self.idf)
+        rows = csc_array((self.codes, self.rows, self.heads), shape=shape).tocsr()
+        row = np.repeat(np.arange(self.n_articles), np.diff(rows.indptr))
+        idf, codes = self.idf[rows.indices], rows.data
+        counts, place = self.counts[codes], self.places[codes]
+        norms = (self.norms[:, at][row] for at in range(3))
+        flags = (np.ones(len(row), bool), place >= IN_TITLE, place == IN_SUBJECT)
+        whole = weigh(counts.astype(np.int32), place >= IN_TITLE, idf)
+        values = (whole, idf * flags[1], idf * flags[2])
+        weights, titles, subjects = (
+            (value / norm).astype(np.float32) for value, norm in zip(values, norms, strict=True)
+        )
+        subjects *= self._naming[row]
+        return {
+            "indptr": rows.indptr.astype(np.int64), "indices": rows.indices.astype(np.int32),
+            "weights": weights, "title_weights": titles, "subject_weights": subjects,
+            "counts": counts,
+        }  # fmt: skip
+
+    @cached_property
+    def _naming(self) -> np.ndarray:
+        """What subjects weigh, by how far the titles name them, ``(n_articles,)``."""
+        alluded, named = np.sqrt([ALLUDED, NAMED], dtype=np.float32)
+        return np.where(self.is_named, named, alluded)
+
+    @cached_property
+    def _levels(self) -> np.ndarray:
+        """What a term of idf 1 weighs by its code, ``(n_codes,)``."""
+        of_ones = np.ones(len(self.counts))
+        return weigh(self.counts, self.places >= IN_TITLE, of_ones).astype(np.float32)
+
+    def entries(self, term: int) -> slice:
+        """Where the articles that have a term stand."""
+        return slice(int(self.heads[term]), int(self.heads[term + 1]))
+
+    def dots(self, terms: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Products of a row of ``weights``, ``(n_terms,)``, with every article's,
+        ``(n_articles,)``.
+        """
+        found, levels = np.zeros(self.n_articles, dtype=np.float32), self._levels
+        values = (weights * self.idf[terms]).astype(np.float32)
+        for term, value in zip(terms.tolist(), values, strict=True):
+            entries = self.entries(term)
+            found[self.rows[entries]] += (value * levels)[self.codes[entries]]
+        return found / self.norms[:, 0]
+
+    def subject_dots(self, terms: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """... and of a subject with every title's, ``(n_articles,)``."""
+        found = np.zeros(self.n_articles, dtype=np.float32)
+        for term, weight in zip(terms.tolist(), weights * self.idf[terms], strict=True):
+            if weight:
+                found[self.subject_rows(term)] += np.float32(weight)
+        return found * self._naming / self.norms[:, 2]
+
+    def entries_of(self, wanted: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What stands in the articles that are ``wanted``, ``(n_articles,)``: rows, terms, and
+        their weights in text and in subject, ``(n_found,)`` each.
+        """
+        at = np.flatnonzero(wanted[self.rows])
+        terms, rows = np.searchsorted(self.heads, at, side="right") - 1, self.rows[at]
+        idf, codes = self.idf[terms], self.codes[at]
+        weights = idf * self._levels[codes] / self.norms[rows, 0]
+        about = self.places[codes] == IN_SUBJECT
+        return rows, terms, weights, about * idf * self._naming[rows] / self.norms[rows, 2]
+
+    def subject_rows(self, term: int) -> np.ndarray:
+        """The articles whose titles are about a term."""
+        entries = self.entries(term)
+        return self.rows[entries][self.places[self.codes[entries]] == IN_SUBJECT]
 
     @cached_property
     def _known_boilerplate(self) -> set[int]:
@@ -166,7 +280,7 @@ class Texts:
         weights = weigh(tf, np.array([name in in_title for name in names], dtype=bool), idf)
         about = [name in in_title and is_subject(name, self.forms.n_titles) for name in names]
         subject = idf * np.array(about, dtype=bool)
-        heads = self.texts.heads
+        heads = self.heads
         shared = np.array([at is not None and heads[at] < heads[at + 1] for at in numbers], bool)
         terms = np.array(numbers)[shared].astype(np.int64)
         weights, subject = _unit(weights)[shared], _unit(subject)[shared]
@@ -176,8 +290,8 @@ class Texts:
             weights=weights,
             subject=subject,
             square=float((weights**2).sum()),
-            cosines=self.texts.dots(terms, weights, self.n_articles),
-            subjects=self.subjects.dots(terms, subject, self.n_articles),
+            cosines=self.dots(terms, weights),
+            subjects=self.subject_dots(terms, subject),
         )
 
 
@@ -413,7 +527,7 @@ class Prepared(Shelf):
 
     def near(self, title: str, text: Vector, language: int = EMPTY) -> list[Placed]:
         """What stands closest to a text of this title, of what may stand beside its language."""
-        same = is_same_text(text.cosines, text.square, self.squares)
+        same = is_same_text(text.cosines, text.square, self.texts.squares)
         may = (self.stub == 0) & ~self.barred & agree(self.language, language)
         alike = text.alike(self.about.relevance_floor)
         scores = np.where(~same & may, alike * self.target_factor, 0.0)
@@ -430,13 +544,6 @@ class Prepared(Shelf):
                 heir = int(self.newest[row])
                 listed.append(Placed(heir if scores[heir] > 0 else row, float(scores[row]), "text"))
         return listed
-
-    @cached_property
-    def squares(self) -> np.ndarray:
-        """Squared length of every article's row, ``(n_articles,)``."""
-        texts = self.texts.texts
-        squares = np.square(texts.weights, dtype=np.float64)
-        return np.bincount(texts.rows, weights=squares, minlength=self.texts.n_articles)
 
     def fallback(self, row: int | None) -> Iterator[int]:
         """The category's popular articles, then the site's; stubs stand at the very end."""

@@ -93,17 +93,13 @@ class Desk:
         old = [row for row in new if row not in fresh and row < len(self.lists.stub)]
         wanted = np.zeros(len(self.lists.stub), dtype=bool)
         wanted[old] = True
-        found: list[dict[int, dict[int, float]]] = []
-        for postings in (self.texts.texts, self.texts.subjects):
-            at = np.flatnonzero(wanted[postings.rows])
-            term = np.searchsorted(postings.heads, at, side="right") - 1
-            rows_of, weights = postings.rows[at].tolist(), postings.weights[at].tolist()
-            table: dict[int, dict[int, float]] = {row: {} for row in old}
-            for row, number, weight in zip(rows_of, term.tolist(), weights, strict=True):
-                table[row][number] = weight
-            found.append(table)
-        for row in old:
-            self._words[row] = Words(found[0][row], found[1][row])
+        found = {row: Words({}, {}) for row in old}
+        columns = self.texts.entries_of(wanted)
+        for row, term, weight, subject in zip(*map(np.ndarray.tolist, columns), strict=True):
+            found[row].terms[term] = weight
+            if subject:
+                found[row].subject[term] = subject
+        self._words |= found
 
     def words(self, row: int) -> Words:
         """Those of an article; none of one that was not compared."""
@@ -121,8 +117,7 @@ class Desk:
 
     def share(self, number: int, row: int) -> float:
         """Of the texts in an article's language, the share that has a term."""
-        posts = self.texts.texts
-        rows = posts.rows[posts.heads[number] : posts.heads[number + 1]]
+        rows = self.texts.rows[self.texts.entries(number)]
         spoken = self.shelf.language_at(row)
         of_language = self._n_in.get(spoken, 0)
         if not of_language:
@@ -265,8 +260,8 @@ class Desk:
         number = self.texts.vocabulary.find(term)
         if number is None:
             return None
-        lists, posts = self.lists, self.texts.texts
-        rows = posts.rows[posts.heads[number] : posts.heads[number + 1]][:N_TITLES]
+        lists = self.lists
+        rows = self.texts.rows[self.texts.entries(number)][:N_TITLES]
         texts = [text for row in rows.tolist() for text in (lists.titles[row], lists.teasers[row])]
         forms = Counter(form for text in texts for form, first in forms_of(term, text) if not first)
         return forms.most_common(1)[0][0] if forms else None

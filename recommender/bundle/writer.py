@@ -22,8 +22,8 @@ from recommender.bundle.bundle import (
     CALIBRATION,
     CARD,
     HANDPICKED,
+    MATRIX,
     RANKER,
-    TERM_COUNTS,
     WEIGHTS,
     Bundle,
 )
@@ -35,7 +35,6 @@ from recommender.bundle.published import (
     Addresses,
     Lists,
     Pages,
-    Postings,
     Prepared,
     Texts,
 )
@@ -158,8 +157,7 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         progress.advance()
         save(folder, LISTS, lists, leave=("about", "name", "share", "folder"))
         progress.advance()
-        save(folder, "site", built.site)
-        save(folder, TERM_COUNTS, built.text.counts)
+        save(folder, "site", built.site, leave=MATRIX)
         save(folder, "history", built.learned.history)
         save(folder, WEIGHTS, built.evidence.weights())
         save(folder, STEPS, steps_of(built))
@@ -257,7 +255,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         origins=built.finished.origins,
         evidence=evidence_of(lists, built.site, history, built.finished.following),
         slates=built.slates,
-        texts=texts_of(built.text),
+        texts=Texts.of(built.text),
     )
     return with_bytes(prepared)
 
@@ -378,30 +376,6 @@ def _steps(
         ends = sources[block], items[block]
         steps[sources[block], slots[block]] = ladder(site, ranker, model, *ends)
     return Steps.of(names, steps, np.where(lists.used, lists.scores, 0.0), **counted)
-
-
-def texts_of(text: Text) -> Texts:
-    """The matrices of texts and subjects turned round: what looking up a new text reads."""
-    return Texts(
-        vocabulary=Index.of(Strings.of(text.vocabulary)),
-        idf=text.idf,
-        forms=text.forms,
-        boilerplate=text.boilerplate,
-        with_runs=text.with_runs,
-        texts=_postings(text, text.weights),
-        subjects=_postings(text, text.subject_weights),
-        n_articles=len(text.lengths),
-    )
-
-
-def _postings(text: Text, weights: np.ndarray) -> Postings:
-    """The entries of a matrix that are not 0, term by term."""
-    rows = np.repeat(np.arange(len(text.lengths), dtype=np.int32), np.diff(text.indptr))
-    some = weights > 0
-    rows, terms, weights = rows[some], text.indices[some], weights[some]
-    order = np.argsort(terms, kind="stable")
-    n_with = np.bincount(terms, minlength=len(text.vocabulary))
-    return Postings(np.append(0, np.cumsum(n_with)), rows[order], weights[order])
 
 
 def _digest(built: Built) -> str:

@@ -62,8 +62,8 @@ OTHERS = 0.02
 # How far a long article is favoured over a short one where neither holds more than the other
 # (pivoted length normalisation, Singhal et al., SIGIR 1996): stubs of pages sink.
 PIVOT = 0.25
-# Counts are kept in a byte: what is scored by them (BM25) grows by less than a hundredth beyond.
-MAX_COUNT = 255
+# Counts are kept in two bytes: a term that stands more often weighs as if it stood so often.
+MAX_COUNT = 65_535
 # A statement on fewer pages than this is a coincidence; sites below it have no boilerplate.
 MIN_BOILERPLATE = 5
 
@@ -80,7 +80,9 @@ class Text:
     of titles and ``kind`` the kind of each, ``(n_articles,)``, ``EMPTY`` for none. ``boilerplate``
     holds fingerprints of statements that stand on many pages; ``with_runs`` is true if runs of
     letters are terms. ``lengths`` counts each article's
-    terms; ``fullness`` is above 1 for articles of much content.
+    terms; ``fullness`` is above 1 for articles of much content. ``norms`` are the lengths that the
+    rows of texts, titles and subjects had before they were brought to 1, ``(n_articles, 3)``; those
+    of nothing are 1.
     """
 
     vocabulary: list[str]
@@ -97,6 +99,7 @@ class Text:
     with_runs: bool
     lengths: np.ndarray
     fullness: np.ndarray
+    norms: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,7 +243,7 @@ def fit(
             for block in blocks
         ]
     )
-    tf = np.concatenate([block.tf for block in blocks])
+    tf = np.minimum(np.concatenate([block.tf for block in blocks]), MAX_COUNT)
     in_title = np.concatenate([block.in_title for block in blocks])
     lengths = np.concatenate([block.lengths for block in blocks])
     n = len(lengths)
@@ -257,8 +260,8 @@ def fit(
     kind = np.array([forms.kind_of(title) for title in titles], dtype=np.int32)
     about = np.array([is_subject(term, forms.n_titles) for term in vocabulary], dtype=bool)
     weights, norm = _unit(weigh(tf, in_title, idf[ids]), rows, n)
-    title_weights, _ = _unit(idf[ids] * in_title, rows, n)
-    subject_weights, _ = _unit(idf[ids] * (in_title & about[ids]), rows, n)
+    title_weights, title_norm = _unit(idf[ids] * in_title, rows, n)
+    subject_weights, subject_norm = _unit(idf[ids] * (in_title & about[ids]), rows, n)
     subject_weights *= np.sqrt([naming(each) for each in kind], dtype=np.float32)[rows]
     mean = norm[norm > 0].mean() if norm.any() else 1.0
     kept = df[ids] > 1
@@ -269,7 +272,7 @@ def fit(
         indptr=indptr.astype(np.int64),
         indices=ids[kept],
         weights=weights[kept],
-        counts=np.minimum(tf[kept], MAX_COUNT).astype(np.uint8),
+        counts=tf[kept].astype(np.uint16),
         title_weights=title_weights[kept],
         subject_weights=subject_weights[kept],
         forms=forms,
@@ -278,6 +281,9 @@ def fit(
         with_runs=with_runs,
         lengths=np.bincount(rows, weights=tf * ~of_runs[ids], minlength=n).astype(np.float32),
         fullness=(norm / (PIVOT * mean + (1 - PIVOT) * norm)).astype(np.float32),
+        norms=np.column_stack(
+            [np.where(each > 0, each, 1) for each in (norm, title_norm, subject_norm)]
+        ),
     )
 
 

@@ -114,7 +114,8 @@ TAMPERED: dict[str, tuple[Change, str]] = {
     "popular": (with_values("lists_popular", -1), "lists_popular.npy: holds -1"),
     "address": (with_values("lists_url_rows", 60), "lists_url_rows.npy: holds 60"),
     "other page": (with_array("lists_url_rows", turned), "lists_url_rows.npy: address"),
-    "words": (with_values("lists_texts_texts_rows", 60), "lists_texts_texts_rows.npy: holds 60"),
+    "words": (with_values("lists_texts_rows", 60), "lists_texts_rows.npy: holds 60"),
+    "codes": (with_values("lists_texts_codes", 255), "lists_texts_codes.npy: holds 255"),
     "fewer": (with_array("lists_same", lambda a: a[1:]), "lists_same.npy: has a length of 59"),
     "no text": (with_values("lists_titles_data", 255), "lists_titles: holds no text"),
     "script": (with_script, "lists_addresses: holds 'javascript:"),
@@ -174,7 +175,7 @@ def test_a_bundle_is_called_as_its_folder(models: Path):
 
 # What only analysts open, by the part that opens it.
 PARTS: dict[str, tuple[Change, str]] = {
-    "site": (with_values("site_indptr", 2**40, slice(1, None)), "site_indptr.npy: does not lead"),
+    "site": (with_values("site_term_heads", 2**40, slice(1, None)), "site_term_heads.npy: does"),
     "near": (with_values("site_near", 60), "site_near.npy: holds 60"),
     "tags": (with_values("site_tag_heads", 2**40, slice(1, None)), "site_tag_heads.npy: does not"),
     "rows": (with_array("site_latent", lambda a: a[:1]), "site_latent.npy: has a length of 1"),
@@ -184,7 +185,6 @@ PARTS: dict[str, tuple[Change, str]] = {
     "weights": (
         with_array("weights_pages", lambda a: np.array([60])), "weights_pages.npy: has a",
     ),
-    "counts": (with_array("term_counts", lambda a: a[1:]), "term_counts.npy: has a length of"),
     "levels": (with_values("calibration_level", np.nan), "calibration_level.npy: holds nan"),
 }  # fmt: skip
 

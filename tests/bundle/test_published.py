@@ -6,18 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sites import NOW, built
+from sites import NOW, built, random_articles
 
 from recommender.articles.addresses import PageTable
 from recommender.articles.article import Article, stub_for
 from recommender.bundle.answer_bytes import items_json
-from recommender.bundle.bundle import Bundle
+from recommender.bundle.bundle import MATRIX, Bundle
 from recommender.bundle.composition import DEFAULT_K
-from recommender.bundle.published import Lists
+from recommender.bundle.published import Lists, Texts
 from recommender.bundle.writer import N_POPULAR, popular
 from recommender.candidates import EMPTY
 from recommender.lists.eligibility import Eligibility
 from recommender.lists.rules_file import parse
+from recommender.text.tfidf import count_block, fit
 
 ODD = "knie/schön & gut?id=1#größe 睡眠"
 STUB = stub_for("What nobody has a page for")
@@ -292,6 +293,22 @@ def test_a_stored_text_asked_for_as_new_is_not_its_own_neighbour(lists: Lists):
     assert article.id not in ids(links)
     assert article.id not in ids(lists.related_to_text("Old " + article.title, article.body))
     assert set(ids(links)) == set(related(lists, article.id))
+
+
+@pytest.mark.parametrize("with_runs", [False, True])
+def test_weights_are_worked_out_again_bit_by_bit(with_runs: bool):
+    """A bundle keeps how often a term stands where; analysts see what training saw."""
+    site = random_articles(60, seed=5)
+    titles, bodies = [each.title for each in site], [f"{each.body} knee" * 300 for each in site]
+    blocks = [count_block(titles, bodies, set(), with_runs=with_runs)]
+    text = fit(blocks, titles, np.zeros(0, dtype=np.uint64), with_runs=with_runs)
+
+    found = Texts.of(text).matrix()
+
+    for name in (*MATRIX, "counts"):
+        np.testing.assert_array_equal(found[name], getattr(text, name), err_msg=name)
+        assert found[name].dtype == getattr(text, name).dtype
+    assert (text.subject_weights > 0).any()
 
 
 @pytest.mark.parametrize("text", ["", "quux", "?!", "睡", "\x00", "e" * 5000])

@@ -29,6 +29,7 @@ def text_of(rows: csr_array) -> Text:
         counts=nothing,
         title_weights=nothing, subject_weights=np.zeros(rows.nnz), forms=Forms({}, {}),
         kind=nothing, boilerplate=nothing, with_runs=False, lengths=nothing, fullness=nothing,
+        norms=np.ones((rows.shape[0], 3)),
     )  # fmt: skip
 
 
