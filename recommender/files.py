@@ -36,6 +36,8 @@ BLOCK = 1 << 20
 # A reference to a value; rows of Parquet that are read at a time, not tuned.
 VALUE_BYTES = 8
 PARQUET_ROWS = 5_000
+# ... and where they stay in columns, so that what a batch costs beside its rows is little.
+ROWS_IN_COLUMNS = 20_000
 JSON = json.JSONDecoder()
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -254,36 +256,70 @@ def read_records(path: Path, format: str, *, after: int = 0) -> Iterator[Record 
         yield Problem(f"{path}: cannot be read: {exc}")
 
 
+def read_batches(
+    path: Path, format: str, *, after: int = 0
+) -> Iterator[list[Record | Problem] | Rows]:
+    """As ``read_records`` of a ``jsonl`` or ``parquet`` file, some thousand records at a time, no
+    more than a few megabytes of them: a list of records, or rows in columns.
+    """
+    try:
+        if format == "jsonl":
+            yield from _json_batches(path, after)
+        else:
+            yield from _parquet_batches(path, after, ROWS_IN_COLUMNS)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
+        yield [Problem(f"{path}: the file is damaged or cut short: {exc}")]
+    except OSError as exc:
+        yield [Problem(f"{path}: cannot be read: {exc}")]
+
+
 def _json_lines(path: Path, after: int) -> Iterator[Record | Problem]:
+    return chain.from_iterable(_json_batches(path, after))
+
+
+def _json_batches(path: Path, after: int) -> Iterator[list[Record | Problem]]:
+    """The records of the lines that were read at once."""
+    number = 0
     with opened(path) as file:
-        for number, line in enumerate(_lines(file), start=1):
-            if after:  # counted, not decoded, which is most of the work
-                after -= not _is_blank(line)
-                continue
-            where = f"{path}:{number}"
-            try:
-                text = _text(line, where).strip("\x00 \t\r\n")
-                if not text:
-                    continue
-                fields, end = JSON.raw_decode(text)
-            except InputError as exc:
-                yield Problem(str(exc))
-                continue
-            except (ValueError, RecursionError) as exc:
-                yield Problem(f"{where}: not JSON: {exc}")
-                continue
-            if end != len(text):
-                yield Problem(f"{where}: not JSON: more follows after column {end}")
-            elif isinstance(fields, dict):
-                yield Record(where, fields)
-            else:
-                yield Problem(f"{where}: must be a JSON object, not {type(fields).__name__}")
+        for lines in _blocks_of_lines(file):
+            found = []
+            for line in lines:
+                number += 1
+                if after:  # counted, not decoded, which is most of the work
+                    after -= not _is_blank(line)
+                elif (record := _json_record(line, f"{path}:{number}")) is not None:
+                    found.append(record)
+            if found:
+                yield found
+
+
+def _json_record(line: bytes | None, where: str) -> Record | Problem | None:
+    """The record of a line; None if there is nothing on it."""
+    try:
+        text = _text(line, where).strip("\x00 \t\r\n")
+        if not text:
+            return None
+        fields, end = JSON.raw_decode(text)
+    except InputError as exc:
+        return Problem(str(exc))
+    except (ValueError, RecursionError) as exc:
+        return Problem(f"{where}: not JSON: {exc}")
+    if end != len(text):
+        return Problem(f"{where}: not JSON: more follows after column {end}")
+    if isinstance(fields, dict):
+        return Record(where, fields)
+    return Problem(f"{where}: must be a JSON object, not {type(fields).__name__}")
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
     """The file's lines without their line feeds. One that is too long is skipped in pieces,
     never held; None stands in its place.
     """
+    return chain.from_iterable(_blocks_of_lines(file))
+
+
+def _blocks_of_lines(file: IO[bytes]) -> Iterator[list[bytes | None]]:
+    """The lines that end in what is read at once, as ``_lines`` has them."""
     rest: list[bytes] = []  # pieces of a line whose end has not come yet
     held = 0
     while block := file.read1(BLOCK):  # type: ignore[attr-defined]
@@ -292,11 +328,10 @@ def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
         if held <= MAX_RECORD_BYTES:
             rest.append(first)
         if more:
-            yield b"".join(rest) if held <= MAX_RECORD_BYTES else None
-            yield from more[:-1]
+            yield [b"".join(rest) if held <= MAX_RECORD_BYTES else None, *more[:-1]]
             rest, held = [more[-1]], len(more[-1])
     if held:
-        yield b"".join(rest) if held <= MAX_RECORD_BYTES else None
+        yield [b"".join(rest) if held <= MAX_RECORD_BYTES else None]
 
 
 def _text_lines(path: Path) -> Iterator[Record | Problem]:
@@ -377,6 +412,14 @@ class _CsvLines:
 
 
 def _parquet_rows(path: Path) -> Iterator[Record | Problem]:
+    for found in _parquet_batches(path, 0, PARQUET_ROWS):
+        yield from found.records() if isinstance(found, Rows) else found
+
+
+def _parquet_batches(
+    path: Path, after: int, most_rows: int
+) -> Iterator[list[Record | Problem] | Rows]:
+    """The rows after the first ``after``, so many at a time at most, and no more than fit."""
     try:
         import pyarrow as arrow
         import pyarrow.parquet as parquet
@@ -386,21 +429,24 @@ def _parquet_rows(path: Path) -> Iterator[Record | Problem]:
     try:
         with _seekable(path) as source:
             plain = parquet.ParquetFile(source)
-            texts, most_rows = _parquet_columns(plain, Allowance(path))
+            texts, fit = _parquet_columns(plain, Allowance(path))
             allowance = Allowance(path)
             with parquet.ParquetFile(source, read_dictionary=texts) as table:
-                for batch in table.iter_batches(batch_size=most_rows):
-                    for row in _parquet_batch(batch, plain.schema_arrow, allowance):
-                        number += 1
-                        where = f"{path}:row {number}"
-                        if isinstance(row, str):
-                            yield Problem(f"{where}: {row}")
+                for batch in table.iter_batches(batch_size=min(most_rows, fit)):
+                    skipped = min(after, batch.num_rows)
+                    after, number = after - skipped, number + skipped
+                    for part in _that_fit(batch.slice(skipped)):
+                        rows = Rows(path, number, part, plain.schema_arrow)
+                        number += len(rows)
+                        if (n_bytes := rows.n_bytes) > MAX_RECORD_BYTES:
+                            fault = f"the row is longer than {MAX_RECORD_BYTES:,} bytes"
+                            yield [Problem(f"{path}:row {number}: {fault}")]
                         else:
-                            fields = {name: cell for name, cell in row.items() if cell is not None}
-                            yield Record(where, fields)
+                            yield rows
+                            allowance.use(n_bytes)
     except arrow.ArrowException as exc:
         text = str(exc).splitlines()[0]
-        yield Problem(f"{path}:row {number + 1}: not Parquet that can be read: {text}")
+        yield [Problem(f"{path}:row {number + 1}: not Parquet that can be read: {text}")]
 
 
 @contextmanager
@@ -416,7 +462,7 @@ def _seekable(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _parquet_columns(table: Any, allowance: Allowance) -> tuple[list[str], int]:
-    """The columns of texts, and how many rows may be read at a time. ``OSError`` if what the file
+    """The columns of texts, and how many rows fit at a time. ``OSError`` if what the file
     states of itself is more than it may become.
     """
     columns = [table.schema.column(at) for at in range(len(table.schema))]
@@ -426,34 +472,67 @@ def _parquet_columns(table: Any, allowance: Allowance) -> tuple[list[str], int]:
             allowance.use(max(chunk.total_uncompressed_size, VALUE_BYTES * chunk.num_values))
     width = sum(column.length or 0 for column in columns)
     texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-    return texts, max(1, min(PARQUET_ROWS, MAX_RECORD_BYTES // (width + 1)))
+    return texts, max(1, MAX_RECORD_BYTES // (width + 1))
 
 
-def _parquet_batch(batch: Any, schema: Any, allowance: Allowance) -> Iterator[dict[str, Any] | str]:
-    """The rows of a batch, or what is wrong with one. A few bytes of Parquet can stand for any
-    number of long texts, so these were read as the file has them, each once, and become what
-    ``schema`` says when it is known how long the rows are.
+def _that_fit(batch: Any) -> Iterator[Any]:
+    """A batch, in parts that are not too long unless they are one row. A few bytes of Parquet can
+    stand for any number of long texts, so these were read as the file has them, each once.
     """
-    n_bytes = sum(map(_n_bytes, batch.columns))
-    fault = f"the row is longer than {MAX_RECORD_BYTES:,} bytes"
-    if n_bytes <= MAX_RECORD_BYTES:
-        try:
-            try:
-                rows = batch.cast(schema).to_pylist()
-            except NotImplementedError:  # of some types; slower
-                rows = batch.to_pylist()
-        except (ValueError, OverflowError) as exc:  # no UTF-8, no date of a calendar
-            fault = str(exc)
-        else:
-            allowance.use(n_bytes)
-            yield from rows
-            return
-    if batch.num_rows == 1:
-        yield fault
-    else:
+    if batch.num_rows > 1 and sum(map(_n_bytes, batch.columns)) > MAX_RECORD_BYTES:
         half = batch.num_rows // 2
-        yield from _parquet_batch(batch.slice(0, half), schema, allowance)
-        yield from _parquet_batch(batch.slice(half), schema, allowance)
+        yield from _that_fit(batch.slice(0, half))
+        yield from _that_fit(batch.slice(half))
+    elif batch.num_rows:
+        yield batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows of a Parquet file in columns; ``n_before`` of it come before them. ``read`` is a batch
+    of Arrow's with texts as the file has them, each once, and ``schema`` what they stand for.
+    """
+
+    path: Path
+    n_before: int
+    read: Any
+    schema: Any
+
+    def __len__(self) -> int:
+        return int(self.read.num_rows)
+
+    @property
+    def n_bytes(self) -> int:
+        """How much memory they need at least."""
+        return sum(map(_n_bytes, self.read.columns))
+
+    def part(self, start: int, end: int) -> Rows:
+        """Those from ``start`` to before ``end``."""
+        read = self.read.slice(start, end - start)
+        return Rows(self.path, self.n_before + start, read, self.schema)
+
+    def columns(self) -> Any:
+        """The batch with each text for itself; ``ValueError`` if something in it is not sound."""
+        try:
+            return self.read.cast(self.schema)
+        except NotImplementedError:  # of some types; slower
+            return self.read
+
+    def records(self) -> Iterator[Record | Problem]:
+        """The rows one by one."""
+        try:
+            rows = self.columns().to_pylist()
+        except (ValueError, OverflowError) as exc:  # no UTF-8, no date of a calendar
+            if len(self) == 1:
+                yield Problem(f"{self.path}:row {self.n_before + 1}: {exc}")
+                return
+            half = len(self) // 2
+            yield from self.part(0, half).records()
+            yield from self.part(half, len(self)).records()
+            return
+        for number, row in enumerate(rows, start=self.n_before + 1):
+            fields = {name: cell for name, cell in row.items() if cell is not None}
+            yield Record(f"{self.path}:row {number}", fields)
 
 
 def _n_bytes(array: Any) -> int:

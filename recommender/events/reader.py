@@ -12,16 +12,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from math import inf
 from pathlib import Path
+from typing import Any, cast
 
 from recommender.articles.addresses import Finder
 from recommender.errors import ClockError, EventError, InputError, TooManyBadRecords
+from recommender.events.columns import Columns, InColumns
 from recommender.events.event import EARLIEST, Event, check_time, latest_at
 from recommender.events.formats.base import Format, Reasons, Skip, Translator
 from recommender.events.formats.detect import Plain, event_files
-from recommender.files import Problem, Record, Tolerance, read_records
+from recommender.files import (
+    Problem,
+    Record,
+    Rows,
+    Tolerance,
+    read_batches,
+    read_records,
+)
 from recommender.progress import Progress, Silent
 
 # The first so many are kept; the rest are counted.
@@ -32,6 +41,8 @@ RECORDS_PER_STEP = 10_000
 BLOCK = 100_000
 # One clock in a hundred that is wrong is a reader's; more are the site's, or this machine's.
 MAX_AHEAD = 0.01
+# What can be in columns; a few of a batch are cheaper taken out of them one by one. Not tuned.
+IN_COLUMNS, FEW = ("jsonl", "parquet"), 0.01
 # Enough that two logs differ in it: some hundred lines.
 HEAD_BYTES = 65_536
 
@@ -117,6 +128,8 @@ class EventReader:
         self.progress = progress or Silent()
         self.finder = finder
         self.now = now
+        self._in_columns = False
+        self._end = 0
         self._begin({})
 
     def _begin(self, marks: dict[Path, Mark]) -> None:
@@ -132,6 +145,7 @@ class EventReader:
         self._marks = marks
         self._opened: list[Source] = []
         self._translators: dict[type[Translator], Translator] = {}
+        self._in_columns_by: InColumns | None = None
         self._n_checked = 0
 
     @property
@@ -149,6 +163,17 @@ class EventReader:
         """The events of ``BLOCK`` records at a time, without those that are done by ``marks``.
         Each block must be used up before the next is taken.
         """
+        self._in_columns = False
+        return cast("Iterator[Iterator[Event]]", self._blocks(marks))
+
+    def blocks_in_columns(
+        self, marks: dict[Path, Mark] | None = None
+    ) -> Iterator[Iterator[Event | Columns]]:
+        """As ``blocks``; events of our own formats are in columns where that is possible."""
+        self._in_columns = True
+        return self._blocks(marks)
+
+    def _blocks(self, marks: dict[Path, Mark] | None) -> Iterator[Iterator[Event | Columns]]:
         self._begin(marks or {})
         # One big file shows its records, many files show how many are done.
         many = len(self.files) > 1
@@ -228,17 +253,17 @@ class EventReader:
             for source in self._opened
         }
 
-    def _block(self, steps: Iterator[Sequence[Event]]) -> Iterator[Event]:
-        end = self.n_records + BLOCK
+    def _block(self, steps: Iterator[Sequence[Event | Columns]]) -> Iterator[Event | Columns]:
+        self._end = self.n_records + BLOCK
         for events in steps:
             yield from events
-            if self.n_records >= end:
+            if self.n_records >= self._end:
                 break
         else:
             self.finished = True
         yield from self._waiting()
 
-    def _steps(self) -> Iterator[Sequence[Event]]:
+    def _steps(self) -> Iterator[Sequence[Event | Columns]]:
         """The events of each record of each file."""
         many = len(self.files) > 1
         for path, format in self.files:
@@ -250,7 +275,7 @@ class EventReader:
                 source = Source(path, format, mark)
                 self._opened.append(source)
                 size = path.stat().st_size
-                yield from self._records(source, step=0 if many else RECORDS_PER_STEP)
+                yield from self._of_source(source, step=0 if many else RECORDS_PER_STEP)
                 yield self._waiting()
                 self._note_name(source)
                 source.ended, source.size = True, size if size == path.stat().st_size else 0
@@ -261,49 +286,94 @@ class EventReader:
         translator = self._translators.get(source.format.translator)
         self.read_as.add((translator.name if translator else "") or source.format.title)
 
-    def _records(self, source: Source, *, step: int) -> Iterator[Sequence[Event]]:
+    def _of_source(self, source: Source, *, step: int) -> Iterator[Sequence[Event | Columns]]:
         translator = self._translators.get(source.format.translator)
         if translator is None:
             translator = source.format.translator(self.finder or Finder(), self.skipped)
             translator.latest = inf if self.now is None else latest_at(self.now)
             self._translators[source.format.translator] = translator
+        plain = isinstance(translator, Plain) and source.format.records in IN_COLUMNS
+        if plain and self._in_columns:
+            yield from self._batches(source, translator, step=step)
+            return
         for found in self._new_records(source, translator):
-            self.n_records += 1
-            source.n_records += 1
-            if step and self.n_records % step == 0:
-                self.progress.advance(step)
-            events: Sequence[Event] = ()
-            try:
-                if isinstance(found, Problem):
-                    self._note(found)
-                else:
-                    events = tuple(translator.read(found))
-                    for event in events:
-                        if not EARLIEST <= event.ts <= translator.latest:
-                            check_time(event.ts, translator.latest, where=found.where)
-            except ClockError as exc:
-                events = ()
-                self.n_ahead += exc.ahead
-                self.first_ahead = self.first_ahead or (str(exc) if exc.ahead else "")
-                self.n_ancient += not exc.ahead
-                self._note(Problem(str(exc)))
-            except EventError as exc:
-                self._note(Problem(str(exc)))
-            except Skip as exc:
-                self.skipped.add(str(exc))
-            source.n_events += len(events)
-            self.n_events += len(events)
-            yield events
+            self._count(source, 1, step)
+            yield self._events(found, source, translator)
 
-    def _new_records(self, source: Source, translator: Translator) -> Iterator[Record | Problem]:
-        """The records after the file's mark. A translator that remembers reads those before too."""
+    def _batches(
+        self, source: Source, translator: Translator, *, step: int
+    ) -> Iterator[Sequence[Event | Columns]]:
+        """What can be in columns, and then the events of other records."""
+        self._in_columns_by = self._in_columns_by or InColumns(translator.latest)
+        after = self._go_on(source)
+        for batch in read_batches(source.path, source.format.records, after=after):
+            start = 0
+            while start < len(batch):  # a block ends where it ends
+                end = min(len(batch), start + max(1, self._end - self.n_records))
+                part = batch[start:end] if isinstance(batch, list) else batch.part(start, end)
+                start = end
+                self._count(source, len(part), step)
+                columns, others = self._put(part)
+                source.n_events += columns.n_events
+                self.n_events += columns.n_events
+                found: list[Event | Columns] = [columns] if columns.n_events else []
+                for record in _those(part, others):
+                    found += self._events(record, source, translator)
+                yield found
+
+    def _put(self, part: list[Record | Problem] | Rows) -> tuple[Columns, Sequence[int]]:
+        columns = self._in_columns_by or InColumns()
+        return columns.of_rows(part) if isinstance(part, Rows) else columns.of_records(part)
+
+    def _count(self, source: Source, n_records: int, step: int) -> None:
+        """Note that so many records were read; whoever watches hears of every ``step``."""
+        before = self.n_records
+        self.n_records += n_records
+        source.n_records += n_records
+        if step and (steps := self.n_records // step - before // step):
+            self.progress.advance(steps * step)
+
+    def _events(
+        self, found: Record | Problem, source: Source, translator: Translator
+    ) -> Sequence[Event]:
+        """The events of one record; what is wrong with it is noted."""
+        events: Sequence[Event] = ()
+        try:
+            if isinstance(found, Problem):
+                self._note(found)
+            else:
+                events = tuple(translator.read(found))
+                for event in events:
+                    if not EARLIEST <= event.ts <= translator.latest:
+                        check_time(event.ts, translator.latest, where=found.where)
+        except ClockError as exc:
+            events = ()
+            self.n_ahead += exc.ahead
+            self.first_ahead = self.first_ahead or (str(exc) if exc.ahead else "")
+            self.n_ancient += not exc.ahead
+            self._note(Problem(str(exc)))
+        except EventError as exc:
+            self._note(Problem(str(exc)))
+        except Skip as exc:
+            self.skipped.add(str(exc))
+        source.n_events += len(events)
+        self.n_events += len(events)
+        return events
+
+    def _go_on(self, source: Source) -> int:
+        """After how many records the file is read, by its mark."""
         if source.mark is None or not source.mark.n_records:
-            return read_records(source.path, source.format.records)
+            return 0
         source.n_records, source.n_events = source.mark.n_records, source.mark.n_events
         self.resumed[source.path] = source.n_records
         self.n_before += source.n_events
-        if not translator.remembers:
-            return read_records(source.path, source.format.records, after=source.n_records)
+        return source.n_records
+
+    def _new_records(self, source: Source, translator: Translator) -> Iterator[Record | Problem]:
+        """The records after the file's mark. A translator that remembers reads those before too."""
+        after = self._go_on(source)
+        if not (after and translator.remembers):
+            return read_records(source.path, source.format.records, after=after)
         records = read_records(source.path, source.format.records)
         skipped, remarks = dict(self.skipped), dict(translator.remarks)
         for number, found in enumerate(islice(records, source.n_records), start=1):
@@ -331,6 +401,16 @@ class EventReader:
         self.n_bad += 1
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
+
+
+def _those(part: list[Record | Problem] | Rows, places: Sequence[int]) -> Iterator[Any]:
+    """The records at these places."""
+    if isinstance(part, list):
+        return (part[at] for at in places)
+    if len(places) > FEW * len(part):
+        records = [*part.records()]
+        return (records[at] for at in places)
+    return chain.from_iterable(part.part(at, at + 1).records() for at in places)
 
 
 def _may_be_cut(source: Source) -> bool:

@@ -13,11 +13,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, compress
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
+from recommender.events.columns import Columns, Content, Views
 from recommender.events.event import DAY_MS, Click, ClickOnPage, Event, Impression, PageView
 from recommender.events.ingest import IMPORTED, OTHER_STORE, Followed, Incoming, Opened, Shown
 from recommender.events.slate_token import Slate, mark_of
@@ -28,6 +30,7 @@ from recommender.store.keys import (
     chunks,
     find_slates,
     insert,
+    insert_all,
     look_up,
     number_ids,
     number_slates,
@@ -42,6 +45,7 @@ MAX_REMEMBERED = 100_000
 MAX_MADE_TO_ORDER = 20_000
 # The columns of a table, by their places, that identify a row.
 IDENTITY = {"views": slice(1), "clicks": slice(0, 3, 2), "pageviews": slice(4)}
+_view_id = attrgetter("view_id")
 # What slates are called that fell together, and the tally of views that showed one.
 OTHER = "other"
 FOLDED = "folded"
@@ -122,6 +126,7 @@ class EventWriter:
         self.folded: dict[tuple[Any, ...], int] = {}  # likewise, of this group's beyond a day's
         self.sound: dict[tuple[Any, ...], bool] = {}  # whether the mark of a slate is its own
         self.contents: dict[int, Slate] = {}  # of slates, by their numbers
+        self.numbers: dict[Content, int] = {}  # of slates, by what columns show
 
     def add(self, connection: Connection, events: Iterable[Event], received: Received) -> None:
         """Add what is imported, in any order, and count it in ``received``; what is there already
@@ -139,18 +144,89 @@ class EventWriter:
             received.duplicates += written.new.count(False) - len(written.elsewhere)
             named = Counter(map(_named, chunk)) if self.unknown else {}
             for ids, times in named.items():
-                unknown = [id for id in ids if id in self.unknown]
-                received.n_unknown_events += times if unknown else 0
-                for id in unknown:
-                    received.unknown[id] = received.unknown.get(id, 0) + times
+                self._count_unknown(ids, times, received)
+
+    def _count_unknown(self, ids: Iterable[str], times: int, received: Received) -> None:
+        unknown = [id for id in ids if id in self.unknown]
+        received.n_unknown_events += times if unknown else 0
+        for id in unknown:
+            received.unknown[id] = received.unknown.get(id, 0) + times
+
+    def add_columns(self, connection: Connection, columns: Columns, received: Received) -> None:
+        """As ``add``, of events in columns."""
+        self._forget_if_full()
+        views, clicks, page_views = columns
+        contents = Counter(views.contents)
+        new = [content for content in contents if content not in self.numbers]
+        self._number(connection, [content.impression for content in new])
+        for content in new:
+            self.numbers[content] = self.slates[_content(content.impression)]
+        named = Counter(clicks.clicked) + Counter(page_views.article_ids)
+        self._number_ids(connection, {*named, *page_views.referrer_ids} - {""})
+        if self.unknown:
+            for content, times in contents.items():
+                self._count_unknown(_named(content.impression), times, received)
+            for id, times in named.items():
+                self._count_unknown((id,), times, received)
+        self._add_views(connection, views, received)
+        keys = self.keys
+        items = [keys[id] for id in clicks.clicked]
+        click_rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        for row in zip(clicks.view_ids, clicks.ts, items, strict=True):
+            click_rows.setdefault((row[0], row[2]), row)  # the first that came, as in the store
+        n_new = insert_all(connection, "clicks", sorted(click_rows.values()))
+        received.clicks += n_new
+        received.duplicates += len(clicks) - n_new
+        opened = {*zip(
+            page_views.ts, (keys[id] for id in page_views.article_ids), page_views.session_ids,
+            (keys[id] if id else 0 for id in page_views.referrer_ids), strict=True,
+        )}  # fmt: skip
+        n_new = insert_all(connection, "pageviews", sorted(opened))
+        received.pageviews += n_new
+        received.duplicates += len(page_views) - n_new
+
+    def _add_views(self, connection: Connection, views: Views, received: Received) -> None:
+        """Views that show one slate are rows of the table at once; those that may be in several
+        pieces, here or with what is in the store, are events like others.
+        """
+        numbers = self.numbers
+        slates = [numbers[content] for content in views.contents]
+        times: Mapping[str, int] = {}
+        if len({*views.view_ids}) < len(views):
+            times = Counter(views.view_ids)
+        rows = [*zip(views.view_ids, views.ts, slates, views.session_ids, views.layouts,
+                     views.arms, strict=True)]  # fmt: skip
+        several = [at for at, id in enumerate(views.view_ids) if times[id] > 1] if times else []
+        once = [row for row in rows if times[row[0]] == 1] if times else rows
+        once = sorted(once)  # neighbours in the table are written together
+        n_new = insert_all(connection, "views", once)
+        n_others = 0
+        if n_new < len(once):
+            query = "SELECT view_id, ts, slate FROM views WHERE view_id IN :values"
+            same = {tuple(row) for row in look_up(connection, query, [row[0] for row in once])}
+            others = {row[0] for row in once if row[:3] not in same}
+            several += [at for at, id in enumerate(views.view_ids) if id in others]
+            n_others = len(others)
+        received.impressions += n_new
+        received.duplicates += len(once) - n_others - n_new
+        if several:
+            # They are counted already as those of unknown articles.
+            apart = Received()
+            events = [views.event(at) for at in sorted(several)]
+            self.add(connection, sorted(events, key=_view_id), apart)
+            for name in ("impressions", "pieces", "duplicates", "elsewhere"):
+                setattr(received, name, getattr(received, name) + getattr(apart, name))
+
+    def _forget_if_full(self) -> None:
+        remembered = len(self.keys) + len(self.ids) + len(self.slates) + len(self.sound)
+        if remembered + len(self.contents) + len(self.numbers) > MAX_REMEMBERED:
+            self._forget()
 
     def write(self, connection: Connection, events: Sequence[Incoming]) -> Written:
         """Add the events to the store ``connection`` has a write transaction on. The same event
         twice is new once.
         """
-        remembered = len(self.keys) + len(self.ids) + len(self.slates) + len(self.sound)
-        if remembered + len(self.contents) > MAX_REMEMBERED:
-            self._forget()
+        self._forget_if_full()
         foreign = self._foreign(connection, events)
         kept = {at: event for at, event in enumerate(events) if at not in foreign}
         parts = _put_together(kept)
@@ -258,10 +334,7 @@ class EventWriter:
                 ids |= {event.clicked, event.source_id}
             elif isinstance(event, PageView | Opened):
                 ids |= {event.article_id, event.referrer_id} - {""}
-        if ids := ids - self.keys.keys():
-            number_ids(connection, ids, self.keys)
-            query = "SELECT id FROM articles WHERE id IN :values"
-            self.unknown |= ids - {row.id for row in look_up(connection, query, ids)}
+        self._number_ids(connection, ids)
         slates = [self._slate(event) for _, event in new]
         folded = self._folded(connection, slates, [event.ts for _, event in new])
         kept = [
@@ -271,6 +344,13 @@ class EventWriter:
         self.folded.clear()  # tomorrow they may have a number of their own
         for at, number in enumerate(number_slates(connection, kept)):
             (self.folded if at in folded else self.slates)[new[at][0]] = number
+
+    def _number_ids(self, connection: Connection, ids: set[str]) -> None:
+        """Know the numbers of these ids, and which are unknown."""
+        if ids := ids - self.keys.keys():
+            number_ids(connection, ids, self.keys)
+            query = "SELECT id FROM articles WHERE id IN :values"
+            self.unknown |= ids - {row.id for row in look_up(connection, query, ids)}
 
     def _folded(
         self, connection: Connection, slates: Sequence[Slate], times: Sequence[int]

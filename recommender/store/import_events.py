@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import sqlalchemy as sql
@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from recommender.articles.addresses import Finder
 from recommender.errors import InputError, TooManyBadRecords
+from recommender.events.columns import Columns
 from recommender.events.event import Event, Impression
 from recommender.events.reader import EventReader, Mark
 from recommender.fields import MAX_ID_BYTES
@@ -29,8 +30,8 @@ from recommender.store.page_clicks import find_views
 from recommender.store.pieces import settle_some
 
 # Events that are written before others get their turn: a tenth of a second's work. After it, long
-# enough for whoever looks every ``engine.LOOK_SECONDS``. Not tuned.
-AT_ONCE, PAUSE_SECONDS = 5_000, 0.004
+# enough for whoever looks every ``engine.LOOK_SECONDS``. Those in columns take less. Not tuned.
+AT_ONCE, IN_COLUMNS_AT_ONCE, PAUSE_SECONDS = 5_000, 20_000, 0.004
 
 
 def import_events(store: Store, reader: EventReader, *, again: bool = False) -> Received:
@@ -59,11 +60,22 @@ def _import_blocks(
     store: Store, reader: EventReader, marks: dict[Path, Mark], total: Received
 ) -> None:
     writer = EventWriter()
-    for block in reader.blocks(marks):
+    for block in reader.blocks_in_columns(marks):
         # Read before anything is written: others write meanwhile.
-        events = list(block)
+        events: list[Event] = []
+        tables: list[Columns] = []
+        for found in block:
+            if isinstance(found, Columns):
+                tables.append(found)
+            else:
+                events.append(found)
         reader.check()
         marked = reader.marks()
+        for several in _by_size(tables):
+            with store.transaction() as connection:
+                for columns in several:
+                    writer.add_columns(connection, columns, total)
+            time.sleep(PAUSE_SECONDS)
         for part in chunks(_by_view(events), AT_ONCE):
             with store.transaction() as connection:
                 writer.add(connection, part, total)
@@ -81,6 +93,20 @@ def _settle(store: Store, total: Received) -> None:
         time.sleep(PAUSE_SECONDS)
     with store.transaction() as connection:
         find_views(connection, total)
+
+
+def _by_size(tables: list[Columns]) -> Iterator[list[Columns]]:
+    """The tables, as many at a time as are no more than ``IN_COLUMNS_AT_ONCE`` events."""
+    several: list[Columns] = []
+    n = 0
+    for columns in tables:
+        if several and n + columns.n_events > IN_COLUMNS_AT_ONCE:
+            yield several
+            several, n = [], 0
+        several.append(columns)
+        n += columns.n_events
+    if several:
+        yield several
 
 
 def _by_view(events: list[Event]) -> list[Event]:
