@@ -493,7 +493,9 @@ class Bundle:
 
     @cached_property
     def _matrix(self) -> dict[str, np.ndarray]:
-        return self.lists.texts.matrix()
+        from recommender.bundle.matrix import matrix
+
+        return matrix(self.lists.texts)
 
     @cached_property
     def term_counts(self) -> np.ndarray:

@@ -25,7 +25,7 @@ from recommender.articles.addresses import (
 )
 from recommender.articles.article import title_key
 from recommender.bundle import registry
-from recommender.bundle.arrays import Index, Pieces, Strings, load, narrow
+from recommender.bundle.arrays import Index, Pieces, Strings, load
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
@@ -38,7 +38,6 @@ from recommender.text.tfidf import (
     MAX_COUNT,
     NAMED,
     SAME_SUBJECT,
-    Text,
     count,
     is_subject,
     naming,
@@ -154,64 +153,8 @@ class Texts:
     is_named: Annotated[np.ndarray, Flags("n_articles")]
     n_articles: Annotated[int, Length("n_articles")]
 
-    @classmethod
-    def of(cls, text: Text) -> Texts:
-        """Those of a site."""
-        from scipy.sparse import csr_array
-
-        place = (text.title_weights > 0).astype(np.int32) + (text.subject_weights > 0)
-        keys = text.counts * np.int32(IN_SUBJECT + 1) + place
-        used = np.flatnonzero(np.bincount(keys))
-        codes = np.zeros(int(used.max(initial=0)) + 1, dtype=np.min_scalar_type(len(used)))
-        codes[used] = np.arange(len(used))
-        n, row = len(text.lengths), np.repeat(np.arange(len(text.lengths)), np.diff(text.indptr))
-        shape = n, len(text.vocabulary)
-        turned = csr_array((codes[keys], text.indices, text.indptr), shape=shape).tocsc()
-        squares = np.bincount(row, weights=np.square(text.weights, dtype=np.float64), minlength=n)
-        return cls(
-            vocabulary=Index.of(Strings.of(text.vocabulary)),
-            idf=text.idf,
-            forms=text.forms,
-            boilerplate=text.boilerplate,
-            with_runs=text.with_runs,
-            heads=narrow(turned.indptr),
-            rows=narrow(turned.indices),
-            codes=turned.data,
-            counts=(used // (IN_SUBJECT + 1)).astype(np.uint16),
-            places=(used % (IN_SUBJECT + 1)).astype(np.uint8),
-            norms=text.norms,
-            squares=squares.astype(np.float32),
-            is_named=(text.kind != EMPTY).astype(np.uint8),
-            n_articles=n,
-        )
-
-    def matrix(self) -> dict[str, np.ndarray]:
-        """The rows of articles as training had them, bit by bit: the fields of ``Corpus`` that are
-        their matrix, and ``counts``, how often each entry stands in its text.
-        """
-        from scipy.sparse import csc_array
-
-        shape = self.n_articles, len(self.idf)
-        rows = csc_array((self.codes, self.rows, self.heads), shape=shape).tocsr()
-        row = np.repeat(np.arange(self.n_articles), np.diff(rows.indptr))
-        idf, codes = self.idf[rows.indices], rows.data
-        counts, place = self.counts[codes], self.places[codes]
-        norms = (self.norms[:, at][row] for at in range(3))
-        flags = (np.ones(len(row), bool), place >= IN_TITLE, place == IN_SUBJECT)
-        whole = weigh(counts.astype(np.int32), place >= IN_TITLE, idf)
-        values = (whole, idf * flags[1], idf * flags[2])
-        weights, titles, subjects = (
-            (value / norm).astype(np.float32) for value, norm in zip(values, norms, strict=True)
-        )
-        subjects *= self._naming[row]
-        return {
-            "indptr": rows.indptr.astype(np.int64), "indices": rows.indices.astype(np.int32),
-            "weights": weights, "title_weights": titles, "subject_weights": subjects,
-            "counts": counts,
-        }  # fmt: skip
-
     @cached_property
-    def _naming(self) -> np.ndarray:
+    def naming_weight(self) -> np.ndarray:
         """What subjects weigh, by how far the titles name them, ``(n_articles,)``."""
         alluded, named = np.sqrt([ALLUDED, NAMED], dtype=np.float32)
         return np.where(self.is_named, named, alluded)
@@ -243,7 +186,7 @@ class Texts:
         for term, weight in zip(terms.tolist(), weights * self.idf[terms], strict=True):
             if weight:
                 found[self.subject_rows(term)] += np.float32(weight)
-        return found * self._naming / self.norms[:, 2]
+        return found * self.naming_weight / self.norms[:, 2]
 
     def entries_of(self, wanted: np.ndarray) -> tuple[np.ndarray, ...]:
         """What stands in the articles that are ``wanted``, ``(n_articles,)``: rows, terms, and
@@ -254,7 +197,7 @@ class Texts:
         idf, codes = self.idf[terms], self.codes[at]
         weights = idf * self._levels[codes] / self.norms[rows, 0]
         about = self.places[codes] == IN_SUBJECT
-        return rows, terms, weights, about * idf * self._naming[rows] / self.norms[rows, 2]
+        return rows, terms, weights, about * idf * self.naming_weight[rows] / self.norms[rows, 2]
 
     def subject_rows(self, term: int) -> np.ndarray:
         """The articles whose titles are about a term."""

@@ -30,13 +30,13 @@ from recommender.bundle.bundle import (
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import DEFAULT_K, Shown, shown_of
 from recommender.bundle.explanation import STEPS, Steps
+from recommender.bundle.matrix import texts_of
 from recommender.bundle.published import (
     LISTS,
     Addresses,
     Lists,
     Pages,
     Prepared,
-    Texts,
 )
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY, Candidates
@@ -255,7 +255,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         origins=built.finished.origins,
         evidence=evidence_of(lists, built.site, history, built.finished.following),
         slates=built.slates,
-        texts=Texts.of(built.text),
+        texts=texts_of(built.text),
     )
     return with_bytes(prepared)
 

@@ -13,7 +13,8 @@ from recommender.articles.article import Article, stub_for
 from recommender.bundle.answer_bytes import items_json
 from recommender.bundle.bundle import MATRIX, Bundle
 from recommender.bundle.composition import DEFAULT_K
-from recommender.bundle.published import Lists, Texts
+from recommender.bundle.matrix import matrix, texts_of
+from recommender.bundle.published import Lists
 from recommender.bundle.writer import N_POPULAR, popular
 from recommender.candidates import EMPTY
 from recommender.lists.eligibility import Eligibility
@@ -303,7 +304,7 @@ def test_weights_are_worked_out_again_bit_by_bit(with_runs: bool):
     blocks = [count_block(titles, bodies, set(), with_runs=with_runs)]
     text = fit(blocks, titles, np.zeros(0, dtype=np.uint64), with_runs=with_runs)
 
-    found = Texts.of(text).matrix()
+    found = matrix(texts_of(text))
 
     for name in (*MATRIX, "counts"):
         np.testing.assert_array_equal(found[name], getattr(text, name), err_msg=name)
