@@ -28,15 +28,17 @@ from recommender.bundle.published import Lists
 from recommender.events.slate_token import N_VARIANTS, Signer, head_of
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import BEST, DEPTH, EXPLORE, slate_of
+from recommender.store.rules import EVERYWHERE
 
 # A composed answer takes some 3 to 10 kB, and 50 times as long to make as to find again.
 MAX_COMPOSED = 2_000
 # What tokens hold of a slate, some 200 bytes each; all variants of a best slate share one. An
 # answer that has it takes 36 µs instead of 88.
 MAX_TAILS = 100_000
-# Queries that have been parsed once; some 800 bytes each.
-MAX_QUESTIONS = 20_000
-MAX_QUESTION_BYTES = 300
+# What a process keeps of answers as they are sent, some 4 kB each; and what one takes beside its
+# bytes and those of its query, which may have so many. Not tuned.
+MAX_READY_BYTES = 8 * 1024 * 1024
+READY_BYTES, MAX_QUERY_BYTES = 500, 300
 # Kinds of faults that are logged of one bundle and its changes.
 MAX_FAULTS = 20
 Key = TypeVar("Key")
@@ -85,20 +87,46 @@ class Sent(NamedTuple):
         return FALLBACK in self.items
 
 
-class Question(NamedTuple):
-    """A query for the list of a known article, parsed; ``head`` and ``tag`` are those of the
-    list that was prepared for it.
+class Ready(NamedTuple):
+    """An answer that is the same whenever it is asked for: its headers as ``http.lines`` writes
+    them, its body and its tag. ``has_variant`` is true of one to a view that has drawn a variant,
+    ``arm`` the label of what it was shown in an experiment, empty outside.
     """
 
-    row: int
-    id: str
-    k: int
-    variant: int | None
-    slate: int
-    head: bytes
+    lines: bytes
+    body: bytes
     tag: bytes
     is_fallback: bool
-    assumed: str
+    has_variant: bool
+    arm: str = ""
+
+
+class ReadyAnswers:
+    """Answers by their query, which were asked for of late: in two halves, of which the older goes
+    when the newer is full.
+    """
+
+    def __init__(self, *, most_bytes: int = MAX_READY_BYTES) -> None:
+        self.half = most_bytes // 2
+        self._new: dict[bytes, Ready] = {}
+        self._old: dict[bytes, Ready] = {}
+        self._n_bytes = 0
+
+    def get(self, query: bytes) -> Ready | None:
+        """The answer to a query, if it is there."""
+        found = self._new.get(query)
+        if found is None and (found := self._old.get(query)) is not None:
+            self.keep(query, found)
+        return found
+
+    def keep(self, query: bytes, ready: Ready) -> None:
+        """Keep an answer, unless its query is uncommonly long."""
+        if len(query) > MAX_QUERY_BYTES:
+            return
+        self._n_bytes += READY_BYTES + len(query) + len(ready.lines) + len(ready.body)
+        if self._n_bytes > self.half:
+            self._old, self._new, self._n_bytes = self._new, {}, 0
+        self._new[query] = ready
 
 
 class Answers:
@@ -125,7 +153,7 @@ class Answers:
         self._faults: set[str] = set()
         self.touched: Collection[int] = patch.touched if patch else ()
         self.changed: Collection[int] = patch.read if patch else ()
-        self.questions: dict[bytes, Question] = {}
+        self.ready = ReadyAnswers()
         self._composed: dict[Composed, tuple[bytes, bytes]] = {}
         self._tails: dict[tuple[int, int, int], bytes] = {}
         arms = (EXPLORE if slate_of(at, lists.share) else BEST for at in range(N_VARIANTS))
@@ -137,6 +165,15 @@ class Answers:
             self._data = np.asarray(lists.answers.data).data
             self._heads = np.asarray(lists.answers.heads).data
             self._n_prepared = len(lists.stub)
+
+    def is_steady(self, id: str) -> bool:
+        """Are the rules that speak of a page in force at all times?"""
+        by_source = self.rules.by_source
+        return not by_source or all(
+            rule.starts is None and rule.ends is None
+            for source in (id, EVERYWHERE)
+            for rule in by_source.get(source, ())
+        )
 
     def prepared(self, id: str, row: int, now: datetime) -> Lists | None:
         """The bundle, if what it prepared for the article still holds."""

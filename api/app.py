@@ -5,6 +5,7 @@ app = create_app(settings(os.environ, folder=Path.cwd()), clock=lambda: datetime
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -35,9 +36,10 @@ from recommender_api.http import (
     refused,
     send_reply,
 )
+from recommender_api.lane import Lane
 from recommender_api.live import Live, Watcher
 from recommender_api.logs import Access, paths_of
-from recommender_api.metrics import Metrics
+from recommender_api.metrics import HAND_ON_SECONDS, Metrics
 from recommender_api.origins import Origins
 from recommender_api.pool import Pool, share_interpreter
 from recommender_api.rate_limit import Clients
@@ -70,6 +72,8 @@ class Api(FastAPI):
     stored: Stored
     live: Live
     edge: Edge
+    # What connections may answer by themselves; None while answers are logged one by one.
+    lane: Lane | None
     # ``answer`` below, behind the proxies of the settings.
     front: ASGIApp
 
@@ -170,7 +174,10 @@ def create_app(
             )
         for watcher in watchers:
             watcher.start()
+        counting = asyncio.create_task(_hand_on(metrics))
         yield
+        counting.cancel()
+        metrics.hand_on()
         for watcher in watchers:
             watcher.close()
         pool.close()
@@ -209,7 +216,9 @@ def create_app(
     if extra is not None:
         extra(app)
     answer: ASGIApp = app.answer
+    app.lane = Lane(app.related, metrics)
     if settings.access_log == "on":
+        app.lane = None
         answer = Access(answer, paths_of(app.routes), format=settings.log_format)
     app.front = clients.behind_proxies(answer)
     return app
@@ -247,6 +256,13 @@ def _look(stored: Stored, live: Live) -> float:
     seconds = stored.poll(live.catch_up)
     # What cannot be put in is tried again, but not all the time.
     return max(seconds, RETRY_SECONDS) if live.behind else seconds
+
+
+async def _hand_on(metrics: Metrics) -> None:
+    """Have what was counted at hand for the other workers, and whoever asks them."""
+    while True:
+        await asyncio.sleep(HAND_ON_SECONDS)
+        metrics.hand_on()
 
 
 def from_environment() -> FastAPI:

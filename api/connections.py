@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
+import re
 import sys
 from collections import Counter, OrderedDict
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from recommender_api.http import refused
+from recommender_api.lane import START, Lane
 
 # Bytes of a request beside its body: its line, headers, heads of chunks, trailers. Browsers and
 # proxies send 8 to 16 kB at most; not tuned. A body may bring a quarter of its own size on top.
@@ -52,7 +54,22 @@ TOO_SLOW = (408, "too_slow", "The request did not arrive in time.")
 TOO_MANY_AHEAD = (400, "too_many_ahead", f"At most {MAX_AHEAD} requests may be sent ahead.")
 FULL = (503, "overloaded", "Too many connections are open already.")
 
+# What follows the target of a request, and the query of one that needs no second look.
+VERSION = b" HTTP/1.1\r\n"
+PLAIN_QUERY = re.compile(rb"[!$-~]{1,2000}").fullmatch
+# Headers that decide how a list is answered, and those of a request with a body.
+MATTERS = (b"if-none-match", b"authorization")
+WITH_BODY = (b"content-length", b"transfer-encoding")
+# Heads that are known again: each connection of a browser or a proxy has one or a few. Not tuned.
+MAX_HEADS, MAX_KNOWN_BYTES = 1_000, 2_000
+# What the short lane takes of uvicorn's protocol.
+LEANS_ON = (
+    "cycle", "pipeline", "flow", "parser", "server_state", "root_path", "limit_concurrency",
+    "config", "timeout_keep_alive", "timeout_keep_alive_task",
+)  # fmt: skip
+
 Refused = tuple[int, str, str]
+Header = tuple[bytes, bytes]
 
 logger = logging.getLogger("api")
 
@@ -82,6 +99,32 @@ class Door:
         self._refused: Counter[str] = Counter()
         self._ticking = False
         self._logged = 0.0
+        # Heads of plain requests behind their first line, with what matters of them.
+        self.heads: dict[bytes, tuple[Header, ...]] = {}
+        self._lacks_logged = False
+
+    def lane_of(self, connection: Any) -> Lane | None:
+        """The short lane of the application, if a connection can use it: nothing may stand between
+        the two, and uvicorn must be as it was when this was written.
+        """
+        lane = getattr(getattr(connection, "app", None), "lane", None)
+        if lane is None:
+            return None
+        lacks = [name for name in LEANS_ON if not hasattr(connection, name)]
+        if lacks:
+            if not self._lacks_logged:
+                self._lacks_logged = True
+                logger.warning("lists go the long way: this uvicorn has no %s", ", ".join(lacks))
+            return None
+        plain = connection.root_path == "" and connection.limit_concurrency is None
+        return lane if plain and not connection.config.access_log else None
+
+    def remember(self, head: bytes, named: tuple[Header, ...]) -> None:
+        """Know a head again."""
+        if len(head) <= MAX_KNOWN_BYTES:
+            if len(self.heads) >= MAX_HEADS:
+                self.heads.clear()
+            self.heads[head] = named
 
     def enter(self, connection: Bounded) -> bool:
         """Let a connection in, if need be in place of the one that has waited longest."""
@@ -159,6 +202,9 @@ class Bounded:
     cycle: Any
     flow: Any
     pipeline: Any = ()
+    timeout_keep_alive: Any
+    # Since when all is answered that was asked, where no timer of uvicorn's runs; else 0.
+    idle_since = 0.0
     # Ours: the transport itself, when the present head began or the connection was opened (0: no
     # head has begun), when anything came last, and how many bytes came beside a body.
     raw: asyncio.Transport
@@ -330,6 +376,8 @@ class Bounded:
                     self.refuse(TOO_SLOW)
                 else:
                     self.raw.close()
+            elif self.idle_since and now - self.idle_since >= self.timeout_keep_alive:
+                self.raw.close()
             return
         # The head of a request that was sent ahead came with the end of the one before.
         self.begun = self.begun or now
@@ -400,9 +448,71 @@ if find_spec("httptools"):
         """The bounds in front of httptools, which is ten times as fast."""
 
         url = b""
+        # Ours: the short lane, None if there is none here; is the parser amid a request, and is
+        # that one of those which the lane may answer?
+        lane: Lane | None = None
+        amid = False
+        is_plain = False
+        _data = b""
+        _declined = False
+
+        def connection_made(self, transport: Any) -> None:
+            """A client has opened a connection."""
+            super().connection_made(transport)
+            self.lane = self.door.lane_of(self)
+
+        def data_received(self, data: bytes) -> None:
+            """Bytes have come; those of a whole plain request are not even parsed, if its headers
+            came before.
+            """
+            if self.amid or self.lane is None or not data.startswith(START) or self.deaf:
+                super().data_received(data)
+                return
+            end = data.find(VERSION, len(START))
+            named = self.door.heads.get(data[end + len(VERSION) :]) if end > 0 else None
+            if named is None or not self.is_free():
+                super().data_received(data)
+                return
+            query = data[len(START) : end]
+            if PLAIN_QUERY(query) and self.answered(query, named):
+                return
+            self._declined = True
+            super().data_received(data)
+            self._declined = False
+
+        def is_free(self) -> bool:
+            """Has everything been answered that was asked before, and can more be written?"""
+            cycle = self.cycle
+            done = cycle is None or (cycle.response_complete and cycle.keep_alive)
+            return done and not self.pipeline and not self.flow.write_paused
+
+        def answered(self, query: bytes, named: tuple[Header, ...]) -> bool:
+            """Could the lane answer a request?"""
+            state = self.server_state
+            if self.lane is None:
+                return False
+            try:
+                sent = self.lane.answer(query, named, state.default_headers)
+            except Exception:  # the long way has its own answer to that
+                logger.exception("the short lane failed, this connection goes the long way")
+                self.lane = None
+                return False
+            if sent is None:
+                return False
+            self.raw.write(sent)
+            state.total_requests += 1
+            self.beside, self.begun, self.heard = 0, 0.0, self.loop.time()
+            # uvicorn's timer would be set and cut off at every request; the door looks instead.
+            self._unset_keepalive_if_required()
+            self.idle_since = self.heard
+            self.door.waiting[self] = None
+            self.door.waiting.move_to_end(self)
+            return True
 
         def take(self, data: bytes) -> None:
             self._unset_keepalive_if_required()
+            self.idle_since = 0.0
+            self._data = data
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade:
@@ -413,6 +523,14 @@ if find_spec("httptools"):
 
         def too_long(self) -> Refused:
             return URI_TOO_LONG if 2 * len(self.url) > MAX_HEAD_BYTES else TOO_LONG
+
+        def on_message_begin(self) -> None:
+            """A request begins; what the long way needs is made when it is sure to be taken."""
+            self.amid = True
+            if self.lane is None:
+                super().on_message_begin()
+                return
+            self.url, self.headers, self.expect_100_continue = b"", [], False
 
         def on_headers_complete(self) -> None:
             """A head is whole."""
@@ -429,11 +547,38 @@ if find_spec("httptools"):
                 self._why = NO_UPGRADE
             if self._why:
                 raise ValueError(self._why[2])
-            super().on_headers_complete()
+            if self.lane is not None:
+                self.is_plain = not upgrades and self._is_plain()
+                if self.is_plain:
+                    return
+            self._go_the_long_way()
             if upgrades:
                 self.cycle.keep_alive = False
             # What comes as a trailer is no header: a proxy in front has not looked at it.
             self.headers = []
+
+        def _is_plain(self) -> bool:
+            """May the lane answer the request whose head is whole?"""
+            return (
+                not self._declined
+                and self.url.startswith(START[4:])
+                and self.parser.get_method() == b"GET"
+                and self.parser.get_http_version() == "1.1"
+                and self.parser.should_keep_alive()
+                and not self.expect_100_continue
+                and PLAIN_QUERY(self.url[len(START) - 4 :]) is not None
+                and not any(name in WITH_BODY for name, _ in self.headers)
+                and self.is_free()
+            )
+
+        def _go_the_long_way(self) -> None:
+            """Have the application answer the request whose head is whole."""
+            if self.lane is not None:
+                url, headers, expects = self.url, self.headers, self.expect_100_continue
+                super().on_message_begin()
+                self.url, self.expect_100_continue = url, expects
+                self.headers += headers
+            super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
             """A piece of a body."""
@@ -442,7 +587,22 @@ if find_spec("httptools"):
 
         def on_message_complete(self) -> None:
             """A request is whole."""
+            self.amid = False
+            if self.is_plain:
+                self.is_plain = False
+                named = tuple(each for each in self.headers if each[0] in MATTERS)
+                if self.answered(self.url[len(START) - 4 :], named):
+                    self._remember(named)
+                    return
+                self._go_the_long_way()
+                self.headers = []
             self.request_came()
             super().on_message_complete()
+
+        def _remember(self, named: tuple[Header, ...]) -> None:
+            """Know the head of a plain request again, if it came alone and in one piece."""
+            first, _, rest = self._data.partition(VERSION)
+            if first == START[:4] + self.url and rest.find(b"\r\n\r\n") == len(rest) - 4:
+                self.door.remember(rest, named)
 
     PROTOCOL = HttpToolsConnection

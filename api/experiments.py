@@ -22,7 +22,7 @@ from recommender.events.event import HAND_PICKED
 from recommender.events.slate_token import head_of
 from recommender.lists.arms import BETWEEN, INTERLEAVED, Experiment, Shown
 from recommender.store.event_writer import SECONDS
-from recommender_api.answers import Answers, Sent, keep
+from recommender_api.answers import Answers, ReadyAnswers, Sent, keep
 from recommender_api.metrics import SECONDS as BOUNDS
 
 # Slates that are kept as they are sent, some 7 kB each; a page has 22 of two arms.
@@ -55,6 +55,7 @@ class Trial:
         self.answers = tuple(answers)
         shelves, rules = [each.shelf for each in answers], [each.rules for each in answers]
         self.mixture = Mixture(experiment, shelves, rules)
+        self.ready = ReadyAnswers()
         self._made: dict[Key, Made] = {}
         self._chances: dict[tuple[str, int, Keys], bytes] = {}
 

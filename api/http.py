@@ -84,6 +84,11 @@ def not_stored(body: bytes) -> Reply:
     return json_reply(200, body, NOT_STORED, OPEN)
 
 
+def lines(reply: Reply) -> bytes:
+    """The headers of a reply as they are written, and the end of them."""
+    return b"%b\r\n" % b"".join([b"%b: %b\r\n" % each for each in reply.headers])
+
+
 def cached(body: bytes, tag: bytes, headers: Headers) -> Reply:
     """A reply that caches may keep; 304 if the caller's copy is still good."""
     for name, value in headers:

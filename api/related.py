@@ -16,21 +16,12 @@ from functools import partial
 from urllib.parse import unquote_plus
 
 from recommender.articles.addresses import Found
-from recommender.bundle.answer_bytes import answer
-from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K
+from recommender.bundle.composition import DEFAULT_K, MAX_K
 from recommender.events.slate_token import N_VARIANTS
 from recommender.fields import MAX_ID_CHARACTERS
-from recommender.lists.exploration import DEPTH, slate_of
-from recommender_api.answers import (
-    MAX_QUESTION_BYTES,
-    MAX_QUESTIONS,
-    Answers,
-    Question,
-    keep,
-    tag_of,
-)
+from recommender_api.answers import Answers, Ready, tag_of
 from recommender_api.experiments import Trial
-from recommender_api.http import Headers, Reply, cached, check_key, not_stored
+from recommender_api.http import Headers, Reply, cached, check_key, lines, not_stored
 from recommender_api.live import Live, Round, Watcher
 from recommender_api.metrics import Metrics
 from recommender_api.schemas import Refusal
@@ -83,24 +74,61 @@ class Related:
 
     async def __call__(self, query: bytes, headers: Headers) -> Reply:
         """The reply; ``Refusal`` if the query makes no sense or nothing is live."""
+        reply = self.at_once(query, headers)
+        if reply is not None:
+            return reply
+        # Perhaps the article came a moment ago and the store knows of it.
+        await self._consulted()
+        asked, since = parse(query, explainable=bool(self.admin_key)), time.perf_counter()
+        answers = self.live.current()
+        found = answers.find(id=asked.id, url=asked.url)
+        return self._about(answers, asked, found, query, headers, since)
+
+    def ready(self, query: bytes) -> Ready | None:
+        """The answer that is kept for a query, if it holds now."""
+        answers, trial = self.live.answers, self.live.trial
+        ready = None if answers is None else answers.ready.get(query)
+        if trial is not None and (ready is None or ready.has_variant):
+            return trial.ready.get(query)
+        return ready
+
+    def sent(self, ready: Ready, since: float) -> None:
+        """Count an answer that was kept, to a query that came at ``since``."""
+        self.metrics.answered(is_fallback=ready.is_fallback)
+        if ready.arm:
+            self.live.latencies.took(ready.arm, time.perf_counter() - since)
+
+    def at_once(self, query: bytes, headers: Headers) -> Reply | None:
+        """The reply as ``__call__`` has it; None if it takes a look into the store."""
         since = time.perf_counter()
-        answers, trial = self.live.current(), self.live.trial
-        question = answers.questions.get(query)
-        if question is not None and (trial is None or question.variant is None):
-            return self._again(answers, question, headers)
+        if (ready := self.ready(query)) is not None:
+            self.sent(ready, since)
+            return cached(ready.body, ready.tag, headers)
+        answers = self.live.current()
         asked = parse(query, explainable=bool(self.admin_key))
         if asked.explain:
             check_key(self.admin_key, headers)
         found = answers.find(id=asked.id, url=asked.url)
-        # Perhaps the article came a moment ago and the store knows of it.
-        if (found.row is None or found.assumed) and await self._consulted():
-            answers, trial = self.live.current(), self.live.trial
-            found = answers.find(id=asked.id, url=asked.url)
+        if found.row is None or found.assumed:
+            return None
+        return self._about(answers, asked, found, query, headers, since)
+
+    def _about(
+        self,
+        answers: Answers,
+        asked: Asked,
+        found: Found,
+        query: bytes,
+        headers: Headers,
+        since: float,
+    ) -> Reply:
+        """The reply about the page that was found, to a query that came at ``since``."""
+        trial = self.live.trial
         if trial is not None and asked.variant is not None and found.row is not None:
-            reply = self._tried(answers, trial, asked, asked.variant, found, headers)
+            reply = self._tried(answers, trial, asked, asked.variant, found, query, headers)
             self.live.latencies.took(trial.label_of(asked.variant), time.perf_counter() - since)
             return reply
-        return self._first(answers, asked, found, query, headers)
+        return self._plain(answers, asked, found, query, headers)
 
     def _tried(
         self,
@@ -109,6 +137,7 @@ class Related:
         asked: Asked,
         variant: int,
         found: Found,
+        query: bytes,
         headers: Headers,
     ) -> Reply:
         """The reply to a view of a page while an experiment runs."""
@@ -123,13 +152,19 @@ class Related:
         if sent is None:  # without a variant, so that it is nobody's view
             sent = answers.of(row, now, k=asked.k, exclude=asked.exclude)
         sent = sent.guessed(found.assumed)
-        self.metrics.answered(is_fallback=sent.is_fallback)
-        body = sent.body()
+        body, is_fallback = sent.body(), sent.is_fallback
+        self.metrics.answered(is_fallback=is_fallback)
         if asked.explain and outside:
             return not_stored(answers.explained(row, body, now))
         if asked.explain:
             return not_stored(trial.explained(id, variant, body, now))
-        return not_stored(body) if sent.is_spare else cached(body, tag_of(body), headers)
+        if sent.is_spare:
+            return not_stored(body)
+        tag = tag_of(body)
+        if not outside and not asked.exclude and all(each.is_steady(id) for each in trial.answers):
+            arm = trial.label_of(variant)
+            trial.ready.keep(query, _ready(body, tag, is_fallback=is_fallback, arm=arm, drawn=True))
+        return cached(body, tag, headers)
 
     async def _consulted(self) -> bool:
         """Has the thread that watches the store looked into it just now? All who wait share one
@@ -150,28 +185,10 @@ class Related:
             return False
         return True
 
-    def _again(self, answers: Answers, question: Question, headers: Headers) -> Reply:
-        """The reply to a query that came before."""
-        row, k, now = question.row, question.k, self.clock()
-        try:
-            lists = answers.prepared(question.id, row, now) if k <= DEPTH else None
-            if lists is not None:
-                self.metrics.answered(is_fallback=question.is_fallback)
-                body = answer(question.head, answers.plain_items(lists, row, k, question.slate))
-                return cached(body, question.tag, headers)
-        except Exception as exc:  # noqa: BLE001 - as in Answers.of
-            answers.note(exc)
-        sent = answers.of(row, now, k=k, variant=question.variant).guessed(question.assumed)
-        self.metrics.answered(is_fallback=sent.is_fallback)
-        body = sent.body()
-        if sent.is_spare:
-            return not_stored(body)
-        return cached(body, tag_of(body), headers)
-
-    def _first(
+    def _plain(
         self, answers: Answers, asked: Asked, found: Found, query: bytes, headers: Headers
     ) -> Reply:
-        """The reply to a query that is new to us, or not to be remembered."""
+        """The reply outside an experiment."""
         now, row, exclude = self.clock(), found.row, asked.exclude
         if row is None:
             exclude = answers.beside(asked.id, exclude, rows=found.rows)
@@ -182,33 +199,17 @@ class Related:
         if row is None or sent.is_spare:
             self.metrics.answered(is_fallback=True)
             return not_stored(sent.body())
-        body = sent.body()
-        tag, is_fallback = tag_of(body), sent.is_fallback
-        if not asked.exclude and len(query) <= MAX_QUESTION_BYTES:
-            self._remember(answers, asked, found, query, sent.head, tag, is_fallback=is_fallback)
+        body, is_fallback = sent.body(), sent.is_fallback
         self.metrics.answered(is_fallback=is_fallback)
+        tag = tag_of(body)
+        if not asked.exclude and answers.is_steady(answers.shelf.id_of(row)):
+            drawn = asked.variant is not None
+            answers.ready.keep(query, _ready(body, tag, is_fallback=is_fallback, drawn=drawn))
         return cached(body, tag, headers)
 
-    def _remember(
-        self,
-        answers: Answers,
-        asked: Asked,
-        found: Found,
-        query: bytes,
-        head: bytes,
-        tag: bytes,
-        *,
-        is_fallback: bool,
-    ) -> None:
-        row, variant = found.rows[0], asked.variant
-        id = answers.shelf.id_of(row)
-        # What is under a rule that begins or ends is worked out anew.
-        if answers.prepared(id, row, self.clock()):
-            slate = BEST_SLATE if variant is None else slate_of(variant, answers.shelf.share)
-            question = Question(
-                row, id, asked.k, variant, slate, head, tag, is_fallback, found.assumed
-            )
-            keep(answers.questions, query, question, at_most=MAX_QUESTIONS)
+
+def _ready(body: bytes, tag: bytes, *, is_fallback: bool, drawn: bool, arm: str = "") -> Ready:
+    return Ready(lines(cached(body, tag, ())), body, tag, is_fallback, drawn, arm)
 
 
 def parse(query: bytes, *, explainable: bool = False) -> Asked:
