@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
+# What tests are installed with; `test,test-cluster` has clusters and object stores too.
+EXTRAS ?= test
 
 .PHONY: help demo test check bench widget image clean
 
@@ -23,7 +25,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[test]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	mkdir -p $(VENV)/typing && ln -sfn ../../api $(VENV)/typing/recommender_api
 	touch $@ $(VENV)/demo.stamp
 

@@ -2,7 +2,8 @@
 
 In a fresh environment, so that nothing else is in it (docs/operating.md, "Dependencies"):
 
-    python3 -m venv fresh && fresh/bin/pip install ".[test]" && fresh/bin/python .ci/dependencies.py
+    python3 -m venv fresh && fresh/bin/pip install ".[test,test-cluster,peers]"
+    fresh/bin/python .ci/dependencies.py
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ def is_permissive(licence: str) -> bool:
     return not re.search("GPL|MPL|Mozilla|EUPL|CDDL|EPL|not stated|Proprietary", licence)
 
 
-def served() -> set[str]:
-    """What ``recommender[all]`` needs, and what that needs in turn."""
+def needed_by(*extras: str) -> set[str]:
+    """What the package with these extras needs, and what that needs in turn."""
     found: set[str] = set()
-    waiting = [(OURS, "all")]
+    waiting = [(OURS, extra) for extra in extras]
     seen = set(waiting)
     while waiting:
         name, extra = waiting.pop()
@@ -71,7 +72,9 @@ def main() -> None:
     head = "# Written by .ci/dependencies.py; see docs/operating.md, Dependencies."
     (ROOT / "constraints.txt").write_text("\n".join([head, *pins, ""]), encoding="utf-8")
 
-    serving = served()
+    serving, spread = needed_by("all"), needed_by("cluster", "objects")
+    whom = {name: "`recommender[cluster,objects]`" for name in spread}
+    whom |= dict.fromkeys(serving, "`recommender[all]`")
     licences = {name: licence_of(packages[name]) for name in names}
     flagged = [name for name in names if not is_permissive(licences[name])]
     lines = [
@@ -82,7 +85,7 @@ def main() -> None:
         "",
         "Not permissive, so that whoever passes the program on has to look: "
         + "; ".join(
-            f"`{name}` ({licences[name]}{'' if name in serving else '; for tests only'})"
+            f"`{name}` ({licences[name]}{'' if name in whom else '; for tests only'})"
             for name in flagged
         )
         + ". None of them is changed or copied into this project. `psycopg` is needed for "
@@ -93,7 +96,7 @@ def main() -> None:
         "|---|---|---|---|",
         *(
             f"| {name} | {packages[name].version} | {licences[name]} | "
-            f"{'`recommender[all]`' if name in serving else 'tests'} |"
+            f"{whom.get(name, 'tests')} |"
             for name in names
         ),
         "",
