@@ -15,7 +15,7 @@ from prometheus_client.core import Metric
 from recommender.articles.article import from_record
 from recommender.articles.batch import Batch
 from recommender.articles.html_page import plain_fields
-from recommender.bundle import activation, registry
+from recommender.bundle import registry
 from recommender.config import Settings
 from recommender.errors import ArticleError, BundleError, MissingExtra, StoreError
 from recommender.events.allowance import beyond
@@ -57,7 +57,7 @@ def add(
 
     needed = [Depends(ADMIN), Depends(admin)]
     _articles(app, live, stored, settings, needed)
-    _activation(app, live, needed)
+    _activation(app, live, settings, needed)
     figures = Figures(live, stored, settings, clock)
 
     @app.get(
@@ -140,7 +140,7 @@ def _batch(records: list[dict[str, Any]], settings: Settings) -> Batch:
     return batch
 
 
-def _activation(app: FastAPI, live: Live, needed: list[Any]) -> None:
+def _activation(app: FastAPI, live: Live, settings: Settings, needed: list[Any]) -> None:
     @app.post(
         "/v1/models/{name}/activate",
         tags=["model"],
@@ -152,11 +152,14 @@ def _activation(app: FastAPI, live: Live, needed: list[Any]) -> None:
         """Every file is compared with the manifest and the lists are tried first; on any fault the
         old one stays.
         """
-        if name not in registry.names(live.models):
+        # What an object store has beside the copies is known there.
+        if name not in registry.names(live.models) and not settings.models_url:
             raise Refusal(404, "unknown_model", "There is no bundle of this name.")
         try:
-            activation.activate(live.models, name)
+            live.copies.activate(name)
         except BundleError as exc:
+            if name not in registry.names(live.models):
+                raise Refusal(404, "unknown_model", str(exc)) from exc
             raise Refusal(409, "damaged_model", str(exc)) from exc
         live.refresh()
         about = live.bundle().about
@@ -173,6 +176,7 @@ class Figures:
     ) -> None:
         self.live = live
         self.stored = stored
+        self.settings = settings
         self.caps = Caps(settings.session_clicks, settings.pair_clicks)
         self.clock = clock
         self._flagged: dict[str, int] = {}
@@ -208,6 +212,12 @@ class Figures:
             "1 if the store is not that of the live bundle, so that /health/ready is 503",
             float(self.live.stranger is not None),
         )
+        if self.settings.models_url:
+            yield gauge(
+                "recommender_object_store_up",
+                "0 if the object store is out of reach or a bundle there damaged: new ones wait",
+                float(self.live.copies.fault() is None),
+            )
         flagged = self._flags()
         yield gauge(
             "recommender_store_up", "0 if the store is out of reach", float(flagged is not None)

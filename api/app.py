@@ -24,6 +24,7 @@ import recommender
 from recommender.config import Settings, settings
 from recommender.errors import MissingExtra
 from recommender_api import admin, docs, routes
+from recommender_api.copies import Copies
 from recommender_api.events import Events
 from recommender_api.http import (
     MAX_BODY_BYTES,
@@ -155,11 +156,21 @@ def create_app(
     stored = Stored(settings, clock=clock, ticks=ticks)
     pool = Pool("asked", n_threads=1, most=MAX_ASKED)
     metrics = Metrics()
-    live = Live(settings.models, settings.editorial, stored, ticks=ticks, mended=metrics.mended)
+    copies = Copies(settings)
+    live = Live(
+        settings.models,
+        settings.editorial,
+        stored,
+        ticks=ticks,
+        mended=metrics.mended,
+        copies=copies,
+    )
     watchers = [
         Watcher("store", partial(_look, stored, live), ticks=ticks),
         Watcher("live", live.poll, ticks=ticks),
     ]
+    if settings.models_url:
+        watchers.append(Watcher("copies", copies.poll))
     origins = Origins(clock=stored.now_ms) if settings.event_origin == "on" else None
     if origins is not None:
         watchers.append(Watcher("origins", origins.poll))
@@ -180,6 +191,7 @@ def create_app(
         metrics.hand_on()
         for watcher in watchers:
             watcher.close()
+        copies.close()
         pool.close()
         stored.close()
 

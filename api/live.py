@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ from recommender.store import rules as console_rules
 from recommender.store.database import Store
 from recommender.store.rules import Rule
 from recommender_api.answers import Answers, Seal
+from recommender_api.copies import Copies
 from recommender_api.experiments import Latencies, Trial
 from recommender_api.schemas import Refusal
 from recommender_api.store_connection import Stored
@@ -84,7 +85,7 @@ class Live:
     called for every list that could not be composed (``Answers``).
 
     ``trial`` is the experiment that runs, None while there is none; each of its arms is looked
-    after like the live bundle.
+    after like the live bundle. ``copies`` are where bundles of an object store are kept.
     """
 
     def __init__(
@@ -95,8 +96,10 @@ class Live:
         *,
         ticks: Callable[[], float] = time.monotonic,
         mended: Callable[[], None] = lambda: None,
+        copies: Copies | None = None,
     ) -> None:
         self.models = models
+        self.copies = copies or Copies(replace(stored.settings, models=models))
         self.rules_file = rules_file
         self.stored = stored
         self.answers: Answers | None = None
@@ -158,6 +161,7 @@ class Live:
         found = [self.fault, self.stranger, self.stored.fault, self.behind]
         found.append(None if self.has_slates() else NO_SLATES)
         found += [arm.behind for arm in self._arms]
+        found.append(self.copies.fault())
         return "; ".join(dict.fromkeys(each for each in found if each)) or None
 
     def refresh(self) -> None:
@@ -355,8 +359,9 @@ class Live:
             if arm.bundle not in opened:
                 folder = registry.inside(self.models, arm.bundle)
                 opened[arm.bundle] = Live(
-                    folder, self.rules_file, self.stored, ticks=self.ticks, mended=self._mended
-                )
+                    folder, self.rules_file, self.stored, ticks=self.ticks, mended=self._mended,
+                    copies=self.copies,
+                )  # fmt: skip
         return [opened[arm.bundle] for arm in experiment.arms]
 
     def _tried(self) -> str:

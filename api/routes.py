@@ -132,10 +132,11 @@ def _health(app: FastAPI, live: Live) -> None:
         newer release; `detail` is the reason, and what to do. Lists are served meanwhile, without
         a bundle fallback lists, as far as the store has articles.
         """
+        missing = "; ".join(filter(None, (live.fault, live.copies.fault())))
         if live.answers is None:
-            raise Refusal(503, "not_ready", live.fault or "Nothing is loaded yet.")
+            raise Refusal(503, "not_ready", missing or "Nothing is loaded yet.")
         if live.answers.lists is None:
-            raise Refusal(503, "not_ready", f"{live.fault}; {REMEDY}")
+            raise Refusal(503, "not_ready", f"{missing}; {REMEDY}")
         if live.stranger is not None or live.stored.is_newer:
             raise Refusal(503, "not_ready", str(live.faults()))
         return Ready(model=live.answers.lists.name, fault=live.faults())

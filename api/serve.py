@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
-from recommender.config import PREFIX, Settings
+from recommender.config import Settings, environment_of
 from recommender.errors import SettingsError, StoreError
 from recommender_api import logs
 from recommender_api.metrics import FOLDER
@@ -61,8 +60,7 @@ def serve(
         if site is not None:
             raise SettingsError("a site of one's own is served by one worker")
         # Workers are processes of their own and read their settings from the environment.
-        for field in fields(settings):
-            os.environ[PREFIX + field.name.upper()] = str(getattr(settings, field.name))
+        os.environ.update(environment_of(settings))
         logging.config.dictConfig(logs.config(level=settings.log_level, format=settings.log_format))
         _bring_up_to_date(settings)
         # What the application takes is loaded by them alone.

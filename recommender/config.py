@@ -26,7 +26,9 @@ FILE = "recommender.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are. A teaser that is made of a text has at most ``teaser`` characters.
+    """Where things are. ``models_url`` is an object store by which bundles are shared, and
+    ``models`` then this machine's copies of them.
+    A teaser that is made of a text has at most ``teaser`` characters.
     ``html_*`` are CSS selectors for pages that need a hint; without an
     ``admin_key``, what takes one does not exist. ``allowed_origins`` and ``trusted_proxies`` are
     lists with commas. ``explore`` is how many of a hundred views explore, ``event_rate`` how many
@@ -49,6 +51,7 @@ class Settings:
 
     database: str = "sqlite:///recommender.db"
     models: Path = Path("models")
+    models_url: str = ""
     editorial: Path = Path("editorial.csv")
     admin_key: str = field(default="", repr=False)
     signing_key: str = field(default="", repr=False)
@@ -123,7 +126,17 @@ def settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
         for name, value in environment.items()
         if name.startswith(PREFIX)
     ]
-    return Settings(**{key: checked(key, *rest) for key, *rest in given})
+    found = {key: checked(key, *rest) for key, *rest in given}
+    if isinstance(url := found.get("models"), str):
+        # A URL in the folder's place; copies are where the folder is by default.
+        found = {**found, "models": Settings().models, "models_url": url}
+    return Settings(**found)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that give another process these settings."""
+    values = {each.name: getattr(settings, each.name) for each in fields(settings)}
+    return {PREFIX + name.upper(): str(value) for name, value in values.items()}
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -157,7 +170,19 @@ def checked(key: str, written: str, where: str, value: Any) -> Any:
         raise SettingsError(f"{where}: {written}: {value!r} is not {' or '.join(WORDS[key])}")
     if key == "time_zone":
         _check_zone(value, written, where)
+    if key == "models_url" or (key == "models" and "://" in value):
+        return _url(value, written, where)
     return Path(value) if key in PATHS else value
+
+
+def _url(value: str, written: str, where: str) -> str:
+    scheme, separator, rest = value.partition("://")
+    if value and (scheme in ("", "file") or not separator or not rest.strip("/")):
+        raise SettingsError(
+            f"{where}: {written}: {value!r} is no URL of an object store, such as "
+            f"s3://bucket/models; a folder is given as a path, by {PREFIX}MODELS"
+        )
+    return value.rstrip("/")
 
 
 def _check_zone(name: str, written: str, where: str) -> None:

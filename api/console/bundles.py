@@ -9,7 +9,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from starlette.responses import Response
 
-from recommender.bundle import activation, comparisons, experiments, registry
+from recommender.bundle import comparisons, experiments, registry
 from recommender.errors import BundleError, ExperimentError, RecommenderError, StoreError
 from recommender.store import rules
 from recommender_api.console.app import Console, Entry
@@ -179,9 +179,9 @@ def _activated(console: Console, visit: Visit) -> Response:
     try:
         # Back to the one before is no new step in the history of what was live.
         if name == registry.before(models):
-            activation.rollback(models)
+            console.live.copies.rollback()
         else:
-            activation.activate(models, name)
+            console.live.copies.activate(name)
     except (BundleError, OSError) as exc:
         raise Refusal(409, "damaged_model", f"{exc}; bundle {before} stays live") from exc
     console.live.refresh()

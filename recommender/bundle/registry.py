@@ -261,6 +261,19 @@ def check_place(models: Path) -> None:
 
 def read(bundle: Path) -> Manifest:
     """The manifest, with every file present at its size. ``BundleError`` names what is wrong."""
+    manifest = manifest_in(bundle)
+    for name, entry in manifest.files.items():
+        file = bundle / name
+        size = _plain_size(file)
+        if size != entry.size:
+            wanted = f"{size:,} bytes instead of {entry.size:,}" if size is not None else ""
+            shown = wanted or ("no plain file" if os.path.lexists(file) else "missing")
+            raise BundleError(f"{file}: {shown}; the bundle is damaged")
+    return manifest
+
+
+def manifest_in(bundle: Path) -> Manifest:
+    """The manifest alone, whatever is there of the files that it names."""
     path = bundle / MANIFEST
     if not path.exists():
         what = "half-written: it has no manifest" if bundle.is_dir() else "there is no such bundle"
@@ -279,15 +292,9 @@ def read(bundle: Path) -> Manifest:
     if not is_own:
         raise BundleError(f"{path}: its sum is not its own; the bundle is damaged")
     manifest = build(Manifest, content, str(path))
-    for name, entry in manifest.files.items():
-        file = bundle / name
+    for name in manifest.files:
         if Path(name).name != name or Path(name).suffix not in SUFFIXES:
             raise BundleError(f"{path}: {name!r} is no file of a bundle")
-        size = _plain_size(file)
-        if size != entry.size:
-            wanted = f"{size:,} bytes instead of {entry.size:,}" if size is not None else ""
-            shown = wanted or ("no plain file" if os.path.lexists(file) else "missing")
-            raise BundleError(f"{file}: {shown}; the bundle is damaged")
     return manifest
 
 
@@ -360,7 +367,7 @@ def activate(models: Path, name: str, *, trial: Callable[[Path], object]) -> Non
     if before == name:
         return
     if before is not None:
-        replace_file(models / PREVIOUS, "\n".join([*_previous(models), before]) + "\n")
+        replace_file(models / PREVIOUS, "\n".join([*history(models), before]) + "\n")
     replace_file(models / CURRENT, name + "\n")
 
 
@@ -371,10 +378,10 @@ def rollback(models: Path, *, trial: Callable[[Path], object]) -> str:
         raise BundleError(f"{models}: no bundle was live before this one")
     verify(models / name)
     trial(models / name)
-    history = _previous(models)
-    del history[len(history) - 1 - history[::-1].index(name) :]
+    earlier = history(models)
+    del earlier[len(earlier) - 1 - earlier[::-1].index(name) :]
     replace_file(models / CURRENT, name + "\n")
-    replace_file(models / PREVIOUS, "".join(f"{old}\n" for old in history))
+    replace_file(models / PREVIOUS, "".join(f"{old}\n" for old in earlier))
     return name
 
 
@@ -407,10 +414,11 @@ def before(models: Path) -> str | None:
     """The newest bundle that was live before the one that is, and is still there."""
     live = current(models)
     there = set(names(models)) - {live}
-    return next((name for name in reversed(_previous(models)) if name in there), None)
+    return next((name for name in reversed(history(models)) if name in there), None)
 
 
-def _previous(models: Path) -> list[str]:
+def history(models: Path) -> list[str]:
+    """The bundles that were live before the one that is, newest last; some may be gone."""
     try:
         return (models / PREVIOUS).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

@@ -20,6 +20,7 @@ from recommender.cli import (
     analysts,
     audit,
     backup,
+    copies,
     experiment,
     export,
     figures,
@@ -68,6 +69,26 @@ def commands() -> None:
     """
 
 
+# What they read or make are bundles, which may be on an object store.
+for command in (
+    operators.validate,
+    operators.train,
+    analysts.related,
+    export.export,
+    analysts.evaluate,
+    analysts.compare,
+    audit.audit,
+    rules.rules,
+    figures.figures,
+    experiment.experiment,
+    judge.judge,
+    operators.models,
+    backup.backup,
+    backup.restore,
+):
+    copies.with_copies(command)
+# But who follows it.
+operators.models.add_command(copies.follow)
 for command in (
     analysts.importing,
     operators.validate,

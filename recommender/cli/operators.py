@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recommender.bundle import activation, experiments, registry
+from recommender.bundle import activation, experiments, object_store, registry
 from recommender.bundle.registry import Manifest
+from recommender.cli import copies
 from recommender.cli.figures import renew_after
 from recommender.cli.in_force import rules_of
 from recommender.cli.output import COUNT, as_json, here, moment, now, quiet, warn
@@ -191,6 +192,8 @@ def train(
                 say(f"not trained: {news} since the live bundle was built, fewer than {if_new:,}")
             return
         registry.check_place(settings.models)  # better known before than after, too
+        if (shared := object_store.of(settings)) is not None:
+            shared.check_place()
         built, promotion = at or now(), None
         if promote_if_better:
             from recommender.evaluation.promotion import Rules, train_guarded
@@ -211,7 +214,7 @@ def train(
     warn(idle)
     absent = bundle.about.dates.no_category
     warn([f"RECOMMENDER_AGEING: no article is in category {name!r}" for name in absent])
-    gone = _pruned(settings.models, keep) if keep else []
+    gone = _pruned(settings, keep) if keep else []
     if as_json:
         guard = {"promotion": promotion.sentence} if promotion else {}
         pruned = {"pruned": gone} if keep else {}
@@ -237,10 +240,10 @@ def train(
         _warn_of_experiment(settings.models)
 
 
-def _pruned(models: Path, keep: int) -> list[str]:
+def _pruned(settings: Settings, keep: int) -> list[str]:
     """The bundles that were deleted. What was trained stands, whatever becomes of them."""
     try:
-        return registry.prune(models, keep=keep, frozen=experiments.frozen(models))
+        return copies.pruned(settings, keep=keep)
     except (RecommenderError, OSError) as exc:
         warn([f"older bundles are not deleted: {exc}"])
         return []
@@ -365,12 +368,13 @@ def models_list(as_json: bool) -> None:
     example:
       recommender models list
     """
-    models = here().models
+    settings = here()
+    models, shared = settings.models, object_store.of(settings)
     live = registry.current(models)
     rows = []
-    for name in registry.names(models):
+    for name in registry.names(models) if shared is None else shared.names():
         try:
-            about = registry.read(models / name)
+            about = registry.read(models / name) if shared is None else shared.about(name)
             rows.append({"name": name, "live": name == live, **_summary(about), "fault": None})
         except BundleError as exc:
             rows.append({"name": name, "live": name == live, "fault": str(exc)})
@@ -419,7 +423,9 @@ def models_rollback() -> None:
     example:
       recommender models rollback
     """
-    models = here().models
+    settings = here()
+    copies.before_rollback(settings)
+    models = settings.models
     say(f"{activation.rollback(models)} is live")
     _warn_of_experiment(models)
 
@@ -462,8 +468,7 @@ def models_prune(keep: int) -> None:
     example:
       recommender models prune --keep 5
     """
-    models = here().models
-    gone = registry.prune(models, keep=keep, frozen=experiments.frozen(models))
+    gone = copies.pruned(here(), keep=keep)
     say(f"{len(gone)} bundles deleted", *(f"deleted: {name}" for name in gone))
 
 
