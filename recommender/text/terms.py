@@ -77,6 +77,7 @@ SHORTER_RUNS = (("\u0590", "\u07ff", 3), ("\uac00", "\ud7a3", 2))
 ENDINGS, LONG = 2, 4
 # Stands before a run, and in no word.
 MARK = "~"
+FINGERPRINT_BYTES = 8
 # Where one statement of a text ends and the next begins.
 SEGMENT_END = re.compile(r"[\r\n]+|(?<=[.!?])\s+|(?<=[。！？])")
 
@@ -97,11 +98,11 @@ def words(text: str) -> list[str]:
     ['what', 'causes', 'gout']
     """
     found = WORD.findall(fold(text))
-    if pieces := {name.lower(): _pieces(name) for name in COMPOUND.findall(text)}:
+    if pieces := {name.lower(): pieces_of(name) for name in COMPOUND.findall(text)}:
         found = [term for word in found for term in (word, *pieces.get(word, ()))]
     if text.isascii():
         return [word[:-2] if word.endswith("'s") else word for word in found]
-    return [term for word in found for term in _split(word)]
+    return [term for word in found for term in split(word)]
 
 
 def fold(text: str) -> str:
@@ -117,12 +118,13 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", bare)
 
 
-def _pieces(name: str) -> list[str]:
+def pieces_of(name: str) -> list[str]:
     """The words within a name, single letters left out."""
     return [piece.lower() for piece in PIECE.findall(name) if len(piece) > 1]
 
 
-def _split(word: str) -> Iterator[str]:
+def split(word: str) -> Iterator[str]:
+    """The terms of a folded word: itself, or its pairs of neighbouring characters."""
     if IS_UNSPACED.match(word):
         yield from (word[at : at + 2] for at in range(max(1, len(word) - 1)))
     else:
@@ -181,7 +183,7 @@ def segments(text: str) -> list[str]:
 
 def fingerprint(text: str) -> int:
     """64 bits that stand for a string, the same on every machine and in every run."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(blake2b(text.encode(), digest_size=FINGERPRINT_BYTES).digest(), "little")
 
 
 def without(text: str, boilerplate: set[int]) -> str:

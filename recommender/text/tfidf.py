@@ -104,11 +104,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """Terms of a block of articles: ``lengths`` is how many distinct ones each has; ``ids``
-    index ``vocabulary``; ``tf`` counts title and body; ``in_title`` is true of terms of the title.
+    """Terms of a block of articles: ``vocabulary`` is sorted, a term a line; ``lengths`` is how
+    many distinct ones each article has; ``ids`` number the vocabulary, ascending within an article;
+    ``tf`` counts title and body; ``in_title`` is true of terms of the title.
     """
 
-    vocabulary: list[str]
+    vocabulary: str
     lengths: np.ndarray
     ids: np.ndarray
     tf: np.ndarray
@@ -176,10 +177,18 @@ def count(
     both.update(named)
     both.update(dict.fromkeys(pairs, 1))
     in_title = {*named, *pairs}
-    if with_runs and not is_english(beginning := _beginning(title, body)):
-        both.update(runs(word for word in beginning if word not in FUNCTION_WORDS))
+    if with_runs and (of_letters := runs_of(title, body)):
+        both.update(of_letters)
         in_title.update(each for each in runs(named) if each in both)
     return both, in_title
+
+
+def runs_of(title: str, body: str) -> list[str]:
+    """The runs of letters that are counted of a text, none if it is in English."""
+    beginning = _beginning(title, body)
+    if is_english(beginning):
+        return []
+    return runs(word for word in beginning if word not in FUNCTION_WORDS)
 
 
 def count_block(
@@ -202,13 +211,28 @@ def count_block(
         ids.extend([numbers[term] for term in both])
         tf.extend(both.values())
         in_titles.extend([term in in_title for term in both])
+    vocabulary = sorted(numbers)
+    place = np.empty(len(vocabulary), dtype=np.int32)
+    place[[numbers[term] for term in vocabulary]] = np.arange(len(vocabulary), dtype=np.int32)
+    sorted_ids = place[np.array(ids, dtype=np.int32)]
+    order = np.lexsort((sorted_ids, np.repeat(np.arange(len(lengths)), lengths)))
     return Counts(
-        list(numbers),
+        "\n".join(vocabulary),
         np.array(lengths, dtype=np.int64),
-        np.array(ids, dtype=np.int32),
-        np.array(tf, dtype=np.int32),
-        np.array(in_titles, dtype=bool),
+        sorted_ids[order],
+        narrow(np.array(tf, dtype=np.int32)[order]),
+        np.array(in_titles, dtype=bool)[order],
     )
+
+
+def narrow(values: np.ndarray) -> np.ndarray:
+    """Numbers from 0 on in as few bytes as hold them."""
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))))
+
+
+def boilerplate_bar(n_articles: int) -> int:
+    """On how many pages a statement is boilerplate."""
+    return max(MIN_BOILERPLATE, int(n_articles**0.5))
 
 
 def find_boilerplate(bodies: Sequence[str]) -> np.ndarray:
@@ -217,7 +241,7 @@ def find_boilerplate(bodies: Sequence[str]) -> np.ndarray:
     The bar is the square root of the number of pages: 12 of 150, 128 of 16,000. What stands on
     that many pages is the site speaking, not the article.
     """
-    bar = max(MIN_BOILERPLATE, int(len(bodies) ** 0.5))
+    bar = boilerplate_bar(len(bodies))
     pages: Counter[int] = Counter()
     for body in bodies:
         pages.update({fingerprint(part) for part in segments(body)})
@@ -235,56 +259,77 @@ def fit(
     """Put the counted blocks together, in order, and weigh them; ``titles`` are those of all, and
     they were counted ``with_runs`` or without.
     """
-    vocabulary = sorted(set().union(*(block.vocabulary for block in blocks)))
+    known = [_terms(block) for block in blocks]
+    vocabulary = sorted(set().union(*known))
     numbers = {term: number for number, term in enumerate(vocabulary)}
-    ids = np.concatenate(
-        [
-            np.array([numbers[term] for term in block.vocabulary], dtype=np.int32)[block.ids]
-            for block in blocks
-        ]
-    )
-    tf = np.minimum(np.concatenate([block.tf for block in blocks]), MAX_COUNT)
-    in_title = np.concatenate([block.in_title for block in blocks])
-    lengths = np.concatenate([block.lengths for block in blocks])
-    n = len(lengths)
-    df = np.bincount(ids, minlength=len(vocabulary))
+    # Places of a block's terms in the vocabulary: both are sorted, so that rows stay so.
+    places = [np.array([numbers[term] for term in terms_], dtype=np.int32) for terms_ in known]
+    del known, numbers
+    n = sum(len(block.lengths) for block in blocks)
+    df = np.zeros(len(vocabulary), dtype=np.int64)
+    for block, place in zip(blocks, places, strict=True):
+        df[place] += np.bincount(block.ids, minlength=len(place))
     idf = np.log((1 + n) / (1 + df)) + 1
     idf *= [weight_of(term) for term in vocabulary]
     of_runs = np.array([is_run(term) for term in vocabulary], dtype=bool)
     idf[of_runs & (df == 1)] = 0
     idf = idf.astype(np.float32)
-    rows = np.repeat(np.arange(n), lengths)
-    order = np.lexsort((ids, rows))
-    ids, tf, in_title = ids[order], tf[order], in_title[order]
     forms = read_forms(titles)
     kind = np.array([forms.kind_of(title) for title in titles], dtype=np.int32)
     about = np.array([is_subject(term, forms.n_titles) for term in vocabulary], dtype=bool)
-    weights, norm = _unit(weigh(tf, in_title, idf[ids]), rows, n)
-    title_weights, title_norm = _unit(idf[ids] * in_title, rows, n)
-    subject_weights, subject_norm = _unit(idf[ids] * (in_title & about[ids]), rows, n)
-    subject_weights *= np.sqrt([naming(each) for each in kind], dtype=np.float32)[rows]
+    # All is weighed block by block into arrays of the full size: of a large site there is room for
+    # these, and for little beside them.
+    n_entries = int(df[df > 1].sum())
+    n_kept = np.zeros(n, dtype=np.int64)
+    indices = np.empty(n_entries, dtype=np.int32)
+    counts = np.empty(n_entries, dtype=np.uint16)
+    weights, title_weights, subject_weights = np.empty((3, n_entries), dtype=np.float32)
+    norms, lengths = np.empty((n, 3)), np.empty(n, dtype=np.float32)
+    start = entry = 0
+    for block, place in zip(blocks, places, strict=True):
+        stop = start + len(block.lengths)
+        rows, block_norms = np.repeat(np.arange(stop - start), block.lengths), norms[start:stop].T
+        tf, in_title = np.minimum(block.tf.astype(np.int32), MAX_COUNT), block.in_title
+        ids = place[block.ids]
+        all_weights, block_norms[0] = _unit(weigh(tf, in_title, idf[ids]), rows, stop - start)
+        of_titles, block_norms[1] = _unit(idf[ids] * in_title, rows, stop - start)
+        is_about = in_title & about[ids]
+        of_subjects, block_norms[2] = _unit(idf[ids] * is_about, rows, stop - start)
+        named = np.sqrt([naming(each) for each in kind[start:stop]], dtype=np.float32)
+        of_subjects *= named[rows]
+        lengths[start:stop] = np.bincount(
+            rows, weights=tf * ~of_runs[ids], minlength=stop - start
+        ).astype(np.float32)
+        kept = df[ids] > 1
+        to = slice(entry, entry + int(kept.sum()))
+        indices[to], weights[to] = ids[kept], all_weights[kept]
+        counts[to] = tf[kept]
+        title_weights[to], subject_weights[to] = of_titles[kept], of_subjects[kept]
+        n_kept[start:stop] = np.bincount(rows[kept], minlength=stop - start)
+        start, entry = stop, to.stop
+    norm = norms[:, 0]
     mean = norm[norm > 0].mean() if norm.any() else 1.0
-    kept = df[ids] > 1
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows[kept], minlength=n))])
     return Text(
         vocabulary=vocabulary,
         idf=idf,
-        indptr=indptr.astype(np.int64),
-        indices=ids[kept],
-        weights=weights[kept],
-        counts=tf[kept].astype(np.uint16),
-        title_weights=title_weights[kept],
-        subject_weights=subject_weights[kept],
+        indptr=np.concatenate([[0], np.cumsum(n_kept)]),
+        indices=indices,
+        weights=weights,
+        counts=counts,
+        title_weights=title_weights,
+        subject_weights=subject_weights,
         forms=forms,
         kind=kind,
         boilerplate=boilerplate,
         with_runs=with_runs,
-        lengths=np.bincount(rows, weights=tf * ~of_runs[ids], minlength=n).astype(np.float32),
+        lengths=lengths,
         fullness=(norm / (PIVOT * mean + (1 - PIVOT) * norm)).astype(np.float32),
-        norms=np.column_stack(
-            [np.where(each > 0, each, 1) for each in (norm, title_norm, subject_norm)]
-        ),
+        norms=np.where(norms > 0, norms, 1),
     )
+
+
+def _terms(block: Counts) -> list[str]:
+    return block.vocabulary.split("\n") if block.vocabulary else []
 
 
 def with_subjects(text: Text) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

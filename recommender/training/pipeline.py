@@ -53,7 +53,7 @@ from recommender.store import counts
 from recommender.store.click_filters import Caps
 from recommender.store.counts import Log
 from recommender.store.database import Store, known_name
-from recommender.text import neighbours, tfidf
+from recommender.text import neighbours, tfidf, vectorising
 from recommender.text.corpus import Corpus, corpus_of
 from recommender.text.listing_pages import listing_pages
 from recommender.text.series import next_parts
@@ -285,7 +285,7 @@ def read_text(articles: Sequence[Article], work: Work, *, progress: Progress) ->
     """Count the terms of every article, block by block, and weigh them."""
     titles = [article.title for article in articles]
     bodies = [article.text for article in articles]
-    boilerplate = tfidf.find_boilerplate(bodies)
+    boilerplate = vectorising.find_boilerplate(bodies)
     with_runs = tfidf.needs_runs(titles, bodies)
     starts = starts_of(titles)
     progress.stage("reading the texts", len(starts))
@@ -299,7 +299,8 @@ def count_block(
     boilerplate: np.ndarray, with_runs: bool, titles: Sequence[str], bodies: Sequence[str]
 ) -> Counts:
     """The terms of some articles; blocks are independent, so they can run anywhere."""
-    return tfidf.count_block(titles, bodies, set(boilerplate.tolist()), with_runs=with_runs)
+    known = set(boilerplate.tolist())
+    return vectorising.count_block(titles, bodies, known, with_runs=with_runs)
 
 
 def starts_of(rows: Sequence[object]) -> range:
