@@ -16,12 +16,18 @@ from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY, Candidates
 from recommender.clicks.position_bias import Examination, unidentified
 from recommender.events.event import Click, Event, Impression
+from recommender.lists import rerank
+from recommender.lists.concentration import DEFAULT_CEILING
+from recommender.lists.editions import newest_editions
+from recommender.lists.eligibility import Eligibility
+from recommender.lists.rerank import Finished, Screen, same_title_or_text
 from recommender.progress import Silent
+from recommender.ranking.candidate_sources import Basis
 from recommender.ranking.features import History
 from recommender.ranking.time_splits import splits_of
 from recommender.store.counts import Log
 from recommender.store.database import Store
-from recommender.text.corpus import Corpus, corpus_of
+from recommender.text.corpus import Corpus, Links, corpus_of
 from recommender.text.neighbours import neighbours
 from recommender.training.pipeline import Options, build, picked_lists, read_text
 from recommender.training.work import Work
@@ -236,3 +242,28 @@ def random_events(articles: Sequence[Article], *, seed: int, n: int = 4000) -> I
             liked = ids.index(id) / len(ids)
             if random.random() < 0.5 * liked / (place + 1):
                 yield click(name, id, day=day)
+
+
+def basis_of(site: Corpus, near: Candidates, picked: Candidates) -> Basis:
+    """Texts and editors' lists, and nothing that readers did."""
+    following = np.full(len(near.items), EMPTY)
+    return Basis(site, picked, None, counted(site, log_of()), near, following)
+
+
+def finish(
+    site: Corpus, scored: Candidates, known: History | None, *, near: Candidates,
+    picked: Candidates, cluster: np.ndarray, titles: list[str], stub: np.ndarray,
+    eligible: Eligibility, following: np.ndarray, next_first: bool, origin: str,
+    sure: float = np.inf, ceiling: int = DEFAULT_CEILING,
+) -> Finished:  # fmt: skip
+    """Lists of candidates under given scores, screened all at once."""
+    same = same_title_or_text(titles, cluster)
+    newest = newest_editions(site, same, ~eligible.barred & ~stub)
+    screen = Screen(
+        site, known, eligible, stub, same, newest, following, next_first=next_first, sure=sure
+    )
+    scored = screen.may(scored)
+    lists = screen.relevant(scored, scored.scores, Links(site, *scored.pairs()))
+    return rerank.finish(
+        lists, screen, basis_of(site, near, picked), origin=origin, ceiling=ceiling
+    )

@@ -27,7 +27,6 @@ from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, MAX_K, Link, P
 from recommender.bundle.overlay import Patched, since_built
 from recommender.bundle.published import Lists
 from recommender.bundle.registry import Manifest
-from recommender.candidates import EMPTY
 from recommender.errors import ArgumentError, BundleError, CalibrationError
 from recommender.escaping import terminal
 from recommender.events.event import HAND_PICKED, ORIGINS
@@ -420,13 +419,12 @@ class Bundle:
         """Whether links pass the floor of relevance, ``(n_items,)``."""
         from recommender.candidates import Candidates
         from recommender.lists.rerank import passes_floor
+        from recommender.text.corpus import Links
 
-        one = Candidates(
-            np.full((row + 1, len(items)), EMPTY), np.full((row + 1, len(items)), -np.inf)
-        )
-        one.items[row], one.scores[row] = items, 0.0
+        one = Candidates(items[None], np.zeros((1, len(items))), np.array([row]))
+        links = Links(self.site, *one.pairs())
         history = self.history if self.ranker is not None else None
-        return passes_floor(self.site, one, history, self.about.relevance_floor)[row]
+        return passes_floor(links, one, history, self.about.relevance_floor)[0]
 
     @cached_property
     def steps(self) -> Steps | None:

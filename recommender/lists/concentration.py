@@ -90,6 +90,8 @@ def bounded(
     A list gives up no more links than it has beyond the first ``depth``, and none that is
     ``fixed``, ``(n_sources, list_size)``: then, and only then, the ceiling does not hold.
     """
+    if most_listed(lists, depth=depth) <= ceiling:
+        return Candidates(lists.items, np.minimum.accumulate(lists.scores, axis=1))
     used = lists.used
     spare = used.sum(axis=1) - depth
     fixed = np.zeros_like(used) if fixed is None else fixed

@@ -151,8 +151,7 @@ class Eligibility:
 
     def mask(self, candidates: Candidates) -> np.ndarray:
         """True where a slot holds what may stand there, ``(n_sources, list_size)``."""
-        sources = np.arange(len(candidates.items))[:, None]
-        return candidates.used & self.allows(sources, candidates.items)
+        return candidates.used & self.allows(candidates.sources[:, None], candidates.items)
 
 
 def agree(one: np.ndarray | int, other: np.ndarray | int) -> np.ndarray:

@@ -41,11 +41,13 @@ class Populations:
 def populations(
     corpus: Corpus, pairs: Pairs, candidates: Candidates, *, factor: float, seed: int
 ) -> Populations:
-    """Compare the ``pairs`` that were shown with the ``candidates``; see ``Populations``."""
+    """Compare the ``pairs`` that were shown with ``candidates``, those of some articles; see
+    ``Populations``.
+    """
     random = np.random.default_rng(seed)
-    rows, slots = np.nonzero(candidates.used)
-    places = random.permutation(len(rows))[:N_PAIRS]
-    source, item = rows[places], candidates.items[rows, slots][places].astype(np.int64)
+    source, item = candidates.pairs()
+    places = random.permutation(len(source))[:N_PAIRS]
+    source, item = source[places], item[places]
     some = np.sort(random.permutation(len(pairs.item))[:N_PAIRS])
     never = pairs.find(source, item) < 0
     return Populations(

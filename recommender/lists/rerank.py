@@ -1,12 +1,14 @@
 """From scored candidates to lists a site can show: no doubles, nothing irrelevant.
 
-Each step takes ``Candidates`` and returns ``Candidates``; ``finish`` is their order. Editors'
+Each step takes ``Candidates`` and returns ``Candidates``. What passes the ``Screen`` is settled for
+each article alone (``listed_beside``), ``finish`` is the rest. Editors'
 rules are not applied here but at every look-up, so that a rule is live without training.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,11 +16,11 @@ from recommender.articles.article import title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, union
 from recommender.events.event import ORIGINS
 from recommender.lists.concentration import DEFAULT_CEILING, Concentration, limited
-from recommender.lists.editions import newest_editions
 from recommender.lists.eligibility import Eligibility
 from recommender.ragged import at, clusters, runs
+from recommender.ranking.candidate_sources import Basis, by_text, on_the_page, proposed_beside
 from recommender.ranking.features import History
-from recommender.text.corpus import Corpus
+from recommender.text.corpus import Corpus, Links
 from recommender.text.tfidf import SAME_SUBJECT
 
 # Slots a prepared list holds: ten are shown, the others stand in for what a page leaves out.
@@ -61,49 +63,85 @@ class Finished:
     concentration: Concentration
 
 
-def finish(
-    corpus: Corpus,
-    scored: Candidates,
-    history: History | None,
-    *,
-    near: Candidates,
-    picked: Candidates,
-    cluster: np.ndarray,
-    titles: list[str],
-    stub: np.ndarray,
-    eligible: Eligibility,
-    following: np.ndarray,
-    next_first: bool,
-    origin: str,
-    floor: float = RELEVANCE_FLOOR,
-    sure: float = np.inf,
-    ceiling: int = DEFAULT_CEILING,
-) -> Finished:
-    """The lists, best link first. ``origin`` is who decided: ``model`` or ``text``; from the
-    cosine ``floor`` or the score ``sure`` on a link is relevant, and so is the part of a series
-    that is ``following`` its page, ``(n_articles,)``; if ``next_first`` it leads its list, by its
-    title's word. Only what is ``eligible`` is listed, and nothing in more lists than the
-    ``ceiling``, in hundredths of them.
-
-    ``near`` and ``picked`` are the text neighbours and the hand-picked lists the fallback chain
-    draws on.
+@dataclass(frozen=True, slots=True, eq=False)
+class Screen:
+    """What a link must be to stand in a list of the site. From the cosine ``floor`` or the score
+    ``sure`` on it is relevant, by what readers did (``history``, if clicks decide), and so is the
+    part of a series that is ``following`` its page; if ``next_first`` that one leads its list. Only
+    what is ``eligible`` is listed, no ``stub``, and of those that are the ``same`` one, in its
+    ``newest`` edition. Arrays are ``(n_articles,)``.
     """
-    same = same_title_or_text(titles, cluster)
-    newest = newest_editions(corpus, same, ~eligible.barred & ~stub)
-    real = scored.keep(eligible.mask(scored) & ~stub[scored.items] & ~stub[:, None])
-    passed = passes_floor(corpus, real, history, floor) | (real.scores >= sure)
-    passed |= is_next(real, following)
-    relevant = with_newest(real, passed, newest, same)
-    if next_first:  # before doubles go, lest another part that is like it stay in its stead
-        relevant = with_next_first(relevant, following)
-    lists = without_doubles(relevant, same).first(LIST_SIZE)
+
+    corpus: Corpus
+    history: History | None
+    eligible: Eligibility
+    stub: np.ndarray
+    same: np.ndarray
+    newest: np.ndarray
+    following: np.ndarray
+    next_first: bool
+    floor: float = RELEVANCE_FLOOR
+    sure: float = np.inf
+
+    def may(self, candidates: Candidates) -> Candidates:
+        """The candidates that may stand where they are."""
+        stub = self.stub[candidates.items] | self.stub[candidates.sources][:, None]
+        return candidates.keep(self.eligible.mask(candidates) & ~stub)
+
+    def relevant(self, candidates: Candidates, scores: np.ndarray, links: Links) -> Candidates:
+        """The relevant ones of candidates that may stand there, best first, as many as a list
+        holds; ``scores`` are of the shape of ``candidates.items``, ``links`` those of its
+        ``pairs``.
+        """
+        passed = passes_floor(links, candidates, self.history, self.floor) | (scores >= self.sure)
+        passed |= is_next(candidates, self.following)
+        order = candidates.order(scores)
+        passed = np.take_along_axis(passed, order, axis=1)
+        scores = np.where(candidates.used, scores, -np.inf)
+        scored = Candidates(candidates.items, scores, candidates.rows).arranged(order)
+        found = with_newest(scored, passed, self.newest, self.same)
+        if self.next_first:  # before doubles go, lest another part that is like it stay instead
+            found = with_next_first(found, self.following)
+        return without_doubles(found, self.same).first(LIST_SIZE)
+
+
+def listed_beside(
+    basis: Basis, screen: Screen, score: Callable[[Links], np.ndarray], rows: np.ndarray
+) -> Candidates:
+    """The relevant links beside some articles ``rows``, best first, with scores in float32; what
+    stands beside one does not depend on which others are asked for.
+    """
+    candidates = screen.may(proposed_beside(basis, rows))
+    links = Links(screen.corpus, *candidates.pairs())
+    scores = np.full(candidates.items.shape, -np.inf)
+    scores[candidates.used] = score(links)
+    found = screen.relevant(candidates, scores, links)
+    return replace(found, scores=found.scores.astype(np.float32))
+
+
+def together(parts: Iterable[Candidates], n_articles: int) -> Candidates:
+    """Lists of blocks of articles as those of all."""
+    items = np.full((n_articles, LIST_SIZE), EMPTY, dtype=np.int32)
+    scores = np.full((n_articles, LIST_SIZE), -np.inf, dtype=np.float32)
+    width = 1
+    for part in parts:
+        size = part.items.shape[1]
+        items[part.sources, :size], scores[part.sources, :size] = part.items, part.scores
+        width = max(width, size)
+    return Candidates(items[:, :width], scores[:, :width])
+
+
+def finish(
+    lists: Candidates, screen: Screen, basis: Basis, *, origin: str, ceiling: int = DEFAULT_CEILING
+) -> Finished:
+    """Lists to publish, of relevant ``lists`` of all articles, best first. ``origin`` is who
+    decided: ``model`` or ``text``, which is said of a next part that leads by its title. Nothing
+    stands in more lists than the ``ceiling``, in hundredths of them; too short ones are filled up.
+    """
+    following = screen.following
     lists, concentration = limited(lists, ceiling, fixed=is_next(lists, following))
-    n_relevant = lists.used.sum(axis=1)
-    found = filled(
-        lists, n_relevant, near, picked, same, newest, following, stub, eligible, origin,
-        concentration,
-    )  # fmt: skip
-    if next_first:
+    found = filled(lists, screen, basis, origin, concentration)
+    if screen.next_first:
         found.origins[is_next(found.lists, following)] = ORIGINS.index("text")
     return found
 
@@ -128,7 +166,7 @@ def without_doubles(candidates: Candidates, same: np.ndarray) -> Candidates:
     ascending = np.take_along_axis(groups, order, axis=1)
     double = np.zeros_like(candidates.used)
     np.put_along_axis(double, order[:, 1:], ascending[:, 1:] == ascending[:, :-1], axis=1)
-    return candidates.keep(~double & (groups != same[:, None]))
+    return candidates.keep(~double & (groups != same[candidates.sources][:, None]))
 
 
 def with_newest(
@@ -151,12 +189,12 @@ def with_newest(
     found = candidates.items.copy()
     found[rows[at], slots[at]] = items[best]
     found[rows[best], slots[best]] = items[at]
-    return Candidates(found, candidates.scores).keep(passed)
+    return Candidates(found, candidates.scores, candidates.rows).keep(passed)
 
 
 def is_next(candidates: Candidates, following: np.ndarray) -> np.ndarray:
     """True where a slot holds the part ``following`` its source, ``(n_sources, list_size)``."""
-    return candidates.used & (candidates.items == following[:, None])
+    return candidates.used & (candidates.items == following[candidates.sources][:, None])
 
 
 def with_next_first(candidates: Candidates, following: np.ndarray) -> Candidates:
@@ -167,7 +205,7 @@ def with_next_first(candidates: Candidates, following: np.ndarray) -> Candidates
     arranged = candidates.arranged(order)
     scores = arranged.scores.copy()
     scores[:, 0] = np.maximum(scores[:, 0], candidates.scores[:, 0])
-    return Candidates(arranged.items, scores)
+    return Candidates(arranged.items, scores, candidates.rows)
 
 
 def floor_of(corpus: Corpus, *, seed: int, with_runs: bool = False) -> float:
@@ -188,16 +226,15 @@ def floor_of(corpus: Corpus, *, seed: int, with_runs: bool = False) -> float:
 
 
 def passes_floor(
-    corpus: Corpus, candidates: Candidates, history: History | None, floor: float
+    links: Links, candidates: Candidates, history: History | None, floor: float
 ) -> np.ndarray:
     """True where text, a common subject or readers show that a link belongs beside its source; of
-    the shape of ``candidates.items``, ``(n_sources, list_size)``.
+    the shape of ``candidates.items``, ``(n_sources, list_size)``. ``links`` are those of its
+    ``pairs``.
     """
-    sources, slots = np.nonzero(candidates.used)
-    items = candidates.items[sources, slots].astype(np.int64)
-    alike = corpus.overlaps(sources, items)
+    sources, items, alike = links.sources, links.items, links.overlaps
     good = (alike[:, 0] >= floor) | (alike[:, 4] >= SAME_SUBJECT)
-    good |= (alike[:, 0] >= LEAST_FLOOR) & (corpus.topic(sources, items) >= SAME_TOPIC)
+    good |= (alike[:, 0] >= LEAST_FLOOR) & (links.topic >= SAME_TOPIC)
     if history is not None:
         pair, read = history.pairs.find(sources, items), history.reading.find(sources, items)
         followed = at(history.clicks.clicked, pair) >= MIN_PAIR_CLICKS
@@ -205,43 +242,35 @@ def passes_floor(
         together = at(history.reading.together, read) >= MIN_VISITS
         good |= together & (at(history.reading.cosine, read) >= MIN_READ_COSINE)
     mask = np.zeros_like(candidates.used)
-    mask[sources, slots] = good
+    mask[candidates.used] = good
     return mask
 
 
 def filled(
-    lists: Candidates,
-    n_relevant: np.ndarray,
-    near: Candidates,
-    picked: Candidates,
-    same: np.ndarray,
-    newest: np.ndarray,
-    following: np.ndarray,
-    stub: np.ndarray,
-    eligible: Eligibility,
-    origin: str,
-    concentration: Concentration,
+    lists: Candidates, screen: Screen, basis: Basis, origin: str, concentration: Concentration
 ) -> Finished:
     """Lists of fewer than ``MIN_LINKS`` are filled up: nearest texts, then the editors' links.
 
     What is still missing then comes from the category's and the site's popular articles, at
     look-up, since it is the same for all.
     """
-    spare = union([lists, near, picked])
-    spare = spare.keep(eligible.mask(spare) & ~stub[spare.items] & ~stub[:, None])
-    spare = without_doubles(with_newest(spare, spare.used, newest, same), same)
+    n_relevant = lists.used.sum(axis=1)
     origins = np.full(lists.items.shape, ORIGINS.index(origin), dtype=np.uint8)
     items, scores = lists.items.copy(), lists.scores.copy()
     texts = ORIGINS.index("text"), ORIGINS.index("hand-picked")
-    for row in np.flatnonzero((n_relevant < MIN_LINKS) & ~stub):
-        found = [item for item in spare.items[row] if item != EMPTY][
-            : min(MIN_LINKS, items.shape[1])
-        ]
-        for slot in range(int(n_relevant[row]), len(found)):
-            by_text = found[slot] in near.items[row]
-            items[row, slot] = found[slot]
-            scores[row, slot] = min(0.0, float(scores[row, slot - 1])) if slot else 0.0
-            origins[row, slot] = texts[0] if by_text else texts[1]
+    rows = np.flatnonzero((n_relevant < MIN_LINKS) & ~screen.stub)
+    near = by_text(basis, rows)
+    spare = screen.may(union([lists.beside(rows), near, on_the_page(basis, rows)]))
+    spare = with_newest(spare, spare.used, screen.newest, screen.same)
+    spare = without_doubles(spare, screen.same).first(min(MIN_LINKS, items.shape[1]))
+    for slot in range(spare.items.shape[1]):
+        new = (n_relevant[rows] <= slot) & spare.used[:, slot]
+        at, found = rows[new], spare.items[new, slot]
+        items[at, slot] = found
+        scores[at, slot] = np.minimum(0.0, scores[at, slot - 1]) if slot else 0.0
+        is_near = (near.items[new] == found[:, None]).any(axis=1)
+        origins[at, slot] = np.where(is_near, *texts)
     return Finished(
-        Candidates(items, scores), origins, n_relevant, same, newest, following, concentration
-    )
+        Candidates(items, scores), origins, n_relevant,
+        screen.same, screen.newest, screen.following, concentration,
+    )  # fmt: skip

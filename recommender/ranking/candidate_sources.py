@@ -1,7 +1,8 @@
 """Where candidates come from. A new source is a function of a ``Basis`` and a row of ``SOURCES``.
 
-Each returns what it proposes beside every article, best first; the first source that names an
-article decides its place among equals.
+Each returns what it proposes beside some articles, ``rows``, best first; the first source that
+names an article decides its place among equals. What stands beside one does not depend on which
+others are asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.candidates import EMPTY, Candidates, from_pairs, union
+from recommender.ragged import expand
 from recommender.ranking.features import History, counting
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.handpicked_features import proposed
@@ -38,54 +40,76 @@ class Basis:
     following: np.ndarray
 
 
-def by_text(basis: Basis) -> Candidates:
+def by_text(basis: Basis, rows: np.ndarray) -> Candidates:
     """The nearest texts."""
-    return basis.near
+    return basis.near.beside(rows)
 
 
-def by_readers(basis: Basis) -> Candidates:
+def by_readers(basis: Basis, rows: np.ndarray) -> Candidates:
     """What readers followed or read in the same visit, most first."""
-    history, n = basis.history, basis.corpus.n_articles
-    clicked = history.clicks.clicked > 0
-    followed = from_pairs(
-        history.pairs.source[clicked],
-        history.pairs.item[clicked],
-        history.clicks.clicked[clicked],
-        n_sources=n,
-        size=N_BY_READERS,
-    )
-    source, item = np.divmod(history.reading.keys, n)
-    read = from_pairs(source, item, history.reading.cosine, n_sources=n, size=N_BY_READERS)
+    history = basis.history
+    at, row = _entries(history.pairs.heads, rows)
+    clicks = history.clicks.clicked[at]
+    made = clicks > 0
+    followed = _best(rows, row[made], history.pairs.item[at[made]], clicks[made], N_BY_READERS)
+    at, row = _entries(history.reading.heads, rows)
+    read = _best(rows, row, history.reading.item[at], history.reading.cosine[at], N_BY_READERS)
     return union([followed, read])
 
 
-def by_editors(basis: Basis) -> Candidates:
+def by_editors(basis: Basis, rows: np.ndarray) -> Candidates:
     """What the lists of other pages propose, where lists have taught anything."""
-    articles = np.arange(basis.corpus.n_articles)
-    items = np.full((len(articles), 1), EMPTY, dtype=np.int32)
-    if basis.handpicked:
-        items = proposed(basis.corpus, basis.handpicked.lists, articles)
-    return Candidates(items, np.where(items == EMPTY, -np.inf, 0.0))
+    if basis.handpicked is None:
+        return _one(rows, np.full(len(rows), EMPTY))
+    items = proposed(basis.corpus, basis.handpicked.lists, rows)
+    return Candidates(items, np.where(items == EMPTY, -np.inf, np.float32(0)), rows)
 
 
-def on_the_page(basis: Basis) -> Candidates:
+def on_the_page(basis: Basis, rows: np.ndarray) -> Candidates:
     """The editors' lists; where none is known, what the page showed, by counting."""
-    picked, history = basis.picked, basis.history
-    sources, items = history.pairs.source, history.pairs.item.astype(np.int64)
-    if len(items) == 0:
+    picked, history = basis.picked.beside(rows), basis.history
+    without = ~picked.used.any(axis=1)
+    at, row = _entries(history.pairs.heads, rows[without])
+    if len(at) == 0:
         return picked
-    score = counting(history, sources, items)
-    shown = from_pairs(sources, items, score, n_sources=len(picked.items), size=N_SHOWN)
-    return union([picked, shown.keep(shown.used & (picked.used.sum(axis=1, keepdims=True) == 0))])
+    row = np.flatnonzero(without)[row]
+    items = history.pairs.item[at].astype(np.int64)
+    shown = _best(rows, row, items, counting(history, rows[row], items), N_SHOWN)
+    return union([picked, shown])
 
 
-def by_series(basis: Basis) -> Candidates:
+def by_series(basis: Basis, rows: np.ndarray) -> Candidates:
     """The next part of the series that an article is a part of."""
-    items = basis.following[:, None].astype(np.int32)
-    return Candidates(items, np.where(items == EMPTY, -np.inf, 0.0))
+    return _one(rows, basis.following[rows])
 
 
-SOURCES: dict[str, Callable[[Basis], Candidates]] = {
+def proposed_beside(basis: Basis, rows: np.ndarray) -> Candidates:
+    """What all sources propose beside some articles, each once, without scores."""
+    return union([source(basis, rows) for source in SOURCES.values()])
+
+
+def _entries(heads: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Entries of some rows of a ragged table, and which of the rows each belongs to."""
+    return expand(heads[rows], heads[rows + 1] - heads[rows])
+
+
+def _best(
+    rows: np.ndarray, row: np.ndarray, items: np.ndarray, scores: np.ndarray, size: int
+) -> Candidates:
+    """The ``size`` best of scored pairs, ``(n_pairs,)``, that stand beside ``rows[row]``."""
+    other = items != rows[row]
+    return from_pairs(
+        row[other], items[other], scores[other], n_sources=len(rows), size=size, rows=rows
+    )
+
+
+def _one(rows: np.ndarray, items: np.ndarray) -> Candidates:
+    """One candidate beside each of the rows, or none."""
+    items = items[:, None].astype(np.int32)
+    return Candidates(items, np.where(items == EMPTY, -np.inf, np.float32(0)), rows)
+
+
+SOURCES: dict[str, Callable[[Basis, np.ndarray], Candidates]] = {
     "text": by_text,
     "readers": by_readers,
     "editors": by_editors,

@@ -26,6 +26,7 @@ from recommender.ragged import expand, find, ranks
 from recommender.ranking.features import Asked
 from recommender.ranking.time_splits import Splits
 from recommender.store.counts import Log
+from recommender.text.corpus import Links
 
 # Weeks are judged by all others, a sixth of them at a time: forgeries of a week must not speak for
 # each other. Not tuned.
@@ -268,7 +269,7 @@ def _expected(judge: Splits) -> np.ndarray:
     """
     history, pairs = judge.everything().history, judge.pairs
     ends = pairs.source, pairs.item.astype(np.int64)
-    levels = Asked(judge.corpus, judge.handpicked, history, *ends, False).levels
+    levels = Asked(Links(judge.corpus, *ends), judge.handpicked, history, False).levels
     score = np.sum([level for name, level in levels.items() if name != "pair"], axis=0)
     shown = exposures_in(judge.log, pairs, judge.of_link, judge.examined)
     shown = shown.weighed(score[shown.pair])

@@ -27,7 +27,7 @@ from recommender.ranking.handpicked import HandpickedModel, editors_word
 from recommender.ranking.handpicked_features import Feature, columns
 from recommender.ranking.logit import LinearScore, fit_logit
 from recommender.store.counts import Log
-from recommender.text.corpus import SIGNALS, Corpus, signals, text_score
+from recommender.text.corpus import SIGNALS, Corpus, Links
 from recommender.text.tfidf import SAME_SUBJECT
 
 # The score of texts with nothing in common, since nothing has no logarithm. Not tuned.
@@ -48,6 +48,7 @@ CONTENT = (
     "shared_tags",
     "fullness",
 )
+SIGNAL = {name: column for column, name in enumerate(SIGNALS)}
 CENTRE = np.array([1.0, *[0.0] * (len(CONTENT) - 1)])
 # Slopes are within an eighth of that, or so: all are shares between 0 and 1, or logs. Between 4 and
 # 256 the sample site and a tenth of wikispeedia hardly differ; few clicks hardly move firm slopes.
@@ -60,7 +61,7 @@ USUAL_CHOICES = Usual(20.0, 7.4, least=2.0, most=20_000.0)
 CHOSEN, N_UNCHOSEN = 50.0, 10
 N_PARTS = 9  # odd, so that the median is one of them; not tuned
 # Pairs whose features are computed at once; bounds the memory of a build.
-BLOCK = 500_000
+BLOCK = 200_000
 
 
 # Lengths of what is counted of pairs and articles.
@@ -190,7 +191,7 @@ def content_of(
     corpus: Corpus, model: HandpickedModel | None, sources: np.ndarray, items: np.ndarray
 ) -> np.ndarray:
     """The features ``CONTENT`` of pairs, ``(n_pairs, len(CONTENT))``, float64."""
-    return _content(corpus, model, signals(corpus, sources, items), sources, items)
+    return _content(model, Links(corpus, sources, items))
 
 
 def counting(history: History, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -203,16 +204,29 @@ def counting(history: History, sources: np.ndarray, items: np.ndarray) -> np.nda
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Pairs whose features are asked for, ``sources`` and ``items`` ``(n_pairs,)``, and what
-    several features read, each worked out once. ``unseen``: as if these pairs had never been shown.
+    """Links whose features are asked for, and what several features read, each worked out once.
+    ``unseen``: as if these pairs had never been shown.
     """
 
-    corpus: Corpus
+    links: Links
     model: HandpickedModel | None
     history: History
-    sources: np.ndarray
-    items: np.ndarray
     unseen: bool
+
+    @property
+    def corpus(self) -> Corpus:
+        """The articles."""
+        return self.links.corpus
+
+    @property
+    def sources(self) -> np.ndarray:
+        """``(n_pairs,)``, in runs."""
+        return self.links.sources
+
+    @property
+    def items(self) -> np.ndarray:
+        """``(n_pairs,)``."""
+        return self.links.items
 
     @cached_property
     def own(self) -> np.ndarray:
@@ -249,7 +263,7 @@ class Asked:
     @cached_property
     def content(self) -> np.ndarray:
         """``(n_pairs, len(CONTENT))``."""
-        return _content(self.corpus, self.model, self.signals, self.sources, self.items)
+        return _content(self.model, self.links)
 
     @cached_property
     def levels(self) -> dict[str, np.ndarray]:
@@ -280,10 +294,10 @@ class Asked:
         """The sum of the levels, ``(n_pairs,)``."""
         return np.sum(list(self.levels.values()), axis=0)
 
-    @cached_property
+    @property
     def signals(self) -> np.ndarray:
         """``(n_pairs, len(SIGNALS))``."""
-        return signals(self.corpus, self.sources, self.items)
+        return self.links.signals
 
     def published(self, articles: np.ndarray) -> np.ndarray:
         """The days on which articles were published, the usual one if unknown, like ``articles``
@@ -455,8 +469,15 @@ def features(
     ``(n_pairs,)``, ``sources`` in runs. ``unseen``: as if these pairs had never been shown.
     """
     ends = np.asarray(sources, dtype=np.int64), np.asarray(items, dtype=np.int64)
-    asked = Asked(corpus, model, history, *ends, unseen)
-    seen = np.empty((len(items), len(FEATURES)), dtype=np.float32)
+    return features_of(Links(corpus, *ends), model, history, unseen=unseen)
+
+
+def features_of(
+    links: Links, model: HandpickedModel | None, history: History, *, unseen: bool = False
+) -> np.ndarray:
+    """The same of ``links``."""
+    asked = Asked(links, model, history, unseen)
+    seen = np.empty((len(links.items), len(FEATURES)), dtype=np.float32)
     for column, feature in enumerate(FEATURES.values()):
         seen[:, column] = feature(asked)
     return seen
@@ -529,17 +550,13 @@ def _same_subject(content: np.ndarray) -> np.ndarray:
     return content[:, CONTENT.index("subject")] >= SAME_SUBJECT
 
 
-def _content(
-    corpus: Corpus,
-    model: HandpickedModel | None,
-    seen: np.ndarray,
-    sources: np.ndarray,
-    items: np.ndarray,
-) -> np.ndarray:
+def _content(model: HandpickedModel | None, links: Links) -> np.ndarray:
     if model:
-        text = model.predict(corpus, sources, items)
+        text = model.predict(links)
     else:
-        score = text_score(corpus, seen, items).astype(np.float64)
-        text = np.log(np.maximum(score, LEAST_TEXT))
-    others = [list(SIGNALS).index(name) for name in CONTENT[1:]]
-    return np.column_stack([text, seen[:, others]]).astype(np.float64)
+        text = np.log(np.maximum(links.text_score.astype(np.float64), LEAST_TEXT))
+    found, seen = np.empty((len(text), len(CONTENT))), links.signals
+    found[:, 0] = text
+    for column, name in enumerate(CONTENT[1:], start=1):
+        found[:, column] = seen[:, SIGNAL[name]]
+    return found

@@ -27,10 +27,11 @@ from recommender.ranking.handpicked_features import (
     as_if_unknown,
     count_rates,
     features,
+    features_of,
     lists_of,
     proposed,
 )
-from recommender.text.corpus import Corpus, signals, text_score
+from recommender.text.corpus import Corpus, Links
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -74,11 +75,11 @@ class HandpickedModel:
         """What the trees see of pairs, ``(n_pairs, len(FEATURES))``; ``sources`` in runs."""
         return features(corpus, self.lists, self.rates, sources, items)
 
-    def predict(self, corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def predict(self, links: Links) -> np.ndarray:
         """Log odds that an editor lists the item, as if the page had no list, ``(n_pairs,)``;
-        ``sources`` in runs.
+        sources in runs.
         """
-        return self.trees.predict(self.features(corpus, sources, items))
+        return self.trees.predict(features_of(links, self.lists, self.rates))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,11 +113,18 @@ def score(
     own list has it, as far as the site's lists are borne out. Scores compare items of one source;
     ``sources`` and ``items`` are ``(n_pairs,)``, ``sources`` in runs.
     """
-    own = find(corpus.picked, np.asarray(sources, dtype=np.int64) * corpus.n_articles + items) >= 0
+    ends = np.asarray(sources, dtype=np.int64), np.asarray(items, dtype=np.int64)
+    return score_of(model, Links(corpus, *ends))
+
+
+def score_of(model: HandpickedModel | None, links: Links) -> np.ndarray:
+    """The same of ``links``."""
+    corpus = links.corpus
+    own = find(corpus.picked, links.sources * corpus.n_articles + links.items) >= 0
     word = np.where(own, editors_word(corpus), 1.0)
     if model is None:
-        return word * text_score(corpus, signals(corpus, sources, items), items)
-    return np.log(word) + model.predict(corpus, sources, items)
+        return word * links.text_score
+    return np.log(word) + model.predict(links)
 
 
 def editors_word(corpus: Corpus) -> float:
@@ -307,9 +315,7 @@ def _try(
         importance[name] = float(lost)
     return Trial(
         # Not ``score``, which knows what the pages' own lists hold.
-        text=ndcg(
-            row, listed, text_score(corpus, signals(corpus, sources, items), items), n_listed
-        ),
+        text=ndcg(row, listed, Links(corpus, sources, items).text_score, n_listed),
         learned=learned,
         alone=judged(as_if_unknown(seen, log_base, near=everywhere, group=everywhere)),
         recall=np.bincount(row, weights=listed, minlength=len(pages)) / n_listed,

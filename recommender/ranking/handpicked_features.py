@@ -19,14 +19,14 @@ from recommender.array_fields import Heads, Numbers, Values
 from recommender.candidates import Candidates
 from recommender.ragged import find, mixed, runs
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts, count
-from recommender.text.corpus import SIGNALS, Corpus
+from recommender.text.corpus import SIGNALS, Corpus, Links
 from recommender.text.loops import differences, gather, propose
 
 # Articles that lists propose beside each page, as many as there are neighbours by text: some 94 %
 # of msdocs' links are then candidates, 66 % by text alone (benchmarks/README.md, "Editors' lists").
 N_PROPOSED = 60
 # Blocks of sources that are worked on apart; not tuned: more than there are cores, for balance.
-CHUNKS = 8
+CHUNKS, MIN_CHUNK = 8, 500
 # Pairs that weigh as much as the rate of all pairs in a group's rate. Not tuned.
 PRIOR = 5.0
 # How alike the texts are, the columns of ``Corpus.overlaps``. Beside the evidence of lists, other
@@ -99,7 +99,13 @@ def _lists(sources: np.ndarray, items: np.ndarray, kept: np.ndarray) -> Handpick
 
 def proposed(corpus: Corpus, lists: HandpickedLists, sources: np.ndarray) -> np.ndarray:
     """What lists make candidates beside each source, ``(n_sources, N_PROPOSED)``, -1 for none."""
-    return propose(*_ways(corpus, lists), sources, PROPOSING, N_PROPOSED, CHUNKS)
+    ways = _ways(corpus, lists)
+    return propose(*ways, sources, PROPOSING, N_PROPOSED, chunks_of(len(sources)))
+
+
+def chunks_of(n_sources: int) -> int:
+    """Blocks that sources are worked on in: each clears as much as there are articles."""
+    return min(CHUNKS, max(1, n_sources // MIN_CHUNK))
 
 
 def _ways(corpus: Corpus, lists: HandpickedLists) -> tuple[np.ndarray, ...]:
@@ -111,27 +117,40 @@ def _ways(corpus: Corpus, lists: HandpickedLists) -> tuple[np.ndarray, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Pairs whose features are asked for, ``sources`` and ``items`` ``(n_pairs,)``, and the tables
-    that features are columns of, each worked out once.
+    """Links whose features are asked for, and the tables that features are columns of, each worked
+    out once.
     """
 
-    corpus: Corpus
+    links: Links
     lists: HandpickedLists
     rates: Rates
-    sources: np.ndarray
-    items: np.ndarray
 
-    @cached_property
+    @property
+    def corpus(self) -> Corpus:
+        """The articles."""
+        return self.links.corpus
+
+    @property
+    def sources(self) -> np.ndarray:
+        """``(n_pairs,)``, in runs."""
+        return self.links.sources
+
+    @property
+    def items(self) -> np.ndarray:
+        """``(n_pairs,)``."""
+        return self.links.items
+
+    @property
     def texts(self) -> np.ndarray:
         """``(n_pairs, 5)``, of which ``TEXTS`` are the first."""
-        return self.corpus.overlaps(self.sources, self.items)
+        return self.links.overlaps
 
     @cached_property
     def walked(self) -> np.ndarray:
         """``(n_pairs, len(WALKED))``."""
         ways = _ways(self.corpus, self.lists)
         groups = runs(self.sources)
-        n_chunks = min(CHUNKS, len(groups) - 1)
+        n_chunks = chunks_of(len(groups) - 1)
         return gather(*ways, n_chunks, groups, self.sources, self.items)
 
     @cached_property
@@ -312,5 +331,13 @@ def features(
     """The features of pairs, ``(n_pairs, len(FEATURES))``, float32; ``sources`` and ``items`` are
     ``(n_pairs,)``, ``sources`` in runs.
     """
-    asked = Asked(corpus, lists, rates, sources, items)
-    return np.column_stack([feature(asked) for feature in FEATURES.values()]).astype(np.float32)
+    return features_of(Links(corpus, sources, items), lists, rates)
+
+
+def features_of(links: Links, lists: HandpickedLists, rates: Rates) -> np.ndarray:
+    """The same of ``links``."""
+    asked = Asked(links, lists, rates)
+    seen = np.empty((len(links.items), len(FEATURES)), dtype=np.float32)
+    for column, feature in enumerate(FEATURES.values()):
+        seen[:, column] = feature(asked)
+    return seen

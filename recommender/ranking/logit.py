@@ -41,7 +41,14 @@ class LinearScore:
         ``(n_pairs, n_names)``.
         """
         within = np.clip(columns, self.low, self.high)
-        return within @ self.slopes + (columns - within) @ self.centre
+        return products(within, self.slopes) + products(columns - within, self.centre)
+
+
+def products(rows: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """``rows @ column``, ``(n_rows,)``, each row's to the same bit whichever others stand beside
+    it, which BLAS does not promise: lists are made block by block.
+    """
+    return np.einsum("ij,j->i", rows, column)
 
 
 def fit_logit(

@@ -29,11 +29,11 @@ from recommender.progress import Progress, Silent
 from recommender.ragged import mixed
 from recommender.ranking.additive import AdditiveScore, fit_additive
 from recommender.ranking.boosting import Forest, grow
-from recommender.ranking.features import NAMES, History, counting, features
+from recommender.ranking.features import NAMES, History, counting, features_of
 from recommender.ranking.handpicked import HandpickedModel
 from recommender.ranking.time_splits import Split, Splits, splits_of
 from recommender.store.counts import Log
-from recommender.text.corpus import Corpus
+from recommender.text.corpus import Corpus, Links
 
 # Below these text decides, and each pair's own clicks: of a few hundred clicks most are noise. Not
 # tuned.
@@ -105,7 +105,12 @@ class Ranker:
         """Log odds of pairs beside their sources, ``(n_pairs,)``; ``sources`` and ``items`` are
         ``(n_pairs,)``, ``sources`` in runs.
         """
-        return self.predict(features(corpus, self.handpicked, self.history, sources, items))
+        ends = np.asarray(sources, dtype=np.int64), np.asarray(items, dtype=np.int64)
+        return self.score_of(Links(corpus, *ends))
+
+    def score_of(self, links: Links) -> np.ndarray:
+        """The same of ``links``."""
+        return self.predict(features_of(links, self.handpicked, self.history))
 
     def predict(self, seen: np.ndarray) -> np.ndarray:
         """The same by features ``(n_pairs, len(FEATURES))``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -171,22 +172,68 @@ def corpus_of(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Links:
+    """Links from ``sources`` to ``items``, int64, both ``(n_pairs,)``, and what texts say of them,
+    each worked out once, whoever asks.
+    """
+
+    corpus: Corpus
+    sources: np.ndarray
+    items: np.ndarray
+
+    @cached_property
+    def overlaps(self) -> np.ndarray:
+        """As ``Corpus.overlaps``, ``(n_pairs, 5)``."""
+        return self.corpus.overlaps(self.sources, self.items)
+
+    @cached_property
+    def topic(self) -> np.ndarray:
+        """As ``Corpus.topic``, ``(n_pairs,)``."""
+        return self.corpus.topic(self.sources, self.items)
+
+    @cached_property
+    def signals(self) -> np.ndarray:
+        """``(n_pairs, len(SIGNALS))``, float32."""
+        corpus, sources, items = self.corpus, self.sources, self.items
+        titles = differences(corpus.term_heads, corpus.term, sources, items)
+        found = np.empty((len(items), len(SIGNALS)), dtype=np.float32)
+        found[:, :5] = self.overlaps
+        columns = (
+            self.topic,
+            _same(corpus.kind[sources], corpus.kind[items]),
+            titles[:, 0],
+            titles[:, 1],
+            _same(corpus.category[sources], corpus.category[items]),
+            _same(corpus.folder[sources], corpus.folder[items]),
+            corpus.shared_tags(sources, items),
+            corpus.fullness[items],
+            np.log1p(corpus.words[items]),
+            corpus.title_words[items],
+        )
+        for number, column in enumerate(columns, start=5):
+            found[:, number] = column
+        return found
+
+    @cached_property
+    def text_score(self) -> np.ndarray:
+        """As ``text_score``, ``(n_pairs,)``, of the signals that decide alone."""
+        corpus, sources, items = self.corpus, self.sources, self.items
+        same = _same(corpus.category[sources], corpus.category[items])
+        columns = (
+            self.overlaps[:, 0],
+            self.overlaps[:, 4],
+            self.topic,
+            same.astype(np.float32),
+            corpus.shared_tags(sources, items).astype(np.float32),
+            corpus.fullness[items],
+        )
+        return _stages(corpus, columns, items)[-1]
+
+
 def signals(corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """The signals of pairs, ``(n_pairs, n_signals)``."""
-    titles = differences(corpus.term_heads, corpus.term, sources, items)
-    columns = (
-        corpus.overlaps(sources, items),
-        corpus.topic(sources, items),
-        _same(corpus.kind[sources], corpus.kind[items]),
-        titles[:, :2],
-        _same(corpus.category[sources], corpus.category[items]),
-        _same(corpus.folder[sources], corpus.folder[items]),
-        corpus.shared_tags(sources, items),
-        corpus.fullness[items],
-        np.log1p(corpus.words[items]),
-        corpus.title_words[items],
-    )
-    return np.column_stack(columns).astype(np.float32)
+    """The signals of pairs, ``(n_pairs, len(SIGNALS))``, float32."""
+    return Links(corpus, sources, items).signals
 
 
 def text_score(corpus: Corpus, seen: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -202,7 +249,12 @@ def text_stages(corpus: Corpus, seen: np.ndarray, items: np.ndarray) -> list[np.
     """How ``text_score`` comes about, ``(n_pairs,)`` each: of texts alone, with categories and
     tags, and with what the target is.
     """
-    cosine, subject, topic, same, tags, full = (seen[:, column] for column in DECIDING)
+    return _stages(corpus, [seen[:, column] for column in DECIDING], items)
+
+
+def _stages(corpus: Corpus, deciding: Sequence[np.ndarray], items: np.ndarray) -> list[np.ndarray]:
+    """The same of the signals ``DECIDING``, ``(n_pairs,)`` each."""
+    cosine, subject, topic, same, tags, full = deciding
     of_category, of_tags, _ = corpus.agreement
     alike = cosine + subject + LATENT * np.maximum(topic, 0)
     given = alike * (1 + of_category * same + of_tags * tags)

@@ -7,7 +7,7 @@ log ─▶ counts ─▶ examination ─▶ history ─▶ ranker
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -21,13 +21,14 @@ from recommender.articles.dates import counts_of, dates_of, day_number
 from recommender.articles.language import BEGINNING, detect, primary_subtag
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.writer import Built, Stored, write
-from recommender.candidates import EMPTY, Candidates, hand_picked, union
+from recommender.candidates import EMPTY, Candidates, hand_picked
 from recommender.clicks import position_bias
 from recommender.clicks.influence import Evidence, limited
 from recommender.clicks.position_bias import Examination
 from recommender.errors import TrainingError
 from recommender.events.event import latest_at
 from recommender.lists.concentration import DEFAULT_CEILING
+from recommender.lists.editions import newest_editions
 from recommender.lists.eligibility import (
     OFF,
     SAME,
@@ -40,11 +41,18 @@ from recommender.lists.eligibility import (
 )
 from recommender.lists.exploration import DEFAULT_SHARE, explore
 from recommender.lists.populations import populations
-from recommender.lists.rerank import finish, floor_of
+from recommender.lists.rerank import (
+    Screen,
+    finish,
+    floor_of,
+    listed_beside,
+    same_title_or_text,
+    together,
+)
 from recommender.progress import Progress, Silent
 from recommender.ranking import handpicked
-from recommender.ranking.calibration import Score, calibrate, scores
-from recommender.ranking.candidate_sources import SOURCES, Basis
+from recommender.ranking.calibration import calibrate
+from recommender.ranking.candidate_sources import Basis, proposed_beside
 from recommender.ranking.consistency import consistent
 from recommender.ranking.handpicked import HandpickedModel, Outcome
 from recommender.ranking.ranker import Learned, learn
@@ -54,7 +62,7 @@ from recommender.store.click_filters import Caps
 from recommender.store.counts import Log
 from recommender.store.database import Store, known_name
 from recommender.text import neighbours, tfidf, vectorising
-from recommender.text.corpus import Corpus, corpus_of
+from recommender.text.corpus import Corpus, Links, corpus_of
 from recommender.text.listing_pages import listing_pages
 from recommender.text.series import next_parts
 from recommender.text.tfidf import Counts, Text
@@ -68,8 +76,10 @@ N_NEIGHBOURS = 60
 MAX_LOST = 20
 # Blocks of articles that are counted apart; fewer than one block are counted in this process.
 COUNT_BLOCK = 4_000
-# Articles whose candidates are scored together: a block takes some seconds.
-SCORE_BLOCK = 4_000
+# Articles whose lists are made together: it bounds the memory, some 100 MB with a log.
+SCORE_BLOCK = 2_000
+# Articles whose candidates are compared with the links that were shown.
+N_DRAWN = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,26 +173,26 @@ def build(
     titles = [article.title for article in articles]
     following = next_parts(titles, dates.day)
     basis = Basis(corpus, picked, taught.model, learned.history, near, following)
-    proposed = {name: source(basis) for name, source in SOURCES.items()}
-    score = scorer(corpus, learned, taught)
-    scored = ranked(score, union([*proposed.values()]), work, progress)
-    floor = floor_of(corpus, seed=options.seed, with_runs=text.with_runs)
-    finished = finish(
+    score = scorer(learned, taught)
+    same = same_title_or_text(titles, cluster)
+    screen = Screen(
         corpus,
-        scored,
         learned.history if learned.ranker else None,
-        near=proposed["text"],
-        picked=proposed["page"],
-        cluster=cluster,
-        titles=titles,
-        stub=stub,
-        eligible=eligible,
-        following=following,
+        eligible,
+        stub,
+        same,
+        newest_editions(corpus, same, ~eligible.barred & ~stub),
+        following,
         next_first=learned.decided_by == "text",
-        ceiling=options.ceiling,
-        floor=floor,
-        origin="model" if taught.model else learned.decided_by,
+        floor=floor_of(corpus, seed=options.seed, with_runs=text.with_runs),
         sure=handpicked.SURE if taught.model and learned.decided_by == "text" else np.inf,
+    )
+    finished = finish(
+        relevant_lists(basis, screen, score, work, progress),
+        screen,
+        basis,
+        ceiling=options.ceiling,
+        origin="model" if taught.model else learned.decided_by,
     )
     slates = explore(
         finished.lists.items,
@@ -192,19 +202,22 @@ def build(
         # Another deal at every build, so that in time every candidate is tried.
         seed=options.seed + int(now.timestamp()),
     )
-    calibrated = calibrate(corpus, log, examination, learned, score, stub=stub)
+    calibrated = calibrate(
+        corpus, log, examination, learned,
+        lambda sources, items: score(Links(corpus, sources, items)), stub=stub,
+    )  # fmt: skip
     counted = counts_of(
         articles, dates, now,
         oldest_days=options.oldest_days, n_too_old=int(too_old.sum()), ageing=options.ageing,
     )  # fmt: skip
     stored = Stored(known_name(store), store.keys_of(ids), change, int(whole_log.n_clicks.sum()))
     compared = populations(
-        corpus, learned.history.pairs, scored,
+        corpus, learned.history.pairs, some_candidates(basis, seed=options.seed),
         factor=float(np.exp(-learned.history.unchosen)), seed=options.seed,
     )  # fmt: skip
     built = Built(
         articles, text, corpus, log, evidence, evidence.about(whole_log), examination, learned,
-        taught, finished, slates, calibrated, compared, eligible, floor,
+        taught, finished, slates, calibrated, compared, eligible, screen.floor,
         listings_of(articles, listing, rule=options.listings), counted, stored, now,
     )  # fmt: skip
     return write(built, models, live=options.activate, progress=progress)
@@ -341,27 +354,30 @@ def nearest(
     return found.keep(found.items != EMPTY)
 
 
-def scorer(corpus: Corpus, learned: Learned, taught: Outcome) -> Score:
+def scorer(learned: Learned, taught: Outcome) -> Callable[[Links], np.ndarray]:
     """What clicks taught; without, what editors' lists did; without, text."""
     if learned.ranker:
-        return partial(learned.ranker.score, corpus)
-    return partial(handpicked.score, corpus, taught.model)
+        return learned.ranker.score_of
+    return partial(handpicked.score_of, taught.model)
 
 
-def ranked(score: Score, candidates: Candidates, work: Work, progress: Progress) -> Candidates:
-    """The candidates in the order of their scores."""
-    starts = range(0, len(candidates.items), SCORE_BLOCK)
-    blocks = [(start, candidates.items[start : start + SCORE_BLOCK]) for start in starts]
+def relevant_lists(
+    basis: Basis,
+    screen: Screen,
+    score: Callable[[Links], np.ndarray],
+    work: Work,
+    progress: Progress,
+) -> Candidates:
+    """The relevant links beside every article, best first, made block by block."""
+    n = basis.corpus.n_articles
+    blocks = [(np.arange(s, min(s + SCORE_BLOCK, n)),) for s in range(0, n, SCORE_BLOCK)]
     progress.stage("scoring candidates", len(blocks))
-    found = work.spread("scores", score_block, (score,), blocks, progress=progress, threads=True)
-    return candidates.ranked(np.concatenate(list(found)))
+    shared = basis, screen, score
+    found = work.spread("lists", listed_beside, shared, blocks, progress=progress, threads=True)
+    return together(found, n)
 
 
-def score_block(score: Score, first: int, items: np.ndarray) -> np.ndarray:
-    """The scores of candidates beside articles ``first`` and on, of the shape of ``items``,
-    ``(n_sources, list_size)``; ``-inf`` where there is none.
-    """
-    sources, slots = np.nonzero(items != EMPTY)
-    table = np.full(items.shape, -np.inf)
-    table[sources, slots] = scores(score, first + sources, items[sources, slots].astype(np.int64))
-    return table
+def some_candidates(basis: Basis, *, seed: int) -> Candidates:
+    """The candidates beside articles drawn at random."""
+    rows = np.random.default_rng(seed).permutation(basis.corpus.n_articles)[:N_DRAWN]
+    return proposed_beside(basis, np.sort(rows))

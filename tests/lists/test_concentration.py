@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from sites import lists_in, random_articles, site_from
+from sites import finish, lists_in, random_articles, site_from
 
 from recommender.candidates import EMPTY, Candidates, from_lists
 from recommender.lists.concentration import DEPTH, bounded, ceiling_of, limited, most_listed
 from recommender.lists.eligibility import Eligibility
-from recommender.lists.rerank import LIST_SIZE, finish
+from recommender.lists.rerank import LIST_SIZE
 
 HIT = 7
 

@@ -1,10 +1,11 @@
 """Lists a site can show: no doubles, nothing irrelevant, hardly ever empty."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
-from sites import Shown, counted, lists_in, log_of, random_articles, site_from
+from sites import Shown, basis_of, counted, finish, lists_in, log_of, random_articles, site_from
 
 from recommender.articles.article import Article, title_key
 from recommender.candidates import EMPTY, MIN_LINKS, Candidates, from_lists, hand_picked
@@ -17,17 +18,20 @@ from recommender.lists.rerank import (
     RELEVANCE_FLOOR,
     SAME_TOPIC,
     Finished,
+    Screen,
     filled,
-    finish,
     floor_of,
+    listed_beside,
     passes_floor,
     same_title_or_text,
+    together,
     with_newest,
     without_doubles,
 )
 from recommender.ranking.features import History
+from recommender.ranking.handpicked import score_of
 from recommender.store.counts import Log
-from recommender.text.corpus import Corpus
+from recommender.text.corpus import Corpus, Links
 
 N = 40
 WORDS = [f"word{number}" for number in range(14)]
@@ -47,6 +51,13 @@ def plain_site(bodies: list[str]) -> Corpus:
 def ranked(*lists: list[int]) -> Candidates:
     """Lists in the order given, scored 1, 1/2, 1/3 and so on."""
     return from_lists(lists, [[1 / (at + 1) for at in range(len(row))] for row in lists])
+
+
+def passing(
+    site: Corpus, candidates: Candidates, known: History | None, floor: float
+) -> np.ndarray:
+    """``passes_floor`` of all the candidates."""
+    return passes_floor(Links(site, *candidates.pairs()), candidates, known, floor)
 
 
 def history(site: Corpus, log: Log) -> History:
@@ -114,7 +125,7 @@ def test_below_the_floor_nothing_passes_on_text_alone():
     site = plain_site(BODIES)
     everything = ranked(*([item for item in range(10) if item != source] for source in range(10)))
 
-    mask = passes_floor(site, everything, None, RELEVANCE_FLOOR)
+    mask = passing(site, everything, None, RELEVANCE_FLOOR)
 
     sources, slots = np.nonzero(everything.used)
     cosines = site.cosine(sources, everything.items[sources, slots].astype(np.int64))
@@ -130,7 +141,7 @@ def test_of_one_topic_texts_belong_together_that_share_hardly_a_word():
     floor = float(alike.max()) + 0.01
     assert (alike >= LEAST_FLOOR).all()
 
-    mask = passes_floor(site, ranked([1, 2], [], []), None, floor)
+    mask = passing(site, ranked([1, 2], [], []), None, floor)
 
     assert mask[0].tolist() == [True, False]
 
@@ -140,7 +151,7 @@ def test_titles_that_name_one_subject_belong_together():
     titles = [f"{form} {name}" for form in ("What causes", "Who gets") for name in "bcdefghjkl"]
     site = site_from([Article(title, title, f"word{at}") for at, title in enumerate(titles)])
 
-    mask = passes_floor(site, ranked([10, 11], *[[]] * 19), None, 0.99)
+    mask = passing(site, ranked([10, 11], *[[]] * 19), None, 0.99)
 
     assert mask[0].tolist() == [True, False]
 
@@ -180,7 +191,7 @@ def test_readers_make_a_link_relevant():
     log = log_of(*shown, readings=readings)
     candidates = ranked(*[[]] * 10, [0, 1, 2, 4, 7, 8], [0])
 
-    mask = passes_floor(site, candidates, history(site, log), RELEVANCE_FLOOR)
+    mask = passing(site, candidates, history(site, log), RELEVANCE_FLOOR)
 
     relevant = [int(item) for item in candidates.items[10][mask[10]]]
     assert relevant == [0, 7]
@@ -201,13 +212,13 @@ def fill(
         np.pad(lists.items, ((0, 0), (0, 5)), constant_values=EMPTY),
         np.pad(lists.scores, ((0, 0), (0, 5)), constant_values=-np.inf),
     )
-    n_relevant = lists.used.sum(axis=1)
-    eligible = eligible or any_of(n)
-    same, stub, none = given["same"], given["stub"], np.full(n, EMPTY)
-    return filled(
-        lists, n_relevant, near, picked, same, np.arange(n), none, stub, eligible, "model",
-        Concentration(10, 5, n, 0, 0),
+    site, none = site_from(random_articles(n, seed=1)), np.full(n, EMPTY)
+    screen = Screen(
+        site, None, eligible or any_of(n), given["stub"], given["same"], np.arange(n), none,
+        next_first=False,
     )  # fmt: skip
+    basis = basis_of(site, near, picked)
+    return filled(lists, screen, basis, "model", Concentration(10, 5, n, 0, 0))
 
 
 def origins(found: Finished, row: int) -> list[str]:
@@ -398,3 +409,28 @@ def test_of_parts_alike_the_next_one_stays():
 
     assert found[0] == 9
     assert 1 not in found
+
+
+def test_lists_made_block_by_block_are_those_made_at_once():
+    """Whatever the blocks, and in whichever order they come back."""
+    n, none = 60, np.full(60, EMPTY)
+    site = site_from(random_articles(n, seed=3))
+    near = Candidates(site.near, np.where(site.near != EMPTY, site.near_cosine, -np.inf))
+    random = np.random.default_rng(3)
+    picked = hand_picked([random.integers(0, n, 5).tolist() for _ in range(n)], n_articles=n)
+    basis = basis_of(site, near, picked)
+    screen = Screen(
+        site, None, any_of(n), random.random(n) < 0.1, random.integers(0, 50, n), np.arange(n),
+        none, next_first=True,
+    )  # fmt: skip
+
+    def made(*blocks: np.ndarray) -> Candidates:
+        score = partial(score_of, None)
+        return together([listed_beside(basis, screen, score, rows) for rows in blocks], n)
+
+    whole = made(np.arange(n))
+    parts = made(*np.array_split(random.permutation(n), 7))
+
+    assert whole.used.any(axis=1).sum() > n / 2
+    assert np.array_equal(parts.items, whole.items)
+    assert np.array_equal(parts.scores, whole.scores)
