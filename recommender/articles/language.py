@@ -86,22 +86,37 @@ def detect(title: str, body: str, among: Collection[str] = ()) -> str | None:
     """The code of the language a text is written in, if it is long enough to tell and not too
     much like others; of the codes ``among``, if any are given. Else None.
     """
-    text = " ".join(f"{title}\n{body[:BEGINNING]}".split())[:MAX_CHARACTERS]
-    if len(text) < (MIN_AMONG if among else MIN_CHARACTERS):
+    text = beginning_of(title, body)
+    if not is_long_enough(text, among):
         return None
     if not among:
-        code, confidence = _identifier().classify(text)
+        code, confidence = detector().classify(text)
         seems = None if code in NOT_DETECTED else primary_subtag(code)
         return seems if confidence >= MIN_CONFIDENCE else None
-    ranked = [(primary_subtag(code), chance) for code, chance in _identifier().rank(text)]
+    ranked = [(primary_subtag(code), chance) for code, chance in detector().rank(text)]
     seems = ranked[0][0]
     chances = [(code, chance) for code, chance in ranked if code in among]
     likely = sum(chance for code, chance in chances if code == seems)
     return seems if likely > MIN_CONFIDENCE * sum(chance for _, chance in chances) else None
 
 
+def beginning_of(title: str, body: str) -> str:
+    """What is read of a text, in one line."""
+    # Most often the half of it is enough, and the same.
+    for size in (BEGINNING // 2, BEGINNING):
+        text = " ".join(f"{title}\n{body[:size]}".split())
+        if len(text) > MAX_CHARACTERS:
+            break
+    return text[:MAX_CHARACTERS]
+
+
+def is_long_enough(text: str, among: Collection[str] = ()) -> bool:
+    """Is there enough of a text to tell its language, of any or ``among`` these?"""
+    return len(text) >= (MIN_AMONG if among else MIN_CHARACTERS)
+
+
 @lru_cache(maxsize=1)
-def _identifier() -> LanguageIdentifier:
+def detector() -> LanguageIdentifier:
     """The detector, loaded when a text is first asked for, which takes 1.2 s and 80 MB."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 

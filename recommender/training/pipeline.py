@@ -18,7 +18,8 @@ import numpy as np
 
 from recommender.articles.article import Article
 from recommender.articles.dates import counts_of, dates_of, day_number
-from recommender.articles.language import BEGINNING, detect, primary_subtag
+from recommender.articles.detection import detect_all
+from recommender.articles.language import BEGINNING, detector, primary_subtag
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.writer import Built, Stored, write
 from recommender.candidates import EMPTY, Candidates, hand_picked
@@ -272,12 +273,14 @@ def read_languages(
         among = languages_of(articles, codes, rule=SAME)[1].codes
         if len(among) < 2:
             break
+    # It takes 80 MB, and nothing asks it again.
+    detector.cache_clear()
     return codes
 
 
 def detect_block(among: Collection[str], texts: Sequence[tuple[str, str]]) -> list[str | None]:
     """The language of each text; blocks are independent, so they can run anywhere."""
-    return [detect(title, body, among) for title, body in texts]
+    return detect_all([title for title, _ in texts], [body for _, body in texts], among)
 
 
 def find_listings(articles: Sequence[Article], stub: np.ndarray, progress: Progress) -> np.ndarray:
