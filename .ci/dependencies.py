@@ -73,7 +73,7 @@ def main() -> None:
     (ROOT / "constraints.txt").write_text("\n".join([head, *pins, ""]), encoding="utf-8")
 
     serving, spread = needed_by("all"), needed_by("cluster", "objects")
-    whom = {name: "`recommender[cluster,objects]`" for name in spread}
+    whom = dict.fromkeys(spread, "`recommender[cluster,objects]`")
     whom |= dict.fromkeys(serving, "`recommender[all]`")
     licences = {name: licence_of(packages[name]) for name in names}
     flagged = [name for name in names if not is_permissive(licences[name])]
@@ -95,8 +95,7 @@ def main() -> None:
         "| package | version | licence | needed by |",
         "|---|---|---|---|",
         *(
-            f"| {name} | {packages[name].version} | {licences[name]} | "
-            f"{whom.get(name, 'tests')} |"
+            f"| {name} | {packages[name].version} | {licences[name]} | {whom.get(name, 'tests')} |"
             for name in names
         ),
         "",

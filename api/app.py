@@ -38,6 +38,7 @@ from recommender_api.http import (
     send_reply,
 )
 from recommender_api.lane import Lane
+from recommender_api.leaving import Leaving
 from recommender_api.live import Live, Watcher
 from recommender_api.logs import Access, paths_of
 from recommender_api.metrics import HAND_ON_SECONDS, Metrics
@@ -156,7 +157,7 @@ def create_app(
     stored = Stored(settings, clock=clock, ticks=ticks)
     pool = Pool("asked", n_threads=1, most=MAX_ASKED)
     metrics = Metrics()
-    copies = Copies(settings)
+    copies, leaving = Copies(settings), Leaving(settings.drain_seconds)
     live = Live(
         settings.models,
         settings.editorial,
@@ -185,6 +186,7 @@ def create_app(
             )
         for watcher in watchers:
             watcher.start()
+        leaving.watch()
         counting = asyncio.create_task(_hand_on(metrics))
         yield
         counting.cancel()
@@ -219,7 +221,7 @@ def create_app(
         origins=origins,
     )
     add_error_handlers(app)
-    routes.add(app, live, app.related, app.events, pool)
+    routes.add(app, live, app.related, app.events, pool, leaving)
     docs.add(app)
     if key:
         admin.add(app, live, stored, app.metrics, settings=settings, clock=clock)

@@ -16,6 +16,7 @@ from recommender.fields import MAX_ID_CHARACTERS
 from recommender_api.answers import tag_of
 from recommender_api.events import Events
 from recommender_api.http import EMBEDDABLE, OPEN, Reply, matches, not_stored, response
+from recommender_api.leaving import Leaving
 from recommender_api.live import Live
 from recommender_api.pool import Pool
 from recommender_api.related import MAX_URL_CHARACTERS, Related
@@ -59,12 +60,14 @@ _BODY = {
 }  # fmt: skip
 
 
-def add(app: FastAPI, live: Live, related: Related, events: Events, pool: Pool) -> None:
+def add(
+    app: FastAPI, live: Live, related: Related, events: Events, pool: Pool, leaving: Leaving
+) -> None:
     """Give ``app`` the routes that are open to everyone; ``pool`` makes what takes long."""
     _lists(app, live, related, pool)
     _events(app, events)
     _widget(app)
-    _health(app, live)
+    _health(app, live, leaving)
     _models(app, live)
 
 
@@ -121,17 +124,20 @@ def _lists(app: FastAPI, live: Live, related: Related, pool: Pool) -> None:
         return response(not_stored(await pool.run(listed)))
 
 
-def _health(app: FastAPI, live: Live) -> None:
+def _health(app: FastAPI, live: Live, leaving: Leaving) -> None:
     @app.get("/health/live", tags=["health"], summary="Does the process run?")
     async def alive() -> Alive:
         return Alive()
 
     @app.get("/health/ready", tags=["health"], summary="Can it answer?", responses=documented(503))
     async def ready() -> Ready:
-        """503 until a bundle is live, and while the store is another site's, a new one or one of a
-        newer release; `detail` is the reason, and what to do. Lists are served meanwhile, without
-        a bundle fallback lists, as far as the store has articles.
+        """503 until a bundle is live, while the store is another site's, a new one or one of a
+        newer release, and once the process is to stop; `detail` is the reason, and what to do.
+        Lists are served meanwhile, without a bundle fallback lists, as far as the store has
+        articles.
         """
+        if leaving.is_near:
+            raise Refusal(503, "not_ready", "This process is about to stop.")
         missing = "; ".join(filter(None, (live.fault, live.copies.fault())))
         if live.answers is None:
             raise Refusal(503, "not_ready", missing or "Nothing is loaded yet.")

@@ -25,6 +25,7 @@ from benchmarks import (
     positions,
     proxied,
     quality,
+    replicas,
     serving,
     soak,
     speed,
@@ -61,6 +62,7 @@ BENCHMARKS = {
     "fuzz": fuzz.run,
     "soak": soak.run,
     "proxied": proxied.run,
+    "replicas": replicas.run,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:

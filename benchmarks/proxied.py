@@ -61,8 +61,9 @@ class Seen:
 
 
 @contextmanager
-def proxy(server: int, folder: Path) -> Iterator[int]:
-    """nginx by the project's own files, before a server at a port; the port it listens on.
+def proxy(server: int, folder: Path, *others: int) -> Iterator[int]:
+    """nginx by the project's own files, before a server at a port, and before ``others``; the port
+    it listens on.
 
     As the files say how, a proxy further out is believed, who gives readers their addresses.
     """
@@ -83,7 +84,15 @@ def proxy(server: int, folder: Path) -> Iterator[int]:
         text = text.replace(ours, here)
     (folder / "recommender.conf").write_text(text, encoding="utf-8")
     upstream = (FILES / "upstream.conf").read_text(encoding="utf-8")
-    upstream = upstream.replace("127.0.0.1:8000", f"127.0.0.1:{server}")
+    shown = "server 127.0.0.1:8000;"
+    assert shown in upstream
+    if others:
+        ports, how = (server, *others), "max_fails=1 fail_timeout=2s;"
+        assert how in upstream
+        servers = "\n".join(f"server 127.0.0.1:{each} {how}" for each in ports)
+    else:
+        servers = f"server 127.0.0.1:{server};"
+    upstream = upstream.replace(shown, servers)
     (folder / "upstream.conf").write_text(upstream, encoding="utf-8")
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user), encoding="utf-8")

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,6 +29,8 @@ PROGRAM = "import sys; from recommender.cli.main import main; sys.exit(main())"
 # Where Debian and others put a database server, which is not on the path.
 SERVER_PATHS = ("/usr/lib/postgresql", "/usr/local/pgsql")
 READY_SECONDS = 60.0
+# How long a server of a rolling restart answers on after it was asked to stop.
+DRAIN_SECONDS = 2
 # Ports that somebody here has been given; a system hands out the same twice until it is used.
 GIVEN: set[int] = set()
 
@@ -117,6 +120,10 @@ class Server:
     def megabytes(self) -> float:
         """Memory of its processes that is theirs alone, and their share of the rest."""
         return sum(map(_megabytes, [self.process.pid, *_children(self.process.pid)]))
+
+    def megabytes_alone(self) -> float:
+        """The same of the first process, without those that it started."""
+        return _megabytes(self.process.pid)
 
 
 def _children(pid: int) -> list[int]:
@@ -210,3 +217,74 @@ def postgresql() -> Iterator[str | None]:
             yield f"postgresql://trial@127.0.0.1:{port}/trial"
         finally:
             run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+@contextlib.contextmanager
+def object_store() -> Iterator[dict[str, str] | None]:
+    """Variables that name an S3 server with an empty bucket ``site``, that at ``S3`` if it is set;
+    None without the extra.
+    """
+    if not find_spec("s3fs") or not (os.environ.get("S3") or find_spec("moto")):
+        yield None
+        return
+    port, server = free_port(), None
+    address = os.environ.get("S3") or f"http://127.0.0.1:{port}"
+    if "S3" not in os.environ:
+        program = "from moto.server import main; import sys; main(sys.argv[1:])"
+        command = [sys.executable, "-c", program, "-H", "127.0.0.1", "-p", str(port)]
+        null = subprocess.DEVNULL
+        server = subprocess.Popen(command, stdout=null, stderr=null)
+    given = {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "us"),
+        "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "secret"),
+    }
+    os.environ.update(given)
+    try:
+        import s3fs
+
+        files = s3fs.S3FileSystem(use_listings_cache=False)
+        end = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                if not files.exists("site"):
+                    files.mkdir("site")
+                break
+            except Exception:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
+        if files.exists("site/models"):
+            files.rm("site/models", recursive=True)
+        yield given
+    finally:
+        if server is not None:
+            server.terminate()
+            server.wait()
+
+
+def sites_of(folder: Path, database: str, *, remote: bool) -> list[Site]:
+    """The trainer's settings and those of two servers: one folder of bundles, or three with copies
+    of what is on the object store.
+    """
+    places = ("trainer", "first", "second") if remote else ("all",) * 3
+    found = []
+    for place in places:
+        (folder / place).mkdir(exist_ok=True)
+        url = {"MODELS_URL": "s3://site/models"} if remote else {}
+        more = {
+            **url, "MODELS": str(folder / place / "models"), "DRAIN_SECONDS": str(DRAIN_SECONDS),
+            "TRUSTED_PROXIES": "127.0.0.1",
+        }  # fmt: skip
+        found.append(Site(folder / place, database, more))
+    return found
+
+
+def family_megabytes(text: str) -> float:
+    """Memory of the processes whose command line has this text, and of those that they started."""
+    heads = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text in path.read_bytes().replace(b"\0", b" ").decode(errors="replace"):
+                heads.append(int(path.parent.name))
+    return sum(map(_megabytes, {*heads, *(each for head in heads for each in _children(head))}))

@@ -1,7 +1,9 @@
-"""Two processes of the service and a trainer on one PostgreSQL, for an hour: readers, events,
-articles that come and go, imports, training, forgetting and clearing away, all at once.
+"""Two replicas of the service and a trainer on one PostgreSQL and one object store, for an hour:
+readers, events, articles that come and go, imports, training, forgetting and clearing away, all at
+once. Each of the three has copies of bundles of its own, as on three machines.
 
-``MINUTES=60 python -m benchmarks soak``
+``MINUTES=60 python -m benchmarks soak`` also draws ``soak.svg``; without the extra `objects`
+bundles are in one folder.
 """
 
 from __future__ import annotations
@@ -18,20 +20,34 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
 import sqlalchemy as sql
+from sqlalchemy.engine import make_url
 
 from benchmarks.corpus import table
-from benchmarks.servers import Client, Server, Site, postgresql
+from benchmarks.servers import (
+    Client,
+    Server,
+    Site,
+    family_megabytes,
+    object_store,
+    postgresql,
+    sites_of,
+)
 from recommender.demo import readers
 from recommender.demo.prepare import SEED, URL, write_log
 from recommender.demo.readers import PAGES, truth
 from recommender.store.database import Store
 
+if TYPE_CHECKING:
+    from recommender.evaluation.report.picture import Picture
+
 MINUTES = float(os.environ.get("MINUTES", "60"))
 N_READERS = 4
+PICTURE = Path(__file__).with_name("soak.svg")
 # Between two requests of one reader: two cores have a trainer to carry besides.
 THINK_SECONDS = 0.05
 # How long an article that came may take to stand in others' lists; it is waited for so long.
@@ -72,13 +88,13 @@ class Seen:
 
 def run() -> None:
     """Print what an hour showed."""
-    with postgresql() as database, TemporaryDirectory() as name:
+    with postgresql() as database, object_store() as there, TemporaryDirectory() as name:
         if database is None:
             print("PostgreSQL is not installed")
             return
-        site = Site(Path(name), database)
+        site, *replicas = sites_of(Path(name), database, remote=there is not None)
         prepare(site)
-        servers = [Server(site) for _ in range(2)]
+        servers = [Server(replica) for replica in replicas]
         for server in servers:
             server.ready()
         seen = Seen()
@@ -242,6 +258,7 @@ def _train(over: threading.Event, seen: Seen, site: Site) -> None:
             ("forget", "--older-than", "30"),
             ("models", "prune", "--keep", "3"),
             ("validate",),
+            ("models", "rollback"),
         ):
             done = site.run(*arguments)
             seen.jobs[" ".join(arguments[:2])] += 1
@@ -279,13 +296,21 @@ def _watch(
 ) -> None:
     """Memory and connections, every ten seconds."""
     engine = sql.create_engine(site.database.replace("postgresql", "postgresql+psycopg"))
+
+    def note(name: str, megabytes: float) -> None:
+        seen.megabytes.setdefault(name, []).append((time.monotonic() - start, megabytes))
+
     count = sql.text("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = 'trial'")
     while not over.wait(10):
         for number, server in enumerate(servers):
             if not server.is_alive():
                 seen.fault(f"process {number + 1} has ended")
-            memory = (time.monotonic() - start, server.megabytes())
-            seen.megabytes.setdefault(f"process {number + 1}", []).append(memory)
+            note(f"replica {number + 1}", server.megabytes_alone())
+            if "MODELS_URL" in server.site.more:
+                note(f"its process {number + 1} that follows the object store",
+                     server.megabytes() - server.megabytes_alone())  # fmt: skip
+        # Its port is in the command that started it.
+        note("PostgreSQL", family_megabytes(f"-p {make_url(site.database).port} -k"))
         with engine.connect() as connection:
             seen.connections.append(int(connection.scalar(count) or 0))
     engine.dispose()
@@ -323,9 +348,28 @@ def _report(site: Site, seen: Seen, ends: list[float]) -> None:
         rows.append((f"memory of {name}, MB", f"{values[0]:.0f} to {values[-1]:.0f}, in the second "
                      f"half {slope:+.1f} an hour"))  # fmt: skip
     table(("what", "figure"), rows)
+    drawn(seen).save(PICTURE)
+    print(f"drawn: {PICTURE.name}")
     print(f"faults: {len(seen.faults)}")
     for fault in seen.faults:
         print(f"- {fault}")
+
+
+def drawn(seen: Seen) -> Picture:
+    """Memory over the minutes of the run."""
+    import pandas as pd
+
+    from recommender.frames import pictures
+
+    moments = next(iter(seen.megabytes.values()))
+    index = pd.Index([moment / 60 for moment, _ in moments])
+    columns = {
+        name: [megabytes for _, megabytes in memory][: len(index)]
+        for name, memory in seen.megabytes.items()
+    }
+    return pictures.lines(
+        pd.DataFrame(columns, index=index), x="minutes", title="Memory of each process, MB"
+    )
 
 
 def _each(parts: list[np.ndarray], percentile: float) -> str:

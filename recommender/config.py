@@ -46,7 +46,8 @@ class Settings:
     report for ``export_days``. ``console`` is ``on`` if editors
     may sign in at ``/console``, else ``off``; ``time_zone`` is the zone in which days of editors'
     rules begin and end. The service logs what is of ``log_level`` at least, as ``log_format`` has
-    it, and answers if ``access_log`` is ``on``.
+    it, and answers if ``access_log`` is ``on``; for ``drain_seconds`` after SIGTERM it is not ready
+    and answers on.
     """
 
     database: str = "sqlite:///recommender.db"
@@ -77,6 +78,7 @@ class Settings:
     log_level: str = "info"
     log_format: str = "text"
     access_log: str = "off"
+    drain_seconds: int = 0
     html_title: str = ""
     html_body: str = ""
     html_recommended: str = ""
@@ -111,6 +113,7 @@ NUMBERS = {
     "ceiling": (1, 100),
     "max_changed": (0, 100),
     "teaser": (20, 1_000),
+    "drain_seconds": (0, 300),
 }
 
 
