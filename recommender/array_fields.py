@@ -162,6 +162,65 @@ class Bytes(Declared):
         return None if array.itemsize == 1 else "holds no bytes"
 
 
+class Steps:
+    """How measures are kept that need few digits: as whole numbers. They are ``rounded`` before
+    anything is worked out of them, so that nobody sees others than were kept.
+    """
+
+    def packed(self, measures: np.ndarray) -> np.ndarray:
+        """What is written."""
+        raise NotImplementedError
+
+    def unpacked(self, kept: np.ndarray) -> np.ndarray:
+        """Of what was written; ``ValueError`` if it is no such thing."""
+        raise NotImplementedError
+
+    def rounded(self, measures: np.ndarray) -> np.ndarray:
+        """Float32, and what comes back."""
+        return self.unpacked(self.packed(measures))
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed(Steps):
+    """Multiples of ``unit``, of two bytes each.
+
+    >>> Fixed(1 / 32_768).rounded(np.array([0.25, 0.3])).tolist()
+    [0.25, 0.29998779296875]
+    """
+
+    unit: float
+
+    def packed(self, measures: np.ndarray) -> np.ndarray:
+        most = np.iinfo(np.uint16).max
+        return np.round(np.clip(measures / self.unit, 0, most)).astype(np.uint16)
+
+    def unpacked(self, kept: np.ndarray) -> np.ndarray:
+        if kept.dtype != np.uint16:
+            raise ValueError(f"holds {kept.dtype}, where uint16 is read")
+        return kept * np.float32(self.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class ByRow(Steps):
+    """Bytes, 127 to -127, of a unit of each row, which is a power of 2 and stands before it.
+
+    >>> ByRow().rounded(np.array([[0.3, -0.9], [0.003, 0.001]])).tolist()
+    [[0.296875, -0.8984375], [0.00299072265625, 0.001007080078125]]
+    """
+
+    def packed(self, measures: np.ndarray) -> np.ndarray:
+        most = np.abs(measures).max(axis=1, initial=0)
+        # The next power of 2 from 1/127 of the largest on; that of nothing but zeros is 1.
+        power = np.ceil(np.log2(np.where(most > 0, most / 127, 1))).astype(np.int8)
+        steps = np.round(measures / np.exp2(power.astype(np.float32))[:, None])
+        return np.column_stack([power, steps.astype(np.int8)])
+
+    def unpacked(self, kept: np.ndarray) -> np.ndarray:
+        if kept.dtype != np.int8 or kept.ndim != 2 or kept.shape[1] < 1:
+            raise ValueError(f"holds {kept.dtype} of shape {kept.shape}, where rows are read")
+        return kept[:, 1:] * np.exp2(kept[:, :1].astype(np.float32))
+
+
 class Sizes:
     """Lengths that a part of a value has in common with the whole: the part's name for each, and
     the name that the whole has for it, or a number.

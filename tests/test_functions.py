@@ -51,7 +51,7 @@ def write(path: Path, records: list[dict[str, object]]) -> Path:
 def said(bundle: Bundle) -> dict[str, str]:
     """The sums of the arrays a bundle is made of."""
     files = read(bundle.folder).files
-    return {name: file.sha256 for name, file in files.items() if name.endswith(".npy")}
+    return {name: file.sha256 for name, file in files.items() if name.endswith((".npy", ".z"))}
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,9 @@ from recommender.articles.article import parse_timestamp, title_key
 from recommender.articles.dates import day_number
 from recommender.bundle.arrays import load, load_array
 from recommender.bundle.composition import DEFAULT_K, Placed
+from recommender.bundle.grounds import Evidence
 from recommender.bundle.overlay import Patched, dot
-from recommender.bundle.published import Evidence, Lists
+from recommender.bundle.published import Lists
 from recommender.bundle.shared_words import SHARED, Desk, SharedTerm, quoted
 from recommender.errors import BundleError
 from recommender.escaping import terminal
@@ -66,6 +67,10 @@ PAIR_EXPECTED, STRENGTH = "history_clicks_expected", "history_clicks_strength"
 READ_KEYS, READ_TOGETHER = "history_reading_keys", "history_reading_together"
 READS = "history_reading_reads"
 TARGET_CLICKS, TARGET_EXPECTED = "history_clicks_target_clicks", "history_clicks_target_expected"
+LOOKED_UP = (
+    PAIR_KEYS, PAIR_CLICKS, PAIR_EXPECTED, STRENGTH, READ_KEYS, READ_TOGETHER, READS,
+    TARGET_CLICKS, TARGET_EXPECTED,
+)  # fmt: skip
 PRIOR_READS = 3.0  # that of clicks.cooccurrence
 # Steps are kept as whole numbers of two bytes: of scores about ten the last digit is a thousandth.
 MOST_STEP, NO_STEPS = 32_767, -32_768
@@ -323,7 +328,7 @@ class Kept(NamedTuple):
         slots = np.flatnonzero(lists.items[row] == item)
         if len(slots) == 0:
             return figures
-        seen = Evidence(*map(float, lists.evidence[row, slots[0]]))
+        seen = Evidence(*lists.evidence.at(np.array([row]), slots[:1])[0].tolist())
         score = float(lists.scores[row, slots[0]])
         return figures._replace(
             steps=self.steps.at(row, int(slots[0]), score),

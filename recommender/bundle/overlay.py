@@ -27,7 +27,7 @@ from recommender.articles.article import Article, parse_timestamp, title_key
 from recommender.articles.dates import TOLERATED_DAYS, day_number, day_of
 from recommender.articles.language import primary_subtag
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf, shown_of
-from recommender.bundle.published import Evidence, Lists, Vector, is_same_text
+from recommender.bundle.published import Lists, Vector, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.lists.eligibility import OFF, Languages, agree
 from recommender.store.articles import BEGINNING, Changed
@@ -513,7 +513,6 @@ class Patched(Shelf):
     def _joins(self) -> dict[int, list[tuple[int, int, float]]]:
         """For each list that new articles join: place, row, likeness, in the order of insertion."""
         joins: dict[int, list[tuple[int, int, float]]] = {}
-        at = [Evidence._fields.index(name) for name in ("cosine", "subject")]
         gone = list(self.gone)
         # What is gone, or another article by now, makes room: its text may have moved.
         lost = self.gone | self.rewritten
@@ -522,7 +521,7 @@ class Patched(Shelf):
                 continue
             listed = self.base.items[read.near]
             first = listed[:, :DEFAULT_K]
-            listed_alike = self.base.evidence[read.near, :DEFAULT_K][:, :, at].sum(axis=2)
+            listed_alike = self.base.evidence.alikes(read.near, DEFAULT_K)
             closer = listed_alike >= read.alikes[:, None]
             places = (closer & (first != EMPTY) & ~np.isin(first, gone)).sum(axis=1)
             copies = np.isin(

@@ -27,6 +27,7 @@ from recommender.articles.article import title_key
 from recommender.bundle import registry
 from recommender.bundle.arrays import Index, Pieces, Strings, load
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf
+from recommender.bundle.grounds import Evidence, Grounds
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.events.event import HAND_PICKED, ORIGINS
@@ -63,42 +64,6 @@ LONGEST = 1.001
 SHORTEST = 1e-6
 # Lengths that parts of what is looked up have in common with the whole.
 BY_ARTICLE = Sizes(n_strings="n_articles")
-
-
-class Evidence(NamedTuple):
-    """What speaks for a link: the cosine of the texts; how often it was ``clicked`` and how often
-    that was ``expected``; the ``visits`` that read both; 1 if it is in the hand-picked list; 1 if
-    it is the next part of the page's series; what the ``subject`` of the titles adds to the
-    cosine; and the cosine of the topics, 0 unless it makes the link relevant.
-
-    >>> str(Evidence(cosine=0.42, clicked=9, expected=4.5, hand_picked=1))
-    'texts 42 % alike; followed 9 times where 4.5 were to be expected; in the hand-picked list'
-    """
-
-    cosine: float = 0.0
-    clicked: float = 0.0
-    expected: float = 0.0
-    visits: float = 0.0
-    hand_picked: float = 0.0
-    next_part: float = 0.0
-    subject: float = 0.0
-    topic: float = 0.0
-
-    def __str__(self) -> str:
-        parts = ["the next part of the series"] if self.next_part else []
-        if self.subject >= SAME_SUBJECT:
-            parts.append("titles about the same subject")
-        parts.append(f"texts {self.cosine:.0%} alike".replace("%", " %"))
-        if self.topic:
-            parts.append("of one topic")
-        if self.clicked or self.expected >= 1:
-            times = "once" if self.clicked == 1 else f"{self.clicked:.0f} times"
-            parts.append(f"followed {times} where {self.expected:.1f} were to be expected")
-        if self.visits:
-            parts.append(f"read with it in {self.visits:.0f} visits")
-        if self.hand_picked:
-            parts.append("in the hand-picked list")
-        return "; ".join(parts)
 
 
 class Vector(NamedTuple):
@@ -318,7 +283,7 @@ class Prepared(Shelf):
     """Articles by row, and what was prepared for each.
 
     Of links ``(n_articles, list_size)``: ``items``, ``EMPTY`` for an unused slot, ``scores``,
-    ``origins`` as places in ``ORIGINS``, and ``evidence`` with one more axis, see ``Evidence``.
+    ``origins`` as places in ``ORIGINS``, and ``evidence``.
     ``pages`` finds addresses that are written otherwise.
     ``slates`` are those of ``exploration.explore``. ``keys`` are the store's numbers of the
     articles; ``images``, ``dates`` and ``tags`` are ``composition.Shown``, empty for none;
@@ -358,7 +323,7 @@ class Prepared(Shelf):
     items: Annotated[np.ndarray, Numbers("n_articles, list_size", below="n_articles", empty=True)]
     scores: Annotated[np.ndarray, Values("n_articles, list_size")]
     origins: Annotated[np.ndarray, Numbers("n_articles, list_size", below=len(ORIGINS))]
-    evidence: Annotated[np.ndarray, Values(f"n_articles, list_size, {len(Evidence._fields)}")]
+    evidence: Annotated[Grounds, Sizes(n_articles="n_articles", list_size="list_size")]
     slates: Annotated[np.ndarray, Numbers("n_articles, n_slates, depth", below="list_size")]
     texts: Annotated[Texts, Sizes(n_articles="n_articles")]
 
@@ -503,7 +468,7 @@ class Prepared(Shelf):
         slots = np.flatnonzero(self.items[row] == (EMPTY - 1 if item is None else item))
         if len(slots) == 0:
             return None
-        return Evidence(*map(float, self.evidence[row, slots[0]]))
+        return Evidence(*self.evidence.at(np.array([row]), slots[:1])[0].tolist())
 
 
 @dataclass(frozen=True, eq=False)

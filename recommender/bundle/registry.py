@@ -44,7 +44,7 @@ CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"
 PRUNED = ".pruned"
 # All that a bundle is made of: arrays, JSON, and a card to read.
-SUFFIXES = (".npy", ".json", ".md")
+SUFFIXES = (".npy", ".z", ".json", ".md")
 # How many there are of something.
 Count = Annotated[int, Within(0, MAX_WHOLE)]
 Share = Annotated[float, Within(0, 1)]

@@ -15,7 +15,7 @@ import numpy as np
 from recommender.articles.addresses import keys_of, leads_to_page
 from recommender.articles.article import Article
 from recommender.articles.dates import TOLERATED_DAYS, DateCounts, day_number
-from recommender.bundle import activation, published, registry
+from recommender.bundle import activation, registry
 from recommender.bundle.answer_bytes import ready
 from recommender.bundle.arrays import Index, Strings, build, save
 from recommender.bundle.bundle import (
@@ -29,7 +29,8 @@ from recommender.bundle.bundle import (
 )
 from recommender.bundle.card import decision, model_card
 from recommender.bundle.composition import DEFAULT_K, Shown, shown_of
-from recommender.bundle.explanation import STEPS, Steps
+from recommender.bundle.explanation import LOOKED_UP, STEPS, Steps
+from recommender.bundle.grounds import Grounds
 from recommender.bundle.matrix import texts_of
 from recommender.bundle.published import (
     LISTS,
@@ -157,16 +158,16 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         progress.advance()
         save(folder, LISTS, lists, leave=("about", "name", "share", "folder"))
         progress.advance()
-        save(folder, "site", built.site, leave=MATRIX)
-        save(folder, "history", built.learned.history)
-        save(folder, WEIGHTS, built.evidence.weights())
+        save(folder, "site", built.site, leave=MATRIX, packed=True)
+        save(folder, "history", built.learned.history, packed=True, mapped=LOOKED_UP)
+        save(folder, WEIGHTS, built.evidence.weights(), packed=True)
         save(folder, STEPS, steps_of(built))
         if calibration := built.calibrated.calibration:
             save(folder, CALIBRATION, calibration)
         if ranker := built.learned.ranker:
-            save(folder, RANKER, ranker, leave=("history", "handpicked"))
+            save(folder, RANKER, ranker, leave=("history", "handpicked"), packed=True)
         if handpicked := built.taught.model:
-            save(folder, HANDPICKED, handpicked)
+            save(folder, HANDPICKED, handpicked, packed=True)
         card = model_card(
             about,
             examination=built.examination,
@@ -316,9 +317,9 @@ def popular(
 
 def evidence_of(
     lists: Candidates, site: Corpus, history: History, following: np.ndarray
-) -> np.ndarray:
-    """``published.Evidence`` of every link, ``(n_articles, list_size, n_figures)``; else zeros.
-    ``following``, ``(n_articles,)``, is the next part of each article's series.
+) -> Grounds:
+    """What speaks for every link. ``following``, ``(n_articles,)``, is the next part of each
+    article's series.
     """
     sources, slots = np.nonzero(lists.used)
     items = lists.items[sources, slots].astype(np.int64)
@@ -334,10 +335,7 @@ def evidence_of(
         "subject": alike[:, 4],
         "topic": np.where(topic >= SAME_TOPIC, topic, 0),
     }
-    evidence = np.zeros((*lists.items.shape, len(columns)), dtype=np.float32)
-    names = published.Evidence._fields
-    evidence[sources, slots] = np.column_stack([columns[name] for name in names])
-    return evidence
+    return Grounds.of(lists.used, **columns)
 
 
 def steps_of(built: Built) -> Steps:

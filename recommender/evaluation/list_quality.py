@@ -18,7 +18,7 @@ import numpy as np
 
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
-from recommender.bundle.published import Evidence
+from recommender.bundle.grounds import Evidence
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.evaluation.baselines import Case
 from recommender.events.event import ORIGINS
@@ -309,8 +309,8 @@ def _fills_up(bundle: Bundle, items: np.ndarray, origins: np.ndarray) -> np.ndar
     row, place = np.nonzero((origins == text) & (sizes <= MIN_LINKS)[:, None])
     # In which slot of its prepared list each of these links stands.
     in_slot = np.asarray(bundle.lists.items)[row] == items[row, place][:, None]
-    known = np.asarray(bundle.lists.evidence)[row, in_slot.argmax(axis=1)]
-    known = np.where(in_slot.any(axis=1)[:, None], known.astype(np.float64), 0.0)
+    known = bundle.lists.evidence.at(row, in_slot.argmax(axis=1))
+    known = np.where(in_slot.any(axis=1)[:, None], known, 0.0)
     of = dict(zip(Evidence._fields, known.T, strict=True))
     followed = np.maximum(of["clicked"], of["visits"]) >= MIN_PAIR_CLICKS
     alike = of["cosine"] >= bundle.about.relevance_floor

@@ -132,7 +132,7 @@ def hand_picked(
         Candidates(np.where(mine[:, None], items, EMPTY), scores),
         beside.site, beside.history, following,
     )  # fmt: skip
-    evidence = np.where(mine[:, None, None], seen, lists.evidence)
+    evidence = lists.evidence.replaced(mine, seen)
     digest = sha256(np.ascontiguousarray(items).tobytes() + slates.tobytes()).hexdigest()
     name = registry.new_name(models, now, digest)
     n_pages = int(mine.sum())
@@ -154,7 +154,7 @@ def hand_picked(
     parts: dict[str, Any] = {field.name: getattr(lists, field.name) for field in fields(Prepared)}
     parts |= {
         "about": about, "name": name, "items": items, "scores": scores, "origins": origins,
-        "evidence": evidence.astype(np.float32), "slates": slates,
+        "evidence": evidence, "slates": slates,
     }  # fmt: skip
     card = f"# Bundle {name}\n\nAn arm of an experiment: {reason}.\n"
     return write_with_lists(beside, models, Prepared(**parts), card=card)

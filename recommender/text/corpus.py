@@ -13,7 +13,7 @@ from typing import Annotated
 
 import numpy as np
 
-from recommender.array_fields import Heads, Keys, Numbers, Values
+from recommender.array_fields import ByRow, Fixed, Heads, Keys, Numbers, Values
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
 from recommender.candidates import EMPTY, Candidates
@@ -26,6 +26,10 @@ from recommender.text.tfidf import Text
 # What likeness among topics adds to the likeness of texts: of .2 and .3, the better on eleven sites
 # of one subject (benchmarks/README.md, "Text").
 LATENT = 0.3
+
+# Places among topics, and cosines of neighbours, have as many digits as they are kept with: the
+# cosine of two topics is off by .002 (standard deviation), that of two texts by .00001.
+TOPICS, COSINES = ByRow(), Fixed(1 / 32_768)
 
 # By name, what each is of a pair.
 SIGNALS = {
@@ -70,7 +74,7 @@ class Corpus:
     title_weights: Annotated[np.ndarray, Values("n_entries")]
     subject_weights: Annotated[np.ndarray, Values("n_entries")]
     kind: Annotated[np.ndarray, Numbers("n_articles", empty=True)]
-    latent: Annotated[np.ndarray, Values("n_articles, n_directions")]
+    latent: Annotated[np.ndarray, Values("n_articles, n_directions"), TOPICS]
     fullness: Annotated[np.ndarray, Values("n_articles")]
     words: Annotated[np.ndarray, Values("n_articles")]
     title_words: Annotated[np.ndarray, Values("n_articles")]
@@ -86,7 +90,7 @@ class Corpus:
     published: Annotated[np.ndarray, Values("n_articles", missing=True)]
     freshness: Annotated[np.ndarray, Values("n_articles")]
     near: Annotated[np.ndarray, Numbers("n_articles, n_near", below="n_articles", empty=True)]
-    near_cosine: Annotated[np.ndarray, Values("n_articles, n_near")]
+    near_cosine: Annotated[np.ndarray, Values("n_articles, n_near"), COSINES]
     agreement: Annotated[np.ndarray, Values("3")]
 
     @property
@@ -151,7 +155,7 @@ def corpus_of(
         title_weights=text.title_weights,
         subject_weights=text.subject_weights,
         kind=text.kind,
-        latent=latent(text, near, near_cosine, seed=seed),
+        latent=TOPICS.rounded(latent(text, near, near_cosine, seed=seed)),
         fullness=text.fullness,
         words=text.lengths,
         title_words=np.array([len(title.split()) for title in titles], dtype=np.float32),
@@ -167,7 +171,7 @@ def corpus_of(
         published=published.astype(np.float32),
         freshness=freshness(published, now, of_news),
         near=near,
-        near_cosine=near_cosine,
+        near_cosine=COSINES.rounded(near_cosine),
         agreement=_agreements(near, category, tag_heads, tag, listed),
     )
 

@@ -31,7 +31,8 @@ from recommender.articles.article import Article
 from recommender.articles.reader import Batch
 from recommender.bundle import registry
 from recommender.bundle.answer_bytes import items_json
-from recommender.bundle.published import Evidence, Lists
+from recommender.bundle.grounds import Evidence
+from recommender.bundle.published import Lists
 from recommender.config import Settings
 from recommender.store.database import Store
 from recommender.training.pipeline import Options, build

@@ -1,5 +1,6 @@
 """What is saved comes back, mapped if it is large, and damage is told with the file's name."""
 
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.array_fields import (
+    ByRow,
     Bytes,
+    Fixed,
     Flags,
     Heads,
     Keys,
@@ -62,6 +65,99 @@ def test_an_array_comes_back(tmp_path: Path, value: np.ndarray, declared: Any):
 
     assert found.dtype == value.dtype
     np.testing.assert_array_equal(found, value)
+
+
+PACKED = [
+    np.zeros(0, dtype=np.int32),
+    np.zeros((0, 3)),
+    np.array([], dtype=bool),
+    np.array([[True, False]]),
+    np.arange(3 * arrays.DECODED, dtype=np.int64)[::-2].reshape(3, -1),
+    np.random.default_rng(1).random((40_000, 7), dtype=np.float32),
+]
+
+
+@pytest.mark.parametrize("value", PACKED, ids=lambda value: f"{value.dtype}{value.shape}")
+def test_a_packed_array_comes_back(tmp_path: Path, value: np.ndarray):
+    """Deflated by bytes of one place, in one file; it cannot be changed either."""
+    save(tmp_path, "x", value, packed=True)
+
+    kind = Flags if value.dtype == bool else Values
+    found = load_array(tmp_path, "x", kind(", ".join("nmk"[: value.ndim])))
+
+    np.testing.assert_array_equal(found, value)
+    assert found.dtype == value.dtype
+    assert not found.flags.writeable
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npy.z"]
+
+
+def unpacked(whole: bytes) -> bytes:
+    return zlib.decompress(whole)
+
+
+def declaring(whole: bytes, old: bytes, new: bytes) -> bytes:
+    """A file whose heading declares another shape, in as many bytes."""
+    return zlib.compress(unpacked(whole).replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: whole[:9],
+        lambda whole: whole[:-1],
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole + b"x",
+        lambda whole: whole + whole,
+        unpacked,
+        lambda whole: zlib.compress(unpacked(whole)[:-1]),
+        lambda whole: zlib.compress(unpacked(whole) + b"x"),
+        lambda whole: zlib.compress(b"\x00" * 10**8),
+        lambda whole: declaring(whole, b"(90000,), }         ", b"(90000000000000,), }"),
+        lambda whole: declaring(whole, b"<f8", b"|O8"),
+    ],
+)
+def test_a_damaged_packed_file_is_named(tmp_path: Path, damage: Any):
+    """Cut, lengthened, of another shape, or a bomb: no more is unpacked than it declares."""
+    save(tmp_path, "x", np.random.default_rng(1).random(90_000), packed=True)
+    path = tmp_path / "x.npy.z"
+    path.write_bytes(damage(path.read_bytes()))
+
+    with pytest.raises(BundleError, match=r"x\.npy\.z: cannot be read"):
+        load_array(tmp_path, "x", Values("n"))
+
+
+@dataclass(frozen=True)
+class Coarse:
+    cosines: Annotated[np.ndarray, Values("n"), Fixed(1 / 32_768)]
+    topics: Annotated[np.ndarray, Values("n, n_directions"), ByRow()]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_was_rounded_before_comes_back_as_it_was(tmp_path: Path, packed: bool):
+    """Bit by bit, in two bytes and in one; nothing but zeros, and the smallest numbers, too."""
+    random = np.random.default_rng(4)
+    topics = random.normal(size=(50, 9)) * np.exp2(random.integers(-20, 3, 50))[:, None]
+    topics[7] = 0
+    made = Coarse(Fixed(1 / 32_768).rounded(random.random(50) * 1.5), ByRow().rounded(topics))
+    save(tmp_path, "x", made, packed=packed)
+
+    found = load(tmp_path, "x", Coarse)
+
+    np.testing.assert_array_equal(found.cosines, made.cosines)
+    np.testing.assert_array_equal(found.topics, made.topics)
+    assert found.topics.dtype == made.topics.dtype == np.float32
+    most = np.abs(topics).max(axis=1, keepdims=True)
+    assert (np.abs(made.topics - topics) <= most / 127).all()
+
+
+def test_coarse_numbers_of_another_type_are_refused(tmp_path: Path):
+    """As bytes they would be read for what they are not."""
+    save(tmp_path, "x", Coarse(np.zeros(2), np.zeros((2, 3))))
+    np.save(tmp_path / "x_topics.npy", np.zeros((2, 3)))
+
+    with pytest.raises(BundleError, match=r"x_topics\.npy: holds float64"):
+        load(tmp_path, "x", Coarse)
 
 
 def test_a_large_array_is_mapped_and_cannot_be_changed(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zlib
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sites import NOW, built, click, view
 
 from recommender.articles.article import Article
 from recommender.bundle.bundle import CARD, Bundle, load_bundle
-from recommender.bundle.published import Evidence
+from recommender.bundle.grounds import Evidence
 from recommender.errors import BundleError
 from recommender.lists import rules_file
 
@@ -151,10 +152,12 @@ def test_a_bundle_is_arrays_and_text(learned: Bundle):
     """Nothing in it can run: no file is a pickle, and no array holds one."""
     files = list(learned.folder.iterdir())
 
-    assert {path.suffix for path in files} == {".npy", ".json", ".md"}
+    assert {path.suffix for path in files} == {".npy", ".z", ".json", ".md"}
     for path in files:
         if path.suffix == ".npy":
             np.load(path, allow_pickle=False)
+        elif path.suffix == ".z":
+            assert zlib.decompress(path.read_bytes()).startswith(b"\x93NUMPY")
         else:
             path.read_text(encoding="utf-8")
 

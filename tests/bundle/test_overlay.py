@@ -14,7 +14,7 @@ from recommender.bundle import overlay
 from recommender.bundle.answer_bytes import items_json
 from recommender.bundle.composition import DEFAULT_K, MAX_K, Link, Placed, shown_of
 from recommender.bundle.overlay import REWRITTEN, Patched, Pending
-from recommender.bundle.published import SAME_TEXT, Evidence, Lists, Texts
+from recommender.bundle.published import SAME_TEXT, Lists, Texts
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.lists.rules_file import parse
 from recommender.store.articles import BEGINNING, Changed
@@ -141,11 +141,10 @@ def joins_by_hand(base: Lists, article: Article) -> dict[int, int]:
     """Row and place of each list a single new article belongs in, by comparing with every link."""
     text = base.texts.vector(article.title, article.body)
     alike = text.cosines + text.subjects
-    at = [Evidence._fields.index(name) for name in ("cosine", "subject")]
     found = {}
     for row in np.flatnonzero(base.stub == 0).tolist():
         listed = base.items[row, :DEFAULT_K] != EMPTY
-        closer = base.evidence[row, :DEFAULT_K][:, at].sum(axis=1)[listed] >= alike[row]
+        closer = base.evidence.alikes(np.array([row]), DEFAULT_K)[0][listed] >= alike[row]
         if text.cosines[row] >= base.about.relevance_floor and closer.sum() < DEFAULT_K:
             found[row] = int(closer.sum())
     return found
