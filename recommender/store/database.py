@@ -29,7 +29,7 @@ from recommender.store import articles as article_tables
 from recommender.store.articles import Changed, Changes, Prepared
 from recommender.store.engine import BUSY_SECONDS, Engine, masked
 from recommender.store.event_writer import EventWriter, Received
-from recommender.store.keys import number_ids, upsert
+from recommender.store.keys import driver, number_ids, upsert
 from recommender.store.page_clicks import find_views
 from recommender.store.pieces import settle_some
 from recommender.store.schema import STEPS, check_version, is_older, migrate
@@ -363,9 +363,12 @@ class Store:
 
 
 def _mark(connection: Connection) -> str | None:
-    query = sql.text("SELECT value FROM meta WHERE name = :name")
-    found: str | None = connection.scalar(query, {"name": RESTORED})
-    return found
+    query = "SELECT value FROM meta WHERE name = "
+    if (raw := driver(connection)) is not None:  # asked for every group of events
+        row = raw.execute(f"{query}?", (RESTORED,)).fetchone()
+    else:
+        row = connection.exec_driver_sql(f"{query}%s", (RESTORED,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def store_name(store: Store) -> str:

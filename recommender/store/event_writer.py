@@ -28,9 +28,11 @@ from recommender.store.keys import (
     COLUMNS,
     ROWS_AT_ONCE,
     chunks,
+    driver,
     find_slates,
     insert,
     insert_all,
+    insert_new,
     look_up,
     number_ids,
     number_slates,
@@ -54,8 +56,13 @@ REJECTED = "rejected "
 # ... of how long answers of an experiment's arm took: its label and the bound of a bucket, in
 # seconds, follow.
 SECONDS = "seconds "
-TALLY = sql.text(
-    "INSERT INTO tallies (day, name, n) VALUES (:day, :name, :n) "
+TALLY = (
+    "INSERT INTO tallies (day, name, n) VALUES {} "
+    "ON CONFLICT (day, name) DO UPDATE SET n = tallies.n + excluded.n"
+)
+TALLY_ON_SERVER = sql.text(
+    "INSERT INTO tallies (day, name, n) SELECT * FROM unnest("
+    "CAST(:days AS integer[]), CAST(:names AS text[]), CAST(:ns AS bigint[])) "
     "ON CONFLICT (day, name) DO UPDATE SET n = tallies.n + excluded.n"
 )
 
@@ -408,9 +415,15 @@ class EventWriter:
 def add_tallies(connection: Connection, day: int, tallies: Mapping[str, int]) -> None:
     """Count what is not stored itself, by day (since 1970, UTC)."""
     # In one order, or two processes that count the same would wait for each other.
-    rows = [{"day": day, "name": name, "n": n} for name, n in sorted(tallies.items()) if n]
-    if rows:
-        connection.execute(TALLY, rows)
+    rows = [(day, name, n) for name, n in sorted(tallies.items()) if n]
+    if not rows:
+        return
+    if (raw := driver(connection)) is not None:
+        values = ", ".join(["(?, ?, ?)"] * len(rows))
+        raw.execute(TALLY.format(values), [*chain.from_iterable(rows)])
+        return
+    columns = dict(zip(("days", "names", "ns"), map(list, zip(*rows, strict=True)), strict=True))
+    connection.execute(TALLY_ON_SERVER, columns)
 
 
 def tallies_of(connection: Connection, day: int) -> dict[str, int]:
@@ -493,12 +506,17 @@ def _insert(
         for part in chunks(sorted(places), ROWS_AT_ONCE):
             yield from insert(connection, table, [rows[places[each]] for each in part], names)
         return
+    raw = driver(connection)
     one = f"({', '.join('?' * len(names))})"
     shown = [*COLUMNS[table]][:3] if there is not None and table == "views" else names
     same = [f"there.{name} = given.column{n}" for n, name in enumerate(names, start=1)]
     for part in chunks(places, ROWS_AT_ONCE):
-        # Nobody else writes now, so look first. Were the insert to return its rows, each would
-        # give up Python's lock and wait for it again while requests are being answered.
+        # Each statement gives up Python's lock, and waits for it again while requests are being
+        # answered; an insert that returned its rows would do so for each of them. Mostly all are
+        # new, and one statement is enough; else nobody writes now, so look.
+        if raw is not None and insert_new(raw, table, [rows[places[each]] for each in part]):
+            yield from part
+            continue
         found = connection.exec_driver_sql(
             f"SELECT {', '.join(shown)} FROM (VALUES {', '.join([one] * len(part))}) AS given "
             f"CROSS JOIN {table} AS there ON {' AND '.join(same)}",

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -71,6 +73,8 @@ def number_slates(connection: Connection, slates: Iterable[Slate]) -> list[int]:
     slate was sent for make no other slate.
     """
     digests = [(_digest(slate), slate) for slate in slates]
+    if not digests:
+        return []
     new = dict(digests)
     numbers = _numbers_of(connection, new)
     if new := {digest: slate for digest, slate in new.items() if digest not in numbers}:
@@ -137,9 +141,21 @@ def _last(connection: Connection, statement: str) -> int:
 
 def look_up(connection: Connection, statement: str, values: Iterable[Any]) -> Iterator[Any]:
     """The rows of ``statement``, whose ``:values`` are handed over in parts."""
-    query = sql.text(statement).bindparams(sql.bindparam("values", expanding=True))
     for part in chunks(values, LOOK_UP):
-        yield from connection.execute(query, {"values": part})
+        yield from connection.execute(_looking_up(statement), {"values": part})
+
+
+@lru_cache
+def _looking_up(statement: str) -> sql.TextClause:
+    return sql.text(statement).bindparams(sql.bindparam("values", expanding=True))
+
+
+def driver(connection: Connection) -> sqlite3.Connection | None:
+    """SQLite's own connection, of a store that is such a file: what readers wait for goes straight
+    to it, since SQLAlchemy takes longer over a small statement than SQLite does. None of a server.
+    """
+    found = connection.connection.dbapi_connection
+    return found if isinstance(found, sqlite3.Connection) else None
 
 
 def insert(
@@ -158,6 +174,16 @@ def insert(
         found = connection.exec_driver_sql(statement, given)
         new += [tuple(row) for row in found] if returning else []
     return new
+
+
+def insert_new(raw: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> bool:
+    """Insert rows if all of them are new, and none otherwise; whether they were."""
+    statement = _into(table, COLUMNS[table], len(rows))
+    try:
+        raw.execute(statement, tuple(chain.from_iterable(rows)))
+    except sqlite3.IntegrityError:
+        return False
+    return True
 
 
 def insert_all(connection: Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> int:
@@ -180,16 +206,19 @@ def _insertion(
     """The statement that inserts what is not there yet, and what it is given."""
     if connection.dialect.name == "postgresql":
         arrays = ", ".join(f"%s::{type}[]" for type in columns.values())
-        values = f"SELECT * FROM unnest({arrays})"
         given: tuple[Any, ...] = tuple(list(column) for column in zip(*rows, strict=True))
+        into = f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"
     else:
-        one = f"({', '.join('?' * len(columns))})"
-        values = f"VALUES {', '.join([one] * len(rows))}"
         given = tuple(chain.from_iterable(rows))
-    return (
-        f"INSERT INTO {table} ({', '.join(columns)}) {values} ON CONFLICT DO NOTHING",
-        given,
-    )
+        into = _into(table, columns, len(rows))
+    return f"{into} ON CONFLICT DO NOTHING", given
+
+
+def _into(table: str, columns: Iterable[str], n_rows: int) -> str:
+    """SQLite's statement that inserts rows."""
+    names = [*columns]
+    one = f"({', '.join('?' * len(names))})"
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES {', '.join([one] * n_rows)}"
 
 
 def upsert(
