@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -67,16 +67,21 @@ TITLE = 0  # the line of an article that its title is; those of its body are 1, 
 
 
 def listing_pages(
-    titles: Sequence[str], bodies: Sequence[str], teasers: Sequence[str] | None = None
+    titles: Sequence[str],
+    bodies: Sequence[str],
+    teasers: Sequence[str] | None = None,
+    *,
+    read: Callable[[Sequence[str], Sequence[str], Sequence[str]], Words] | None = None,
 ) -> np.ndarray:
     """True for pages that are made of other articles' beginnings, ``(n_articles,)``; ``teasers``
-    may stand there for these, empty for none.
+    may stand there for these, empty for none. ``read`` does what ``words_of`` does.
     """
-    text = words_of(titles, bodies, teasers or [""] * len(titles))
+    text = (read or words_of)(titles, bodies, teasers or [""] * len(titles))
     if len(text.words) == 0:
         return np.zeros(len(titles), dtype=bool)
     known = beginnings_of(text)
-    pages = [page for page in pages_of(text, known) if page.is_listing(np.ones(len(titles), bool))]
+    any_page = np.ones(len(titles), dtype=bool)
+    pages = [page for page in pages_of(text, known) if page.is_listing(any_page)]
     rows = np.array([page.row for page in pages], dtype=np.int64)
     # What quotes may be quoted, too: first those pages that stand on articles, then those that
     # stand on these. Pages that stand on one another alone are articles with a list below.
@@ -127,7 +132,7 @@ def words_of(titles: Sequence[str], bodies: Sequence[str], teasers: Sequence[str
     for parts in zip(titles, bodies, teasers, strict=True):
         for part in parts:
             for line in part.splitlines():
-                if found := [number[word] for word in _split(line)]:
+                if found := [number[word] for word in split(line)]:
                     lines.append(len(words))
                     words.extend(found)
             bounds.append(len(words))
@@ -137,16 +142,22 @@ def words_of(titles: Sequence[str], bodies: Sequence[str], teasers: Sequence[str
         bodies=np.array(bounds[1::3], dtype=np.int64),
         ends=np.array(bounds[2::3], dtype=np.int64),
         lines=np.array(lines, dtype=np.int64),
-        halves=np.array([1 if IS_UNSPACED(word) else HALVES for word in number], dtype=np.int32),
+        halves=np.array([halves_of(word) for word in number], dtype=np.int32),
         is_figure=np.array([word[0].isdigit() for word in number], dtype=bool),
     )
 
 
-def _split(line: str) -> list[str]:
+def split(line: str) -> list[str]:
+    """The words of a text, and the characters of scripts without spaces."""
     found: list[str] = WORD.findall(fold(line))
     if line.isascii():
         return found
     return [part for word in found for part in (word if IS_UNSPACED(word) else (word,))]
+
+
+def halves_of(word: str) -> int:
+    """What a word weighs."""
+    return 1 if IS_UNSPACED(word) else HALVES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,23 +178,14 @@ class Beginnings:
 def beginnings_of(text: Words) -> Beginnings:
     """The titles and first lines of the articles, those left out that many have."""
     rows = np.arange(len(text.bodies))
-    weight = np.append(0, np.cumsum(text.halves[text.words], dtype=np.int32))
-    figures = np.append(0, np.cumsum(text.is_figure[text.words], dtype=np.int32))
-    parts = [(text.heads[:-1], text.bodies, rows, np.full(len(rows), TITLE))]
+    parts = [_titles(text, rows)]
     after = np.append(text.lines, len(text.words))
     for number in range(N_OPENINGS):
         at = np.minimum(np.searchsorted(text.lines, text.bodies) + number, len(text.lines))
-        start = after[at]
-        end = np.searchsorted(weight, weight[start] + HALVES * MIN_BEGINNING)
-        fits = (end <= text.ends) & (start < text.bodies + WITHIN)
-        line = np.full(int(fits.sum()), TITLE + 1 + number)
-        parts.append((start[fits], end[fits], rows[fits], line))
-    start, end, owner, line = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    whole = (line == TITLE) & (weight[end] - weight[start] < HALVES * MIN_TITLE)
-    end = np.minimum(end, start + LONGEST)
-    # Figures alone are the title of nothing.
-    said = figures[end] - figures[start] < end - start
-    start, end, owner, line, whole = (each[said] for each in (start, end, owner, line, whole))
+        parts.append(_openings(text, after[at], TITLE + 1 + number))
+    start, end, owner, line, whole = (
+        np.concatenate(columns) for columns in zip(*parts, strict=True)
+    )
     hashes = text.hashes(start, end - start)
     order = np.lexsort((owner, line, hashes))
     heads = runs(hashes[order])
@@ -195,6 +197,38 @@ def beginnings_of(text: Words) -> Beginnings:
     return Beginnings(
         hashes[order], owner[order], start[order], (end - start)[order], line[order], whole[order]
     )
+
+
+def _titles(text: Words, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Beginnings that are titles: ``start``, ``end``, ``owner``, ``line``, ``whole``."""
+    start, end = text.heads[:-1], text.bodies
+    end = np.minimum(end, start + LONGEST)
+    places, of = expand(start, end - start)
+    words = text.words[places]
+    weight = np.bincount(of, weights=text.halves[words], minlength=len(rows))
+    # Figures alone are the title of nothing.
+    said = np.bincount(of, weights=~text.is_figure[words], minlength=len(rows)) > 0
+    whole = weight < HALVES * MIN_TITLE
+    return start[said], end[said], rows[said], np.full(int(said.sum()), TITLE), whole[said]
+
+
+def _openings(text: Words, start: np.ndarray, line: int) -> tuple[np.ndarray, ...]:
+    """Beginnings of lines, ``start`` of each article's, in the same form."""
+    n = len(text.words)
+    end, weight = start.copy(), np.zeros(len(start), dtype=np.int32)
+    said = np.zeros(len(start), dtype=bool)
+    # A word weighs at least a half: so many are enough.
+    for _ in range(HALVES * MIN_BEGINNING):
+        words = text.words[np.minimum(end, n - 1)]
+        short = weight < HALVES * MIN_BEGINNING
+        weight += np.where(short & (end < n), text.halves[words], 0)
+        said |= short & (end < n) & ~text.is_figure[words]
+        end += short
+    fits = (weight >= HALVES * MIN_BEGINNING) & (end <= text.ends)
+    fits &= (start < text.bodies + WITHIN) & said
+    owner = np.flatnonzero(fits)
+    no = np.zeros(len(owner), dtype=bool)
+    return start[fits], end[fits], owner, np.full(len(owner), line), no
 
 
 def pages_of(text: Words, known: Beginnings) -> Iterator[Page]:

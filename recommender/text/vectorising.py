@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from recommender.ragged import find
-from recommender.text import tfidf
+from recommender.text import listing_pages, tfidf
+from recommender.text.listing_pages import Words
 from recommender.text.loops import ARE_COMPILED
 from recommender.text.terms import (
     COMPOUND,
@@ -239,3 +240,39 @@ def _title_terms(
         counts += times.values()
         flags += is_titled
     return found.arrays(), np.array(counts, dtype=np.int32), np.array(flags, dtype=bool)
+
+
+def words_of(titles: Sequence[str], bodies: Sequence[str], teasers: Sequence[str]) -> Words:
+    """As ``listing_pages.words_of``."""
+    if not are_many(bodies):
+        return listing_pages.words_of(titles, bodies, teasers)
+    number: defaultdict[str, int] = defaultdict()
+    number.default_factory = number.__len__
+    words, lines, bounds = [], [], [np.zeros(1, dtype=np.int64)]
+    n = 0
+    for start in range(0, len(titles), BLOCK):
+        columns = (each[start : start + BLOCK] for each in (titles, bodies, teasers))
+        chunks = chunks_of(*joined([*chain.from_iterable(zip(*columns, strict=True))]))
+        table = Ragged()
+        for chunk, is_plain in zip(chunks.different, chunks.plain, strict=True):
+            found = (chunk,) if is_plain else listing_pages.split(chunk)
+            table.add([number[word] for word in found])
+        some, starts = byte_loops.expanded(chunks.numbers, *table.arrays())
+        # A line begins with its first chunk that has words.
+        has_words = np.diff(starts) > 0
+        line = np.cumsum(chunks.begins)[has_words]
+        first = np.diff(line, prepend=-1) > 0
+        words.append(some)
+        lines.append(n + starts[:-1][has_words][first])
+        bounds.append(n + starts[chunks.ends])
+        n += len(some)
+    ends = np.concatenate(bounds)
+    return Words(
+        words=np.concatenate(words),
+        heads=ends[::3].copy(),
+        bodies=ends[1::3].copy(),
+        ends=ends[2::3].copy(),
+        lines=np.concatenate(lines),
+        halves=np.array([listing_pages.halves_of(word) for word in number], dtype=np.int32),
+        is_figure=np.array([word[0].isdigit() for word in number], dtype=bool),
+    )

@@ -292,6 +292,7 @@ def find_listings(articles: Sequence[Article], stub: np.ndarray, progress: Progr
         [article.title for article in articles],
         [article.body for article in articles],
         [article.teaser for article in articles],
+        read=vectorising.words_of,
     )
     found &= ~stub
     return found if (~found & ~stub).sum() > 1 else np.zeros_like(found)

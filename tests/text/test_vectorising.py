@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from recommender.text import byte_loops, tfidf, vectorising
+from recommender.text import byte_loops, listing_pages, tfidf, vectorising
 from recommender.text.terms import fingerprint, segments, words
 from recommender.text.tfidf import Counts, Text, fit
 
@@ -133,3 +133,31 @@ def test_a_site_is_fitted_alike():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vectorising, "MANY_CHARACTERS", 0)
         same(fitted(7), whole)
+
+
+@pytest.mark.usefixtures("together")
+def test_words_and_lines_are_those_of_text_by_text(monkeypatch: pytest.MonkeyPatch):
+    """Their numbers, where lines begin, what they weigh; in blocks or at once."""
+    monkeypatch.setattr(vectorising, "BLOCK", 40)
+    columns = texts(21, 150, 6), texts(22, 150, 60), texts(23, 150, 4)
+
+    found = vectorising.words_of(*columns)
+
+    same(found, listing_pages.words_of(*columns))
+    assert len(found.lines) > 500
+
+
+@pytest.mark.usefixtures("together")
+def test_listing_pages_are_found_alike():
+    """Whichever way the texts are read."""
+    drawn = random.Random(4)
+    titles = [f"{drawn.randrange(99)} ways to grow t{number} well" for number in range(40)]
+    bodies = [" ".join(f"w{drawn.randrange(500)}" for _ in range(60)) for _ in titles]
+    excerpts = [f"{title}\n{body[:90]}" for title, body in zip(titles, bodies, strict=True)]
+    titles += ["Home", "Archive"]
+    bodies += ["\n".join(excerpts), "\n".join(excerpts[:4])]
+
+    found = listing_pages.listing_pages(titles, bodies, read=vectorising.words_of)
+
+    assert np.flatnonzero(found).tolist() == [40, 41]
+    assert found.tolist() == listing_pages.listing_pages(titles, bodies).tolist()
