@@ -27,7 +27,7 @@ from recommender.articles.article import Article, parse_timestamp, title_key
 from recommender.articles.dates import TOLERATED_DAYS, day_number, day_of
 from recommender.articles.language import primary_subtag
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed, Shelf, shown_of
-from recommender.bundle.published import Lists, Vector, is_same_text
+from recommender.bundle.published import Lists, Vector, first, is_same_text
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.lists.eligibility import OFF, Languages, agree
 from recommender.store.articles import BEGINNING, Changed
@@ -597,19 +597,19 @@ def compare(base: Lists, article: Article) -> Read:
     """An article beside those of ``base``."""
     text = base.texts.vector(article.title, article.text)
     words, cosines = words_of(article.title, text), text.cosines
-    same = is_same_text(cosines, text.square, base.texts.squares)
-    closest = np.argsort(-cosines, kind="stable")[:REACH].tolist()
+    some = np.flatnonzero(cosines)
+    closest = some[first(cosines[some], REACH)].tolist()
     # Whatever has the same title shares its words.
-    alike = [row for row in closest if cosines[row] and _key_of(base.titles[row]) == words.title]
-    same[alike] = True
+    alike = [row for row in closest if _key_of(base.titles[row]) == words.title]
+    same = np.union1d(text.same(base.texts.squares), np.array(alike, dtype=np.int64))
     own = base.find(article.id)
     length = 0.0 if own is None else float(np.sqrt(text.square * base.texts.squares[own]))
     language = base.languages.of_text(article.language, article.title, article.body)
-    foreign = ~agree(base.language, base.languages.number(language))
-    relevant = text.alike(base.about.relevance_floor)
-    others = np.where(same | (base.stub != 0) | foreign, 0.0, relevant)
-    near = np.argsort(-others, kind="stable")[:REACH]
-    near = near[others[near] > 0]
+    rows, likeness = text.alike(base.about.relevance_floor)
+    may = agree(base.language[rows], base.languages.number(language))
+    may &= (base.stub[rows] == 0) & ~np.isin(rows, same)
+    rows, likeness = rows[may], likeness[may]
+    near = first(likeness, REACH)
     return Read(
         title=words.title,
         terms=words.terms,
@@ -617,12 +617,12 @@ def compare(base: Lists, article: Article) -> Read:
         square=words.square,
         article=article,
         language=language,
-        near=near,
-        alikes=others[near],
-        same=np.flatnonzero(same).tolist(),
-        editions=np.flatnonzero(same & (cosines >= base.about.edition)).tolist(),
+        near=rows[near],
+        alikes=likeness[near],
+        same=same.tolist(),
+        editions=same[cosines[same] >= base.about.edition].tolist(),
         likeness=float(cosines[own]) / length if length else 0.0,
-        is_listing=is_listing(base, article, [row for row in closest if cosines[row]]),
+        is_listing=is_listing(base, article, closest),
     )
 
 
