@@ -18,7 +18,7 @@ import numpy as np
 
 from recommender.array_fields import LARGE, Heads, Keys, Numbers, Values, Within
 from recommender.clicks.gamma_poisson import Usual, fitted_weight, posterior_rate
-from recommender.ragged import at, find, ranks
+from recommender.ragged import at, find, ranks, runs
 from recommender.store.counts import UNKNOWN, Log
 
 # Steps end when no strength changes by more than this share, or after so many. Where few slates
@@ -246,7 +246,9 @@ def exposures_in(log: Log, pairs: Pairs, of_link: np.ndarray, examined: np.ndarr
         for weights in (shown * examined, clicked)
     )
     pair = np.flatnonzero(exposures > 0)
-    _, page = np.unique(pairs.source[pair], return_inverse=True)
+    # Pairs are sorted by source: a page begins where it changes.
+    heads = runs(pairs.source[pair])
+    page = np.repeat(np.arange(len(heads) - 1), np.diff(heads))
     return Exposures(pair, page, exposures[pair], clicks[pair])
 
 

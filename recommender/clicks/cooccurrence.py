@@ -8,13 +8,14 @@ pair counts at most so many times a day as a hundredth of the visits of a usual 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
 
 from recommender.array_fields import Heads, Keys, Numbers, Values
 from recommender.clicks.choice_model import Pairs
-from recommender.ragged import find
+from recommender.ragged import find, runs
 from recommender.store.counts import UNKNOWN, Log
 from recommender.text.loops import pair_dots
 
@@ -107,13 +108,19 @@ def _together(log: Log, n_articles: int) -> Any:
     # On a day of fewer visits than the limit no pair can go beyond it.
     busy = np.isin(day_of, days[n_visits > limit])
     quiet = read[~busy]
-    both = quiet.T @ quiet
-    for day in np.unique(day_of[busy]):
-        visits = read[day_of == day]
+    parts = [(quiet.T @ quiet).tocsr(), _past(log, n_articles, limit).tocsr()]
+    rows = np.flatnonzero(busy)
+    rows = rows[np.argsort(day_of[rows], kind="stable")]
+    for first, last in pairwise(runs(day_of[rows]).tolist()):
+        visits = read[rows[first:last]]
         pairs = (visits.T @ visits).tocsr()
         pairs.data = np.minimum(pairs.data, limit)
-        both = both + pairs
-    return (both + _past(log, n_articles, limit)).tocsr()
+        parts.append(pairs)
+        # What is large is added to seldom, so that days cost no more the more there were before.
+        while len(parts) > 1 and 2 * parts[-1].nnz > parts[-2].nnz:
+            last_part = parts.pop()
+            parts[-1] = parts[-1] + last_part
+    return sum(parts[:0:-1], start=parts[0]).tocsr()
 
 
 def _past(log: Log, n_articles: int, limit: int) -> Any:

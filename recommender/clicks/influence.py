@@ -21,7 +21,7 @@ import numpy as np
 
 from recommender.array_fields import Numbers, Values
 from recommender.events.allowance import ALLOWED, BURST, LEAST_VIEWS
-from recommender.ragged import find
+from recommender.ragged import distinct, find
 from recommender.store.counts import Log
 
 # A usual day is the median of so many before it, or of all others while there are fewer than
@@ -157,7 +157,7 @@ def limited(log: Log, n_pages: int) -> Evidence:
     known, clicked = log.view_live & (page >= 0), log.click_live & (click_page >= 0)
     keys = log.view_day[known].astype(np.int64) * n_pages + page[known]
     click_keys = log.click_day[clicked].astype(np.int64) * n_pages + click_page[clicked]
-    cells = np.unique(np.concatenate([keys, click_keys]))
+    cells = distinct(np.concatenate([keys, click_keys]))
     views, clicks = (
         np.bincount(np.searchsorted(cells, of), weights=n, minlength=len(cells))
         for of, n in ((keys, log.n_views[known]), (click_keys, log.n_clicks[clicked]))

@@ -20,7 +20,7 @@ from recommender.clicks import choice_model, cooccurrence
 from recommender.clicks.choice_model import ChoiceModel, Exposures, Pairs, exposures_in, rates_of
 from recommender.clicks.cooccurrence import CoReading
 from recommender.clicks.gamma_poisson import Usual, fitted_weight, posterior_rate
-from recommender.ragged import at, find, mixed
+from recommender.ragged import at, distinct, find, mixed
 from recommender.ranking import cross_fitting
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts
 from recommender.ranking.handpicked import HandpickedModel, editors_word
@@ -165,8 +165,8 @@ def history_of(
     nothing = np.zeros(len(past.pair))
     plain = choice_model.fit(past.weighed(nothing), nothing, *of_rows)
     shown, _ = log.shown_and_clicked()
-    on_page = np.unique(of_link[(of_link >= 0) & (shown > 0)])
-    keys = np.union1d(pairs.keys[on_page], corpus.picked)
+    on_page = distinct(of_link[(of_link >= 0) & (shown > 0)])
+    keys = distinct(np.concatenate([pairs.keys[on_page], corpus.picked]))
     n_links, n_listing = (np.bincount(of, minlength=n) for of in np.divmod(keys, n))
     due = clicks.expected / clicks.strength[ends[1]]
     dated = corpus.published[~np.isnan(corpus.published)].astype(np.float64)

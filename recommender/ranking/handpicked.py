@@ -16,7 +16,7 @@ import numpy as np
 from recommender.array_fields import Sizes
 from recommender.candidates import Candidates
 from recommender.progress import Progress, Silent
-from recommender.ragged import find, ranks
+from recommender.ragged import distinct, find, ranks
 from recommender.ranking.boosting import N_COMPARED, Forest, laid_out, threads_for
 from recommender.ranking.cross_fitting import N_FOLDS
 from recommender.ranking.handpicked_features import (
@@ -205,7 +205,7 @@ def candidate_pairs(
     """
     items = np.concatenate([corpus.near[pages], proposed(corpus, lists, pages)], axis=1)
     rows, slots = np.nonzero(items >= 0)
-    keys = np.unique(pages[rows] * corpus.n_articles + items[rows, slots])
+    keys = distinct(pages[rows] * corpus.n_articles + items[rows, slots])
     sources, found = np.divmod(keys, corpus.n_articles)
     real = ~stub[found]
     return sources[real], found[real]

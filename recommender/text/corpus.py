@@ -17,6 +17,7 @@ from recommender.array_fields import ByRow, Fixed, Heads, Keys, Numbers, Values
 from recommender.articles.addresses import url_key
 from recommender.articles.article import Article
 from recommender.candidates import EMPTY, Candidates
+from recommender.ragged import distinct
 from recommender.text.freshness import freshness
 from recommender.text.latent import latent
 from recommender.text.loops import differences, overlaps, pair_dots, row_dots
@@ -147,7 +148,7 @@ def corpus_of(
     term_heads, term = _sets(in_titles)
     category = _numbers([article.category for article in articles])
     source, slot = np.nonzero(picked.used)
-    listed = np.unique(source.astype(np.int64) * len(titles) + picked.items[source, slot])
+    listed = distinct(source.astype(np.int64) * len(titles) + picked.items[source, slot])
     return Corpus(
         indptr=text.indptr,
         indices=text.indices,

@@ -10,6 +10,7 @@ from sites import built, site_from
 
 from recommender.articles.article import Article
 from recommender.bundle.bundle import Bundle
+from recommender.ranking import cross_fitting, handpicked_features
 from recommender.ranking.cross_fitting import N_FOLDS
 from recommender.ranking.handpicked import (
     MAX_WORD,
@@ -278,3 +279,17 @@ def test_text_is_tried_without_the_lists_set_aside():
     ]
 
     assert by_text[0] == by_text[1] < 0.9
+
+
+def test_groups_are_counted_as_any_examples_are():
+    """With the fold and the outcome packed into their numbers, as pair by pair."""
+    random = np.random.default_rng(2)
+    keys = random.integers(-40, 40, 3_000) << 30
+    fold, listed = random.integers(0, N_FOLDS, 3_000), random.random(3_000) < 0.2
+    slow = cross_fitting.count(keys, fold, listed, np.ones(3_000), dtype=np.float32)
+
+    groups, hits, chances = handpicked_features._counted(keys, fold, listed)
+
+    assert np.array_equal(groups, slow.keys)
+    assert np.array_equal(hits, slow.hits)
+    assert np.array_equal(chances, slow.expected)
