@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from recommender.bundle.bundle import Bundle
     from recommender.bundle.registry import Sent
     from recommender.store.click_filters import Caps
+    from recommender.store.counts_file import LogCounts
     from recommender.store.database import Store
     from recommender.training.pipeline import Options
 
@@ -137,6 +138,12 @@ def validate(as_json: bool) -> int:
     metavar="N",
     help="then delete all but the newest N bundles, as models prune does",
 )
+@click.option(
+    "--counts",
+    "counted",
+    metavar="PATH",
+    help="learn from these counts, as recommender counts makes them, not from the store's log",
+)
 @quiet
 @as_json
 def train(
@@ -147,6 +154,7 @@ def train(
     no_activate: bool,
     promote_if_better: bool,
     keep: int | None,
+    counted: str | None,
     as_json: bool,
 ) -> None:
     """Train a bundle from the store, publish it and make it live.
@@ -164,6 +172,10 @@ def train(
     """
     if no_activate and promote_if_better:
         raise click.UsageError("give --no-activate or --promote-if-better, not both")
+    if counted and promote_if_better:
+        raise click.UsageError("--promote-if-better judges by single views, and counts hold none")
+    if counted and until:
+        raise click.UsageError("counts are as they are; give --until to recommender counts")
     from recommender.lists import rules_file
     from recommender.store.database import Store
     from recommender.text.loops import ARE_COMPILED
@@ -175,13 +187,16 @@ def train(
         until=int(until.timestamp() * 1000) if until else None,
         jobs=jobs,
         activate=not no_activate,
+        counts=_counts_of(counted),
     )
     # A faulty line is better known before than after.
     rules_file.load(settings.editorial, zone=settings.zone)
     if not ARE_COMPILED and sys.stderr.isatty():
         warn([SLOWER])
     with Shown() as progress, Store(settings.database, create=False) as store:
-        news = _news(store, settings) if if_new else None
+        if options.counts is not None:
+            _warn_of_counts(options.counts, store, at or now())
+        news = _news(store, settings, options.counts) if if_new else None
         if news is not None and if_new and news.n < if_new:
             renew_after(store, settings, at or now(), f"Not trained: {news}.")
             if as_json:
@@ -240,6 +255,34 @@ def train(
         _warn_of_experiment(settings.models)
 
 
+def _counts_of(place: str | None) -> LogCounts | None:
+    """LogCounts that were made elsewhere; better refused before the store is read than after."""
+    if not place:
+        return None
+    from recommender.store.counts_file import read
+
+    return read(place)
+
+
+def _warn_of_counts(counts: LogCounts, store: Store, at: datetime) -> None:
+    """Say what of these counts teaches nothing."""
+    from recommender.events.event import latest_at
+
+    lines = []
+    unknown = counts.unknown([article.id for article in store.articles(with_body=False)])
+    if unknown.ids:
+        lines.append(
+            f"{counts.place}: {len(unknown.ids):,} articles are not in the store, such as "
+            f"{unknown.ids[0]}; {unknown.n_views:,} views of their pages and {unknown.n_clicks:,} "
+            "clicks on or beside them teach nothing"
+        )
+    if n := counts.n_ahead(latest_at(at) + 1):
+        lines.append(f"{counts.place}: {n:,} views of days yet to come are left out")
+    if n := counts.counted.n_visits_left:
+        lines.append(f"{counts.place}: there was no room for the co-reading of {n:,} long visits")
+    warn(lines)
+
+
 def _pruned(settings: Settings, keep: int) -> list[str]:
     """The bundles that were deleted. What was trained stands, whatever becomes of them."""
     try:
@@ -284,8 +327,10 @@ class News:
         return f"{self.n_clicks:,} new clicks, " + ", ".join(articles)
 
 
-def _news(store: Store, settings: Settings) -> News | None:
-    """What the live bundle has not learned from; None without a live bundle."""
+def _news(store: Store, settings: Settings, counts: LogCounts | None) -> News | None:
+    """What the live bundle has not learned from, clicks of the store or of ``counts``; None without
+    a live bundle.
+    """
     from recommender.bundle.overlay import since_built
     from recommender.bundle.published import Lists
     from recommender.events.event import latest_at
@@ -298,8 +343,11 @@ def _news(store: Store, settings: Settings) -> News | None:
     except BundleError as exc:  # a new bundle can only help
         warn([f"{exc}; trained however little is new"])
         return None
-    until = latest_at(now()) + 1
-    clicks = n_clicks(store, until=until, caps=caps_of(settings)) - lists.about.n_logged_clicks
+    if counts is None:
+        counted = n_clicks(store, until=latest_at(now()) + 1, caps=caps_of(settings))
+    else:
+        counted = counts.n_clicks
+    clicks = counted - lists.about.n_logged_clicks
     pending = since_built(lists, store)
     here = sorted((*pending.whole, *pending.cut))
     return News(

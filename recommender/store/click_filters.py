@@ -50,6 +50,13 @@ class Caps:
         return {"in_session": self.session_clicks_an_hour, "of_pair": of_pair}
 
 
+def day_of(ts: str) -> str:
+    """The day since 1970 of a column of milliseconds. Some engines divide whole numbers into
+    fractions, so the remainder goes first.
+    """
+    return f"CAST(({ts} - {ts} % 86400000) / 86400000 AS BIGINT)"
+
+
 # Common table expressions, to stand in front of a statement that reads ``flagged``, the views, or
 # ``doubtful``, the clicks that are so for what was clicked, not for who sent it. A session's
 # surplus does not use up the pair's allowance. A pair's day is that of its views, on which the
@@ -57,14 +64,14 @@ class Caps:
 FLAGGED = f"""
     WITH both_halves AS (
         SELECT c.view_id AS view_id, c.item AS item, c.ts AS ts, s.source AS source,
-            v.session AS session, v.ts / 86400000 AS day, c.ts - v.ts AS after,
+            v.session AS session, {day_of("v.ts")} AS day, c.ts - v.ts AS after,
             CASE WHEN c.live > {BY_READER} OR v.live > {BY_READER} THEN 1 ELSE 0 END AS marked
         FROM clicks c JOIN views v ON v.view_id = c.view_id JOIN slates s ON s.slate = v.slate
         WHERE c.live > 0 AND v.live > 0
     ), plausible AS (
         SELECT view_id, item, ts, source, day,
             CASE WHEN session = '' THEN 0 ELSE ROW_NUMBER() OVER (
-                PARTITION BY session, ts / 3600000 ORDER BY ts, view_id, item
+                PARTITION BY session, ts - ts % 3600000 ORDER BY ts, view_id, item
             ) END AS nth_in_session,
             CASE WHEN session = '' THEN 1 ELSE ROW_NUMBER() OVER (
                 PARTITION BY session, source, item, day ORDER BY ts, view_id
@@ -90,15 +97,24 @@ FLAGGED = f"""
 """
 # The name under which a view of a layout is counted; the table is to be put in.
 NAMED = f"CASE WHEN {{0}}.layout IN :named_layouts THEN {{0}}.layout ELSE '{OTHER}' END"
-# The same in front of a statement that reads ``sound``, the views that are left. It is a join,
-# because NOT IN of many thousands takes PostgreSQL hours.
-SOUND = f"""{FLAGGED.rstrip()}, sound AS (
-        SELECT v.view_id AS view_id, v.ts AS ts, v.slate AS slate, v.session AS session,
-            {NAMED.format("v")} AS layout, v.arm AS arm,
+
+
+def sound(*columns: str) -> str:
+    """``FLAGGED``, and ``sound`` behind it: the views that are left, with further columns of
+    ``views``. It is a join, because NOT IN of many thousands takes PostgreSQL hours.
+    """
+    more = "".join(f" v.{name} AS {name}," for name in columns)
+    return f"""{FLAGGED.rstrip()}, sound AS (
+        SELECT v.view_id AS view_id, v.ts AS ts, {day_of("v.ts")} AS day, v.slate AS slate,
+            v.session AS session, {NAMED.format("v")} AS layout,{more}
             CASE WHEN v.live > 0 THEN 1 ELSE 0 END AS live
         FROM views v LEFT JOIN flagged f ON f.view_id = v.view_id WHERE f.view_id IS NULL
     )
 """
+
+
+# To stand in front of a statement that reads ``sound``.
+SOUND = sound("arm")
 # Layouts by the days on which they were much seen and by their views. Parameters: ``until_day``,
 # exclusive, and ``most``.
 LAYOUTS = f"""
@@ -106,23 +122,23 @@ LAYOUTS = f"""
         SELECT layout, SUM(CASE WHEN 100 * n >= of_day THEN 1 ELSE 0 END) AS n_days, SUM(n) AS n
         FROM (
             SELECT layout, SUM(n) AS n, SUM(SUM(n)) OVER (PARTITION BY day) AS of_day FROM (
-                SELECT layout, ts / 86400000 AS day, COUNT(*) AS n FROM views
-                GROUP BY layout, ts / 86400000
+                SELECT layout, {day_of("ts")} AS day, COUNT(*) AS n FROM views
+                GROUP BY layout, {day_of("ts")}
                 UNION ALL SELECT layout, day, SUM(n) FROM past_views GROUP BY layout, day
             ) k WHERE day < :until_day AND layout <> '{OTHER}' GROUP BY layout, day
         ) d GROUP BY layout
     ) l ORDER BY n_days DESC, n DESC, layout LIMIT :most
 """
 N_LAYOUTS = f"""
-    SELECT COUNT(*) FROM (
-        SELECT layout FROM views WHERE ts / 86400000 < :until_day
+    SELECT COUNT(*) AS n FROM (
+        SELECT layout FROM views WHERE {day_of("ts")} < :until_day
         UNION SELECT layout FROM past_views WHERE day < :until_day
     ) k WHERE layout <> '{OTHER}'
 """
 COUNTS = FLAGGED + "SELECT reason, COUNT(*) AS n FROM flagged GROUP BY reason"
 DAILY_COUNTS = f"""{FLAGGED}
     SELECT day, reason, COUNT(*) AS n FROM (
-        SELECT f.reason AS reason, COALESCE(v.ts, c.ts) / 86400000 AS day
+        SELECT f.reason AS reason, {day_of("COALESCE(v.ts, c.ts)")} AS day
         FROM flagged f LEFT JOIN views v ON v.view_id = f.view_id
         LEFT JOIN (
             SELECT view_id, MIN(ts) AS ts FROM clicks WHERE live > {BY_READER} GROUP BY view_id

@@ -16,12 +16,15 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.events.event import DAY_MS, EARLIEST
-from recommender.store.click_filters import ANY_NUMBER, Caps, limits, n_other_layouts
+from recommender.store.click_filters import ANY_NUMBER, SOUND, Caps, limits, n_other_layouts
 from recommender.store.database import Store
 from recommender.store.queries import (
     CLICKS_OF_VISITS,
     DAILY_CLICKS,
     DAILY_VIEWS,
+    DAY_FACTOR,
+    FACTOR,
+    MODULUS,
     PAGE_VIEWS,
     PAST_PAIRS,
     PAST_READS,
@@ -34,6 +37,7 @@ from recommender.store.queries import (
     ids_by_key,
     query,
 )
+from recommender.store.slates import Slates
 from recommender.store.slates import read as read_slates
 
 # The number of an article that the build does not have.
@@ -206,6 +210,97 @@ class Log:
         return shown, clicked
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """What is found in a log, wherever it is counted, before articles have the build's numbers.
+
+    ``slates``, all; ``views`` by columns day, slate (its number), layout (into ``layouts``), live
+    and n, ``(n_daily_views,)``; ``clicks`` likewise, with rank, the place in the slate from 1, and
+    n_in_sessions, ``(n_daily_clicks,)``; ``readings`` by session, day and article, once each;
+    ``past_reads`` and ``past_pairs`` as their tables have them. The rest as in ``Log``; ``squares``
+    are those of the clicks of visits, ``clicks_of_visits`` their sum.
+    """
+
+    slates: Slates
+    layouts: Sequence[str]
+    views: Mapping[str, np.ndarray]
+    clicks: Mapping[str, np.ndarray]
+    readings: Mapping[str, np.ndarray]
+    past_reads: Mapping[str, np.ndarray]
+    past_pairs: Mapping[str, np.ndarray]
+    first_ts: int | None
+    last_ts: int | None
+    clicks_of_visits: int
+    squares: int
+    n_other_layouts: int
+    n_unknown: int
+    n_visits_left: int
+
+    def log(self, number: np.ndarray) -> Log:
+        """The log, whose articles have the ``number`` of their keys here."""
+        slates, views, clicks = self.slates, self.views, self.clicks
+        # Here a slate is one in each layout it was seen in; one that nobody saw, in that without
+        # name.
+        layouts = [*self.layouts]
+        rows, clicked = slates.rows(views["slate"]), slates.rows(clicks["slate"])
+        is_seen = np.zeros(len(slates.number), dtype=bool)
+        is_seen[rows] = True
+        unseen = np.flatnonzero(~is_seen)
+        if len(unseen) and "" not in layouts:
+            layouts.append("")
+        nameless = layouts.index("") if len(unseen) else 0
+        n_layouts = max(1, len(layouts))
+        seen = rows * n_layouts + views["layout"]
+        keys = np.unique(np.concatenate([seen, unseen * n_layouts + nameless]))
+        stored, layout = np.divmod(keys, n_layouts)
+        heads, links = slates.links_of(stored)
+        slate_of_click = np.searchsorted(keys, clicked * n_layouts + clicks["layout"])
+        first, last = _window(self.first_ts, self.last_ts, views["day"])
+        reads = _in_order(self.past_reads, number, ("article",))
+        pairs = _in_order(self.past_pairs, number, ("article", "other"))
+        n = self.clicks_of_visits
+        log = Log(
+            source=_numbered(number, slates.source[stored]),
+            heads=heads,
+            item=_numbered(number, slates.item)[links],
+            position=slates.position[links],
+            propensity=slates.propensity.astype(np.float32)[links],
+            view_day=views["day"].astype(np.int32),
+            view_slate=np.searchsorted(keys, seen),
+            n_views=views["n"],
+            click_day=clicks["day"].astype(np.int32),
+            click_link=heads[slate_of_click] + clicks["rank"].astype(np.int64) - 1,
+            n_clicks=clicks["n"],
+            n_in_sessions=clicks["n_in_sessions"],
+            read_session=self.readings["session"],
+            read_article=_numbered(number, self.readings["article"]),
+            read_day=self.readings["day"].astype(np.int32),
+            first_ts=first,
+            last_ts=last,
+            past_read_day=reads["day"],
+            past_read_article=reads["article"],
+            n_past_reads=reads["n"],
+            past_pair_day=pairs["day"],
+            past_pair_article=pairs["article"],
+            past_pair_other=pairs["other"],
+            n_past_pairs=pairs["n"],
+            layout=layout.astype(np.int32),
+            list=slates.list[stored],
+            layouts=tuple(layouts),
+            lists=slates.lists,
+            clicks_per_visit=float(self.squares / n) if n else 1.0,
+            view_live=views["live"].astype(bool),
+            click_live=clicks["live"].astype(bool),
+            brought=slates.brought[links],
+            origin=slates.origin[links] if len(slates.origin) else slates.origin,
+            origins=slates.origins,
+            n_other_layouts=self.n_other_layouts,
+            n_visits_left=self.n_visits_left,
+            n_unknown=self.n_unknown,
+        )
+        return _without_ancient(log)
+
+
 def count(
     store: Store,
     ids: Sequence[str],
@@ -219,76 +314,43 @@ def count(
     links it is known why they stood there only ``with_origins``.
     """
     with store.snapshot() as connection:
-        end = _until(until)
+        end = until_of(until)
         end_day = min(end["until_day"], ANY_NUMBER)
         limit = {**end, **limits(connection, caps or Caps(), until_day=end_day)}
         known = ids_by_key(connection)
-        number = _numbers(known, ids)
         slates = read_slates(connection, with_origins=with_origins)
         layouts = Names()
         views = columns(connection, DAILY_VIEWS, limit, texts={"layout": layouts.of})
         clicks = columns(
             connection, DAILY_CLICKS, limit, texts={"layout": layouts.of}, floats=("rank",)
         )
-        sessions, days, articles, n_left = _readings(connection, limit)
+        readings, n_left = _readings(connection, limit)
         past_reads = columns(connection, PAST_READS, limit)
         past_pairs = columns(connection, PAST_PAIRS, limit)
-        first, last = _window(connection, limit, views["day"])
-        n, squares = connection.execute(query(CLICKS_OF_VISITS, limit), limit).one()
+        first, last = connection.execute(sql.text(WINDOW), limit).one()
+        of_visits = SOUND + CLICKS_OF_VISITS
+        n, squares = connection.execute(query(of_visits, limit), limit).one()
         n_other = n_other_layouts(connection, until_day=end_day)
     # A click on what its slate did not hold has no rank, and does not count.
     held = ~np.isnan(clicks["rank"])
-    clicks = {name: column[held] for name, column in clicks.items()}
-    # Here a slate is one in each layout it was seen in; one that nobody saw, in that without name.
-    rows, clicked = slates.rows(views["slate"]), slates.rows(clicks["slate"])
-    unseen = np.setdiff1d(np.arange(len(slates.number)), rows)
-    nameless = layouts.of("") if len(unseen) else 0
-    n_layouts = max(1, len(layouts))
-    seen = rows * n_layouts + views["layout"]
-    keys = np.unique(np.concatenate([seen, unseen * n_layouts + nameless]))
-    stored, layout = np.divmod(keys, n_layouts)
-    heads, links = slates.links_of(stored)
-    slate_of_click = np.searchsorted(keys, clicked * n_layouts + clicks["layout"])
-    log = Log(
-        source=_numbered(number, slates.source[stored]),
-        heads=heads,
-        item=_numbered(number, slates.item[links]),
-        position=slates.position[links],
-        propensity=slates.propensity[links].astype(np.float32),
-        view_day=views["day"].astype(np.int32),
-        view_slate=np.searchsorted(keys, seen),
-        n_views=views["n"],
-        click_day=clicks["day"].astype(np.int32),
-        click_link=heads[slate_of_click] + clicks["rank"].astype(np.int64) - 1,
-        n_clicks=clicks["n"],
-        n_in_sessions=clicks["n_in_sessions"],
-        read_session=sessions,
-        read_article=_numbered(number, articles),
-        read_day=days,
+    number = numbers_of(known, ids)
+    counted = Counted(
+        slates=slates,
+        layouts=tuple(layouts),
+        views=views,
+        clicks={name: column[held] for name, column in clicks.items()},
+        readings=readings,
+        past_reads=past_reads,
+        past_pairs=past_pairs,
         first_ts=first,
         last_ts=last,
-        past_read_day=past_reads["day"].astype(np.int32),
-        past_read_article=_numbered(number, past_reads["article"]),
-        n_past_reads=past_reads["n"],
-        past_pair_day=past_pairs["day"].astype(np.int32),
-        past_pair_article=_numbered(number, past_pairs["article"]),
-        past_pair_other=_numbered(number, past_pairs["other"]),
-        n_past_pairs=past_pairs["n"],
-        layout=layout.astype(np.int32),
-        list=slates.list[stored],
-        layouts=tuple(layouts),
-        lists=slates.lists,
-        clicks_per_visit=float(squares / n) if n else 1.0,
-        view_live=views["live"].astype(bool),
-        click_live=clicks["live"].astype(bool),
-        brought=slates.brought[links],
-        origin=slates.origin[links] if with_origins else slates.origin,
-        origins=slates.origins,
+        clicks_of_visits=int(n or 0),
+        squares=int(squares or 0),
         n_other_layouts=n_other,
+        n_unknown=_n_missing(known, slates),
         n_visits_left=n_left,
-        n_unknown=len(np.setdiff1d(np.concatenate([slates.source, slates.item]), [*known])),
     )
-    return _without_ancient(log)
+    return counted.log(number)
 
 
 def _without_ancient(log: Log) -> Log:
@@ -306,7 +368,7 @@ def _without_ancient(log: Log) -> Log:
 def n_clicks(store: Store, *, until: int | None = None, caps: Caps | None = None) -> int:
     """How many clicks of the store's log count today, on views before ``until`` (exclusive)."""
     with store.reading() as connection:
-        limit = {**_until(until), **limits(connection, caps or Caps())}
+        limit = {**until_of(until), **limits(connection, caps or Caps())}
         rows = connection.execute(query(DAILY_CLICKS, limit), limit)
         return sum(int(row.n) for row in rows if row.rank is not None)
 
@@ -329,7 +391,7 @@ def readings_of_pages(store: Store, *, caps: Caps | None = None) -> dict[str, in
     page views where these are more, since sites log the one, the other, or both.
     """
     with store.snapshot() as connection:
-        limit = {**_until(None), **limits(connection, caps or Caps())}
+        limit = {**until_of(None), **limits(connection, caps or Caps())}
         known = ids_by_key(connection)
         found: dict[str, int] = {}
         for statement in (VIEWS_OF_PAGES, PAGE_VIEWS):
@@ -346,16 +408,14 @@ def n_ahead(store: Store, latest: int) -> int:
         return int(connection.scalar(query, {"latest": latest}) or 0)
 
 
-def _until(until: int | None) -> dict[str, int]:
+def until_of(until: int | None) -> dict[str, int]:
+    """The parameters ``until`` and ``until_day`` of the statements."""
     until = until if until is not None else np.iinfo(np.int64).max
     return {"until": until, "until_day": -(-until // DAY_MS)}
 
 
-def _window(
-    connection: Connection, limit: dict[str, int], days: np.ndarray
-) -> tuple[int | None, int | None]:
+def _window(first: int | None, last: int | None, days: np.ndarray) -> tuple[int | None, int | None]:
     """The first and the last moment of the log; of what is forgotten, its first and last day."""
-    first, last = connection.execute(sql.text(WINDOW), limit).one()
     if len(days) == 0:
         return first, last
     start, end = int(days.min()) * DAY_MS, int(days.max() + 1) * DAY_MS - 1
@@ -365,8 +425,8 @@ def _window(
     return first, last
 
 
-def _numbers(known: Mapping[int, str], ids: Sequence[str]) -> np.ndarray:
-    """From the store's keys to the build's numbers."""
+def numbers_of(known: Mapping[int, str], ids: Sequence[str]) -> np.ndarray:
+    """From the keys of ids to the build's numbers, ``UNKNOWN`` for an id that it does not have."""
     place = {id: number for number, id in enumerate(ids)}
     number = np.full(max(known, default=0) + 1, UNKNOWN, dtype=np.int32)
     for key, id in known.items():
@@ -374,31 +434,55 @@ def _numbers(known: Mapping[int, str], ids: Sequence[str]) -> np.ndarray:
     return number
 
 
+def _in_order(
+    table: Mapping[str, np.ndarray], number: np.ndarray, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """What was counted of articles, columns ``names``, on days, with their numbers, in order."""
+    columns = {"day": table["day"].astype(np.int32)}
+    columns |= {name: _numbered(number, table[name]) for name in names} | {"n": table["n"]}
+    order = np.lexsort([*columns.values()][::-1])
+    return {name: column[order] for name, column in columns.items()}
+
+
+def _n_missing(known: Mapping[int, str], slates: Slates) -> int:
+    """How many numbers in slates stand for no id."""
+    used = np.union1d(slates.source, slates.item)
+    return len(np.setdiff1d(used, [*known]))
+
+
 def _numbered(number: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """The build's numbers of the store's ``keys``, ``UNKNOWN`` for one that stands for no id."""
+    """The build's numbers of ``keys``, ``UNKNOWN`` for one that stands for no id."""
     known = (keys >= 0) & (keys < len(number))
     return np.where(known, number[np.where(known, keys, 0)], UNKNOWN).astype(np.int32)
 
 
-def _readings(
-    connection: Connection, limit: dict[str, Any]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+def _readings(connection: Connection, limit: dict[str, Any]) -> tuple[dict[str, np.ndarray], int]:
     """Session, day and article of every reading, sessions numbered, overlong ones left out; and of
-    how many sessions there was no room for more.
+    how many sessions there was no room for more. The same as ``queries.kept_visits``.
     """
-    read = columns(connection, READINGS, limit, texts={"session": hashed})
+    read = columns(connection, SOUND + READINGS, limit, texts={"session": hashed})
     # A session over midnight reads an article once, on the first day.
     order = np.lexsort((read["day"], read["article"], read["session"]))
     session, day, article = (read[name][order] for name in ("session", "day", "article"))
     first = (np.diff(session, prepend=-1) != 0) | (np.diff(article, prepend=-1) != 0)
     session, day, article = session[first], day[first], article[first]
-    _, session = np.unique(session, return_inverse=True)
-    n_read = np.bincount(session)
-    # Of visits of one length those come first whose names hash low: by chance, and repeatably.
-    shortest = np.argsort(n_read, kind="stable")
-    fits = np.zeros(len(n_read), dtype=bool)
-    fits[shortest] = np.cumsum(n_read[shortest] ** 2) <= MAX_READ_TOGETHER
-    one_reader = n_read <= MAX_READ_IN_SESSION
-    kept = (one_reader & fits)[session]
-    n_left = int((one_reader & ~fits).sum())
-    return session[kept], day[kept].astype(np.int32), article[kept], n_left
+    begins = np.diff(session, prepend=~session[:1]) != 0
+    session = np.cumsum(begins) - 1
+    starts = np.flatnonzero(begins)
+    n_read = np.diff(np.append(starts, len(session)))
+    n_left = 0
+    if len(session):
+        added = np.add.reduceat(article * FACTOR, starts)
+        draw = np.fmod(added + np.minimum.reduceat(day, starts) * DAY_FACTOR, MODULUS)
+        order = np.lexsort((draw, n_read))
+        together = np.cumsum(n_read[order] ** 2)
+        # Of visits alike all are in, or none.
+        alike = np.append((np.diff(n_read[order]) != 0) | (np.diff(draw[order]) != 0), True)
+        upto = together[alike][np.cumsum(alike) - alike]
+        fits = np.zeros(len(n_read), dtype=bool)
+        fits[order] = upto <= MAX_READ_TOGETHER
+        one_reader = n_read <= MAX_READ_IN_SESSION
+        kept = (one_reader & fits)[session]
+        n_left = int((one_reader & ~fits).sum())
+        session, day, article = session[kept], day[kept], article[kept]
+    return {"session": session, "day": day, "article": article}, n_left

@@ -17,60 +17,77 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
 from recommender.events.ingest import BY_READER
-from recommender.store.click_filters import NAMED, SOUND
+from recommender.store.click_filters import NAMED, SOUND, day_of
 
 # What views may be counted by besides, and what that is of forgotten ones.
 OF_PAST = {"arm": "''", "live": "p.live"}
+# A number of a visit, of its articles and its first day, that says nothing of it.
+FACTOR, DAY_FACTOR, MODULUS = 7_919, 104_729, 1_000_003
+DRAW = (
+    f"CAST((SUM(CAST(article AS BIGINT) * {FACTOR}) + MIN(day) * {DAY_FACTOR}) % {MODULUS} "
+    "AS BIGINT)"
+)
 
 
-def daily_views(seen: str, past: str, *, by: str) -> str:
+def views_by_day(seen: str, past: str, *, by: str) -> str:
     """Views by day, slate, layout and one of ``OF_PAST``, of views ``v`` that meet ``seen``
-    and of what is kept of forgotten ones, ``p``, that meets ``past``.
+    and of what is kept of forgotten ones, ``p``, that meets ``past``; to stand behind ``SOUND``.
     """
-    return f"""{SOUND}
+    return f"""
     SELECT day, slate, layout, {by}, SUM(n) AS n FROM (
-        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout, v.{by}, COUNT(*) AS n
+        SELECT v.day AS day, v.slate AS slate, v.layout AS layout, v.{by} AS {by}, COUNT(*) AS n
         FROM sound v
         WHERE {seen}
-        GROUP BY v.ts / 86400000, v.slate, v.layout, v.{by}
-        UNION ALL SELECT p.day, p.slate, {NAMED.format("p")}, {OF_PAST[by]} AS {by}, p.n
+        GROUP BY v.day, v.slate, v.layout, v.{by}
+        UNION ALL SELECT p.day, p.slate, {NAMED.format("p")}, {OF_PAST[by]}, p.n
         FROM past_views p WHERE {past}
     ) k
-    GROUP BY day, slate, layout, {by} ORDER BY day, slate, layout, {by}
+    GROUP BY day, slate, layout, {by}
     """
 
 
-def daily_clicks(seen: str, past: str, *, by: str) -> str:
+def clicks_by_day(seen: str, past: str, *, by: str) -> str:
     """Clicks by day, slate, layout, ``by`` and place in the slate (NULL if they were on what it did
     not hold), under the same conditions. A link that stands twice in a slate is credited where it
     stands first: nobody knows which of the two was followed.
     """
-    # The inner query must come first, whatever a planner without statistics thinks.
-    return f"""{SOUND}
-    SELECT k.day AS day, k.slate AS slate, k.layout AS layout, k.{by} AS {by}, SUM(k.n) AS n,
-        SUM(k.n_in_sessions) AS n_in_sessions,
-        (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = k.slate AND l.item = k.item) AS rank
+    # The innermost query must come first, whatever a planner without statistics thinks.
+    return f"""
+    SELECT g.day AS day, g.slate AS slate, g.layout AS layout, g.{by} AS {by}, g.n AS n,
+        g.n_in_sessions AS n_in_sessions,
+        (SELECT MIN(l.rank) FROM slate_links l WHERE l.slate = g.slate AND l.item = g.item) AS rank
     FROM (
-        SELECT v.ts / 86400000 AS day, v.slate AS slate, v.layout AS layout, v.{by} AS {by},
-            c.item AS item, COUNT(*) AS n,
-            SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END) AS n_in_sessions
-        FROM clicks c JOIN sound v ON v.view_id = c.view_id
-        WHERE {seen}
-        GROUP BY v.ts / 86400000, v.slate, v.layout, c.item, v.{by}
-        UNION ALL SELECT p.day, p.slate, {NAMED.format("p")}, {OF_PAST[by]} AS {by}, p.item,
-            p.n, p.n_in_sessions
-        FROM past_clicks p WHERE {past}
-    ) k
-    GROUP BY k.day, k.slate, k.layout, k.{by}, k.item
-    ORDER BY day, slate, layout, {by}, rank
+        SELECT k.day AS day, k.slate AS slate, k.layout AS layout, k.{by} AS {by}, k.item AS item,
+            SUM(k.n) AS n, SUM(k.n_in_sessions) AS n_in_sessions
+        FROM (
+            SELECT v.day AS day, v.slate AS slate, v.layout AS layout, v.{by} AS {by},
+                c.item AS item, COUNT(*) AS n,
+                SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END) AS n_in_sessions
+            FROM clicks c JOIN sound v ON v.view_id = c.view_id
+            WHERE {seen}
+            GROUP BY v.day, v.slate, v.layout, c.item, v.{by}
+            UNION ALL SELECT p.day, p.slate, {NAMED.format("p")}, {OF_PAST[by]}, p.item,
+                p.n, p.n_in_sessions
+            FROM past_clicks p WHERE {past}
+        ) k
+        GROUP BY k.day, k.slate, k.layout, k.{by}, k.item
+    ) g
     """
+
+
+def daily_views(seen: str, past: str, *, by: str) -> str:
+    """``views_by_day`` as a statement, in order."""
+    return f"{SOUND}{views_by_day(seen, past, by=by)} ORDER BY day, slate, layout, {by}"
+
+
+def daily_clicks(seen: str, past: str, *, by: str) -> str:
+    """``clicks_by_day`` as a statement, in order."""
+    return f"{SOUND}{clicks_by_day(seen, past, by=by)} ORDER BY day, slate, layout, {by}, rank"
 
 
 # The sum of the clicks of visits, and that of their squares. A view without a session is a visit of
 # its own.
-CLICKS_OF_VISITS = (
-    SOUND
-    + """
+CLICKS_OF_VISITS = """
     SELECT SUM(n) AS n, SUM(n * n) AS squares FROM (
         SELECT COUNT(*) AS n FROM clicks c JOIN sound v ON v.view_id = c.view_id
         WHERE v.ts < :until AND EXISTS (
@@ -78,9 +95,9 @@ CLICKS_OF_VISITS = (
         GROUP BY v.session, CASE WHEN v.session = '' THEN v.view_id ELSE '' END
     ) k
 """
-)
-DAILY_VIEWS = daily_views("v.ts < :until", "p.day < :until_day", by="live")
-DAILY_CLICKS = daily_clicks("v.ts < :until", "p.day < :until_day", by="live")
+LIMITS = ("v.ts < :until", "p.day < :until_day")
+VIEWS_BY_DAY, CLICKS_BY_DAY = views_by_day(*LIMITS, by="live"), clicks_by_day(*LIMITS, by="live")
+DAILY_VIEWS, DAILY_CLICKS = daily_views(*LIMITS, by="live"), daily_clicks(*LIMITS, by="live")
 
 
 def readings(views: str, pages: str) -> str:
@@ -88,29 +105,58 @@ def readings(views: str, pages: str) -> str:
     stand behind ``SOUND``. A page that was opened from another, in no known session, is a visit
     of two pages.
     """
-    step = """'@' || CAST(p.ts AS TEXT) || ' ' || CAST(p.article AS TEXT) || ' '
-            || CAST(p.referrer AS TEXT)"""
+    step = "'@' || p.ts || ' ' || p.article || ' ' || p.referrer"
     return f"""
-        SELECT v.session AS session, v.ts / 86400000 AS day, s.source AS article
+        SELECT v.session AS session, v.day AS day, s.source AS article
         FROM sound v JOIN slates s ON s.slate = v.slate
         WHERE v.session <> '' AND {views}
         UNION
-        SELECT v.session, v.ts / 86400000, c.item
+        SELECT v.session, v.day, c.item
         FROM clicks c JOIN sound v ON v.view_id = c.view_id
         WHERE v.session <> '' AND {views}
         UNION
-        SELECT p.session, p.ts / 86400000, p.article FROM pageviews p
+        SELECT p.session, {day_of("p.ts")}, p.article FROM pageviews p
         WHERE p.session <> '' AND p.live <= {BY_READER} AND {pages}
         UNION
-        SELECT {step}, p.ts / 86400000, p.article FROM pageviews p
+        SELECT {step}, {day_of("p.ts")}, p.article FROM pageviews p
         WHERE p.session = '' AND p.referrer <> 0 AND p.live <= {BY_READER} AND {pages}
         UNION
-        SELECT {step}, p.ts / 86400000, p.referrer FROM pageviews p
+        SELECT {step}, {day_of("p.ts")}, p.referrer FROM pageviews p
         WHERE p.session = '' AND p.referrer <> 0 AND p.live <= {BY_READER} AND {pages}
     """
 
 
-READINGS = SOUND + readings("v.ts < :until", "p.ts < :until")
+def kept_visits(readings: str, *, longest: int, most: int) -> dict[str, str]:
+    """What decides which visits to learn co-reading from, as tables by name, of ``readings`` with
+    columns session, day and article, once each: ``visits`` with how many articles they read, and
+    ``kept_visits``, those of no more than ``longest``, the shorter first, as long as what they
+    read together is no more than ``most`` pairs, both ways round. Of visits of one length it is as
+    good as chance which, but the same on every engine.
+    """
+    return {
+        "visits": f"""
+            SELECT session, COUNT(*) AS n, COUNT(*) * {2 * MODULUS} + {DRAW} AS class
+            FROM {readings} GROUP BY session
+        """,
+        # One process of an engine adds up all that is before: of visits alike there is one row.
+        "classes": f"""
+            SELECT class, SUM(together) OVER (ORDER BY class) AS together FROM (
+                SELECT class, SUM(n * n) AS together FROM visits
+                WHERE n <= {longest} GROUP BY class
+            ) k
+        """,
+        "last_class": f"SELECT MAX(class) AS class FROM classes WHERE together <= {most}",
+        "kept_visits": """
+            SELECT session FROM visits WHERE class <= (SELECT class FROM last_class)
+        """,
+        "visits_left": f"""
+            SELECT COUNT(*) AS n FROM visits
+            WHERE n <= {longest} AND class > (SELECT COALESCE(MAX(class), -1) FROM last_class)
+        """,
+    }
+
+
+READINGS = readings("v.ts < :until", "p.ts < :until")
 PAST_READS = "SELECT day, article, n FROM past_reads WHERE day < :until_day"
 PAST_PAIRS = "SELECT day, article, other, n FROM past_pairs WHERE day < :until_day"
 # How often each page was read: views of its lists, and page views of its own.
@@ -132,7 +178,13 @@ PAGE_VIEWS = f"""
         UNION ALL SELECT article, SUM(n) FROM past_reads GROUP BY article
     ) k GROUP BY article
 """
-WINDOW = "SELECT MIN(ts), MAX(ts) FROM views WHERE ts < :until"
+WINDOW = "SELECT MIN(ts) AS first, MAX(ts) AS last FROM views WHERE ts < :until"
+# How many numbers in slates stand for no id.
+UNKNOWN_NUMBERS = """
+    SELECT COUNT(*) AS n FROM (
+        SELECT source AS number FROM slates UNION SELECT item FROM slate_links
+    ) k LEFT JOIN ids i ON i.key = k.number WHERE i.key IS NULL
+"""
 
 
 # Rows at a time, in some 20 MB; without ``yield_per`` too, partitions would be single rows.

@@ -16,7 +16,7 @@ from recommender.events.event import DAY_MS
 from recommender.store.click_filters import SOUND, Caps, limits
 from recommender.store.counts import MAX_READ_IN_SESSION, MAX_READ_TOGETHER
 from recommender.store.database import Store
-from recommender.store.queries import query, readings
+from recommender.store.queries import kept_visits, query, readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,16 @@ def _forget(store: Store, doomed: str, values: dict[str, Any], caps: Caps | None
             # Events that come meanwhile are neither counted nor deleted.
             connection.execute(sql.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         given = {**values, **limits(connection, caps or Caps())}
-        for statement in _keeping(views, pages):
-            connection.execute(query(SOUND + statement, given), given)
+        # Of visits those that counting takes too.
+        read = readings(views, pages)
+        tables = {
+            "reads": f"SELECT session, MIN(day) AS day, article FROM ({read}) k "
+            "GROUP BY session, article",
+            **kept_visits("reads", longest=MAX_READ_IN_SESSION, most=MAX_READ_TOGETHER),
+        }
+        head = SOUND + "".join(f", {name} AS ({text})" for name, text in tables.items())
+        for statement in _keeping(views):
+            connection.execute(query(head + statement, given), given)
         clicks = _delete(
             connection,
             f"DELETE FROM clicks WHERE view_id IN (SELECT v.view_id FROM views v WHERE {views})",
@@ -81,45 +89,38 @@ def _forget(store: Store, doomed: str, values: dict[str, Any], caps: Caps | None
         )
 
 
-def _keeping(views: str, pages: str) -> list[str]:
-    """The statements that add what is about to go to the daily counts."""
-    read = readings(views, pages)
-    reads = f"SELECT session, MIN(day) AS day, article FROM ({read}) k GROUP BY session, article"
-    # Those that counting takes too.
-    visits = f"""
-        SELECT session FROM (
-            SELECT session, n, SUM(n * n) OVER (ORDER BY n, session) AS n_together
-            FROM (SELECT session, COUNT(*) AS n FROM ({reads}) m GROUP BY session) k
-        ) o WHERE n <= {MAX_READ_IN_SESSION} AND n_together <= {MAX_READ_TOGETHER}
+def _keeping(views: str) -> list[str]:
+    """The statements that add what is about to go to the daily counts, of views ``v`` that meet a
+    condition.
     """
     return [
         f"""
         INSERT INTO past_views (day, slate, layout, live, n)
-        SELECT v.ts / 86400000, v.slate, v.layout, v.live, COUNT(*) FROM sound v
-        WHERE {views} GROUP BY v.ts / 86400000, v.slate, v.layout, v.live
+        SELECT v.day, v.slate, v.layout, v.live, COUNT(*) FROM sound v
+        WHERE {views} GROUP BY v.day, v.slate, v.layout, v.live
         ON CONFLICT (day, slate, layout, live) DO UPDATE SET n = past_views.n + excluded.n
         """,
         f"""
         INSERT INTO past_clicks (day, slate, layout, live, item, n, n_in_sessions)
-        SELECT v.ts / 86400000, v.slate, v.layout, v.live, c.item, COUNT(*),
+        SELECT v.day, v.slate, v.layout, v.live, c.item, COUNT(*),
             SUM(CASE WHEN v.session <> '' THEN 1 ELSE 0 END)
         FROM clicks c JOIN sound v ON v.view_id = c.view_id
-        WHERE {views} GROUP BY v.ts / 86400000, v.slate, v.layout, v.live, c.item
+        WHERE {views} GROUP BY v.day, v.slate, v.layout, v.live, c.item
         ON CONFLICT (day, slate, layout, live, item) DO UPDATE SET n = past_clicks.n + excluded.n,
             n_in_sessions = past_clicks.n_in_sessions + excluded.n_in_sessions
         """,
-        f"""
+        """
         INSERT INTO past_pairs (day, article, other, n)
         SELECT CASE WHEN a.day > b.day THEN a.day ELSE b.day END, a.article, b.article, COUNT(*)
-        FROM ({reads}) a JOIN ({reads}) b ON a.session = b.session AND a.article < b.article
-        WHERE a.session IN ({visits})
+        FROM reads a JOIN reads b ON a.session = b.session AND a.article < b.article
+        WHERE a.session IN (SELECT session FROM kept_visits)
         GROUP BY CASE WHEN a.day > b.day THEN a.day ELSE b.day END, a.article, b.article
         ON CONFLICT (day, article, other) DO UPDATE SET n = past_pairs.n + excluded.n
         """,
-        f"""
+        """
         INSERT INTO past_reads (day, article, n)
-        SELECT day, article, COUNT(*) FROM ({reads}) k
-        WHERE session IN ({visits})
+        SELECT day, article, COUNT(*) FROM reads
+        WHERE session IN (SELECT session FROM kept_visits)
         GROUP BY day, article
         ON CONFLICT (day, article) DO UPDATE SET n = past_reads.n + excluded.n
         """,

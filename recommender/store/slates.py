@@ -88,7 +88,7 @@ def read(
         ordered=slates["ordered"].astype(bool),
         heads=heads,
         item=links["item"],
-        position=_from_one(links["position"], heads),
+        position=from_one(links["position"], heads),
         propensity=links["propensity"],
         brought=links["brought"].astype(bool),
         lists=tuple(lists),
@@ -97,7 +97,7 @@ def read(
     )
 
 
-def _from_one(place: np.ndarray, heads: np.ndarray) -> np.ndarray:
+def from_one(place: np.ndarray, heads: np.ndarray) -> np.ndarray:
     """Positions from 1, 0 for none, of lists that count their places from 0 or from 1; shapes as
     in ``Slates``.
     """

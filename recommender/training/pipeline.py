@@ -61,6 +61,7 @@ from recommender.ranking.time_splits import splits_of
 from recommender.store import counts
 from recommender.store.click_filters import Caps
 from recommender.store.counts import Log
+from recommender.store.counts_file import LogCounts
 from recommender.store.database import Store, known_name
 from recommender.text import neighbours, tfidf, vectorising
 from recommender.text.corpus import Corpus, Links, corpus_of
@@ -92,7 +93,8 @@ class Options:
     than ``oldest_days`` ago are recommended beside nothing (0: any age is fine); in categories that
     are ``ageing`` a newer article is preferred strongly. ``listings`` is the rule on pages that are
     mere lists of others (``eligibility.OFF`` or ``ON``). One article stands in no more lists than
-    the ``ceiling``, in hundredths of them (100: in any number).
+    the ``ceiling``, in hundredths of them (100: in any number). ``counts`` of a log that were made
+    elsewhere take the place of the store's own.
     """
 
     until: int | None = None
@@ -106,6 +108,7 @@ class Options:
     ageing: tuple[str, ...] = ()
     listings: str = OFF
     ceiling: int = DEFAULT_CEILING
+    counts: LogCounts | None = None
 
 
 def build(
@@ -161,7 +164,10 @@ def build(
     # A view of the future has a wrong clock, and would make the log end there.
     latest = latest_at(now) + 1
     until = latest if options.until is None else min(options.until, latest)
-    whole_log = counts.count(store, ids, until=until, caps=options.caps)
+    if options.counts is None:
+        whole_log = counts.count(store, ids, until=until, caps=options.caps)
+    else:
+        whole_log = options.counts.log(ids, until=until)
     log, examination, evidence = weighed(
         whole_log, corpus, taught.model, stub=stub, seed=options.seed, progress=progress
     )
