@@ -1,9 +1,9 @@
 """A bundle's lists under the editors' rules, as the bytes that are sent.
 
-Most pages ask for the usual ten links and no rule speaks of them: these were written down when the
-bundle was built, and are copied from the mapped file behind a head that names the slate. All others
-are composed, and those that may be asked for again are kept. What an object of this
-class answers never changes, so that it can be replaced whole while requests are under way.
+A list is joined of the beginnings of its links, which were written down when the bundle was built
+and are copied from the mapped file, behind a head that names the slate. What may be asked for again
+is kept. What an object of this class answers never changes, so that it can be replaced whole while
+requests are under way.
 """
 
 from __future__ import annotations
@@ -14,31 +14,37 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from recommender.articles.addresses import NOTHING, Found
-from recommender.bundle.answer_bytes import answer, as_json, ending, guessed, head_json, items_json
+from recommender.bundle.answer_bytes import (
+    answer,
+    as_json,
+    fragment,
+    guessed,
+    head_json,
+    items_json,
+    joined,
+)
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed
 from recommender.bundle.explanation import Explanation, Kept, Placing, explain_links
 from recommender.bundle.fallback import FallbackLists
 from recommender.bundle.overlay import Patched
 from recommender.bundle.published import Lists
+from recommender.candidates import EMPTY
+from recommender.events.event import ORIGINS
 from recommender.events.slate_token import N_VARIANTS, Signer, head_of
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import BEST, DEPTH, EXPLORE, slate_of
 from recommender.store.rules import EVERYWHERE
 
-# A composed answer takes some 3 to 10 kB, and 50 times as long to make as to find again.
-MAX_COMPOSED = 2_000
-# What tokens hold of a slate, some 200 bytes each; all variants of a best slate share one. An
-# answer that has it takes 36 µs instead of 88.
-MAX_TAILS = 100_000
-# What a process keeps of answers as they are sent, some 4 kB each; and what one takes beside its
-# bytes and those of its query, which may have so many. Not tuned.
-MAX_READY_BYTES = 8 * 1024 * 1024
-READY_BYTES, MAX_QUERY_BYTES = 500, 300
+# What a process keeps of answers as they are sent, some 4 kB each, and of links without a head,
+# which are those of up to a hundred answers; and what one of these takes beside its bytes and those
+# of its query, which may have so many. Not tuned.
+MAX_READY_BYTES, MAX_COMPOSED_BYTES = 8 * 1024 * 1024, 8 * 1024 * 1024
+KEPT_BYTES, MAX_QUERY_BYTES = 500, 300
 # Kinds of faults that are logged of one bundle and its changes.
 MAX_FAULTS = 20
 Key = TypeVar("Key")
@@ -101,32 +107,47 @@ class Ready(NamedTuple):
     arm: str = ""
 
 
-class ReadyAnswers:
-    """Answers by their query, which were asked for of late: in two halves, of which the older goes
-    when the newer is full.
+class Recent(Generic[Key, Value]):
+    """What was made or asked for of late, in two halves of so many bytes together: the older goes
+    when the newer is full, which is safe between threads.
     """
 
-    def __init__(self, *, most_bytes: int = MAX_READY_BYTES) -> None:
+    def __init__(self, most_bytes: int) -> None:
         self.half = most_bytes // 2
-        self._new: dict[bytes, Ready] = {}
-        self._old: dict[bytes, Ready] = {}
+        # By its key, a value and the bytes it takes.
+        self._new: dict[Key, tuple[Value, int]] = {}
+        self._old: dict[Key, tuple[Value, int]] = {}
         self._n_bytes = 0
 
-    def get(self, query: bytes) -> Ready | None:
-        """The answer to a query, if it is there."""
-        found = self._new.get(query)
-        if found is None and (found := self._old.get(query)) is not None:
-            self.keep(query, found)
-        return found
+    def get(self, key: Key) -> Value | None:
+        """The value of a key, if it is there."""
+        found = self._new.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is None:
+                return None
+            self.keep(key, *found)
+        return found[0]
 
-    def keep(self, query: bytes, ready: Ready) -> None:
-        """Keep an answer, unless its query is uncommonly long."""
-        if len(query) > MAX_QUERY_BYTES:
-            return
-        self._n_bytes += READY_BYTES + len(query) + len(ready.lines) + len(ready.body)
+    def keep(self, key: Key, value: Value, n_bytes: int) -> None:
+        """Keep a value that takes so many bytes."""
+        self._n_bytes += n_bytes
         if self._n_bytes > self.half:
-            self._old, self._new, self._n_bytes = self._new, {}, 0
-        self._new[query] = ready
+            self._old, self._new, self._n_bytes = self._new, {}, n_bytes
+        self._new[key] = value, n_bytes
+
+
+class ReadyAnswers(Recent[bytes, Ready]):
+    """Answers by their query, which were asked for of late."""
+
+    def __init__(self) -> None:
+        super().__init__(MAX_READY_BYTES)
+
+    def remember(self, query: bytes, ready: Ready) -> None:
+        """Keep an answer, unless its query is uncommonly long."""
+        if len(query) <= MAX_QUERY_BYTES:
+            n_bytes = KEPT_BYTES + len(query) + len(ready.lines) + len(ready.body)
+            self.keep(query, ready, n_bytes)
 
 
 class Answers:
@@ -154,37 +175,33 @@ class Answers:
         self.touched: Collection[int] = patch.touched if patch else ()
         self.changed: Collection[int] = patch.read if patch else ()
         self.ready = ReadyAnswers()
-        self._composed: dict[Composed, tuple[bytes, bytes]] = {}
-        self._tails: dict[tuple[int, int, int], bytes] = {}
+        self._composed: Recent[Composed, tuple[bytes, bytes]] = Recent(MAX_COMPOSED_BYTES)
         arms = (EXPLORE if slate_of(at, lists.share) else BEST for at in range(N_VARIANTS))
         self._token_heads = [head_of(lists.name, at, arm) for at, arm in enumerate(arms)]
         self._token_heads.append(head_of(lists.name, None, ""))
         self._n_prepared = 0
         if isinstance(lists, Lists):
             # Slices of a memoryview cost a tenth of those of a mapped array.
-            self._data = np.asarray(lists.answers.data).data
-            self._heads = np.asarray(lists.answers.heads).data
+            self._data = np.asarray(lists.fragments.data).data
+            self._heads = np.asarray(lists.fragments.heads).data
             self._n_prepared = len(lists.stub)
+            self._links = [np.asarray(part) for part in (lists.items, lists.scores, lists.origins)]
 
-    def is_steady(self, id: str) -> bool:
+    def is_steady(self, row: int) -> bool:
         """Are the rules that speak of a page in force at all times?"""
         by_source = self.rules.by_source
         return not by_source or all(
             rule.starts is None and rule.ends is None
-            for source in (id, EVERYWHERE)
+            for source in (self.shelf.id_of(row), EVERYWHERE)
             for rule in by_source.get(source, ())
         )
 
     def prepared(self, id: str, row: int, now: datetime) -> Lists | None:
         """The bundle, if what it prepared for the article still holds."""
         plain = row < self._n_prepared and row not in self.touched
-        return self.lists if plain and not self.rules.about(id, now) else None
-
-    def plain_items(self, lists: Lists, row: int, k: int, slate: int) -> bytes:
-        """The links of an article as prepared; the usual ten are copied as they are."""
-        if k == DEFAULT_K and slate == BEST_SLATE:
-            return bytes(self._data[self._heads[row] : self._heads[row + 1]])
-        return self.items(lists.composed(row, k=k, slate=slate))
+        if not plain or (self.rules.rules and self.rules.about(id, now)):
+            return None
+        return self.lists
 
     def of(
         self,
@@ -273,15 +290,33 @@ class Answers:
 
     def _plain(self, lists: Lists, row: int, k: int, slate: int) -> tuple[bytes, bytes]:
         """The links of an article as prepared, and what a token holds of them."""
-        seal = self.seal
-        if k == DEFAULT_K and slate == BEST_SLATE and seal and seal.keys is lists.keys:
-            return self.plain_items(lists, row, k, slate), lists.tails.bytes_at(row)
-        placed = lists.composed(row, k=k, slate=slate)
-        tail = self._tails.get((row, k, slate))
-        if tail is None:
-            tail = lists.tail(row, placed, slate, seal.key) if seal else b""
-            keep(self._tails, (row, k, slate), tail, at_most=MAX_TAILS)
-        return self.items(placed), tail
+        key: Composed = (row, k, slate, ())
+        plain = self._composed.get(key)
+        if plain is None:
+            seal, tail, items = self.seal, b"", None
+            is_usual = k == DEFAULT_K and slate == BEST_SLATE
+            if is_usual and (seal is None or seal.keys is lists.keys):
+                items = self._usual(row)
+                tail = lists.tails.bytes_at(row) if seal else b""
+            if items is None:
+                placed = lists.composed(row, k=k, slate=slate)
+                items = self.items(placed)
+                if seal and not tail:
+                    tail = lists.tail(row, placed, slate, seal.key)
+            plain = items, tail
+            self._composed.keep(key, plain, KEPT_BYTES + len(items))
+        return plain
+
+    def _usual(self, row: int) -> bytes | None:
+        """The best ten links that were prepared for a page, in half the time of composing them;
+        None if there are fewer.
+        """
+        numbers, scores, origins = (part[row, :DEFAULT_K].tolist() for part in self._links)
+        if len(numbers) < DEFAULT_K or EMPTY in numbers:
+            return None
+        data, heads = self._data, self._heads
+        beginnings = [data[heads[at] : heads[at + 1]] for at in numbers]
+        return joined(beginnings, scores, [ORIGINS[each] for each in origins])
 
     def _token(self, variant: int | None, tail: bytes) -> str | None:
         """What the page names the slate by; without a store there is none."""
@@ -292,14 +327,14 @@ class Answers:
 
     def items(self, placed: list[Placed]) -> bytes:
         """Links as they are sent; their beginnings stand in the bundle."""
-        lists, n = self.lists, self._n_prepared
-        links = [
-            lists.fragments.bytes_at(each.row) + ending(at, each.score, each.origin)
-            if lists is not None and each.row < n and each.row not in self.changed
-            else items_json([self.shelf.link(each, at)])[1:-1]
-            for at, each in enumerate(placed, start=1)
+        n, changed = self._n_prepared, self.changed
+        beginnings: list[bytes | memoryview] = [
+            self._data[self._heads[each.row] : self._heads[each.row + 1]]
+            if each.row < n and each.row not in changed
+            else fragment(self.shelf.link(each, 0))
+            for each in placed
         ]
-        return b"[%b]" % b",".join(links)
+        return joined(beginnings, [each.score for each in placed], [each.origin for each in placed])
 
     def _compose(
         self, row: int | None, now: datetime, k: int, exclude: Collection[str], slate: int
@@ -322,7 +357,7 @@ class Answers:
                 tail = self.shelf.packed(row, placed, chances, self.seal.key, brought)
             composed = self.items(placed), tail
             if not exclude:
-                keep(self._composed, key, composed, at_most=MAX_COMPOSED)
+                self._composed.keep(key, composed, KEPT_BYTES + len(composed[0]))
         return composed
 
     def of_id(self, id: str, now: datetime, *, k: int) -> Sent:

@@ -97,6 +97,10 @@ def cached(body: bytes, tag: bytes, headers: Headers) -> Reply:
     return json_reply(200, body, (b"etag", tag), CACHED, OPEN)
 
 
+# ``lines`` of a reply that caches may keep, but for the length of its body and its tag.
+CACHED_LINES = lines(cached(b"", b"%b", ())).replace(b"length: 0", b"length: %d")
+
+
 def matches(named: bytes, tag: bytes) -> bool:
     """Does ``If-None-Match`` name the tag? Weak comparison, as RFC 9110 asks for here."""
     tags = [part.strip().removeprefix(b"W/") for part in named.split(b",")]

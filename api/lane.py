@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import time
 
+from recommender_api.answers import Ready
 from recommender_api.http import Headers, lines
 from recommender_api.metrics import Metrics
-from recommender_api.related import Related
+from recommender_api.related import Related, reply_of
 
 Header = tuple[bytes, bytes]
 
@@ -42,19 +43,15 @@ class Lane:
             self._given = given
             written = b"".join([b"%b: %b\r\n" % each for each in given])
             self._beginnings = {status: line + written for status, line in STATUS.items()}
-        ready = self.related.ready(query)
-        if ready is None or named:
-            return self._made(query, named, since)
-        self.related.sent(ready, since)
-        self.metrics.took("related", 200, since)
-        return b"".join((self._beginnings[200], ready.lines, ready.body))
-
-    def _made(self, query: bytes, named: Headers, since: float) -> bytes | None:
         try:
-            reply = self.related.at_once(query, named)
+            found = self.related.at_once(query, named)
         except Exception:  # noqa: BLE001 - the long way comes to it too, and has an answer to it
             return None
-        if reply is None or reply.status not in self._beginnings:
+        if found is None:
             return None
+        if isinstance(found, Ready) and not named:
+            self.metrics.took("related", 200, since)
+            return b"".join((self._beginnings[200], found.lines, found.body))
+        reply = reply_of(found, named)
         self.metrics.took("related", reply.status, since)
         return b"".join((self._beginnings[reply.status], lines(reply), reply.body))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from recommender.articles.addresses import Found
@@ -21,7 +22,7 @@ from recommender.events.slate_token import N_VARIANTS
 from recommender.fields import MAX_ID_CHARACTERS
 from recommender_api.answers import Answers, Ready, tag_of
 from recommender_api.experiments import Trial
-from recommender_api.http import Headers, Reply, cached, check_key, lines, not_stored
+from recommender_api.http import CACHED_LINES, Headers, Reply, cached, check_key, not_stored
 from recommender_api.live import Live, Round, Watcher
 from recommender_api.metrics import Metrics
 from recommender_api.schemas import Refusal
@@ -36,13 +37,17 @@ MAX_EXCLUDED = 200
 # A page that nobody knows waits so long for the store, which may have met it a moment ago.
 CONSULT_SECONDS = 0.25
 
+NOBODY: frozenset[str] = frozenset()
+# How nearly all ask: understood in a fifth of the time.
+USUAL = re.compile(
+    rb"id=([0-9A-Za-z._~%:/-]+)(?:&k=([0-9]{1,2}))?(?:&variant=([0-9]{1,2}))?"
+).fullmatch
 # Parameters that may be given once, and how long texts may be.
 SINGLE = ("id", "url", "k", "variant")
 LONGEST = {"id": MAX_ID_CHARACTERS, "url": MAX_URL_CHARACTERS}
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A query, parsed; either ``id`` or ``url`` is given."""
 
     id: str | None
@@ -74,15 +79,15 @@ class Related:
 
     async def __call__(self, query: bytes, headers: Headers) -> Reply:
         """The reply; ``Refusal`` if the query makes no sense or nothing is live."""
-        reply = self.at_once(query, headers)
-        if reply is not None:
-            return reply
+        made = self.at_once(query, headers)
+        if made is not None:
+            return reply_of(made, headers)
         # Perhaps the article came a moment ago and the store knows of it.
         await self._consulted()
         asked, since = parse(query, explainable=bool(self.admin_key)), time.perf_counter()
         answers = self.live.current()
         found = answers.find(id=asked.id, url=asked.url)
-        return self._about(answers, asked, found, query, headers, since)
+        return reply_of(self._about(answers, asked, found, query, since), headers)
 
     def ready(self, query: bytes) -> Ready | None:
         """The answer that is kept for a query, if it holds now."""
@@ -98,12 +103,12 @@ class Related:
         if ready.arm:
             self.live.latencies.took(ready.arm, time.perf_counter() - since)
 
-    def at_once(self, query: bytes, headers: Headers) -> Reply | None:
-        """The reply as ``__call__`` has it; None if it takes a look into the store."""
+    def at_once(self, query: bytes, headers: Headers) -> Ready | Reply | None:
+        """What ``__call__`` replies; None if it takes a look into the store."""
         since = time.perf_counter()
         if (ready := self.ready(query)) is not None:
             self.sent(ready, since)
-            return cached(ready.body, ready.tag, headers)
+            return ready
         answers = self.live.current()
         asked = parse(query, explainable=bool(self.admin_key))
         if asked.explain:
@@ -111,24 +116,18 @@ class Related:
         found = answers.find(id=asked.id, url=asked.url)
         if found.row is None or found.assumed:
             return None
-        return self._about(answers, asked, found, query, headers, since)
+        return self._about(answers, asked, found, query, since)
 
     def _about(
-        self,
-        answers: Answers,
-        asked: Asked,
-        found: Found,
-        query: bytes,
-        headers: Headers,
-        since: float,
-    ) -> Reply:
+        self, answers: Answers, asked: Asked, found: Found, query: bytes, since: float
+    ) -> Ready | Reply:
         """The reply about the page that was found, to a query that came at ``since``."""
         trial = self.live.trial
         if trial is not None and asked.variant is not None and found.row is not None:
-            reply = self._tried(answers, trial, asked, asked.variant, found, query, headers)
+            reply = self._tried(answers, trial, asked, asked.variant, found, query)
             self.live.latencies.took(trial.label_of(asked.variant), time.perf_counter() - since)
             return reply
-        return self._plain(answers, asked, found, query, headers)
+        return self._plain(answers, asked, found, query)
 
     def _tried(
         self,
@@ -138,8 +137,7 @@ class Related:
         variant: int,
         found: Found,
         query: bytes,
-        headers: Headers,
-    ) -> Reply:
+    ) -> Ready | Reply:
         """The reply to a view of a page while an experiment runs."""
         row, now = found.rows[0], self.clock()
         id = answers.shelf.id_of(row)
@@ -160,11 +158,10 @@ class Related:
             return not_stored(trial.explained(id, variant, body, now))
         if sent.is_spare:
             return not_stored(body)
-        tag = tag_of(body)
-        if not outside and not asked.exclude and all(each.is_steady(id) for each in trial.answers):
-            arm = trial.label_of(variant)
-            trial.ready.keep(query, _ready(body, tag, is_fallback=is_fallback, arm=arm, drawn=True))
-        return cached(body, tag, headers)
+        ready = _ready(body, is_fallback=is_fallback, drawn=True, arm=trial.label_of(variant))
+        if not outside and not asked.exclude and answers.is_steady(row):
+            trial.ready.remember(query, ready)
+        return ready
 
     async def _consulted(self) -> bool:
         """Has the thread that watches the store looked into it just now? All who wait share one
@@ -185,9 +182,7 @@ class Related:
             return False
         return True
 
-    def _plain(
-        self, answers: Answers, asked: Asked, found: Found, query: bytes, headers: Headers
-    ) -> Reply:
+    def _plain(self, answers: Answers, asked: Asked, found: Found, query: bytes) -> Ready | Reply:
         """The reply outside an experiment."""
         now, row, exclude = self.clock(), found.row, asked.exclude
         if row is None:
@@ -201,15 +196,20 @@ class Related:
             return not_stored(sent.body())
         body, is_fallback = sent.body(), sent.is_fallback
         self.metrics.answered(is_fallback=is_fallback)
-        tag = tag_of(body)
-        if not asked.exclude and answers.is_steady(answers.shelf.id_of(row)):
-            drawn = asked.variant is not None
-            answers.ready.keep(query, _ready(body, tag, is_fallback=is_fallback, drawn=drawn))
-        return cached(body, tag, headers)
+        ready = _ready(body, is_fallback=is_fallback, drawn=asked.variant is not None)
+        if not asked.exclude and answers.is_steady(row):
+            answers.ready.remember(query, ready)
+        return ready
 
 
-def _ready(body: bytes, tag: bytes, *, is_fallback: bool, drawn: bool, arm: str = "") -> Ready:
-    return Ready(lines(cached(body, tag, ())), body, tag, is_fallback, drawn, arm)
+def _ready(body: bytes, *, is_fallback: bool, drawn: bool, arm: str = "") -> Ready:
+    tag = tag_of(body)
+    return Ready(CACHED_LINES % (len(body), tag), body, tag, is_fallback, drawn, arm)
+
+
+def reply_of(found: Ready | Reply, headers: Headers) -> Reply:
+    """The reply to a request with these headers."""
+    return found if isinstance(found, Reply) else cached(found.body, found.tag, headers)
 
 
 def parse(query: bytes, *, explainable: bool = False) -> Asked:
@@ -219,6 +219,14 @@ def parse(query: bytes, *, explainable: bool = False) -> Asked:
     >>> parse(b"id=knee%2Fclick&exclude=salt&utm_source=mail").id
     'knee/click'
     """
+    plain = USUAL(query)
+    if plain is not None:
+        id, k, variant = plain.groups()
+        text = _plain(id.decode())
+        if len(text) <= MAX_ID_CHARACTERS and (k is None or 1 <= int(k) <= MAX_K):
+            n_links = DEFAULT_K if k is None else int(k)
+            drawn = None if variant is None else int(variant)
+            return Asked(text, None, n_links, NOBODY, False, drawn)
     if len(query) > MAX_QUERY_BYTES:
         raise Refusal(414, "query_too_long", f"A query has at most {MAX_QUERY_BYTES} bytes.")
     fields: dict[str, list[str]] = {}
@@ -241,7 +249,7 @@ def parse(query: bytes, *, explainable: bool = False) -> Asked:
         id=given["id"][0] if "id" in given else None,
         url=given["url"][0] if "url" in given else None,
         k=_number("k", given["k"][0], 1, MAX_K) if "k" in given else DEFAULT_K,
-        exclude=frozenset(fields["exclude"]) - {""} if "exclude" in fields else frozenset(),
+        exclude=frozenset(fields["exclude"]) - {""} if "exclude" in fields else NOBODY,
         explain=explainable and _truth(fields.get("explain", ["false"])[0]),
         variant=_number("variant", given["variant"][0], 0, N_VARIANTS - 1)
         if "variant" in given

@@ -1,5 +1,5 @@
-"""The web process: requests per second of a prepared list beside the same answer by FastAPI's
-own way and beside a bare ASGI application, in one process, without a network.
+"""The web process: requests per second of a list beside the same answer by FastAPI's own way and
+beside a bare ASGI application, in one process, without a network; and over sockets (``sockets``).
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.corpus import synthetic, table
+from benchmarks.sockets import over_sockets
 from recommender.articles.article import Article
 from recommender.articles.batch import Batch
 from recommender.bundle import experiments
+from recommender.bundle.answer_bytes import items_json
 from recommender.config import Settings
 from recommender.lists.arms import INTERLEAVED, SPLIT, Arm, Experiment
 from recommender.store.database import Store
@@ -51,7 +53,7 @@ def run() -> None:
             for n in np.random.default_rng(0).integers(0, N_ARTICLES, N_REQUESTS)
         ]
         new = list(dict.fromkeys(queries))
-        body = bundle.lists.answers.bytes_at(0)
+        body = items_json(bundle.lists.related(0))
         bare = asyncio.run(_rate(_bare(body), queries))
         first = asyncio.run(_rate(app, new))
         fast = asyncio.run(_rate(app, queries))
@@ -69,6 +71,7 @@ def run() -> None:
         for number in range(200):
             bundle.related_to_text(titles[number], bodies[number] + " new")
         text = (time.perf_counter() - start) / 200
+        over_sockets(Path(folder), database, [f"article%2F{n}" for n in range(N_ARTICLES)])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     table(
         ("GET /v1/related, no network", "requests/s", "beside FastAPI's way"),

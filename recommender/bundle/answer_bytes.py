@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
+from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any
 
@@ -11,9 +13,9 @@ from recommender.bundle.arrays import Pieces
 from recommender.bundle.composition import BEST_SLATE, Link, Placed
 from recommender.bundle.published import Prepared
 
-# What is written down of an article: the links that its page gets when it asks for the usual ten,
-# the beginning of a link to it, and what a token holds of these links.
-PREPARED = ("answers", "fragments", "tails")
+# What is written down of an article: the beginning of a link to it, and what a token holds of the
+# links that its page gets when it asks for the usual ten.
+PREPARED = ("fragments", "tails")
 # The fields of a link in their order on the wire: what is the same in every list comes first.
 OF_ARTICLE = ("id", "url", "title", "teaser", "image", "published_at", "language")
 OF_PLACE = ("position", "score", "origin")
@@ -22,38 +24,59 @@ OF_PLACE = ("position", "score", "origin")
 def ready(lists: Prepared) -> dict[str, Pieces]:
     """``PREPARED`` of every article."""
     rows = [prepared_bytes(lists, row) for row in range(len(lists.stub))]
-    columns = zip(*rows, strict=True) if rows else ((), (), ())
+    columns = zip(*rows, strict=True) if rows else ((), ())
     return {name: Pieces.of(column) for name, column in zip(PREPARED, columns, strict=True)}
 
 
-def prepared_bytes(lists: Prepared, row: int) -> tuple[bytes, bytes, bytes]:
-    """``PREPARED`` of one article; no list nor token for the page of a stub."""
+def prepared_bytes(lists: Prepared, row: int) -> tuple[bytes, bytes]:
+    """``PREPARED`` of one article; no token for the page of a stub."""
     beginning = fragment(lists.link(Placed(row, 0.0, ""), 0))
     if lists.stub[row]:
-        return b"", beginning, b""
-    placed = lists.composed(row)
-    tail = lists.tail(row, placed, BEST_SLATE, lambda at: int(lists.keys[at]))
-    return items_json(lists.links(placed)), beginning, tail
+        return beginning, b""
+    tail = lists.tail(row, lists.composed(row), BEST_SLATE, lambda at: int(lists.keys[at]))
+    return beginning, tail
 
 
 def fragment(link: Link) -> bytes:
     """The beginning of a link in an answer, which is the same in every list.
 
-    >>> link = Link("knee", None, "Knees", "", 2, 0.25, "text")
-    >>> fragment(link) + ending(link.position, link.score, link.origin)
+    >>> fragment(Link("knee", None, "Knees", "", 2, 0.25, "text"))
     b'{"id":"knee","url":null,"title":"Knees","teaser":"","image":null,"published_at":null,\
-"language":null,"position":2,"score":0.25,"origin":"text"}'
+"language":null'
     """
     return as_json({name: getattr(link, name) for name in OF_ARTICLE})[:-1]
 
 
-def ending(position: int, score: float, origin: str) -> bytes:
-    """The end of a link in an answer."""
-    if not isfinite(score):
-        raise ValueError(f"{score} is no score")
-    return b',"position":%d,"score":%b,"origin":"%b"}' % (
-        position, repr(round(score, 6)).encode(), origin.encode()
-    )  # fmt: skip
+def joined(
+    fragments: Sequence[bytes | memoryview], scores: Sequence[float], origins: Sequence[str]
+) -> bytes:
+    """The links of an answer, of their beginnings and what is theirs in this list.
+
+    >>> link = Link("knee", None, "Knees", "", 1, 0.25, "text")
+    >>> joined([fragment(link)], [link.score], [link.origin]) == items_json([link])
+    True
+    """
+    if not scores:
+        return b"[]"
+    if not all(map(isfinite, scores)):
+        raise ValueError(f"{scores} are no scores")
+    # All at once: a third of the time that a call for each takes.
+    written = repr([round(score, 6) for score in scores])[1:-1].encode().split(b", ")
+    parts: list[bytes | memoryview] = [b""] * (3 * len(fragments))
+    parts[0::3], parts[1::3] = fragments, written
+    parts[2::3] = map(_encoded, origins)
+    return _form(len(fragments)) % tuple(parts)
+
+
+@cache
+def _encoded(origin: str) -> bytes:
+    return origin.encode()
+
+
+@cache
+def _form(n_links: int) -> bytes:
+    places = [b'%%b,"position":%d,"score":%%b,"origin":"%%b"}' % at for at in range(1, n_links + 1)]
+    return b"[%b]" % b",".join(places)
 
 
 def as_record(link: Link) -> dict[str, Any]:
@@ -68,7 +91,12 @@ def items_json(links: Iterable[Link]) -> bytes:
 
 def head_json(article_id: str | None, model: str, slate: str | None) -> bytes:
     """An answer up to its links."""
-    return as_json({"article_id": article_id, "model": model, "slate": slate})[:-1]
+    return b'{"article_id":%b,"model":%b,"slate":%b' % (*map(_text, (article_id, model, slate)),)
+
+
+def _text(value: str | None) -> bytes:
+    """``as_json`` of a text, in a tenth of its time."""
+    return b"null" if value is None else encode_basestring(value).encode()
 
 
 def guessed(head: bytes, assumed: str) -> bytes:

@@ -28,6 +28,8 @@ from recommender.lists.arms import (
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import DEPTH
 
+# Articles whose row in the other arm is known, some 100 bytes each; not tuned.
+MAX_ROWS = 20_000
 # Why a link stands in a slate whoever's turn it is.
 BY_NO_ARM = ("pinned", "fallback")
 # Both arms' links in order, by the number that near-duplicates and namesakes share, of which a
@@ -73,6 +75,7 @@ class Mixture:
         # The different slates that the variants show, with how many show each.
         self.shows = Counter(shown)
         self.by_variant = tuple(shown)
+        self._rows: dict[int, int | None] = {}
         self._place = {each: place for place, each in enumerate(self.shows)}
 
     def rows(self, id: str) -> tuple[int, ...] | None:
@@ -87,8 +90,11 @@ class Mixture:
         hundred variants show the same link at that place, 0 where the slate has ended.
         """
         listed: dict[int, Listed] = {}
+        # A page's slates hold the same few articles.
+        names: dict[tuple[int, int], str] = {}
         slates = [
-            self._ids(shown, self.composed(rows, shown, asked, listed)[0]) for shown in self.shows
+            self._ids(shown, self.composed(rows, shown, asked, listed)[0], names)
+            for shown in self.shows
         ]
         agree: Counter[tuple[int, str]] = Counter()
         for ids, n in zip(slates, self.shows.values(), strict=True):
@@ -106,9 +112,17 @@ class Mixture:
         brought = self._brought(rows, shown, placed, asked)
         return Sent(self._label(shown, teams), placed, chances, brought)
 
-    def _ids(self, shown: Shown, placed: Sequence[Placed]) -> list[str]:
-        shelf = self.shelves[shown.arm]
-        return [shelf.id_of(each.row) for each in placed]
+    def _ids(
+        self, shown: Shown, placed: Sequence[Placed], names: dict[tuple[int, int], str]
+    ) -> list[str]:
+        """The ids of a slate; ``names`` are those of its arm and row that are known already."""
+        ids = []
+        for each in placed:
+            key = shown.arm, each.row
+            if key not in names:
+                names[key] = self.shelves[shown.arm].id_of(each.row)
+            ids.append(names[key])
+        return ids
 
     def composed(
         self,
@@ -170,7 +184,7 @@ class Mixture:
         others = [
             each._replace(row=known)
             for each in second.prepared(rows[1], slate, at_most=at_most)
-            if (known := first.find(second.id_of(each.row))) is not None
+            if (known := self._in_first(each.row)) is not None
         ]
         left_out = {*map(first.find, exclude)}
         one, two = (
@@ -178,6 +192,15 @@ class Mixture:
             for part in (mine, others)
         )
         return one, two
+
+    def _in_first(self, row: int) -> int | None:
+        """The row in the first arm of an article of the second."""
+        if row not in self._rows:
+            if len(self._rows) >= MAX_ROWS:
+                self._rows.clear()
+            first, second = self.shelves
+            self._rows[row] = first.find(second.id_of(row))
+        return self._rows[row]
 
     def _label(self, shown: Shown, teams: str) -> str:
         experiment = self.experiment

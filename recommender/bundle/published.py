@@ -403,9 +403,15 @@ class Prepared(Shelf):
     def prepared(
         self, row: int, slate: int = BEST_SLATE, *, at_most: int | None = None
     ) -> list[Placed]:
+        if slate == BEST_SLATE:
+            best = slice(at_most)
+            numbers = self.items[row, best].tolist()
+            names = map(ORIGINS.__getitem__, self.origins[row, best].tolist())
+            listed = [*map(Placed, numbers, self.scores[row, best].tolist(), names)]
+            return [each for each in listed if each.row != EMPTY] if EMPTY in numbers else listed
         items, scores = self.items[row].tolist(), self.scores[row].tolist()
         origins = self.origins[row].tolist()
-        order: list[int] = [] if slate == BEST_SLATE else self.slates[row, slate - 1].tolist()
+        order: list[int] = self.slates[row, slate - 1].tolist()
         depth = len(order)
         if at_most is None or at_most > depth:
             order += [slot for slot in range(len(items)) if slot not in order]
@@ -494,7 +500,6 @@ class Lists(Prepared):
     of (``answer_bytes.ready``), by row; and the ``folder``, None before it is published.
     """
 
-    answers: Annotated[Pieces, BY_ARTICLE]
     fragments: Annotated[Pieces, BY_ARTICLE]
     tails: Annotated[Pieces, BY_ARTICLE]
     folder: Path | None = None

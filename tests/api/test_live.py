@@ -103,7 +103,7 @@ BREAKAGES: dict[str, Callable[[Path], object]] = {
     # Sealed again, so that every sum is right.
     "lists_items.npy: holds 9999": with_values("lists_items", 9999),
     "lists_scores.npy: holds nan": with_values("lists_scores", float("nan")),
-    "lists_answers_data.npy: what stands": with_values("lists_answers_data", 65),
+    "lists_fragments_data.npy: what stands": with_values("lists_fragments_data", 65),
     "a bundle is called as its folder": with_about(name="20990101-000000-aaaaaa"),
 }
 
@@ -337,8 +337,8 @@ def test_nothing_is_replaced_when_nothing_has_changed(live: Live):
 
 def test_what_is_remembered_is_bounded(live: Live, monkeypatch: pytest.MonkeyPatch):
     """Whatever is asked for: a list is composed anew once so many others were."""
-    monkeypatch.setattr("recommender_api.answers.MAX_COMPOSED", 4)
     answers, n_composed = live.current(), 0
+    monkeypatch.setattr(answers._composed, "half", 2_000)
     shelf = type(answers.shelf)
     composed = shelf.composed
 

@@ -36,8 +36,11 @@ from recommender.bundle.published import Lists
 from recommender.config import Settings
 from recommender.store.database import Store
 from recommender.training.pipeline import Options, build
-from recommender_api.answers import tag_of
+from recommender_api.answers import Recent, tag_of
 from recommender_api.app import Api, create_app
+from recommender_api.http import CACHED_LINES, cached, lines
+from recommender_api.related import parse
+from recommender_api.schemas import Refusal
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +95,7 @@ def test_a_known_article_gets_its_prepared_list(client: Client, lists: Lists, id
     answer = client.get("/v1/related", params={"id": id})
 
     assert answer.status_code == 200
-    assert answer.content.endswith(b'"items":' + lists.answers.bytes_at(lists.row(id)) + b"}")
+    assert answer.content.endswith(b'"items":' + items_json(lists.related(lists.row(id))) + b"}")
     assert answer.json()["article_id"] == id
 
 
@@ -370,7 +373,7 @@ def test_a_rule_for_another_page_changes_nothing(client_of: Any, lists: Lists):
 
     answer = client.get("/v1/related?id=knee-1")
 
-    prepared = lists.answers.bytes_at(lists.row("knee-1"))
+    prepared = items_json(lists.related(lists.row("knee-1")))
     assert answer.content.endswith(b'"items":' + prepared + b"}")
 
 
@@ -934,3 +937,44 @@ def test_the_web_process_loads_what_it_serves_with_and_unpickles_nothing(models:
     assert not {name.partition(".")[2] for name in own} & {
         "bundle.bundle", "store.counts", "ranking", "text.kernels", "training", "text.neighbours",
     }  # fmt: skip
+
+
+# What is kept of answers
+
+
+def test_what_is_asked_for_stays_and_what_is_not_goes():
+    """In so many bytes."""
+    kept: Recent[int, str] = Recent(1_000)
+    for number in range(100):
+        kept.keep(number, f"{number}", 50)
+        assert kept.get(0) == "0"
+
+    assert len({**kept._new, **kept._old}) <= 20
+    assert kept.get(50) is None
+    assert kept.get(95) == "95"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["id=knee-1", "id=a%2Fb%20c", "id=a:b/c&k=7", "id=x&variant=07", "id=x&k=50&variant=99",
+     "id=%ff", "id=x&k=0", "id=x&k=51", "id=" + "a" * 2_001],
+)  # fmt: skip
+def test_usual_queries_are_understood_as_others(query: str):
+    """In another order, and with a parameter of others, they take the long way."""
+
+    def understood(text: str) -> object:
+        try:
+            return parse(text.encode())
+        except Refusal as exc:
+            return exc.code
+
+    first, *rest = query.split("&")
+
+    assert understood(query) == understood("&".join([*rest, first, "utm_source=mail"]))
+
+
+def test_headers_are_written_as_a_reply_has_them():
+    """Those of a list that may be kept are not put together each time."""
+    reply = cached(b"body", b'"tag"', ())
+
+    assert lines(reply) == CACHED_LINES % (4, b'"tag"')

@@ -119,7 +119,6 @@ TAMPERED: dict[str, tuple[Change, str]] = {
     "fewer": (with_array("lists_same", lambda a: a[1:]), "lists_same.npy: has a length of 59"),
     "no text": (with_values("lists_titles_data", 255), "lists_titles: holds no text"),
     "script": (with_script, "lists_addresses: holds 'javascript:"),
-    "answers": (with_values("lists_answers_data", 65), "lists_answers_data.npy: what stands"),
     "beginnings": (with_values("lists_fragments_data", 65), "lists_fragments_data.npy: what"),
     "tokens": (with_values("lists_tails_data", 1), "lists_tails_data.npy: what stands"),
 }

@@ -10,9 +10,9 @@ from sites import NOW, built, random_articles
 
 from recommender.articles.addresses import PageTable
 from recommender.articles.article import Article, stub_for
-from recommender.bundle.answer_bytes import items_json
+from recommender.bundle.answer_bytes import fragment, items_json, joined
 from recommender.bundle.bundle import MATRIX, Bundle
-from recommender.bundle.composition import DEFAULT_K
+from recommender.bundle.composition import DEFAULT_K, Link
 from recommender.bundle.matrix import matrix, texts_of
 from recommender.bundle.published import Lists
 from recommender.bundle.writer import N_POPULAR, popular
@@ -328,11 +328,29 @@ def test_rules_hold_for_new_texts(lists: Lists):
     assert "knee-2" not in found
 
 
-def test_prepared_answers_are_the_lists(lists: Lists):
-    """What a page gets at once is what looking up would give it."""
-    for row in range(len(lists.stub)):
-        expected = b"" if lists.stub[row] else items_json(lists.related(row))
-        assert lists.answers.bytes_at(row) == expected
+def test_a_list_is_joined_of_the_beginnings_of_its_links(lists: Lists):
+    """It is what looking up would give, in every slate."""
+    for row in lists.pages_with_lists():
+        for slate in range(lists.share + 1):
+            placed = lists.composed(row, slate=slate)
+            found = joined(
+                [lists.fragments.bytes_at(each.row) for each in placed],
+                [each.score for each in placed],
+                [each.origin for each in placed],
+            )
+            assert found == items_json(lists.related(row, slate=slate))
+
+
+@pytest.mark.parametrize("score", [0.0, 1e-7, 5e-5, 0.1234565, 1 / 3, 12.5, 123456.789, -0.25])
+def test_scores_are_written_as_json_has_them(score: float):
+    """Rounded to six digits, however small or large."""
+    links = [Link("knee", None, "Knees, %b", "", at, round(score, 6), "text") for at in (1, 2)]
+
+    found = joined([fragment(link) for link in links], [score, score], ["text", "text"])
+
+    assert found == items_json(links)
+    with pytest.raises(ValueError, match="no scores"):
+        joined([fragment(links[0])], [float("nan")], ["text"])
 
 
 def test_why_knows_the_links_of_the_list_alone(lists: Lists):

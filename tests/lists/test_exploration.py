@@ -439,7 +439,7 @@ def test_the_time_of_a_build_decides_the_deal(tmp_path: Path):
         later = build(store, tmp_path / "one", now=NOW.replace(second=1))
 
     def dealt(bundle: Bundle) -> list[bytes]:
-        names = ("lists_slates", "lists_items", "lists_answers_data")
+        names = ("lists_slates", "lists_items", "lists_tails_data")
         return [(bundle.folder / f"{name}.npy").read_bytes() for name in names]
 
     assert dealt(one) == dealt(same)
