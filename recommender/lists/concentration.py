@@ -101,7 +101,7 @@ def bounded(
     left = np.zeros_like(used)
     while True:
         stays = used & ~left
-        source, slot = np.nonzero(stays & (stays.cumsum(axis=1) <= depth))
+        source, slot = np.nonzero(stays & (stays.cumsum(axis=1, dtype=np.int16) <= depth))
         item = lists.items[source, slot]
         times = np.bincount(item)[item]
         over = times > ceiling

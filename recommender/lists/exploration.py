@@ -39,6 +39,8 @@ FACTOR, MORE = 2, 3
 ROUND = 20
 # Not tuned: one view in five. What it costs: benchmarks/README.md, "Exploration".
 DEFAULT_SHARE = 20
+# Articles whose slates are dealt together; bounds the memory, some 100 MB.
+BLOCK = 50_000
 BEST, EXPLORE = "best", "explore"
 
 
@@ -60,12 +62,14 @@ def explore(
     n, size = items.shape
     depth = min(DEPTH, size)
     random = np.random.default_rng(seed)
-    movable = (items != EMPTY) & (np.arange(size) < n_relevant[:, None]) & ~sensitive[:, None]
-    movable &= ~sensitive[np.where(items == EMPTY, 0, items)]
     n_rounds = -(-share // ROUND)
     slates = np.tile(np.arange(depth, dtype=np.uint8), (n, n_rounds * ROUND, 1))
-    for first in range(0, share, ROUND):
-        _deal(slates[:, first : first + ROUND], movable, random)
+    for start in range(0, n, BLOCK):
+        rows = slice(start, start + BLOCK)
+        movable = (items[rows] != EMPTY) & (np.arange(size) < n_relevant[rows, None])
+        movable &= ~sensitive[rows, None] & ~sensitive[np.maximum(items[rows], 0)]
+        for first in range(0, share, ROUND):
+            _deal(slates[rows, first : first + ROUND], movable, random)
     return slates[:, :share]
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY
 from recommender.demo import readers
 from recommender.events.slate_token import N_VARIANTS
+from recommender.lists import exploration
 from recommender.lists.exploration import (
     DEPTH,
     ROUND,
@@ -78,13 +80,15 @@ def test_what_every_exploring_slate_keeps(
     site: tuple[np.ndarray, np.ndarray, np.ndarray, int], seed: int
 ):
     """It is the best one with pairs swapped, of which the lower stands no lower than the upper
-    reaches; what is not relevant, sensitive, empty or on a sensitive page is in none.
+    reaches; what is not relevant, sensitive, empty or on a sensitive page is in none. Dealt in
+    blocks of three articles.
     """
     items, relevant, sensitive, share = site
     n, size = items.shape
     depth = min(DEPTH, size)
 
-    found = explore(items, relevant, sensitive, share=share, seed=seed)
+    with patch.object(exploration, "BLOCK", 3):
+        found = explore(items, relevant, sensitive, share=share, seed=seed)
 
     assert found.shape == (n, share, depth)
     for row in range(n):
