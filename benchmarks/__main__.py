@@ -33,12 +33,14 @@ from benchmarks import (
     subjects,
     teaching,
     texts,
+    vectorising,
     weights,
     worlds,
 )
 
 BENCHMARKS = {
     "speed": speed.run,
+    "vectorising": vectorising.run,
     "serving": serving.run,
     "events": events.run,
     "quality": quality.run,

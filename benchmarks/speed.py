@@ -18,7 +18,7 @@ from sklearn.neighbors import NearestNeighbors
 from benchmarks.corpus import synthetic, table, timed
 from recommender.bundle.bundle import load_bundle
 from recommender.demo.prepare import sample_site
-from recommender.text import kernels, neighbours, tfidf
+from recommender.text import kernels, neighbours, tfidf, vectorising
 
 N_ARTICLES = 10_000
 K = 50
@@ -83,7 +83,7 @@ def _reading() -> None:
     titles, bodies = synthetic(N_ARTICLES)
     nothing: set[int] = set()
     ours, text = timed(
-        lambda: tfidf.fit([tfidf.count_block(titles, bodies, nothing)], titles, np.zeros(0))
+        lambda: tfidf.fit([vectorising.count_block(titles, bodies, nothing)], titles, np.zeros(0))
     )
     texts = [f"{title} {body}" for title, body in zip(titles, bodies, strict=True)]
     peer, _ = timed(lambda: TfidfVectorizer(sublinear_tf=True).fit_transform(texts))

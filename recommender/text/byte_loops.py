@@ -135,18 +135,48 @@ def chunks(text, heads):  # type: ignore[no-untyped-def]  # pragma: no cover - c
     numbers = np.empty((size + 1) // 2, dtype=np.int32)
     begins = np.zeros((size + 1) // 2, dtype=np.bool_)
     ends = np.zeros(len(heads) - 1, dtype=np.int64)
+    # Room for as many as there can be, of which hardly any is touched.
     pool = np.empty(2 * size + 2, dtype=np.uint8)
-    # Room for as many as there can be, of which hardly any is touched: arrays that are replaced
-    # within a loop make it ten times as slow.
     starts = np.empty((size + 1) // 2, dtype=np.int64)
     hashes = np.empty((size + 1) // 2, dtype=np.uint64)
     plain = np.empty((size + 1) // 2, dtype=np.bool_)
-    n_slots = 1 << 12
-    while n_slots <= size // 2 + 1:
-        n_slots *= 2
-    table = np.full(n_slots, -1, dtype=np.int32)
-    n, n_different, filled = 0, 0, 0
-    for row in range(len(heads) - 1):
+    table = np.full(1 << 14, -1, dtype=np.int32)
+    so_far = np.zeros(3, dtype=np.int64)
+    row = 0
+    while True:
+        row = _chunk_rows(
+            text, heads, row, numbers, begins, ends, pool, starts, hashes, plain, table, so_far
+        )
+        if row == len(heads) - 1:
+            break
+        table = np.full(4 * len(table), -1, dtype=np.int32)
+        for other in range(so_far[1]):
+            slot = np.int64(hashes[other] & np.uint64(len(table) - 1))
+            while table[slot] >= 0:
+                slot = (slot + 1) & (len(table) - 1)
+            table[slot] = other
+    n, n_different, filled = so_far
+    return (
+        numbers[:n].copy(),
+        begins[:n].copy(),
+        ends,
+        pool[:filled].copy(),
+        plain[:n_different].copy(),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _chunk_rows(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    text, heads, first_row, numbers, begins, ends, pool, starts, hashes, plain, table, so_far
+):
+    """Go on with ``chunks`` until the ``table`` may be too full for the text that comes next, whose
+    row is returned. A table that grew within a loop would make it ten times as slow.
+    """
+    n, n_different, filled = so_far
+    for row in range(first_row, len(heads) - 1):
+        if 2 * n_different + heads[row + 1] - heads[row] >= len(table):
+            so_far[0], so_far[1], so_far[2] = n, n_different, filled
+            return row
         at, end = heads[row], heads[row + 1] - 1
         new_line = True
         while at < end:
@@ -226,13 +256,8 @@ def chunks(text, heads):  # type: ignore[no-untyped-def]  # pragma: no cover - c
             new_line = False
             n += 1
         ends[row] = n
-    return (
-        numbers[:n].copy(),
-        begins[:n].copy(),
-        ends,
-        pool[:filled].copy(),
-        plain[:n_different].copy(),
-    )
+    so_far[0], so_far[1], so_far[2] = n, n_different, filled
+    return len(heads) - 1
 
 
 @njit(cache=True, nogil=True)

@@ -33,7 +33,7 @@ from recommender.text.terms import (
     without,
     words,
 )
-from recommender.text.titles import Forms, read_forms
+from recommender.text.titles import Forms, forms_of
 
 # How much of a link's score the likeness of the titles' subjects is, beside the likeness of the
 # texts: a title of a known kind names its subject, another may only allude to it
@@ -274,8 +274,10 @@ def fit(
     of_runs = np.array([is_run(term) for term in vocabulary], dtype=bool)
     idf[of_runs & (df == 1)] = 0
     idf = idf.astype(np.float32)
-    forms = read_forms(titles)
-    kind = np.array([forms.kind_of(title) for title in titles], dtype=np.int32)
+    titled = [words(title) for title in titles]
+    forms = forms_of(titled)
+    kind = np.array(forms.kinds_of(titled), dtype=np.int32)
+    del titled
     about = np.array([is_subject(term, forms.n_titles) for term in vocabulary], dtype=bool)
     # All is weighed block by block into arrays of the full size: of a large site there is room for
     # these, and for little beside them.

@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from recommender.candidates import EMPTY
 from recommender.text.terms import UNSPACED, words
@@ -55,7 +56,14 @@ class Forms:
 
     def form_of(self, title: str) -> list[str]:
         """The words of a title's kind, empty if it is of none."""
-        form = [word for word in words(title) if word in self.n_titles]
+        return self._form_within(words(title))
+
+    def kinds_of(self, rows: Iterable[Sequence[str]]) -> list[int]:
+        """The number of the kind of each title, given by its words."""
+        return [self.kinds.get(" ".join(self._form_within(row)), EMPTY) for row in rows]
+
+    def _form_within(self, row: Sequence[str]) -> list[str]:
+        form = [word for word in row if word in self.n_titles]
         while form and " ".join(form) not in self.kinds:
             form = _without_rarest(form, self.n_titles)
         return form
@@ -63,15 +71,20 @@ class Forms:
 
 def read_forms(titles: Collection[str]) -> Forms:
     """Find the forms that titles share."""
-    bar = max(MIN_TITLES, int(len(titles) ** 0.5))
-    rows = [tuple(words(title)) for title in titles]
-    n_titles = Counter(word for row in rows for word in set(row))
+    return forms_of([words(title) for title in titles])
+
+
+def forms_of(rows: Sequence[Sequence[str]]) -> Forms:
+    """The same of titles that are given by their words."""
+    bar = max(MIN_TITLES, int(len(rows) ** 0.5))
+    n_titles = Counter(chain.from_iterable(map(set, rows)))
     frequent = {word for word, n in n_titles.items() if n >= bar}
     # Of each title the rarest word is most likely its subject.
     subject = [_subject(row, n_titles) for row in rows]
+    asked = {name for name in subject if name is not None and n_titles[name] > 1}
     beside: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        rare = [word for word in set(row) if not word.isdecimal()]
+        rare = asked.intersection(row)
         beside.update(
             (word, other)
             for word in frequent.intersection(row)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -139,8 +139,8 @@ def count_block(
     tables = _terms_of(chunks, numbers)
     titled, counts, flags = _title_terms(titles, beginnings, numbers)
     # From here on terms go by their place in the order of the vocabulary.
-    vocabulary = sorted(numbers)
-    place = np.empty(len(vocabulary), dtype=np.int32)
+    vocabulary = sorted(numbers.keys() - FUNCTION_WORDS)
+    place = np.zeros(len(numbers), dtype=np.int32)
     place[[numbers[term] for term in vocabulary]] = np.arange(len(vocabulary), dtype=np.int32)
     lengths, ids, counts, flags = byte_loops.count_rows(
         chunks.numbers, chunks.ends,
@@ -188,30 +188,51 @@ class Tables(NamedTuple):
 
 
 def _terms_of(chunks: Chunks, numbers: defaultdict[str, int]) -> Tables:
-    """What chunks are made of."""
-    word_number: defaultdict[str, int] = defaultdict()
+    """What chunks are made of; the terms are added to ``numbers``, which has none yet. Of a word
+    that is plain the number is the term's too, whether it is one or a function word.
+    """
+    # Nearly all are plain, and few of the others have names.
+    plain = [
+        chunk for chunk, is_plain in zip(chunks.different, chunks.plain, strict=True) if is_plain
+    ]
+    numbers.update(zip(plain, range(len(plain)), strict=True))
+    word_number = defaultdict(None, numbers)
     word_number.default_factory = word_number.__len__
-    words, names, pieces, terms_of = Ragged(), Ragged(), Ragged(), Ragged()
-    name_words: list[int] = []
-    for chunk, is_plain in zip(chunks.different, chunks.plain, strict=True):
-        if is_plain:
-            words.add((word_number[chunk],))
-            names.add(())
-            continue
-        words.add([word_number[word] for word in words_in(chunk)])
+    n_words = np.ones(len(chunks.different), dtype=np.int64)
+    n_names = np.zeros(len(chunks.different), dtype=np.int64)
+    are_plain = np.array(chunks.plain, dtype=bool)
+    names_within: list[int] = []
+    others: list[int] = []
+    pieces, terms_of = Ragged(), Ragged()
+    for at in np.flatnonzero(~are_plain).tolist():
+        chunk = chunks.different[at]
+        words = words_in(chunk)
+        others += [word_number[word] for word in words]
+        n_words[at] = len(words)
         found = COMPOUND.findall(chunk)
-        n_before = len(pieces.heads) - 1
-        names.add(range(n_before, n_before + len(found)))
-        name_words += [word_number[name.lower()] for name in found]
+        n_names[at] = len(found)
+        names_within += [word_number[name.lower()] for name in found]
         for name in found:
             pieces.add([numbers[each] for each in pieces_of(name) if each not in FUNCTION_WORDS])
-    for word in word_number:
+    word_heads = np.append(0, np.cumsum(n_words))
+    of_words = np.empty(word_heads[-1], dtype=np.int32)
+    is_of_plain = np.repeat(are_plain, n_words)
+    of_words[is_of_plain] = np.arange(len(plain), dtype=np.int32)
+    of_words[~is_of_plain] = others
+    for word in islice(word_number, len(plain), None):
         terms_of.add([numbers[term] for term in split(word) if term not in FUNCTION_WORDS])
+    heads, of_terms = terms_of.arrays()
+    are_terms = np.ones(len(plain), dtype=bool)
+    are_terms[[numbers[word] for word in FUNCTION_WORDS & {*plain}]] = False
+    plain_heads = np.append(0, np.cumsum(are_terms))
     return Tables(
-        words.arrays(),
-        terms_of.arrays(),
-        names.arrays(),
-        np.array(name_words, dtype=np.int32),
+        (word_heads, of_words),
+        (
+            np.append(plain_heads[:-1], plain_heads[-1] + heads),
+            np.append(np.flatnonzero(are_terms).astype(np.int32), of_terms),
+        ),
+        (np.append(0, np.cumsum(n_names)), np.arange(len(names_within), dtype=np.int32)),
+        np.array(names_within, dtype=np.int32),
         pieces.arrays(),
     )
 
