@@ -18,7 +18,7 @@ from sklearn.neighbors import NearestNeighbors
 from benchmarks.corpus import synthetic, table, timed
 from recommender.bundle.bundle import load_bundle
 from recommender.demo.prepare import sample_site
-from recommender.text import kernels, neighbours, tfidf, vectorising
+from recommender.text import compiled, neighbours, tfidf, vectorising
 
 N_ARTICLES = 10_000
 K = 50
@@ -51,7 +51,7 @@ def _scoring(models: Path) -> None:
         return scored
 
     alone = _processor_ms(one_by_one(wide, 200)) / 200
-    with mock.patch.object(kernels, "MANY_ROWS", 0):
+    with mock.patch.object(compiled, "MANY_ROWS", 0):
         woken = _processor_ms(one_by_one(wide, 200)) / 200
     table(
         (f"`score`, {N_CANDIDATES} pairs, warm", "ms of processor time", "ratio"),

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 try:
     from recommender.text.kernels import (
+        arrange,
+        compare,
         differences,
         forest_sums,
         gather,
         overlaps,
         pair_dots,
-        postings,
         propose,
         row_dots,
-        tile_top,
+        tile,
     )
 
     ARE_COMPILED = True
@@ -24,28 +25,30 @@ except ModuleNotFoundError as exc:
     if exc.name != "numba":
         raise
     from recommender.text.uncompiled import (
+        arrange,
+        compare,
         differences,
         forest_sums,
         gather,
         overlaps,
         pair_dots,
-        postings,
         propose,
         row_dots,
-        tile_top,
+        tile,
     )
 
     ARE_COMPILED = False
 
 __all__ = [
     "ARE_COMPILED",
+    "arrange",
+    "compare",
     "differences",
     "forest_sums",
     "gather",
     "overlaps",
     "pair_dots",
-    "postings",
     "propose",
     "row_dots",
-    "tile_top",
+    "tile",
 ]

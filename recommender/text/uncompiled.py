@@ -31,58 +31,109 @@ def _pieces(sizes: np.ndarray) -> Iterator[slice]:
         start = stop
 
 
-def postings(
+def arrange(
     indptr: np.ndarray,
     indices: np.ndarray,
     weights: np.ndarray,
-    first: int,
-    last: int,
+    subjects: np.ndarray,
+    number: np.ndarray,
+    n_common: int,
     n_terms: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows ``first..last`` turned round: for each term the rows that have it, counted from 0."""
-    entries = slice(indptr[first], indptr[last])
-    row = np.repeat(np.arange(last - first), np.diff(indptr[first : last + 1]))
-    order = np.argsort(indices[entries], kind="stable")
-    heads = np.concatenate([[0], np.cumsum(np.bincount(indices[entries], minlength=n_terms))])
-    return heads, row[order].astype(np.int32), weights[entries][order].astype(np.float32)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows ready to be compared: ``indptr``, ``split``, ``terms`` and ``weights``.
+
+    The terms of a row that many have (of a ``number`` below ``n_common``) stand before its
+    ``split``, the others behind it, and either in their order: first those of the text, then those
+    of the subject, which are ``number[n_terms:]``.
+    """
+    n = len(indptr) - 1
+    about = subjects > 0
+    sizes = np.diff(indptr)
+    rows = np.repeat(np.arange(n), sizes)
+    starts = np.concatenate([[0], np.cumsum(sizes + np.bincount(rows[about], minlength=n))])
+    split = starts[:-1].copy()
+    terms = np.empty(starts[-1], dtype=np.int32)
+    arranged = np.empty(starts[-1], dtype=np.float32)
+    for piece in _pieces(sizes):
+        entries = slice(indptr[piece.start], indptr[piece.stop])
+        also = about[entries]
+        row = np.concatenate([rows[entries], rows[entries][also]])
+        ids = np.concatenate([indices[entries], indices[entries][also] + n_terms])
+        weight = np.concatenate([weights[entries], subjects[entries][also]])
+        term = number[ids]
+        split[piece] += np.bincount(row[term < n_common] - piece.start, minlength=len(split[piece]))
+        order = np.lexsort((term >= n_common, row))
+        places = slice(starts[piece.start], starts[piece.stop])
+        terms[places], arranged[places] = term[order], weight[order]
+    return starts, split, terms, arranged
 
 
-def tile_top(
+def tile(
     indptr: np.ndarray,
-    indices: np.ndarray,
+    split: np.ndarray,
+    terms: np.ndarray,
     weights: np.ndarray,
-    heads: np.ndarray,
     columns: np.ndarray,
-    values: np.ndarray,
-    first: int,
-    last: int,
-    rows_from: int,
-    rows_to: int,
-    k: int,
+    n_common: int,
+    n_terms: int,
+) -> sparse.csr_array:
+    """Rows ``columns`` turned round, for ``compare``: terms by columns."""
+    rows = _rows(indptr, terms, weights, columns, n_terms)
+    return sparse.csr_array(rows.T)
+
+
+def _rows(
+    indptr: np.ndarray, terms: np.ndarray, weights: np.ndarray, rows: np.ndarray, n_terms: int
+) -> sparse.csr_array:
+    sizes = indptr[rows + 1] - indptr[rows]
+    entries, _ = expand(indptr[rows], sizes)
+    heads = np.concatenate([[0], np.cumsum(sizes)])
+    return sparse.csr_array((weights[entries], terms[entries], heads), shape=(len(rows), n_terms))
+
+
+def compare(
+    indptr: np.ndarray,
+    split: np.ndarray,
+    terms: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    later: bool,
+    tile: sparse.csr_array,
     best: np.ndarray,
-    score: np.ndarray,
+    least: np.ndarray,
+    others_best: np.ndarray,
+    others_least: np.ndarray,
 ) -> None:
-    """Merge the neighbours among articles ``first..last`` into each row's ``k`` best so far."""
-    n_terms = len(heads) - 1
-    turned = sparse.csr_array((values, columns, heads), shape=(n_terms, last - first))
-    step = max(1, PIECE // (last - first + k))
-    for start in range(rows_from, rows_to, step):
-        stop = min(start + step, rows_to)
-        entries = slice(indptr[start], indptr[stop])
-        own = (weights[entries], indices[entries], indptr[start : stop + 1] - indptr[start])
-        sums = (sparse.csr_array(own, shape=(stop - start, n_terms)) @ turned).toarray()
-        rows = np.arange(max(start, first), min(stop, last))
-        sums[rows - start, rows - first] = 0
-        # What was found before comes first: of equals the one with the smaller number stays.
-        likeness = np.concatenate([score[start:stop], sums], axis=1)
-        lowest = -np.partition(-likeness, k - 1, axis=1)[:, k - 1]
-        row, at = np.nonzero(likeness >= lowest[:, None])
-        rank = ranks(row, likeness[row, at], at)
-        row, at, rank = (each[rank <= k] for each in (row, at, rank))
-        known = np.minimum(at, k - 1)
-        item = np.where(at < k, best[start + row, known], first + at - k)
-        found = likeness[row, at]
-        best[start + row, rank - 1], score[start + row, rank - 1] = item, found
+    """Offer each row the columns of a ``tile``, and each column the rows if ``others_best`` is not
+    empty; if ``later`` only the columns behind the row. Both are numbers of rows, ``columns``
+    sorted.
+
+    ``best`` and ``others_best`` hold the ``k`` best keys of each, ``(n_rows, k)``, the smallest
+    first; ``least`` and ``others_least`` the likeness it takes to get in, as bits.
+    """
+    step = max(1, PIECE // (4 * (len(columns) + best.shape[1])))
+    for start in range(0, len(rows), step):
+        of = slice(start, start + step)
+        # In the order in which the terms of a row stand, in the precision of the weights.
+        sums = (_rows(indptr, terms, weights, rows[of], tile.shape[0]) @ tile).toarray()
+        here, there = rows[of, None].astype(np.int64), columns[None].astype(np.int64)
+        bits = sums.view(np.int32).astype(np.int64) << 32
+        bits[(there <= here) if later else (there == here)] = 0
+        _offer(best[of], least[of], bits, there)
+        if len(others_best):
+            _offer(others_best, others_least, bits.T, here.T)
+
+
+def _offer(best: np.ndarray, least: np.ndarray, bits: np.ndarray, items: np.ndarray) -> None:
+    """Put items into lists that they are better for; ``bits`` are ``(n_lists, n_items)``."""
+    rows = np.flatnonzero(bits.max(axis=1) >> 32 >= least)
+    keys = np.where(bits[rows] > 0, bits[rows] | (0x7FFFFFFF - items), 0)
+    k, both = best.shape[1], np.concatenate([best[rows], keys], axis=1)
+    both.partition(both.shape[1] - k, axis=1)
+    best[rows] = np.sort(both[:, -k:], axis=1)
+    # What shares no term has a likeness of 0, and the smallest above it has 1 as bits.
+    least[rows] = np.maximum(best[rows, 0] >> 32, 1)
 
 
 def _shared(

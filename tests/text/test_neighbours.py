@@ -1,16 +1,28 @@
 """Neighbours are exactly the nearest, and near-duplicates are what a reader would call so."""
 
-import numba
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, hstack, random_array, vstack
+from scipy.sparse import csr_array, random_array, vstack
 from sites import site_from
 
 from recommender.articles.article import Article
 from recommender.candidates import EMPTY
 from recommender.progress import Silent
+from recommender.text import kernels
 from recommender.text import neighbours as similarity
-from recommender.text.neighbours import near_duplicates, neighbours
+from recommender.text.neighbours import (
+    Tables,
+    block,
+    merge,
+    near_duplicates,
+    neighbours,
+    rows_of,
+    update,
+    whole,
+)
 from recommender.text.tfidf import Text
 from recommender.text.titles import Forms
 from recommender.training.pipeline import read_text
@@ -61,7 +73,7 @@ def brute_force(rows: csr_array, k: int) -> tuple[np.ndarray, np.ndarray]:
 def test_neighbours_are_the_nearest(monkeypatch: pytest.MonkeyPatch, n: int, tile: int, k: int):
     """Whatever the tiles, ties by the smaller number, more asked for than there are."""
     monkeypatch.setattr(similarity, "TILE", tile)
-    monkeypatch.setattr(similarity, "ROWS", 11)
+    monkeypatch.setattr(similarity, "BLOCK", 25)
     rows = random_rows(n, seed=n)
 
     items, cosines = neighbours(text_of(rows), k=k)
@@ -82,17 +94,133 @@ def test_an_article_is_no_neighbour_of_itself():
     assert (np.diff(cosines, axis=1) <= 0).all()
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one core only")
-def test_cores_make_no_difference():
-    """One and two threads: the same bytes."""
-    text = text_of(random_rows(400, seed=4))
-    found = []
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
-        found.append(neighbours(text, k=30))
+def same(found: Tables, expected: Tables) -> bool:
+    """The same bytes of items and likenesses."""
+    return all(a.tobytes() == b.tobytes() for a, b in zip(found, expected, strict=True))
 
-    assert np.array_equal(found[0][0], found[1][0])
-    assert np.array_equal(found[0][1], found[1][1])
+
+def rough_rows(n: int, *, seed: int) -> csr_array:
+    """Weights whose sums depend on the order of adding; a few terms are common, many rare."""
+    random = np.random.default_rng(seed)
+    chance = 1 / np.arange(2, 62)
+    table = random.random((n, 60)) * (random.random((n, 60)) < chance)
+    table[n // 2 : n // 2 + n // 8] = table[: n // 8]  # copies
+    return csr_array(table.astype(np.float32))
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3, 8])
+def test_threads_make_no_difference(monkeypatch: pytest.MonkeyPatch, jobs: int):
+    """The same bytes, however many take part and whichever comes first."""
+    text = text_of(rough_rows(300, seed=4))
+    alone = neighbours(text, k=30, jobs=1)
+    monkeypatch.setattr(similarity, "TILE", 16)
+    monkeypatch.setattr(similarity, "BLOCK", 40)
+
+    assert same(neighbours(text, k=30, jobs=jobs), alone)
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 2])
+def test_how_common_terms_are_held_makes_no_difference(
+    monkeypatch: pytest.MonkeyPatch, share: float
+):
+    """As a column with a place for each article, or as a list: the same neighbours."""
+    rows = rough_rows(200, seed=5)
+    monkeypatch.setattr(similarity, "COMMON", share)
+
+    items, cosines = neighbours(text_of(rows), k=20)
+
+    products = (rows.astype(np.float64) @ rows.T.astype(np.float64)).toarray()
+    np.fill_diagonal(products, 0)
+    best = -np.sort(-products, axis=1)[:, :20]
+    np.testing.assert_allclose(cosines, best, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        np.take_along_axis(products, np.maximum(items, 0), axis=1), best, rtol=1e-5, atol=1e-7
+    )
+
+
+def test_blocks_put_together_are_the_whole(monkeypatch: pytest.MonkeyPatch):
+    """Some rows among some columns, in any order, of arrays mapped from a file."""
+    monkeypatch.setattr(similarity, "TILE", 32)
+    rows = rows_of(text_of(rough_rows(160, seed=6)))
+    everything = whole(rows, k=12, jobs=1)
+    parts = np.array_split(np.arange(160), 4)
+
+    for asked in (np.arange(40, 90), np.array([159, 0, 77])):
+        tables = [block(rows, asked, among, k=12) for among in parts[::-1]]
+        expected = everything[0][asked], everything[1][asked]
+        assert same(merge(*tables, k=12), expected)
+        assert same(block(rows, asked, k=12), expected)
+
+
+def test_arrays_mapped_from_files_do(tmp_path: Path):
+    """Read-only, without a copy; what is compiled is compiled once for both."""
+    rows = rows_of(text_of(rough_rows(90, seed=7)))
+    mapped = {}
+    for name in ("indptr", "split", "terms", "weights"):
+        np.save(tmp_path / f"{name}.npy", getattr(rows, name))
+        mapped[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+    asked = np.arange(90)
+    expected = block(rows, asked, k=5)
+    n_versions = len(kernels.compare.signatures)
+
+    found = block(replace(rows, **mapped), asked, k=5)
+
+    assert same(found, expected)
+    assert len(kernels.compare.signatures) == n_versions
+
+
+@pytest.mark.parametrize("more", [0, 4])
+def test_what_changed_is_compared_alone(monkeypatch: pytest.MonkeyPatch, more: int):
+    """Changed, new and removed articles: the same as from scratch, with slots to spare or none."""
+    monkeypatch.setattr(similarity, "TILE", 32)
+    random = np.random.default_rng(8)
+    table = rough_rows(220, seed=8).toarray()
+    k, before = 10, whole(rows_of(text_of(csr_array(table[:200]))), k=10 + more)
+    gone, changed = random.choice(200, 6, replace=False), random.choice(200, 6, replace=False)
+    stays = np.setdiff1d(np.arange(200), gone)
+    number = np.full(200, EMPTY)
+    number[stays] = np.arange(len(stays))
+    after = np.concatenate([table[stays], table[200:]])
+    changed = np.setdiff1d(number[changed], [EMPTY])
+    after[changed] = after[changed][:, ::-1]
+    rows = rows_of(text_of(csr_array(after)))
+    items, scores = np.full((len(after), k + more), EMPTY), np.zeros((len(after), k + more))
+    items[: len(stays)] = np.where(before[0] == EMPTY, EMPTY, number[before[0]])[stays]
+    scores[: len(stays)] = before[1][stays]
+
+    new = np.concatenate([changed, np.arange(len(stays), len(after))])
+    found = update(rows, (items, scores), new, k=k)
+
+    expected = whole(rows, k=k)
+    assert np.array_equal(found[0], expected[0])
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-6)
+
+
+def test_a_table_too_narrow_cannot_be_updated():
+    """It may lack what belongs in the last places."""
+    rows = rows_of(text_of(rough_rows(30, seed=1)))
+
+    with pytest.raises(ValueError, match="3 neighbours does not hold 5"):
+        update(rows, whole(rows, k=3), np.array([1]), k=5)
+
+
+def test_an_error_on_one_thread_ends_the_work(monkeypatch: pytest.MonkeyPatch):
+    """And reaches the caller; the others stop at their next tile."""
+    monkeypatch.setattr(similarity, "TILE", 8)
+
+    class Interrupted(Silent):
+        steps = 0
+
+        def advance(self, steps: int = 1) -> None:
+            self.steps += steps
+            if self.steps == 3:
+                raise KeyboardInterrupt
+
+    progress = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        neighbours(text_of(rough_rows(400, seed=2)), k=4, jobs=2, progress=progress)
+
+    assert progress.steps < 20
 
 
 def test_a_site_without_words_has_no_neighbours():
@@ -170,23 +298,3 @@ def test_questions_about_one_thing_are_neighbours_without_a_word_in_common():
     site = site_from([Article(title, title, f"word{at}") for at, title in enumerate(titles)])
 
     assert (site.near[:10, 0] == np.arange(10, 20)).all()
-
-
-def test_a_large_site_is_searched_by_its_rarer_terms(monkeypatch: pytest.MonkeyPatch):
-    """Those found are the nearest by terms that few have, in the order of all terms."""
-    monkeypatch.setattr(similarity, "LARGE", 0)
-    random = np.random.default_rng(6)
-    rare = random_array((80, 200), density=0.03, format="csr", dtype=np.float32, rng=6)
-    common = csr_array(random.random((80, 3)).astype(np.float32))
-    rows = hstack([rare, common]).tocsr()
-
-    found, score = neighbours(text_of(rows), k=3)
-
-    searched, _ = brute_force(rare, 3)
-    products = np.asarray((rows @ rows.T).toarray())
-    for row in range(80):
-        assert set(found[row].tolist()) == set(searched[row].tolist())
-        used = found[row] != EMPTY
-        assert score[row][used] == pytest.approx(products[row, found[row][used]], rel=1e-5)
-        assert (np.diff(score[row]) <= 0).all()
-        assert used[: used.sum()].all()

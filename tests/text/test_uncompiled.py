@@ -63,23 +63,33 @@ def test_pairs_have_the_same_in_common(seed: int):
 
 @pytest.mark.usefixtures("piece")
 @pytest.mark.parametrize("levels", [3, 1_000])
-def test_neighbours_are_the_same(levels: int):
-    """Tile after tile, also where most are equally like (three levels of weights)."""
+@pytest.mark.parametrize("n_common", [0, 9, TERMS])
+def test_neighbours_are_the_same(levels: int, n_common: int):
+    """Tile after tile, for rows alone and for both, also where most are equally like."""
+    random = np.random.default_rng(5)
     indptr, indices, weights = rows(4)
     weights = np.ceil(weights * levels).astype(np.float32) / np.float32(levels)
+    subjects = np.where(random.random(len(weights)) < 0.3, weights, 0).astype(np.float32)
+    number = random.permutation(2 * TERMS).astype(np.int32)
     k, found = 5, []
     for module in (kernels, uncompiled):
-        best, score = np.full((N, k), -1, dtype=np.int32), np.zeros((N, k), dtype=np.float32)
-        for first, last in ((0, 25), (25, 50), (50, N)):
-            posts = module.postings(indptr, indices, weights, first, last, TERMS)
-            for start, stop in ((0, 41), (41, N)):
-                module.tile_top(
-                    indptr, indices, weights, *posts, first, last, start, stop, k, best, score
-                )
-        found.append((best.tobytes(), score.tobytes(), [part.tobytes() for part in posts]))
+        arrays = module.arrange(indptr, indices, weights, subjects, number, n_common, TERMS)
+        made = [each.tobytes() for each in arrays]
+        for both in (False, True):
+            best, least = np.zeros((N, k), dtype=np.int64), np.ones(N, dtype=np.int32)
+            for first, last in ((0, 25), (25, 50), (50, N)):
+                columns, to = np.arange(first, last, dtype=np.int32), slice(first, last)
+                posts = module.tile(*arrays, columns, n_common, 2 * TERMS)
+                others = (best[to], least[to]) if both else (best[:0], least[:0])
+                of = np.arange(last if both else N, dtype=np.int32)
+                own = slice(0, len(of))
+                module.compare(*arrays, of, columns, both, posts, best[own], least[own], *others)
+            made += [np.sort(best, axis=1).tobytes(), least.tobytes()]
+        found.append(made)
 
     assert found[0] == found[1]
-    assert (best >= 0).any()
+    assert found[0][-1] == found[0][-3]
+    assert (best > 0).any()
 
 
 @pytest.mark.usefixtures("piece")
