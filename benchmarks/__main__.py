@@ -43,6 +43,7 @@ BENCHMARKS = {
     "vectorising": vectorising.run,
     "serving": serving.run,
     "events": events.run,
+    "imports": events.imports,
     "quality": quality.run,
     "dates": dates.run,
     "subjects": subjects.run,
