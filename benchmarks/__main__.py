@@ -21,6 +21,7 @@ from benchmarks import (
     kills,
     learning,
     limits,
+    neighbours,
     notebooks,
     offpolicy,
     positions,
@@ -40,6 +41,7 @@ from benchmarks import (
 
 BENCHMARKS = {
     "speed": speed.run,
+    "neighbours": neighbours.run,
     "vectorising": vectorising.run,
     "serving": serving.run,
     "events": events.run,
