@@ -27,7 +27,8 @@ FILE = "recommender.toml"
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where things are. ``models_url`` is an object store by which bundles are shared, and
-    ``models`` then this machine's copies of them.
+    ``models`` then this machine's copies of them. ``work`` is where trainings keep what they have
+    done, a folder or a URL, by default beside ``models``; ``off`` if nothing is kept.
     A teaser that is made of a text has at most ``teaser`` characters.
     ``html_*`` are CSS selectors for pages that need a hint; without an
     ``admin_key``, what takes one does not exist. ``allowed_origins`` and ``trusted_proxies`` are
@@ -53,6 +54,7 @@ class Settings:
     database: str = "sqlite:///recommender.db"
     models: Path = Path("models")
     models_url: str = ""
+    work: str = ""
     editorial: Path = Path("editorial.csv")
     admin_key: str = field(default="", repr=False)
     signing_key: str = field(default="", repr=False)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from recommender.store.counts_file import LogCounts
     from recommender.store.database import Store
     from recommender.training.pipeline import Options
+    from recommender.training.work import Work
 
 
 SLOWER = (
@@ -117,6 +118,12 @@ def validate(as_json: bool) -> int:
 @click.command("train")
 @click.option("--until", type=moment, metavar="TS", help="leave out views from then on")
 @click.option("--jobs", type=COUNT, default=2, metavar="N", help="processes")
+@click.option(
+    "--cluster",
+    metavar="URL",
+    help="run on dask://HOST:PORT or spark://HOST:PORT, whose workers see RECOMMENDER_WORK",
+)
+@click.option("--fresh", is_flag=True, help="take nothing from what the last training kept")
 @click.option("--now", "at", type=moment, metavar="TS", help="the time of the build")
 @click.option(
     "--if-new",
@@ -149,6 +156,8 @@ def validate(as_json: bool) -> int:
 def train(
     until: datetime | None,
     jobs: int,
+    cluster: str | None,
+    fresh: bool,
     at: datetime | None,
     if_new: int | None,
     no_activate: bool,
@@ -182,6 +191,7 @@ def train(
     from recommender.training.pipeline import build
 
     settings = here()
+    work = _work(settings, jobs=jobs, cluster=cluster, fresh=fresh)
     options = replace(
         options_of(settings),
         until=int(until.timestamp() * 1000) if until else None,
@@ -214,11 +224,13 @@ def train(
             from recommender.evaluation.promotion import Rules, train_guarded
 
             bundle, promotion = train_guarded(
-                store, settings.models, now=built, options=options, progress=progress,
+                store, settings.models, now=built, options=options, progress=progress, work=work,
                 rules=Rules(settings.unjudged, settings.max_changed),
             )  # fmt: skip
         else:
-            bundle = build(store, settings.models, now=built, options=options, progress=progress)
+            bundle = build(
+                store, settings.models, now=built, options=options, progress=progress, work=work
+            )
         live = promotion.promoted if promotion else options.activate
         made = f"Trained {bundle.name}, {'live' if live else 'published, not live'}"
         progress.stage("figures for the console")
@@ -253,6 +265,29 @@ def train(
         say(f"{len(gone):,} older bundles deleted")
     if live:
         _warn_of_experiment(settings.models)
+
+
+def _work(settings: Settings, *, jobs: int, cluster: str | None, fresh: bool) -> Work:
+    """Where a training runs, and where it keeps what is done. ``UsageError`` for a cluster whose
+    workers would not see that.
+    """
+    from recommender.training.cluster import Cluster
+    from recommender.training.shelf import Shelf
+    from recommender.training.work import Work
+
+    if cluster and settings.work in ("", "off"):
+        raise click.UsageError(
+            "--cluster needs RECOMMENDER_WORK: a folder or a URL by which every worker of the "
+            "cluster reads what it is given and leaves what it has done"
+        )
+    models = settings.models
+    shelf = Shelf(settings.work or str(models.with_name(f"{models.name}.work")))
+    work = Work(
+        None if settings.work == "off" else shelf, jobs, Cluster(cluster) if cluster else None
+    )
+    if fresh:
+        work.forget()
+    return work
 
 
 def _counts_of(place: str | None) -> LogCounts | None:

@@ -43,6 +43,7 @@ from recommender.store import impressions
 from recommender.store.database import Store
 from recommender.store.impressions import Impressions
 from recommender.training.pipeline import Options, build
+from recommender.training.work import Work
 
 # Links of a list that count, as on the sites that the figures in benchmarks/README.md are of.
 K = 10
@@ -79,12 +80,13 @@ def train_guarded(
     options: Options,
     rules: Rules | None = None,
     progress: Progress | None = None,
+    work: Work | None = None,
 ) -> tuple[Bundle, Promotion]:
     """Build a bundle and make it live unless it is worse than the live one, or held by the
-    ``rules``. The first goes live.
+    ``rules``. The first goes live. ``work`` is that of ``build``.
     """
     options, rules = replace(options, activate=False), rules or Rules()
-    new = build(store, models, now=now, options=options, progress=progress)
+    new = build(store, models, now=now, options=options, progress=progress, work=work)
     live, fault = None, "no bundle was live"
     try:
         if registry.current(models) is not None:

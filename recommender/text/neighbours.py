@@ -31,9 +31,6 @@ from recommender.text.threads import fixed, n_threads
 TILE = 2048
 # Rows that are one piece of work with as many others. Each tile is made anew for each block.
 BLOCK = 131_072
-# Of the rows, so many may be compared with all again before comparing all is less work, which looks
-# at each pair once.
-MOST_AGAIN = 0.5
 # A term that more than this share of the articles have is held as a column with a place for each,
 # which takes less time than a list of those that have it (benchmarks/README.md, "Neighbours").
 COMMON = 0.1
@@ -46,6 +43,8 @@ NEAR_TITLE = 0.5  # likewise
 # in them: of two keys the larger is the better neighbour.
 LOW = 0x7FFFFFFF
 Tables = tuple[np.ndarray, np.ndarray]
+# How many rounds of ``whole`` are done, and the keys of the best so far, ``(n_rows, k)``.
+State = tuple[int, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,57 +154,24 @@ def merge(*tables: Tables, k: int) -> Tables:
     return _tables(best)
 
 
-def update(
+def whole(
     rows: Rows,
-    table: Tables,
-    changed: np.ndarray,
     *,
     k: int,
     progress: Progress | None = None,
     jobs: int | None = None,
-) -> Tables:
-    """The ``k`` nearest of all, from a ``table`` of before and the numbers of the articles that
-    have ``changed`` since or are new.
-
-    ``table`` has a row for each of today's ``rows``, ``(n_rows, k or more)``, in today's numbers; a
-    neighbour that is gone is ``EMPTY`` there and keeps its likeness. Rows that have lost so many
-    that fewer than ``k`` are left are compared with all again, as the changed ones are: a table of
-    a few neighbours more than ``k`` saves that. Pairs that have not changed keep the likeness of
-    the table.
-    """
-    items, scores = table
-    if items.shape[1] < k:
-        raise ValueError(f"a table of {items.shape[1]} neighbours does not hold {k}")
-    new = np.zeros(len(rows), dtype=bool)
-    new[changed] = True
-    kept = (items != EMPTY) & ~new[items]
-    # Where slots were free, all that share a term with the article stood in the table.
-    were_all = scores[:, -1] == 0
-    again = new | ((kept.sum(axis=1) < k) & ~were_all)
-    if again.mean() > MOST_AGAIN:
-        return whole(rows, k=k, progress=progress, jobs=jobs)
-    best = np.sort(np.where(kept, _keys(items, scores), 0), axis=1)[:, -k:].copy()
-    numbers = np.arange(len(rows), dtype=np.int32)
-    anew = np.zeros((int(again.sum()), k), dtype=np.int64)
-    others = best[~again]
-    with _Work(progress, jobs) as work:
-        _one_sided(rows, numbers[~again], numbers[new], others, work)
-        _one_sided(rows, numbers[again], numbers, anew, work)
-    best[~again], best[again] = others, anew
-    return _tables(best)
-
-
-def whole(
-    rows: Rows, *, k: int, progress: Progress | None = None, jobs: int | None = None
+    begun: State | None = None,
+    after: Callable[[State], None] | None = None,
 ) -> Tables:
     """The ``k`` nearest of all articles among all: items and likenesses, ``(n_rows, k)``.
 
     Each pair is looked at once, for both: ``jobs`` threads, by default one a core, take pairs of
-    blocks that have no row in common.
+    blocks that have no row in common. ``after`` is handed the state of the work now and then, from
+    which it can go on: that is ``begun``.
     """
     n = len(rows)
     numbers = np.arange(n, dtype=np.int32)
-    best = np.zeros((n, k), dtype=np.int64)
+    done, best = begun or (0, np.zeros((n, k), dtype=np.int64))
     least = _least(best)
     with _Work(progress, jobs) as work:
         side_by_side = 2 * work.threads if work.threads > 1 and n > 4 * TILE else 1
@@ -223,9 +189,11 @@ def whole(
 
         rounds = list(_rounds(n_blocks))
         n_tiles = [len(list(_tiles(numbers[a:b]))) for a, b in pairwise(ends)]
-        work.expect(sum(n_tiles[other] for each in rounds for _, other in each))
-        for each in rounds:
+        work.expect(sum(n_tiles[other] for each in rounds[done:] for _, other in each))
+        for number, each in enumerate(rounds[done:], start=done + 1):
             work.share(pair, each)
+            if after and number < len(rounds):
+                after((number, best))
     return _tables(best)
 
 

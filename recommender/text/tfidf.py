@@ -115,6 +115,16 @@ class Counts:
     tf: np.ndarray
     in_title: np.ndarray
 
+    @property
+    def terms(self) -> list[str]:
+        """The vocabulary, term by term."""
+        return self.vocabulary.split("\n") if self.vocabulary else []
+
+    @property
+    def n_terms(self) -> int:
+        """How many terms the vocabulary has."""
+        return self.vocabulary.count("\n") + 1 if self.vocabulary else 0
+
 
 def weigh(tf: np.ndarray, in_title: np.ndarray, idf: np.ndarray) -> np.ndarray:
     """Weights of one text's distinct terms, not yet of length 1; all are ``(n,)``."""
@@ -255,11 +265,12 @@ def fit(
     boilerplate: np.ndarray,
     *,
     with_runs: bool = False,
+    known_idf: Mapping[str, float] | None = None,
 ) -> Text:
     """Put the counted blocks together, in order, and weigh them; ``titles`` are those of all, and
-    they were counted ``with_runs`` or without.
+    they were counted ``with_runs`` or without. Terms of ``known_idf`` have that idf.
     """
-    known = [_terms(block) for block in blocks]
+    known = [block.terms for block in blocks]
     vocabulary = sorted(set().union(*known))
     numbers = {term: number for number, term in enumerate(vocabulary)}
     # Places of a block's terms in the vocabulary: both are sorted, so that rows stay so.
@@ -269,11 +280,11 @@ def fit(
     df = np.zeros(len(vocabulary), dtype=np.int64)
     for block, place in zip(blocks, places, strict=True):
         df[place] += np.bincount(block.ids, minlength=len(place))
-    idf = np.log((1 + n) / (1 + df)) + 1
-    idf *= [weight_of(term) for term in vocabulary]
+    idf = idf_of(vocabulary, df, n)
+    if known_idf is not None:
+        now = zip(vocabulary, idf.tolist(), strict=True)
+        idf = np.array([known_idf.get(term, value) for term, value in now], dtype=np.float32)
     of_runs = np.array([is_run(term) for term in vocabulary], dtype=bool)
-    idf[of_runs & (df == 1)] = 0
-    idf = idf.astype(np.float32)
     titled = [words(title) for title in titles]
     forms = forms_of(titled)
     kind = np.array(forms.kinds_of(titled), dtype=np.int32)
@@ -330,8 +341,13 @@ def fit(
     )
 
 
-def _terms(block: Counts) -> list[str]:
-    return block.vocabulary.split("\n") if block.vocabulary else []
+def idf_of(terms: Sequence[str], df: np.ndarray, n: int) -> np.ndarray:
+    """The idf of terms that ``df``, ``(n_terms,)``, of ``n`` articles have, ``(n_terms,)``."""
+    idf = np.log((1 + n) / (1 + df)) + 1
+    idf *= [weight_of(term) for term in terms]
+    of_runs = np.array([is_run(term) for term in terms], dtype=bool)
+    idf[of_runs & (df == 1)] = 0
+    return idf.astype(np.float32)
 
 
 def with_subjects(text: Text) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

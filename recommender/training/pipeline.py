@@ -7,7 +7,7 @@ log ─▶ counts ─▶ examination ─▶ history ─▶ ranker
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -66,9 +66,21 @@ from recommender.store.database import Store, known_name
 from recommender.text import neighbours, tfidf, vectorising
 from recommender.text.corpus import Corpus, Links, corpus_of
 from recommender.text.listing_pages import listing_pages
+from recommender.text.neighbours import Rows
+from recommender.text.renewal import RESERVE, Near, bounded, renewed
 from recommender.text.series import next_parts
 from recommender.text.tfidf import Counts, Text
-from recommender.training.work import Work
+from recommender.training.kept import (
+    MANY,
+    MAX_DRIFT,
+    Changes,
+    Kept,
+    changes_since,
+    drift,
+    gathered,
+    is_of_use,
+)
+from recommender.training.work import Work, code_digest
 
 # Candidates by text beside each article, and the neighbours whose lists and clicks bear on it. Not
 # tuned; twice the list's thirty slots, since the floor and duplicates take some away.
@@ -78,6 +90,8 @@ N_NEIGHBOURS = 60
 MAX_LOST = 20
 # Blocks of articles that are counted apart; fewer than one block are counted in this process.
 COUNT_BLOCK = 4_000
+# Articles that a worker of a cluster compares with all others at a time.
+COMPARED_BLOCK = 20_000
 # Articles whose lists are made together: it bounds the memory, some 100 MB with a log.
 SCORE_BLOCK = 2_000
 # Articles whose candidates are compared with the links that were shown.
@@ -143,15 +157,20 @@ def build(
         listing = find_listings(articles, stub, progress)
     dates, today = dates_of(articles, now), day_number(now)
     too_old = too_old_of(articles, dates.day, today, options.oldest_days, listing=listing)
-    detected = None
+    code, keeps = code_digest(), work.shelf is not None and len(articles) >= MANY
+    before, changes = what_changed(work, articles, code) if keeps else (None, None)
+    detected, among = None, list[str]()
     if options.languages == SAME:
-        detected = read_languages(articles, work, progress=progress)
+        detected, among = read_languages(articles, work, before, changes, progress=progress)
     eligible = eligibility_of(
         articles, languages=options.languages, detected=detected, too_old=too_old, listing=listing
     )
-    text = read_text(articles, work, progress=progress)
+    terms, text, before = count_text(articles, work, before, changes, progress=progress)
     articles = [without_text(article) for article in articles]
-    items, cosines = neighbours.neighbours(text, k=N_NEIGHBOURS, progress=progress)
+    found = compared(
+        text, before, changes, work, reserve=RESERVE if keeps else 0, progress=progress
+    )
+    items, cosines = found.first(N_NEIGHBOURS)
     cluster = neighbours.near_duplicates(text, items)
     picked = picked_lists(articles, ids)
     corpus = corpus_of(
@@ -218,16 +237,27 @@ def build(
         oldest_days=options.oldest_days, n_too_old=int(too_old.sum()), ageing=options.ageing,
     )  # fmt: skip
     stored = Stored(known_name(store), store.keys_of(ids), change, int(whole_log.n_clicks.sum()))
-    compared = populations(
+    differing = populations(
         corpus, learned.history.pairs, some_candidates(basis, seed=options.seed),
         factor=float(np.exp(-learned.history.unchosen)), seed=options.seed,
     )  # fmt: skip
     built = Built(
         articles, text, corpus, log, evidence, evidence.about(whole_log), examination, learned,
-        taught, finished, slates, calibrated, compared, eligible, screen.floor,
+        taught, finished, slates, calibrated, differing, eligible, screen.floor,
         listings_of(articles, listing, rule=options.listings), counted, stored, now,
     )  # fmt: skip
-    return write(built, models, live=options.activate, progress=progress)
+    bundle = write(built, models, live=options.activate, progress=progress)
+    work.clear()
+    if changes:
+        # Texts whose idf was too far off were counted and compared anew.
+        n_changed = before.n_changed + changes.n if before else 0
+        work.keep(
+            Kept(
+                code, changes.ids, changes.prints, detected or [None] * len(ids), among, terms,
+                text.vocabulary, text.idf, text.boilerplate, text.with_runs, found, n_changed,
+            )
+        )  # fmt: skip
+    return bundle
 
 
 def weighed(
@@ -254,20 +284,39 @@ def weighed(
     return evidence.weigh(log), examination, evidence
 
 
+def what_changed(work: Work, articles: Sequence[Article], code: str) -> tuple[Kept | None, Changes]:
+    """What the last training kept, where this one can build on it, and what changed since."""
+    before = work.kept()
+    changes = changes_since(before, articles)
+    if before is None or not is_of_use(before, changes, code):
+        return None, changes_since(None, articles) if len(changes.place) else changes
+    return before, changes
+
+
 def read_languages(
-    articles: Sequence[Article], work: Work, *, progress: Progress
-) -> list[str | None]:
+    articles: Sequence[Article],
+    work: Work,
+    before: Kept | None = None,
+    changes: Changes | None = None,
+    *,
+    progress: Progress,
+) -> tuple[list[str | None], list[str]]:
     """The language that each article's text shows where the article does not say. What is too
-    short to tell is asked once more if the site has several languages: which of these it is.
+    short to tell is asked once more if the site has several languages: which of these it is, and
+    these are the second list. Articles that have not changed since ``before`` are not read again
+    unless these changed.
     """
     codes: list[str | None] = [None] * len(articles)
+    asked = [at for at, each in enumerate(articles) if not primary_subtag(each.language)]
+    if before and changes:
+        for at, code in zip(changes.place.tolist(), before.languages, strict=True):
+            if at != EMPTY:
+                codes[at] = code
+        same = changes.same
+        asked = [at for at in asked if not same[at]]
     among: list[str] = []
     for _ in range(2):
-        silent = [
-            at
-            for at, article in enumerate(articles)
-            if codes[at] is None and not primary_subtag(article.language)
-        ]
+        silent = [at for at in asked if codes[at] is None]
         # The detector reads the beginning alone.
         texts = [(articles[at].title, articles[at].body[:BEGINNING]) for at in silent]
         blocks = [(texts[start : start + COUNT_BLOCK],) for start in starts_of(texts)]
@@ -281,7 +330,9 @@ def read_languages(
             break
     # It takes 80 MB, and nothing asks it again.
     detector.cache_clear()
-    return codes
+    if before and among != before.among:
+        return read_languages(articles, work, progress=progress)
+    return codes, among
 
 
 def detect_block(among: Collection[str], texts: Sequence[tuple[str, str]]) -> list[str | None]:
@@ -304,18 +355,61 @@ def find_listings(articles: Sequence[Article], stub: np.ndarray, progress: Progr
     return found if (~found & ~stub).sum() > 1 else np.zeros_like(found)
 
 
-def read_text(articles: Sequence[Article], work: Work, *, progress: Progress) -> Text:
-    """Count the terms of every article, block by block, and weigh them."""
+def count_text(
+    articles: Sequence[Article],
+    work: Work,
+    before: Kept | None = None,
+    changes: Changes | None = None,
+    *,
+    progress: Progress,
+) -> tuple[list[Counts], Text, Kept | None]:
+    """The terms of every article, counted block by block, and weighed: of those alone that changed
+    since ``before``, with the idf and the boilerplate of then, unless that idf is too far off.
+    Then ``before`` is of no more use, and the third is None.
+    """
     titles = [article.title for article in articles]
-    bodies = [article.text for article in articles]
-    boilerplate = vectorising.find_boilerplate(bodies)
-    with_runs = tfidf.needs_runs(titles, bodies)
+    if before is None or changes is None:
+        bodies = [article.text for article in articles]
+        boilerplate = vectorising.find_boilerplate(bodies)
+        with_runs = tfidf.needs_runs(titles, bodies)
+        counted = list(counts_in(work, titles, bodies, boilerplate, with_runs, progress))
+        text = tfidf.fit(counted, titles, boilerplate, with_runs=with_runs)
+        return counted, text, None
+    boilerplate, with_runs = before.boilerplate, before.with_runs
+    new = np.flatnonzero(~changes.same)
+    rows = np.empty(len(titles), dtype=np.int64)
+    old = np.flatnonzero(changes.place != EMPTY)
+    rows[changes.place[old]] = old
+    rows[new] = len(changes.place) + np.arange(len(new))
+    bodies = [articles[at].text for at in new.tolist()]
+    named = [titles[at] for at in new.tolist()]
+    fresh = counts_in(work, named, bodies, boilerplate, with_runs, progress)
+    counted = gathered([*before.counts, *fresh], rows)
+    known = before.known_idf
+    if drift(counted, known) > MAX_DRIFT:
+        return count_text(articles, work, progress=progress)
+    text = tfidf.fit(counted, titles, boilerplate, with_runs=with_runs, known_idf=known)
+    return counted, text, before
+
+
+def counts_in(
+    work: Work,
+    titles: list[str],
+    bodies: list[str],
+    boilerplate: np.ndarray,
+    with_runs: bool,
+    progress: Progress,
+) -> Iterator[Counts]:
+    """The terms of some articles, block by block."""
     starts = starts_of(titles)
     progress.stage("reading the texts", len(starts))
     blocks = [(titles[s : s + COUNT_BLOCK], bodies[s : s + COUNT_BLOCK]) for s in starts]
-    shared = boilerplate, with_runs
-    counted = work.spread("texts", count_block, shared, blocks, progress=progress)
-    return tfidf.fit(list(counted), titles, boilerplate, with_runs=with_runs)
+    return work.spread("texts", count_block, (boilerplate, with_runs), blocks, progress=progress)
+
+
+def read_text(articles: Sequence[Article], work: Work, *, progress: Progress) -> Text:
+    """What the texts of all articles teach."""
+    return count_text(articles, work, progress=progress)[1]
 
 
 def count_block(
@@ -336,6 +430,47 @@ def without_text(article: Article) -> Article:
     and a million texts take gigabytes.
     """
     return replace(article, body="", teaser=article.shown_teaser)
+
+
+def compared(
+    text: Text,
+    before: Kept | None,
+    changes: Changes | None,
+    work: Work,
+    *,
+    reserve: int = 0,
+    progress: Progress,
+) -> Near:
+    """The neighbours of every article, ``N_NEIGHBOURS`` and a ``reserve``: those of before where
+    nothing changed.
+    """
+    rows = neighbours.rows_of(text)
+    if before and changes:
+        return renewed(before.near, changes.place, rows, k=N_NEIGHBOURS, progress=progress)
+    return bounded(*all_neighbours(rows, work, k=N_NEIGHBOURS + reserve, progress=progress))
+
+
+def all_neighbours(
+    rows: Rows, work: Work, *, k: int, progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ``k`` nearest of each. On one machine each pair is looked at once, and what was done
+    before an interruption is not done again; workers of a cluster look for those of their rows.
+    """
+    if work.cluster is None:
+        with work.resumed("neighbours", rows) as (begun, after):
+            state = (begun[0], np.array(begun[1])) if begun else None
+            return neighbours.whole(rows, k=k, progress=progress, begun=state, after=after)
+    starts = range(0, len(rows), COMPARED_BLOCK)
+    blocks = [(start, min(start + COMPARED_BLOCK, len(rows))) for start in starts]
+    progress.stage("comparing articles", len(blocks))
+    found = work.spread("neighbours", neighbours_block, (rows, k), blocks, progress=progress)
+    items, likeness = zip(*found, strict=True)
+    return np.concatenate(items), np.concatenate(likeness)
+
+
+def neighbours_block(rows: Rows, k: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ``k`` nearest of articles ``first`` to ``last``, ``(n, k)`` each."""
+    return neighbours.block(rows, np.arange(first, last), k=k)
 
 
 def picked_lists(articles: Sequence[Article], ids: Sequence[str]) -> Candidates:

@@ -1,11 +1,11 @@
 """Blocks of work: where they run, and what is kept of them, so that a training that was interrupted
 goes on where it stopped.
 
-A stage is a pure function of what all its blocks share and of one block. Without a folder, blocks
+A stage is a pure function of what all its blocks share and of one block. Without a shelf, blocks
 run in this process or in others of this machine, through joblib, and nothing is kept. With one,
-each block of a long stage is written into it as it is done, under the digest of all it came from:
-the code, what is shared, the block. A later training takes what is there. With a cluster the same
-blocks run on its workers, which read and write the same folder: a scheduler passes names alone.
+each block of a long stage is put there as it is done, under the digest of all it came from: the
+code, what is shared, the block. A later training takes what is there. With a cluster the same
+blocks run on its workers, which read from and write to the same shelf: schedulers pass names alone.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,23 +27,26 @@ from joblib import Parallel, delayed
 import recommender
 from recommender.errors import TrainingError
 from recommender.progress import Progress, tracked
+from recommender.training.cluster import Cluster
+from recommender.training.shelf import Shelf
 
 # Stages of fewer blocks are done again rather than kept: a site of some 30,000 articles takes
 # about a minute.
 MANY_BLOCKS = 8
-SHARED = "shared.joblib"
+SHARED, INPUT, KEPT = "shared", "input-", "kept"
+# Seconds between two looks at what the workers of a cluster have done.
+WATCHED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Where blocks run: in ``jobs`` processes, or on ``cluster``, given as what makes a
-    ``Parallel`` that runs there. Finished blocks lie in ``folder``, which every worker of a
-    cluster must see under this path; None keeps none.
+    """Where blocks run: in ``jobs`` processes, or on a ``cluster``. Finished blocks lie on the
+    ``shelf``, which every worker of a cluster must see at this place; None keeps none.
     """
 
-    folder: Path | None = None
+    shelf: Shelf | None = None
     jobs: int = 2
-    cluster: Callable[[], AbstractContextManager[Parallel]] | None = None
+    cluster: Cluster | None = None
 
     def spread(
         self,
@@ -58,11 +61,10 @@ class Work:
         """``function(*shared, *block)`` of each block, in their order. With ``threads`` the
         function uses the cores itself, and on one machine blocks follow one another.
 
-        ``TrainingError`` if a worker of a cluster has other code, or does not see the folder.
+        ``TrainingError`` if a worker of a cluster has other code, or does not see the shelf.
         """
-        if self.folder and (self.cluster or len(blocks) >= MANY_BLOCKS):
-            place = self.folder / f"{stage}-{joblib.hash((code_digest(), shared))}"
-            yield from self._kept(place, function, shared, blocks, progress, threads=threads)
+        if self.shelf and (self.cluster or len(blocks) >= MANY_BLOCKS):
+            yield from self._kept(self.shelf, stage, function, shared, blocks, progress, threads)
         elif threads or self.jobs == 1 or len(blocks) == 1:
             yield from (function(*shared, *block) for block in tracked(blocks, progress))
         else:
@@ -72,92 +74,168 @@ class Work:
 
     def _kept(
         self,
-        place: Path,
+        shelf: Shelf,
+        stage: str,
         function: Callable[..., Any],
         shared: tuple[Any, ...],
         blocks: Sequence[tuple[Any, ...]],
         progress: Progress,
-        *,
         threads: bool,
     ) -> Iterator[Any]:
-        """Blocks that are written into ``place`` as they are done, and not done twice."""
-        place.mkdir(parents=True, exist_ok=True)
-        for other in place.parent.glob(place.name.partition("-")[0] + "-*"):
-            if other != place:  # of a training with other input that never ended
-                shutil.rmtree(other, ignore_errors=True)
-        paths = [place / f"{number:06}-{joblib.hash(block)}" for number, block in enumerate(blocks)]
-        missing = [at for at, path in enumerate(paths) if not path.exists()]
+        """Blocks that are put away as they are done, and not done twice."""
+        folder = f"{stage}-{joblib.hash((code_digest(), shared))}"
+        # Others are of a training with other input that never ended.
+        shelf.remove(
+            other for other in shelf.names() if other.startswith(f"{stage}-") and other != folder
+        )
+        place = shelf.at(folder)
+        names = [f"{number:06}-{joblib.hash(block)}" for number, block in enumerate(blocks)]
+        known = place.names()
+        missing = [at for at, name in enumerate(names) if name not in known]
         progress.advance(len(blocks) - len(missing))
-        if self.cluster is None and (threads or self.jobs == 1):
+        if self.cluster is not None:
+            self._on_cluster(
+                self.cluster, place, function, shared,
+                {names[at]: blocks[at] for at in missing}, progress,
+            )  # fmt: skip
+        elif threads or self.jobs == 1:
             for at in tracked(missing, progress):
-                write_block(function, shared, blocks[at], paths[at])
-        elif self.cluster is None:
+                put_block(function, shared, blocks[at], place, names[at])
+        else:
             run = Parallel(n_jobs=self.jobs, return_as="generator_unordered")
             calls = (
-                delayed(write_block)(function, shared, blocks[at], paths[at]) for at in missing
+                delayed(put_block)(function, shared, blocks[at], place, names[at]) for at in missing
             )
             for _ in tracked(run(calls), progress):
                 pass
-        elif missing:
-            if not (place / SHARED).exists():
-                write(shared, place / SHARED)
-            with self.cluster() as run:
-                calls = (
-                    delayed(work_block)(code_digest(), place, function, blocks[at], paths[at].name)
-                    for at in missing
-                )
-                for _ in tracked(run(calls), progress):
-                    pass
-        for path in paths:
-            yield joblib.load(path, mmap_mode="r")
+        for name in names:
+            yield place.get(name)
+
+    def _on_cluster(
+        self,
+        cluster: Cluster,
+        place: Shelf,
+        function: Callable[..., Any],
+        shared: tuple[Any, ...],
+        blocks: dict[str, tuple[Any, ...]],
+        progress: Progress,
+    ) -> None:
+        """Have the workers of a cluster do blocks, given by the names of their results."""
+        if not blocks:
+            return
+        if SHARED not in place.names():
+            place.put(shared, SHARED)
+        for name, block in blocks.items():
+            place.put(block, INPUT + name)
+        with cluster.joined(__name__, function.__module__), _watched(place, blocks, progress):
+            run = Parallel()
+            calls = (delayed(work_block)(code_digest(), place, function, name) for name in blocks)
+            for fault in run(calls):
+                if fault:
+                    raise TrainingError(fault)
+        place.remove(INPUT + name for name in blocks)
+
+    @contextmanager
+    def resumed(
+        self, stage: str, shared: object
+    ) -> Iterator[tuple[Any, Callable[[Any], None] | None]]:
+        """The state in which a stage was when it was interrupted, None if it was not, and what
+        keeps a later one. ``shared`` is all that the stage comes from.
+        """
+        if self.shelf is None:
+            yield None, None
+            return
+        shelf, name = self.shelf, f"{stage}-{joblib.hash((code_digest(), shared))}"
+        yield (
+            (shelf.get(name) if name in shelf.names() else None),
+            lambda state: shelf.put(state, name),
+        )
+
+    def kept(self) -> Any:
+        """What the last training kept for this one, None if nothing."""
+        return self.shelf.get(KEPT) if self.shelf and KEPT in self.shelf.names() else None
+
+    def keep(self, value: object) -> None:
+        """Keep something for the next training."""
+        if self.shelf:
+            self.shelf.put(value, KEPT)
+
+    def forget(self) -> None:
+        """Take nothing from trainings before."""
+        if self.shelf:
+            self.shelf.remove()
 
     def clear(self) -> None:
         """Forget finished blocks: the training they were of is done."""
-        if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if self.shelf:
+            kept = {KEPT}.intersection(self.shelf.names())
+            self.shelf.remove(self.shelf.names() - kept if kept else None)
 
 
-def write_block(
-    function: Callable[..., Any], shared: tuple[Any, ...], block: tuple[Any, ...], path: Path
+@contextmanager
+def _watched(place: Shelf, names: Collection[str], progress: Progress) -> Iterator[None]:
+    """Report the results of these names as they appear."""
+    done = threading.Event()
+
+    def watch() -> None:
+        n = 0
+        while n < len(names):
+            ended = done.wait(WATCHED)
+            here = len(place.names().intersection(names))
+            progress.advance(here - n)
+            n = here
+            if ended:
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def put_block(
+    function: Callable[..., Any],
+    shared: tuple[Any, ...],
+    block: tuple[Any, ...],
+    place: Shelf,
+    name: str,
 ) -> None:
-    """What one block comes to, written under its name once it is whole."""
-    write(function(*shared, *block), path)
+    """What one block comes to, under its name once it is whole."""
+    place.put(function(*shared, *block), name)
 
 
-def work_block(
-    code: str, place: Path, function: Callable[..., Any], block: tuple[Any, ...], name: str
-) -> None:
-    """The same on a worker of a cluster, which reads what is shared from the folder ``place``.
+def work_block(code: str, place: Shelf, function: Callable[..., Any], name: str) -> str:
+    """The same on a worker of a cluster, which reads all it needs from ``place``.
 
-    ``TrainingError`` if this worker has other code, or sees no such folder.
+    Returns what is amiss, as a sentence: not every backend brings an error home as it was.
     """
     where = f"worker {platform.node()}, process {os.getpid()}"
     if code != code_digest():
-        raise TrainingError(
-            f"{where}: it has another version of recommender than this command; install the same"
-        )
-    if not (place / SHARED).is_file():
-        raise TrainingError(
-            f"{where}: it does not see {place}; set RECOMMENDER_WORK to a folder that every worker "
-            "has under the same path"
-        )
-    # Another worker may have done it, if this one was given up for lost.
-    if not (place / name).exists():
-        write_block(function, _shared(place / SHARED), block, place / name)
+        return f"{where}: it has another version of recommender than this command; install the same"
+    try:
+        # Another worker may have done it, if this one was given up for lost.
+        there = place.names()
+        if name in there:
+            return ""
+        if SHARED not in there:
+            return (
+                f"{where}: it does not see {place.place}; set RECOMMENDER_WORK to a folder that "
+                "every worker has under the same path, or to an object store"
+            )
+        put_block(function, _shared(place), place.get(INPUT + name), place, name)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, it is said where the command runs
+        return f"{where}: {type(exc).__name__}: {exc}"
+    return ""
 
 
 @lru_cache(maxsize=1)
-def _shared(path: Path) -> tuple[Any, ...]:
+def _shared(place: Shelf) -> tuple[Any, ...]:
     """What blocks share, mapped into memory once a process."""
-    shared: tuple[Any, ...] = joblib.load(path, mmap_mode="r")
+    shared: tuple[Any, ...] = place.get(SHARED)
     return shared
-
-
-def write(value: Any, path: Path) -> None:
-    """A value under its name, or not at all."""
-    part = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}")
-    joblib.dump(value, part)
-    part.replace(path)
 
 
 @lru_cache(maxsize=1)

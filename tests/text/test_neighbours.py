@@ -20,7 +20,6 @@ from recommender.text.neighbours import (
     near_duplicates,
     neighbours,
     rows_of,
-    update,
     whole,
 )
 from recommender.text.tfidf import Text
@@ -167,41 +166,6 @@ def test_arrays_mapped_from_files_do(tmp_path: Path):
 
     assert same(found, expected)
     assert len(kernels.compare.signatures) == n_versions
-
-
-@pytest.mark.parametrize("more", [0, 4])
-def test_what_changed_is_compared_alone(monkeypatch: pytest.MonkeyPatch, more: int):
-    """Changed, new and removed articles: the same as from scratch, with slots to spare or none."""
-    monkeypatch.setattr(similarity, "TILE", 32)
-    random = np.random.default_rng(8)
-    table = rough_rows(220, seed=8).toarray()
-    k, before = 10, whole(rows_of(text_of(csr_array(table[:200]))), k=10 + more)
-    gone, changed = random.choice(200, 6, replace=False), random.choice(200, 6, replace=False)
-    stays = np.setdiff1d(np.arange(200), gone)
-    number = np.full(200, EMPTY)
-    number[stays] = np.arange(len(stays))
-    after = np.concatenate([table[stays], table[200:]])
-    changed = np.setdiff1d(number[changed], [EMPTY])
-    after[changed] = after[changed][:, ::-1]
-    rows = rows_of(text_of(csr_array(after)))
-    items, scores = np.full((len(after), k + more), EMPTY), np.zeros((len(after), k + more))
-    items[: len(stays)] = np.where(before[0] == EMPTY, EMPTY, number[before[0]])[stays]
-    scores[: len(stays)] = before[1][stays]
-
-    new = np.concatenate([changed, np.arange(len(stays), len(after))])
-    found = update(rows, (items, scores), new, k=k)
-
-    expected = whole(rows, k=k)
-    assert np.array_equal(found[0], expected[0])
-    np.testing.assert_allclose(found[1], expected[1], rtol=1e-6)
-
-
-def test_a_table_too_narrow_cannot_be_updated():
-    """It may lack what belongs in the last places."""
-    rows = rows_of(text_of(rough_rows(30, seed=1)))
-
-    with pytest.raises(ValueError, match="3 neighbours does not hold 5"):
-        update(rows, whole(rows, k=3), np.array([1]), k=5)
 
 
 def test_an_error_on_one_thread_ends_the_work(monkeypatch: pytest.MonkeyPatch):

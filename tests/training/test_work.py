@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recommender.progress import Silent
+from recommender.training.shelf import Shelf
 from recommender.training.work import MANY_BLOCKS, Work, code_digest
 
 BLOCKS = [(np.arange(3) + number, number) for number in range(MANY_BLOCKS + 1)]
@@ -43,7 +44,7 @@ def test_results_come_in_the_order_of_the_blocks(
     """Kept or not, in this process or in others."""
     notes, progress = tmp_path / "notes", Counted()
     notes.mkdir()
-    work = Work(tmp_path / "work" if keeps else None, jobs)
+    work = Work(Shelf(str(tmp_path / "work")) if keeps else None, jobs)
 
     found = list(
         work.spread("tests", noted, (2.0, notes), BLOCKS, progress=progress, threads=threads)
@@ -57,7 +58,7 @@ def test_results_come_in_the_order_of_the_blocks(
 def test_what_was_done_before_an_interruption_is_not_done_again(tmp_path: Path):
     """And the result is that of a run in one piece."""
     (tmp_path / "fails 5").touch()
-    work = Work(tmp_path / "work", 1)
+    work = Work(Shelf(str(tmp_path / "work")), 1)
     with pytest.raises(KeyboardInterrupt):
         list(work.spread("tests", noted, (2.0, tmp_path), BLOCKS, progress=Silent()))
     (tmp_path / "fails 5").unlink()
@@ -74,7 +75,7 @@ def test_of_other_input_or_other_code_nothing_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """What is shared, one block, the code: each makes its blocks anew, and the old ones go."""
-    work = Work(tmp_path / "work", 1)
+    work = Work(Shelf(str(tmp_path / "work")), 1)
 
     def run(factor: float, blocks: list[tuple[np.ndarray, int]]) -> list[float]:
         found = work.spread("tests", noted, (factor, tmp_path), blocks, progress=Silent())
@@ -97,7 +98,7 @@ def test_of_other_input_or_other_code_nothing_is_taken(
 
 def test_few_blocks_are_not_kept(tmp_path: Path):
     """Small sites write nothing down: they are done again sooner."""
-    work = Work(tmp_path / "work", 1)
+    work = Work(Shelf(str(tmp_path / "work")), 1)
 
     list(work.spread("tests", noted, (2.0, tmp_path), BLOCKS[:2], progress=Silent()))
 

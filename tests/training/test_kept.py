@@ -1,0 +1,172 @@
+"""A training that builds on the last one does over what changed, with the result of a full one."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sites import NOW
+
+from recommender.articles.article import Article
+from recommender.articles.batch import Batch
+from recommender.candidates import EMPTY
+from recommender.progress import Silent
+from recommender.store.database import Store
+from recommender.text.tfidf import count_block, fit
+from recommender.training import pipeline
+from recommender.training.kept import changes_since, drift, gathered
+from recommender.training.pipeline import Options, build
+from recommender.training.shelf import Shelf
+from recommender.training.work import Work
+
+N = 1_200
+SUBJECTS = [
+    f"{kind}{number}" for kind in ("knee", "heart", "sleep", "bread") for number in range(60)
+]
+WORDS = [f"word{number:03}" for number in range(400)]
+
+
+def articles(n: int = N, *, seed: int = 0) -> list[Article]:
+    """Texts of common words and of two subjects each."""
+    draw = np.random.default_rng(seed)
+    common = 1 / np.arange(1, len(WORDS) + 1)
+    found = []
+    for number in range(n):
+        about = draw.choice(SUBJECTS, 2, replace=False)
+        words = draw.choice(WORDS, 50, p=common / common.sum())
+        body = " ".join([*words, *(str(each) for each in about for _ in range(3))]) + "."
+        title = f"About {about[0]} and {about[1]} {number % 7}"
+        found.append(Article(f"a{number:05}", title, body, language="en"))
+    return found
+
+
+class Stages(Silent):
+    """How many steps each stage said it had."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, int | None] = {}
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        self.steps.setdefault(name, total)
+
+
+def changed(before: list[Article], at: list[int], *, gone: list[int], new: int) -> list[Article]:
+    """The articles with other texts, without some, and with some more."""
+    others = articles(len(before) + new, seed=9)
+    found = [
+        replace(each, body=others[row].body, title=others[row].title) if row in at else each
+        for row, each in enumerate(before)
+        if row not in gone
+    ]
+    return [*found, *(replace(each, id=f"b{row}") for row, each in enumerate(others[-new:]))]
+
+
+def lists_of(folder: Path, name: str) -> np.ndarray:
+    return np.load(folder / name / "lists_items.npy")
+
+
+@pytest.mark.slow
+def test_what_changed_is_done_over_and_no_more(tmp_path: Path):
+    """Three generations; the lists are those of a full build with the idf of the first."""
+    work = Work(Shelf(str(tmp_path / "work")), 1)
+    state = articles()
+    with Store(f"sqlite:///{tmp_path / 'site.db'}") as store:
+        store.apply(Batch({each.id: each for each in state}), full=True)
+        build(store, tmp_path / "models", now=NOW, options=Options(jobs=1), work=work)
+        for day in (1, 2):
+            state = changed(state, [5 * day, 77, 400], gone=[3, 900 + day], new=2)
+            store.apply(Batch({each.id: each for each in state}), full=True)
+            kept = work.kept()
+
+            now = NOW + timedelta(days=day)
+            found = build(store, tmp_path / "models", now=now, options=Options(jobs=1), work=work)
+
+            wanted = replace_kept(work, kept, store, tmp_path / f"full {day}", now)
+            same = lists_of(tmp_path / "models", found.name) == wanted
+            assert same.all(axis=1).mean() > 0.99
+            assert work.kept().n_changed > kept.n_changed
+
+
+def replace_kept(work: Work, kept: object, store: Store, models: Path, now: object) -> np.ndarray:
+    """The lists of a full build with the idf and the boilerplate that were kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        known = kept.known_idf  # type: ignore[attr-defined]
+        patch.setattr(
+            pipeline.tfidf, "fit",
+            lambda *args, **options: fit(*args, **{**options, "known_idf": known}),
+        )  # fmt: skip
+        full = build(store, models, now=now, options=Options(jobs=1))  # type: ignore[arg-type]
+    return lists_of(models, full.name)
+
+
+def test_only_what_changed_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """And after a twentieth, or with other code, all is."""
+    work = Work(Shelf(str(tmp_path / "work")), 1)
+    state = articles()
+    counted: list[int] = []
+    count = pipeline.count_block
+
+    def noted(boilerplate, with_runs, titles, bodies):  # type: ignore[no-untyped-def]
+        counted.append(len(titles))
+        return count(boilerplate, with_runs, titles, bodies)
+
+    monkeypatch.setattr(pipeline, "count_block", noted)
+    with Store(f"sqlite:///{tmp_path / 'site.db'}") as store:
+
+        def train() -> int:
+            counted.clear()
+            store.apply(Batch({each.id: each for each in state}), full=True)
+            build(store, tmp_path / "models", now=NOW, options=Options(jobs=1), work=work)
+            return sum(counted)
+
+        assert train() == N
+        assert train() == 0
+        state = changed(state, [1, 2, 3], gone=[], new=1)
+        assert train() == 4
+        state = changed(state, list(range(0, 600, 10)), gone=[], new=1)
+        assert train() == N + 1
+        work.forget()
+        assert train() == N + 1
+
+
+def test_counts_are_gathered_by_row():
+    """The same terms, in the order asked for; what no row has is no term."""
+    parts = [
+        count_block(["Knee pain"], ["The knee hurts."], set()),
+        count_block(["Bread", "Salt"], ["Bread needs salt.", "Salt keeps bread."], set()),
+    ]
+
+    [found] = gathered(parts, np.array([2, 0]))
+
+    wanted = count_block(["Salt", "Knee pain"], ["Salt keeps bread.", "The knee hurts."], set())
+    assert found.terms == wanted.terms
+    for name in ("lengths", "ids", "tf", "in_title"):
+        assert np.array_equal(getattr(found, name), getattr(wanted, name)), name
+
+
+def test_drift_is_how_far_idf_is_off():
+    """Nothing for the idf of these very texts, more the more of them are other ones."""
+    first = [count_block([each.title], [each.body], set()) for each in articles(40)]
+    titles = [each.title for each in articles(40)]
+    text = fit(first, titles, np.zeros(0, dtype=np.uint64))
+    known = dict(zip(text.vocabulary, text.idf.tolist(), strict=True))
+    other = [count_block([each.title], [each.body], set()) for each in articles(40, seed=3)]
+
+    assert drift(first, known) < 1e-6
+    assert 0 < drift([*first[:30], *other[:10]], known) < drift(other, known)
+
+
+def test_changes_are_found_by_what_articles_say():
+    """By id, text and title; other fields are read anew anyway."""
+    before = articles(5)
+    kept = type("Before", (), {})()
+    first = changes_since(None, before)
+    kept.ids, kept.prints = first.ids, first.prints
+    now = [before[0], replace(before[2], category="joints"), replace(before[3], title="Other")]
+
+    found = changes_since(kept, now)
+
+    assert found.place.tolist() == [0, EMPTY, 1, EMPTY, EMPTY]
+    assert found.same.tolist() == [True, True, False]
+    assert found.n == 4
