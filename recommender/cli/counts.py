@@ -25,7 +25,7 @@ def counts(file: Path | None, as_sql: bool, until: datetime | None) -> None:
 
     \b
     example:
-      recommender counts --sql > counting.sql
+      recommender counts --sql
     """
     if (file is None) == (not as_sql):
         raise click.UsageError("give a FILE to write to, or --sql")
