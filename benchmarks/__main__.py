@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from benchmarks import (
     attacks,
     audit,
+    counting,
     dates,
     disk,
     events,
@@ -64,6 +65,7 @@ BENCHMARKS = {
     "exploration": exploration.run,
     "experiments": experiments.run,
     "finding": finding.run,
+    "counting": counting.run,
     "frames": frames.run,
     "judging": judging.run,
     "notebooks": notebooks.run,

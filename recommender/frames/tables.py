@@ -8,7 +8,7 @@ there is never a Python object for each row of a frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +41,11 @@ OF_SLATE = {
 VIEWS, CLICKS, SLATES = tuple(OF_VIEW), tuple(OF_CLICK), tuple(OF_SLATE)
 CATEGORIES = ("list", "layout", "arm")
 LINKS = (
-    "SELECT slate, item, propensity, origin FROM slate_links WHERE slate IN :values "
-    "ORDER BY slate, rank"
+    "SELECT slate, item, propensity, origin FROM slate_links WHERE slate {} ORDER BY slate, rank"
 )
+# Slates that are seen once have numbers one after the other. From so many on they are asked for by
+# the first and the last, so many at once; and all rows of a question are read.
+RUN, AT_ONCE, ALL = 20, 10_000, 10_000_000
 FLAGS = FLAGGED + "SELECT DISTINCT view_id FROM flagged"
 # Enough for every list of a large site; beyond it what is remembered is looked up anew.
 MAX_REMEMBERED = 200_000
@@ -99,8 +101,11 @@ def _frames(
         maker = _Maker(connection, chosen, names, columns, source)
         rows = connection.execute(statement.execution_options(yield_per=size), chosen.values)
         n_pieces = 0
-        for part in rows.partitions(size):
-            yield maker.frame(dict(zip(fields, zip(*part, strict=True), strict=True)), len(part))
+        for part in queries.blocks(rows, size):
+            with queries.without_collecting():
+                found = dict(zip(fields, zip(*part, strict=True), strict=True))
+                frame = maker.frame(found, len(part))
+            yield frame
             n_pieces += 1
         if n_pieces == 0:
             yield maker.frame(dict.fromkeys(fields, ()), 0)
@@ -122,23 +127,21 @@ class _Maker:
         if {"source_id", "clicked", "shown"} & set(names):
             self.ids = queries.ids_by_key(connection)
         self.slates = _Slates(connection, self.ids)
+        wanted = [name for name in CATEGORIES if name in names]
+        values: list[tuple[str, ...]] = []
+        if wanted:  # by one look at all rows
+            asked = ", ".join(columns[name] for name in wanted)
+            statement = queries.query(f"SELECT DISTINCT {asked} {source}", chosen.values)
+            values = [tuple(row) for row in connection.execute(statement, chosen.values)]
         self.categories = {
-            name: sorted(
-                str(value)
-                for (value,) in connection.execute(
-                    queries.query(f"SELECT DISTINCT {columns[name]} {source}", chosen.values),
-                    chosen.values,
-                )
-            )
-            for name in CATEGORIES
-            if name in names
+            name: sorted({str(row[at]) for row in values}) for at, name in enumerate(wanted)
         }
         self.flagged: set[str] = set()
         if "flagged" in names:
             limits = Caps().limits
             self.flagged = {id for (id,) in connection.execute(sql.text(FLAGS), limits)}
 
-    def frame(self, found: dict[str, Values], n: int) -> pd.DataFrame:
+    def frame(self, found: Mapping[str, Values], n: int) -> pd.DataFrame:
         """``found`` holds the values of each of the statement's columns, ``n`` in each."""
         import pandas as pd
 
@@ -186,10 +189,7 @@ class _Slates:
         """Have them all in ``known``."""
         if len(self.known) > MAX_REMEMBERED:
             self.known, self.chances, self.origins = {}, {}, {}
-        statement = sql.text(LINKS).bindparams(sql.bindparam("values", expanding=True))
-        for part in chunks(sorted(set(slates) - self.known.keys()), LOOK_UP):
-            # All at once, because a row at a time takes three times as long.
-            rows = self.connection.execute(statement, {"values": part}).all()
+        for rows in self._links(sorted(set(slates) - self.known.keys())):
             numbers, items, chances, origins = zip(*rows, strict=True)
             heads = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
             for start, end in pairwise([*heads, len(rows)]):
@@ -199,6 +199,21 @@ class _Slates:
                     self.chances.setdefault(chance, None if None in chance else [*chance]),
                     self.origins.setdefault(origin, [*origin] if any(origin) else None),
                 )
+
+    def _links(self, slates: list[int]) -> Iterator[Sequence[Sequence[Any]]]:
+        """The links of slates, whose numbers ascend, some slates at a time."""
+        runs = np.split(slates, np.flatnonzero(np.diff(slates) > 1) + 1)
+        few = [number for run in runs if len(run) < RUN for number in run.tolist()]
+        among = sql.text(LINKS.format("IN :values"))
+        among = among.bindparams(sql.bindparam("values", expanding=True))
+        for part in chunks(few, LOOK_UP):
+            yield from queries.blocks(self.connection.execute(among, {"values": part}), ALL)
+        between = sql.text(LINKS.format("BETWEEN :first AND :last"))
+        for run in (run for run in runs if len(run) >= RUN):
+            for start in range(0, len(run), AT_ONCE):
+                some = run[start : start + AT_ONCE]
+                ends = {"first": int(some[0]), "last": int(some[-1])}
+                yield from queries.blocks(self.connection.execute(between, ends), ALL)
 
 
 # The types of columns, also of those that are empty

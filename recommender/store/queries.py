@@ -8,8 +8,11 @@ Each leaves out what is flagged and adds what is left of events that were forgot
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -251,8 +254,42 @@ def columns(
     names = [*result.keys()]
     dtypes = {name: np.float64 if name in floats else np.int64 for name in names}
     found: dict[str, list[np.ndarray]] = {name: [np.zeros(0, dtypes[name])] for name in names}
-    for rows in result.partitions(BLOCK):
-        for name, block in zip(names, zip(*rows, strict=True), strict=True):
-            numbers = [*map(texts[name], block)] if name in texts else block
-            found[name].append(np.array(numbers, dtypes[name]))
-    return {name: np.concatenate(blocks) for name, blocks in found.items()}
+    for rows in blocks(result, BLOCK):
+        with without_collecting():
+            for name, block in zip(names, zip(*rows, strict=True), strict=True):
+                numbers = [*map(texts[name], block)] if name in texts else block
+                found[name].append(np.array(numbers, dtypes[name]))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def blocks(result: sql.CursorResult[Any], size: int) -> Iterator[Sequence[Sequence[Any]]]:
+    """Rows, so many at a time; of SQLite as its driver has them, because to make objects of
+    SQLAlchemy of them takes as long as reading them.
+    """
+    cursor: Any = result.cursor
+    if not isinstance(cursor, sqlite3.Cursor):
+        yield from result.partitions(size)
+        return
+    try:
+        while True:
+            with without_collecting():
+                rows = cursor.fetchmany(size)
+            if not rows:
+                return
+            yield rows
+    finally:
+        result.close()
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """Python looks for circles among all objects each time there are some more of them, and of
+    millions of rows that takes as long again as reading them. Rows are in no circle.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
