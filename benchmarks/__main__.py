@@ -8,6 +8,7 @@ import sys
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks import (
+    arithmetic,
     attacks,
     audit,
     counting,
@@ -74,6 +75,7 @@ BENCHMARKS = {
     "soak": soak.run,
     "proxied": proxied.run,
     "replicas": replicas.run,
+    "arithmetic": arithmetic.run,
 }
 
 for name in sys.argv[1:] or BENCHMARKS:

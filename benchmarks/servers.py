@@ -28,7 +28,8 @@ KEY = "a key"
 PROGRAM = "import sys; from recommender.cli.main import main; sys.exit(main())"
 # Where Debian and others put a database server, which is not on the path.
 SERVER_PATHS = ("/usr/lib/postgresql", "/usr/local/pgsql")
-READY_SECONDS = 60.0
+# Not tuned: on a machine with much other work a server starts in a minute.
+READY_SECONDS = 180.0
 # How long a server of a rolling restart answers on after it was asked to stop.
 DRAIN_SECONDS = 2
 # Ports that somebody here has been given; a system hands out the same twice until it is used.
@@ -282,9 +283,23 @@ def sites_of(folder: Path, database: str, *, remote: bool) -> list[Site]:
 
 def family_megabytes(text: str) -> float:
     """Memory of the processes whose command line has this text, and of those that they started."""
+    return sum(map(_megabytes, _family(text)))
+
+
+def processor_seconds(text: str) -> float:
+    """What the same processes took of processors, and those of them that ended."""
+    ticks = 0
+    for pid in _family(text):
+        with contextlib.suppress(OSError):
+            after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, after_name[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _family(text: str) -> set[int]:
     heads = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             if text in path.read_bytes().replace(b"\0", b" ").decode(errors="replace"):
                 heads.append(int(path.parent.name))
-    return sum(map(_megabytes, {*heads, *(each for head in heads for each in _children(head))}))
+    return {*heads, *(each for head in heads for each in _children(head))}

@@ -213,9 +213,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """The address of an S3 server of our own."""
+    """The address of an S3 server of our own; ``TEST_S3`` names another, to be tried by hand, whose
+    key and secret are in the environment.
+    """
     reason = "the extra `test-cluster` is not installed"
     pytest.importorskip("s3fs", reason=reason)
+    if address := os.environ.get("TEST_S3"):
+        yield address
+        return
     server = pytest.importorskip("moto.server", reason=reason)
     running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
@@ -229,9 +234,10 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> object:
     """A file system with an empty bucket ``site``; the environment says how to reach it."""
     import s3fs
 
-    given = {"ENDPOINT_URL": s3_server, "ACCESS_KEY_ID": "us", "SECRET_ACCESS_KEY": "secret"}
-    for name, value in given.items():
+    given = {"ACCESS_KEY_ID": "us", "SECRET_ACCESS_KEY": "secret"}
+    for name, value in ({} if "TEST_S3" in os.environ else given).items():
         monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
     if not files.exists("site"):
         files.mkdir("site")
