@@ -417,6 +417,7 @@ def test_what_is_explained_is_the_arms(app):
 
 def test_other_settings_are_frozen_as_a_bundle_of_the_same_data(settings):
     """Built from what the bundle was built from; with its own settings it is the bundle again."""
+    live = registry.current(settings.models)
     begin(settings, "live", "live+ceiling=100", "live+ceiling=10")
     running = experiments.running(settings.models)
     assert running is not None
@@ -426,7 +427,7 @@ def test_other_settings_are_frozen_as_a_bundle_of_the_same_data(settings):
     assert (lists[0].items == lists[2].items).all()
     assert (lists[0].scores == lists[2].scores).all()
     assert lists[1].about.concentration.share == 100
-    assert registry.current(settings.models) == bundles(settings)[0]
+    assert registry.current(settings.models) == live
     assert [(arm.first, arm.last) for arm in running.arms] == [(0, 34), (35, 69), (70, 99)]
 
 
