@@ -128,7 +128,9 @@ class Live:
         self._stamp: object = None
         self._last_stamp: object = None
         self._ticks = 0
-        self._loading = threading.Lock()
+        # The first is held while a bundle is opened, the second while what is open is put in place.
+        self._opening, self._loading = threading.Lock(), threading.Lock()
+        self._lists_fault: str | None = None
         self._experiment: Experiment | None = None
         self._arms: list[Live] = []
         self.refresh()
@@ -166,16 +168,26 @@ class Live:
 
     def refresh(self) -> None:
         """Load what the files and the store name now, and serve it if it is whole."""
-        with self._loading:
+        # Opening a bundle takes seconds: articles that come meanwhile do not wait for it.
+        with self._opening:
             # Before loading: what changes meanwhile is seen at the next call of ``poll``.
-            self._stamp = self._stamps()
-            faults = [fault for fault in (self._load_lists(), self._load_rules()) if fault]
-            self._serve(self._rules or NO_RULES)
-            faults += [fault for fault in [self._load_experiment()] if fault]
-            fault = "; ".join(faults) or None
-            if fault and fault != self.fault:
-                logger.error("%s (%s)", fault, self._served())
-            self.fault = fault
+            stamp = self._stamps()
+            lists, fault = self._open_lists()
+            with self._loading:
+                self._stamp, self._lists, self._lists_fault = stamp, lists, fault
+                self._renew(opening=True)
+
+    def _renew(self, *, opening: bool) -> None:
+        """Serve the bundle that is open by the rules and with the articles that there are now; of
+        an experiment that began, bundles are opened only if ``opening``.
+        """
+        faults = [fault for fault in (self._lists_fault, self._load_rules()) if fault]
+        self._serve(self._rules or NO_RULES)
+        faults += [fault for fault in [self._load_experiment(opening=opening)] if fault]
+        fault = "; ".join(faults) or None
+        if fault and fault != self.fault:
+            logger.error("%s (%s)", fault, self._served())
+        self.fault = fault
 
     def catch_up(self) -> None:
         """Take notice of articles that came or went a moment ago, and of rules that were made in
@@ -187,7 +199,8 @@ class Live:
         at = store, console_rules.last_change(store)
         everyone = (self, *self._arms)
         if any(each._console_at != at or each.is_behind(store) for each in everyone):
-            self.refresh()
+            with self._loading:
+                self._renew(opening=False)
 
     def is_behind(self, store: Store) -> bool:
         """Have articles come or gone that are not served yet?"""
@@ -249,16 +262,18 @@ class Live:
         if n_left := max(0, len(remarks) - MAX_REMARKS) + max(0, len(idle) - MAX_REMARKS):
             logger.warning("%d more remarks on rules: recommender rules check has all", n_left)
 
-    def _load_lists(self) -> str | None:
+    def _open_lists(self) -> tuple[Lists | None, str | None]:
+        """The bundle that the folder names, or else the one that is open, and why."""
+        lists = self._lists
         try:
             folder = registry.resolve(self.models)
-            if self._lists is None or self._lists.name != folder.name:
-                self._lists = tried(folder)
+            if lists is None or lists.name != folder.name:
+                lists = tried(folder)
         except RecommenderError as exc:
-            return str(exc)
+            return lists, str(exc)
         except DAMAGE as exc:
-            return f"{self.models}: the live bundle cannot be opened: {exc!r}"
-        return None
+            return lists, f"{self.models}: the live bundle cannot be opened: {exc!r}"
+        return lists, None
 
     def _load_rules(self) -> str | None:
         fault = None
@@ -316,23 +331,25 @@ class Live:
         pointers = (registry.CURRENT, experiments.RUNNING)
         return [*(_stamp(self.models / name) for name in pointers), _stamp(self.rules_file)]
 
-    def _load_experiment(self) -> str | None:
-        """Serve the experiment that runs now, if all of its arms can be served."""
+    def _load_experiment(self, *, opening: bool) -> str | None:
+        """Serve the experiment that runs now, if all of its arms can be served; another than ran
+        before only if ``opening``.
+        """
+        fault = None
         try:
             experiment = experiments.running(self.models)
-            if experiment != self._experiment:
+            if opening and experiment != self._experiment:
                 self._arms = [] if experiment is None else self._opened(experiment)
                 self._experiment = experiment
                 logger.info("experiment: %s", experiment.name if experiment else "none runs")
-            else:
-                for arm in self._arms:
-                    arm.refresh()
+                return self._trial_of(experiment)
         except RecommenderError as exc:
-            # Articles come and go all the same.
-            for arm in self._arms:
-                arm.refresh()
-            return f"{exc}; {self._trial_of(self._experiment) or self._tried()}"
-        return self._trial_of(experiment)
+            fault = str(exc)
+        # Articles come and go all the same.
+        for arm in self._arms:
+            arm.refresh()
+        of_trial = self._trial_of(self._experiment)
+        return of_trial if fault is None else f"{fault}; {of_trial or self._tried()}"
 
     def _trial_of(self, experiment: Experiment | None) -> str | None:
         """Serve an experiment whose arms are looked after; what keeps it from being served."""

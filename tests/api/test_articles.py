@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from sites import once
 from recommender.articles.article import from_record
 from recommender.articles.batch import Batch
 from recommender.bundle import activation
+from recommender.bundle.published import Lists
 from recommender.config import Settings
 from recommender.store.database import Store
 from recommender.training.pipeline import Options, build
+from recommender_api import live
 from recommender_api.app import create_app
 
 NEW = {
@@ -446,3 +449,36 @@ def test_html_in_an_article_is_read_as_text(client: Client, settings: Settings):
         "Salt & joints",
         "Salt harms no joint. It raises the pressure of the blood.",
     )
+
+
+def test_a_bundle_that_is_being_opened_keeps_no_article_waiting(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    """Opening a large one takes seconds; what came meanwhile is in its lists too."""
+    first, second = (create_app(settings, clock=lambda: NOW) for _ in range(2))
+    with Store(settings.database) as store:
+        bundle = build(store, settings.models, now=NOW, options=Options(jobs=1, seed=1))
+    opening, may_end, tried = threading.Event(), threading.Event(), live.tried
+
+    def slowly(folder: Path) -> Lists:
+        opening.set()
+        assert may_end.wait(30)
+        return tried(folder)
+
+    monkeypatch.setattr(live, "tried", slowly)
+    swap = threading.Thread(target=second.related.live.refresh)
+    swap.start()
+    try:
+        assert opening.wait(30)
+        put(Client(first), NEW)
+        asked = related(Client(second), NEW["id"])
+    finally:
+        may_end.set()
+        swap.join()
+    after = related(Client(second), NEW["id"])
+    for app in (first, second):
+        app.stored.close()
+
+    assert asked["article_id"] == NEW["id"]
+    assert asked["model"] != bundle.name
+    assert (after["article_id"], after["model"]) == (NEW["id"], bundle.name)
