@@ -1,5 +1,5 @@
 """Data frames of a log: processor seconds and memory, whole and in pieces, beside a cursor that
-reads the same rows and throws them away. 200,000 views, five million under ``FULL=1``;
+reads the same rows into arrays, or throws them away. 200,000 views, five million under ``FULL=1``;
 ``BENCH_VIEWS`` changes how many.
 
 The log is what a site of 2,000 articles makes that shows ten links and shuffles them in a fifth of
@@ -42,9 +42,26 @@ links = sqlite3.connect(path).execute(
 while links.fetchmany(100_000):
     pass
 """
+ARRAYS = """
+import sqlite3
+import numpy as np, pyarrow as pa
+def read(statement, types):
+    rows = sqlite3.connect(path).execute(statement)
+    while part := rows.fetchmany(100_000):
+        yield [pa.array(values, type) for values, type in zip(zip(*part), types)]
+text, whole = pa.string(), pa.int64()
+views = [*read(
+    "SELECT v.view_id, v.ts, s.source, v.slate, s.ordered, v.session, s.list, v.layout, v.arm, "
+    "v.variant FROM views v JOIN slates s ON s.slate = v.slate ORDER BY v.ts, v.view_id",
+    [text, whole, whole, whole, whole, text, text, text, text, whole])]
+links = [*read("SELECT slate, item, propensity, origin FROM slate_links ORDER BY slate, rank",
+               [whole, whole, pa.float64(), text])]
+n = sum(len(part[0]) for part in views)
+"""
 SITE = "import recommender; site = recommender.connect('sqlite:///' + path)\n"
 WAYS = {
-    "floor: rows read and thrown away": FLOOR,
+    "floor: rows read into arrays of Arrow": ARRAYS,
+    "the same rows read and thrown away": FLOOR,
     "impressions(), whole": SITE + "n = len(site.impressions())",
     "impressions(), in pieces of 100,000": SITE
     + "n = sum(len(piece) for piece in site.impressions(chunk_size=100_000))",
