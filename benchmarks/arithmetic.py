@@ -306,7 +306,7 @@ def caching() -> list[tuple[str, ...]]:
                 found = simulated(small[exponent], seconds=4 * max_age, **check)
                 cell += f" (a hundredth of it: {formula:.1%}; {found:.1%})"
             cells.append(cell)
-        rows.append((f"{variants} variants, {edges} places, kept {max_age} s", *cells))
+        rows.append((f"variants {variants}, places {edges}, kept {max_age} s", *cells))
     return rows
 
 
@@ -395,7 +395,7 @@ def drawn() -> Picture:
     share, mean = popularity(ZIPF[0]), VIEWS_A_DAY / DAY
     ages = (10, 60, 300, 600, 1_800, 3_600)
     columns = {
-        f"{variants} variants, {edges} places": [
+        f"variants {variants}, places {edges}": [
             100 * hit_rate(share, rate=mean, variants=variants, edges=edges, max_age=age)
             for age in ages
         ]

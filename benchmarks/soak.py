@@ -215,10 +215,15 @@ def _edit(over: threading.Event, seen: Seen, ports: list[int]) -> None:
         if status != 200:
             continue
         for client in (here, there):
+            began = time.monotonic()
             status, body = client.get(f"/v1/related?id={quote(id, safe='')}")
+            took = time.monotonic() - began
             seen.answered(status, body, "a new article")
             if status == 200 and json.loads(body)["article_id"] != id:
-                seen.fault(f"{id}: has no list of its own in the next request")
+                seen.fault(
+                    f"{id}: has no list of its own in the next request, "
+                    f"{'' if client is here else 'of the other process, '}answered in {took:.2f} s"
+                )
         listed = [item["id"] for item in json.loads(body)["items"]] if status == 200 else []
         _joins(seen, id, listed, (here, there), put)
         if at % 3:
@@ -307,7 +312,7 @@ def _watch(
                 seen.fault(f"process {number + 1} has ended")
             note(f"replica {number + 1}", server.megabytes_alone())
             if "MODELS_URL" in server.site.more:
-                note(f"its process {number + 1} that follows the object store",
+                note(f"its follower {number + 1}",
                      server.megabytes() - server.megabytes_alone())  # fmt: skip
         # Its port is in the command that started it.
         note("PostgreSQL", family_megabytes(f"-p {make_url(site.database).port} -k"))
