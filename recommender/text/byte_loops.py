@@ -8,8 +8,8 @@ after the other with a byte between that is no part of any; text *i* is
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from recommender.text.compiled import compiled
 from recommender.text.terms import FINGERPRINT_BYTES
 
 # Classes of characters: in the lower bits what it is to statements, above what it is to chunks.
@@ -77,7 +77,7 @@ BLOCK = 128  # bytes compressed at once
 PRIME = np.uint64(0x9E3779B97F4A7C15)  # of the hash of chunks, odd
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _class_at(text, at, end):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """What the character is that begins at a byte, and how many bytes it has; of letters beyond
     ASCII the bytes are passed one by one.
@@ -121,7 +121,7 @@ def _class_at(text, at, end):  # type: ignore[no-untyped-def]  # pragma: no cove
     return kind, 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def chunks(text, heads):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Texts as numbers of chunks: runs of letters, digits, what may stand within a word, and all
     beyond ASCII that is no space. Different chunks are numbered as they come.
@@ -165,7 +165,7 @@ def chunks(text, heads):  # type: ignore[no-untyped-def]  # pragma: no cover - c
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _chunk_rows(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     text, heads, first_row, numbers, begins, ends, pool, starts, hashes, plain, table, so_far
 ):
@@ -260,7 +260,7 @@ def _chunk_rows(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     return len(heads) - 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def expanded(numbers, heads, values):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Row after row of a ragged table, in the order of ``numbers``; and where each begins."""
     starts = np.empty(len(numbers) + 1, dtype=np.int64)
@@ -278,7 +278,7 @@ def expanded(numbers, heads, values):  # type: ignore[no-untyped-def]  # pragma:
     return found, starts
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def statements(text, heads):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Where the ``segments`` of each text begin and end, and their fingerprints, ``(n_segments,)``,
     and how many there are up to the end of each text.
@@ -324,7 +324,7 @@ def statements(text, heads):  # type: ignore[no-untyped-def]  # pragma: no cover
     return starts[:n].copy(), stops[:n].copy(), prints[:n].copy(), ends
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _fingerprint(text, start, stop, words, state, chain):  # type: ignore[no-untyped-def]  # pragma: no cover
     """BLAKE2b of the bytes from ``start`` up to ``stop``, as ``terms.fingerprint`` has it; the last
     three are to work in.
@@ -367,14 +367,14 @@ def _fingerprint(text, start, stop, words, state, chain):  # type: ignore[no-unt
             return chain[0]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def blank(text, starts, stops):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Overwrite parts of texts with spaces, in place."""
     for at in range(len(starts)):
         text[starts[at] : stops[at]] = 32
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def different(prints, ends):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """The fingerprints of each text once."""
     found = np.empty_like(prints)
@@ -389,7 +389,7 @@ def different(prints, ends):  # type: ignore[no-untyped-def]  # pragma: no cover
     return found[:n].copy()
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def count_rows(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     chunk_numbers,
     chunk_ends,

@@ -243,9 +243,20 @@ class _Work:
         if self.threads == 1 or len(parts) == 1:
             for part in parts:
                 job(part)
-        else:
-            for _ in self.pool.map(job, parts):
-                pass
+            return
+        failed: list[BaseException] = []
+
+        def tried(part: Any) -> None:
+            try:
+                job(part)
+            except BaseException as exc:  # noqa: BLE001 - raised below; the others stop
+                failed.append(exc)
+                self.stopped = True
+
+        for _ in self.pool.map(tried, parts):
+            pass
+        if failed:
+            raise failed[0]
 
     def compare(
         self,

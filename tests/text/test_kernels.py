@@ -95,7 +95,7 @@ def test_numbers_of_rows_of_either_size_do():
 
 WHERE = """
 import sys
-from recommender.text import compiled, kernels
+from recommender.text import byte_loops, compiled, kernels
 import numpy as np
 heads, nobody = np.array([0, 1]), np.zeros(1, dtype=np.int64)
 dots = kernels.pair_dots(heads, nobody.astype(np.int32), np.ones(1, np.float32), nobody, nobody)
