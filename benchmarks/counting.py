@@ -7,13 +7,7 @@ Each way has a process of its own; the statement is that of ``recommender counts
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from benchmarks.corpus import table
-from benchmarks.frames import FILL, MEASURE, N_VIEWS
+from benchmarks.frames import N_VIEWS, print_beside
 
 FLOOR = """
 import sqlite3
@@ -48,18 +42,4 @@ WAYS = {
 
 def run() -> None:
     """Print the table."""
-    rows = []
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "site.db"
-        subprocess.run([sys.executable, "-c", FILL, str(path), str(N_VIEWS)], check=True)
-        floor = 0.0
-        for way, job in WAYS.items():
-            printed = subprocess.run(
-                [sys.executable, "-c", MEASURE.format(job=job), str(path)],
-                check=True, capture_output=True, text=True,
-            ).stdout.split()  # fmt: skip
-            n, seconds, peak = int(printed[0]), float(printed[1]), float(printed[2])
-            floor = floor or seconds
-            rows.append((way, f"{n:,}", f"{seconds:.1f}", f"{seconds / floor:.1f}", f"{peak:.2f}"))
-    heading = (f"{10 * N_VIEWS:,} shown links", "rows", "processor seconds", "ratio")
-    table((*heading, "peak memory, GB"), rows)
+    print_beside(WAYS, f"{10 * N_VIEWS:,} shown links")

@@ -10,17 +10,13 @@ has a process of its own.
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from benchmarks.corpus import table
-from recommender.store.database import Store
 
 N_VIEWS = int(os.environ.get("BENCH_VIEWS", 5_000_000 if os.environ.get("FULL") else 200_000))
 N_ARTICLES = 2_000
@@ -94,13 +90,20 @@ print(n, seconds, peak)
 
 def run() -> None:
     """Print the table."""
+    print_beside(WAYS, f"{N_VIEWS:,} views")
+
+
+def print_beside(ways: Mapping[str, str], heading: str) -> None:
+    """Run each of these jobs on a log of ``N_VIEWS`` in a process of its own, and print them beside
+    the first.
+    """
     rows = []
     with TemporaryDirectory() as folder:
         path = Path(folder) / "site.db"
         # In a process of its own, because a new process takes over the peak of its parent.
         subprocess.run([sys.executable, "-c", FILL, str(path), str(N_VIEWS)], check=True)
         floor = 0.0
-        for way, job in WAYS.items():
+        for way, job in ways.items():
             printed = subprocess.run(
                 [sys.executable, "-c", MEASURE.format(job=job), str(path)],
                 check=True, capture_output=True, text=True,
@@ -108,77 +111,4 @@ def run() -> None:
             n, seconds, peak = int(printed[0]), float(printed[1]), float(printed[2])
             floor = floor or seconds
             rows.append((way, f"{n:,}", f"{seconds:.1f}", f"{seconds / floor:.1f}", f"{peak:.2f}"))
-    table((f"{N_VIEWS:,} views", "rows", "processor seconds", "ratio", "peak memory, GB"), rows)
-
-
-def fill(path: Path, n_views: int) -> None:
-    """A store with so many views, written as the store's own recording writes them."""
-    Store(f"sqlite:///{path}").close()
-    random = np.random.default_rng(0)
-    connection = sqlite3.connect(path)
-    connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
-    ids = [(key, f"health/article-{key:05}") for key in range(1, N_ARTICLES + 1)]
-    connection.executemany("INSERT INTO ids VALUES (?, ?)", ids)
-    lists = np.argsort(random.random((N_ARTICLES, 200)), axis=1)[:, :N_LINKS]
-    lists = 1 + (lists + np.arange(N_ARTICLES)[:, None]) % N_ARTICLES
-    shuffled = random.random(n_views) < 0.2
-    source = random.integers(0, N_ARTICLES, n_views)
-    slate = np.where(shuffled, N_ARTICLES + np.cumsum(shuffled), source + 1)
-    orders = np.argsort(random.random((int(shuffled.sum()), N_LINKS)), axis=1)
-    drawn = np.take_along_axis(lists[source[shuffled]], orders, axis=1)
-    _slates(connection, 1, np.arange(N_ARTICLES), lists, "hand-picked", None)
-    _slates(connection, N_ARTICLES + 1, source[shuffled], drawn, "shuffled", 1 / N_LINKS)
-    ts = FIRST_MS + np.sort(random.integers(0, DAYS * 86_400_000, n_views))
-    connection.executemany(
-        "INSERT INTO views (view_id, ts, slate, session, layout, arm) VALUES (?, ?, ?, ?, ?, '')",
-        _views(ts, slate),
-    )
-    followed = np.flatnonzero(random.random(n_views) < 0.05)
-    item = lists[source[followed], random.integers(0, N_LINKS, len(followed))]
-    names = (_view_id(int(ts[at]), int(at)) for at in followed)
-    connection.executemany(
-        "INSERT INTO clicks (view_id, item, ts) VALUES (?, ?, ?)",
-        zip(names, item.tolist(), (ts[followed] + 9_000).tolist(), strict=True),
-    )
-    connection.commit()
-    connection.close()
-
-
-def _slates(
-    connection: sqlite3.Connection,
-    first: int,
-    source: np.ndarray,
-    items: np.ndarray,
-    name: str,
-    chance: float | None,
-) -> None:
-    numbers = range(first, first + len(source))
-    connection.executemany(
-        "INSERT INTO slates VALUES (?, ?, ?, ?, 1)",
-        (
-            (number, number.to_bytes(16, "big"), key + 1, name)
-            for number, key in zip(numbers, source.tolist(), strict=True)
-        ),
-    )
-    connection.executemany(
-        "INSERT INTO slate_links (slate, rank, item, position, propensity) VALUES (?, ?, ?, ?, ?)",
-        (
-            (number, rank, item, rank, chance)
-            for number, row in zip(numbers, items.tolist(), strict=True)
-            for rank, item in enumerate(row, start=1)
-        ),
-    )
-
-
-def _views(ts: np.ndarray, slate: np.ndarray) -> Iterator[tuple[object, ...]]:
-    for start in range(0, len(ts), BLOCK):
-        part = slice(start, start + BLOCK)
-        rows = zip(ts[part].tolist(), slate[part].tolist(), strict=True)
-        for number, (moment, shown) in enumerate(rows, start=start):
-            layout = "bottom" if number % 3 else "sidebar"
-            yield _view_id(moment, number), moment, shown, f"s{number // 2:08x}", layout
-
-
-def _view_id(moment: int, number: int) -> str:
-    """Beginning with the time, as the widget's do."""
-    return f"{moment:012x}{number:012x}"
+    table((heading, "rows", "processor seconds", "ratio", "peak memory, GB"), rows)
