@@ -76,9 +76,17 @@ def dask(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
         yield f"127.0.0.1:{port}", workers
     finally:
         for process in (*workers, scheduler):
-            process.terminate()
-        for process in (*workers, scheduler):
-            process.wait(30)
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Have a process of a cluster end, which on a busy machine it may put off for long."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
 
 
 def worker_of(
@@ -165,8 +173,7 @@ def test_dask_says_what_is_amiss(tmp_path: Path, dask: tuple[str, list[subproces
     assert re.search("it has another version of recommender", faults[1])
 
     for worker in workers:
-        worker.terminate()
-        worker.wait(30)
+        end(worker)
     with pytest.raises(TrainingError, match="has no workers"):
         squares(Work(unseen, cluster=cluster), tmp_path, 0.0)
     bare = worker_of(int(address.rpartition(":")[2]), tmp_path, path=str(tmp_path), n_threads=2)
@@ -178,8 +185,7 @@ def test_dask_says_what_is_amiss(tmp_path: Path, dask: tuple[str, list[subproces
         with pytest.raises(TrainingError, match=r"a worker lacks a package: "):
             squares(Work(unseen, cluster=cluster), tmp_path, 0.0)
     finally:
-        bare.terminate()
-        bare.wait(30)
+        end(bare)
 
 
 def test_an_address_of_no_cluster_is_refused():
