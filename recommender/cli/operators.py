@@ -282,9 +282,12 @@ def _work(settings: Settings, *, jobs: int, cluster: str | None, fresh: bool) ->
         )
     models = settings.models
     shelf = Shelf(settings.work or str(models.with_name(f"{models.name}.work")))
-    work = Work(
-        None if settings.work == "off" else shelf, jobs, Cluster(cluster) if cluster else None
-    )
+    keeps = settings.work != "off"
+    if keeps and not cluster and not shelf.may_be_written:
+        # A folder of cached work is no reason not to train.
+        warn([f"nothing is kept for the next training: {shelf.place} may not be written to"])
+        keeps = False
+    work = Work(shelf if keeps else None, jobs, Cluster(cluster) if cluster else None)
     if fresh:
         work.forget()
     return work

@@ -10,7 +10,7 @@ Till then a training gives the lists that a full build would give with that idf.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,10 +34,9 @@ class Kept:
     """Of each article of a training, in the order of their ids: fingerprints of its id and of what
     it says, ``(n_articles,)``; its language as detected among the languages ``among``; its counts;
     its neighbours. ``idf``, ``(n_terms,)`` of the ``vocabulary``, and ``boilerplate`` are of the
-    last full build, since which ``n_changed`` articles changed. ``code`` tells which code made it.
+    last full build, since which ``n_changed`` articles changed.
     """
 
-    code: str
     ids: np.ndarray
     prints: np.ndarray
     languages: list[str | None]
@@ -91,6 +90,11 @@ def prints_of(articles: Sequence[Article]) -> tuple[np.ndarray, np.ndarray]:
     return ids, np.fromiter(says, np.uint64, len(articles))
 
 
+def all_new(changes: Changes) -> Changes:
+    """The same articles, where nothing of before is of use."""
+    return replace(changes, place=np.zeros(0, dtype=np.int64))
+
+
 def changes_since(before: Kept | None, articles: Sequence[Article]) -> Changes:
     """What changed since ``before``; all, where nothing was kept."""
     ids, prints = prints_of(articles)
@@ -102,10 +106,8 @@ def changes_since(before: Kept | None, articles: Sequence[Article]) -> Changes:
     return Changes(np.where(prints[place] == before.prints, place, EMPTY), ids, prints)
 
 
-def is_of_use(before: Kept, changes: Changes, code: str) -> bool:
+def is_of_use(before: Kept, changes: Changes) -> bool:
     """May a training build on what was kept?"""
-    if before.code != code:
-        return False
     # Rows keep their order, as ids do.
     kept = changes.place[changes.place != EMPTY]
     most = MAX_CHANGED * len(changes.ids)

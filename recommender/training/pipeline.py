@@ -75,12 +75,13 @@ from recommender.training.kept import (
     MAX_DRIFT,
     Changes,
     Kept,
+    all_new,
     changes_since,
     drift,
     gathered,
     is_of_use,
 )
-from recommender.training.work import Work, code_digest
+from recommender.training.work import Work
 
 # Candidates by text beside each article, and the neighbours whose lists and clicks bear on it. Not
 # tuned; twice the list's thirty slots, since the floor and duplicates take some away.
@@ -92,6 +93,8 @@ MAX_LOST = 20
 COUNT_BLOCK = 4_000
 # Articles that a worker of a cluster compares with all others at a time.
 COMPARED_BLOCK = 20_000
+# Articles from which on it takes minutes to compare all, so that what is done is put away.
+LONG_COMPARED = 100_000
 # Articles whose lists are made together: it bounds the memory, some 100 MB with a log.
 SCORE_BLOCK = 2_000
 # Articles whose candidates are compared with the links that were shown.
@@ -157,8 +160,8 @@ def build(
         listing = find_listings(articles, stub, progress)
     dates, today = dates_of(articles, now), day_number(now)
     too_old = too_old_of(articles, dates.day, today, options.oldest_days, listing=listing)
-    code, keeps = code_digest(), work.shelf is not None and len(articles) >= MANY
-    before, changes = what_changed(work, articles, code) if keeps else (None, None)
+    keeps = work.shelf is not None and len(articles) >= MANY
+    before, changes = what_changed(work, articles) if keeps else (None, None)
     detected, among = None, list[str]()
     if options.languages == SAME:
         detected, among = read_languages(articles, work, before, changes, progress=progress)
@@ -253,7 +256,7 @@ def build(
         n_changed = before.n_changed + changes.n if before else 0
         work.keep(
             Kept(
-                code, changes.ids, changes.prints, detected or [None] * len(ids), among, terms,
+                changes.ids, changes.prints, detected or [None] * len(ids), among, terms,
                 text.vocabulary, text.idf, text.boilerplate, text.with_runs, found, n_changed,
             )
         )  # fmt: skip
@@ -284,12 +287,12 @@ def weighed(
     return evidence.weigh(log), examination, evidence
 
 
-def what_changed(work: Work, articles: Sequence[Article], code: str) -> tuple[Kept | None, Changes]:
+def what_changed(work: Work, articles: Sequence[Article]) -> tuple[Kept | None, Changes]:
     """What the last training kept, where this one can build on it, and what changed since."""
     before = work.kept()
     changes = changes_since(before, articles)
-    if before is None or not is_of_use(before, changes, code):
-        return None, changes_since(None, articles) if len(changes.place) else changes
+    if before is None or not is_of_use(before, changes):
+        return None, all_new(changes)
     return before, changes
 
 
@@ -456,6 +459,8 @@ def all_neighbours(
     """The ``k`` nearest of each. On one machine each pair is looked at once, and what was done
     before an interruption is not done again; workers of a cluster look for those of their rows.
     """
+    if work.cluster is None and len(rows) < LONG_COMPARED:
+        return neighbours.whole(rows, k=k, progress=progress)
     if work.cluster is None:
         with work.resumed("neighbours", rows) as (begun, after):
             state = (begun[0], np.array(begun[1])) if begun else None

@@ -34,6 +34,15 @@ class Shelf:
         """Whether fsspec reaches it."""
         return "://" in self.place
 
+    @property
+    def may_be_written(self) -> bool:
+        """Whether this process may write there, or make the folder; unknown of an object store."""
+        if self.is_remote:
+            return True
+        folder = Path(self.place).absolute()
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        return there.is_dir() and os.access(there, os.W_OK)
+
     def at(self, name: str) -> Shelf:
         """A folder in it."""
         return Shelf(f"{self.place.rstrip('/')}/{name}")

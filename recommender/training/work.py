@@ -33,7 +33,7 @@ from recommender.training.shelf import Shelf
 # Stages of fewer blocks are done again rather than kept: a site of some 30,000 articles takes
 # about a minute.
 MANY_BLOCKS = 8
-SHARED, INPUT, KEPT = "shared", "input-", "kept"
+SHARED, INPUT, KEPT = "shared", "input-", "kept-"
 # Seconds between two looks at what the workers of a cluster have done.
 WATCHED = 0.5
 
@@ -152,13 +152,16 @@ class Work:
         )
 
     def kept(self) -> Any:
-        """What the last training kept for this one, None if nothing."""
-        return self.shelf.get(KEPT) if self.shelf and KEPT in self.shelf.names() else None
+        """What the last training kept for this one, None if nothing: what other code kept is not
+        even read.
+        """
+        name = KEPT + code_digest()
+        return self.shelf.get(name) if self.shelf and name in self.shelf.names() else None
 
     def keep(self, value: object) -> None:
         """Keep something for the next training."""
         if self.shelf:
-            self.shelf.put(value, KEPT)
+            self.shelf.put(value, KEPT + code_digest())
 
     def forget(self) -> None:
         """Take nothing from trainings before."""
@@ -168,7 +171,7 @@ class Work:
     def clear(self) -> None:
         """Forget finished blocks: the training they were of is done."""
         if self.shelf:
-            kept = {KEPT}.intersection(self.shelf.names())
+            kept = {KEPT + code_digest()}.intersection(self.shelf.names())
             self.shelf.remove(self.shelf.names() - kept if kept else None)
 
 

@@ -126,8 +126,24 @@ def test_only_what_changed_is_counted(tmp_path: Path, monkeypatch: pytest.Monkey
         assert train() == 4
         state = changed(state, list(range(0, 600, 10)), gone=[], new=1)
         assert train() == N + 1
+        assert train() == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("recommender.training.work.code_digest", lambda: "other")
+            assert work.kept() is None
+            assert train() == N + 1
         work.forget()
         assert train() == N + 1
+
+
+@pytest.mark.parametrize("in_the_way", [False, True])
+def test_where_nothing_may_be_kept_is_known_before(tmp_path: Path, in_the_way: bool):
+    """A folder that can be made, in folders that can; not below a file."""
+    if in_the_way:
+        (tmp_path / "models").write_text("a file")
+
+    shelf = Shelf(str(tmp_path / "models" / "deep" / "work"))
+
+    assert shelf.may_be_written is not in_the_way
 
 
 def test_counts_are_gathered_by_row():
