@@ -34,7 +34,7 @@ def counts(file: Path | None, as_sql: bool, until: datetime | None) -> None:
     if file is None:
         from recommender.store.counting_statement import statement
 
-        click.echo(statement(until=end, caps=caps), nl=False)
+        say(*statement(until=end, caps=caps).splitlines())
         return
     from recommender.store.counts_file import write
     from recommender.store.database import Store

@@ -310,7 +310,7 @@ def _rounds(n: int) -> Iterator[list[tuple[int, int]]]:
     at most: a round-robin tournament (Kirkman, 1847).
 
     >>> list(_rounds(3))
-    [[(0, 0), (1, 1), (2, 2)], [(1, 2)], [(0, 1)], [(0, 2)]]
+    [[(0, 0), (1, 1), (2, 2)], [(1, 2)], [(0, 2)], [(0, 1)]]
     """
     yield [(block, block) for block in range(n)]
     seats = list(range(n + n % 2))

@@ -59,8 +59,10 @@ class Asking:
                 for part in parts:
                     connection.sendall(part)
                     time.sleep(pause)
-            while part := connection.recv(65536):
-                found += part
+            # What was sent after the server had closed is answered by a reset, behind its answer.
+            with contextlib.suppress(ConnectionResetError):
+                while part := connection.recv(65536):
+                    found += part
         return re.sub(rb"\r\ndate: [^\r]*", b"", found)
 
     def counted(self) -> dict[str, float]:
