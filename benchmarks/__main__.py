@@ -34,6 +34,7 @@ from benchmarks import (
     serving,
     soak,
     speed,
+    stages,
     subjects,
     teaching,
     texts,
@@ -44,6 +45,7 @@ from benchmarks import (
 
 BENCHMARKS = {
     "speed": speed.run,
+    "stages": stages.run,
     "neighbours": neighbours.run,
     "vectorising": vectorising.run,
     "serving": serving.run,

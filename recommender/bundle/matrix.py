@@ -15,18 +15,22 @@ from recommender.bundle.published import IN_SUBJECT, IN_TITLE, Texts
 from recommender.candidates import EMPTY
 from recommender.text.tfidf import Text, weigh
 
+BLOCK = 4_000  # articles
+
 
 def texts_of(text: Text) -> Texts:
     """What a new text is looked up in."""
     place = (text.title_weights > 0).astype(np.int32) + (text.subject_weights > 0)
     keys = text.counts * np.int32(IN_SUBJECT + 1) + place
+    del place
     used = np.flatnonzero(np.bincount(keys))
     codes = np.zeros(int(used.max(initial=0)) + 1, dtype=np.min_scalar_type(len(used)))
     codes[used] = np.arange(len(used))
-    n, row = len(text.lengths), np.repeat(np.arange(len(text.lengths)), np.diff(text.indptr))
+    codes_of, n = codes[keys], len(text.lengths)
+    del keys
     shape = n, len(text.vocabulary)
-    turned = csr_array((codes[keys], text.indices, text.indptr), shape=shape).tocsc()
-    squares = np.bincount(row, weights=np.square(text.weights, dtype=np.float64), minlength=n)
+    turned = csr_array((codes_of, text.indices, text.indptr), shape=shape).tocsc()
+    del codes_of
     return Texts(
         vocabulary=Index.of(Strings.of(text.vocabulary)),
         idf=text.idf,
@@ -39,10 +43,24 @@ def texts_of(text: Text) -> Texts:
         counts=(used // (IN_SUBJECT + 1)).astype(np.uint16),
         places=(used % (IN_SUBJECT + 1)).astype(np.uint8),
         norms=text.norms,
-        squares=squares.astype(np.float32),
+        squares=squares_of(text),
         is_named=(text.kind != EMPTY).astype(np.uint8),
         n_articles=n,
     )
+
+
+def squares_of(text: Text) -> np.ndarray:
+    """The square of the length of each row, ``(n_articles,)``, worked out block by block: the
+    matrix of a large site leaves no room for several numbers of eight bytes an entry.
+    """
+    n = len(text.lengths)
+    squares = np.empty(n, dtype=np.float32)
+    for start in range(0, n, BLOCK):
+        heads = text.indptr[start : start + BLOCK + 1]
+        row = np.repeat(np.arange(len(heads) - 1), np.diff(heads))
+        square = np.square(text.weights[heads[0] : heads[-1]], dtype=np.float64)
+        squares[start : start + BLOCK] = np.bincount(row, square, minlength=len(heads) - 1)
+    return squares
 
 
 def matrix(texts: Texts) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ import platform
 import shutil
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,6 @@ class Built:
         """The manifest's account of where the bundle comes from."""
         learned, window = self.learned, (self.log.first_ts, self.log.last_ts)
         learned_from, reason = decision(learned, self.taught)
-        import scipy
-        import sklearn
-
         about = {
             "name": name,
             "files": {},
@@ -138,11 +136,12 @@ class Built:
             "store": self.stored.store,
             "change": self.stored.change,
             "n_logged_clicks": self.stored.n_clicks,
+            # Importing them for this takes 100 MB, which training by text has no other use for.
             "versions": {
                 "python": platform.python_version(),
                 "numpy": np.__version__,
-                "scipy": scipy.__version__,
-                "scikit-learn": sklearn.__version__,
+                "scipy": version("scipy"),
+                "scikit-learn": version("scikit-learn"),
             },
         }
         return build(Manifest, about, "the manifest")

@@ -18,7 +18,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 
 
@@ -59,6 +58,9 @@ def fitted_weight(
     more than chance give a great weight. Whatever ``expected`` and ``mean`` rest on must not have
     seen these clicks.
     """
+    # It takes 20 MB, which the stages that read texts need not hold.
+    from scipy.optimize import minimize_scalar
+
     clicks, expected, mean, share = np.broadcast_arrays(clicks, expected, mean, share)
     known = (expected > 0) & (share > 0)
     clicks, expected, mean, share = clicks[known], expected[known], mean[known], share[known]

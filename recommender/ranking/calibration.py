@@ -26,7 +26,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import expit, gammaincinv
 
 from recommender.array_fields import LARGE, Length, Values, Within
@@ -228,6 +227,9 @@ def slope_of(shown: Exposures, score: np.ndarray) -> float:
     The likelihood is Poisson's of the expected clicks, which is right in the mean for clicks that
     are a share of the exposures (Gourieroux, Monfort & Trognon 1984).
     """
+    # It takes 20 MB, and only clicks need it here.
+    from scipy.optimize import minimize_scalar
+
     n = int(shown.source.max(initial=-1)) + 1
     clicks, mean = (
         np.bincount(shown.source, weights=weights, minlength=n)

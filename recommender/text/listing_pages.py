@@ -59,7 +59,7 @@ MIN_REPEATED = 3
 # Words are weighed in halves, and a character of scripts without spaces is half of one.
 HALVES = 2
 LONGEST = 20  # words of a title or beginning that are looked up; beyond, texts are compared
-BLOCK = 1 << 20  # places looked up at once
+BLOCK = 1 << 17  # places looked up at once: their numbers of eight bytes stay in the cache
 MAX_BITS = 24  # of the table that leaves out most places
 BASE = np.uint64(0x9E3779B97F4A7C15)  # of the polynomial hash, odd
 IS_UNSPACED = re.compile(f"[{UNSPACED}]").match

@@ -82,7 +82,7 @@ def joined(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     heads = np.zeros(len(parts) + 1, dtype=np.int64)
     np.cumsum([len(part) + 1 for part in parts], out=heads[1:])
     parts.append(b"")
-    return np.frombuffer(bytearray(b"\n".join(parts)), dtype=np.uint8), heads
+    return np.frombuffer(bytearray(b"\n").join(parts), dtype=np.uint8), heads
 
 
 def chunks_of(text: np.ndarray, heads: np.ndarray) -> Chunks:

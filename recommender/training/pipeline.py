@@ -170,6 +170,7 @@ def build(
     )
     terms, text, before = count_text(articles, work, before, changes, progress=progress)
     articles = [without_text(article) for article in articles]
+    terms = terms if changes else []
     found = compared(
         text, before, changes, work, reserve=RESERVE if keeps else 0, progress=progress
     )

@@ -13,7 +13,7 @@ from recommender.articles.article import Article, stub_for
 from recommender.bundle.answer_bytes import fragment, items_json, joined
 from recommender.bundle.bundle import MATRIX, Bundle
 from recommender.bundle.composition import DEFAULT_K, Link
-from recommender.bundle.matrix import matrix, texts_of
+from recommender.bundle.matrix import matrix, squares_of, texts_of
 from recommender.bundle.published import Lists
 from recommender.bundle.writer import N_POPULAR, popular
 from recommender.candidates import EMPTY
@@ -310,6 +310,22 @@ def test_weights_are_worked_out_again_bit_by_bit(with_runs: bool):
         np.testing.assert_array_equal(found[name], getattr(text, name), err_msg=name)
         assert found[name].dtype == getattr(text, name).dtype
     assert (text.subject_weights > 0).any()
+
+
+@pytest.mark.parametrize("size", [1, 7, 60])
+def test_lengths_of_rows_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch, size: int):
+    """Rows are added up by themselves, whichever are read together."""
+    site = random_articles(60, seed=5)
+    titles, bodies = [each.title for each in site], [each.body for each in site]
+    text = fit([count_block(titles, bodies, set())], titles, np.zeros(0, dtype=np.uint64))
+    row = np.repeat(np.arange(60), np.diff(text.indptr))
+    monkeypatch.setattr("recommender.bundle.matrix.BLOCK", size)
+
+    found = squares_of(text)
+
+    expected = np.bincount(row, weights=text.weights.astype(np.float64) ** 2, minlength=60)
+    np.testing.assert_array_equal(found, expected.astype(np.float32))
+    assert (found > 0).all()
 
 
 @pytest.mark.parametrize("text", ["", "quux", "?!", "睡", "\x00", "e" * 5000])

@@ -457,3 +457,25 @@ def test_neighbours_that_may_not_stand_in_a_list_make_room_for_others(
     assert (language[found.items] == language[:, None]).all()
     assert not (found.items == 3).any()
     assert (np.diff(found.scores, axis=1) <= 0).all()
+
+
+def test_training_by_text_alone_does_without_scikit_learn(tmp_path: Path):
+    """What learns trees takes more memory than the texts of a small site."""
+    url = f"sqlite:///{tmp_path}/site.db"
+    with Store(url) as store:
+        stored(store, SIX)
+    script = f"""
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from recommender.store.database import Store
+from recommender.training.pipeline import Options, build
+with Store({url!r}) as store:
+    build(store, Path({str(tmp_path / "models")!r}), now=datetime(2026, 11, 29, tzinfo=UTC),
+          options=Options(jobs=1))
+print(*sys.modules)
+"""
+
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert not {"sklearn", "pandas"} & set(run.stdout.split())
