@@ -8,7 +8,7 @@ the same to the last bit.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -108,9 +108,12 @@ def laid_out(model: Any, sample: np.ndarray) -> Forest:
     return forest
 
 
-def grow(seen: np.ndarray, shown: Exposures, scores: np.ndarray, *, seed: int) -> Forest:
+def grow(
+    seen: np.ndarray, shown: Exposures, scores: np.ndarray, *, seed: int, n_trees: int | None = None
+) -> Forest:
     """Trees that explain what was chosen beyond what ``scores``, ``(n_rows,)``, predict of rows
-    with features ``seen``, ``(n_rows, n_features)``, which may be NaN.
+    with features ``seen``, ``(n_rows, n_features)``, which may be NaN; the first ``n_trees``, by
+    default all ``N_TREES``.
 
     Gradient boosting (Friedman 2001) of the log-likelihood of the choices with Newton's steps.
     """
@@ -121,7 +124,7 @@ def grow(seen: np.ndarray, shown: Exposures, scores: np.ndarray, *, seed: int) -
     trees = HistGradientBoostingRegressor(
         loss=SoftmaxLoss(shown, scores),
         learning_rate=LEARNING_RATE,
-        max_iter=N_TREES,
+        max_iter=N_TREES if n_trees is None else n_trees,
         max_leaf_nodes=31,
         min_samples_leaf=MIN_ROWS,
         l2_regularization=PRIOR_CLICKS,
@@ -130,10 +133,23 @@ def grow(seen: np.ndarray, shown: Exposures, scores: np.ndarray, *, seed: int) -
         early_stopping=False,
         random_state=seed,
     )
-    snap = snapped(seen)
+    varied = varying(seen)
+    snap = snapped(seen[:, varied])
     with threads_for(len(snap)):
         trees.fit(snap, shown.clicks)
-    return laid_out(trees, snap[:N_COMPARED])
+    forest = laid_out(trees, snap[:N_COMPARED])
+    return replace(forest, feature=varied[forest.feature].astype(np.int32))
+
+
+def varying(seen: np.ndarray) -> np.ndarray:
+    """Columns of features ``(n_rows, n_features)`` that have more than one value, missing being
+    one: trees count the values of all columns, and of constant ones longest. The first if there is
+    none.
+    """
+    first = seen[:1]
+    same = (seen == first) | (np.isnan(seen) & np.isnan(first))
+    varied = np.flatnonzero(~same.all(axis=0))
+    return varied if len(varied) else np.zeros(1, dtype=np.intp)
 
 
 def threads_for(n_rows: int) -> AbstractContextManager[Any]:

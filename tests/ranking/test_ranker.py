@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ from sites import EVENLY, Shown, counted, log_of, random_articles, site_from
 from recommender.articles.article import Article
 from recommender.clicks.choice_model import pairs_in
 from recommender.ranking import handpicked, ranker
+from recommender.ranking.boosting import Forest, grow
 from recommender.ranking.features import LEAST_TEXT
 from recommender.ranking.ranker import Learned, learn
+from recommender.ranking.time_splits import splits_of
 from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
 
@@ -167,6 +171,32 @@ def test_few_clicks_a_page_teach_the_levels_alone(site: Corpus, monkeypatch: pyt
     assert enough.ranker.beyond.curves is not None
     assert few.ranker.beyond.curves is few.ranker.beyond.trees is None
     assert few.decided_by == "model"
+
+
+@pytest.mark.parametrize(("liked", "helps"), [(8.0, True), (1.0, False)])
+def test_the_first_trees_tell_whether_trees_help(
+    site: Corpus, monkeypatch: pytest.MonkeyPatch, liked: float, helps: bool
+):
+    """Where readers follow what is neither near nor far, which no level has, and where they choose
+    at random: what trees make of chance makes the next clicks less likely.
+    """
+    grown = []
+
+    def growing(*rows: Any, seed: int, n_trees: int | None) -> Forest:
+        grown.append(grow(*rows, seed=seed, n_trees=n_trees))
+        return grown[-1]
+
+    sources, items = np.divmod(np.arange(N * N), N)
+    near = handpicked.score(site, None, sources, items).reshape(N, N)
+    low, high = np.quantile(near, [0.35, 0.65])
+    log = readers(lambda *pair: liked if low <= near[pair] <= high else 1.0)
+    monkeypatch.setattr(ranker, "MANY_ROWS", 0)
+    monkeypatch.setattr(ranker, "grow", growing)
+    whole = splits_of(site, None, log, EVENLY)
+    splits = [whole.split(first, last) for first, last in pairwise(whole.days)]
+
+    assert ranker._more_helps(splits, seed=0) == helps
+    assert [len(forest.heads) - 1 for forest in grown] == [ranker.N_TRIED]
 
 
 def test_links_that_nobody_chose_are_trusted_less_until_they_are_shown(site: Corpus):
