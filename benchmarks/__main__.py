@@ -24,6 +24,7 @@ from benchmarks import (
     kills,
     learning,
     limits,
+    memory,
     neighbours,
     notebooks,
     offpolicy,
@@ -77,6 +78,7 @@ BENCHMARKS = {
     "soak": soak.run,
     "proxied": proxied.run,
     "replicas": replicas.run,
+    "memory": memory.run,
     "arithmetic": arithmetic.run,
 }
 
