@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.progress import Progress as Bar
-
-from recommender.terminal import bars
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 Item = TypeVar("Item")
 
@@ -44,6 +35,18 @@ class Shown:
     """
 
     def __init__(self) -> None:
+        # What draws is loaded where something is drawn, which a server does not.
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+        from rich.progress import Progress as Bar
+
+        from recommender.terminal import bars
+
         console = bars()
         self.bar = Bar(
             SpinnerColumn(finished_text="✓"),
@@ -86,8 +89,14 @@ class Shown:
             self.bar.update(self.task, total=max(done, 1), completed=max(done, 1))
 
 
-def tracked(items: Iterable[Item], progress: Progress) -> Iterator[Item]:
-    """``items``, with a step reported after each."""
-    for item in items:
+def tracked(items: Iterable[Item], progress: Progress, *, every: int = 1) -> Iterator[Item]:
+    """``items``, with steps reported after each, or after ``every`` so many: a million reports take
+    longer than what is reported.
+    """
+    number = 0
+    for number, item in enumerate(items, start=1):
         yield item
-        progress.advance()
+        if number % every == 0:
+            progress.advance(every)
+    if number % every:
+        progress.advance(number % every)

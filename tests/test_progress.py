@@ -69,3 +69,19 @@ def test_silence_is_silent(capsys: pytest.CaptureFixture[str]):
     Silent().advance(2)
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_steps_may_be_reported_many_at_a_time():
+    """All of them are, those of the last part too, and none twice."""
+    done: list[int] = []
+
+    class Watched(Silent):
+        def advance(self, steps: int = 1) -> None:
+            done.append(steps)
+
+    assert list(tracked(range(7), Watched(), every=3)) == [*range(7)]
+    assert done == [3, 3, 1]
+
+    done.clear()
+    assert list(tracked(range(6), Watched(), every=3)) == [*range(6)]
+    assert done == [3, 3]

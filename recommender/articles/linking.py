@@ -23,11 +23,14 @@ from recommender.articles.batch import Batch
 from recommender.articles.document import Document, Pick
 from recommender.articles.teasers import openings, with_teaser
 from recommender.articles.title_matching import TitleIndex
+from recommender.progress import Progress, Silent, tracked
 
 # Where pages lie that have no address: joined with a link it shows which page of the folder is
 # meant.
 NOWHERE = "file.invalid"
 DATED = re.compile(r"^\d{4}-\d\d?-\d\d?-")
+# Articles after which a step of them is reported.
+REPORTED = 1_000
 DIGITS = re.compile(r"\d+")
 
 
@@ -165,7 +168,7 @@ ENDINGS = ("html", "htm", "xhtml", "shtml", "php", "asp", "aspx", "jsp", "md", "
            "txt")  # fmt: skip
 
 
-def link(batch: Batch, known: Iterable[Article]) -> Linked:
+def link(batch: Batch, known: Iterable[Article], progress: Progress | None = None) -> Linked:
     """Turn the links of the batch's documents into ids, of the batch itself and of ``known``, the
     articles of the store, and give each article its teaser. What a format has no field for stays
     as ``known`` has it.
@@ -180,7 +183,7 @@ def link(batch: Batch, known: Iterable[Article]) -> Linked:
     }
     shared = openings(batch.articles.values())
     articles = {}
-    for article in batch.articles.values():
+    for article in tracked(batch.articles.values(), progress or Silent(), every=REPORTED):
         old = stored.get(article.id)
         document = batch.drafts.get(article.id)
         if article.id not in batch.pages:

@@ -47,6 +47,8 @@ from recommender.progress import Progress, Silent, tracked
 
 # More bad records than good ones are reason enough to stop, once there are so many; not tuned.
 MAX_PROBLEMS = 1_000_000
+# Records after which a step of them is reported.
+REPORTED = 1_000
 # What an address of the site may take of an article.
 HOLES = ("id", "slug", "category", "year", "month", "day")
 HOLE = re.compile(r"\{(\w+)\}")
@@ -151,16 +153,19 @@ def read_articles(
     progress = progress or Silent()
     batch = Batch(teaser_characters=reading.teaser_characters)
     files = _files(paths, reading, batch)
-    progress.stage("reading articles", len(files))
+    # Of one file the records are counted, of several the files.
+    is_alone = len(files) == 1
+    progress.stage("reading articles", None if is_alone else len(files))
     pages: list[page_set.Page] = []
     unread, given = Counter[str](), Counter[str]()
     sitemaps: list[Path] = []
-    for file, root in tracked(files, progress):
+    for file, root in files if is_alone else tracked(files, progress):
         format = detected(file) if reading.format == "auto" else format_named(reading.format)
         if format.name == "sitemap":
             sitemaps.append(file)
             continue
-        for found in _found_in(file, root, format, reading):
+        records = _found_in(file, root, format, reading)
+        for found in tracked(records, progress, every=REPORTED) if is_alone else records:
             batch.n_records += 1
             if isinstance(found, Problem):
                 batch.problems.append(found)

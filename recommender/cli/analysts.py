@@ -134,10 +134,9 @@ def import_articles(
         if not batch.articles:
             reasons = "; ".join([*batch.left_out_sentences, *batch.notes])
             raise RecommenderError(f"nothing imported: no article in it: {reasons}")
-        progress.stage("writing to the store")
         with Store(settings.database) as store:
             warn_of_new(store)
-            changes = store.apply(batch, full=full, new_ids=new_ids)
+            changes = store.apply(batch, full=full, new_ids=new_ids, progress=progress)
     notes = [*batch.left_out_sentences, *batch.notes, *_link_sentences(changes)]
     if as_json:
         left_out = {"left_out": batch.left_out, "notes": notes}

@@ -18,6 +18,7 @@ from recommender.articles.batch import Batch, RawPage
 from recommender.articles.linking import Linked, link
 from recommender.errors import InputError
 from recommender.fields import may_be_stored
+from recommender.progress import Progress, Silent, tracked
 from recommender.store.finding import Named, named, renew
 from recommender.store.keys import CHUNK, chunks, look_up, upsert
 
@@ -96,10 +97,19 @@ class Prepared:
     changes: Changes
 
 
-def prepare(connection: Connection, batch: Batch, *, full: bool, new_ids: bool = False) -> Prepared:
+def prepare(
+    connection: Connection,
+    batch: Batch,
+    *,
+    full: bool,
+    new_ids: bool = False,
+    progress: Progress | None = None,
+) -> Prepared:
     """Link the batch to what is stored, of which ``connection`` sees one state. ``InputError`` if
     articles would get other ids than they have, unless they are to have ``new_ids``.
     """
+    progress = progress or Silent()
+    progress.stage("comparing with the store", len(batch.articles))
     state = _state(connection)
     digests = {id: digest for id, digest, _ in state}
     stubs = {id for id, _, stub in state if stub}
@@ -115,7 +125,7 @@ def prepare(connection: Connection, batch: Batch, *, full: bool, new_ids: bool =
         for article in stored
         if article.id in batch.articles or not (removing or article.id in renamed)
     ]
-    linked = link(batch, known)
+    linked = link(batch, known, progress)
 
     changed = [
         (article, digest)
@@ -147,20 +157,24 @@ def apply(
     full: bool,
     new_ids: bool = False,
     prepared: Prepared | None = None,
+    progress: Progress | None = None,
 ) -> Changes:
     """Write the batch, see ``Store.apply``. What was ``prepared`` before nobody else could write is
     prepared anew if somebody did.
     """
     _lock(connection)
     if prepared is None or prepared.state != _state(connection):
-        prepared = prepare(connection, batch, full=full, new_ids=new_ids)
+        prepared = prepare(connection, batch, full=full, new_ids=new_ids, progress=progress)
     changes = prepared.changes
     gone = [*changes.removed, *changes.stubs_gone]
     there = {id for id, _, _ in prepared.state}
     written = [article for article, _ in prepared.written]
     touched = [*gone, *(article.id for article in written)]
     before = named(connection, there.intersection(touched))
-    upsert(connection, "articles", (_row(*each) for each in prepared.written))
+    progress = progress or Silent()
+    progress.stage("writing to the store", len(written))
+    rows = (_row(*each) for each in prepared.written)
+    upsert(connection, "articles", tracked(rows, progress, every=CHUNK))
     _write_pages(connection, batch)
     _delete(connection, "articles", gone)
     removed = set(gone)

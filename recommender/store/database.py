@@ -25,6 +25,7 @@ from recommender.articles.article import Article
 from recommender.articles.batch import Batch, RawPage
 from recommender.errors import StoreError
 from recommender.events.event import Event
+from recommender.progress import Progress
 from recommender.store import articles as article_tables
 from recommender.store.articles import Changed, Changes, Prepared
 from recommender.store.engine import BUSY_SECONDS, Engine, masked
@@ -272,7 +273,14 @@ class Store:
         with self.reading() as connection:
             return article_tables.read_pages(connection)
 
-    def apply(self, batch: Batch, *, full: bool = False, new_ids: bool = False) -> Changes:
+    def apply(
+        self,
+        batch: Batch,
+        *,
+        full: bool = False,
+        new_ids: bool = False,
+        progress: Progress | None = None,
+    ) -> Changes:
         """Link a batch to the articles here and write it: new ones in, changed ones updated, and
         the lists of others mended where a stub turned out to be one of them.
 
@@ -282,16 +290,26 @@ class Store:
         ``new_ids``: then those take the place of the old. Running servers take notice of what
         changed.
         """
-        prepared = self._prepared(batch, full=full, new_ids=new_ids)
+        prepared = self._prepared(batch, full=full, new_ids=new_ids, progress=progress)
         with self.transaction() as connection:
             return article_tables.apply(
-                connection, batch, full=full, new_ids=new_ids, prepared=prepared
-            )
+                connection, batch,
+                full=full, new_ids=new_ids, prepared=prepared, progress=progress,
+            )  # fmt: skip
 
-    def _prepared(self, batch: Batch, *, full: bool, new_ids: bool = False) -> Prepared:
+    def _prepared(
+        self,
+        batch: Batch,
+        *,
+        full: bool,
+        new_ids: bool = False,
+        progress: Progress | None = None,
+    ) -> Prepared:
         """What takes long is done while others may write."""
         with self.snapshot() as connection:
-            return article_tables.prepare(connection, batch, full=full, new_ids=new_ids)
+            return article_tables.prepare(
+                connection, batch, full=full, new_ids=new_ids, progress=progress
+            )
 
     def remove(self, ids: Collection[str]) -> list[str]:
         """Take articles out, and have running servers take notice; returns those there were."""

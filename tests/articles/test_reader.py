@@ -17,6 +17,7 @@ from recommender.articles.linking import link
 from recommender.articles.reader import read_articles
 from recommender.errors import InputError, TooManyBadRecords
 from recommender.files import Problem, Tolerance
+from recommender.progress import Silent
 from recommender.store.database import Store
 
 PAGE = """A title
@@ -203,6 +204,38 @@ def test_the_kind_may_be_said_where_the_name_does_not(tmp_path: Path):
 
     assert list(read_articles([odd], format="jsonl").articles) == ["a"]
     assert list(read_articles([tmp_path], format="jsonl").articles) == ["b"]
+
+
+def test_an_import_shows_how_far_it_is(tmp_path: Path):
+    """Of one file its records are counted, of several the files; then those that are compared with
+    the store, and those that are written, each to the last.
+    """
+    heard: list[list[Any]] = []
+
+    class Watched(Silent):
+        def stage(self, name: str, total: int | None = None) -> None:
+            heard.append([name, total, 0])
+
+        def advance(self, steps: int = 1) -> None:
+            heard[-1][2] += steps
+
+    one = json_lines(tmp_path / "a.jsonl", *({"id": f"{n}", "title": f"T {n}"} for n in range(7)))
+    with Store("sqlite://") as store:
+        store.apply(read_articles([one], progress=Watched()), progress=Watched())
+        assert heard == [
+            ["reading articles", None, 7],
+            ["comparing with the store", 7, 7],
+            ["writing to the store", 7, 7],
+        ]
+
+        heard.clear()
+        written(tmp_path / "b.txt", "B\n\nB\n\nBody.\n")
+        store.apply(read_articles([tmp_path], progress=Watched()), progress=Watched())
+        assert heard == [
+            ["reading articles", 2, 2],
+            ["comparing with the store", 8, 8],
+            ["writing to the store", 1, 1],
+        ]
 
 
 # Linking
