@@ -20,6 +20,7 @@ from benchmarks import (
     finding,
     frames,
     fuzz,
+    growth,
     judging,
     kills,
     learning,
@@ -47,6 +48,7 @@ from benchmarks import (
 BENCHMARKS = {
     "speed": speed.run,
     "stages": stages.run,
+    "growth": growth.run,
     "neighbours": neighbours.run,
     "vectorising": vectorising.run,
     "serving": serving.run,
