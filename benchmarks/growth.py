@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +31,7 @@ import numpy as np
 
 from benchmarks.corpus import table
 from benchmarks.servers import Client, Server, Site
-from recommender.evaluation.report.picture import COLOURS, Axis, Picture, Series, chart
+from recommender.evaluation.report.picture import COLOURS, GREY, Axis, Picture, Series, chart
 from recommender.text.terms import FUNCTION_WORDS
 
 SIZES, MORE = "10000,50000", (200_000, 1_000_000)
@@ -58,6 +58,8 @@ FOOTERS = tuple(
     for subject in ("health", "science", "politics", "food", "travel", "money", "sport")
 )
 N_GETS, N_POSTS = 2_000, 300
+# Points of a picture of memory, and the part of the time from which on it names a stage.
+N_POINTS, LONG = 400, 0.03
 # The command line itself, which also notes its stages and their steps in a file.
 NOTING = """
 import json, sys, time
@@ -332,7 +334,7 @@ def cost(known: dict[str, Any]) -> Picture:
         "processor minutes": [
             (of["import"]["processor"] + of["train"]["processor"]) / 60 for of in known.values()
         ],
-        "GB of memory at the peak": [
+        "GB of memory": [
             max(of["import"]["peak"], of["train"]["peak"]) / 1000 for of in known.values()
         ],
         "GB of bundle": [of["bundle_gb"] for of in known.values()],
@@ -353,20 +355,37 @@ def cost(known: dict[str, Any]) -> Picture:
 
 
 def memory_over_time(training: Run, size: int) -> Picture:
-    """Gigabytes over the minutes of a training."""
-    minutes, whole, own, _ = np.array(training.memory).T
+    """Gigabytes over the minutes of a training, and where its long stages begin."""
+    parts = np.array_split(np.array(training.memory), min(N_POINTS, len(training.memory)))
+    minutes = np.array([part[0, 0] for part in parts]) / 60
+    whole, own = (np.array([part[:, at].max() for part in parts]) / 1000 for at in (1, 2))
+    most, last = 1.4 * float(whole.max()), training.wall / 60
     series = [
-        Series(minutes / 60, whole / 1000, name="all", colour=COLOURS[0]),
-        Series(minutes / 60, own / 1000, name="not of files", colour=COLOURS[1]),
+        Series(minutes, whole, name="all", colour=COLOURS[0]),
+        Series(minutes, np.minimum(own, whole), name="not of files", colour=COLOURS[1]),
     ]
-    most = float(whole.max()) / 1000 * 1.05
-    last = training.wall / 60
-    across = Axis("minutes", 0.0, last, [*range(0, int(last) + 1, max(1, int(last) // 8))])
+    # The names at the end must not meet.
+    if abs(whole[-1] - own[-1]) < 0.1 * most:
+        series[1] = replace(series[1], name="")
+    ends = [*(at for _, at in training.stages[1:]), training.wall]
+    long = [
+        (name, at)
+        for (name, at), end in zip(training.stages, ends, strict=True)
+        if end - at > LONG * training.wall
+    ]
+    for number, (name, at) in enumerate(long):
+        # Beside each other on four heights, so that names have room.
+        top = most * (1 - 0.07 * (number % 4))
+        series.append(
+            Series(np.full(2, at / 60), np.array([0, top]), name=name, colour=GREY, dashed=True)
+        )
+    step = max(1, int(last) // 8)
+    across = Axis("minutes", 0.0, last, [*range(0, int(last) + 1, step)])
     upwards = Axis("", 0.0, most, [*range(int(most) + 1)])
-    stages = "; ".join(f"{name} from {at / 60:.0f}" for name, at in training.stages)
+    stages = "; ".join(f"{name} from {at / 60:.0f}" for name, at in long)
     title = f"Memory of a training of {size:,} articles, GB"
     return chart(series, across, upwards, label=f"{title}: {stages}", title=title,
-                 width=640, height=260)  # fmt: skip
+                 width=720, height=300)  # fmt: skip
 
 
 def _notes(path: Path) -> list[Any]:

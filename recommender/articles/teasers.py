@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from recommender.articles.article import Article, title_key
 from recommender.times import parse_time
@@ -127,11 +128,8 @@ def openings(articles: Iterable[Article], *, n_sentences: int = 3) -> set[str]:
     counts: Counter[str] = Counter()
     for article in articles:
         keys = {opening_key(article.teaser)} if article.teaser else set()
-        for number, sentence in enumerate(_sentences(article.body, article.title)):
-            if number == n_sentences:
-                break
-            keys.add(opening_key(sentence))
-        counts.update(keys)
+        first = islice(_sentences(article.body, article.title), n_sentences)
+        counts.update(keys.union(map(opening_key, first)))
     return {key for key, n in counts.items() if n >= SHARED_BY}
 
 
