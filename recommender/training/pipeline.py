@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -168,9 +169,11 @@ def build(
     eligible = eligibility_of(
         articles, languages=options.languages, detected=detected, too_old=too_old, listing=listing
     )
-    terms, text, before = count_text(articles, work, before, changes, progress=progress)
+    of_texts, before = count_text(articles, work, before, changes, progress=progress)
     articles = [without_text(article) for article in articles]
-    terms = terms if changes else []
+    text = weighed_text(of_texts, articles, before)
+    terms = of_texts.blocks if changes else []
+    del of_texts
     found = compared(
         text, before, changes, work, reserve=RESERVE if keeps else 0, progress=progress
     )
@@ -359,6 +362,16 @@ def find_listings(articles: Sequence[Article], stub: np.ndarray, progress: Progr
     return found if (~found & ~stub).sum() > 1 else np.zeros_like(found)
 
 
+class Counted(NamedTuple):
+    """The terms of all articles in ``blocks``, in their order, without ``boilerplate``, counted
+    ``with_runs`` of letters or without.
+    """
+
+    blocks: list[Counts]
+    boilerplate: np.ndarray
+    with_runs: bool
+
+
 def count_text(
     articles: Sequence[Article],
     work: Work,
@@ -366,19 +379,18 @@ def count_text(
     changes: Changes | None = None,
     *,
     progress: Progress,
-) -> tuple[list[Counts], Text, Kept | None]:
-    """The terms of every article, counted block by block, and weighed: of those alone that changed
-    since ``before``, with the idf and the boilerplate of then, unless that idf is too far off.
-    Then ``before`` is of no more use, and the third is None.
+) -> tuple[Counted, Kept | None]:
+    """The terms of every article, counted block by block: of those alone that changed since
+    ``before``, without the boilerplate of then, unless the idf of then is too far off. Then
+    ``before`` is of no more use, and the second is None.
     """
     titles = [article.title for article in articles]
     if before is None or changes is None:
         bodies = [article.text for article in articles]
         boilerplate = vectorising.find_boilerplate(bodies)
         with_runs = tfidf.needs_runs(titles, bodies)
-        counted = list(counts_in(work, titles, bodies, boilerplate, with_runs, progress))
-        text = tfidf.fit(counted, titles, boilerplate, with_runs=with_runs)
-        return counted, text, None
+        blocks = list(counts_in(work, titles, bodies, boilerplate, with_runs, progress))
+        return Counted(blocks, boilerplate, with_runs), None
     boilerplate, with_runs = before.boilerplate, before.with_runs
     new = np.flatnonzero(~changes.same)
     rows = np.empty(len(titles), dtype=np.int64)
@@ -388,12 +400,10 @@ def count_text(
     bodies = [articles[at].text for at in new.tolist()]
     named = [titles[at] for at in new.tolist()]
     fresh = counts_in(work, named, bodies, boilerplate, with_runs, progress)
-    counted = gathered([*before.counts, *fresh], rows)
-    known = before.known_idf
-    if drift(counted, known) > MAX_DRIFT:
+    blocks = gathered([*before.counts, *fresh], rows)
+    if drift(blocks, before.known_idf) > MAX_DRIFT:
         return count_text(articles, work, progress=progress)
-    text = tfidf.fit(counted, titles, boilerplate, with_runs=with_runs, known_idf=known)
-    return counted, text, before
+    return Counted(blocks, boilerplate, with_runs), before
 
 
 def counts_in(
@@ -413,7 +423,20 @@ def counts_in(
 
 def read_text(articles: Sequence[Article], work: Work, *, progress: Progress) -> Text:
     """What the texts of all articles teach."""
-    return count_text(articles, work, progress=progress)[1]
+    return weighed_text(count_text(articles, work, progress=progress)[0], articles)
+
+
+def weighed_text(counted: Counted, articles: Sequence[Article], before: Kept | None = None) -> Text:
+    """What counted texts teach, with the idf of ``before``. Of the articles the titles are enough:
+    by then a large site needs the room of the texts.
+    """
+    return tfidf.fit(
+        counted.blocks,
+        [article.title for article in articles],
+        counted.boilerplate,
+        with_runs=counted.with_runs,
+        known_idf=before.known_idf if before else None,
+    )
 
 
 def count_block(

@@ -1,5 +1,6 @@
 """A build from store to bundle: always the same, never half, never without lists."""
 
+import gc
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,9 @@ from recommender.events.event import Event
 from recommender.lists.eligibility import Eligibility, Language, Languages
 from recommender.progress import Silent
 from recommender.store.database import Store
+from recommender.text import tfidf
 from recommender.text.neighbours import neighbours
+from recommender.text.tfidf import Text
 from recommender.training import pipeline
 from recommender.training.pipeline import Options, build
 from recommender.training.work import Work
@@ -73,6 +77,23 @@ def test_six_articles(tmp_path: Path):
     assert set(ids(bundle, "salt", 2)) == {"pressure", "bread"}
     assert ids(bundle, "pressure", 1) == ["salt"]
     assert ids(bundle, "bread", 1) == ["salt"]
+
+
+def test_texts_are_let_go_before_they_are_weighed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What a million articles say takes as much memory as all that is made of it."""
+    bodies, ours = {article.body for article in SIX}, {id(article) for article in SIX}
+    held: list[int] = []
+    fit = tfidf.fit
+
+    def watched(*given: Any, **options: Any) -> Text:
+        found = [each for each in gc.get_objects() if isinstance(each, Article)]
+        held.append(sum(each.body in bodies and id(each) not in ours for each in found))
+        return fit(*given, **options)
+
+    monkeypatch.setattr(tfidf, "fit", watched)
+    built(tmp_path, SIX)
+
+    assert held == [0]
 
 
 @pytest.mark.slow
