@@ -1,9 +1,13 @@
-"""Run every benchmark, or those named: ``python -m benchmarks [NAME...]``, names as below."""
+"""Run the benchmarks of a quarter of an hour, every one under ``FULL=1``, or those named:
+``python -m benchmarks [NAME...]``, names as below.
+"""
 
 from __future__ import annotations
 
 import os
+import platform
 import sys
+from importlib.metadata import PackageNotFoundError, version
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -41,6 +45,7 @@ from benchmarks import (
     teaching,
     texts,
     vectorising,
+    weekend,
     weights,
     worlds,
 )
@@ -59,6 +64,7 @@ BENCHMARKS = {
     "dates": dates.run,
     "subjects": subjects.run,
     "positions": positions.run,
+    "weekend": weekend.run,
     "weights": weights.run,
     "attacks": attacks.run,
     "teaching": teaching.run,
@@ -84,8 +90,38 @@ BENCHMARKS = {
     "arithmetic": arithmetic.run,
 }
 
-for name in sys.argv[1:] or BENCHMARKS:
-    if name not in BENCHMARKS:
-        sys.exit(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
-    print(f"\n## {name}\n", flush=True)
-    BENCHMARKS[name]()
+# Ours beside peers and floors, of all that has a speed, and how good the lists are meanwhile.
+QUICK = (
+    "vectorising", "neighbours", "weekend", "disk", "serving", "events", "imports", "counting",
+    "frames", "judging", "growth", "quality",
+)  # fmt: skip
+PACKAGES = (
+    "numpy", "scipy", "scikit-learn", "numba", "pandas", "pyarrow", "fastapi", "uvicorn",
+    "sp-matmul-rs", "sparse-dot-topn",
+)  # fmt: skip
+
+
+def machine() -> str:
+    """What the figures below were made on."""
+    found = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"no {package}")
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    return f"{', '.join(found)}; {os.cpu_count()} cores, {platform.machine()}, load {load}"
+
+
+def run(names: list[str]) -> None:
+    """Run these; ``SystemExit`` for a name that there is not."""
+    for name in names:
+        if name not in BENCHMARKS:
+            sys.exit(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
+    print(machine())
+    for name in names:
+        print(f"\n## {name}\n", flush=True)
+        BENCHMARKS[name]()
+
+
+run(sys.argv[1:] or list(BENCHMARKS if os.environ.get("FULL") == "1" else QUICK))

@@ -120,11 +120,11 @@ class Server:
 
     def megabytes(self) -> float:
         """Memory of its processes that is theirs alone, and their share of the rest."""
-        return sum(map(_megabytes, [self.process.pid, *_children(self.process.pid)]))
+        return sum(map(megabytes_of, [self.process.pid, *_children(self.process.pid)]))
 
     def megabytes_alone(self) -> float:
         """The same of the first process, without those that it started."""
-        return _megabytes(self.process.pid)
+        return megabytes_of(self.process.pid)
 
 
 def _children(pid: int) -> list[int]:
@@ -135,7 +135,7 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _megabytes(pid: int) -> float:
+def megabytes_of(pid: int) -> float:
     """The proportional set size of a process."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
@@ -283,7 +283,7 @@ def sites_of(folder: Path, database: str, *, remote: bool) -> list[Site]:
 
 def family_megabytes(text: str) -> float:
     """Memory of the processes whose command line has this text, and of those that they started."""
-    return sum(map(_megabytes, _family(text)))
+    return sum(map(megabytes_of, _family(text)))
 
 
 def processor_seconds(text: str) -> float:

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.corpus import table
-from benchmarks.servers import Server, Site, free_port
+from benchmarks.servers import Server, Site, free_port, megabytes_of
 
 N_ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SECONDS, N_CONNECTIONS, N_HOT = 2, 32, 1_000
@@ -103,6 +103,10 @@ class Peer:
         tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
         return sum(int(each.read_text().split()[0]) for each in tasks) / 1e9
 
+    def megabytes(self) -> float:
+        """Its memory: what is its alone, and its share of the rest."""
+        return megabytes_of(self.pid)
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -142,7 +146,7 @@ def over_sockets(folder: Path, database: str, ids: Sequence[str]) -> None:
         ]
         rows = []
         for load in loads:
-            rates = _measured(folder, load, peers)
+            rates = measured(folder, load, peers)
             floor = rates["bare ASGI"]
             for name, found in rates.items():
                 rows.append((load.name, name, *_row(found, floor)))
@@ -175,7 +179,7 @@ def _peers(folder: Path, database: str, ids: Sequence[str]) -> Iterator[Iterator
             process = subprocess.Popen(command, cwd=folder)
             stack.callback(process.wait)
             stack.callback(process.terminate)
-            _wait(port)
+            wait_for(port)
             return process
 
         server = Server(Site(folder, database))
@@ -216,7 +220,8 @@ def _keep(folder: Path, port: int, ids: Sequence[str]) -> None:
     (folder / "answers.pickle").write_bytes(pickle.dumps(answers))
 
 
-def _wait(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Until somebody listens there; ``TimeoutError`` if nobody does in a minute."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
@@ -225,7 +230,8 @@ def _wait(port: int) -> None:
     raise TimeoutError(f"nothing listens at {port}")
 
 
-def _measured(folder: Path, load: Load, peers: Sequence[Peer]) -> dict[str, list[Rate]]:
+def measured(folder: Path, load: Load, peers: Sequence[Peer]) -> dict[str, list[Rate]]:
+    """Rounds of requests to each peer in turn, by its name."""
     found = defaultdict(list)
     for number in range(N_ROUNDS):
         for peer in peers:

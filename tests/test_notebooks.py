@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import nbformat
@@ -81,7 +82,7 @@ def small_site(folder: Path, *, with_clicks: bool) -> None:
     ]
     with stored(Store(f"sqlite:///{folder / 'site.db'}"), articles, events) as store:
         if with_clicks:
-            build(store, folder / "bundles", now=NOW, options=Options(until=1))
+            build(store, folder / "bundles", now=NOW - timedelta(days=1), options=Options(until=1))
         build(store, folder / "bundles", now=NOW)
     settings = 'database = "sqlite:///site.db"\nmodels = "bundles"\n'
     (folder / FILE).write_text(settings, encoding="utf-8")

@@ -1,6 +1,7 @@
 """Blocks of work that workers of a cluster import by name."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -13,3 +14,8 @@ def squared(folder: Path, seconds: float, values: np.ndarray, number: int) -> np
         file.write(f"{os.getpid()}\n")
     time.sleep(seconds)
     return values**2
+
+
+def dies(number: int) -> None:
+    """A block that no process outlives."""
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -81,7 +81,7 @@ class Cluster:
         # Workers run the interpreter that this variable names, else whichever is first on the path.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         try:
-            from joblibspark import register_spark
+            from joblibspark.backend import SparkDistributedBackend
             from pyspark.sql import SparkSession
         except ModuleNotFoundError as exc:
             raise MissingExtra("--cluster spark://", "cluster") from exc
@@ -100,8 +100,8 @@ class Cluster:
                 f"{self.address}: no Spark master answers there: {_short(exc)}"
             ) from exc
         try:
-            register_spark()
-            with parallel_config(backend="spark", n_jobs=max(1, n_workers)):
+            backend = _naming_faults(SparkDistributedBackend)
+            with parallel_config(backend=backend(), n_jobs=max(1, n_workers)):
                 yield
         except TrainingError:
             raise
@@ -111,18 +111,40 @@ class Cluster:
             session.stop()
 
     def _of_spark(self, exc: Exception) -> Exception:
-        """What a worker raised, which is text within Java's error."""
+        """What a worker raised, which is text within Java's error, under a first line that names
+        the call from Python alone.
+        """
         lacking = "ModuleNotFoundError: "
-        for line in str(exc).splitlines():
+        lines = str(exc).splitlines()
+        for line in lines:
             if lacking in line:
                 return self._lacking(line.partition(lacking)[2])
-        return TrainingError(f"{self.address}: {_short(exc)}")
+        causes = (line.strip(" :") for line in lines if "Exception: " in line or "Error: " in line)
+        return TrainingError(f"{self.address}: {next(causes, _short(exc))}")
 
     def _lacking(self, what: Any) -> TrainingError:
         return TrainingError(
             f"{self.address}: a worker lacks a package: {what}; install recommender with the same "
             "extras on every worker"
         )
+
+
+def _naming_faults(backend: Any) -> Any:
+    """A backend of joblib for Spark that raises what went wrong with a batch of blocks: joblibspark
+    0.6 hands it on as if it were the batch's results.
+    """
+
+    class Spark(backend):  # type: ignore[misc]
+        submit = backend.apply_async
+
+        def retrieve_result(self, out: Any, timeout: float | None = None) -> Any:
+            found = super().retrieve_result(out, timeout)
+            if isinstance(found, list):
+                return found
+            rebuild, parts = found.__reduce__()
+            raise rebuild(*parts)
+
+    return Spark
 
 
 def _short(exc: Exception) -> str:

@@ -26,6 +26,7 @@ from asking import articles, publish
 from recommender.articles.batch import Batch
 from recommender.demo.loop import Round, plot, show
 from recommender.store.database import Store
+from recommender_api.metrics import HAND_ON_SECONDS
 
 # Each starts servers.
 pytestmark = pytest.mark.slow
@@ -196,6 +197,7 @@ def test_articles_reach_every_worker_and_figures_are_summed(
         ask(running.port, "DELETE", "/v1/articles?id=fresh", **admin)
         time.sleep(1)
         after = listed("knee-1")
+        time.sleep(2 * HAND_ON_SECONDS)  # until others may add up what one has counted
         connection = HTTPConnection("127.0.0.1", running.port)
         connection.request("GET", "/metrics", headers=admin)
         figures = connection.getresponse().read().decode()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from logs import DAY, IDS, as_parquet, differences, draw
+from sparks import java_of_its_own
 
 from recommender.store import click_filters, counts
 from recommender.store.click_filters import Caps
@@ -123,14 +124,11 @@ def test_spark(tables: tuple[Path, dict[str, Log]], tmp_path: Path, monkeypatch)
     making = pyspark.SparkSession.builder.master("local[1]")
     for key, value in settings.items():
         making = making.config(key, value)
-    spark = making.getOrCreate()
-    try:
+    with java_of_its_own(), making.getOrCreate() as spark:
         for table in TABLES:
             file = str(tables[0] / f"{table}.parquet")
             spark.read.parquet(file).createOrReplaceTempView(table)
         spark.sql(TEXTS["some of it"][1]).write.parquet(str(tmp_path / "counts"))
-    finally:
-        spark.stop()
 
     assert differences(tables[1]["some of it"], counted(tmp_path / "counts")) == []
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import worked
 from joblib import Parallel, delayed
+from sparks import java_of_its_own
 
 from recommender.errors import TrainingError
 from recommender.progress import Silent
@@ -225,7 +226,7 @@ def test_blocks_run_on_spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), java_of_its_own():
         warnings.simplefilter("ignore")
         assert squares(Work(shelf, cluster=cluster), tmp_path, 0.3) == WANTED
         killer.join(10)
@@ -233,3 +234,6 @@ def test_blocks_run_on_spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         fails = Work(Shelf(str(tmp_path / "other")), cluster=cluster)
         with pytest.raises(TrainingError, match=r"worker .*, process \d+: FileNotFoundError: "):
             squares(fails, tmp_path / "nowhere", 0.0)
+        deadly = Work(Shelf(str(tmp_path / "third")), cluster=Cluster("spark://local[2,2]"))
+        with pytest.raises(TrainingError, match=r"failed 2 times.*Python worker exited"):
+            list(deadly.spread("tests", worked.dies, (), [(1,)], progress=Silent()))
