@@ -36,7 +36,7 @@ from recommender.text.terms import FUNCTION_WORDS
 
 SIZES, MORE = "10000,50000", (200_000, 1_000_000)
 # From so many articles on a training is interrupted once.
-INTERRUPTED = 200_000
+INTERRUPTED = 500_000
 FIGURES = Path(__file__).with_suffix(".json")
 COST, MEMORY = (Path(__file__).with_name(f"growth-{name}.svg") for name in ("cost", "memory"))
 # Words of a text: function words, those of any text, of its topic, and of this text alone, each
@@ -62,9 +62,11 @@ N_GETS, N_POSTS = 2_000, 300
 N_POINTS, LONG = 400, 0.03
 # The command line itself, which also notes its stages and their steps in a file.
 NOTING = """
-import json, sys, time
+import json, signal, sys, time
 from recommender import progress
 from recommender.cli.main import main
+# Who starts benchmarks in the background may have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 notes, shown, known = open(sys.argv.pop(1), "a", buffering=1), progress.Shown, {"done": 0}
 def stage(self, name, total=None, stage=shown.stage):
     known.update(stage=name, total=total, done=0, noted=time.time())

@@ -3,8 +3,10 @@
 import random
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 
+from recommender.ragged import find
 from recommender.text.listing_pages import listing_pages
 
 Post = tuple[str, str]
@@ -188,3 +190,25 @@ def test_any_site_can_be_asked_about():
     """No article, no text, nothing but figures or signs."""
     assert listing_pages([], []).tolist() == []
     assert found(("2026", ""), ("!", "?"), ("3", "2026\n3\n!")) == [False] * 3
+
+
+def test_few_places_are_looked_up(monkeypatch: pytest.MonkeyPatch):
+    """Of a large site's words one in hundreds begins like something and goes on like it: what is
+    looked up for each takes the longer, the more articles there are.
+    """
+    draw, n_asked = random.Random(4), 0
+
+    def counted(keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+        nonlocal n_asked
+        n_asked += len(values)
+        return find(keys, values)
+
+    monkeypatch.setattr("recommender.text.listing_pages.find", counted)
+    pages = [
+        (" ".join(f"w{draw.randrange(40)}" for _ in range(draw.randint(2, 9))),
+         " ".join(f"w{draw.randrange(40)}" for _ in range(300)))
+        for _ in range(400)
+    ]  # fmt: skip
+
+    assert not any(found(*pages))
+    assert n_asked < 400 * 300 / 20
