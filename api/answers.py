@@ -35,7 +35,13 @@ from recommender.bundle.overlay import Patched
 from recommender.bundle.published import Lists
 from recommender.candidates import EMPTY
 from recommender.events.event import ORIGINS
-from recommender.events.slate_token import N_VARIANTS, Signer, head_of
+from recommender.events.slate_token import (
+    N_VARIANTS,
+    Signer,
+    head_of,
+    mark_of_encoded,
+    tail_in_hundredths,
+)
 from recommender.lists.editorial import Rules
 from recommender.lists.exploration import BEST, DEPTH, EXPLORE, slate_of
 from recommender.store.rules import EVERYWHERE
@@ -52,6 +58,7 @@ Value = TypeVar("Value")
 # A page by its row, how many links, which slate, and the keys of the rules in force.
 Composed = tuple[int | None, int, int, tuple[tuple[int, int], ...]]
 BY_HAND = ("pinned", "fallback")
+EXPLORED = ORIGINS.index("explored")
 FALLBACK = b'"origin":"fallback"'
 
 logger = logging.getLogger("api")
@@ -293,30 +300,56 @@ class Answers:
         key: Composed = (row, k, slate, ())
         plain = self._composed.get(key)
         if plain is None:
-            seal, tail, items = self.seal, b"", None
-            is_usual = k == DEFAULT_K and slate == BEST_SLATE
-            if is_usual and (seal is None or seal.keys is lists.keys):
-                items = self._usual(row)
-                tail = lists.tails.bytes_at(row) if seal else b""
-            if items is None:
+            plain = self._whole(lists, row, k, slate)
+            if plain is None:
                 placed = lists.composed(row, k=k, slate=slate)
-                items = self.items(placed)
-                if seal and not tail:
-                    tail = lists.tail(row, placed, slate, seal.key)
-            plain = items, tail
-            self._composed.keep(key, plain, KEPT_BYTES + len(items))
+                seal = self.seal
+                tail = lists.tail(row, placed, slate, seal.key) if seal else b""
+                plain = self.items(placed), tail
+            self._composed.keep(key, plain, KEPT_BYTES + len(plain[0]))
         return plain
 
-    def _usual(self, row: int) -> bytes | None:
-        """The best ten links that were prepared for a page, in half the time of composing them;
-        None if there are fewer.
+    def _whole(self, lists: Lists, row: int, k: int, slate: int) -> tuple[bytes, bytes] | None:
+        """The same of a slate that is prepared whole, in half the time or less; None if it has
+        fewer links than a page asks for.
         """
-        numbers, scores, origins = (part[row, :DEFAULT_K].tolist() for part in self._links)
-        if len(numbers) < DEFAULT_K or EMPTY in numbers:
+        depth = lists.slates.shape[2]
+        if slate == BEST_SLATE:
+            numbers, scores, places = (part[row, :k].tolist() for part in self._links)
+        elif k <= depth:
+            slots = lists.slates[row, slate - 1, :k].tolist()
+            numbers, scores, places = (
+                [whole[slot] for slot in slots]
+                for whole in (part[row].tolist() for part in self._links)
+            )
+            places = [
+                EXPLORED if slot >= depth else place
+                for slot, place in zip(slots, places, strict=True)
+            ]
+        else:
+            return None
+        if len(numbers) < k or k > depth or EMPTY in numbers:
             return None
         data, heads = self._data, self._heads
         beginnings = [data[heads[at] : heads[at + 1]] for at in numbers]
-        return joined(beginnings, scores, [ORIGINS[each] for each in origins])
+        items = joined(beginnings, scores, [ORIGINS[each] for each in places])
+        return items, self._tail(lists, row, numbers, places, slate)
+
+    def _tail(
+        self, lists: Lists, row: int, numbers: list[int], places: list[int], slate: int
+    ) -> bytes:
+        """``Prepared.tail`` of a slate that is prepared whole; ``places`` are in ``ORIGINS``."""
+        seal = self.seal
+        if seal is None:
+            return b""
+        if slate == BEST_SLATE and len(numbers) == DEFAULT_K and seal.keys is lists.keys:
+            return lists.tails.bytes_at(row)
+        keys = seal.keys.data
+        return tail_in_hundredths(
+            keys[row], [keys[at] for at in numbers], places,
+            lists.chances_of(row, slate)[: len(numbers)],
+            mark=mark_of_encoded(lists.ids.column.views((row, *numbers))),
+        )  # fmt: skip
 
     def _token(self, variant: int | None, tail: bytes) -> str | None:
         """What the page names the slate by; without a store there is none."""

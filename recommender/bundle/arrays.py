@@ -27,6 +27,7 @@ import re
 import stat
 import sys
 import zlib
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import lru_cache
@@ -526,7 +527,19 @@ class Pieces:
 
     def bytes_at(self, number: int) -> bytes:
         """The bytes of a piece."""
-        return self.data[self.heads[number] : self.heads[number + 1]].tobytes()
+        return bytes(self.view(number))
+
+    def view(self, number: int) -> memoryview:
+        """The bytes of a piece where they stand. Slices of a memoryview cost a fraction of those of
+        an array.
+        """
+        heads = self.heads.data
+        return self.data.data[heads[number] : heads[number + 1]]
+
+    def views(self, numbers: Iterable[int]) -> list[memoryview]:
+        """``view`` of several pieces."""
+        data, heads = self.data.data, self.heads.data
+        return [data[heads[number] : heads[number + 1]] for number in numbers]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -574,11 +587,13 @@ class Index:
 
     def find(self, value: str) -> int | None:
         """The number of ``value``, or None."""
-        mark = np.uint64(fingerprint(value))
-        at = int(self.prints.searchsorted(mark))
-        wanted = value.encode()
-        while at < len(self.prints) and self.prints[at] == mark:
-            if self.column.bytes_at(int(self.numbers[at])) == wanted:
-                return int(self.numbers[at])
+        mark, wanted = fingerprint(value), value.encode()
+        # A search of one value is quicker without the array.
+        prints = self.prints.data
+        at = bisect_left(prints, mark)
+        while at < len(prints) and prints[at] == mark:
+            number = int(self.numbers[at])
+            if self.column.view(number) == wanted:
+                return number
             at += 1
         return None

@@ -14,7 +14,7 @@ Objects of this class never change; a new one takes over what the old one worked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -165,9 +165,10 @@ class PatchedPages(PageIndex):
     """
 
     def __init__(
-        self, base: Lists, new: PageTable, gone: set[int], id_of: Callable[[int], str]
+        self, base: Lists, new: PageTable, gone: set[int], read: Mapping[int, Read]
     ) -> None:
-        self.base, self.new, self.gone, self.id_of = base.by_address, new, gone, id_of
+        self.base, self.new, self.gone = base.by_address, new, gone
+        self.ids, self.read = base.ids, read
         self.hosts = frozenset((*self.base.hosts, *new.hosts))
         self.parameters = frozenset((*self.base.parameters, *new.parameters))
         # Keys that an article that came shares with others at other addresses, and what tells
@@ -193,7 +194,12 @@ class PatchedPages(PageIndex):
                 other = self.base.exact(mine)
                 if other is not None and other not in gone and other not in new.addresses:
                     there.append(other)
-                self.apart[mine] = min(there, key=id_of)
+                self.apart[mine] = min(there, key=self.id_of)
+
+    def id_of(self, row: int) -> str:
+        """The id of the article of a row."""
+        read = self.read.get(row)
+        return read.article.id if read else self.ids.column[row]
 
     def is_shared(self, key: str) -> bool:
         return key in self.shared or self.base.is_shared(key)
@@ -260,7 +266,7 @@ class Patched(Shelf):
             for row, read in sorted(self.read.items(), key=lambda each: each[1].article.id)
             if row >= self.n_base or read.article.url != base.addresses[row]
         )
-        self.pages = PatchedPages(base, PageTable(moved), self.gone, self.id_of)
+        self.pages = PatchedPages(base, PageTable(moved), self.gone, self.read)
         self.barred = {row for row, read in self.read.items() if read.is_listing}
         self.day = {row: day_of(read.article, self.latest) for row, read in self.read.items()}
         if oldest_days := base.about.dates.oldest_days:

@@ -71,6 +71,7 @@ TAG_BYTES, MARK_BYTES = 4, 4
 MAX_NUMBER = 2**31 - 1
 # A variant is one of a hundred, so every chance is so many hundredths.
 N_VARIANTS = 100
+PLACE_OF = {origin: place for place, origin in enumerate(ORIGINS)}
 # In the byte of the variant; no variant is so large.
 NO_VARIANT = 255
 # In the byte of an origin: the link stands in the list only because of what the request asked for.
@@ -259,22 +260,40 @@ def tail_of(
     """What stands in a slate, packed; the chances mean nothing if there is no variant. ``mark`` is
     ``mark_of`` the articles.
     """
+    flags = [BROUGHT if each else 0 for each in brought] or [0] * len(items)
+    places = [PLACE_OF[origin] | flag for origin, flag in zip(origins, flags, strict=True)]
+    return tail_in_hundredths(
+        source, items, places, [round(chance * N_VARIANTS) for chance in chances], mark=mark
+    )
+
+
+def tail_in_hundredths(
+    source: int, items: Sequence[int], places: Sequence[int], chances: Sequence[int], *, mark: bytes
+) -> bytes:
+    """``tail_of``, of places in ``ORIGINS`` and of hundredths."""
     packed = bytearray()
     _put(packed, source)
     packed.append(len(items))
-    flags = [BROUGHT if each else 0 for each in brought] or [0] * len(items)
-    for item, origin, chance, flag in zip(items, origins, chances, flags, strict=True):
-        _put(packed, item)
-        packed.append(ORIGINS.index(origin) | flag)
-        packed.append(round(chance * N_VARIANTS))
+    for item, place, chance in zip(items, places, chances, strict=True):
+        while item > 127:
+            packed.append(item & 127 | 128)
+            item >>= 7
+        packed += bytes((item, place, chance))
     return bytes(packed) + mark
 
 
 def mark_of(ids: Iterable[str]) -> bytes:
     """The mark of a source and its items, by their ids in that order."""
+    return mark_of_encoded([id.encode() for id in ids])
+
+
+def mark_of_encoded(ids: Iterable[bytes | memoryview]) -> bytes:
+    """``mark_of`` ids in UTF-8."""
     # Lengths, since an id may hold any character.
-    parts = [id.encode() for id in ids]
-    text = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    parts: list[bytes | memoryview] = []
+    for id in ids:
+        parts += (b"%d:" % len(id), id)
+    text = b"".join(parts)
     return hashlib.blake2b(text, digest_size=MARK_BYTES).digest()
 
 

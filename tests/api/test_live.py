@@ -16,6 +16,7 @@ from tampered import with_about, with_values
 from recommender.articles.article import Article
 from recommender.articles.batch import Batch
 from recommender.bundle import activation, registry
+from recommender.bundle.answer_bytes import items_json
 from recommender.config import Settings
 from recommender.lists.rules_file import LAST_GOOD
 from recommender.store.database import Store
@@ -548,3 +549,25 @@ def test_a_damaged_bundle_is_not_activated(client: Client, models: Path, old: st
     assert answer.status_code == 409
     assert answer.json()["error"] == "damaged_model"
     assert client.get("/v1/related?id=knee-1").json()["model"] == old
+
+
+# What is put together in a shorter way
+
+
+def test_a_slate_that_is_prepared_whole_is_what_the_shelf_makes_of_it(site: Settings):
+    """Links and token of every page, in every slate, at lengths below, at and above ten."""
+    answers = create_app(site, clock=lambda: NOW).live.current()
+    lists, seal = answers.lists, answers.seal
+    assert lists is not None
+    assert seal is not None
+    n_quick = 0
+
+    for row in lists.pages_with_lists():
+        for slate in range(lists.share + 1):
+            for k in (3, 9, 10, 11):
+                placed = lists.composed(row, k=k, slate=slate)
+                expected = items_json(lists.links(placed)), lists.tail(row, placed, slate, seal.key)
+                assert answers.prepared(lists.id_of(row), row, NOW) is lists
+                assert answers._plain(lists, row, k, slate) == expected
+                n_quick += answers._whole(lists, row, k, slate) == expected
+    assert n_quick > 100

@@ -96,7 +96,7 @@ def test_what_a_request_brought_takes_no_space():
 
 def test_brought_or_not_of_each_link():
     """Or none at all."""
-    with pytest.raises(ValueError, match="argument 4 is shorter"):
+    with pytest.raises(ValueError, match="is shorter"):
         SIGNER.sign(SLATE._replace(brought=(True,)))
 
 
