@@ -47,6 +47,7 @@ from benchmarks import (
     vectorising,
     weekend,
     weights,
+    worker,
     worlds,
 )
 
@@ -87,6 +88,7 @@ BENCHMARKS = {
     "proxied": proxied.run,
     "replicas": replicas.run,
     "memory": memory.run,
+    "worker": worker.run,
     "arithmetic": arithmetic.run,
 }
 
