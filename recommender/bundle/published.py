@@ -221,7 +221,9 @@ def _unit(weights: np.ndarray) -> np.ndarray:
     return weights / (float(np.sqrt((weights**2).sum())) or 1.0)
 
 
-UNUSUAL = np.frombuffer(b"\\@\x7f", np.uint8)
+UNUSUAL = b"\\@\x7f"
+# Bytes of addresses that are looked at together.
+BLOCK = 1 << 18
 
 
 class Addresses(Strings):
@@ -237,12 +239,23 @@ class Addresses(Strings):
             begins = self.data[self.heads[wide, None] + np.arange(len(start))]
             usual[wide] |= (begins == np.frombuffer(start, np.uint8)).all(axis=1)
         # Blanks, controls, and what begins a host anew: none of them is usual.
-        odd = np.flatnonzero((self.data <= 0x20) | np.isin(self.data, UNUSUAL))
+        odd = np.concatenate([at + _odd(self.data[at : at + BLOCK]) for at in self._blocks()])
         usual[np.searchsorted(self.heads, odd, side="right") - 1] = False
         for row in np.flatnonzero(~usual & (np.diff(self.heads) > 0)).tolist():
             if not leads_to_page(self[row]):
                 return f"holds {self[row]!r}, which leads to no page"
         return None
+
+    def _blocks(self) -> range:
+        return range(0, max(1, len(self.data)), BLOCK)
+
+
+def _odd(data: np.ndarray) -> np.ndarray:
+    """The places of what is unusual; ``np.isin`` takes half as long as opening a large bundle."""
+    odd = data <= 0x20
+    for each in UNUSUAL:
+        odd |= data == each
+    return np.flatnonzero(odd)
 
 
 @dataclass(frozen=True, eq=False)
