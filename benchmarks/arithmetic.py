@@ -58,10 +58,13 @@ MEASURED = {
     "written": Measured(13_000, "views a second of one processor of PostgreSQL", "arithmetic"),
     "opened": Measured(4, "seconds to try and open a bundle of 137,053 articles", "limits"),
 }
-# Articles, processor seconds and peak in GB of `train` without clicks.
+# Articles, processor seconds and peak in GB of `train` without clicks: health pages, a manual, and
+# synthetic texts of 250 words (`growth`; of the million without what an interruption cost).
 TRAINED = (
     (16_407, 38.9, 0.92),
     (137_053, 437.0, 3.0),
+    (200_000, 336.0, 3.3),
+    (1_000_000, 3_250.0, 12.0),
 )
 # What is assumed of the site and its readers; nobody here measured it.
 PEAK = 3.0  # the busiest second beside the mean one

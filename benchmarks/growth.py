@@ -2,7 +2,7 @@
 lists it answers with, each step a command in a process of its own.
 
 ``python -m benchmarks growth`` takes SIZES, by default ``10000,50000``; FULL=1 adds 200,000 and
-1,000,000 articles, which take an hour or two on two cores, and 20 GB of disk below PLACE, where
+1,000,000 articles, which take an hour or two on two cores, and 8 GB of disk below PLACE, where
 what was made and imported before is not again; by default it is a folder that is deleted. A
 training of many articles is interrupted once, as by Ctrl-C, when it is half through with comparing
 articles, and started again. ``growth.json`` keeps the figures of each size; the pictures are drawn
@@ -211,8 +211,10 @@ def followed(
     def watch() -> None:
         sent = False
         while not over.wait(1.0):
-            moment = time.time() - start
-            found.memory.append((moment, *_memory(process.pid), _processor(process.pid)))
+            sample = *_memory(process.pid), _processor(process.pid)
+            # A process that is about to be gone has used nothing.
+            if not found.memory or sample[2] >= found.memory[-1][3]:
+                found.memory.append((time.time() - start, *sample))
             if until and not sent and (seen := _notes(notes)) and until(*seen[-1][1:]):
                 # To all its processes, as a terminal does.
                 os.killpg(process.pid, signal.SIGINT)
@@ -226,7 +228,11 @@ def followed(
     process.returncode = found.code = os.waitstatus_to_exitcode(status)
     found.wall, found.processor = time.time() - start, used.ru_utime + used.ru_stime
     found.said = output.read_text()
-    found.stages = [(name, at - start) for at, name, _, done in _notes(notes) if done == 0]
+    before = None
+    for at, name, total, done in _notes(notes):
+        if done == 0 and before != (name, total):
+            found.stages.append((name, at - start))
+        before = name, total
     if found.code and until is None:
         raise SystemExit(f"{arguments}: {found.said[-2_000:]}")
     return found
@@ -353,7 +359,8 @@ def cost(known: dict[str, Any]) -> Picture:
         "GB of bundle": [of["bundle_gb"] for of in known.values()],
     }
     series = [
-        Series(sizes, np.array(values), name=name, colour=colour, points=True)
+        # With room for letters in bold.
+        Series(sizes, np.array(values), name=f"{name}  ", colour=colour, points=True)
         for (name, values), colour in zip(columns.items(), COLOURS, strict=False)
     ]
     values = np.concatenate([each.y for each in series])
@@ -362,7 +369,9 @@ def cost(known: dict[str, Any]) -> Picture:
     across = Axis("articles", sizes[0], max(sizes[-1], 2 * sizes[0]), sizes.tolist(),
                   scale=np.log10, form="{:,.0f}".format)  # fmt: skip
     upwards = Axis("", *ends, ticks.tolist(), scale=np.log10, form="{:g}".format)
-    label = "; ".join(f"{each.name}: {', '.join(f'{y:.2g}' for y in each.y)}" for each in series)
+    label = "; ".join(
+        f"{each.name.strip()}: {', '.join(f'{y:.2g}' for y in each.y)}" for each in series
+    )
     title = "What a site costs as it grows, import and training"
     return chart(series, across, upwards, label=label, title=title, width=640, height=300)
 
@@ -394,7 +403,7 @@ def memory_over_time(training: Run, size: int) -> Picture:
         )
     step = max(1, int(last) // 8)
     across = Axis("minutes", 0.0, last, [*range(0, int(last) + 1, step)])
-    upwards = Axis("", 0.0, most, [*range(int(most) + 1)])
+    upwards = Axis("", 0.0, most, [*range(0, int(most) + 1, max(1, int(most) // 6))])
     stages = "; ".join(f"{name} from {at / 60:.0f}" for name, at in long)
     title = f"Memory of a training of {size:,} articles, GB"
     return chart(series, across, upwards, label=f"{title}: {stages}", title=title,
