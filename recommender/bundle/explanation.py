@@ -76,6 +76,7 @@ PRIOR_READS = 3.0  # that of clicks.cooccurrence
 MOST_STEP, NO_STEPS = 32_767, -32_768
 # Scores of lists have seven digits.
 SAME_SCORE = 1e-5
+BLOCK = 4_000  # articles whose steps are rounded together; bounds the memory
 # What came, or became another article, since the bundle was built.
 PAGE_CAME, LINK_CAME = "page came", "link came"
 PAGE_CHANGED, LINK_CHANGED = "page changed", "link changed"
@@ -241,10 +242,15 @@ class Steps:
         """Of a ``ladder``, ``(n_articles, list_size, n_rungs)``, and the ``scores`` of the lists,
         ``(n_articles, list_size)``.
         """
-        own = np.abs(ladder.sum(axis=2) - scores) <= SAME_SCORE * (1 + np.abs(scores))
-        unit = float(np.abs(ladder).max(initial=0.0)) / MOST_STEP or 1.0
-        steps = np.where(own[:, :, None], np.round(ladder[:, :, :-1] / unit), NO_STEPS)
-        return cls(rungs, unit, steps.astype(np.int16), **counted)
+        most = max(float(ladder.max(initial=0.0)), -float(ladder.min(initial=0.0)))
+        unit = most / MOST_STEP or 1.0
+        steps = np.empty((*scores.shape, len(rungs) - 1), dtype=np.int16)
+        for start in range(0, len(steps), BLOCK):
+            some, of = ladder[start : start + BLOCK], scores[start : start + BLOCK]
+            own = np.abs(some.sum(axis=2) - of) <= SAME_SCORE * (1 + np.abs(of))
+            whole = np.round(some[:, :, :-1] / unit)
+            steps[start : start + BLOCK] = np.where(own[:, :, None], whole, NO_STEPS)
+        return cls(rungs, unit, steps, **counted)
 
     def at(self, row: int, slot: int, score: float) -> dict[str, float]:
         """The steps of a prepared link with this ``score``, by rung; empty if they are not kept."""

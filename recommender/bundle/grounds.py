@@ -11,6 +11,7 @@ Cosines are rounded up to 1/32,768, so whatever passed a threshold passes it sti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -93,6 +94,17 @@ class Grounds:
         some = readers.any(axis=1)
         keys = np.flatnonzero(used)[some]
         return cls(alike, topic, flags, keys, readers[some].astype(np.float32))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Grounds]) -> Grounds:
+        """Those of all articles, of some after the other, of one at least."""
+        first = np.cumsum([0, *(part.flags.size for part in parts[:-1])])
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("alike", "topic", "flags", "readers")
+        }
+        read = [part.read + start for part, start in zip(parts, first.tolist(), strict=True)]
+        return cls(read=np.concatenate(read), **columns)
 
     def at(self, rows: np.ndarray, slots: np.ndarray) -> np.ndarray:
         """``Evidence`` of links, ``(n_links, n_figures)``."""

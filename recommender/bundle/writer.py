@@ -16,7 +16,7 @@ import numpy as np
 from recommender.articles.addresses import keys_of, leads_to_page
 from recommender.articles.article import Article
 from recommender.articles.dates import TOLERATED_DAYS, DateCounts, day_number
-from recommender.bundle import activation, registry
+from recommender.bundle import registry
 from recommender.bundle.answer_bytes import ready
 from recommender.bundle.arrays import Index, Strings, build, save
 from recommender.bundle.bundle import (
@@ -52,7 +52,7 @@ from recommender.lists.rerank import SAME_TOPIC, Finished
 from recommender.progress import Progress
 from recommender.ragged import at, find, ranks
 from recommender.ranking.calibration import Calibrated
-from recommender.ranking.features import BLOCK, History
+from recommender.ranking.features import History
 from recommender.ranking.handpicked import HandpickedModel, Outcome
 from recommender.ranking.ladder import ladder, rungs_of
 from recommender.ranking.ranker import Learned, Ranker
@@ -63,6 +63,8 @@ from recommender.text.tfidf import Text
 # Rows kept of each language, of the site and of each category, to fall back on: twice what a page
 # can ask for.
 N_POPULAR = 100
+# Articles whose lists are explained together: it bounds the memory, some 15 MB with a log.
+EXPLAINED = 2_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,8 +149,8 @@ class Built:
         return build(Manifest, about, "the manifest")
 
 
-def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bundle:
-    """Write the bundle aside, give it its name and, if ``live``, point ``CURRENT`` at it."""
+def write(built: Built, models: Path, *, progress: Progress) -> Path:
+    """Write the bundle aside and give it its name; returns its folder."""
     name = registry.new_name(models, built.now, _digest(built))
     about = built.about(name)
     progress.stage("writing the bundle", 4)
@@ -156,6 +158,8 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
         lists = lists_of(built, about)
         progress.advance()
         save(folder, LISTS, lists, leave=("about", "name", "share", "folder"))
+        stub = lists.stub
+        del lists  # half of what is written
         progress.advance()
         save(folder, "site", built.site, leave=MATRIX, packed=True)
         save(folder, "history", built.learned.history, packed=True, mapped=LOOKED_UP)
@@ -171,15 +175,13 @@ def write(built: Built, models: Path, *, live: bool, progress: Progress) -> Bund
             about,
             examination=built.examination,
             log=built.log,
-            lengths=built.finished.n_relevant[lists.stub == 0],
+            lengths=built.finished.n_relevant[stub == 0],
         )
         (folder / CARD).write_text(card, encoding="utf-8")
         progress.advance()
         bundle = registry.publish(folder, models, about)
         progress.advance()
-    if live:
-        activation.activate(models, name)
-    return Bundle(bundle)
+    return bundle
 
 
 def write_with_lists(base: Bundle, models: Path, prepared: Prepared, *, card: str) -> Bundle:
@@ -320,21 +322,26 @@ def evidence_of(
     """What speaks for every link. ``following``, ``(n_articles,)``, is the next part of each
     article's series.
     """
-    sources, slots = np.nonzero(lists.used)
-    items = lists.items[sources, slots].astype(np.int64)
-    pair = history.pairs.find(sources, items)
-    alike, topic = site.overlaps(sources, items), site.topic(sources, items)
-    columns = {
-        "cosine": alike[:, 0],
-        "clicked": at(history.clicks.clicked, pair),
-        "expected": at(history.clicks.expected, pair),
-        "visits": at(history.reading.together, history.reading.find(sources, items)),
-        "hand_picked": find(site.picked, sources * site.n_articles + items) >= 0,
-        "next_part": items == following[sources],
-        "subject": alike[:, 4],
-        "topic": np.where(topic >= SAME_TOPIC, topic, 0),
-    }
-    return Grounds.of(lists.used, **columns)
+    parts = []
+    for start in range(0, len(lists.items), EXPLAINED):
+        used = lists.used[start : start + EXPLAINED]
+        sources, slots = np.nonzero(used)
+        sources += start
+        items = lists.items[sources, slots].astype(np.int64)
+        pair = history.pairs.find(sources, items)
+        alike, topic = site.overlaps(sources, items), site.topic(sources, items)
+        columns = {
+            "cosine": alike[:, 0],
+            "clicked": at(history.clicks.clicked, pair),
+            "expected": at(history.clicks.expected, pair),
+            "visits": at(history.reading.together, history.reading.find(sources, items)),
+            "hand_picked": find(site.picked, sources * site.n_articles + items) >= 0,
+            "next_part": items == following[sources],
+            "subject": alike[:, 4],
+            "topic": np.where(topic >= SAME_TOPIC, topic, 0),
+        }
+        parts.append(Grounds.of(used, **columns))
+    return Grounds.joined(parts)
 
 
 def steps_of(built: Built) -> Steps:
@@ -365,13 +372,12 @@ def _steps(
     **counted: Any,
 ) -> Steps:
     names = rungs_of(ranker, model)
-    sources, slots = np.nonzero(lists.used)
-    items = lists.items[sources, slots].astype(np.int64)
     steps = np.zeros((*lists.items.shape, len(names)))
-    for start in range(0, len(items), BLOCK):
-        block = slice(start, start + BLOCK)
-        ends = sources[block], items[block]
-        steps[sources[block], slots[block]] = ladder(site, ranker, model, *ends)
+    for start in range(0, len(steps), EXPLAINED):
+        sources, slots = np.nonzero(lists.used[start : start + EXPLAINED])
+        sources += start
+        items = lists.items[sources, slots].astype(np.int64)
+        steps[sources, slots] = ladder(site, ranker, model, sources, items)
     return Steps.of(names, steps, np.where(lists.used, lists.scores, 0.0), **counted)
 
 

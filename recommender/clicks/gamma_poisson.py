@@ -55,14 +55,16 @@ def fitted_weight(
     ``clicks`` and ``expected`` are ``(n,)``, as are ``mean`` and ``share`` unless they are the same
     for all; row *i* has a prior of ``weight * share[i]`` clicks at rate ``mean[i]``, the shape of
     its gamma distribution. Rows that expect nothing are left out. Rates that differ by no
-    more than chance give a great weight. Whatever ``expected`` and ``mean`` rest on must not have
-    seen these clicks.
+    more than chance give a great weight, and no rows at all the usual one. Whatever ``expected``
+    and ``mean`` rest on must not have seen these clicks.
     """
-    # It takes 20 MB, which the stages that read texts need not hold.
-    from scipy.optimize import minimize_scalar
-
     clicks, expected, mean, share = np.broadcast_arrays(clicks, expected, mean, share)
     known = (expected > 0) & (share > 0)
+    if not known.any():
+        return usual.weight
+    # It takes 20 MB, which a training without clicks need not hold.
+    from scipy.optimize import minimize_scalar
+
     clicks, expected, mean, share = clicks[known], expected[known], mean[known], share[known]
 
     def loss(log_weight: float) -> float:

@@ -34,8 +34,8 @@ N_FITTED = 50_000
 N_STEPS, N_BEYOND = 4, 10
 # Squares of singular values below this part of the largest are what rounding leaves.
 LEAST_SQUARE = 1e-10
-# Articles that are placed at once; bounds the memory.
-BLOCK = 20_000
+# Articles that are placed at once, or rows multiplied: bounds the memory.
+BLOCK = 4_000
 
 
 def latent(text: Text, near: np.ndarray, likeness: np.ndarray, *, seed: int) -> np.ndarray:
@@ -49,7 +49,10 @@ def latent(text: Text, near: np.ndarray, likeness: np.ndarray, *, seed: int) -> 
     from scipy.sparse import csr_array
     from threadpoolctl import threadpool_limits
 
-    matrix = csr_array((text.weights, text.indices, text.indptr), shape=(n, len(text.idf)))
+    heads = text.indptr
+    if heads[-1] <= np.iinfo(np.int32).max:  # or the indices of all entries are copied
+        heads = heads.astype(np.int32)
+    matrix = csr_array((text.weights, text.indices, heads), shape=(n, len(text.idf)))
     with threadpool_limits(1):  # what is dense is small, and threads that wait for it spin
         directions = _directions(matrix, size, seed)
     place = np.empty((n, directions.shape[1]), dtype=np.float32)
@@ -83,9 +86,11 @@ def _directions(matrix: Any, size: int, seed: int) -> np.ndarray:
         matrix = matrix[np.sort(random.permutation(n)[:N_FITTED])]
     back = matrix.T
     found = random.standard_normal((n_terms, size + N_BEYOND), dtype=np.float32)
-    for _ in range(N_STEPS):
-        found = back @ _orthonormal(matrix @ found)
-    found = back @ _orthonormal(matrix @ found)
+    for _ in range(N_STEPS + 1):
+        # One after the other, so that the last is not held with the next: they are long.
+        found = matrix @ found
+        found = _orthonormal(found)
+        found = back @ found
     values, vectors = _axes(found)
     return found @ (vectors[:, ::-1] / np.sqrt(values[::-1]))[:, :size].astype(np.float32)
 

@@ -21,6 +21,7 @@ from recommender.articles.article import Article
 from recommender.articles.dates import counts_of, dates_of, day_number
 from recommender.articles.detection import detect_all
 from recommender.articles.language import BEGINNING, detector, primary_subtag
+from recommender.bundle import activation
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.writer import Built, Stored, write
 from recommender.candidates import EMPTY, Candidates, hand_picked
@@ -82,6 +83,7 @@ from recommender.training.kept import (
     gathered,
     is_of_use,
 )
+from recommender.training.memory import give_back
 from recommender.training.work import Work
 
 # Candidates by text beside each article, and the neighbours whose lists and clicks bear on it. Not
@@ -144,8 +146,20 @@ def build(
     ``TrainingError`` if there are fewer than two articles. A build that is cut short leaves
     nothing under a bundle's name.
     """
-    options, progress = options or Options(), progress or Silent()
+    options = options or Options()
     work = work or Work(jobs=options.jobs)
+    folder = trained(store, models, now, options, progress or Silent(), work)
+    # A bundle is read whole before it goes live: by now, all it was made of is gone.
+    give_back()
+    if options.activate:
+        activation.activate(models, folder.name)
+    return Bundle(folder)
+
+
+def trained(
+    store: Store, models: Path, now: datetime, options: Options, progress: Progress, work: Work
+) -> Path:
+    """Train, as ``build`` does, and write the bundle under its name; returns its folder."""
     progress.stage("reading the store")
     change = store.last_change()
     articles = store.articles()
@@ -156,24 +170,29 @@ def build(
     if stub.all():
         raise TrainingError("the store holds stubs alone; import the pages themselves")
 
-    listing = np.zeros(len(articles), dtype=bool)
-    if options.listings == OFF:
-        listing = find_listings(articles, stub, progress)
-    dates, today = dates_of(articles, now), day_number(now)
-    too_old = too_old_of(articles, dates.day, today, options.oldest_days, listing=listing)
     keeps = work.shelf is not None and len(articles) >= MANY
     before, changes = what_changed(work, articles) if keeps else (None, None)
     detected, among = None, list[str]()
     if options.languages == SAME:
+        # First of all: the detector and the compiled loops need not be there at the same time.
         detected, among = read_languages(articles, work, before, changes, progress=progress)
+        give_back()
+    listing = np.zeros(len(articles), dtype=bool)
+    if options.listings == OFF:
+        listing = find_listings(articles, stub, progress)
+        give_back()
+    dates, today = dates_of(articles, now), day_number(now)
+    too_old = too_old_of(articles, dates.day, today, options.oldest_days, listing=listing)
     eligible = eligibility_of(
         articles, languages=options.languages, detected=detected, too_old=too_old, listing=listing
     )
     of_texts, before = count_text(articles, work, before, changes, progress=progress)
     articles = [without_text(article) for article in articles]
+    give_back()
     text = weighed_text(of_texts, articles, before)
     terms = of_texts.blocks if changes else []
     del of_texts
+    give_back()
     found = compared(
         text, before, changes, work, reserve=RESERVE if keeps else 0, progress=progress
     )
@@ -184,6 +203,7 @@ def build(
         articles, text, picked, items, cosines,
         published=dates.day, now=today, ageing=options.ageing, seed=options.seed,
     )  # fmt: skip
+    give_back()
 
     taught = handpicked.learn(corpus, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")
@@ -253,7 +273,8 @@ def build(
         taught, finished, slates, calibrated, differing, eligible, screen.floor,
         listings_of(articles, listing, rule=options.listings), counted, stored, now,
     )  # fmt: skip
-    bundle = write(built, models, live=options.activate, progress=progress)
+    give_back()
+    folder = write(built, models, progress=progress)
     work.clear()
     if changes:
         # Texts whose idf was too far off were counted and compared anew.
@@ -264,7 +285,7 @@ def build(
                 text.vocabulary, text.idf, text.boilerplate, text.with_runs, found, n_changed,
             )
         )  # fmt: skip
-    return bundle
+    return folder
 
 
 def weighed(

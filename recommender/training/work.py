@@ -30,8 +30,8 @@ from recommender.progress import Progress, tracked
 from recommender.training.cluster import Cluster
 from recommender.training.shelf import Shelf
 
-# Stages of fewer blocks are done again rather than kept: a site of some 30,000 articles takes
-# about a minute.
+# Stages of fewer blocks are done again rather than kept, and in this process: a site of some 30,000
+# articles takes about a minute, and processes that start first import as much as they then save.
 MANY_BLOCKS = 8
 SHARED, INPUT, KEPT = "shared", "input-", "kept-"
 # Seconds between two looks at what the workers of a cluster have done.
@@ -65,7 +65,7 @@ class Work:
         """
         if self.shelf and (self.cluster or len(blocks) >= MANY_BLOCKS):
             yield from self._kept(self.shelf, stage, function, shared, blocks, progress, threads)
-        elif threads or self.jobs == 1 or len(blocks) == 1:
+        elif threads or self.jobs == 1 or len(blocks) < MANY_BLOCKS:
             yield from (function(*shared, *block) for block in tracked(blocks, progress))
         else:
             run = Parallel(n_jobs=self.jobs, return_as="generator")

@@ -12,6 +12,7 @@ from scipy.stats import gamma
 from sites import NOW, built, click, stored, view
 
 from recommender.articles.article import Article
+from recommender.bundle import explanation, writer
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.explanation import (
     PRIOR_READS,
@@ -26,6 +27,7 @@ from recommender.bundle.explanation import (
     terms_line,
 )
 from recommender.bundle.overlay import Patched
+from recommender.candidates import EMPTY, Candidates
 from recommender.clicks import cooccurrence
 from recommender.lists import rules_file
 from recommender.lists.editorial import Rules
@@ -588,6 +590,29 @@ def test_steps_of_an_earlier_bundle_are_not_called_what_they_were_not():
 
     assert old.at(0, 0, -0.5) == {}
     assert new.at(0, 0, -0.5) == pytest.approx({"start": -2.0, "shown": 1.0, "pair": 0.5}, abs=1e-3)
+
+
+def test_what_speaks_for_links_is_the_same_however_many_are_asked_together(
+    learned: Bundle, monkeypatch: pytest.MonkeyPatch
+):
+    """Steps and evidence are worked out by blocks of articles, to bound the memory."""
+    site, history, prepared = learned.site, learned.history, learned.lists
+    lists = Candidates(np.array(prepared.items), np.array(prepared.scores, dtype=np.float64))
+    following = np.full(site.n_articles, EMPTY)
+    counted = {"views": np.zeros(0), "due": np.zeros(0), "weight": 1.0}
+
+    def asked(size: int) -> list[np.ndarray]:
+        monkeypatch.setattr(writer, "EXPLAINED", size)
+        monkeypatch.setattr(explanation, "BLOCK", size)
+        steps = writer._steps(site, learned.ranker, learned.handpicked, lists, **counted)
+        found = writer.evidence_of(lists, site, history, following)
+        return [steps.steps, found.alike, found.topic, found.flags, found.read, found.readers]
+
+    at_once, few = asked(site.n_articles), asked(7)
+
+    for one, other in zip(at_once, few, strict=True):
+        assert np.array_equal(one, other)
+    assert site.n_articles % 7 and len(at_once[-1]) > 10
 
 
 def test_constants_are_those_of_what_is_explained():

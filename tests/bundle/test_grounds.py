@@ -48,3 +48,23 @@ def test_rows_are_replaced_whole():
 
     expected = np.where(replaced[rows][:, None], other.at(rows, slots), one.at(rows, slots))
     assert (found == expected).all()
+
+
+def test_those_of_some_articles_after_the_other_are_those_of_all():
+    """Blocks of unequal size, one without a link that anybody read."""
+    used, whole, expected = random_grounds(3)
+    figures = dict(zip(Evidence._fields, np.moveaxis(whole, 2, 0), strict=True))
+    blocks = slice(0, 9), slice(9, 10), slice(10, 40)
+
+    found = Grounds.joined(
+        [
+            Grounds.of(
+                used[rows], **{name: each[rows][used[rows]] for name, each in figures.items()}
+            )
+            for rows in blocks
+        ]
+    )
+
+    for name in ("alike", "topic", "flags", "read", "readers"):
+        assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+    assert len(found.read) > 5

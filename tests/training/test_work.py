@@ -1,5 +1,6 @@
 """Blocks of work run where they are to, and none that is done is done again."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,16 @@ def test_results_come_in_the_order_of_the_blocks(
     assert [each.tolist() for each in found] == [(2.0 * values).tolist() for values, _ in BLOCKS]
     assert progress.n == len(BLOCKS)
     assert runs_of(notes) == [1] * len(BLOCKS)
+
+
+@pytest.mark.parametrize(("n_blocks", "elsewhere"), [(MANY_BLOCKS - 1, False), (MANY_BLOCKS, True)])
+def test_few_blocks_start_no_processes(n_blocks: int, elsewhere: bool):
+    """To start them takes longer than to do the work."""
+    blocks = [()] * n_blocks
+
+    found = set(Work(jobs=2).spread("tests", os.getpid, (), blocks, progress=Silent()))
+
+    assert (os.getpid() not in found) == elsewhere
 
 
 def test_what_was_done_before_an_interruption_is_not_done_again(tmp_path: Path):
