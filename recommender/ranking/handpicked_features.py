@@ -20,7 +20,7 @@ from recommender.candidates import Candidates
 from recommender.ragged import find, mixed, runs
 from recommender.ranking.cross_fitting import N_FOLDS, FoldCounts, count
 from recommender.text.corpus import SIGNALS, Corpus, Links
-from recommender.text.loops import differences, gather, propose
+from recommender.text.loops import differences, gather, places, propose
 
 # Articles that lists propose beside each page, as many as there are neighbours by text: some 94 %
 # of msdocs' links are then candidates, 66 % by text alone (benchmarks/README.md, "Editors' lists").
@@ -179,12 +179,12 @@ def columns(table: str, meanings: Mapping[str, str]) -> dict[str, Feature]:
 
 def near_place(asked: Asked) -> np.ndarray:
     """place of the target among the source's neighbours by text"""
-    return _place(asked.corpus.near, asked.sources, asked.items)
+    return places(asked.corpus.near, asked.sources, asked.items)
 
 
 def near_place_back(asked: Asked) -> np.ndarray:
     """place of the source among the target's neighbours by text"""
-    return _place(asked.corpus.near, asked.items, asked.sources)
+    return places(asked.corpus.near, asked.items, asked.sources)
 
 
 def near_listing(asked: Asked) -> np.ndarray:
@@ -194,12 +194,6 @@ def near_listing(asked: Asked) -> np.ndarray:
     sources, near = asked.sources[heads[:-1]], asked.corpus.near
     alike = (asked.corpus.near_cosine[sources] ** 2 * has_list[near[sources]]).sum(axis=1)
     return np.repeat(alike, np.diff(heads))
-
-
-def _place(near: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Where ``right`` stands among the neighbours of ``left``, and ``k`` where it does not."""
-    same = near[left] == right[:, None]
-    return np.where(same.any(axis=1), same.argmax(axis=1), near.shape[1])
 
 
 def as_if_unknown(
@@ -257,30 +251,40 @@ def count_rates(
     that alone of a list reaches beyond its fold.
     """
     of_pair = fold[sources]
-    tables = []
-    for keys in _group_keys(corpus, sources, items):
-        groups, hits, chances = _counted(keys, of_pair, listed)
-        # A group within one fold shows nothing of another.
-        kept = (chances > 0).sum(axis=1) > 1
-        tables.append((groups[kept], hits[kept], chances[kept]))
-    keys, hits, chances = (np.concatenate(parts) for parts in zip(*tables, strict=True))
-    order = np.argsort(keys)
+    tables = [_counted(keys, of_pair, listed) for keys in _group_keys(corpus, sources, items)]
+    keys = np.concatenate([table[0] for table in tables])
+    place = np.empty(len(keys), dtype=np.int64)
+    place[np.argsort(keys)] = np.arange(len(keys))
+    keys.sort()
+    # Table by table, since all together are the largest thing that is learned from lists.
+    hits, chances = np.empty((2, len(keys), N_FOLDS), dtype=np.float32)
+    stop = len(keys)
+    while tables:
+        groups, *counted = tables.pop()
+        to = place[stop - len(groups) : stop]
+        hits[to], chances[to] = counted
+        stop -= len(groups)
     everywhere = np.zeros(len(sources), dtype=np.int64)
     whole = count(everywhere, of_pair, listed, np.ones(len(sources)))
     found, pairs = whole.without(np.zeros(N_FOLDS + 1), np.arange(N_FOLDS + 1))
     # With a single fold nothing is left beside it.
     base = np.where((found > 0) & (pairs > 0), found / np.maximum(pairs, 1), listed.mean())
-    return Rates(FoldCounts(keys[order], hits[order], chances[order]), base, fold)
+    return Rates(FoldCounts(keys, hits, chances), base, fold)
 
 
 def _counted(
     keys: np.ndarray, fold: np.ndarray, listed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The different ``keys``, ascending, and by fold how many of their pairs are ``listed``, and
-    how many there are, ``(n_groups, N_FOLDS)``, float32. Fold and outcome are sorted along in the
-    bits that keys leave free, which is several times as fast as sorting numbers of pairs.
+    """The different ``keys`` with pairs in several folds, ascending, since a group within one fold
+    shows nothing of another; and by fold how many of their pairs are ``listed``, and how many there
+    are, ``(n_groups, N_FOLDS)``, float32. Fold and outcome are sorted along in the bits that keys
+    leave free, which is several times as fast as sorting numbers of pairs.
     """
     packed = np.sort(keys | fold.astype(np.int64) << 1 | listed)
+    heads = runs(packed & ~FREE_BITS)
+    if len(packed):
+        several = packed[heads[:-1]] >> 1 != packed[heads[1:] - 1] >> 1
+        packed = packed[np.repeat(several, np.diff(heads))]
     heads = runs(packed & ~FREE_BITS)
     cell = np.repeat(np.arange(len(heads) - 1) * N_FOLDS, np.diff(heads))
     cell += (packed & FREE_BITS) >> 1

@@ -280,6 +280,53 @@ def row_dots(rows, left, right):  # type: ignore[no-untyped-def]  # pragma: no c
 
 
 @over_rows(2)
+def places(table, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Where ``right`` stands in row ``left`` of a table, ``(n_pairs,)``; its width if nowhere."""
+    found = np.empty(len(left), dtype=np.int64)
+    for pair in range(len(left)):
+        at = 0
+        while at < table.shape[1] and table[left[pair], at] != right[pair]:
+            at += 1
+        found[pair] = at
+    return found
+
+
+@over_rows(2)
+def sums_without(keys, starts, shift, hits, expected, wanted, fold):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """``hits`` and ``expected``, ``(n_groups, n_folds)`` each, of the groups ``wanted``, added up
+    but for one ``fold`` each, ``n_folds`` for none; ``(n_wanted, 2)``, 0 for an unknown group.
+
+    ``starts[b]`` is the first of the sorted ``keys`` that is ``b << shift`` or more above the first
+    of them.
+    """
+    found = np.zeros((len(wanted), 2), dtype=hits.dtype)
+    n_folds = hits.shape[1]
+    for row in range(len(wanted)):
+        key = wanted[row]
+        if len(keys) == 0 or key < keys[0] or key > keys[-1]:
+            continue
+        above = np.uint64(key) - np.uint64(keys[0])
+        bucket = np.int64(above >> np.uint64(shift))
+        low, high = starts[bucket], starts[bucket + 1]
+        while low < high:
+            middle = (low + high) // 2
+            if keys[middle] < key:
+                low = middle + 1
+            else:
+                high = middle
+        if low < len(keys) and keys[low] == key:
+            some, others = hits[low, 0], expected[low, 0]
+            for at in range(1, n_folds):
+                some += hits[low, at]
+                others += expected[low, at]
+            if fold[row] < n_folds:
+                some -= hits[low, fold[row]]
+                others -= expected[low, fold[row]]
+            found[row, 0], found[row, 1] = some, others
+    return found
+
+
+@over_rows(2)
 def differences(heads, terms, left, right):  # type: ignore[no-untyped-def]  # pragma: no cover
     """What sets of terms ``right`` have that ``left`` have not, and the other way round.
 

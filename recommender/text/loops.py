@@ -15,8 +15,10 @@ try:
         gather,
         overlaps,
         pair_dots,
+        places,
         propose,
         row_dots,
+        sums_without,
         tile,
     )
 
@@ -32,8 +34,10 @@ except ModuleNotFoundError as exc:
         gather,
         overlaps,
         pair_dots,
+        places,
         propose,
         row_dots,
+        sums_without,
         tile,
     )
 
@@ -48,7 +52,9 @@ __all__ = [
     "gather",
     "overlaps",
     "pair_dots",
+    "places",
     "propose",
     "row_dots",
+    "sums_without",
     "tile",
 ]

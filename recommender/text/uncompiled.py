@@ -211,6 +211,36 @@ def row_dots(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarra
     return total.astype(np.float32)
 
 
+def places(table: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Where ``right`` stands in row ``left`` of a table, ``(n_pairs,)``; its width if nowhere."""
+    same = table[left] == right[:, None]
+    found: np.ndarray = np.where(same.any(axis=1), same.argmax(axis=1), table.shape[1])
+    return found
+
+
+def sums_without(
+    keys: np.ndarray,
+    starts: np.ndarray,
+    shift: int,
+    hits: np.ndarray,
+    expected: np.ndarray,
+    wanted: np.ndarray,
+    fold: np.ndarray,
+) -> np.ndarray:
+    """``hits`` and ``expected``, ``(n_groups, n_folds)`` each, of the groups ``wanted``, added up
+    but for one ``fold`` each, ``n_folds`` for none; ``(n_wanted, 2)``, 0 for an unknown group.
+    """
+    found = np.zeros((len(wanted), 2), dtype=hits.dtype)
+    place = find(keys, wanted)
+    known = np.flatnonzero(place >= 0)
+    place, fold, n_folds = place[known], fold[known], hits.shape[1]
+    last = np.minimum(fold, n_folds - 1)
+    for column, part in enumerate((hits, expected)):
+        left_out = np.where(fold < n_folds, part[place, last], 0)
+        found[known, column] = part[place].sum(axis=1) - left_out
+    return found
+
+
 def differences(
     heads: np.ndarray, terms: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, random_array
 
+from recommender.ranking.cross_fitting import FoldCounts
 from recommender.text import kernels, uncompiled
 
 N, TERMS = 60, 40
@@ -156,3 +157,28 @@ def test_they_stand_in_where_numba_is_not_installed():
     from recommender.text import loops
 
     assert (loops.ARE_COMPILED, loops.pair_dots) == (True, kernels.pair_dots)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_folds_are_left_out_of_the_same_groups(seed: int, dtype: type):
+    """Of keys spread evenly, of keys that crowd, of one and of none; and places in rows of a table
+    are the same.
+    """
+    random = np.random.default_rng(seed)
+    spread = random.integers(-(2**63), 2**63 - 1, 500)
+    crowded = np.concatenate([np.arange(400), [2**62]])
+    for keys in (np.unique(spread), crowded, spread[:1], spread[:0]):
+        hits, expected = random.random((2, len(keys), 5)).astype(dtype)
+        groups = FoldCounts(keys, hits, expected)
+        others = random.integers(-(2**63), 2**63 - 1, 50)
+        wanted = np.concatenate([others, random.permutation(keys), keys[:1] - 1, keys[-1:] + 1])
+        fold = random.integers(0, 6, len(wanted))
+
+        found = same("sums_without", keys, *groups._buckets, hits, expected, wanted, fold)
+
+        assert (found > 0).all(axis=1).sum() == np.isin(wanted, keys).sum() or not len(keys)
+    table = random.integers(-1, 30, (N, 8)).astype(np.int32)
+    left, right = random.integers(0, N, 300), random.integers(0, 30, 300)
+
+    assert len(np.unique(same("places", table, left, right))) == 9
