@@ -25,6 +25,7 @@ from benchmarks import (
     frames,
     fuzz,
     growth,
+    incremental,
     judging,
     kills,
     learning,
@@ -54,6 +55,7 @@ from benchmarks import (
 BENCHMARKS = {
     "speed": speed.run,
     "stages": stages.run,
+    "incremental": incremental.run,
     "growth": growth.run,
     "neighbours": neighbours.run,
     "vectorising": vectorising.run,

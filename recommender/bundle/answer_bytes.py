@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
 from recommender.bundle.arrays import Pieces
-from recommender.bundle.composition import BEST_SLATE, Link, Placed
+from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed
 from recommender.bundle.published import Prepared
+from recommender.candidates import EMPTY, MIN_LINKS
+from recommender.events.slate_token import N_VARIANTS, mark_of_encoded, tail_in_hundredths
 
 # What is written down of an article: the beginning of a link to it, and what a token holds of the
 # links that its page gets when it asks for the usual ten.
@@ -19,13 +23,49 @@ PREPARED = ("fragments", "tails")
 # The fields of a link in their order on the wire: what is the same in every list comes first.
 OF_ARTICLE = ("id", "url", "title", "teaser", "image", "published_at", "language")
 OF_PLACE = ("position", "score", "origin")
+# Articles whose chances are counted at once; bounds the memory.
+BLOCK = 4_096
 
 
 def ready(lists: Prepared) -> dict[str, Pieces]:
     """``PREPARED`` of every article."""
-    rows = [prepared_bytes(lists, row) for row in range(len(lists.stub))]
-    columns = zip(*rows, strict=True) if rows else ((), ())
+    fragments = (fragment(lists.link(Placed(row, 0.0, ""), 0)) for row in range(len(lists.stub)))
+    columns = fragments, tails_of(lists)
     return {name: Pieces.of(column) for name, column in zip(PREPARED, columns, strict=True)}
+
+
+def tails_of(lists: Prepared) -> Iterator[bytes]:
+    """What a token holds of the list of every article, chances counted of many at once; lists that
+    have to be filled up are made as for an answer.
+    """
+    n, keys = len(lists.stub), lists.keys.tolist()
+    ids = [lists.ids.column.bytes_at(row) for row in range(n)]
+    items, depth = lists.items[:, :DEFAULT_K], lists.slates.shape[2]
+    n_listed = (items != EMPTY).sum(axis=1).tolist()
+    for start in range(0, n, BLOCK):
+        block = slice(start, start + BLOCK)
+        chances = np.full(items[block].shape, N_VARIANTS)
+        # Of the best slate, as in ``Prepared.chances_of``.
+        agree = (lists.slates[block] == np.arange(depth)).sum(axis=1)
+        chances[:, :depth] = (agree + N_VARIANTS - lists.share)[:, : items.shape[1]]
+        columns = items[block], lists.origins[block, :DEFAULT_K], chances
+        for row, (listed, places, hundredths) in enumerate(
+            zip(*(column.tolist() for column in columns), strict=True), start=start
+        ):
+            size = n_listed[row]
+            if lists.stub[row]:
+                yield b""
+            elif size < min(DEFAULT_K, MIN_LINKS) or EMPTY in listed[:size]:
+                yield prepared_bytes(lists, row)[1]
+            else:
+                rows = listed[:size]
+                yield tail_in_hundredths(
+                    keys[row],
+                    [keys[at] for at in rows],
+                    places[:size],
+                    hundredths[:size],
+                    mark=mark_of_encoded([ids[row], *(ids[at] for at in rows)]),
+                )
 
 
 def prepared_bytes(lists: Prepared, row: int) -> tuple[bytes, bytes]:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, gammaincinv
@@ -104,6 +104,14 @@ class Calibration:
         return self.examined[1 + self.layouts.index(str(layout)) if known else 0]
 
 
+class Slope(NamedTuple):
+    """The slope of chances, how it came about, and how far off chances were with it."""
+
+    value: float
+    reason: str
+    error: float | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibrated:
     """What came of it. ``calibration`` is None where there is nothing to calibrate from; ``reason``
@@ -114,6 +122,12 @@ class Calibrated:
     calibration: Calibration | None
     reason: str
     error: float | None = None
+
+    @property
+    def slope(self) -> Slope | None:
+        """What of it is fitted to the last days, None where there was nothing to fit it to."""
+        held = self.calibration
+        return Slope(held.slope, self.reason, self.error) if held else None
 
     def about(self) -> dict[str, Any]:
         """The manifest's account of it."""
@@ -133,9 +147,11 @@ def calibrate(
     score: Score,
     *,
     stub: np.ndarray | None = None,
+    known: Slope | None = None,
 ) -> Calibrated:
     """Turn the ``score`` of (sources, items), ``(n_pairs,)`` each, into chances; links to a
-    ``stub``, ``(n_articles,)``, from which nothing is learned, are left out.
+    ``stub``, ``(n_articles,)``, from which nothing is learned, are left out. The slope is that
+    which is ``known``, if any; levels are of this log.
     """
     n_shown, _ = log.shown_and_clicked()
     examined = examined_in(log, examination)
@@ -148,7 +164,9 @@ def calibrate(
     if whole.clicks.sum() == 0:
         return Calibrated(None, NOTHING)
     error, found = None, scores(score, whole.source, whole.item)
-    if tried := learned.tried:
+    if known:
+        slope, reason, error = known
+    elif tried := learned.tried:
         past = _exposures(log.between(0, tried.first), counted, corpus.n_articles)
         now = _exposures(log.between(tried.first, tried.last), counted, corpus.n_articles)
         past_scores, now_scores = (

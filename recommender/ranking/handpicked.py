@@ -8,7 +8,7 @@ a site.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -154,8 +154,7 @@ def learn(
     if len(pages) < MIN_LISTS:
         reason = f"learning from editors' lists takes {MIN_LISTS} of them, and there are"
         return Outcome(None, f"{reason} {len(pages)}", n_links, {}, {})
-    fold = np.full(corpus.n_articles, N_FOLDS)
-    fold[pages] = np.random.default_rng(seed).permutation(len(pages)) % N_FOLDS
+    fold = _folds(pages, corpus.n_articles, seed)
     turns = range(N_FOLDS if len(pages) < MANY_LISTS else 1)
     progress.stage("learning from editors' lists", len(turns) + 1)
     trials = []
@@ -197,6 +196,29 @@ def learn(
     return Outcome(model, reason.replace("%", " %"), n_links, figures, trials[0].importance)
 
 
+def recounted(
+    taught: Outcome,
+    trees: Forest | None,
+    corpus: Corpus,
+    picked: Candidates,
+    stub: np.ndarray,
+    *,
+    seed: int,
+) -> Outcome:
+    """What was learned before, with the lists ``picked`` now and what they have in common: the
+    ``trees``, None if nothing was learned, stay as they were fitted, and so do the figures of the
+    trial.
+    """
+    if trees is None:
+        return taught
+    lists = lists_of(picked, stub)
+    sources, items = candidate_pairs(corpus, lists, stub, lists.pages)
+    fold = _folds(lists.pages, corpus.n_articles, seed)
+    rates = count_rates(corpus, sources, items, lists.has(sources, items), fold)
+    model = HandpickedModel(lists, rates, trees)
+    return replace(taught, model=model, n_links=len(lists.items))
+
+
 def candidate_pairs(
     corpus: Corpus, lists: HandpickedLists, stub: np.ndarray, pages: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -209,6 +231,13 @@ def candidate_pairs(
     sources, found = np.divmod(keys, corpus.n_articles)
     real = ~stub[found]
     return sources[real], found[real]
+
+
+def _folds(pages: np.ndarray, n_articles: int, seed: int) -> np.ndarray:
+    """The fold of each page with a list, drawn, and ``N_FOLDS`` of others, ``(n_articles,)``."""
+    fold = np.full(n_articles, N_FOLDS)
+    fold[pages] = np.random.default_rng(seed).permutation(len(pages)) % N_FOLDS
+    return fold
 
 
 def _fit(

@@ -170,11 +170,27 @@ class Learned:
     n_clicks: int
     importance: dict[str, float]
     tried: Tried | None = None
+    lesson: Lesson | None = None
 
     @property
     def decided_by(self) -> str:
         """``model`` if what was learned from clicks was tried and decides, else ``text``."""
-        return "text" if self.tried is None else "model"
+        return "model" if self.lesson and self.lesson.decides else "text"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What of ``Learned`` was fitted and tried, apart from what is counted: how the ``n_clicks`` of
+    then are explained ``beyond`` the levels, None where no ranker came of it; whether what was
+    learned ``decides``, and if not, whether a pair's own clicks do beside the text.
+    """
+
+    beyond: Beyond | None
+    decides: bool
+    reason: str
+    trial: dict[str, float]
+    importance: dict[str, float]
+    n_clicks: int
 
 
 def learn(
@@ -233,7 +249,8 @@ def learn(
             f"text {who}: on the days before the last ones the order that clicks teach gained "
             f"{lead:+.3f} beside the text's (standard error {error:.3f})"
         )
-        return Learned(own if helps else None, history, reason, trial, n_clicks, {})
+        lesson = Lesson(NOTHING if helps else None, False, reason, trial, {}, n_clicks)
+        return Learned(own if helps else None, history, reason, trial, n_clicks, {}, lesson=lesson)
     reason = (
         f"learned from {n_clicks:,} clicks: on the last days of the log, on which nothing was "
         f"chosen, its order of the shown links gained {trial['ranker']:.3f}, text alone "
@@ -242,7 +259,35 @@ def learn(
     importance = _importance(tried, last, seed)
     ranker = Ranker(learn_beyond(splits, seed=seed) if more else NOTHING, history, handpicked)
     outcome = Tried(tried, *days[-1])
-    return Learned(ranker, history, reason, trial, n_clicks, importance, outcome)
+    lesson = Lesson(ranker.beyond, True, reason, trial, importance, n_clicks)
+    return Learned(ranker, history, reason, trial, n_clicks, importance, outcome, lesson)
+
+
+def recounted(
+    lesson: Lesson,
+    site: Corpus,
+    log: Log,
+    examination: Examination,
+    *,
+    handpicked: HandpickedModel | None = None,
+    stub: np.ndarray | None = None,
+    now: float | None = None,
+) -> Learned:
+    """What was learned before, with all that this ``log`` counts: the levels are of all of it, what
+    goes beyond them stays as it was fitted, and so does who decides.
+    """
+    whole = splits_of(site, handpicked, log, examination, stub=stub, now=now)
+    history = whole.everything().history
+    n_clicks = int(log.n_clicks[whole.of_link[log.click_link] >= 0].sum())
+    ranker = None
+    if lesson.beyond is not None:
+        ranker = Ranker(lesson.beyond, history, handpicked, cautious=not lesson.decides)
+    reason = lesson.reason
+    if n_clicks != lesson.n_clicks:
+        reason += f"; {n_clicks:,} clicks are counted now, by what was fitted and tried then"
+    return Learned(
+        ranker, history, reason, lesson.trial, n_clicks, lesson.importance, lesson=lesson
+    )
 
 
 def _splits(whole: Splits, progress: Progress) -> tuple[list[tuple[int, int]], list[Split]]:

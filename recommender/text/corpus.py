@@ -132,13 +132,17 @@ def corpus_of(
     published: np.ndarray | None = None,
     now: float = 0.0,
     ageing: Collection[str] = (),
+    topics: np.ndarray | None = None,
     seed: int = 0,
 ) -> Corpus:
     """Number categories, tags and the like, and put what is known without readers in one place;
     ``near`` and ``near_cosine`` are ``(n_articles, k)``, of ``neighbours``; ``published``,
     ``(n_articles,)``, and ``now`` are days since 1970. In categories that are ``ageing`` a newer
-    article is preferred strongly, elsewhere mildly.
+    article is preferred strongly, elsewhere mildly. Places among ``topics`` are worked out unless
+    they are given, ``(n_articles, n_directions)``.
     """
+    if topics is None:
+        topics = latent(text, near, near_cosine, seed=seed)
     if published is None:
         published = np.full(len(articles), np.nan)
     of_news = np.array([article.category in ageing for article in articles], dtype=bool)
@@ -156,7 +160,7 @@ def corpus_of(
         title_weights=text.title_weights,
         subject_weights=text.subject_weights,
         kind=text.kind,
-        latent=TOPICS.rounded(latent(text, near, near_cosine, seed=seed)),
+        latent=TOPICS.rounded(topics),
         fullness=text.fullness,
         words=text.lengths,
         title_words=np.array([len(title.split()) for title in titles], dtype=np.float32),

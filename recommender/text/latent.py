@@ -72,6 +72,25 @@ def latent(text: Text, near: np.ndarray, likeness: np.ndarray, *, seed: int) -> 
     return found
 
 
+def carried(
+    before: np.ndarray, place: np.ndarray, near: np.ndarray, likeness: np.ndarray
+) -> np.ndarray:
+    """Places among topics after some articles changed, ``(n_articles, n_directions)``: the others
+    stay where they were ``before``, and a changed one stands where its nearest of these do.
+    ``place``, ``(n_before,)``, is the row that each has now, ``EMPTY`` if it is gone or changed.
+    """
+    old = np.flatnonzero(place != EMPTY)
+    is_known = np.zeros(len(near), dtype=bool)
+    is_known[place[old]] = True
+    found = np.zeros((len(near), before.shape[1]), dtype=np.float32)
+    found[place[old]] = before[old]
+    new = np.flatnonzero(~is_known)
+    items = near[new, :N_SMOOTHED]
+    share = np.where((items != EMPTY) & is_known[items], likeness[new, :N_SMOOTHED], 0)
+    found[new] = _unit((share.astype(np.float32)[:, :, None] * found[items]).sum(axis=1))
+    return found
+
+
 def _directions(matrix: Any, size: int, seed: int) -> np.ndarray:
     """The first ``size`` right singular vectors of a sparse ``matrix``, ``(n_terms, size)``, or as
     many as it has, learned from some of its rows if it has very many.

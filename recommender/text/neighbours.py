@@ -197,16 +197,20 @@ def whole(
     return _tables(best)
 
 
-def near_duplicates(text: Text, items: np.ndarray) -> np.ndarray:
+def near_duplicates(text: Text, items: np.ndarray, likeness: np.ndarray) -> np.ndarray:
     """The cluster of each article, ``(n,)``: the smallest number among its near-duplicates.
 
-    ``items`` are the neighbours. Articles linked by a chain of near-duplicate pairs form one
-    cluster; an article without any is a cluster of its own.
+    ``items`` are the neighbours and ``likeness`` how alike they are, ``(n, k)`` both. Articles
+    linked by a chain of near-duplicate pairs form one cluster; an article without any is a cluster
+    of its own.
     """
     n, linked = len(items), []
     # A slice at a time, so that a large site takes no more memory than a small one.
     for start in range(0, n, BLOCK):
-        rows, slots = np.nonzero(items[start : start + BLOCK] != EMPTY)
+        block = slice(start, start + BLOCK)
+        # Likeness is the cosine of the texts and more; rounding aside, it is no less.
+        alike = likeness[block] > NEAR_DUPLICATE - 0.001
+        rows, slots = np.nonzero((items[block] != EMPTY) & alike)
         rows += start
         others = items[rows, slots].astype(np.int64)
         for weights, bar in (

@@ -51,6 +51,8 @@ TOKEN = re.compile(
 POINTED_DATE = re.compile(
     r"(?<![\d.])(?:(?:\d\d?\.){1,2}(?:19|20)\d\d|(?:19|20)\d\d(?:\.\d\d?){1,2})(?![\d.]*\d)"
 )
+# What may be a number in a title, Roman ones included.
+MAY_COUNT = re.compile(rf"\d|(?<![^\W{UNSPACED}])[IVX]+(?![^\W{UNSPACED}])").search
 AMOUNTS = "%‰°"  # beside these and signs of currencies, a number is an amount
 
 
@@ -104,10 +106,12 @@ def next_parts(titles: Sequence[str], day: np.ndarray) -> np.ndarray:
 
 
 def tokens_of(title: str) -> list[Token]:
-    """The words and numbers of a title."""
-    found, stretch = [], 0
-    # "3.11.2026" is three numbers, "2.3.1" is one.
+    """The words and numbers of a title, none of a title without a number."""
+    found, stretch = list[Token](), 0
     title = unicodedata.normalize("NFKC", title)
+    if not MAY_COUNT(title):
+        return found
+    # "3.11.2026" is three numbers, "2.3.1" is one.
     title = POINTED_DATE.sub(lambda date: date[0].replace(".", " "), title)
     matches = list(TOKEN.finditer(title))
     for at, match in enumerate(matches):

@@ -17,12 +17,14 @@ import numpy as np
 from recommender.articles.article import Article
 from recommender.candidates import EMPTY
 from recommender.ragged import expand, find
+from recommender.text.corpus import TOPICS, Corpus
 from recommender.text.renewal import Near
 from recommender.text.terms import fingerprint
 from recommender.text.tfidf import Counts, idf_of, narrow
+from recommender.training.fitted import Fitted
 
-# Sites of fewer articles are read and compared within seconds.
-MANY = 1_000
+# Of fewer articles nothing is kept: they take seconds.
+MANY = 100
 # Bounds of what idf and boilerplate may lag behind. Not tuned.
 MAX_CHANGED, MAX_DRIFT = 0.05, 0.01
 # Rows that are gathered at once: what is held of them at once beside the counts.
@@ -30,11 +32,26 @@ ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """What depends on all articles a little, and stays for those that do not change: their
+    ``topics`` as ``TOPICS`` packs them, and ``fullness``, ``(n_articles,)``; and of the site how
+    far categories, tags and lists agree with texts, and the ``floor`` of relevance.
+    """
+
+    topics: np.ndarray
+    fullness: np.ndarray
+    agreement: np.ndarray
+    floor: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """Of each article of a training, in the order of their ids: fingerprints of its id and of what
     it says, ``(n_articles,)``; its language as detected among the languages ``among``; its counts;
     its neighbours. ``idf``, ``(n_terms,)`` of the ``vocabulary``, and ``boilerplate`` are of the
-    last full build, since which ``n_changed`` articles changed.
+    last full build, since which ``n_changed`` articles changed; what is ``standing`` since then is
+    so too; ``fitted`` is what was learned, and
+    ``rules`` how it was built.
     """
 
     ids: np.ndarray
@@ -48,6 +65,9 @@ class Kept:
     with_runs: bool
     near: Near
     n_changed: int
+    standing: Standing
+    fitted: Fitted
+    rules: str
 
     @property
     def known_idf(self) -> dict[str, float]:
@@ -75,9 +95,21 @@ class Changes:
 
     @property
     def n(self) -> int:
-        """How many articles changed, came or went."""
+        """How many articles changed, came or went; as many that came as went are changed ones."""
         n_same = int((self.place != EMPTY).sum())
-        return len(self.place) + len(self.ids) - 2 * n_same
+        return max(len(self.place), len(self.ids)) - n_same
+
+
+def standing_in(corpus: Corpus, floor: float) -> Standing:
+    """What of a training stands for the next."""
+    return Standing(TOPICS.packed(corpus.latent), corpus.fullness, corpus.agreement, floor)
+
+
+def stood(before: np.ndarray, changes: Changes, now: np.ndarray) -> np.ndarray:
+    """Values of articles, ``(n_articles,)``: those of before where they did not change."""
+    found, old = now.copy(), np.flatnonzero(changes.place != EMPTY)
+    found[changes.place[old]] = before[old]
+    return found
 
 
 def prints_of(articles: Sequence[Article]) -> tuple[np.ndarray, np.ndarray]:
@@ -106,8 +138,10 @@ def changes_since(before: Kept | None, articles: Sequence[Article]) -> Changes:
     return Changes(np.where(prints[place] == before.prints, place, EMPTY), ids, prints)
 
 
-def is_of_use(before: Kept, changes: Changes) -> bool:
-    """May a training build on what was kept?"""
+def is_of_use(before: Kept, changes: Changes, rules: str) -> bool:
+    """May a training by these ``rules`` build on what was kept?"""
+    if before.rules != rules:
+        return False
     # Rows keep their order, as ids do.
     kept = changes.place[changes.place != EMPTY]
     most = MAX_CHANGED * len(changes.ids)

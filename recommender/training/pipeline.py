@@ -58,7 +58,7 @@ from recommender.ranking.calibration import calibrate
 from recommender.ranking.candidate_sources import Basis, proposed_beside
 from recommender.ranking.consistency import consistent
 from recommender.ranking.handpicked import HandpickedModel, Outcome
-from recommender.ranking.ranker import Learned, learn
+from recommender.ranking.ranker import Learned, learn, recounted
 from recommender.ranking.time_splits import splits_of
 from recommender.store import counts
 from recommender.store.click_filters import Caps
@@ -66,12 +66,14 @@ from recommender.store.counts import Log
 from recommender.store.counts_file import LogCounts
 from recommender.store.database import Store, known_name
 from recommender.text import neighbours, tfidf, vectorising
-from recommender.text.corpus import Corpus, Links, corpus_of
+from recommender.text.corpus import TOPICS, Corpus, Links, corpus_of
+from recommender.text.latent import carried
 from recommender.text.listing_pages import listing_pages
 from recommender.text.neighbours import Rows
 from recommender.text.renewal import RESERVE, Near, bounded, renewed
 from recommender.text.series import next_parts
 from recommender.text.tfidf import Counts, Text
+from recommender.training.fitted import fitted, prints_of_lists
 from recommender.training.kept import (
     MANY,
     MAX_DRIFT,
@@ -82,8 +84,11 @@ from recommender.training.kept import (
     drift,
     gathered,
     is_of_use,
+    standing_in,
+    stood,
 )
 from recommender.training.memory import give_back
+from recommender.training.same_lists import KeptLists, keys_of, known_lists
 from recommender.training.work import Work
 
 # Candidates by text beside each article, and the neighbours whose lists and clicks bear on it. Not
@@ -102,6 +107,8 @@ LONG_COMPARED = 100_000
 SCORE_BLOCK = 2_000
 # Articles whose candidates are compared with the links that were shown.
 N_DRAWN = 2_000
+# What lists are kept under for the next training.
+LISTS = "-lists"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,14 @@ class Options:
     listings: str = OFF
     ceiling: int = DEFAULT_CEILING
     counts: LogCounts | None = None
+
+    @property
+    def rules(self) -> str:
+        """What of it bears on what is kept for the next training."""
+        kept = (
+            self.seed, self.caps, self.languages, self.oldest_days, self.ageing, self.listings,
+        )  # fmt: skip
+        return repr(kept)
 
 
 def build(
@@ -171,7 +186,8 @@ def trained(
         raise TrainingError("the store holds stubs alone; import the pages themselves")
 
     keeps = work.shelf is not None and len(articles) >= MANY
-    before, changes = what_changed(work, articles) if keeps else (None, None)
+    before, changes = what_changed(work, articles, options.rules) if keeps else (None, None)
+    editors_lists = prints_of_lists(articles)
     detected, among = None, list[str]()
     if options.languages == SAME:
         # First of all: the detector and the compiled loops need not be there at the same time.
@@ -197,15 +213,26 @@ def trained(
         text, before, changes, work, reserve=RESERVE if keeps else 0, progress=progress
     )
     items, cosines = found.first(N_NEIGHBOURS)
-    cluster = neighbours.near_duplicates(text, items)
+    cluster = neighbours.near_duplicates(text, items, cosines)
     picked = picked_lists(articles, ids)
+    topics, stands = None, before.standing if before else None
+    if stands and changes:
+        text = replace(text, fullness=stood(stands.fullness, changes, text.fullness))
+        topics = carried(TOPICS.unpacked(stands.topics), changes.place, items, cosines)
     corpus = corpus_of(
-        articles, text, picked, items, cosines,
+        articles, text, picked, items, cosines, topics=topics,
         published=dates.day, now=today, ageing=options.ageing, seed=options.seed,
     )  # fmt: skip
     give_back()
+    if stands:
+        corpus = replace(corpus, agreement=stands.agreement)
 
-    taught = handpicked.learn(corpus, picked, stub, seed=options.seed, progress=progress)
+    known = before.fitted if before and before.fitted.holds_of(editors_lists) else None
+    if known:
+        given = known.taught, known.trees, corpus, picked, stub
+        taught = handpicked.recounted(*given, seed=options.seed)
+    else:
+        taught = handpicked.learn(corpus, picked, stub, seed=options.seed, progress=progress)
     progress.stage("counting the log")
     # A view of the future has a wrong clock, and would make the log end there.
     latest = latest_at(now) + 1
@@ -217,10 +244,17 @@ def trained(
     log, examination, evidence = weighed(
         whole_log, corpus, taught.model, stub=stub, seed=options.seed, progress=progress
     )
-    learned = learn(
-        corpus, log, examination,
-        handpicked=taught.model, stub=stub, now=today, seed=options.seed, progress=progress,
-    )  # fmt: skip
+    n_clicks = int(whole_log.n_clicks.sum())
+    lesson = known.lesson_at(n_clicks) if known else None
+    if lesson:
+        learned = recounted(
+            lesson, corpus, log, examination, handpicked=taught.model, stub=stub, now=today
+        )
+    else:
+        learned = learn(
+            corpus, log, examination,
+            handpicked=taught.model, stub=stub, now=today, seed=options.seed, progress=progress,
+        )  # fmt: skip
 
     near = nearest(text, eligible, items, cosines, progress)
     titles = [article.title for article in articles]
@@ -237,16 +271,28 @@ def trained(
         newest_editions(corpus, same, ~eligible.barred & ~stub),
         following,
         next_first=learned.decided_by == "text",
-        floor=floor_of(corpus, seed=options.seed, with_runs=text.with_runs),
+        floor=stands.floor
+        if stands
+        else floor_of(corpus, seed=options.seed, with_runs=text.with_runs),
         sure=handpicked.SURE if taught.model and learned.decided_by == "text" else np.inf,
     )
+    known_keys, listed = None, None
+    if changes and by_text_alone(learned, taught):
+        known_keys = keys_of(basis, screen, articles, changes.ids, changes.prints)
+        listed = known_lists(work.kept(LISTS), changes.ids, known_keys)
+    relevant = relevant_lists(basis, screen, score, work, progress, known=listed)
+    if changes and known_keys is not None:
+        kept = KeptLists(changes.ids, known_keys, relevant.items, relevant.scores)
+        work.keep(kept, LISTS)
+        del kept
     finished = finish(
-        relevant_lists(basis, screen, score, work, progress),
+        relevant,
         screen,
         basis,
         ceiling=options.ceiling,
         origin="model" if taught.model else learned.decided_by,
     )
+    del relevant, listed
     slates = explore(
         finished.lists.items,
         finished.n_relevant,
@@ -257,13 +303,14 @@ def trained(
     )
     calibrated = calibrate(
         corpus, log, examination, learned,
-        lambda sources, items: score(Links(corpus, sources, items)), stub=stub,
+        lambda sources, items: score(Links(corpus, sources, items)),
+        stub=stub, known=known.slope if known and lesson else None,
     )  # fmt: skip
     counted = counts_of(
         articles, dates, now,
         oldest_days=options.oldest_days, n_too_old=int(too_old.sum()), ageing=options.ageing,
     )  # fmt: skip
-    stored = Stored(known_name(store), store.keys_of(ids), change, int(whole_log.n_clicks.sum()))
+    stored = Stored(known_name(store), store.keys_of(ids), change, n_clicks)
     differing = populations(
         corpus, learned.history.pairs, some_candidates(basis, seed=options.seed),
         factor=float(np.exp(-learned.history.unchosen)), seed=options.seed,
@@ -279,10 +326,14 @@ def trained(
     if changes:
         # Texts whose idf was too far off were counted and compared anew.
         n_changed = before.n_changed + changes.n if before else 0
+        if known is None or lesson is None:
+            lists = known.lists if known else editors_lists
+            known = fitted(taught, lists, learned, calibrated, n_clicks)
         work.keep(
             Kept(
                 changes.ids, changes.prints, detected or [None] * len(ids), among, terms,
                 text.vocabulary, text.idf, text.boilerplate, text.with_runs, found, n_changed,
+                standing_in(corpus, screen.floor), known, options.rules,
             )
         )  # fmt: skip
     return folder
@@ -312,11 +363,13 @@ def weighed(
     return evidence.weigh(log), examination, evidence
 
 
-def what_changed(work: Work, articles: Sequence[Article]) -> tuple[Kept | None, Changes]:
+def what_changed(
+    work: Work, articles: Sequence[Article], rules: str
+) -> tuple[Kept | None, Changes]:
     """What the last training kept, where this one can build on it, and what changed since."""
     before = work.kept()
     changes = changes_since(before, articles)
-    if before is None or not is_of_use(before, changes):
+    if before is None or not is_of_use(before, changes, rules):
         return None, all_new(changes)
     return before, changes
 
@@ -562,14 +615,29 @@ def relevant_lists(
     score: Callable[[Links], np.ndarray],
     work: Work,
     progress: Progress,
+    *,
+    known: Candidates | None = None,
 ) -> Candidates:
-    """The relevant links beside every article, best first, made block by block."""
+    """The relevant links beside every article, best first, made block by block, but for lists that
+    are ``known``.
+    """
     n = basis.corpus.n_articles
-    blocks = [(np.arange(s, min(s + SCORE_BLOCK, n)),) for s in range(0, n, SCORE_BLOCK)]
+    asked = np.ones(n, dtype=bool)
+    if known:
+        asked[known.sources] = False
+    rows = np.flatnonzero(asked)
+    blocks = [(rows[s : s + SCORE_BLOCK],) for s in range(0, len(rows), SCORE_BLOCK)]
     progress.stage("scoring candidates", len(blocks))
     shared = basis, screen, score
     found = work.spread("lists", listed_beside, shared, blocks, progress=progress, threads=True)
-    return together(found, n)
+    return together(chain([known] if known else [], found), n)
+
+
+def by_text_alone(learned: Learned, taught: Outcome) -> bool:
+    """Whether neither readers nor editors' lists have a say in what stands beside an article."""
+    history = learned.history
+    seen = len(history.pairs.item) + len(history.reading.item)
+    return learned.ranker is None and taught.model is None and not seen
 
 
 def some_candidates(basis: Basis, *, seed: int) -> Candidates:

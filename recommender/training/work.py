@@ -151,17 +151,17 @@ class Work:
             lambda state: shelf.put(state, name),
         )
 
-    def kept(self) -> Any:
+    def kept(self, what: str = "") -> Any:
         """What the last training kept for this one, None if nothing: what other code kept is not
         even read.
         """
-        name = KEPT + code_digest()
+        name = KEPT + code_digest() + what
         return self.shelf.get(name) if self.shelf and name in self.shelf.names() else None
 
-    def keep(self, value: object) -> None:
+    def keep(self, value: object, what: str = "") -> None:
         """Keep something for the next training."""
         if self.shelf:
-            self.shelf.put(value, KEPT + code_digest())
+            self.shelf.put(value, KEPT + code_digest() + what)
 
     def forget(self) -> None:
         """Take nothing from trainings before."""
@@ -171,8 +171,9 @@ class Work:
     def clear(self) -> None:
         """Forget finished blocks: the training they were of is done."""
         if self.shelf:
-            kept = {KEPT + code_digest()}.intersection(self.shelf.names())
-            self.shelf.remove(self.shelf.names() - kept if kept else None)
+            names = self.shelf.names()
+            kept = {name for name in names if name.startswith(KEPT + code_digest())}
+            self.shelf.remove(names - kept if kept else None)
 
 
 @contextmanager

@@ -11,7 +11,13 @@ from sites import NOW, built, random_articles
 from recommender.articles.addresses import PageTable
 from recommender.articles.article import Article, stub_for
 from recommender.bundle import published
-from recommender.bundle.answer_bytes import fragment, items_json, joined
+from recommender.bundle.answer_bytes import (
+    fragment,
+    items_json,
+    joined,
+    prepared_bytes,
+    tails_of,
+)
 from recommender.bundle.bundle import MATRIX, Bundle
 from recommender.bundle.composition import DEFAULT_K, Link
 from recommender.bundle.matrix import matrix, squares_of, texts_of
@@ -414,3 +420,15 @@ def test_an_unusual_address_is_found_wherever_it_stands(
         column = Addresses.of([*usual[:place], odd, *usual[place:]])
         assert (column.fault() is not None) == bool(odd)
     assert Addresses.of([""] * 3).fault() is None
+
+
+def test_tails_that_are_packed_together_are_those_of_each_list(
+    lists: Lists, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Of full lists, of such as are filled up, and of stubs; whatever is packed at a time."""
+    monkeypatch.setattr("recommender.bundle.answer_bytes.BLOCK", 7)
+    for site in (lists, built(tmp_path, random_articles(50, seed=3)).lists):
+        found = [*tails_of(site)]
+
+        assert found == [prepared_bytes(site, row)[1] for row in range(len(site.stub))]
+        assert len({len(tail) > 0 for tail in found}) == 2

@@ -314,3 +314,23 @@ def test_lists_win_the_clicks_they_promise(learned: Bundle):
     assert "chances stated before were off by" in learned.card
     assert np.mean(promised) == pytest.approx(np.mean(won), rel=0.1)
     assert np.corrcoef(stated, truth)[0, 1] > 0.55
+
+
+def test_a_slope_that_is_known_stays_and_levels_are_of_this_log(
+    site: Corpus, level: np.ndarray, score: np.ndarray, text_alone: Learned
+):
+    """With it goes how it came about; the same log gives the same chances."""
+    given = site, known_examination(CURVE.tolist()), text_alone, lambda s, i: score[s, i]
+    log, other = log_by(level, score), log_by(level + 1, score, seed=3)
+    site, *rest = given
+
+    first = calibrate(site, log, *rest)
+    again = calibrate(site, log, *rest, known=first.slope)
+    later = calibrate(site, other, *rest, known=first.slope)
+
+    assert first.calibration is not None
+    assert again.calibration is not None
+    assert later.calibration is not None
+    assert np.array_equal(again.calibration.level, first.calibration.level)
+    assert later.slope == first.slope
+    assert (later.calibration.level - first.calibration.level).mean() > 0.5

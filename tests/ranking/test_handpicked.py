@@ -20,6 +20,7 @@ from recommender.ranking.handpicked import (
     candidate_pairs,
     editors_word,
     learn,
+    recounted,
     score,
 )
 from recommender.ranking.handpicked_features import (
@@ -93,6 +94,34 @@ def test_lists_with_a_rule_are_predicted(ruled: Outcome):
     n_links = taught.n_links
     assert taught.reason.startswith(f"learned from {n_links} links in 160 editors' lists: ")
     assert set(taught.importance) == set(FEATURES)
+
+
+def test_lists_are_counted_anew_and_trees_stay(ruled: Outcome):
+    """Of the same lists the very same scores; a list that was edited is the new one."""
+    assert ruled.model is not None
+    pages = manual(by_rule)
+    edited = [replace(pages[0], recommended=("3-install",)), *pages[1:]]
+    site, stub = site_from(pages, k=20), np.zeros(len(pages), dtype=bool)
+
+    same, other = (
+        recounted(
+            ruled, ruled.model.trees, site, picked_lists(each, [p.id for p in each]), stub, seed=0
+        )
+        for each in (pages, edited)
+    )
+
+    assert same.model is not None
+    assert other.model is not None
+    ends = np.repeat(np.arange(len(pages)), 3), np.tile([0, 7, 150], len(pages))
+    assert np.array_equal(score(site, same.model, *ends), score(site, ruled.model, *ends))
+    first = other.model.lists.items[: other.model.lists.heads[1]]
+    assert first.tolist() == [page_of_id(pages, "3-install")]
+    assert other.n_links == ruled.n_links - len(pages[0].recommended) + 1
+    assert other.trial == ruled.trial
+
+
+def page_of_id(pages: list[Article], id: str) -> int:
+    return next(row for row, page in enumerate(pages) if page.id == id)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from recommender.clicks.choice_model import pairs_in
 from recommender.ranking import handpicked, ranker
 from recommender.ranking.boosting import Forest, grow
 from recommender.ranking.features import LEAST_TEXT
-from recommender.ranking.ranker import Learned, learn
+from recommender.ranking.ranker import Learned, learn, recounted
 from recommender.ranking.time_splits import splits_of
 from recommender.store.counts import Log
 from recommender.text.corpus import Corpus
@@ -284,3 +284,39 @@ def test_the_seed_settles_everything(site: Corpus, learned: Learned):
 
     assert np.array_equal(all_scores(site, again), all_scores(site, learned))
     assert again.trial == learned.trial
+
+
+def test_what_is_counted_goes_on_and_what_was_fitted_stays(site: Corpus, learned: Learned):
+    """Of the same log the very same scores; of a longer one levels are of all of it."""
+    lesson, log = learned.lesson, readers(popularity)
+    assert lesson is not None
+    longer = readers(popularity, clicks=13)
+
+    same = recounted(lesson, site, log, EVENLY)
+    more = recounted(lesson, site, longer, EVENLY)
+
+    assert np.array_equal(all_scores(site, same), all_scores(site, learned))
+    assert same.reason == learned.reason
+    assert same.decided_by == more.decided_by == "model"
+    assert more.n_clicks > learned.n_clicks
+    assert more.ranker is not None
+    assert more.ranker.beyond is lesson.beyond
+    counted = [each.history.clicks.clicked.sum() for each in (learned, more)]
+    assert counted[1] > counted[0]
+    assert more.reason.endswith(
+        f"; {more.n_clicks:,} clicks are counted now, by what was fitted and tried then"
+    )
+
+
+def test_text_that_decides_goes_on_deciding(site: Corpus):
+    """A trial that was lost is not held again for a few clicks more, and nothing else decides."""
+    log = readers(lambda source, item: 1.0, clicks=2)
+    before = learn(site, log, EVENLY, seed=0)
+    assert before.trial
+    assert before.lesson is not None
+
+    after = recounted(before.lesson, site, log, EVENLY)
+
+    assert after.decided_by == before.decided_by == "text"
+    assert (after.ranker is None) == (before.ranker is None)
+    assert after.reason == before.reason

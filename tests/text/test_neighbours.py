@@ -207,8 +207,7 @@ def cluster_of(*pages: tuple[str, str]) -> list[int]:
         for number, (title, body) in enumerate([*pages, *others])
     ]
     text = read_text(articles, Work(jobs=1), progress=Silent())
-    items, _ = neighbours(text, k=10)
-    return near_duplicates(text, items).tolist()[: len(pages)]
+    return near_duplicates(text, *neighbours(text, k=10)).tolist()[: len(pages)]
 
 
 ANSWER = " ".join(f"word{number} word{number % 20}" for number in range(120))

@@ -7,7 +7,7 @@ import pytest
 
 from recommender.articles.dates import day_given
 from recommender.candidates import EMPTY
-from recommender.text.series import next_parts
+from recommender.text.series import next_parts, tokens_of
 
 MONTHLY = [f"2026-{month:02}-01" for month in range(1, 13)]
 DAILY = [f"2026-11-{day:02}" for day in range(1, 29)]
@@ -138,3 +138,25 @@ def test_no_titles_make_no_series():
     """Nor does an empty one."""
     assert following([]) == []
     assert following(["", "?"]) == [EMPTY, EMPTY]
+
+
+@pytest.mark.parametrize(
+    ("title", "counts"),
+    [
+        ("Bees and honey", False),
+        ("Vivid mix of IX-ray", True),
+        ("Bees, part IV", True),
+        ("Bees \u2463", True),
+        ("Bees \uff12", True),
+        ("Bees \u2167", True),
+        ("\u7b2cIV\u7ae0", True),
+        ("Xylophones In Vienna", False),
+        ("", False),
+    ],
+)
+def test_titles_without_a_number_are_not_read(title: str, counts: bool):
+    """In whatever form it stands, Roman, fullwidth or in a circle."""
+    tokens = tokens_of(title)
+
+    assert bool(tokens) is counts
+    assert any(token.value for token in tokens) is counts
