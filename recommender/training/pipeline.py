@@ -396,14 +396,15 @@ def read_languages(
         same = changes.same
         asked = [at for at in asked if not same[at]]
     among: list[str] = []
-    for _ in range(2):
+    for stage in ("languages", "languages_again"):
         silent = [at for at in asked if codes[at] is None]
         # The detector reads the beginning alone.
         texts = [(articles[at].title, articles[at].body[:BEGINNING]) for at in silent]
         blocks = [(texts[start : start + COUNT_BLOCK],) for start in starts_of(texts)]
         if blocks:
             progress.stage("reading the languages", len(blocks))
-        found = work.spread("languages", detect_block, (among,), blocks, progress=progress)
+        # Under names of their own, or what the first time found were let go for the second.
+        found = work.spread(stage, detect_block, (among,), blocks, progress=progress)
         for at, code in zip(silent, chain.from_iterable(found), strict=True):
             codes[at] = code
         among = languages_of(articles, codes, rule=SAME)[1].codes

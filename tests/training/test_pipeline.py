@@ -29,7 +29,8 @@ from recommender.text import tfidf
 from recommender.text.neighbours import neighbours
 from recommender.text.tfidf import Text
 from recommender.training import pipeline
-from recommender.training.pipeline import Options, build
+from recommender.training.pipeline import Options, build, read_languages
+from recommender.training.shelf import Shelf
 from recommender.training.work import Work
 
 SIX = [
@@ -94,6 +95,30 @@ def test_texts_are_let_go_before_they_are_weighed(tmp_path: Path, monkeypatch: p
     built(tmp_path, SIX)
 
     assert held == [0]
+
+
+def test_languages_are_not_read_again_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Neither those of all articles nor those that were asked for once more."""
+    asked: list[int] = []
+
+    def detected(titles: list[str], bodies: list[str], among: list[str]) -> list[str | None]:
+        asked.append(len(titles))
+        return [None if "?" in title and not among else title[:2] for title in titles]
+
+    monkeypatch.setattr(pipeline, "COUNT_BLOCK", 2)
+    monkeypatch.setattr(pipeline, "detect_all", detected)
+    articles = [
+        Article(id=f"{n:02}", title=f"{('en', 'de')[n % 2]} {'?' * (n < 20)}") for n in range(60)
+    ]
+    work = Work(Shelf(str(tmp_path)), jobs=1)
+    first = read_languages(articles, work, progress=Silent())
+    assert sum(asked) == 60 + 20
+    asked.clear()
+
+    assert read_languages(articles, work, progress=Silent()) == first
+    assert asked == []
 
 
 @pytest.mark.slow
@@ -490,7 +515,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from recommender.store.database import Store
-from recommender.training.pipeline import Options, build
+from recommender.training.pipeline import Options, build, read_languages
+from recommender.training.shelf import Shelf
 with Store({url!r}) as store:
     build(store, Path({str(tmp_path / "models")!r}), now=datetime(2026, 11, 29, tzinfo=UTC),
           options=Options(jobs=1))
