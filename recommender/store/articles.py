@@ -30,6 +30,8 @@ LATER = ("author", "image")
 # Characters of a text that servers get of articles of which very many change at once: a teaser has
 # 49, spaces run together, and a few sentences show what it is about.
 BEGINNING = 300
+# Articles that are looked up one by one rather than all of a store with them. Not tuned.
+FEW = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,24 @@ def read_articles(
     return sorted(found, key=lambda article: article.id)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A batch that is linked to the articles of a store in a certain state, ``(id, digest, stub)``
-    each, and the articles to write with their digests. Their rows are made as they are written: of
-    a million articles they would take as much memory as the texts.
+@dataclass(frozen=True, slots=True)
+class State:
+    """The articles that a batch is linked to, ``(id, digest, stub)`` each: all of a store, or those
+    of the batch alone, if no other can matter.
     """
 
-    state: set[tuple[str, str, int]]
+    articles: set[tuple[str, str, int]]
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A batch that is linked to the articles of a store in a certain state, and the articles to
+    write with their digests. Their rows are made as they are written: of a million articles they
+    would take as much memory as the texts.
+    """
+
+    state: State
     written: list[tuple[Article, str]]
     changes: Changes
 
@@ -110,9 +122,9 @@ def prepare(
     """
     progress = progress or Silent()
     progress.stage("comparing with the store", len(batch.articles))
-    state = _state(connection)
-    digests = {id: digest for id, digest, _ in state}
-    stubs = {id for id, _, stub in state if stub}
+    state = _state(connection, batch, full=full)
+    digests = {id: digest for id, digest, _ in state.articles}
+    stubs = {id for id, _, stub in state.articles if stub}
     missing = sorted(digests.keys() - stubs - batch.articles.keys()) if full else []
     removing = full and not batch.problems
     stored = _stored(connection, batch, has_stubs=bool(stubs))
@@ -163,14 +175,15 @@ def apply(
     prepared anew if somebody did.
     """
     _lock(connection)
-    if prepared is None or prepared.state != _state(connection):
+    if prepared is None or prepared.state != _state(connection, batch, full=full):
         prepared = prepare(connection, batch, full=full, new_ids=new_ids, progress=progress)
     changes = prepared.changes
     gone = [*changes.removed, *changes.stubs_gone]
-    there = {id for id, _, _ in prepared.state}
     written = [article for article, _ in prepared.written]
     touched = [*gone, *(article.id for article in written)]
-    before = named(connection, there.intersection(touched))
+    if prepared.state.is_whole:
+        touched = [*{id for id, _, _ in prepared.state.articles}.intersection(touched)]
+    before = named(connection, filter(may_be_stored, touched))
     progress = progress or Silent()
     progress.stage("writing to the store", len(written))
     rows = (_row(*each) for each in prepared.written)
@@ -186,9 +199,20 @@ def apply(
     return changes
 
 
-def _state(connection: Connection) -> set[tuple[str, str, int]]:
-    rows = connection.execute(sql.text("SELECT id, digest, stub FROM articles"))
-    return {(row.id, row.digest, row.stub) for row in rows}
+def _state(connection: Connection, batch: Batch, *, full: bool) -> State:
+    """What matters to a batch. One of a few records leaves all others as they are, unless titles
+    without a page stand among them: each may turn out to be one of these.
+    """
+    statement = "SELECT id, digest, stub FROM articles"
+    few = not (full or batch.drafts) and len(batch.articles) <= FEW
+    if few and not connection.scalar(
+        sql.text("SELECT EXISTS (SELECT 1 FROM articles WHERE stub = 1)")
+    ):
+        ids = filter(may_be_stored, batch.articles)
+        rows: Iterable[Any] = look_up(connection, f"{statement} WHERE id IN :values", ids)
+    else:
+        few, rows = False, connection.execute(sql.text(statement))
+    return State({(row.id, row.digest, row.stub) for row in rows}, is_whole=not few)
 
 
 def note(connection: Connection, ids: Collection[str], *, removed: bool) -> None:

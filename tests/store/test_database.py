@@ -301,6 +301,38 @@ def test_what_was_prepared_before_others_wrote_is_prepared_anew(store: Store):
     assert [article.recommended for article in store.articles(ids=["a"])] == [("late",)]
 
 
+@pytest.mark.parametrize("later", ["a", "b"])
+def test_a_few_records_are_compared_with_their_own_articles_alone(store: Store, later: str):
+    """However many others there are, and whether those change meanwhile or they themselves."""
+    store.apply(batch_of(Article("a", "A"), Article("b", "B")))
+    batch = batch_of(Article("a", "A changed"), Article("new", "New"))
+    with store.snapshot() as connection:
+        prepared = article_tables.prepare(connection, batch, full=False)
+    assert {id for id, _, _ in prepared.state.articles} == {"a"}
+    store.apply(batch_of(Article(later, "Changed meanwhile")))
+
+    with store.transaction() as connection:
+        changes = article_tables.apply(connection, batch, full=False, prepared=prepared)
+
+    assert (changes.added, changes.updated) == (["new"], ["a"])
+    titles = {article.id: article.title for article in store.articles()}
+    other = "Changed meanwhile" if later == "b" else "B"
+    assert titles == {"a": "A changed", "b": other, "new": "New"}
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_all_articles_matter_to_a_title_without_a_page_and_to_a_full_batch(
+    store: Store, *, full: bool
+):
+    """The first may turn out to be one of them; what the second does not hold is removed."""
+    store.apply(batch_of(Article("a", "A"), *([] if full else [stub_for("Comes later")])))
+    with store.snapshot() as connection:
+        batch = batch_of(Article("late", "Comes later"))
+        prepared = article_tables.prepare(connection, batch, full=full)
+
+    assert "a" in {id for id, _, _ in prepared.state.articles}
+
+
 # Articles that come and go while they are served
 
 
