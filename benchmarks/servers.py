@@ -32,6 +32,8 @@ SERVER_PATHS = ("/usr/lib/postgresql", "/usr/local/pgsql")
 READY_SECONDS = 180.0
 # How long a server of a rolling restart answers on after it was asked to stop.
 DRAIN_SECONDS = 2
+# After so long a connection is not used again: a server closes it after five.
+IDLE_SECONDS = 4.0
 # Ports that somebody here has been given; a system hands out the same twice until it is used.
 GIVEN: set[int] = set()
 
@@ -150,11 +152,15 @@ class Client:
     def __init__(self, port: int, *, seconds: float = 30.0) -> None:
         self.port, self.seconds = port, seconds
         self.connection: http.client.HTTPConnection | None = None
+        self.used = 0.0
 
     def request(
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> tuple[int, bytes]:
         """Status and body; ``OSError`` if the server cannot be reached."""
+        if self.connection and time.monotonic() - self.used > IDLE_SECONDS:
+            self.connection.close()
+            self.connection = None
         if self.connection is None:
             self.connection = http.client.HTTPConnection(
                 "127.0.0.1", self.port, timeout=self.seconds
@@ -164,6 +170,7 @@ class Client:
         try:
             self.connection.request(method, path, sent, {**more, **headers})
             answer = self.connection.getresponse()
+            self.used = time.monotonic()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException):
             self.connection.close()

@@ -307,7 +307,7 @@ def test_progress_is_reported_to_the_end(watched_build: tuple[Watched, Bundle]):
     watched, _ = watched_build
 
     assert [name for name, _ in watched.stages] == [
-        "reading the store", "looking for listing pages", "reading the languages",
+        "reading the store", "reading the languages", "looking for listing pages",
         "reading the texts", "comparing articles", "counting the log",
         "learning from clicks", "scoring candidates", "writing the bundle",
     ]  # fmt: skip
