@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+
+from recommender.articles.reader import read_articles
+from recommender.events.reader import EventReader
+from recommender.store.database import Store
 
 # Real data is not part of the project; point this at a folder that has it.
 REAL = Path(os.environ.get("BENCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -30,6 +36,23 @@ def synthetic(n_articles: int, *, seed: int = 0, words: int = 200) -> tuple[list
     bodies = [" ".join(vocabulary[row]) for row in np.concatenate([common, own], axis=1)]
     titles = [" ".join(vocabulary[row[:6]]) for row in own]
     return titles, bodies
+
+
+@contextmanager
+def stored(name: str) -> Iterator[str]:
+    """The URL of a store with a real site, empty where it does not stand beside us."""
+    articles, events = (REAL / name / f"{part}.jsonl.gz" for part in ("articles", "events"))
+    if not articles.exists():
+        print(f"No {name} at {REAL}: set BENCH_DATA to train on it.")
+        yield ""
+        return
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/store.db"
+        with Store(url) as store:
+            store.apply(read_articles([articles]))
+            if events.exists():
+                store.add_events(EventReader([events]))
+        yield url
 
 
 def timed(job: Callable[[], Any], *, repeat: int = 3) -> tuple[float, Any]:

@@ -19,11 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.corpus import REAL, table
+from benchmarks.corpus import stored, table
 from recommender.articles.batch import Batch
-from recommender.articles.reader import read_articles
 from recommender.demo.prepare import sample_site
-from recommender.events.reader import EventReader
 from recommender.store.database import Store
 
 ROUNDS = 3 if os.environ.get("FULL") else 1
@@ -90,7 +88,7 @@ def run() -> None:
         if after:
             shown(f"medquad, one page in {EVERY} rewritten", before, after)
     if os.environ.get("FULL"):
-        with real("wikispeedia") as url:
+        with stored("wikispeedia") as url:
             if url:
                 shown("wikispeedia, a day of clicks more", url, url, since=1)
 
@@ -154,26 +152,9 @@ def last_moment(url: str) -> int:
 
 
 @contextmanager
-def real(name: str) -> Iterator[str]:
-    """The store of a real site, empty where there is none."""
-    articles, events = (REAL / name / f"{part}.jsonl.gz" for part in ("articles", "events"))
-    if not articles.exists():
-        print(f"No {name} at {REAL}: set BENCH_DATA to train on it.")
-        yield ""
-        return
-    with TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/store.db"
-        with Store(url) as store:
-            store.apply(read_articles([articles]))
-            if events.exists():
-                store.add_events(EventReader([events]))
-        yield url
-
-
-@contextmanager
 def medquad() -> Iterator[tuple[str, str]]:
     """Its store, and another where one page in ``EVERY`` goes on as the page before it does."""
-    with real("medquad") as before:
+    with stored("medquad") as before:
         if not before:
             yield "", ""
             return

@@ -12,11 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.corpus import REAL, table
-from recommender.articles.reader import read_articles
+from benchmarks.corpus import stored, table
 from recommender.demo.prepare import sample_site
-from recommender.events.reader import EventReader
-from recommender.store.database import Store
 
 JOBS = 2
 SITES = ("medquad", "wikispeedia", "msdocs")
@@ -59,17 +56,9 @@ def run() -> None:
     with TemporaryDirectory() as folder:
         shown("sample", sample_site(Path(folder) / "site").database)
     for name in SITES:
-        articles, events = (REAL / name / f"{part}.jsonl.gz" for part in ("articles", "events"))
-        if not articles.exists():
-            print(f"No {name} at {REAL}: set BENCH_DATA to train on it.")
-            continue
-        with TemporaryDirectory() as folder:
-            url = f"sqlite:///{folder}/store.db"
-            with Store(url) as store:
-                store.apply(read_articles([articles]))
-                if events.exists():
-                    store.add_events(EventReader([events]))
-            shown(name, url)
+        with stored(name) as url:
+            if url:
+                shown(name, url)
 
 
 def shown(name: str, url: str) -> None:
