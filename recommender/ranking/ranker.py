@@ -210,7 +210,7 @@ def learn(
     """
     progress = progress or Silent()
     whole = splits_of(site, handpicked, log, examination, stub=stub, now=now)
-    n_clicks = int(log.n_clicks[whole.of_link[log.click_link] >= 0].sum())
+    n_clicks = _n_counted(whole, log)
     enough = n_clicks >= MIN_CLICKS and len(whole.days) > MIN_SPLITS
     if enough:
         progress.stage("learning from clicks", len(whole.days) + 2)
@@ -263,6 +263,11 @@ def learn(
     return Learned(ranker, history, reason, trial, n_clicks, importance, outcome, lesson)
 
 
+def _n_counted(whole: Splits, log: Log) -> int:
+    """The clicks of the log on links that teach."""
+    return int(log.n_clicks[whole.of_link[log.click_link] >= 0].sum())
+
+
 def recounted(
     lesson: Lesson,
     site: Corpus,
@@ -278,7 +283,7 @@ def recounted(
     """
     whole = splits_of(site, handpicked, log, examination, stub=stub, now=now)
     history = whole.everything().history
-    n_clicks = int(log.n_clicks[whole.of_link[log.click_link] >= 0].sum())
+    n_clicks = _n_counted(whole, log)
     ranker = None
     if lesson.beyond is not None:
         ranker = Ranker(lesson.beyond, history, handpicked, cautious=not lesson.decides)
