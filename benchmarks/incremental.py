@@ -31,7 +31,7 @@ EVERY = 100
 # Prints the bundle's name, processor seconds of the process, imports included, and what each stage
 # took of them.
 TRAIN = """
-import json, resource, sys
+import json, re, resource, sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,7 +63,9 @@ with Store(url, create=False) as store:
         work=Work(Shelf(shelf), 1),
     )
 noted.stage("")
-most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# Not ru_maxrss, which a new process takes over from its parent.
+status = Path("/proc/self/status").read_text()
+most = int(re.search("VmHWM: *\\t*(.*) kB", status)[1]) / 1024
 print(json.dumps([made.name, processor(), noted.stages, most]))
 """
 

@@ -32,6 +32,14 @@ from benchmarks.sockets import BROWSER, Load, Peer, Rate, measured, wait_for
 
 N_ARTICLES, N_BUILDS = 5_000, int(os.environ.get("BUILDS", "3"))
 
+# What the system says of an ended process (``ru_maxrss``) counts what started it as well.
+PEAK = """
+import atexit, pathlib, re
+def peak(status=pathlib.Path("/proc/self/status"), note=pathlib.Path("peak").absolute()):
+    note.write_text(re.search("VmHWM: *\\t*(.*) kB", status.read_text())[1])
+atexit.register(peak)
+"""
+
 # Titles count twice, as one would have it; terms of one text alone are of no use.
 BUILD = """
 import gzip, json, sys
@@ -123,9 +131,9 @@ def _beside(name: str, source: Path) -> None:
             for old in (*folder.glob("site.db*"), kept):
                 old.unlink(missing_ok=True)
             shutil.rmtree(folder / "models", ignore_errors=True)
-            imports.append(_run(site, "-c", PROGRAM, "import", "articles", source))
-            trainings.append(_run(site, "-c", PROGRAM, "train"))
-            builds.append(_run(site, "-c", BUILD, source, kept))
+            imports.append(_run(site, PROGRAM, "import", "articles", source))
+            trainings.append(_run(site, PROGRAM, "train"))
+            builds.append(_run(site, BUILD, source, kept))
         disk = _megabytes_of(folder / "models"), kept.stat().st_size / 1e6
         ids = [quote(id, safe="") for id in _ids(source)]
         rates, memory = _served(stack, site, kept, ids)
@@ -154,19 +162,19 @@ def _row(
     return name, *(f"{statistics.median(part):,.1f}" for part in (mine, other)), f"{ratio:.2f}"
 
 
-def _run(site: Site, *arguments: object) -> Cost:
-    """One process to its end; ``SystemExit`` with what it printed if it fails."""
+def _run(site: Site, program: str, *arguments: object) -> Cost:
+    """One program to its end; ``SystemExit`` with what it printed if it fails."""
     log = site.folder / "output.txt"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, *map(str, arguments)], cwd=site.folder, env=site.environment,
-            stdout=output, stderr=output,
+            [sys.executable, "-c", PEAK + program, *map(str, arguments)],
+            cwd=site.folder, env=site.environment, stdout=output, stderr=output,
         )  # fmt: skip
         _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(log.read_text()[-2_000:])
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return Cost(used.ru_utime + used.ru_stime, int((site.folder / "peak").read_text()) / 1024)
 
 
 def _served(
