@@ -7,8 +7,10 @@
   const form = () => document.getElementById("lists");
   const item = (id) => items().find((each) => each.dataset.id === id);
   // What waits for the preview that is under way, what has the focus afterwards, and where that was.
+  // A preview that stands in the page is not ready yet: its buttons work a moment later.
   const waiting = [];
   let busy = false;
+  let settling = false;
   let focused = null;
   let place = 0;
   let leaving = false;
@@ -115,14 +117,17 @@
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.elt.id !== "lists") return;
-    busy = false;
+    busy = settling;
     if (event.detail.xhr?.getResponseHeader("hx-redirect")) leaving = true;
     if (!event.detail.successful) waiting.length = 0;
   });
 
-  // A new preview takes the place of the old: whoever pressed something stays where he was.
-  document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.elt?.id !== "lists" && !event.detail.elt?.querySelector?.("#lists")) return;
+  // A new preview takes the place of the old: whoever pressed something stays where he was, from the
+  // first moment on, lest what he presses next is pressed on nothing.
+  const isPreview = ({ elt }) => elt?.id === "lists" || Boolean(elt?.querySelector?.("#lists"));
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (!isPreview(event.detail)) return;
+    settling = true;
     begin();
     const said = document.getElementById("pending") ?? document.getElementById("which");
     document.getElementById("spoken").textContent = said ? said.textContent : "The list is as it was.";
@@ -135,7 +140,10 @@
       else go(on ?? items()[Math.min(place, items().length - 1)]);
     }
     focused = null;
-    busy = false;
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (!isPreview(event.detail)) return;
+    settling = busy = false;
     waiting.shift()?.();
   });
 
@@ -143,7 +151,12 @@
     if (document.querySelector(".pending") && !leaving) event.preventDefault();
   });
   document.addEventListener("submit", (event) => {
-    if (event.target === form() && !event.defaultPrevented) leaving = false;
+    if (event.target !== form() || event.defaultPrevented) return;
+    leaving = false;
+    if (!settling) return;
+    event.preventDefault();
+    const { value } = event.submitter ?? {};
+    if (value) waiting.push(() => press(value));
   });
   begin();
 })();

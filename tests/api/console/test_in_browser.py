@@ -190,6 +190,25 @@ def test_what_is_pressed_before_the_answer_comes_after_it(browser: Any, address:
     assert desk.shows([before[0], before[4], *before[1:4], *before[5:]])
 
 
+def test_what_is_pressed_on_an_answer_that_has_just_come_counts(browser: Any, address: str):
+    """By key and by mouse, before the buttons of the new list work."""
+    desk = Desk(browser, address)
+    desk.sign_in("ed", f"/console/page?id={PAGE}")
+    desk.page.evaluate("htmx.config.defaultSettleDelay = 2000; window.same = true")
+    before = desk.links
+    desk.page.locator(LINKS).nth(4).focus()
+
+    desk.page.keyboard.press("Alt+ArrowUp")
+    assert desk.shows([*before[:3], before[4], before[3], *before[5:]])
+    desk.page.keyboard.press("Alt+ArrowUp")
+    assert desk.shows([*before[:2], before[4], *before[2:4], *before[5:]])
+    desk.page.locator(LINKS).nth(0).locator("[data-do=block]").click()
+
+    assert until(lambda: before[0] not in desk.links, seconds=30)
+    assert desk.page.evaluate("window.same")
+    assert desk.errors == []
+
+
 def test_whoever_was_signed_out_goes_on_where_he_was(browser: Any, address: str):
     """Nothing is saved, nothing lost, and nothing is said to be saved."""
     desk = Desk(browser, address)
