@@ -198,6 +198,19 @@ class Exposures:
         raw, _ = self._of_pages(score)
         return replace(self, weight=fitted_weight(self.made, raw, USUAL))
 
+    def sampled(self, share: float, random: np.random.Generator) -> tuple[np.ndarray, Exposures]:
+        """All rows that were followed and a ``share`` of the others, whose exposures stand for all
+        of these (McFadden 1978, "Modelling the choice of residential location", on drawing from
+        the alternatives): which rows, ``(n_kept,)``, and what they are.
+        """
+        followed = self.clicks > 0
+        kept = np.flatnonzero(followed | (random.random(len(followed)) < share))
+        stands_for = np.where(followed[kept], 1.0, 1.0 / share)
+        _, page = np.unique(self.page[kept], return_inverse=True)
+        return kept, Exposures(
+            self.pair[kept], page, self.exposures[kept] * stands_for, self.clicks[kept], self.weight
+        )
+
     def share(self, score: np.ndarray) -> np.ndarray:
         """The chance that a click on its page, or the outside option, goes to each row,
         ``(n_rows,)``, if rows have this ``score``, ``(n_rows,)``.

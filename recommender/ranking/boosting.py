@@ -20,9 +20,10 @@ from recommender.text.loops import forest_sums
 if TYPE_CHECKING:
     from recommender.clicks.choice_model import Exposures
 
-# Small steps and many trees; leaves of many rows, and a Newton step that so many clicks hold back.
-# Validated on a tenth of wikispeedia's sessions and on all of them (benchmarks/README.md).
-N_TREES, LEARNING_RATE, MIN_ROWS, PRIOR_CLICKS = 300, 0.05, 200, 10.0
+# Leaves of many rows, and a Newton step that so many clicks hold back. Twice as many trees in steps
+# half as large take twice as long and order as well (wikispeedia .4438 and .4438 in the mean of two
+# parts of the log). Validated on a tenth of wikispeedia's sessions and on all of them (benchmarks/README.md).
+N_TREES, LEARNING_RATE, MIN_ROWS, PRIOR_CLICKS = 150, 0.1, 200, 10.0
 # Of fewer rows than this a thread has so little to do, a node of a tree at a time, that waking it
 # takes longer: on 20,000 rows one thread takes a fifth of the time of two.
 MANY_ROWS = 100_000

@@ -159,6 +159,35 @@ def test_parts_are_joined_page_by_page():
     assert both.made.tolist() == [1, 2, 1, 2]
 
 
+def test_links_that_nobody_followed_are_drawn_and_stand_for_all_of_them():
+    """Clicks all stay; a sixth of the links without one counts as much as all of them."""
+    random = np.random.default_rng(0)
+    page, strength = np.repeat(np.arange(400), 60), random.gamma(2.0, 0.5, 24_000)
+    clicks = random.poisson(0.1 * strength).astype(float)
+    whole = Exposures(np.arange(24_000), page, np.full(24_000, 5.0), clicks)
+
+    kept, some = whole.sampled(1 / 6, np.random.default_rng(1))
+
+    assert len(kept) < 8_000
+    assert (some.pair == kept).all() and (np.diff(some.page) <= 1).all()
+    assert some.clicks.sum() == clicks.sum()
+    assert some.exposures.sum() == pytest.approx(whole.exposures.sum(), rel=0.03)
+    # What the clicks are compared with is of the same size, and those on a link count as ever.
+    assert (some.exposures * strength[kept]).sum() == pytest.approx(5 * strength.sum(), rel=0.03)
+    assert (some.exposures[some.clicks > 0] == 5).all()
+
+
+def test_a_draw_of_all_links_is_all_of_them():
+    """Pages without a click too."""
+    page = np.array([0, 0, 1, 1])
+    whole = Exposures(np.arange(4), page, np.full(4, 2.0), np.array([0.0, 1.0, 0.0, 0.0]))
+
+    kept, some = whole.sampled(1.0, np.random.default_rng(0))
+
+    assert kept.tolist() == [0, 1, 2, 3]
+    assert (some.page == page).all() and (some.exposures == 2).all()
+
+
 def choices(
     clicks: list[float], *, examined: list[float] | None = None, per_visit: float = 1.0
 ) -> Choices:
