@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Leaves of many rows, and a Newton step that so many clicks hold back. Twice as many trees in steps
 # half as large take twice as long and order as well (wikispeedia .4438 and .4438 in the mean of two
-# parts of the log). Validated on a tenth of wikispeedia's sessions and on all of them (benchmarks/README.md).
+# parts of the log, seeds' noise .0002).
 N_TREES, LEARNING_RATE, MIN_ROWS, PRIOR_CLICKS = 150, 0.1, 200, 10.0
 # Of fewer rows than this a thread has so little to do, a node of a tree at a time, that waking it
 # takes longer: on 20,000 rows one thread takes a fifth of the time of two.

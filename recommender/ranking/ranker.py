@@ -46,8 +46,8 @@ SURE = 2.0
 # A log of more rows is long: trees find what curves do not (wikispeedia .3726 and .3684, of a tenth
 # of it .3270 and .3264), and that every view more turns them a little matters less.
 MANY_ROWS = 600_000
-# Rows of a long log that nobody followed, drawn for each that somebody did: trees grow in two fifths
-# of the time and order as well (wikispeedia .4353 with 1.8 for each, .4347 with all 7).
+# Rows of a long log that nobody followed, drawn for each that somebody did: trees grow in .4 of the
+# time and order as well (wikispeedia .4353 with 1.8 for each, .4347 with all 7).
 OTHERS = 2.0
 # Trees by which it is judged whether any help, the first of those that would decide: on wikispeedia
 # 5, 10, 30 and all of them agreed, of the clicks made and of clicks drawn anew from the levels.
