@@ -275,6 +275,12 @@ def is_key_of(key: str, address: str) -> bool:
     return key.removesuffix(SHARED) == url_key(address)
 
 
+def possible_keys(address: str) -> tuple[str, str, str]:
+    """All that an address can be looked up by, in one index of ``keys_of`` or another."""
+    key = url_key(address)
+    return key, key + SHARED, SHARED + whole_key(address)
+
+
 def _path(path: str, *, whole: bool) -> str:
     if PLAIN_PATH.fullmatch(path):
         return path.rstrip("/")

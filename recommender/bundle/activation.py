@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recommender.articles.addresses import is_key_of, outline_at
+from recommender.articles.addresses import outline_at, possible_keys
 from recommender.bundle import registry
 from recommender.bundle.answer_bytes import PREPARED, prepared_bytes
 from recommender.bundle.composition import BEST_SLATE, MAX_K
-from recommender.bundle.published import LISTS, Lists
+from recommender.bundle.published import FRAGMENTS, LISTS, Lists
 from recommender.candidates import EMPTY
 from recommender.errors import BundleError
 from recommender.text.terms import fingerprint
@@ -66,48 +66,53 @@ def tried(folder: Path, *, trial: Trial = FEW) -> Lists:
         )
     try:
         fault = _fault(lists, trial)
+    except BundleError as exc:
+        fault = str(exc)
     except DAMAGE as exc:
         raise BundleError(f"{folder}: its lists cannot be made: {exc!r}") from exc
     if fault:
-        raise BundleError(f"{folder}/{LISTS}_{fault}; the bundle is damaged")
+        raise BundleError(f"{folder}/{fault}; the bundle is damaged")
     return lists
 
 
 def _tried_whole(folder: Path) -> None:
     lists = tried(folder, trial=MANY)
     if fault := _repeated(lists):
-        raise BundleError(f"{folder}/{LISTS}_{fault}; the bundle is damaged")
+        raise BundleError(f"{folder}/{fault}; the bundle is damaged")
 
 
 def _fault(lists: Lists, trial: Trial) -> str | None:
     """The field that is wrong, and how; None if lists can be made and are what was prepared."""
     rows = _spread(len(lists.stub), trial.n_compared)
     for row in rows:
+        if lists.fragments.record(row)["id"] != lists.id_of(row):
+            return f"fragments_data.npy: what stands there for page {row} is another's"
         for name, made in zip(PREPARED, prepared_bytes(lists, row), strict=True):
             if getattr(lists, name).bytes_at(row) != made:
-                return f"{name}_data.npy: what stands there for page {row} is not its list"
+                file = FRAGMENTS if name == FRAGMENTS else f"{LISTS}_{name}"
+                return f"{file}_data.npy: what stands there for page {row} is not its own"
     pages = [row for row in rows if not lists.stub[row]]
     for row in pages[:: max(1, len(pages) // trial.n_slates)]:
         if lists.id_of(lists.find(lists.id_of(row)) or 0) != lists.id_of(row):
-            return f"ids_numbers.npy: page {row} is not found by its id"
+            return f"{LISTS}_ids_numbers.npy: page {row} is not found by its id"
         for slate in {BEST_SLATE, min(1, lists.share), lists.share}:
             placed, _ = lists.with_chances(row, k=MAX_K, slate=slate)
             if len({each.row for each in placed} | {row}) <= len(placed):
-                return f"slates.npy: slate {slate} of page {row} repeats an article"
+                return f"{LISTS}_slates.npy: slate {slate} of page {row} repeats an article"
             lists.links(placed)
     for row in pages[: trial.n_texts]:
         lists.related_to_text(lists.titles[row], lists.teasers[row], k=MAX_K)
     lists.related(None, k=MAX_K)
-    for at in _spread(len(lists.url_rows), trial.n_compared):
-        row = int(lists.url_rows[at])
-        if not is_key_of(lists.urls.column[at], lists.addresses[row]):
-            return f"url_rows.npy: address {at} is not that of page {row}"
+    for at in _spread(len(lists.urls.rows), trial.n_compared):
+        row = int(lists.urls.rows[at])
+        if lists.urls.prints[at] not in map(fingerprint, possible_keys(lists.addresses[row])):
+            return f"{LISTS}_urls_rows.npy: address {at} is not that of page {row}"
     found, parameters = lists.pages, lists.by_address.parameters
     for at in _spread(len(found.rows), trial.n_compared):
         row = int(found.rows[at])
         outline = outline_at(lists.addresses[row], parameters)
         if outline is None or fingerprint(outline) != found.prints[at]:
-            return f"pages_rows.npy: address {at} is not that of page {row}"
+            return f"{LISTS}_pages_rows.npy: address {at} is not that of page {row}"
     return None
 
 
@@ -121,10 +126,10 @@ def _repeated(lists: Lists) -> str | None:
         items = np.sort(lists.items[block], axis=1)
         twice = (items[:, 1:] == items[:, :-1]) & (items[:, 1:] != EMPTY)
         if twice.any() or (items == rows[:, None]).any():
-            return "items.npy: a page is linked twice, or to itself"
+            return f"{LISTS}_items.npy: a page is linked twice, or to itself"
         slots = np.sort(lists.slates[block], axis=2)
         if (slots[:, :, 1:] == slots[:, :, :-1]).any():
-            return "slates.npy: a slate has one link twice"
+            return f"{LISTS}_slates.npy: a slate has one link twice"
     return None
 
 

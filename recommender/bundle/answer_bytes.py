@@ -13,6 +13,7 @@ import numpy as np
 
 from recommender.bundle.arrays import Pieces
 from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed
+from recommender.bundle.link_fragments import FORM, OF_ARTICLE, LinkFragments
 from recommender.bundle.published import Prepared
 from recommender.candidates import EMPTY, MIN_LINKS
 from recommender.events.slate_token import N_VARIANTS, mark_of_encoded, tail_in_hundredths
@@ -20,8 +21,7 @@ from recommender.events.slate_token import N_VARIANTS, mark_of_encoded, tail_in_
 # What is written down of an article: the beginning of a link to it, and what a token holds of the
 # links that its page gets when it asks for the usual ten.
 PREPARED = ("fragments", "tails")
-# The fields of a link in their order on the wire: what is the same in every list comes first.
-OF_ARTICLE = ("id", "url", "title", "teaser", "image", "published_at", "language")
+# The fields of a link behind those that are the same in every list.
 OF_PLACE = ("position", "score", "origin")
 # Articles whose chances are counted at once; bounds the memory.
 BLOCK = 4_096
@@ -29,9 +29,9 @@ BLOCK = 4_096
 
 def ready(lists: Prepared) -> dict[str, Pieces]:
     """``PREPARED`` of every article."""
-    fragments = (fragment(lists.link(Placed(row, 0.0, ""), 0)) for row in range(len(lists.stub)))
-    columns = fragments, tails_of(lists)
-    return {name: Pieces.of(column) for name, column in zip(PREPARED, columns, strict=True)}
+    links = (lists.link(Placed(row, 0.0, ""), 0) for row in range(len(lists.stub)))
+    made = LinkFragments.written(map(parts_of, links)), Pieces.of(tails_of(lists))
+    return dict(zip(PREPARED, made, strict=True))
 
 
 def tails_of(lists: Prepared) -> Iterator[bytes]:
@@ -84,7 +84,12 @@ def fragment(link: Link) -> bytes:
     b'{"id":"knee","url":null,"title":"Knees","teaser":"","image":null,"published_at":null,\
 "language":null'
     """
-    return as_json({name: getattr(link, name) for name in OF_ARTICLE})[:-1]
+    return FORM % tuple(parts_of(link))
+
+
+def parts_of(link: Link) -> list[bytes]:
+    """The fields of a link that are the same in every list, in JSON."""
+    return [_text(getattr(link, name)) for name in OF_ARTICLE]
 
 
 def joined(

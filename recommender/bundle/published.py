@@ -7,7 +7,8 @@ stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,14 +21,15 @@ from recommender.articles.addresses import (
     Found,
     Outlines,
     PageIndex,
-    leads_to_page,
+    is_key_of,
     outline_at,
 )
 from recommender.articles.article import title_key
 from recommender.bundle import registry
-from recommender.bundle.arrays import Index, Pieces, Strings, load
+from recommender.bundle.arrays import Index, Pieces, load
 from recommender.bundle.composition import BEST_SLATE, MAX_K, Key, Link, Placed, Shelf
 from recommender.bundle.grounds import Evidence, Grounds
+from recommender.bundle.link_fragments import COLUMNS, Column, LinkFragments
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY
 from recommender.events.event import HAND_PICKED, ORIGINS
@@ -48,8 +50,10 @@ from recommender.text.tfidf import (
 )
 from recommender.text.titles import Forms
 
-# The name of the files that a bundle is looked up in.
-LISTS = "lists"
+# The names of the files that a bundle is looked up in.
+LISTS, FRAGMENTS = "lists", "fragments"
+# What they do not hold of ``Lists``: it stands in the manifest, or in the fragments.
+ELSEWHERE = ("about", "name", "share", "folder", FRAGMENTS, *COLUMNS)
 
 # A stored article closer than this to a new text, as a cosine, is the text itself, or a copy of it.
 # Not tuned.
@@ -221,43 +225,6 @@ def _unit(weights: np.ndarray) -> np.ndarray:
     return weights / (float(np.sqrt((weights**2).sum())) or 1.0)
 
 
-UNUSUAL = b"\\@\x7f"
-# Bytes of addresses that are looked at together.
-BLOCK = 1 << 18
-
-
-class Addresses(Strings):
-    """A column of addresses of pages, which browsers follow: empty where there is none."""
-
-    def fault(self) -> str | None:
-        if fault := super().fault():
-            return fault
-        # Nearly all begin like this; the others are looked at one by one.
-        usual = np.zeros(len(self), dtype=bool)
-        for start in (b"https://", b"http://"):
-            wide = np.flatnonzero(np.diff(self.heads) >= len(start))
-            begins = self.data[self.heads[wide, None] + np.arange(len(start))]
-            usual[wide] |= (begins == np.frombuffer(start, np.uint8)).all(axis=1)
-        # Blanks, controls, and what begins a host anew: none of them is usual.
-        odd = np.concatenate([at + _odd(self.data[at : at + BLOCK]) for at in self._blocks()])
-        usual[np.searchsorted(self.heads, odd, side="right") - 1] = False
-        for row in np.flatnonzero(~usual & (np.diff(self.heads) > 0)).tolist():
-            if not leads_to_page(self[row]):
-                return f"holds {self[row]!r}, which leads to no page"
-        return None
-
-    def _blocks(self) -> range:
-        return range(0, max(1, len(self.data)), BLOCK)
-
-
-def _odd(data: np.ndarray) -> np.ndarray:
-    """The places of what is unusual; ``np.isin`` takes half as long as opening a large bundle."""
-    odd = data <= 0x20
-    for each in UNUSUAL:
-        odd |= data == each
-    return np.flatnonzero(odd)
-
-
 @dataclass(frozen=True, eq=False)
 class Pages:
     """What finds an article by an address that is written in another way: the fingerprints of the
@@ -281,6 +248,32 @@ class Pages:
         return cls(marks[order], rows[order], outlines.hosts, outlines.parameters)
 
 
+@dataclass(frozen=True, eq=False)
+class Urls:
+    """What finds an article by its address: the fingerprints of the keys of addresses
+    (``addresses.keys_of``), sorted, with the row of each, ``(n_urls,)``. Keys are not kept: what is
+    found is compared with the address of its row.
+    """
+
+    prints: Annotated[np.ndarray, Prints("n_urls")]
+    rows: Annotated[np.ndarray, Numbers("n_urls", below="n_articles")]
+
+    @classmethod
+    def of(cls, keys: Mapping[str, int]) -> Urls:
+        """Those of these keys and rows."""
+        prints = np.array([fingerprint(key) for key in keys], dtype=np.uint64)
+        order = np.argsort(prints, kind="stable")
+        return cls(prints[order], np.array([*keys.values()], dtype=np.int32)[order])
+
+    def rows_of(self, key: str) -> Iterator[int]:
+        """The rows whose keys have the fingerprint of this one: hardly ever more than its own."""
+        mark, prints = fingerprint(key), self.prints.data
+        at = bisect_left(prints, mark)
+        while at < len(prints) and prints[at] == mark:
+            yield int(self.rows[at])
+            at += 1
+
+
 class PublishedPages(PageIndex):
     """The addresses of a bundle, looked up in its arrays."""
 
@@ -288,13 +281,13 @@ class PublishedPages(PageIndex):
         # Not the lists: they hold this, and whoever is held by what it holds is not freed when
         # nobody needs it any more, but whenever Python looks for circles.
         self.pages, self.addresses = lists.pages, lists.addresses
-        self.urls, self.url_rows = lists.urls, lists.url_rows
+        self.urls = lists.urls
         self.hosts = frozenset(lists.pages.hosts)
         self.parameters = frozenset(lists.pages.parameters)
 
     def exact(self, key: str) -> int | None:
-        at = self.urls.find(key)
-        return None if at is None else int(self.url_rows[at])
+        rows = self.urls.rows_of(key)
+        return next((row for row in rows if is_key_of(key, self.addresses[row])), None)
 
     def like(self, outline: str) -> Iterator[tuple[int, str]]:
         pages, mark = self.pages, np.uint64(fingerprint(outline))
@@ -317,10 +310,10 @@ class Prepared(Shelf):
     ``pages`` finds addresses that are written otherwise.
     ``slates`` are those of ``exploration.explore``. ``keys`` are the store's numbers of the
     articles; ``images``, ``dates`` and ``tags`` are ``composition.Shown``, empty for none;
-    ``url_rows`` the row for each of ``urls``; ``same``, what near-duplicates and
-    namesakes share; ``newest``, the newest edition of each, and ``published``, the day since
-    1970 or NaN; ``target_factor``, what is known of an
-    article as a target; ``language`` and ``barred``, those of ``eligibility.Eligibility``.
+    ``urls`` finds addresses; ``same`` is what near-duplicates and namesakes share; ``newest``, the
+    newest edition of each, and ``published``, the day since 1970 or NaN; ``target_factor``, what is
+    known of an article as a target; ``language`` and ``barred``, those of
+    ``eligibility.Eligibility``.
     ``popular`` are rows, best first; ``popular_in`` those of category ``c`` from
     ``popular_heads[c]`` on.
     """
@@ -330,15 +323,14 @@ class Prepared(Shelf):
     share: Annotated[int, Length("n_slates")]
     ids: Annotated[Index, BY_ARTICLE]
     keys: Annotated[np.ndarray, Numbers("n_articles")]
-    urls: Annotated[Index, Sizes(n_strings="n_urls")]
-    url_rows: Annotated[np.ndarray, Numbers("n_urls", below="n_articles")]
+    urls: Annotated[Urls, Sizes(n_articles="n_articles")]
     pages: Annotated[Pages, Sizes(n_articles="n_articles")]
-    titles: Annotated[Strings, BY_ARTICLE]
-    teasers: Annotated[Strings, BY_ARTICLE]
-    addresses: Annotated[Addresses, BY_ARTICLE]
-    images: Annotated[Addresses, BY_ARTICLE]
-    dates: Annotated[Strings, BY_ARTICLE]
-    tags: Annotated[Strings, BY_ARTICLE]
+    titles: Column
+    teasers: Column
+    addresses: Column
+    images: Column
+    dates: Column
+    tags: Column
     category: Annotated[np.ndarray, Numbers("n_articles", below="n_categories", empty=True)]
     same: Annotated[np.ndarray, Numbers("n_articles", below="n_articles")]
     newest: Annotated[np.ndarray, Numbers("n_articles", below="n_articles")]
@@ -521,7 +513,7 @@ class Lists(Prepared):
     of (``answer_bytes.ready``), by row; and the ``folder``, None before it is published.
     """
 
-    fragments: Annotated[Pieces, BY_ARTICLE]
+    fragments: LinkFragments
     tails: Annotated[Pieces, BY_ARTICLE]
     folder: Path | None = None
 
@@ -529,12 +521,22 @@ class Lists(Prepared):
     def open(cls, folder: Path) -> Lists:
         """The bundle in ``folder``; ``BundleError`` names what is wrong with it."""
         about = registry.read(folder)
-        given = {"about": about, "name": about.name, "share": about.explore, "folder": folder}
-        sizes = {
-            "n_articles": about.n_articles + about.n_stubs,
-            "n_languages": len(about.languages.known),
-        }
+        n_articles = about.n_articles + about.n_stubs
+        written = load(folder, FRAGMENTS, LinkFragments, sizes={"n_strings": n_articles})
+        given = {
+            "about": about, "name": about.name, "share": about.explore, "folder": folder,
+            "fragments": written, **written.columns(),
+        }  # fmt: skip
+        sizes = {"n_articles": n_articles, "n_languages": len(about.languages.known)}
         return load(folder, LISTS, cls, given, sizes=sizes)
+
+    def link(self, placed: Placed, position: int) -> Link:
+        return Link(
+            **self.fragments.record(placed.row),
+            position=position,
+            score=round(placed.score, 6),
+            origin=placed.origin,
+        )
 
 
 def first(values: np.ndarray, n: int) -> np.ndarray:

@@ -34,11 +34,13 @@ from recommender.bundle.explanation import LOOKED_UP, STEPS, Steps
 from recommender.bundle.grounds import Grounds
 from recommender.bundle.matrix import texts_of
 from recommender.bundle.published import (
+    ELSEWHERE,
+    FRAGMENTS,
     LISTS,
-    Addresses,
     Lists,
     Pages,
     Prepared,
+    Urls,
 )
 from recommender.bundle.registry import Manifest
 from recommender.candidates import EMPTY, Candidates
@@ -157,7 +159,8 @@ def write(built: Built, models: Path, *, progress: Progress) -> Path:
     with registry.scratch_folder(models, name) as folder:
         lists = lists_of(built, about)
         progress.advance()
-        save(folder, LISTS, lists, leave=("about", "name", "share", "folder"))
+        save(folder, LISTS, lists, leave=ELSEWHERE)
+        save(folder, FRAGMENTS, lists.fragments)
         stub = lists.stub
         del lists  # half of what is written
         progress.advance()
@@ -189,7 +192,7 @@ def write_with_lists(base: Bundle, models: Path, prepared: Prepared, *, card: st
     knows; its name and manifest are those of ``prepared``.
     """
     with registry.scratch_folder(models, prepared.name) as folder:
-        save(folder, LISTS, with_bytes(prepared), leave=("about", "name", "share", "folder"))
+        save(folder, LISTS, with_bytes(prepared), leave=ELSEWHERE)
         if (kept := base.steps) is not None:
             scores = np.where(prepared.items == EMPTY, -np.inf, prepared.scores)
             lists = Candidates(prepared.items, scores)
@@ -232,13 +235,12 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         share=about.explore,
         ids=Index.of(Strings.of(article.id for article in articles)),
         keys=np.array(built.stored.keys, dtype=np.int64),
-        urls=Index.of(Strings.of(by_address)),
-        url_rows=np.array(list(by_address.values()), dtype=np.int32),
+        urls=Urls.of(by_address),
         pages=Pages.of((row, address) for row, address in enumerate(addresses) if address),
         titles=Strings.of(article.title for article in articles),
         teasers=Strings.of(article.shown_teaser for article in articles),
-        addresses=Addresses.of(addresses),
-        images=Addresses.of(each.image or "" for each in shown),
+        addresses=Strings.of(addresses),
+        images=Strings.of(each.image or "" for each in shown),
         dates=Strings.of(each.published_at or "" for each in shown),
         tags=Strings.of(each.language or "" for each in shown),
         category=built.site.category,

@@ -74,17 +74,17 @@ def lose_manifest(bundle: Path) -> None:
 
 
 def lose_array(bundle: Path) -> None:
-    (bundle / "lists_titles_data.npy").unlink()
+    (bundle / "fragments_data.npy").unlink()
 
 
 def cut_array(bundle: Path) -> None:
-    array = bundle / "lists_titles_data.npy"
+    array = bundle / "fragments_data.npy"
     array.write_bytes(array.read_bytes()[:-1])
 
 
 def garble_array(bundle: Path) -> None:
     """The size is right, but it is no array."""
-    array = bundle / "lists_titles_data.npy"
+    array = bundle / "fragments_data.npy"
     array.write_bytes(b"\x80" * array.stat().st_size)
 
 
@@ -104,7 +104,7 @@ BREAKAGES: dict[str, Callable[[Path], object]] = {
     # Sealed again, so that every sum is right.
     "lists_items.npy: holds 9999": with_values("lists_items", 9999),
     "lists_scores.npy: holds nan": with_values("lists_scores", float("nan")),
-    "lists_fragments_data.npy: what stands": with_values("lists_fragments_data", 65),
+    "fragments: places: url is elsewhere": with_values("fragments_data", 65),
     "a bundle is called as its folder": with_about(name="20990101-000000-aaaaaa"),
 }
 
@@ -173,7 +173,7 @@ def test_a_process_that_starts_with_a_broken_bundle_is_alive_and_not_ready(
     lose_array(models / old)
     live = looked_after(models, tmp_path / "editorial.csv")
     assert serving(live) is None
-    assert "lists_titles_data.npy: missing" in str(live.fault)
+    assert "fragments_data.npy: missing" in str(live.fault)
 
     activation.activate(models, new)
     live.refresh()
@@ -539,7 +539,7 @@ def test_only_what_is_published_can_be_activated(client: Client, models: Path, n
 
 def test_a_damaged_bundle_is_not_activated(client: Client, models: Path, old: str, new: str):
     """One byte is enough: every sum is compared."""
-    array = models / new / "lists_titles_data.npy"
+    array = models / new / "fragments_data.npy"
     raw = bytearray(array.read_bytes())
     raw[-1] ^= 1
     array.write_bytes(raw)

@@ -243,13 +243,13 @@ def test_a_server_that_starts_broken_is_alive_and_recovers(
     folder: Path, published: tuple[Path, str, str]
 ):
     """Not ready, with the reason, until the missing file is back; nobody touches the pointer."""
-    array = folder / "models" / published[1] / "lists_titles_data.npy"
+    array = folder / "models" / published[1] / "fragments_data.npy"
     raw = array.read_bytes()
     array.unlink()
     with running(folder) as server:
         status, reason = server.get("/health/ready")
         assert (status, reason["error"]) == (503, "not_ready")
-        assert "lists_titles_data.npy: missing" in reason["detail"]
+        assert "fragments_data.npy: missing" in reason["detail"]
         assert server.get("/v1/related?id=knee-1")[0] == 503
 
         array.write_bytes(raw)

@@ -78,10 +78,16 @@ def with_outside(folder: Path) -> None:
 
 def with_script(folder: Path) -> None:
     """The addresses are those of scripts."""
-    path = folder / "lists_addresses_data.npy"
+    path = folder / "fragments_data.npy"
     text = np.load(path).tobytes().replace(b"https://example.org/", b"javascript:alert(1)/")
     np.save(path, np.frombuffer(text, np.uint8))
     sealed(folder)
+
+
+def misnamed(data: np.ndarray) -> np.ndarray:
+    """A field that every link has is called otherwise."""
+    text = data.tobytes().replace(b'"teaser":', b'"teasel":')
+    return np.frombuffer(text, np.uint8)
 
 
 def turned(rows: np.ndarray) -> np.ndarray:
@@ -112,14 +118,18 @@ TAMPERED: dict[str, tuple[Change, str]] = {
     "one slot": (with_values("lists_slates", 0), "lists_"),
     "category": (with_values("lists_category", 99), "lists_category.npy: holds 99"),
     "popular": (with_values("lists_popular", -1), "lists_popular.npy: holds -1"),
-    "address": (with_values("lists_url_rows", 60), "lists_url_rows.npy: holds 60"),
-    "other page": (with_array("lists_url_rows", turned), "lists_url_rows.npy: address"),
+    "address": (with_values("lists_urls_rows", 60), "lists_urls_rows.npy: holds 60"),
+    "other page": (with_array("lists_urls_rows", turned), "lists_urls_rows.npy: address"),
     "words": (with_values("lists_texts_rows", 60), "lists_texts_rows.npy: holds 60"),
     "codes": (with_values("lists_texts_codes", 255), "lists_texts_codes.npy: holds 255"),
     "fewer": (with_array("lists_same", lambda a: a[1:]), "lists_same.npy: has a length of 59"),
-    "no text": (with_values("lists_titles_data", 255), "lists_titles: holds no text"),
-    "script": (with_script, "lists_addresses: holds 'javascript:"),
-    "beginnings": (with_values("lists_fragments_data", 65), "lists_fragments_data.npy: what"),
+    "no text": (with_values("fragments_data", 255), "fragments: holds no text"),
+    "script": (with_script, "fragments: holds 'javascript:"),
+    "beginnings": (with_values("fragments_data", 65), "fragments: places: url is elsewhere"),
+    "no link": (
+        with_array("fragments_data", misnamed),
+        "fragments_data.npy: what stands there for",
+    ),
     "tokens": (with_values("lists_tails_data", 1), "lists_tails_data.npy: what stands"),
 }
 

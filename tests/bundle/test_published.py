@@ -10,7 +10,6 @@ from sites import NOW, built, random_articles
 
 from recommender.articles.addresses import PageTable
 from recommender.articles.article import Article, stub_for
-from recommender.bundle import published
 from recommender.bundle.answer_bytes import (
     fragment,
     items_json,
@@ -21,7 +20,7 @@ from recommender.bundle.answer_bytes import (
 from recommender.bundle.bundle import MATRIX, Bundle
 from recommender.bundle.composition import DEFAULT_K, Link
 from recommender.bundle.matrix import matrix, squares_of, texts_of
-from recommender.bundle.published import Addresses, Lists
+from recommender.bundle.published import Lists
 from recommender.bundle.writer import N_POPULAR, popular
 from recommender.candidates import EMPTY
 from recommender.lists.eligibility import Eligibility
@@ -400,26 +399,6 @@ def test_lists_of_a_learned_bundle_keep_the_same_promises(learned: Bundle):
         assert len({lists.titles[lists.ids.find(id)] for id in found}) == len(found)
         assert lists.ids.column[int(row)] not in found
         assert all(link.url for link in links)
-
-
-# Addresses that browsers follow
-
-
-@pytest.mark.parametrize("block", [1, 7, 16, 64, 1 << 18])
-@pytest.mark.parametrize(
-    "odd", ["https://a.example@b", "http://a.example\\b", "java\tscript:x", ""]
-)
-def test_an_unusual_address_is_found_wherever_it_stands(
-    monkeypatch: pytest.MonkeyPatch, odd: str, block: int
-):
-    """Bytes are looked at block by block; a column may hold none."""
-    monkeypatch.setattr(published, "BLOCK", block)
-
-    for place in range(4):
-        usual = ["https://example.org/knee", "/knee", ""]
-        column = Addresses.of([*usual[:place], odd, *usual[place:]])
-        assert (column.fault() is not None) == bool(odd)
-    assert Addresses.of([""] * 3).fault() is None
 
 
 def test_tails_that_are_packed_together_are_those_of_each_list(

@@ -223,8 +223,8 @@ def test_faults_of_a_site_are_said_in_one_line(site: Path, capfd):
     for words in (["related", "hip"], ["train"], ["export", "out", "--format", "json"]):
         assert "editorial.csv:2: field action" in failure(words, capfd)
     (site / "editorial.csv").unlink()
-    next((site / "models").glob("2*/lists_titles_data.npy")).unlink()
-    assert "lists_titles_data.npy: missing; the bundle is damaged" in failure(
+    next((site / "models").glob("2*/fragments_data.npy")).unlink()
+    assert "fragments_data.npy: missing; the bundle is damaged" in failure(
         ["related", "hip"], capfd
     )
 

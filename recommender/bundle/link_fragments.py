@@ -1,0 +1,180 @@
+"""What is written down of each article once: the beginning of every link to it, as it is sent.
+
+Titles, addresses and the rest stand nowhere else in a bundle: they are read where they stand in the
+beginnings. Those that are read often, or are followed by browsers, are found by their places.
+
+>>> beginning = [b'"knee"', b'"/knee"', b'"\\\\"Knees\\\\""', b'""', b"null", b"null", b'"en"']
+>>> written = LinkFragments.written([beginning])
+>>> columns = written.columns()
+>>> columns["titles"][0], columns["addresses"][0], columns["images"][0], columns["tags"][0]
+('"Knees"', '/knee', '', 'en')
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+
+from recommender.array_fields import Numbers
+from recommender.articles.addresses import leads_to_page
+from recommender.bundle.arrays import Strings
+from recommender.errors import BundleError
+
+# The fields of a link that are the same in every list, in their order on the wire, and the form of
+# what is written of them.
+OF_ARTICLE = ("id", "url", "title", "teaser", "image", "published_at", "language")
+NAMED = [b'"%b":' % name.encode() for name in OF_ARTICLE]
+FORM = b"{" + b",".join(name + b"%b" for name in NAMED)
+# Fields that are found by their places.
+PLACED = ("url", "title", "image")
+# What is read as a column, by field.
+COLUMNS = {
+    "addresses": "url", "titles": "title", "teasers": "teaser",
+    "images": "image", "dates": "published_at", "tags": "language",
+}  # fmt: skip
+NULL = b"null"
+UNUSUAL = b"\\@\x7f"
+# Addresses that are checked together.
+BLOCK = 4_096
+
+
+class Column(Protocol):
+    """A text of each article, by row; empty for none."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int, /) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinkFragments(Strings):
+    """The beginnings of links, by row, and the ``places`` of ``PLACED`` in each: first and last
+    byte within the quotes, counted from that of the fragment, ``(n_strings, 6)``; 0 for none.
+    """
+
+    places: Annotated[np.ndarray, Numbers("n_strings, 6")]
+
+    @classmethod
+    def written(cls, articles: Iterable[Sequence[bytes]]) -> LinkFragments:
+        """Of these articles, the JSON of each of ``OF_ARTICLE``."""
+        pieces, places = [], []
+        for parts in articles:
+            pieces.append(FORM % tuple(parts))
+            at, of_one = 1, list[int]()
+            for name, named, part in zip(OF_ARTICLE, NAMED, parts, strict=True):
+                at += len(named)
+                if name in PLACED:
+                    of_one += (0, 0) if part == NULL else (at + 1, at + len(part) - 1)
+                at += len(part) + 1
+            places.append(of_one)
+        column = Strings.of(pieces)
+        table = np.array(places, dtype=np.int32).reshape(-1, 2 * len(PLACED))
+        dtype = np.uint16 if table.max(initial=0) < 1 << 16 else np.int32
+        return cls(column.data, column.heads, table.astype(dtype))
+
+    def columns(self) -> dict[str, Column]:
+        """``COLUMNS``, which are read from here."""
+        found: dict[str, Column] = {}
+        for name, field in COLUMNS.items():
+            is_placed = field in PLACED
+            found[name] = Placed(self, PLACED.index(field)) if is_placed else Read(self, field)
+        return found
+
+    def record(self, row: int) -> dict[str, Any]:
+        """The fields ``OF_ARTICLE`` of one article; ``BundleError`` where none are written."""
+        try:
+            found = json.loads(self.bytes_at(row) + b"}")
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or tuple(found) != OF_ARTICLE:
+            raise BundleError(f"fragments_data.npy: what stands there for article {row} is no link")
+        return found
+
+    def placed(self, row: int, number: int) -> str:
+        """The text of one of ``PLACED``, by its number; empty for none."""
+        places, begin = self.places.data, self.heads.data[row]
+        first, last = places[row, 2 * number], places[row, 2 * number + 1]
+        text = bytes(self.data.data[begin + first : begin + last])
+        return json.loads(b'"%b"' % text) if b"\\" in text else text.decode()
+
+    def fault(self) -> str | None:
+        if fault := Strings.fault(self):
+            return fault
+        for number, name in enumerate(PLACED):
+            first, last = self.places[:, 2 * number : 2 * number + 2].astype(np.int64).T
+            some = np.flatnonzero(last)
+            first, last, begin = first[some], last[some], self.heads[some]
+            named = np.frombuffer(b'"%b":"' % name.encode(), np.uint8)
+            size = np.diff(self.heads)[some]
+            if not ((len(named) <= first) & (first <= last) & (last < size)).all():
+                return f"places: {name} is outside"
+            before = self.data[(begin + first)[:, None] - np.arange(len(named), 0, -1)]
+            if not ((before == named).all() and (self.data[begin + last] == ord('"')).all()):
+                return f"places: {name} is elsewhere"
+            if name != "title" and (fault := self._leads_elsewhere(some, number)):
+                return fault
+        return None
+
+    def _leads_elsewhere(self, rows: np.ndarray, number: int) -> str | None:
+        """What is wrong with one of the addresses of pages or pictures, which browsers follow."""
+        first, last = self.places[rows, 2 * number : 2 * number + 2].astype(np.int64).T
+        begin, data = self.heads[rows], self.data.data
+        spans = np.column_stack([begin + first, begin + last])
+        for at in range(0, len(rows), BLOCK):
+            texts = [data[start:end] for start, end in spans[at : at + BLOCK].tolist()]
+            for place in _unusual(texts):
+                if not leads_to_page(self.placed(int(rows[at + place]), number)):
+                    return f"holds {str(texts[place], 'utf-8')!r}, which leads to no page"
+        return None
+
+
+def _unusual(texts: Sequence[memoryview]) -> list[int]:
+    """The places of addresses that must be looked at one by one. Nearly all begin with a scheme of
+    the web and hold neither blanks, controls, nor what begins a host anew.
+    """
+    sizes = np.array([len(text) for text in texts])
+    data, heads = np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *sizes])
+    usual = np.zeros(len(texts), dtype=bool)
+    for start in (b"https://", b"http://"):
+        wide = np.flatnonzero(sizes >= len(start))
+        begins = data[heads[wide, None] + np.arange(len(start))]
+        usual[wide] |= (begins == np.frombuffer(start, np.uint8)).all(axis=1)
+    # ``np.isin`` takes half as long as opening a large bundle.
+    odd = data <= 0x20
+    for each in UNUSUAL:
+        odd |= data == each
+    usual[np.searchsorted(heads, np.flatnonzero(odd), side="right") - 1] = False
+    found: list[int] = np.flatnonzero(~usual & (sizes > 0)).tolist()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A column of ``fragments`` that is found by its place."""
+
+    fragments: LinkFragments
+    number: int
+
+    def __len__(self) -> int:
+        return len(self.fragments)
+
+    def __getitem__(self, row: int, /) -> str:
+        return self.fragments.placed(row, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A ``field`` of ``fragments`` that few ask for."""
+
+    fragments: LinkFragments
+    field: str
+
+    def __len__(self) -> int:
+        return len(self.fragments)
+
+    def __getitem__(self, row: int, /) -> str:
+        return self.fragments.record(row)[self.field] or ""
