@@ -122,31 +122,32 @@ class LinkFragments(Strings):
     def _leads_elsewhere(self, rows: np.ndarray, number: int) -> str | None:
         """What is wrong with one of the addresses of pages or pictures, which browsers follow."""
         first, last = self.places[rows, 2 * number : 2 * number + 2].astype(np.int64).T
-        begin, data = self.heads[rows], self.data.data
-        spans = np.column_stack([begin + first, begin + last])
+        starts, sizes = self.heads[rows] + first, last - first
         for at in range(0, len(rows), BLOCK):
-            texts = [data[start:end] for start, end in spans[at : at + BLOCK].tolist()]
-            for place in _unusual(texts):
-                if not leads_to_page(self.placed(int(rows[at + place]), number)):
-                    return f"holds {str(texts[place], 'utf-8')!r}, which leads to no page"
+            some = slice(at, at + BLOCK)
+            for place in _unusual(self.data, starts[some], sizes[some]):
+                text = self.placed(int(rows[at + place]), number)
+                if not leads_to_page(text):
+                    return f"holds {text!r}, which leads to no page"
         return None
 
 
-def _unusual(texts: Sequence[memoryview]) -> list[int]:
-    """The places of addresses that must be looked at one by one. Nearly all begin with a scheme of
-    the web and hold neither blanks, controls, nor what begins a host anew.
+def _unusual(data: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> list[int]:
+    """Which of the addresses that begin at ``starts`` must be looked at one by one. Nearly all
+    begin with a scheme of the web and hold neither blanks, controls, nor what begins a host anew.
     """
-    sizes = np.array([len(text) for text in texts])
-    data, heads = np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *sizes])
-    usual = np.zeros(len(texts), dtype=bool)
-    for start in (b"https://", b"http://"):
-        wide = np.flatnonzero(sizes >= len(start))
-        begins = data[heads[wide, None] + np.arange(len(start))]
-        usual[wide] |= (begins == np.frombuffer(start, np.uint8)).all(axis=1)
+    heads = np.cumsum(sizes) - sizes
+    # A quarter of the time that slices of each address take.
+    text = data[np.repeat(starts - heads, sizes) + np.arange(sizes.sum())]
+    usual = np.zeros(len(starts), dtype=bool)
+    for scheme in (b"https://", b"http://"):
+        wide = np.flatnonzero(sizes >= len(scheme))
+        begins = text[heads[wide, None] + np.arange(len(scheme))]
+        usual[wide] |= (begins == np.frombuffer(scheme, np.uint8)).all(axis=1)
     # ``np.isin`` takes half as long as opening a large bundle.
-    odd = data <= 0x20
+    odd = text <= 0x20
     for each in UNUSUAL:
-        odd |= data == each
+        odd |= text == each
     usual[np.searchsorted(heads, np.flatnonzero(odd), side="right") - 1] = False
     found: list[int] = np.flatnonzero(~usual & (sizes > 0)).tolist()
     return found
