@@ -39,8 +39,9 @@ from recommender.store.keys import (
 )
 from recommender.store.pieces import Pieces, joined
 
-# Ids and slates: enough for every list of a large site, in some 100 MB.
-MAX_REMEMBERED = 100_000
+# Ids and slates: enough for every list of a large site, in some 100 MB; and those that a server
+# remembers, which takes no longer over lists drawn at random from 16,000 pages, in some 25 MB.
+MAX_REMEMBERED, REMEMBERED_BY_SERVERS = 100_000, 20_000
 # New slates of a day, and of one process, that have links which only a request brought there:
 # strangers can have as many made as they send requests. Those beyond are one slate a page, without
 # links. Not tuned: less than a large site makes of its own at every build.
@@ -119,8 +120,11 @@ class EventWriter:
     may not be in the store.
     """
 
-    def __init__(self, made: tuple[int, int] = (0, 0)) -> None:
-        """``made`` is that of the writer before, at its last transaction that held."""
+    def __init__(self, made: tuple[int, int] = (0, 0), *, remembers: int = MAX_REMEMBERED) -> None:
+        """``made`` is that of the writer before, at its last transaction that held; it
+        ``remembers`` so many ids and slates.
+        """
+        self._remembers = remembers
         self._forget()
         # A day, and how many slates were made to order on it.
         self.made = made
@@ -226,7 +230,7 @@ class EventWriter:
 
     def _forget_if_full(self) -> None:
         remembered = len(self.keys) + len(self.ids) + len(self.slates) + len(self.sound)
-        if remembered + len(self.contents) + len(self.numbers) > MAX_REMEMBERED:
+        if remembered + len(self.contents) + len(self.numbers) > self._remembers:
             self._forget()
 
     def write(self, connection: Connection, events: Sequence[Incoming]) -> Written:

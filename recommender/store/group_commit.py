@@ -17,7 +17,7 @@ from recommender.errors import StoreError
 from recommender.events.event import DAY_MS
 from recommender.events.ingest import BEYOND_ORIGIN, BY_READER, Followed, Incoming, Opened, Shown
 from recommender.store.database import Store
-from recommender.store.event_writer import EventWriter, add_tallies
+from recommender.store.event_writer import REMEMBERED_BY_SERVERS, EventWriter, add_tallies
 from recommender.store.pieces import Pieces
 from recommender.store.refusals import Refusals
 
@@ -46,7 +46,7 @@ class Journal:
         self.store = store
         self.clock = clock
         self.n_groups = 0
-        self._writer = EventWriter()
+        self._writer = EventWriter(remembers=REMEMBERED_BY_SERVERS)
         self._waiting: list[tuple[Sequence[Incoming], Done]] = []
         self._n_waiting = 0
         self._tallies: Counter[str] = Counter()
@@ -152,7 +152,7 @@ class Journal:
                     Pieces(connection, {}).settle(written.to_settle)
         except Exception as exc:
             # What was numbered in the failed transaction is not in the store.
-            self._writer = EventWriter(made)
+            self._writer = EventWriter(made, remembers=REMEMBERED_BY_SERVERS)
             with self._changed:
                 self._tallies.update(tallies)
                 self._refused.put_back(refused)

@@ -186,10 +186,9 @@ def test_a_large_group_is_written_in_parts(store: Store):
     assert rows(store, "SELECT COUNT(*) FROM clicks") == [(n,)]
 
 
-def test_what_is_remembered_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_what_is_remembered_is_bounded(store: Store):
     """Beyond that it is looked up anew, and found."""
-    monkeypatch.setattr(event_writer, "MAX_REMEMBERED", 4)
-    writer = EventWriter()
+    writer = EventWriter(remembers=4)
 
     for turn in range(2):
         for at in range(20):
