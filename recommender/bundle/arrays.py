@@ -137,9 +137,8 @@ class _Saving:
         with (self.folder / f"{name}{PACKED}").open("wb") as file:
             packer = zlib.compressobj(LEVEL)
             file.write(packer.compress(heading.getvalue()))
-            parts = array.reshape(-1).view(np.uint8).reshape(-1, array.itemsize)
-            for at in range(array.itemsize):
-                file.write(packer.compress(parts[:, at].tobytes()))
+            for part in _parts(array):
+                file.write(packer.compress(part.tobytes()))
             file.write(packer.flush())
 
 
@@ -248,12 +247,43 @@ def _read_packed(path: Path) -> np.ndarray:
             ends = unpacker.decompress(left + file.read(SMALL), 1) == b"" and unpacker.eof
             if done < n_bytes or not ends or unpacker.unused_data or file.read(1):
                 raise ValueError(f"{done:,} bytes do not hold an array of {shape}, or more follows")
-        whole = np.ascontiguousarray(parts.reshape(dtype.itemsize, -1).T)
-        array = whole.reshape(-1).view(dtype).reshape(shape)
+        array = _put_together(parts, dtype, shape)
     except (OSError, ValueError, OverflowError, MemoryError, zlib.error) as exc:
         raise BundleError(f"{path}: cannot be read: {exc}") from exc
     array.flags.writeable = False
     return array
+
+
+def deflated(array: np.ndarray) -> bytes:
+    """The numbers of an array, packed: for one of which many stand in a column of bytes."""
+    return zlib.compress(_parts(np.ascontiguousarray(array)).tobytes(), LEVEL)
+
+
+def inflated(
+    packed: bytes | memoryview, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> np.ndarray:
+    """The array that was ``deflated``; ``BundleError`` if it is not of this type and shape."""
+    unpacker = zlib.decompressobj()
+    n_bytes = math.prod(shape) * dtype.itemsize
+    try:
+        # No more than so many: a limit of 0 would be none.
+        some = unpacker.decompress(packed, n_bytes + 1)
+    except zlib.error as exc:
+        raise BundleError(f"what was deflated cannot be read: {exc}") from exc
+    if len(some) != n_bytes or not unpacker.eof or unpacker.unused_data:
+        raise BundleError(f"what was deflated does not hold an array of {shape}")
+    return _put_together(np.frombuffer(some, np.uint8), dtype, shape)
+
+
+def _parts(array: np.ndarray) -> np.ndarray:
+    """The first bytes of all numbers, the second, and so on, ``(itemsize, n_numbers)``."""
+    return array.reshape(-1).view(np.uint8).reshape(-1, array.itemsize).T
+
+
+def _put_together(parts: np.ndarray, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray:
+    """The array whose ``_parts`` these bytes are, one after the other."""
+    whole = np.ascontiguousarray(parts.reshape(dtype.itemsize, -1).T)
+    return whole.reshape(-1).view(dtype).reshape(shape)
 
 
 def _declared_as(heading: re.Match[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:

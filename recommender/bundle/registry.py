@@ -38,7 +38,7 @@ from recommender.lists.exploration import variant_table
 from recommender.lists.populations import Populations
 
 # Raised whenever a file, or a field of one, comes, goes or changes its meaning.
-LAYOUT = 16
+LAYOUT = 17
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 PREVIOUS = "PREVIOUS"

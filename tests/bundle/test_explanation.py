@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from scipy.stats import gamma
 from sites import NOW, built, click, stored, view
 
 from recommender.articles.article import Article
-from recommender.bundle import explanation, writer
+from recommender.bundle import writer
+from recommender.bundle.arrays import Pieces, deflated
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.explanation import (
     PRIOR_READS,
     RUNGS,
+    TOGETHER,
     Kept,
     Placing,
     Steps,
@@ -29,6 +32,7 @@ from recommender.bundle.explanation import (
 from recommender.bundle.overlay import Patched
 from recommender.candidates import EMPTY, Candidates
 from recommender.clicks import cooccurrence
+from recommender.errors import BundleError
 from recommender.lists import rules_file
 from recommender.lists.editorial import Rules
 from recommender.store.database import Store
@@ -592,6 +596,43 @@ def test_steps_of_an_earlier_bundle_are_not_called_what_they_were_not():
     assert new.at(0, 0, -0.5) == pytest.approx({"start": -2.0, "shown": 1.0, "pair": 0.5}, abs=1e-3)
 
 
+@pytest.mark.parametrize("n_articles", [1, TOGETHER - 1, TOGETHER, 2 * TOGETHER + 3])
+def test_steps_of_each_link_are_those_of_its_ladder(n_articles: int):
+    """However many articles are kept together; where the score is another, there are none."""
+    random = np.random.default_rng(n_articles)
+    ladder = random.normal(size=(n_articles, 4, 3)) * [9, 1, 0.1]
+    scores, other = ladder.sum(axis=2), random.random((n_articles, 4)) < 0.2
+    scores[other] += 1
+
+    found = steps_of(ladder, scores)
+
+    for row, slot in np.ndindex(*scores.shape):
+        steps = found.at(row, slot, scores[row, slot])
+        right = [] if other[row, slot] else ladder[row, slot]
+        assert [*steps.values()] == pytest.approx(right, abs=2 * found.unit)
+
+
+def steps_of(ladder: np.ndarray, scores: np.ndarray) -> Steps:
+    counted = {"views": np.zeros(0), "due": np.zeros(0), "weight": 1.0}
+    return Steps.of(("start", "text", "lists"), ladder, scores, **counted)
+
+
+@pytest.mark.parametrize(
+    "piece", [b"", b"x", deflated(np.zeros(23, np.int16)), deflated(np.zeros(25, np.int16)),
+              deflated(np.zeros(24, np.int16)) + b"x", deflated(np.zeros(24, np.int16))[:-1]],
+)  # fmt: skip
+def test_steps_that_are_no_such_thing_are_refused(piece: bytes):
+    """Too few, too many, something behind them, or nothing that was deflated."""
+    good = steps_of(np.zeros((3, 4, 3)), np.zeros((3, 4)))
+
+    bad = replace(good, steps=Pieces.of([piece]))
+
+    assert good.at(2, 3, 0.0) == {"start": 0.0, "text": 0.0, "lists": 0.0}
+    with pytest.raises(BundleError, match="what was deflated"):
+        bad.at(2, 3, 0.0)
+    assert replace(good, n_articles=TOGETHER + 1).fault() is not None
+
+
 def test_what_speaks_for_links_is_the_same_however_many_are_asked_together(
     learned: Bundle, monkeypatch: pytest.MonkeyPatch
 ):
@@ -603,10 +644,9 @@ def test_what_speaks_for_links_is_the_same_however_many_are_asked_together(
 
     def asked(size: int) -> list[np.ndarray]:
         monkeypatch.setattr(writer, "EXPLAINED", size)
-        monkeypatch.setattr(explanation, "BLOCK", size)
         steps = writer._steps(site, learned.ranker, learned.handpicked, lists, **counted)
         found = writer.evidence_of(lists, site, history, following)
-        return [steps.steps, found.alike, found.topic, found.flags, found.read, found.readers]
+        return [steps.steps.data, found.alike, found.topic, found.flags, found.read, found.readers]
 
     at_once, few = asked(site.n_articles), asked(site.n_articles // 3 + 1)
 
