@@ -42,7 +42,7 @@ def test_rows_are_replaced_whole():
     """In those of an experiment's arm its own figures stand, in all others those of the bundle."""
     (_, _, one), (_, _, other) = random_grounds(1), random_grounds(2)
     rows, slots = (places.ravel() for places in np.indices(SHAPE))
-    replaced = np.arange(len(one.flags)) % 3 == 0
+    replaced = np.arange(len(one.topic)) % 3 == 0
 
     found = one.replaced(replaced, other).at(rows, slots)
 
@@ -65,6 +65,6 @@ def test_those_of_some_articles_after_the_other_are_those_of_all():
         ]
     )
 
-    for name in ("alike", "topic", "flags", "read", "readers"):
+    for name in ("alike", "topic", "marked", "flags", "read", "readers"):
         assert getattr(found, name).tolist() == getattr(expected, name).tolist()
     assert len(found.read) > 5
