@@ -15,8 +15,8 @@ import numpy as np
 
 from recommender.articles.addresses import outline_at, possible_keys
 from recommender.bundle import registry
-from recommender.bundle.answer_bytes import PREPARED, prepared_bytes
-from recommender.bundle.composition import BEST_SLATE, MAX_K
+from recommender.bundle.answer_bytes import PREPARED, fragment, tails_of
+from recommender.bundle.composition import BEST_SLATE, MAX_K, Placed
 from recommender.bundle.published import FRAGMENTS, LISTS, Lists
 from recommender.candidates import EMPTY
 from recommender.errors import BundleError
@@ -84,11 +84,12 @@ def _tried_whole(folder: Path) -> None:
 def _fault(lists: Lists, trial: Trial) -> str | None:
     """The field that is wrong, and how; None if lists can be made and are what was prepared."""
     rows = _spread(len(lists.stub), trial.n_compared)
-    for row in rows:
-        if lists.fragments.record(row)["id"] != lists.id_of(row):
+    for row, tail in zip(rows, tails_of(lists, np.array(rows)), strict=True):
+        link = lists.link(Placed(row, 0.0, ""), 0)
+        if link.id != lists.id_of(row):
             return f"fragments_data.npy: what stands there for page {row} is another's"
-        for name, made in zip(PREPARED, prepared_bytes(lists, row), strict=True):
-            if getattr(lists, name).bytes_at(row) != made:
+        for name, made in zip(PREPARED, (fragment(link), tail), strict=True):
+            if getattr(lists, name).view(row) != made:
                 file = FRAGMENTS if name == FRAGMENTS else f"{LISTS}_{name}"
                 return f"{file}_data.npy: what stands there for page {row} is not its own"
     pages = [row for row in rows if not lists.stub[row]]

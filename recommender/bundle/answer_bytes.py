@@ -30,41 +30,44 @@ BLOCK = 4_096
 def ready(lists: Prepared) -> dict[str, Pieces]:
     """``PREPARED`` of every article."""
     links = (lists.link(Placed(row, 0.0, ""), 0) for row in range(len(lists.stub)))
-    made = LinkFragments.written(map(parts_of, links)), Pieces.of(tails_of(lists))
+    made = LinkFragments.written(map(parts_of, links)), Pieces.of(tails_of(lists, np.arange(len(lists.stub))))
     return dict(zip(PREPARED, made, strict=True))
 
 
-def tails_of(lists: Prepared) -> Iterator[bytes]:
-    """What a token holds of the list of every article, chances counted of many at once; lists that
+def tails_of(lists: Prepared, rows: np.ndarray) -> Iterator[bytes]:
+    """What a token holds of the lists of articles, chances counted of many at once; lists that
     have to be filled up are made as for an answer.
     """
-    n, keys = len(lists.stub), lists.keys.tolist()
-    ids = [lists.ids.column.bytes_at(row) for row in range(n)]
-    items, depth = lists.items[:, :DEFAULT_K], lists.slates.shape[2]
-    n_listed = (items != EMPTY).sum(axis=1).tolist()
-    for start in range(0, n, BLOCK):
-        block = slice(start, start + BLOCK)
-        chances = np.full(items[block].shape, N_VARIANTS)
+    ids, depth = lists.ids.column, lists.slates.shape[2]
+    for start in range(0, len(rows), BLOCK):
+        some = rows[start : start + BLOCK]
+        items = lists.items[some, :DEFAULT_K]
+        n_listed = (items != EMPTY).sum(axis=1)
+        chances = np.full(items.shape, N_VARIANTS)
         # Of the best slate, as in ``Prepared.chances_of``.
-        agree = (lists.slates[block] == np.arange(depth)).sum(axis=1)
+        agree = (lists.slates[some] == np.arange(depth)).sum(axis=1)
         chances[:, :depth] = (agree + N_VARIANTS - lists.share)[:, : items.shape[1]]
-        columns = items[block], lists.origins[block, :DEFAULT_K], chances
-        for row, (listed, places, hundredths) in enumerate(
-            zip(*(column.tolist() for column in columns), strict=True), start=start
+        # What is listed stands before what is empty, and is enough.
+        whole = (items != EMPTY) == (np.arange(items.shape[1]) < n_listed[:, None])
+        is_usual = whole.all(axis=1) & (n_listed >= min(DEFAULT_K, MIN_LINKS))
+        columns = (
+            some, n_listed, is_usual, lists.stub[some], lists.keys[some], items, lists.keys[items],
+            lists.origins[some, :DEFAULT_K], chances,
+        )  # fmt: skip
+        for row, size, usual, stub, key, listed, keys, places, hundredths in zip(
+            *(column.tolist() for column in columns), strict=True
         ):
-            size = n_listed[row]
-            if lists.stub[row]:
+            if stub:
                 yield b""
-            elif size < min(DEFAULT_K, MIN_LINKS) or EMPTY in listed[:size]:
+            elif not usual:
                 yield prepared_bytes(lists, row)[1]
             else:
-                rows = listed[:size]
                 yield tail_in_hundredths(
-                    keys[row],
-                    [keys[at] for at in rows],
+                    key,
+                    keys[:size],
                     places[:size],
                     hundredths[:size],
-                    mark=mark_of_encoded([ids[row], *(ids[at] for at in rows)]),
+                    mark=mark_of_encoded(ids.views([row, *listed[:size]])),
                 )
 
 
