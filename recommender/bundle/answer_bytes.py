@@ -30,7 +30,10 @@ BLOCK = 4_096
 def ready(lists: Prepared) -> dict[str, Pieces]:
     """``PREPARED`` of every article."""
     links = (lists.link(Placed(row, 0.0, ""), 0) for row in range(len(lists.stub)))
-    made = LinkFragments.written(map(parts_of, links)), Pieces.of(tails_of(lists, np.arange(len(lists.stub))))
+    made = (
+        LinkFragments.written(map(parts_of, links)),
+        Pieces.of(tails_of(lists, np.arange(len(lists.stub)))),
+    )
     return dict(zip(PREPARED, made, strict=True))
 
 

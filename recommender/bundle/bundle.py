@@ -370,6 +370,7 @@ class Bundle:
         from recommender.ragged import at, find
         from recommender.ranking.handpicked import SURE
         from recommender.ranking.ladder import ladder, rungs_of
+        from recommender.text.corpus import Links
 
         found: dict[int, Figures] = {}
         if not items:
@@ -377,7 +378,7 @@ class Bundle:
         n = len(self.lists.stub)
         ends = np.full(len(items), row, dtype=np.int64), np.array(items, dtype=np.int64)
         names = rungs_of(self.ranker, self.handpicked)
-        steps = ladder(self.site, self.ranker, self.handpicked, *ends)
+        steps = ladder(Links(self.site, *ends), self.ranker, self.handpicked)
         history, kept = self.history, self.steps
         weight = history.plain.weight
         pair, read = history.pairs.find(*ends), history.reading.find(*ends)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -59,7 +60,7 @@ from recommender.ranking.handpicked import HandpickedModel, Outcome
 from recommender.ranking.ladder import ladder, rungs_of
 from recommender.ranking.ranker import Learned, Ranker
 from recommender.store.counts import UNKNOWN, Log
-from recommender.text.corpus import Corpus
+from recommender.text.corpus import Corpus, Links
 from recommender.text.tfidf import Text
 
 # Rows kept of each language, of the site and of each category, to fall back on: twice what a page
@@ -157,17 +158,18 @@ def write(built: Built, models: Path, *, progress: Progress) -> Path:
     about = built.about(name)
     progress.stage("writing the bundle", 4)
     with registry.scratch_folder(models, name) as folder:
-        lists = lists_of(built, about)
+        evidence, steps = explained(built)
+        lists = lists_of(built, about, evidence)
         progress.advance()
         save(folder, LISTS, lists, leave=ELSEWHERE)
         save(folder, FRAGMENTS, lists.fragments)
         stub = lists.stub
-        del lists  # half of what is written
+        del lists, evidence  # half of what is written
         progress.advance()
         save(folder, "site", built.site, leave=MATRIX, packed=True)
         save(folder, "history", built.learned.history, packed=True, mapped=LOOKED_UP)
         save(folder, WEIGHTS, built.evidence.weights(), packed=True)
-        save(folder, STEPS, steps_of(built))
+        save(folder, STEPS, steps)
         if calibration := built.calibrated.calibration:
             save(folder, CALIBRATION, calibration)
         if ranker := built.learned.ranker:
@@ -197,7 +199,7 @@ def write_with_lists(base: Bundle, models: Path, prepared: Prepared, *, card: st
             scores = np.where(prepared.items == EMPTY, -np.inf, prepared.scores)
             lists = Candidates(prepared.items, scores)
             counted = {"views": kept.views, "due": kept.due, "weight": kept.weight}
-            steps = _steps(base.site, base.ranker, base.handpicked, lists, **counted)
+            steps = steps_of(base.site, base.ranker, base.handpicked, lists, **counted)
             save(folder, STEPS, steps)
         (folder / CARD).write_text(card, encoding="utf-8")
         own = tuple(f"{part}{end}" for part in (LISTS, STEPS) for end in "_.")
@@ -217,8 +219,8 @@ def with_bytes(prepared: Prepared) -> Lists:
     return Lists(**{**parts, **ready(prepared)})
 
 
-def lists_of(built: Built, about: Manifest) -> Lists:
-    """What the web process reads."""
+def lists_of(built: Built, about: Manifest, evidence: Grounds) -> Lists:
+    """What the web process reads; ``evidence`` is what speaks for each link."""
     articles, lists, history = built.articles, built.finished.lists, built.learned.history
     addresses = [
         article.url if article.url and leads_to_page(article.url) else "" for article in articles
@@ -257,7 +259,7 @@ def lists_of(built: Built, about: Manifest) -> Lists:
         items=lists.items.astype(np.int32),
         scores=np.where(lists.used, lists.scores, 0).astype(np.float32),
         origins=built.finished.origins,
-        evidence=evidence_of(lists, built.site, history, built.finished.following),
+        evidence=evidence,
         slates=built.slates,
         texts=texts_of(built.text),
     )
@@ -318,69 +320,95 @@ def popular(
     }
 
 
+def explained(built: Built) -> tuple[Grounds, Steps]:
+    """What speaks for every link, how its score came about, and how often each pair was seen."""
+    learned, log, lists = built.learned, built.log, built.finished.lists
+    history, model = learned.history, built.taught.model
+    grounds, ladders = [], _no_ladders(lists, learned.ranker, model)
+    for used, at_links, links in _links_of(lists, built.site):
+        grounds.append(_grounds_of(links, used, history, built.finished.following))
+        ladders[at_links] = ladder(links, learned.ranker, model)
+    pairs, plain = history.pairs, history.plain
+    known = (log.link_source != UNKNOWN) & (log.item != UNKNOWN)
+    pair = pairs.find(log.link_source[known], log.item[known])
+    # A list that names an article twice shows it once a view.
+    shown = log.shown_and_clicked()[0] * ~log.is_again
+    views = np.bincount(pair[pair >= 0], shown[known][pair >= 0], minlength=len(pairs.item))
+    steps = Steps.of(
+        rungs_of(learned.ranker, model),
+        ladders,
+        np.where(lists.used, lists.scores, 0.0),
+        views=views.astype(np.float32),
+        due=(plain.expected / plain.strength[pairs.item]).astype(np.float32),
+        weight=plain.weight,
+    )
+    return Grounds.joined(grounds), steps
+
+
 def evidence_of(
     lists: Candidates, site: Corpus, history: History, following: np.ndarray
 ) -> Grounds:
     """What speaks for every link. ``following``, ``(n_articles,)``, is the next part of each
     article's series.
     """
-    parts = []
-    for start in range(0, len(lists.items), EXPLAINED):
-        used = lists.used[start : start + EXPLAINED]
-        sources, slots = np.nonzero(used)
-        sources += start
-        items = lists.items[sources, slots].astype(np.int64)
-        pair = history.pairs.find(sources, items)
-        alike, topic = site.overlaps(sources, items), site.topic(sources, items)
-        columns = {
-            "cosine": alike[:, 0],
-            "clicked": at(history.clicks.clicked, pair),
-            "expected": at(history.clicks.expected, pair),
-            "visits": at(history.reading.together, history.reading.find(sources, items)),
-            "hand_picked": find(site.picked, sources * site.n_articles + items) >= 0,
-            "next_part": items == following[sources],
-            "subject": alike[:, 4],
-            "topic": np.where(topic >= SAME_TOPIC, topic, 0),
-        }
-        parts.append(Grounds.of(used, **columns))
-    return Grounds.joined(parts)
-
-
-def steps_of(built: Built) -> Steps:
-    """How the scores of all links came about, and how often each pair was seen."""
-    learned, log = built.learned, built.log
-    pairs, plain = learned.history.pairs, learned.history.plain
-    known = (log.link_source != UNKNOWN) & (log.item != UNKNOWN)
-    pair = pairs.find(log.link_source[known], log.item[known])
-    # A list that names an article twice shows it once a view.
-    shown = log.shown_and_clicked()[0] * ~log.is_again
-    views = np.bincount(pair[pair >= 0], shown[known][pair >= 0], minlength=len(pairs.item))
-    return _steps(
-        built.site,
-        learned.ranker,
-        built.taught.model,
-        built.finished.lists,
-        views=views.astype(np.float32),
-        due=(plain.expected / plain.strength[pairs.item]).astype(np.float32),
-        weight=plain.weight,
+    parts = _links_of(lists, site)
+    return Grounds.joined(
+        [_grounds_of(links, used, history, following) for used, _, links in parts]
     )
 
 
-def _steps(
+def steps_of(
     site: Corpus,
     ranker: Ranker | None,
     model: HandpickedModel | None,
     lists: Candidates,
     **counted: Any,
 ) -> Steps:
-    names = rungs_of(ranker, model)
-    steps = np.zeros((*lists.items.shape, len(names)))
-    for start in range(0, len(steps), EXPLAINED):
-        sources, slots = np.nonzero(lists.used[start : start + EXPLAINED])
+    """How the scores of all links came about."""
+    ladders = _no_ladders(lists, ranker, model)
+    for _, at_links, links in _links_of(lists, site):
+        ladders[at_links] = ladder(links, ranker, model)
+    scores = np.where(lists.used, lists.scores, 0.0)
+    return Steps.of(rungs_of(ranker, model), ladders, scores, **counted)
+
+
+def _links_of(
+    lists: Candidates, site: Corpus
+) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray], Links]]:
+    """The links of all lists by blocks of articles: which slots are used, ``(n, list_size)``, and
+    rows and slots of the links.
+    """
+    for start in range(0, len(lists.items), EXPLAINED):
+        used = lists.used[start : start + EXPLAINED]
+        sources, slots = np.nonzero(used)
         sources += start
         items = lists.items[sources, slots].astype(np.int64)
-        steps[sources, slots] = ladder(site, ranker, model, sources, items)
-    return Steps.of(names, steps, np.where(lists.used, lists.scores, 0.0), **counted)
+        yield used, (sources, slots), Links(site, sources, items)
+
+
+def _grounds_of(links: Links, used: np.ndarray, history: History, following: np.ndarray) -> Grounds:
+    """What speaks for the links of the slots that are ``used``."""
+    site, sources, items = links.corpus, links.sources, links.items
+    pair = history.pairs.find(sources, items)
+    alike, topic = links.overlaps, links.topic
+    return Grounds.of(
+        used,
+        cosine=alike[:, 0],
+        clicked=at(history.clicks.clicked, pair),
+        expected=at(history.clicks.expected, pair),
+        visits=at(history.reading.together, history.reading.find(sources, items)),
+        hand_picked=find(site.picked, sources * site.n_articles + items) >= 0,
+        next_part=items == following[sources],
+        subject=alike[:, 4],
+        topic=np.where(topic >= SAME_TOPIC, topic, 0),
+    )
+
+
+def _no_ladders(
+    lists: Candidates, ranker: Ranker | None, model: HandpickedModel | None
+) -> np.ndarray:
+    """Room for what each rung adds to the score of each link."""
+    return np.zeros((*lists.items.shape, len(rungs_of(ranker, model))))
 
 
 def _digest(built: Built) -> str:

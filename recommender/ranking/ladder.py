@@ -23,7 +23,7 @@ from recommender.ranking.handpicked import HandpickedModel, editors_word
 from recommender.ranking.handpicked_features import NAMES as LISTED
 from recommender.ranking.handpicked_features import OF_GROUPS, TEXTS, as_if_unknown
 from recommender.ranking.ranker import LEVELS, Ranker
-from recommender.text.corpus import Corpus, signals, text_stages
+from recommender.text.corpus import Corpus, Links, signals, text_stages
 
 # The rungs of each kind of score, in their order (``bundle.explanation.RUNGS`` has their meaning).
 BY_CLICKS = ("start", "text", "groups", "lists", "kinds", "target", "reading", "shown", "pair")
@@ -54,24 +54,18 @@ def rungs_of(ranker: Ranker | None, model: HandpickedModel | None) -> tuple[str,
     return CAUTIOUS if ranker.cautious else BY_CLICKS
 
 
-def ladder(
-    corpus: Corpus,
-    ranker: Ranker | None,
-    model: HandpickedModel | None,
-    sources: np.ndarray,
-    items: np.ndarray,
-) -> np.ndarray:
-    """What each rung adds to the score of pairs, ``(n_pairs, n_rungs)``, float64, of ``rungs_of``;
-    ``sources`` and ``items`` are ``(n_pairs,)``, ``sources`` in runs. A row adds up to the score.
+def ladder(links: Links, ranker: Ranker | None, model: HandpickedModel | None) -> np.ndarray:
+    """What each rung adds to the score of links, ``(n_pairs, n_rungs)``, float64, of ``rungs_of``;
+    their sources stand in runs. A row adds up to the score.
     """
+    corpus, sources, items = links.corpus, links.sources, links.items
     picked = find(corpus.picked, np.asarray(sources, dtype=np.int64) * corpus.n_articles + items)
     if ranker is not None:
         stages = _of_ranker(corpus, ranker, sources, items, picked >= 0)
     else:
         word = np.where(picked >= 0, editors_word(corpus), 1.0)
         if model is None:
-            seen = signals(corpus, sources, items)
-            stages = [each.astype(np.float64) for each in text_stages(corpus, seen, items)]
+            stages = [each.astype(np.float64) for each in links.text_stages]
             stages.append(word * stages[-1])
         else:
             stages = _of_lists(corpus, model, sources, items)

@@ -225,8 +225,8 @@ class Links:
         return found
 
     @cached_property
-    def text_score(self) -> np.ndarray:
-        """As ``text_score``, ``(n_pairs,)``, of the signals that decide alone."""
+    def text_stages(self) -> list[np.ndarray]:
+        """As ``text_stages``, ``(n_pairs,)`` each, of the signals that decide alone."""
         corpus, sources, items = self.corpus, self.sources, self.items
         same = _same(corpus.category[sources], corpus.category[items])
         columns = (
@@ -237,7 +237,12 @@ class Links:
             corpus.shared_tags(sources, items).astype(np.float32),
             corpus.fullness[items],
         )
-        return _stages(corpus, columns, items)[-1]
+        return _stages(corpus, columns, items)
+
+    @property
+    def text_score(self) -> np.ndarray:
+        """As ``text_score``, ``(n_pairs,)``."""
+        return self.text_stages[-1]
 
 
 def signals(corpus: Corpus, sources: np.ndarray, items: np.ndarray) -> np.ndarray:

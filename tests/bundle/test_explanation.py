@@ -644,7 +644,7 @@ def test_what_speaks_for_links_is_the_same_however_many_are_asked_together(
 
     def asked(size: int) -> list[np.ndarray]:
         monkeypatch.setattr(writer, "EXPLAINED", size)
-        steps = writer._steps(site, learned.ranker, learned.handpicked, lists, **counted)
+        steps = writer.steps_of(site, learned.ranker, learned.handpicked, lists, **counted)
         found = writer.evidence_of(lists, site, history, following)
         return [steps.steps.data, found.alike, found.topic, found.flags, found.read, found.readers]
 

@@ -19,6 +19,7 @@ from recommender.ranking.handpicked_features import NAMES as LISTED
 from recommender.ranking.handpicked_features import count_rates, lists_of
 from recommender.ranking.ladder import UNKNOWN, ladder, rungs_of
 from recommender.ranking.ranker import NOTHING, Beyond, Ranker
+from recommender.text.corpus import Links
 
 STUMP = {"missing_left": [0, 0, 0], "left": [1, 0, 0], "right": [2, 0, 0]}
 
@@ -103,7 +104,7 @@ def test_the_rungs_add_up_to_the_score(learned: Bundle, kind: str):
     else:
         score = ranker.score(learned.site, *pairs)
 
-    found = ladder(learned.site, ranker, model, *pairs)
+    found = ladder(Links(learned.site, *pairs), ranker, model)
 
     assert found.shape == (300, len(rungs_of(ranker, model)))
     assert set(rungs_of(ranker, model)) <= set(RUNGS)
@@ -117,11 +118,11 @@ def test_a_rung_is_of_its_own_evidence(learned: Bundle):
     assert ranker is not None
     pairs, names = some_pairs(learned), rungs_of(ranker, model)
 
-    plain = ladder(learned.site, ranker, model, *pairs)
+    plain = ladder(Links(learned.site, *pairs), ranker, model)
     for rung, features in UNKNOWN.items():
         for feature in features[:2]:
             with_tree = replace(ranker, beyond=Beyond(None, on(feature)))
-            more = ladder(learned.site, with_tree, model, *pairs) - plain
+            more = ladder(Links(learned.site, *pairs), with_tree, model) - plain
             # What clicks make of a pair is two rungs: those of an ordinary link, and its own.
             of_it = (rung, "start", *(["pair"] if rung == "shown" else []))
             elsewhere = [at for at, name in enumerate(names) if name not in of_it]
@@ -143,7 +144,7 @@ def test_a_pairs_own_clicks_add_where_they_are_more_than_an_ordinary_links(
     due = history.plain.expected / history.plain.strength[items]
     names = rungs_of(ranker, model)
 
-    own = ladder(learned.site, ranker, model, sources, items)[:, names.index("pair")]
+    own = ladder(Links(learned.site, sources, items), ranker, model)[:, names.index("pair")]
 
     sure = np.abs(history.clicks.clicked[pair] - due) > 0.5
     assert sure.sum() > 100
@@ -161,7 +162,7 @@ def test_a_pair_nobody_saw_has_nothing_of_its_own(learned: Bundle):
     )
     names = rungs_of(ranker, model)
 
-    found = ladder(learned.site, ranker, model, sources, items)
+    found = ladder(Links(learned.site, sources, items), ranker, model)
 
     assert unseen.any()
     for rung in ("shown", "pair"):
