@@ -266,9 +266,12 @@ def fit(
     *,
     with_runs: bool = False,
     known_idf: Mapping[str, float] | None = None,
+    forms: Forms | None = None,
+    kind: np.ndarray | None = None,
 ) -> Text:
     """Put the counted blocks together, in order, and weigh them; ``titles`` are those of all, and
-    they were counted ``with_runs`` or without. Terms of ``known_idf`` have that idf.
+    they were counted ``with_runs`` or without. Terms of ``known_idf`` have that idf. ``forms`` of
+    titles and the ``kind`` of each are looked for unless they are given.
     """
     known = [block.terms for block in blocks]
     vocabulary = sorted(set().union(*known))
@@ -285,10 +288,11 @@ def fit(
         now = zip(vocabulary, idf.tolist(), strict=True)
         idf = np.array([known_idf.get(term, value) for term, value in now], dtype=np.float32)
     of_runs = np.array([is_run(term) for term in vocabulary], dtype=bool)
-    titled = [words(title) for title in titles]
-    forms = forms_of(titled)
-    kind = np.array(forms.kinds_of(titled), dtype=np.int32)
-    del titled
+    if forms is None or kind is None:
+        titled = [words(title) for title in titles]
+        forms = forms or forms_of(titled)
+        kind = np.array(forms.kinds_of(titled), dtype=np.int32)
+        del titled
     about = np.array([is_subject(term, forms.n_titles) for term in vocabulary], dtype=bool)
     # All is weighed block by block into arrays of the full size: of a large site there is room for
     # these, and for little beside them.

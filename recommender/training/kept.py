@@ -1,10 +1,11 @@
 """What a training keeps for the next one, which then does over what changed and no more.
 
 Counting terms, detecting languages and comparing articles depend on one article or on pairs of
-them, but for two things of the whole site: how rare each term is (idf), and which statements are
-boilerplate. Those stay as the last full build found them until a twentieth of the articles changed
-since, or idf is off by more than a hundredth of itself in the mean over all terms of all texts.
-Till then a training gives the lists that a full build would give with that idf.
+them, but for three things of the whole site: how rare each term is (idf), which statements are
+boilerplate, and what titles share as a form. Those stay as the last full build found them until a
+twentieth of the articles changed since, or idf is off by more than a hundredth of itself in the
+mean over all terms of all texts. Till then a training gives the lists that a full build would give
+with that idf.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from recommender.text.corpus import TOPICS, Corpus
 from recommender.text.renewal import Near
 from recommender.text.terms import fingerprint
 from recommender.text.tfidf import Counts, idf_of, narrow
+from recommender.text.titles import Forms
 from recommender.training.fitted import Fitted
 
 # Of fewer articles nothing is kept: they take seconds.
@@ -34,12 +36,15 @@ ROWS = 50_000
 @dataclass(frozen=True, slots=True, eq=False)
 class Standing:
     """What depends on all articles a little, and stays for those that do not change: their
-    ``topics`` as ``TOPICS`` packs them, and ``fullness``, ``(n_articles,)``; and of the site how
-    far categories, tags and lists agree with texts, and the ``floor`` of relevance.
+    ``topics`` as ``TOPICS`` packs them, ``fullness`` and the ``kind`` of their titles,
+    ``(n_articles,)``; and of the site the ``forms`` of titles, how far categories, tags and lists
+    agree with texts, and the ``floor`` of relevance.
     """
 
     topics: np.ndarray
     fullness: np.ndarray
+    kind: np.ndarray
+    forms: Forms
     agreement: np.ndarray
     floor: float
 
@@ -47,19 +52,19 @@ class Standing:
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """Of each article of a training, in the order of their ids: fingerprints of its id and of what
-    it says, ``(n_articles,)``; its language as detected among the languages ``among``; its counts;
-    its neighbours. ``idf``, ``(n_terms,)`` of the ``vocabulary``, and ``boilerplate`` are of the
-    last full build, since which ``n_changed`` articles changed; what is ``standing`` since then is
-    so too; ``fitted`` is what was learned, and
+    it says, ``(n_articles,)``; its language as detected among the languages ``among``, a line each,
+    empty for none; its counts; its neighbours. ``idf``, ``(n_terms,)`` of the ``vocabulary``, a
+    term a line, and ``boilerplate`` are of the last full build, since which ``n_changed`` articles
+    changed; what is ``standing`` since then is so too; ``fitted`` is what was learned, and
     ``rules`` how it was built.
     """
 
     ids: np.ndarray
     prints: np.ndarray
-    languages: list[str | None]
+    languages: str
     among: list[str]
     counts: list[Counts]
-    vocabulary: list[str]
+    vocabulary: str
     idf: np.ndarray
     boilerplate: np.ndarray
     with_runs: bool
@@ -72,7 +77,7 @@ class Kept:
     @property
     def known_idf(self) -> dict[str, float]:
         """The idf of each term."""
-        return dict(zip(self.vocabulary, self.idf.tolist(), strict=True))
+        return dict(zip(self.vocabulary.split("\n"), self.idf.tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,9 +105,18 @@ class Changes:
         return max(len(self.place), len(self.ids)) - n_same
 
 
-def standing_in(corpus: Corpus, floor: float) -> Standing:
+def standing_in(corpus: Corpus, forms: Forms, floor: float) -> Standing:
     """What of a training stands for the next."""
-    return Standing(TOPICS.packed(corpus.latent), corpus.fullness, corpus.agreement, floor)
+    topics = TOPICS.packed(corpus.latent)
+    return Standing(topics, corpus.fullness, corpus.kind, forms, corpus.agreement, floor)
+
+
+def standing_kind(before: Standing, changes: Changes, articles: Sequence[Article]) -> np.ndarray:
+    """The kind of each title, ``(n_articles,)``, by the forms of ``before``."""
+    kind = np.full(len(articles), EMPTY, dtype=np.int32)
+    for at in np.flatnonzero(~changes.same).tolist():
+        kind[at] = before.forms.kind_of(articles[at].title)
+    return stood(before.kind, changes, kind)
 
 
 def stood(before: np.ndarray, changes: Changes, now: np.ndarray) -> np.ndarray:

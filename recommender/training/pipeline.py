@@ -85,6 +85,7 @@ from recommender.training.kept import (
     gathered,
     is_of_use,
     standing_in,
+    standing_kind,
     stood,
 )
 from recommender.training.memory import give_back
@@ -205,7 +206,7 @@ def trained(
     of_texts, before = count_text(articles, work, before, changes, progress=progress)
     articles = [without_text(article) for article in articles]
     give_back()
-    text = weighed_text(of_texts, articles, before)
+    text = weighed_text(of_texts, articles, before, changes)
     terms = of_texts.blocks if changes else []
     del of_texts
     give_back()
@@ -331,9 +332,10 @@ def trained(
             known = fitted(taught, lists, learned, calibrated, n_clicks)
         work.keep(
             Kept(
-                changes.ids, changes.prints, detected or [None] * len(ids), among, terms,
-                text.vocabulary, text.idf, text.boilerplate, text.with_runs, found, n_changed,
-                standing_in(corpus, screen.floor), known, options.rules,
+                changes.ids, changes.prints,
+                "\n".join(code or "" for code in detected or [None] * len(ids)), among, terms,
+                "\n".join(text.vocabulary), text.idf, text.boilerplate, text.with_runs, found,
+                n_changed, standing_in(corpus, text.forms, screen.floor), known, options.rules,
             )
         )  # fmt: skip
     return folder
@@ -390,9 +392,9 @@ def read_languages(
     codes: list[str | None] = [None] * len(articles)
     asked = [at for at, each in enumerate(articles) if not primary_subtag(each.language)]
     if before and changes:
-        for at, code in zip(changes.place.tolist(), before.languages, strict=True):
+        for at, code in zip(changes.place.tolist(), before.languages.split("\n"), strict=True):
             if at != EMPTY:
-                codes[at] = code
+                codes[at] = code or None
         same = changes.same
         asked = [at for at in asked if not same[at]]
     among: list[str] = []
@@ -501,16 +503,24 @@ def read_text(articles: Sequence[Article], work: Work, *, progress: Progress) ->
     return weighed_text(count_text(articles, work, progress=progress)[0], articles)
 
 
-def weighed_text(counted: Counted, articles: Sequence[Article], before: Kept | None = None) -> Text:
-    """What counted texts teach, with the idf of ``before``. Of the articles the titles are enough:
-    by then a large site needs the room of the texts.
+def weighed_text(
+    counted: Counted,
+    articles: Sequence[Article],
+    before: Kept | None = None,
+    changes: Changes | None = None,
+) -> Text:
+    """What counted texts teach, with the idf and the forms of titles of ``before``. Of the articles
+    the titles are enough: by then a large site needs the room of the texts.
     """
+    stands = before.standing if before else None
     return tfidf.fit(
         counted.blocks,
         [article.title for article in articles],
         counted.boilerplate,
         with_runs=counted.with_runs,
         known_idf=before.known_idf if before else None,
+        forms=stands.forms if stands else None,
+        kind=standing_kind(stands, changes, articles) if stands and changes else None,
     )
 
 

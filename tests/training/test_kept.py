@@ -90,17 +90,18 @@ def test_what_changed_is_done_over_and_no_more(tmp_path: Path):
 
 
 def replace_kept(work: Work, kept: object, store: Store, models: Path, now: object) -> Bundle:
-    """A full build with the idf and the boilerplate that were kept, and the topics that are."""
+    """A full build with the idf, the boilerplate and the forms that were kept, and the topics that
+    are."""
     with pytest.MonkeyPatch.context() as patch:
         known = kept.known_idf  # type: ignore[attr-defined]
-        topics = TOPICS.unpacked(work.kept().standing.topics)
+        topics, forms = TOPICS.unpacked(work.kept().standing.topics), kept.standing.forms  # type: ignore[attr-defined]
         made = pipeline.corpus_of
         patch.setattr(
             pipeline, "corpus_of", lambda *of, **more: made(*of, **{**more, "topics": topics})
         )
         patch.setattr(
             pipeline.tfidf, "fit",
-            lambda *args, **options: fit(*args, **{**options, "known_idf": known}),
+            lambda *args, **options: fit(*args, **{**options, "known_idf": known, "forms": forms}),
         )  # fmt: skip
         return build(store, models, now=now, options=Options(jobs=1))  # type: ignore[arg-type]
 
