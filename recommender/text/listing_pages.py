@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -32,8 +32,8 @@ from typing import NamedTuple
 import numpy as np
 
 from recommender.candidates import EMPTY
-from recommender.ragged import expand, find, mixed, runs
-from recommender.text.terms import UNSPACED, WORD, fold
+from recommender.ragged import expand, find, runs
+from recommender.text.terms import UNSPACED, WORD, fingerprint, fold
 
 # Thresholds were read by eye on four sites and on variations of made-up ones (DECISIONS.md,
 # "Listing pages"). Three articles make up at least half of a page, and none of them so much of that
@@ -77,19 +77,52 @@ def listing_pages(
     may stand there for these, empty for none. ``read`` does what ``words_of`` does.
     """
     text = (read or words_of)(titles, bodies, teasers or [""] * len(titles))
+    return judge(text).listing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Which of a site's pages are a ``listing``, ``(n_articles,)``, and what it takes to judge
+    others: every beginning of an article by its ``hash``, ascending, ``owner`` and ``line``,
+    ``(n_beginnings,)`` each, and hashes of lines that are ``common``, ascending.
+    """
+
+    listing: np.ndarray
+    hash: np.ndarray
+    owner: np.ndarray
+    line: np.ndarray
+    common: np.ndarray
+
+
+def judge(text: Words) -> Judged:
+    """The pages of a whole site."""
+    every = every_beginning(text)
+    common = common_lines(text)
+    known = every.keep(of_few(every.hash, every.owner, every.line))
+    listing = listings_among(text, known, common, np.ones(len(text.bodies), dtype=bool))
+    owner, line = every.owner.astype(np.int32), every.line.astype(np.int8)
+    return Judged(listing, every.hash, owner, line, common)
+
+
+def listings_among(
+    text: Words, known: Beginnings, common: np.ndarray, asked: np.ndarray
+) -> np.ndarray:
+    """Which of the pages that are ``asked``, true or false, ``(n_articles,)``, are made of
+    beginnings that are ``known``; of the same shape. Lines whose hashes are ``common`` are of no
+    page in particular.
+    """
+    listing, any_page = np.zeros(len(asked), dtype=bool), np.ones(len(asked), dtype=bool)
     if len(text.words) == 0:
-        return np.zeros(len(titles), dtype=bool)
-    known = beginnings_of(text)
-    any_page = np.ones(len(titles), dtype=bool)
-    pages = [page for page in pages_of(text, known) if page.is_listing(any_page)]
+        return listing
+    found = pages_of(text, known, common, asked)
+    pages = [page for page in found if page.is_listing(any_page)]
     rows = np.array([page.row for page in pages], dtype=np.int64)
     # What quotes may be quoted, too: first those pages that stand on articles, then those that
     # stand on these. Pages that stand on one another alone are articles with a list below.
-    listing = np.zeros(len(titles), dtype=bool)
     n_before = -1
     while listing.sum() > n_before:
         n_before = int(listing.sum())
-        quotable = np.ones(len(titles), dtype=bool)
+        quotable = any_page.copy()
         quotable[rows] = listing[rows]
         listing[[page.row for page in pages if page.is_listing(quotable)]] = True
     return listing
@@ -99,8 +132,8 @@ def listing_pages(
 class Words:
     """Texts as numbers of words. Article *i* is ``words[heads[i]:heads[i + 1]]``: its title, from
     ``bodies[i]`` on its body, from ``ends[i]`` on its teaser; ``lines`` are where lines of them
-    begin, ascending. By number, ``halves`` is what a word weighs, and ``is_figure`` whether it is
-    one.
+    begin, ascending. By number, ``prints`` are the words' fingerprints, ``halves`` is what a word
+    weighs, and ``is_figure`` whether it is one.
     """
 
     words: np.ndarray
@@ -108,19 +141,21 @@ class Words:
     bodies: np.ndarray
     ends: np.ndarray
     lines: np.ndarray
+    prints: np.ndarray
     halves: np.ndarray
     is_figure: np.ndarray
 
-    def mixed(self, places: np.ndarray) -> np.ndarray:
-        """Hashes of the words at these places, ``(n_places,)`` uint64."""
-        return np.uint64(mixed(self.words[places]))  # type: ignore[return-value]
+    def prints_at(self, places: np.ndarray) -> np.ndarray:
+        """Fingerprints of the words at these places, ``(n_places,)`` uint64."""
+        found: np.ndarray = self.prints[self.words[places]]
+        return found
 
     def hashes(self, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Of as many words as ``lengths`` from each of ``starts`` on, ``(n_starts,)`` uint64."""
         value = np.zeros(len(starts), dtype=np.uint64)
         for step in range(int(lengths.max(initial=0))):
             longer = np.flatnonzero(lengths > step)
-            value[longer] = value[longer] * BASE + self.mixed(starts[longer] + step)
+            value[longer] = value[longer] * BASE + self.prints_at(starts[longer] + step)
         return value
 
 
@@ -142,9 +177,17 @@ def words_of(titles: Sequence[str], bodies: Sequence[str], teasers: Sequence[str
         bodies=np.array(bounds[1::3], dtype=np.int64),
         ends=np.array(bounds[2::3], dtype=np.int64),
         lines=np.array(lines, dtype=np.int64),
-        halves=np.array([halves_of(word) for word in number], dtype=np.int32),
-        is_figure=np.array([word[0].isdigit() for word in number], dtype=bool),
+        **of_words(number),
     )
+
+
+def of_words(words: Collection[str]) -> dict[str, np.ndarray]:
+    """What ``Words`` has of each word by its number."""
+    return {
+        "prints": np.fromiter(map(fingerprint, words), np.uint64, len(words)),
+        "halves": np.array([halves_of(word) for word in words], dtype=np.int32),
+        "is_figure": np.array([word[0].isdigit() for word in words], dtype=bool),
+    }
 
 
 def split(line: str) -> list[str]:
@@ -174,9 +217,14 @@ class Beginnings:
     line: np.ndarray
     whole: np.ndarray
 
+    def keep(self, mask: np.ndarray) -> Beginnings:
+        """Those for which ``mask`` is true, ``(n_beginnings,)``."""
+        columns = (self.hash, self.owner, self.start, self.length, self.line, self.whole)
+        return Beginnings(*(column[mask] for column in columns))
 
-def beginnings_of(text: Words) -> Beginnings:
-    """The titles and first lines of the articles, those left out that many have."""
+
+def every_beginning(text: Words) -> Beginnings:
+    """The titles and first lines of the articles; those of one hash by line, then by owner."""
     rows = np.arange(len(text.bodies))
     parts = [_titles(text, rows)]
     after = np.append(text.lines, len(text.words))
@@ -188,15 +236,19 @@ def beginnings_of(text: Words) -> Beginnings:
     )
     hashes = text.hashes(start, end - start)
     order = np.lexsort((owner, line, hashes))
-    heads = runs(hashes[order])
-    group = np.repeat(np.arange(len(heads) - 1), np.diff(heads))
-    # Who has it as the title, or in an earlier line, is quoted by the others.
-    original = line[order] == line[order][heads[:-1]][group]
-    few = np.bincount(group, weights=original) <= MAX_SHARED
-    order = order[original & few[group]]
     return Beginnings(
         hashes[order], owner[order], start[order], (end - start)[order], line[order], whole[order]
     )
+
+
+def of_few(hashes: np.ndarray, owner: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """Which beginnings, in the order of ``every_beginning``, are of an article in particular."""
+    heads = runs(hashes)
+    group = np.repeat(np.arange(len(heads) - 1), np.diff(heads))
+    # Who has it as the title, or in an earlier line, is quoted by the others.
+    original = line == line[heads[:-1]][group]
+    few: np.ndarray = original & (np.bincount(group, weights=original) <= MAX_SHARED)[group]
+    return few
 
 
 def _titles(text: Words, rows: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -231,8 +283,12 @@ def _openings(text: Words, start: np.ndarray, line: int) -> tuple[np.ndarray, ..
     return start[fits], end[fits], owner, np.full(len(owner), line), no
 
 
-def pages_of(text: Words, known: Beginnings) -> Iterator[Page]:
-    """The pages on which beginnings of other articles stand."""
+def pages_of(
+    text: Words, known: Beginnings, common: np.ndarray, asked: np.ndarray
+) -> Iterator[Page]:
+    """The pages, of those ``asked``, on which beginnings of other articles stand; ``common`` as of
+    ``common_lines``.
+    """
     found = [_whole_lines(text, known), *_within(text, known)]
     places, groups = (np.concatenate(columns) for columns in zip(*found, strict=True))
     heads = runs(known.hash)
@@ -240,28 +296,34 @@ def pages_of(text: Words, known: Beginnings) -> Iterator[Page]:
     places = places[of]
     rows = np.searchsorted(text.heads, places, side="right") - 1
     fits = (places >= text.bodies[rows]) & (known.owner[numbers] != rows)
-    fits &= places + known.length[numbers] <= text.ends[rows]
+    fits &= (places + known.length[numbers] <= text.ends[rows]) & asked[rows]
     places, numbers, rows = places[fits], numbers[fits], rows[fits]
     order = np.lexsort((numbers, places))
     places, numbers, rows = places[order], numbers[order], rows[order]
-    common = common_lines(text)
+    lines, hashes = short_lines(text)
+    everywhere = set(lines[find(common, hashes) >= 0].tolist())
     for start, end in pairwise(runs(rows).tolist()):
-        yield Page(text, known, common, int(rows[start]), places[start:end], numbers[start:end])
+        yield Page(text, known, everywhere, int(rows[start]), places[start:end], numbers[start:end])
 
 
-def common_lines(text: Words) -> set[int]:
-    """Where lines begin that stand on many pages: "Read more", or the author's name."""
-    start, end = text.lines, np.append(text.lines[1:], len(text.words))
-    short = np.flatnonzero(end - start <= LONGEST)
-    hashes = text.hashes(start[short], (end - start)[short])
-    page = np.searchsorted(text.heads, start[short], side="right") - 1
+def common_lines(text: Words) -> np.ndarray:
+    """Hashes of lines that stand on many pages, ascending: "Read more", or the author's name."""
+    lines, hashes = short_lines(text)
+    page = np.searchsorted(text.heads, lines, side="right") - 1
     order = np.lexsort((page, hashes))
     hashes, page = hashes[order], page[order]
-    another = np.append(True, (hashes[1:] != hashes[:-1]) | (page[1:] != page[:-1]))
+    another = np.append(True, (hashes[1:] != hashes[:-1]) | (page[1:] != page[:-1]))[: len(page)]
     heads = runs(hashes)
-    n_pages = np.add.reduceat(another.astype(np.int64), heads[:-1])
-    common = np.repeat(n_pages > MAX_SHARED, np.diff(heads))
-    return set(start[short][order[common]].tolist())
+    n_pages = np.bincount(np.repeat(np.arange(len(heads) - 1), np.diff(heads)), weights=another)
+    found: np.ndarray = hashes[heads[:-1]][n_pages > MAX_SHARED]
+    return found
+
+
+def short_lines(text: Words) -> tuple[np.ndarray, np.ndarray]:
+    """Where short lines begin, and their hashes, ``(n_lines,)`` each."""
+    start, end = text.lines, np.append(text.lines[1:], len(text.words))
+    short = np.flatnonzero(end - start <= LONGEST)
+    return start[short], text.hashes(start[short], (end - start)[short])
 
 
 def _whole_lines(text: Words, known: Beginnings) -> tuple[np.ndarray, np.ndarray]:
@@ -298,14 +360,14 @@ def _within(text: Words, known: Beginnings) -> Iterator[tuple[np.ndarray, np.nda
         at = np.arange(first, min(first + BLOCK, n - shortest + 1))
         value = np.zeros(len(at), dtype=np.uint64)
         for step in range(shortest):
-            value = value * BASE + text.mixed(at + step)
+            value = value * BASE + text.prints_at(at + step)
         likely = begun[value >> shift]
         at, value = at[likely], value[likely]
         for length in range(shortest, max(wanted) + 1):
             if length > shortest:
                 inside = at + length <= n
                 at, value = at[inside], value[inside]
-                value = value * BASE + text.mixed(at + length - 1)
+                value = value * BASE + text.prints_at(at + length - 1)
             if length in wanted:
                 likely = whole[value >> shift]
                 found = find(keys, value[likely])
@@ -327,7 +389,8 @@ class Piece(NamedTuple):
 
 class Page:
     """A page, by its row, and where the beginnings of others stand on it: ``places`` among all
-    words, and ``numbers`` of the beginnings, ``(n_hits,)`` both; ``common`` as of ``common_lines``.
+    words, and ``numbers`` of the beginnings, ``(n_hits,)`` both; ``common`` is where lines
+    begin that are ``common_lines``.
     """
 
     def __init__(

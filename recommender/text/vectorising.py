@@ -294,6 +294,5 @@ def words_of(titles: Sequence[str], bodies: Sequence[str], teasers: Sequence[str
         bodies=ends[1::3].copy(),
         ends=ends[2::3].copy(),
         lines=np.concatenate(lines),
-        halves=np.array([listing_pages.halves_of(word) for word in number], dtype=np.int32),
-        is_figure=np.array([word[0].isdigit() for word in number], dtype=bool),
+        **listing_pages.of_words(number),
     )

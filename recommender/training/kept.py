@@ -5,7 +5,7 @@ them, but for three things of the whole site: how rare each term is (idf), which
 boilerplate, and what titles share as a form. Those stay as the last full build found them until a
 twentieth of the articles changed since, or idf is off by more than a hundredth of itself in the
 mean over all terms of all texts. Till then a training gives the lists that a full build would give
-with that idf.
+with that idf. Nor is a page that stays as it is judged anew, whether it is a listing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from recommender.articles.article import Article
 from recommender.candidates import EMPTY
 from recommender.ragged import expand, find
 from recommender.text.corpus import TOPICS, Corpus
+from recommender.text.listing_pages import Judged
 from recommender.text.renewal import Near
 from recommender.text.terms import fingerprint
 from recommender.text.tfidf import Counts, idf_of, narrow
@@ -56,7 +57,7 @@ class Kept:
     empty for none; its counts; its neighbours. ``idf``, ``(n_terms,)`` of the ``vocabulary``, a
     term a line, and ``boilerplate`` are of the last full build, since which ``n_changed`` articles
     changed; what is ``standing`` since then is so too; ``fitted`` is what was learned, and
-    ``rules`` how it was built.
+    ``rules`` how it was built. ``judged`` are the listing pages, None where nobody asked.
     """
 
     ids: np.ndarray
@@ -73,6 +74,7 @@ class Kept:
     standing: Standing
     fitted: Fitted
     rules: str
+    judged: Judged | None
 
     @property
     def known_idf(self) -> dict[str, float]:

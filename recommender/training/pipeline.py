@@ -68,7 +68,8 @@ from recommender.store.database import Store, known_name
 from recommender.text import neighbours, tfidf, vectorising
 from recommender.text.corpus import TOPICS, Corpus, Links, corpus_of
 from recommender.text.latent import carried
-from recommender.text.listing_pages import listing_pages
+from recommender.text.listing_pages import Judged, judge
+from recommender.text.listing_renewal import judge_again
 from recommender.text.neighbours import Rows
 from recommender.text.renewal import RESERVE, Near, bounded, renewed
 from recommender.text.series import next_parts
@@ -194,18 +195,22 @@ def trained(
         # First of all: the detector and the compiled loops need not be there at the same time.
         detected, among = read_languages(articles, work, before, changes, progress=progress)
         give_back()
-    listing = np.zeros(len(articles), dtype=bool)
+    judged = None
     if options.listings == OFF:
-        listing = find_listings(articles, stub, progress)
+        judged = find_listings(articles, before, changes, progress)
         give_back()
+    of_texts, stays = count_text(articles, work, before, changes, progress=progress)
+    if before and not stays:
+        before = None
+        judged = find_listings(articles, None, None, progress) if judged else None
+    articles = [without_text(article) for article in articles]
+    give_back()
+    listing = marked(judged, stub)
     dates, today = dates_of(articles, now), day_number(now)
     too_old = too_old_of(articles, dates.day, today, options.oldest_days, listing=listing)
     eligible = eligibility_of(
         articles, languages=options.languages, detected=detected, too_old=too_old, listing=listing
     )
-    of_texts, before = count_text(articles, work, before, changes, progress=progress)
-    articles = [without_text(article) for article in articles]
-    give_back()
     text = weighed_text(of_texts, articles, before, changes)
     terms = of_texts.blocks if changes else []
     del of_texts
@@ -336,6 +341,7 @@ def trained(
                 "\n".join(code or "" for code in detected or [None] * len(ids)), among, terms,
                 "\n".join(text.vocabulary), text.idf, text.boilerplate, text.with_runs, found,
                 n_changed, standing_in(corpus, text.forms, screen.floor), known, options.rules,
+                judged,
             )
         )  # fmt: skip
     return folder
@@ -424,18 +430,31 @@ def detect_block(among: Collection[str], texts: Sequence[tuple[str, str]]) -> li
     return detect_all([title for title, _ in texts], [body for _, body in texts], among)
 
 
-def find_listings(articles: Sequence[Article], stub: np.ndarray, progress: Progress) -> np.ndarray:
-    """True for pages that are mere lists of others, ``(n_articles,)``. None is where fewer than two
-    others would remain: a list takes two.
+def find_listings(
+    articles: Sequence[Article],
+    before: Kept | None,
+    changes: Changes | None,
+    progress: Progress,
+) -> Judged:
+    """The pages that are mere lists of others; those that have not changed since ``before`` are
+    not judged again.
     """
     progress.stage("looking for listing pages")
-    found = listing_pages(
+    texts = (
         [article.title for article in articles],
         [article.body for article in articles],
         [article.teaser for article in articles],
-        read=vectorising.words_of,
     )
-    found &= ~stub
+    if before and before.judged and changes:
+        return judge_again(before.judged, changes.place, *texts, read=vectorising.words_of)
+    return judge(vectorising.words_of(*texts))
+
+
+def marked(judged: Judged | None, stub: np.ndarray) -> np.ndarray:
+    """True for listing pages, ``(n_articles,)``. None is where fewer than two others would remain:
+    a list takes two.
+    """
+    found = judged.listing & ~stub if judged else np.zeros(len(stub), dtype=bool)
     return found if (~found & ~stub).sum() > 1 else np.zeros_like(found)
 
 
