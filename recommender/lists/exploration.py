@@ -89,14 +89,18 @@ def _deal(slates: np.ndarray, movable: np.ndarray, random: np.random.Generator) 
     """Swap every pair in one of the ``slates``, ``(n_articles, ROUND, depth)``, which hold the best
     list; ``movable`` is ``(n_articles, list_size)``. A pair that fits into none is left out.
     """
-    n, _, depth = slates.shape
+    n, n_slates, depth = slates.shape
     rows, size = np.arange(n), movable.shape[1]
+    # A bit for each slate: in which of them a place is as in the best list.
+    still = np.full((depth, n), (1 << n_slates) - 1, dtype=np.uint32)
     for upper in range(depth):
         for lower in range(upper + 1, min(lowest(upper + 1, size), depth)):
-            still = (slates[:, :, upper] == upper) & (slates[:, :, lower] == lower)
-            some, slate = _drawn(still, movable[:, upper] & movable[:, lower], random)
+            may = movable[:, upper] & movable[:, lower]
+            some, slate, bit = _drawn(still[upper] & still[lower], may, random)
             slates[some, slate, upper], slates[some, slate, lower] = lower, upper
-    taken = np.zeros((n, size, ROUND), dtype=bool)  # by slot: the slates that hold it already
+            still[upper, some] ^= bit
+            still[lower, some] ^= bit
+    taken = np.zeros((n, size), dtype=np.uint32)  # by slot: the slates that hold it already
     # The lowest places have more candidates than slates, so they choose first.
     for place in reversed(range(depth)):
         below = np.arange(depth, min(lowest(place + 1, size), size))
@@ -104,20 +108,26 @@ def _deal(slates: np.ndarray, movable: np.ndarray, random: np.random.Generator) 
         # build may put there.
         keys = random.exponential(size=(n, len(below))) * (below + 1) ** 2
         for card in below[np.argsort(keys, axis=1)].T:
-            fits = (slates[:, :, place] == place) & ~taken[rows, card]
-            some, slate = _drawn(fits, movable[:, place] & movable[rows, card], random)
+            fits = still[place] & ~taken[rows, card]
+            some, slate, bit = _drawn(fits, movable[:, place] & movable[rows, card], random)
             slates[some, slate, place] = card[some]
-            taken[some, card[some], slate] = True
+            taken[some, card[some]] |= bit
+            still[place, some] ^= bit
 
 
 def _drawn(
-    fits: np.ndarray, rows: np.ndarray, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Those of the ``rows``, true or false, that have a slate that ``fits``, ``(n, n_slates)``, and
-    one of these slates for each, at random.
+    fits: np.ndarray, may: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rows that ``may``, true or false, and have a slate that ``fits``, a bit for each,
+    ``(n,)``; and one of these slates for each, at random: its number and its bit.
     """
-    some = np.flatnonzero(rows & fits.any(axis=1))
-    return some, np.where(fits[some], random.random((len(some), fits.shape[1])), -1).argmax(axis=1)
+    some = np.flatnonzero(may & (fits > 0))
+    left = fits[some]
+    skipped = (random.random(len(some)) * np.bitwise_count(left)).astype(np.uint8)
+    for n_skipped in range(int(skipped.max(initial=0))):
+        left = np.where(skipped > n_skipped, left & (left - 1), left)  # without its lowest bit
+    bit = left & (~left + 1)
+    return some, np.bitwise_count(bit - 1), bit
 
 
 def slate_of(variant: int, share: int) -> int:

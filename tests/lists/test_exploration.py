@@ -144,7 +144,7 @@ def test_more_slates_deal_the_pairs_anew_and_fewer_are_a_part_of_twenty():
     for first in range(0, 90, ROUND):
         assert set(pairs_in(slates[first : first + ROUND]).values()) == {1}
     assert pairs_in(slates)[1, 2] in (4, 5)
-    one = explored(lists_of(*[30] * 50), share=1)[:50, 0]
+    one = explored(lists_of(*[30] * 500), share=1)[:500, 0]
     assert 4 < np.mean([len(pairs_in(slate[None])) for slate in one]) < 5
 
 
