@@ -26,7 +26,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
-from scipy.special import expit, gammaincinv
 
 from recommender.array_fields import LARGE, Length, Values, Within
 from recommender.clicks.choice_model import exposures_in, pairs_in
@@ -94,6 +93,8 @@ class Calibration:
         """The chance that a link at the place examined most is followed, ``(n_pairs,)``, by sources
         and scores ``(n_pairs,)``.
         """
+        from scipy.special import expit
+
         return expit(self.level[sources] + self.slope * scores)
 
     def examination(self, layout: str | None = None) -> np.ndarray:
@@ -163,6 +164,8 @@ def calibrate(
     whole = _exposures(log, counted, corpus.n_articles)
     if whole.clicks.sum() == 0:
         return Calibrated(None, NOTHING)
+    from scipy.special import expit
+
     error, found = None, scores(score, whole.source, whole.item)
     if known:
         slope, reason, error = known
@@ -247,6 +250,7 @@ def slope_of(shown: Exposures, score: np.ndarray) -> float:
     """
     # It takes 20 MB, and only clicks need it here.
     from scipy.optimize import minimize_scalar
+    from scipy.special import expit
 
     n = int(shown.source.max(initial=-1)) + 1
     clicks, mean = (
@@ -350,6 +354,8 @@ def reliability(stated: np.ndarray, exposures: np.ndarray, clicks: np.ndarray) -
     whole, due, made = (
         np.bincount(number, weights=part) for part in (exposures, exposures * stated, clicks)
     )
+    from scipy.special import gammaincinv
+
     low = np.where(made > 0, gammaincinv(np.maximum(made, 1e-12), 0.025), 0.0)
     high = gammaincinv(made + 1, 0.975)
     return Reliability(due / whole, made / whole, low / whole, high / whole, whole)

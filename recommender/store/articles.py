@@ -394,7 +394,8 @@ def _values(article: Article) -> dict[str, Any]:
 def _article(row: Any) -> Article:
     values = dict(row._mapping)
     for name in LISTS:
-        values[name] = tuple(json.loads(values[name]))
+        # Most often there is none.
+        values[name] = tuple(json.loads(values[name])) if values[name] != "[]" else ()
     for name in FLAGS:
         values[name] = bool(values[name])
     # Older releases took any text for an address.

@@ -33,7 +33,7 @@ import numpy as np
 
 from recommender.candidates import EMPTY
 from recommender.ragged import expand, find, runs
-from recommender.text.terms import UNSPACED, WORD, fingerprint, fold
+from recommender.text.terms import UNSPACED, fingerprint, fold, words_in
 
 # Thresholds were read by eye on four sites and on variations of made-up ones (DECISIONS.md,
 # "Listing pages"). Three articles make up at least half of a page, and none of them so much of that
@@ -192,7 +192,7 @@ def of_words(words: Collection[str]) -> dict[str, np.ndarray]:
 
 def split(line: str) -> list[str]:
     """The words of a text, and the characters of scripts without spaces."""
-    found: list[str] = WORD.findall(fold(line))
+    found = words_in(fold(line))
     if line.isascii():
         return found
     return [part for word in found for part in (word if IS_UNSPACED(word) else (word,))]

@@ -22,12 +22,12 @@ from recommender.text.loops import ARE_COMPILED
 from recommender.text.terms import (
     COMPOUND,
     FUNCTION_WORDS,
-    WORD,
     fold,
     pieces_of,
     runs,
     split,
     terms,
+    words_in,
 )
 from recommender.text.tfidf import Counts
 
@@ -90,12 +90,6 @@ def chunks_of(text: np.ndarray, heads: np.ndarray) -> Chunks:
     numbers, begins, ends, pool, plain = byte_loops.chunks(text, heads)
     different = pool.tobytes().decode("utf-8", "surrogatepass").split("\n")[:-1]
     return Chunks(numbers, begins, ends, different, plain.tolist())
-
-
-def words_in(chunk: str) -> list[str]:
-    """The words of a chunk, before they are parted into terms."""
-    found: list[str] = WORD.findall(fold(chunk))
-    return found
 
 
 def find_boilerplate(bodies: Sequence[str]) -> np.ndarray:
@@ -206,7 +200,7 @@ def _terms_of(chunks: Chunks, numbers: defaultdict[str, int]) -> Tables:
     pieces, terms_of = Ragged(), Ragged()
     for at in np.flatnonzero(~are_plain).tolist():
         chunk = chunks.different[at]
-        words = words_in(chunk)
+        words = words_in(fold(chunk))
         others += [word_number[word] for word in words]
         n_words[at] = len(words)
         found = COMPOUND.findall(chunk)

@@ -8,10 +8,27 @@ what they work in; to give it back takes some ten milliseconds.
 from __future__ import annotations
 
 import ctypes
-from contextlib import suppress
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+@contextmanager
+def collected_between_stages() -> Iterator[None]:
+    """Let Python look for objects that hold each other in ``give_back`` alone, and among new ones:
+    otherwise it goes through all articles and modules again and again, a twentieth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def give_back() -> None:
     """Give back what is free, where the allocator can; elsewhere nothing happens."""
+    gc.collect(1)
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.text.terms import COMPOUND, fingerprint, fold, runs, segments, terms, without
+from recommender.text.terms import (
+    COMPOUND,
+    WORD,
+    fingerprint,
+    fold,
+    runs,
+    segments,
+    terms,
+    without,
+    words_in,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +59,12 @@ def test_function_words_are_left_out_and_negations_are_not():
     assert terms("What is gout, and how do I eat without meat but not fish?") == [
         "gout", "eat", "without", "meat", "not", "fish",
     ]  # fmt: skip
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_words_of_ascii_are_those_of_any_text(text: str):
+    """By a quicker expression."""
+    assert words_in(fold(text)) == WORD.findall(fold(text))
 
 
 @pytest.mark.parametrize("apostrophe", ["'", "’", "＇"])

@@ -1,11 +1,15 @@
 """What is free goes back to the system."""
 
 import ctypes
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
+
+from recommender.training.memory import collected_between_stages, give_back
 
 HELD = """
 from pathlib import Path
@@ -33,3 +37,23 @@ def test_what_is_freed_below_what_is_used_goes_back():
     )
 
     assert int(done.stdout) > 50
+
+
+class Held:
+    """An object that holds itself."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+
+def test_objects_that_hold_each_other_go_between_stages():
+    """Not before; and whatever happens, Python looks for them again afterwards."""
+    with pytest.raises(ValueError, match="cut short"), collected_between_stages():
+        seen = weakref.ref(Held())
+        assert not gc.isenabled()
+        assert seen() is not None
+        give_back()
+        assert seen() is None
+        raise ValueError("cut short")
+
+    assert gc.isenabled()
