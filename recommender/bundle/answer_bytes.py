@@ -16,7 +16,7 @@ from recommender.bundle.composition import BEST_SLATE, DEFAULT_K, Link, Placed
 from recommender.bundle.link_fragments import FORM, OF_ARTICLE, LinkFragments
 from recommender.bundle.published import Prepared
 from recommender.candidates import EMPTY, MIN_LINKS
-from recommender.events.slate_token import N_VARIANTS, mark_of_encoded, tail_in_hundredths
+from recommender.events.slate_token import N_VARIANTS, mark_of_marked, marked, tail_in_hundredths
 
 # What is written down of an article: the beginning of a link to it, and what a token holds of the
 # links that its page gets when it asks for the usual ten.
@@ -41,7 +41,7 @@ def tails_of(lists: Prepared, rows: np.ndarray) -> Iterator[bytes]:
     """What a token holds of the lists of articles, chances counted of many at once; lists that
     have to be filled up are made as for an answer.
     """
-    ids, depth = lists.ids.column, lists.slates.shape[2]
+    depth = lists.slates.shape[2]
     for start in range(0, len(rows), BLOCK):
         some = rows[start : start + BLOCK]
         items = lists.items[some, :DEFAULT_K]
@@ -50,6 +50,7 @@ def tails_of(lists: Prepared, rows: np.ndarray) -> Iterator[bytes]:
         # Of the best slate, as in ``Prepared.chances_of``.
         agree = (lists.slates[some] == np.arange(depth)).sum(axis=1)
         chances[:, :depth] = (agree + N_VARIANTS - lists.share)[:, : items.shape[1]]
+        named = {row: marked(id) for row, id in _ids_of(lists, np.append(some, items[items >= 0]))}
         # What is listed stands before what is empty, and is enough.
         whole = (items != EMPTY) == (np.arange(items.shape[1]) < n_listed[:, None])
         is_usual = whole.all(axis=1) & (n_listed >= min(DEFAULT_K, MIN_LINKS))
@@ -70,8 +71,14 @@ def tails_of(lists: Prepared, rows: np.ndarray) -> Iterator[bytes]:
                     keys[:size],
                     places[:size],
                     hundredths[:size],
-                    mark=mark_of_encoded(ids.views([row, *listed[:size]])),
+                    mark=mark_of_marked([named[at] for at in (row, *listed[:size])]),
                 )
+
+
+def _ids_of(lists: Prepared, rows: np.ndarray) -> Iterator[tuple[int, memoryview]]:
+    """The different rows of these, each with its id."""
+    different = np.unique(rows).tolist()
+    return zip(different, lists.ids.column.views(different), strict=True)
 
 
 def prepared_bytes(lists: Prepared, row: int) -> tuple[bytes, bytes]:

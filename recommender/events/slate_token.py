@@ -293,8 +293,17 @@ def mark_of_encoded(ids: Iterable[bytes | memoryview]) -> bytes:
     parts: list[bytes | memoryview] = []
     for id in ids:
         parts += (b"%d:" % len(id), id)
-    text = b"".join(parts)
-    return hashlib.blake2b(text, digest_size=MARK_BYTES).digest()
+    return mark_of_marked(parts)
+
+
+def marked(id: bytes | memoryview) -> bytes:
+    """What an id in UTF-8 brings to a mark."""
+    return b"%d:%b" % (len(id), bytes(id))
+
+
+def mark_of_marked(ids: Iterable[bytes | memoryview]) -> bytes:
+    """``mark_of`` of ids that are ``marked``."""
+    return hashlib.blake2b(b"".join(ids), digest_size=MARK_BYTES).digest()
 
 
 # A page's events name one slate several times, and many pages the same one.

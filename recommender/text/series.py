@@ -53,6 +53,7 @@ POINTED_DATE = re.compile(
 )
 # What may be a number in a title, Roman ones included.
 MAY_COUNT = re.compile(rf"\d|(?<![^\W{UNSPACED}])[IVX]+(?![^\W{UNSPACED}])").search
+IN_NUMBERS = re.compile("[0-9IVX]").search
 AMOUNTS = "%‰°"  # beside these and signs of currencies, a number is an amount
 
 
@@ -108,6 +109,9 @@ def next_parts(titles: Sequence[str], day: np.ndarray) -> np.ndarray:
 def tokens_of(title: str) -> list[Token]:
     """The words and numbers of a title, none of a title without a number."""
     found, stretch = list[Token](), 0
+    # Most titles have none of these, and are done with in a tenth of the time.
+    if title.isascii() and not IN_NUMBERS(title):
+        return found
     title = unicodedata.normalize("NFKC", title)
     if not MAY_COUNT(title):
         return found

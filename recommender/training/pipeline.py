@@ -201,9 +201,9 @@ def trained(
         judged = find_listings(articles, before, changes, progress)
         give_back()
     of_texts, stays = count_text(articles, work, before, changes, progress=progress)
-    if before and not stays:
-        before = None
-        judged = find_listings(articles, None, None, progress) if judged else None
+    if before and not stays and judged:
+        judged = find_listings(articles, None, None, progress)
+    before = stays
     articles = [without_text(article) for article in articles]
     give_back()
     listing = marked(judged, stub)
@@ -500,7 +500,8 @@ def count_text(
     blocks = gathered([*before.counts, *fresh], rows)
     if drift(blocks, before.known_idf) > MAX_DRIFT:
         return count_text(articles, work, progress=progress)
-    return Counted(blocks, boilerplate, with_runs), before
+    # Their counts are among those of now.
+    return Counted(blocks, boilerplate, with_runs), replace(before, counts=[])
 
 
 def counts_in(
