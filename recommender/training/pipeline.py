@@ -20,7 +20,13 @@ import numpy as np
 from recommender.articles.article import Article
 from recommender.articles.dates import counts_of, dates_of, day_number
 from recommender.articles.detection import detect_all
-from recommender.articles.language import BEGINNING, detector, primary_subtag
+from recommender.articles.language import (
+    BEGINNING,
+    beginning_of,
+    detector,
+    is_long_enough,
+    primary_subtag,
+)
 from recommender.bundle import activation
 from recommender.bundle.bundle import Bundle
 from recommender.bundle.writer import Built, Stored, write
@@ -73,6 +79,7 @@ from recommender.text.listing_renewal import judge_again
 from recommender.text.neighbours import Rows
 from recommender.text.renewal import RESERVE, Near, bounded, renewed
 from recommender.text.series import next_parts
+from recommender.text.terms import is_english, words
 from recommender.text.tfidf import Counts, Text
 from recommender.training.fitted import fitted, prints_of_lists
 from recommender.training.kept import (
@@ -394,7 +401,8 @@ def read_languages(
     """The language that each article's text shows where the article does not say. What is too
     short to tell is asked once more if the site has several languages: which of these it is, and
     these are the second list. Articles that have not changed since ``before`` are not read again
-    unless these changed.
+    unless these changed; and where all of a site was in English, the detector is not even loaded
+    for what reads as English.
     """
     codes: list[str | None] = [None] * len(articles)
     asked = [at for at, each in enumerate(articles) if not primary_subtag(each.language)]
@@ -404,6 +412,11 @@ def read_languages(
                 codes[at] = code or None
         same = changes.same
         asked = [at for at in asked if not same[at]]
+        if before.among == ["en"]:
+            codes = [
+                "en" if not is_same and reads_as_english(article) else code
+                for article, code, is_same in zip(articles, codes, same.tolist(), strict=True)
+            ]
     among: list[str] = []
     for stage in ("languages", "languages_again"):
         silent = [at for at in asked if codes[at] is None]
@@ -424,6 +437,12 @@ def read_languages(
     if before and among != before.among:
         return read_languages(articles, work, progress=progress)
     return codes, among
+
+
+def reads_as_english(article: Article) -> bool:
+    """Is an article long enough to tell its language, and has it the function words of English?"""
+    text = beginning_of(article.title, article.body[:BEGINNING])
+    return is_long_enough(text) and is_english(words(text))
 
 
 def detect_block(among: Collection[str], texts: Sequence[tuple[str, str]]) -> list[str | None]:

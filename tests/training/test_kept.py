@@ -13,9 +13,11 @@ from recommender.articles.article import Article
 from recommender.articles.batch import Batch
 from recommender.bundle.bundle import Bundle
 from recommender.candidates import EMPTY
+from recommender.lists.eligibility import OFF, ON
 from recommender.progress import Silent
 from recommender.store.database import Store
 from recommender.text.corpus import TOPICS
+from recommender.text.listing_pages import Judged, Words
 from recommender.text.tfidf import count_block, fit
 from recommender.training import pipeline
 from recommender.training.kept import changes_since, drift, gathered
@@ -182,6 +184,106 @@ def test_only_what_changed_is_counted(tmp_path: Path, monkeypatch: pytest.Monkey
             assert train() == N + 1
         work.forget()
         assert train() == N + 1
+
+
+def test_only_pages_that_changed_are_judged_as_listings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """By the bundle that a full training makes; all pages are once a twentieth changed, once idf is
+    off, and by other rules.
+    """
+    work, state = Work(Shelf(str(tmp_path / "work")), 1), articles(150)
+    n_judged = 0
+    judge = pipeline.judge
+
+    def noted(text: Words) -> Judged:
+        nonlocal n_judged
+        n_judged += 1
+        return judge(text)
+
+    monkeypatch.setattr(pipeline, "judge", noted)
+    with Store(f"sqlite:///{tmp_path / 'site.db'}") as store:
+
+        def train(listings: str = OFF) -> tuple[int, Bundle]:
+            nonlocal n_judged
+            n_judged = 0
+            store.apply(Batch({each.id: each for each in state}), full=True)
+            rules = Options(jobs=1, listings=listings)
+            made = build(store, tmp_path / "models", now=NOW, options=rules, work=work)
+            return n_judged, made
+
+        def barred(made: Bundle) -> list[str]:
+            return [made.lists.id_of(int(row)) for row in np.flatnonzero(made.lists.barred)]
+
+        assert train()[0] == 1
+        listed = "\n".join(f"{each.title}\n{each.body[:100]}" for each in state[10:20])
+        state[7] = replace(state[7], body=listed)
+        del state[30]
+        n, made = train()
+        whole = build(store, tmp_path / "full", now=NOW, options=Options(jobs=1))
+        assert n == 0
+        assert barred(made) == barred(whole) == ["a00007"]
+        assert made.about.listings == whole.about.listings
+        assert barred(train()[1]) == ["a00007"]
+        state[7] = articles(150)[7]
+        assert barred(train()[1]) == []
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline, "MAX_DRIFT", -1.0)
+            assert train()[0] == 1
+        state = changed(state, list(range(0, 40, 4)), gone=[], new=1)
+        assert train()[0] == 1
+        assert train(ON)[0] == 0
+        assert train()[0] == 1
+
+
+def test_on_a_site_in_english_only_other_changed_pages_are_asked_for_their_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What reads as English is; once other languages are known, all that changed are asked."""
+    german = (
+        "Der Apfel wird im Herbst geerntet und hält sich im kühlen Keller bis in das Frühjahr. "
+    )
+    english = "This is how the apple was stored in the cellar, and what it needs from you there. "
+    asked: list[int] = []
+    detect = pipeline.detect_block
+
+    def noted(among: list[str], texts: list[tuple[str, str]]) -> list[str | None]:
+        asked.append(len(texts))
+        return detect(among, texts)
+
+    monkeypatch.setattr(pipeline, "detect_block", noted)
+    work = Work(Shelf(str(tmp_path / "work")), 1)
+    state = [
+        replace(each, body=f"{english * 4}{each.body}", language=None) for each in articles(200)
+    ]
+
+    with Store(f"sqlite:///{tmp_path / 'site.db'}") as store:
+
+        def train() -> tuple[int, list[str | None]]:
+            store.apply(Batch({each.id: each for each in state}), full=True)
+            before, now = work.kept(), store.articles()
+            changes = changes_since(before, now)
+            asked.clear()
+            found = pipeline.read_languages(now, work, before, changes, progress=Silent())
+            n_asked = sum(asked)
+            assert found == pipeline.read_languages(now, work, progress=Silent())
+            return n_asked, found[0]
+
+        def kept() -> None:
+            store.apply(Batch({each.id: each for each in state}), full=True)
+            build(store, tmp_path / "models", now=NOW, options=Options(jobs=1), work=work)
+
+        kept()
+        state[5] = replace(state[5], body=f"Revised. {state[5].body}")
+        state.append(replace(state[6], id="a99999"))
+        assert train()[0] == 0
+        state[7] = replace(state[7], body=german * 5)
+        assert train() == (1, ["en"] * 7 + ["de"] + ["en"] * 193)
+        for at in range(8, 40):
+            state[at] = replace(state[at], body=f"{german * 5}{at}")
+        kept()
+        state[5] = replace(state[5], body=f"Revised again. {state[5].body}")
+        assert train()[0] == 1
 
 
 @pytest.mark.parametrize("in_the_way", [False, True])
