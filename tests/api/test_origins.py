@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from recommender.store.counts import count
 from recommender.store.database import Store
 from recommender.training.log_checks import validate
 from recommender.training.pipeline import Options, build
+from recommender_api import app as app_module
 from recommender_api import origins as origins_module
 from recommender_api.app import create_app
 from recommender_api.origins import LEAST_EVENTS, LEAST_PAGE_VIEWS, N_ORIGINS, Origins
@@ -259,6 +261,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture(autouse=True)
+def of_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The services here have the key above: by one drawn at random two networks may be one."""
+    monkeypatch.setattr(app_module, "Origins", partial(Origins, new_key=lambda: SECRET))
 
 
 def service(models: Path, store: Path, clock: Clock, **more: Any) -> FastAPI:
