@@ -38,8 +38,8 @@ COLUMNS = {
 }  # fmt: skip
 NULL = b"null"
 UNUSUAL = b"\\@\x7f"
-# Addresses that are checked together.
-BLOCK = 4_096
+# Articles that are checked together.
+BLOCK = 512
 
 
 class Column(Protocol):
@@ -104,37 +104,42 @@ class LinkFragments(Strings):
     def fault(self) -> str | None:
         if fault := Strings.fault(self):
             return fault
-        for number, name in enumerate(PLACED):
-            first, last = self.places[:, 2 * number : 2 * number + 2].astype(np.int64).T
-            some = np.flatnonzero(last)
-            first, last, begin = first[some], last[some], self.heads[some]
-            named = np.frombuffer(b'"%b":"' % name.encode(), np.uint8)
-            size = np.diff(self.heads)[some]
-            if not ((len(named) <= first) & (first <= last) & (last < size)).all():
-                return f"places: {name} is outside"
-            before = self.data[(begin + first)[:, None] - np.arange(len(named), 0, -1)]
-            if not ((before == named).all() and (self.data[begin + last] == ord('"')).all()):
-                return f"places: {name} is elsewhere"
-            if name != "title" and (fault := self._leads_elsewhere(some, number)):
+        # By blocks: what all of them take at once a server would keep.
+        for at in range(0, len(self), BLOCK):
+            if fault := self._misplaced(slice(at, min(at + BLOCK, len(self)))):
                 return fault
         return None
 
-    def _leads_elsewhere(self, rows: np.ndarray, number: int) -> str | None:
-        """What is wrong with one of the addresses of pages or pictures, which browsers follow."""
-        first, last = self.places[rows, 2 * number : 2 * number + 2].astype(np.int64).T
-        starts, sizes = self.heads[rows] + first, last - first
-        for at in range(0, len(rows), BLOCK):
-            some = slice(at, at + BLOCK)
-            for place in _unusual(self.data, starts[some], sizes[some]):
-                text = self.placed(int(rows[at + place]), number)
+    def _misplaced(self, block: slice) -> str | None:
+        """What is wrong with the places of some articles, and with the addresses of pages and
+        pictures, which browsers follow.
+        """
+        heads = self.heads[block.start : block.stop + 1].astype(np.int64)
+        data, heads = self.data[heads[0] : heads[-1]], heads - heads[0]
+        for number, name in enumerate(PLACED):
+            first, last = self.places[block, 2 * number : 2 * number + 2].astype(np.int64).T
+            some = np.flatnonzero(last)
+            size, first, last = np.diff(heads)[some], first[some], last[some]
+            named = np.frombuffer(b'"%b":"' % name.encode(), np.uint8)
+            if not ((len(named) <= first) & (first <= last) & (last < size)).all():
+                return f"places: {name} is outside"
+            first, last = heads[some] + first, heads[some] + last
+            before = data[first[:, None] - np.arange(len(named), 0, -1)]
+            if not ((before == named).all() and (data[last] == ord('"')).all()):
+                return f"places: {name} is elsewhere"
+            if name == "title":
+                continue
+            usual = _are_usual(data, first, last - first) | (first == last)
+            for row in (block.start + some[~usual]).tolist():
+                text = self.placed(row, number)
                 if not leads_to_page(text):
                     return f"holds {text!r}, which leads to no page"
         return None
 
 
-def _unusual(data: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> list[int]:
-    """Which of the addresses that begin at ``starts`` must be looked at one by one. Nearly all
-    begin with a scheme of the web and hold neither blanks, controls, nor what begins a host anew.
+def _are_usual(data: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Do addresses begin with a scheme of the web, and hold neither blanks, controls, nor what
+    begins a host anew? Those that do not are looked at one by one.
     """
     heads = np.cumsum(sizes) - sizes
     # A quarter of the time that slices of each address take.
@@ -149,8 +154,7 @@ def _unusual(data: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> list[in
     for each in UNUSUAL:
         odd |= text == each
     usual[np.searchsorted(heads, np.flatnonzero(odd), side="right") - 1] = False
-    found: list[int] = np.flatnonzero(~usual & (sizes > 0)).tolist()
-    return found
+    return usual
 
 
 @dataclass(frozen=True, slots=True)
