@@ -81,7 +81,9 @@ class LinkFragments(Strings):
         found: dict[str, Column] = {}
         for name, field in COLUMNS.items():
             is_placed = field in PLACED
-            found[name] = Placed(self, PLACED.index(field)) if is_placed else Read(self, field)
+            found[name] = (
+                PlacedColumn(self, PLACED.index(field)) if is_placed else ReadColumn(self, field)
+            )
         return found
 
     def record(self, row: int) -> dict[str, Any]:
@@ -124,7 +126,7 @@ class LinkFragments(Strings):
                 continue
             usual = _are_usual(data, first, last - first) | (first == last)
             for row in (block.start + some[~usual]).tolist():
-                text = Placed(self, number)[row]
+                text = PlacedColumn(self, number)[row]
                 if not leads_to_page(text):
                     return f"holds {text!r}, which leads to no page"
         return None
@@ -150,7 +152,7 @@ def _are_usual(data: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> np.nd
     return usual
 
 
-class Placed:
+class PlacedColumn:
     """A column of ``fragments`` that is found by its place, one of ``PLACED`` by its number."""
 
     def __init__(self, fragments: LinkFragments, number: int) -> None:
@@ -168,7 +170,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadColumn:
     """A ``field`` of ``fragments`` that few ask for."""
 
     fragments: LinkFragments

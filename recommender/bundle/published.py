@@ -267,11 +267,19 @@ class Urls:
 
     def rows_of(self, key: str) -> Iterator[int]:
         """The rows whose keys have the fingerprint of this one: hardly ever more than its own."""
-        mark, prints = fingerprint(key), self.prints.data
-        at = bisect_left(prints, mark)
-        while at < len(prints) and prints[at] == mark:
-            yield int(self.rows[at])
-            at += 1
+        return _rows_at(self.prints, self.rows, key)
+
+
+def _rows_at(prints: np.ndarray, rows: np.ndarray, text: str) -> Iterator[int]:
+    """The ``rows`` beside the fingerprint of a text among the sorted ``prints``; two texts may
+    share one.
+    """
+    # A search of one value is quicker without the array.
+    mark, known = fingerprint(text), prints.data
+    at = bisect_left(known, mark)
+    while at < len(known) and known[at] == mark:
+        yield int(rows[at])
+        at += 1
 
 
 class PublishedPages(PageIndex):
@@ -290,15 +298,10 @@ class PublishedPages(PageIndex):
         return next((row for row in rows if is_key_of(key, self.addresses[row])), None)
 
     def like(self, outline: str) -> Iterator[tuple[int, str]]:
-        pages, mark = self.pages, np.uint64(fingerprint(outline))
-        at = int(pages.prints.searchsorted(mark))
-        while at < len(pages.prints) and pages.prints[at] == mark:
-            row = int(pages.rows[at])
+        for row in _rows_at(self.pages.prints, self.pages.rows, outline):
             address = self.addresses[row]
-            # Two outlines may share a fingerprint.
             if outline_at(address, self.parameters) == outline:
                 yield row, address
-            at += 1
 
 
 @dataclass(frozen=True, eq=False)
