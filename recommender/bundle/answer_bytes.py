@@ -64,7 +64,7 @@ def tails_of(lists: Prepared, rows: np.ndarray) -> Iterator[bytes]:
             if stub:
                 yield b""
             elif not usual:
-                yield prepared_bytes(lists, row)[1]
+                yield tail_of(lists, row)
             else:
                 yield tail_in_hundredths(
                     key,
@@ -81,13 +81,11 @@ def _ids_of(lists: Prepared, rows: np.ndarray) -> Iterator[tuple[int, memoryview
     return zip(different, lists.ids.column.views(different), strict=True)
 
 
-def prepared_bytes(lists: Prepared, row: int) -> tuple[bytes, bytes]:
-    """``PREPARED`` of one article; no token for the page of a stub."""
-    beginning = fragment(lists.link(Placed(row, 0.0, ""), 0))
+def tail_of(lists: Prepared, row: int) -> bytes:
+    """What a token holds of the list of one article; nothing for the page of a stub."""
     if lists.stub[row]:
-        return beginning, b""
-    tail = lists.tail(row, lists.composed(row), BEST_SLATE, lambda at: int(lists.keys[at]))
-    return beginning, tail
+        return b""
+    return lists.tail(row, lists.composed(row), BEST_SLATE, lambda at: int(lists.keys[at]))
 
 
 def fragment(link: Link) -> bytes:

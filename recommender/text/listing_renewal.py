@@ -58,7 +58,8 @@ def judge_again(
         np.concatenate([before.line[stays], own.line]),
         np.concatenate([owner[stays], new[own.owner]]),
     )
-    hashes, line, owner = (column[np.lexsort(columns[::-1])] for column in columns)
+    order = np.lexsort(columns[::-1])
+    hashes, line, owner = (column[order] for column in columns)
     few = of_few(hashes, owner, line)
     known = np.unique(hashes[few])
     quoted = owner[few][find(standing_in(text, known), hashes[few]) >= 0]
@@ -73,7 +74,7 @@ def judge_again(
 
 def standing_in(text: Words, known: np.ndarray) -> np.ndarray:
     """Those of the ``known`` hashes, ascending, that are of words anywhere in the texts, as many as
-    a beginning has at most; ascending.
+    a beginning has at most; ascending, ``(n_found,)``.
     """
     n_bits = max(1, (SPARSE * len(known)).bit_length())
     shift = np.uint64(64 - n_bits)

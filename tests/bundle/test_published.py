@@ -14,7 +14,7 @@ from recommender.bundle.answer_bytes import (
     fragment,
     items_json,
     joined,
-    prepared_bytes,
+    tail_of,
     tails_of,
 )
 from recommender.bundle.bundle import MATRIX, Bundle
@@ -410,5 +410,5 @@ def test_tails_that_are_packed_together_are_those_of_each_list(
         rows = np.arange(len(site.stub))[::-2]
         found = [*tails_of(site, rows)]
 
-        assert found == [prepared_bytes(site, row)[1] for row in rows.tolist()]
+        assert found == [tail_of(site, row) for row in rows.tolist()]
         assert len({len(tail) > 0 for tail in found}) == 2
